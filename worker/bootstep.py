@@ -1,0 +1,62 @@
+"""What every worker does beside running tasks: it turns the governor, says what it can take, and shows it lives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from celery import bootsteps
+from celery.utils.log import get_logger
+
+from worker.governor import get_governor
+from worker.transport import REFRESH
+
+logger = get_logger(__name__)
+
+TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
+
+
+class GovernorStep(bootsteps.StartStopStep):
+    """A step of the worker's consumer: started at each connection to Redis, stopped when it is lost or closed."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **kwargs: Any) -> None:
+        super().__init__(consumer, **kwargs)
+        self._timers: list[Any] = []
+        self._failing = False
+
+    def start(self, consumer: Any) -> None:
+        """Begin to turn the governor."""
+        governor = get_governor()
+        queues = [queue.name for queue in consumer.task_consumer.queues]
+
+        def beat() -> None:
+            governor.beat(consumer.hostname, consumer.pool.num_processes, queues, BEAT_TTL)
+
+        def refresh() -> None:
+            consumer.task_consumer.channel.qos.refresh()
+
+        self._guarded(beat)
+        for seconds, work in ((TICK, governor.tick), (BEAT, beat), (REFRESH, refresh)):
+            self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
+
+    def stop(self, consumer: Any) -> None:
+        """Stop turning it, and take leave so that nothing more is released for this worker."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._guarded(lambda: get_governor().beat(consumer.hostname, 0, [], BEAT_TTL))
+
+    def _guarded(self, work: Any) -> None:
+        """Run one turn; while Redis is away say so once. The consumer itself reconnects."""
+        try:
+            work()
+        except redis.RedisError as error:
+            if not self._failing:
+                logger.warning("The governor cannot reach Redis (%s); it goes on when Redis is back.", error)
+            self._failing = True
+        else:
+            if self._failing:
+                logger.info("The governor has reached Redis again.")
+            self._failing = False

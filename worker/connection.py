@@ -1,0 +1,21 @@
+"""The one Redis client of this process. Nothing connects at import."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import redis
+
+from worker.settings import get_settings
+
+
+@lru_cache(maxsize=1)
+def get_redis() -> redis.Redis:
+    """A thread-safe client; its connections are made at the first command."""
+    return redis.Redis.from_url(
+        get_settings().redis_url,
+        socket_connect_timeout=5,
+        socket_timeout=30,
+        health_check_interval=30,
+        retry_on_timeout=False,
+    )

@@ -1,0 +1,465 @@
+"""What an action is: read from a function's signature, checked at import. Pure, no I/O.
+
+A `Declaration` turns keyword arguments in either spelling into plain, valid parameters (`bind`), those into an HTTP
+request (`request`), and says which buckets the request draws on (`buckets`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+from pydantic import ConfigDict, Field, ValidationError, create_model
+from typing_extensions import get_type_hints
+
+from worker.errors import InputError
+from worker.jsonapi import Request, form
+from worker.tiers import Bucket, Limits, Line
+from worker.wire import At, Path, Query, Resources, Shape, flat_name, one, put, query_name, shape_of, unwrap
+
+Params = dict[str, Any]
+Place = Literal["path", "query", "body"]
+
+#: Klaviyo refuses a body over 5 MB with 413.
+MAX_BODY = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Whether a request may be sent again when nobody knows whether it was carried out."""
+
+    kind: Literal["safe", "key", "never"]
+    note: str = ""
+
+    @property
+    def blindly(self) -> bool:
+        """Whether a repeat does no harm."""
+        return self.kind != "never"
+
+
+SAFE = Repeat("safe")
+
+
+def with_key(key: str) -> Repeat:
+    """Repeating converges because the request carries this key."""
+    return Repeat("key", key)
+
+
+def never(look_at: str) -> Repeat:
+    """A repeat would do harm: the task ends as `OutcomeUnknown`, which tells where to look."""
+    return Repeat("never", look_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Adds:
+    """A yes-or-no parameter of the seed document that stands for one value of a list parameter."""
+
+    parameter: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A parameter of the seed document that the pinned revision no longer has; accepted, and left out."""
+
+    why: str
+
+
+#: A parameter of the seed document that the pinned revision says in another way: puts its value where it belongs now.
+#: Runs when all other parameters have found their place; a ValueError tells what is wrong.
+Translate = Callable[[Params, Any], None]
+
+#: What a seed name stands for: a dotted path of plain names, or one of the above.
+Seed = str | Adds | Dropped | Translate
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter with its place on the wire."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any
+    place: Place
+    path: Path
+    shape: Shape
+    item_bytes: int | None
+
+    @property
+    def wire(self) -> str:
+        """The wire path as people write it: ``data.attributes.email``, ``page[size]``."""
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Where a flat name leads: a parameter and the keys inside it; or a constant that is checked and dropped."""
+
+    keys: Path
+    constant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An account-wide bucket that one value of a list parameter draws on."""
+
+    parameter: str
+    value: str
+    bucket: Bucket
+
+
+class DeclarationError(TypeError):
+    """A declaration that contradicts itself; raised at import."""
+
+
+@dataclass(slots=True)
+class Declaration:
+    """One Klaviyo operation: what it takes, where each part goes, what it costs and whether it may be repeated."""
+
+    name: str
+    section: str
+    method: str
+    path: str
+    type: str | None
+    limits: Limits
+    scopes: tuple[str, ...]
+    repeat: Repeat
+    doc: str
+    names_2024: tuple[str, ...]
+    parameters: dict[str, Parameter]
+    aliases: dict[str, Alias | Adds | Dropped | Translate]
+    constants: tuple[tuple[Path, str], ...]
+    extras: tuple[Extra, ...]
+    checks: tuple[Callable[[Params], str | None], ...]
+    prepare: Callable[[Params], None] | None
+    max_body: int
+    multipart: bool
+    signature: inspect.Signature
+    _model: Any = field(default=None, repr=False)
+
+    @property
+    def client_side(self) -> bool:
+        """Whether this is one of Klaviyo's public ``/client`` operations: a company id instead of a key."""
+        return self.path.startswith("/client/")
+
+    def bind(self, given: Mapping[str, Any]) -> Params:
+        """The valid parameters under their plain names; what was left out stays out.
+
+        Raises:
+            InputError: naming each parameter that is unknown, missing, given twice or wrong. No value is echoed.
+
+        """
+        params, problems = self._plain(given)
+        if problems:
+            raise InputError(self.name, problems)
+        try:
+            params = self._validated(params)
+        except ValidationError as error:
+            raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+        if problems := [problem for check in self.checks if (problem := check(params))]:
+            raise InputError(self.name, problems)
+        if self.prepare:
+            self.prepare(params)
+        self._check_size(params)
+        return params
+
+    def request(self, params: Params) -> Request:
+        """The HTTP request for valid parameters."""
+        path = self.path
+        query: dict[str, str] = {}
+        body: dict[str, Any] = {}
+        for name, value in params.items():
+            parameter = self.parameters[name]
+            if parameter.place == "path":
+                path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+            elif parameter.place == "query":
+                query[parameter.wire] = _query_value(value)
+            else:
+                put(body, parameter.path, None if value is None else parameter.shape.render(value))
+        if self.has_body:
+            for constant_path, constant in self.constants:
+                put_constant(body, constant_path, constant)
+            if self.method == "PATCH" and "id" in params and self.type:
+                body["data"]["id"] = params["id"]
+        if self.multipart:
+            return Request(self.method, path, query, *form(body))
+        return Request(self.method, path, query, orjson.dumps(body, default=str) if body else None)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request of this operation carries a body."""
+        return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
+
+    def buckets(self, params: Mapping[str, Any]) -> tuple[Bucket, ...]:
+        """The endpoint's own bucket and the extra ones that these parameters draw on."""
+        used = [extra.bucket for extra in self.extras if extra.value in (params.get(extra.parameter) or ())]
+        return (Bucket(self.name, self.limits), *used)
+
+    def line(self, account: str, params: Mapping[str, Any]) -> Line:
+        """The waiting list of a call with these parameters."""
+        return Line(account, self.buckets(params))
+
+    def _plain(self, given: Mapping[str, Any]) -> tuple[Params, list[str]]:
+        """The parameters under their plain names, whichever spelling they came in, and what is wrong with them."""
+        params: Params = {name: value for name, value in given.items() if name in self.parameters}
+        plain = set(params)
+        came_as: dict[Path, str] = {}
+        translated: list[tuple[str, Translate, Any]] = []
+        problems: list[str] = []
+        for name, value in given.items():
+            if name in plain:
+                continue
+            match self.aliases.get(name):
+                case None:
+                    problems.append(self._unknown(name))
+                case Dropped():
+                    pass
+                case Adds(parameter, extra):
+                    if value:
+                        params[parameter] = [*(params.get(parameter) or []), extra]
+                case Alias((), constant):
+                    if value != constant:
+                        problems.append(f"parameter {name!r} is always {constant!r}: leave it out")
+                case Alias(("id",)) if params.get("id") == value:
+                    pass  # the seed document has both `id` and `data__id` on every update
+                case Alias(keys) if keys[0] in plain or keys in came_as:
+                    other = keys[0] if keys[0] in plain else came_as[keys]
+                    problems.append(f"parameter {keys[0]!r} is given twice, as {other!r} and as {name!r}")
+                case Alias(keys):
+                    came_as[keys] = name
+                    put(params, keys, value)
+                case translate:
+                    translated.append((name, translate, value))
+        problems += [problem for each in translated if (problem := _translated(params, *each))]
+        return {name: self.parameters[name].shape.parse(value) for name, value in params.items()}, problems
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)
+        return f"parameter {name!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "")
+
+    def _validated(self, params: Params) -> Params:
+        if self._model is None:
+            # Made at the first call: 345 pydantic models at import would cost a second.
+            self._model = create_model(
+                self.name,
+                __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
+                **{
+                    f"p_{name}": (each.annotation, Field(... if each.required else None, alias=name))
+                    for name, each in self.parameters.items()
+                },  # type: ignore[call-overload]
+            )
+        valid: Params = self._model.model_validate(params).model_dump(exclude_unset=True, by_alias=True)
+        return valid
+
+    def _check_size(self, params: Params) -> None:
+        for name, value in params.items():
+            allowed = self.parameters[name].item_bytes
+            if allowed is None or not isinstance(value, list):
+                continue
+            render = self.parameters[name].shape.render
+            sizes = [len(orjson.dumps(item, default=str)) for item in render(value)]
+            if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
+                raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
+        body = self.request(params).body
+        if body is not None and len(body) > self.max_body:
+            raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+
+def _translated(params: Params, name: str, translate: Translate, value: Any) -> str | None:
+    try:
+        translate(params, value)
+    except ValueError as error:
+        return f"parameter {name!r}: {error}"
+    return None
+
+
+def put_constant(body: dict[str, Any], path: Path, value: str) -> None:
+    """Set a constant such as ``data.type``, but only where something stands beside it."""
+    *above, last = path
+    for depth, name in enumerate(above):
+        if name not in body:
+            if depth:
+                return
+            body[name] = {}
+        if not isinstance(body[name], dict):
+            return
+        body = body[name]
+    body.setdefault(last, value)
+
+
+def _query_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(str(each) for each in value)
+    return str(value)
+
+
+def _sentence(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "the call"
+    if error["type"] == "missing":
+        return f"parameter {place!r} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"parameter {place!r} is not known"
+    text = error["msg"]
+    return f"parameter {place!r}: {text[0].lower()}{text[1:]}"
+
+
+def declare(
+    function: Callable[..., Any],
+    route: str,
+    *,
+    limits: str,
+    scopes: str,
+    type: str | None,
+    repeat: Repeat | None,
+    names_2024: str,
+    extra: Mapping[str, str],
+    seed: Mapping[str, Seed],
+    checks: tuple[Callable[[Params], str | None], ...],
+    prepare: Callable[[Params], None] | None,
+    max_body: int,
+    multipart: bool,
+) -> Declaration:
+    """Read a declaration.
+
+    Raises:
+        DeclarationError: where it contradicts itself.
+
+    """
+    name = getattr(function, "__name__", "?")
+    method, _, path = route.partition(" ")
+
+    def refuse(why: str) -> DeclarationError:
+        return DeclarationError(f"action {name}: {why}")
+
+    if method not in ("GET", "POST", "PATCH", "DELETE") or not path.startswith("/"):
+        raise refuse(f"{route!r} is not a route; write it like 'GET /api/profiles/{{id}}'")
+    doc = inspect.getdoc(function) or ""
+    if not doc:
+        raise refuse("it has no docstring")
+    if not scopes and not path.startswith("/client/"):
+        raise refuse("it has no scopes")
+    if repeat is None and method != "GET":
+        raise refuse("it does not say whether it may be repeated (repeat=SAFE, with_key(…) or never(…))")
+    parameters = {p.name: p for p in _parameters(function, method, path, type, refuse)}
+    if missing := set(re.findall(r"{(\w+)}", path)) - set(parameters):
+        raise refuse(f"no parameter for {', '.join(sorted(missing))} of its path")
+    constants = tuple(_constants(parameters.values(), type))
+    return Declaration(
+        name=name,
+        section=function.__module__.rpartition(".")[2],
+        method=method,
+        path=path,
+        type=type,
+        limits=Limits.parse(limits),
+        scopes=tuple(scopes.split()),
+        repeat=repeat or SAFE,
+        doc=doc,
+        names_2024=tuple(names_2024.split()),
+        parameters=parameters,
+        aliases=_aliases(parameters, constants, method, type, seed, refuse),
+        constants=constants,
+        extras=tuple(_extras(extra, parameters, refuse)),
+        checks=checks,
+        prepare=prepare,
+        max_body=max_body,
+        multipart=multipart,
+        signature=inspect.signature(function),
+    )
+
+
+Refuse = Callable[[str], DeclarationError]
+
+
+def _parameters(
+    function: Callable[..., Any], method: str, path: str, type: str | None, refuse: Refuse
+) -> Iterator[Parameter]:
+    hints = get_type_hints(function, include_extras=True)
+    for name, each in inspect.signature(function).parameters.items():
+        if each.kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise refuse(f"parameter {name!r} is not keyword-only")
+        markers = unwrap(hints[name])[1]
+        at, query = one(markers, At), one(markers, Query)
+        place: Place
+        if f"{{{name}}}" in path:
+            place, where = "path", name
+        elif at:
+            place, where = "body", at.path
+        elif query or method in ("GET", "DELETE") or not type or _is_query(name, path):
+            place, where = "query", query.name if query else query_name(name)
+        else:
+            place, where = "body", f"data.attributes.{name}"
+        if place == "body" and method == "GET":
+            raise refuse(f"parameter {name!r} has a place in the body, but GET has none")
+        resources = one(markers, Resources)
+        yield Parameter(
+            name=name,
+            annotation=hints[name],
+            required=each.default is inspect.Parameter.empty,
+            default=None if each.default is inspect.Parameter.empty else each.default,
+            place=place,
+            path=tuple(where.split(".")) if place == "body" else (where,),
+            shape=shape_of(hints[name]),
+            item_bytes=resources.max_bytes if resources else None,
+        )
+
+
+def _is_query(name: str, path: str) -> bool:
+    return name.startswith(("fields_", "additional_fields_")) or (name == "company_id" and path.startswith("/client/"))
+
+
+def _constants(parameters: Any, type: str | None) -> Iterator[tuple[Path, str]]:
+    if type:
+        yield ("data", "type"), type
+    for parameter in parameters:
+        if parameter.place == "body":
+            for below, value in parameter.shape.constants:
+                yield (*parameter.path, *below), value
+            if marker := one(unwrap(parameter.annotation)[1], At):
+                for place, value in marker.types:
+                    yield place, value
+
+
+def _aliases(
+    parameters: dict[str, Parameter],
+    constants: tuple[tuple[Path, str], ...],
+    method: str,
+    type: str | None,
+    seed: Mapping[str, Seed],
+    refuse: Refuse,
+) -> dict[str, Alias | Adds | Dropped | Translate]:
+    aliases: dict[str, Alias | Adds | Dropped | Translate] = {}
+    for parameter in parameters.values():
+        for below, keys in parameter.shape.leaves if parameter.place == "body" else (((), ()),):
+            aliases[flat_name(".".join((*parameter.path, *below)))] = Alias((parameter.name, *keys))
+    for path, value in constants:
+        aliases[flat_name(".".join(path))] = Alias((), value)
+    if method == "PATCH" and type:
+        aliases["data__id"] = Alias(("id",))
+    for name, target in seed.items():
+        if isinstance(target, str):
+            keys = tuple(target.split("."))
+            if keys[0] not in parameters:
+                raise refuse(f"the seed name {name!r} leads to {target!r}, which is no parameter")
+            aliases[name] = Alias(keys)
+        elif isinstance(target, Adds) and target.parameter not in parameters:
+            raise refuse(f"the seed name {name!r} adds to {target.parameter!r}, which is no parameter")
+        else:
+            aliases[name] = target
+    return {name: target for name, target in aliases.items() if name not in parameters}
+
+
+def _extras(extra: Mapping[str, str], parameters: dict[str, Parameter], refuse: Refuse) -> Iterator[Extra]:
+    for rule, limits in extra.items():
+        parameter, _, value = rule.partition("=")
+        if parameter not in parameters or not value:
+            raise refuse(f"the bucket rule {rule!r} names no parameter and value, as in 'include=lists'")
+        yield Extra(parameter, value, Bucket(f"{parameters[parameter].wire}={value}", Limits.parse(limits)))

@@ -1,0 +1,214 @@
+"""Everything that can go wrong, as one tree.
+
+KlaviyoError
+├── SettingsError            a setting, an account, a key or a scope is missing or wrong
+├── InputError               a call that is refused before anything is published
+├── Refused                  Klaviyo said no; asking again would not help
+│   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
+│   └── Conflict 409 · Gone 410 · TooLarge 413 · UnsupportedMediaType 415
+├── Throttled                429: the task waits, and no attempt is used
+├── Unavailable              5xx, no connection, no answer, a Cloudflare challenge: tried again with backoff
+├── OutcomeUnknown           it may have happened and must not be repeated blindly
+└── JobFailed, JobCancelled, JobTimedOut
+
+Celery rebuilds an exception in another process as ``cls(*args)`` from JSON, so every argument is positional,
+JSON-safe and handed to ``Exception.__init__``. No text holds a key or a person's data.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class KlaviyoError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(KlaviyoError):
+    """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""
+
+
+class InputError(KlaviyoError):
+    """A call with bad input. Nothing was published and nothing was sent."""
+
+    def __init__(self, action: str, problems: list[str]) -> None:
+        super().__init__(action, problems)
+        self.action = action
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return f"{self.action}: {'; '.join(self.problems)}. Nothing was sent."
+
+
+class Answered(KlaviyoError):
+    """Klaviyo's answer to one request, as far as it may be told.
+
+    ``errors`` are JSON:API error objects cut down to ``id``, ``code``, ``title``, ``detail``, ``source`` and
+    ``meta``, with what looks like a person's data masked.
+    """
+
+    advice: ClassVar[str] = ""
+
+    def __init__(self, action: str, account: str, status: int, errors: list[dict[str, Any]]) -> None:
+        super().__init__(action, account, status, errors)
+        self.action = action
+        self.account = account
+        self.status = status
+        self.errors = errors
+
+    @property
+    def error_id(self) -> str | None:
+        """Klaviyo's id of the first error: the only request id that Klaviyo gives, and what its support asks for."""
+        return next((e["id"] for e in self.errors if e.get("id")), None)
+
+    @property
+    def pointers(self) -> list[str]:
+        """The JSON pointers or parameter names that the errors name, in order."""
+        sources = [e.get("source") or {} for e in self.errors]
+        return [str(s.get("pointer") or s.get("parameter")) for s in sources if s.get("pointer") or s.get("parameter")]
+
+    def __str__(self) -> str:
+        said = " / ".join(self._said(e) for e in self.errors[:5])
+        more = f" (and {len(self.errors) - 5} more)" if len(self.errors) > 5 else ""
+        text = f"{self.action} on account {self.account}: Klaviyo answered {self.status}"
+        text += f": {said}{more}." if said else "."
+        if self.error_id:
+            text += f" Klaviyo's error id: {self.error_id}."
+        return f"{text} {self.advice}".rstrip()
+
+    @staticmethod
+    def _said(error: dict[str, Any]) -> str:
+        said = str(error.get("detail") or error.get("title") or error.get("code") or "no detail").rstrip(".")
+        source = error.get("source") or {}
+        place = source.get("pointer") or source.get("parameter")
+        return f"{said} [{place}]" if place else said
+
+
+class Refused(Answered):
+    """Klaviyo refused the request. It is not tried again."""
+
+
+class BadRequest(Refused):
+    """400: the request is wrong; the pointers name the parts."""
+
+
+class Unauthorized(Refused):
+    """401: the key is missing, wrong or revoked."""
+
+    advice = "Check the account's API key (klaviyo check)."
+
+
+class Forbidden(Refused):
+    """403: the key lacks a scope. Scopes of a private key cannot be changed afterwards: make a new key."""
+
+    advice = "The key lacks a scope that this action needs (klaviyo actions shows which); make a key that has it."
+
+
+class NotFound(Refused):
+    """404: no such resource in this account."""
+
+
+class MethodNotAllowed(Refused):
+    """405: the path exists, the method does not."""
+
+
+class Conflict(Refused):
+    """409: a resource with the same identity exists already."""
+
+    @property
+    def existing_id(self) -> str | None:
+        """The id of the resource that is in the way, where Klaviyo gives one."""
+        for error in self.errors:
+            meta = error.get("meta") or {}
+            for name, value in meta.items():
+                if name.startswith("duplicate_") and name.endswith("_id"):
+                    return str(value)
+        return None
+
+
+class Gone(Refused):
+    """410: the revision or the endpoint was retired."""
+
+    advice = "This version of the worker speaks a revision that Klaviyo has retired: upgrade it."
+
+
+class TooLarge(Refused):
+    """413: the body is over Klaviyo's 5 MB."""
+
+
+class UnsupportedMediaType(Refused):
+    """415: the content type is not one that Klaviyo takes."""
+
+
+class Throttled(Answered):
+    """429. ``retry_after`` is in seconds; None where Klaviyo gave none."""
+
+    def __init__(
+        self,
+        action: str,
+        account: str,
+        status: int,
+        errors: list[dict[str, Any]],
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(action, account, status, errors)
+        self.args = (action, account, status, errors, retry_after)
+        self.retry_after = retry_after
+
+
+class Unavailable(KlaviyoError):
+    """Klaviyo could not be reached or could not answer; ``sent`` tells whether the request may have arrived."""
+
+    def __init__(self, action: str, account: str, reason: str, sent: bool = True, attempts: int = 0) -> None:
+        super().__init__(action, account, reason, sent, attempts)
+        self.action = action
+        self.account = account
+        self.reason = reason
+        self.sent = sent
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        tried = f" after {self.attempts} attempts" if self.attempts else ""
+        return f"{self.action} on account {self.account}: {self.reason}{tried}."
+
+
+class OutcomeUnknown(KlaviyoError):
+    """The request may have been carried out, and carrying it out twice would do harm: look before repeating."""
+
+    def __init__(self, action: str, account: str, reason: str, look_at: str) -> None:
+        super().__init__(action, account, reason, look_at)
+        self.action = action
+        self.account = account
+        self.reason = reason
+        self.look_at = look_at
+
+    def __str__(self) -> str:
+        return (
+            f"{self.action} on account {self.account} may have been carried out: {self.reason}. "
+            f"It was not sent again. Before you repeat it, look at {self.look_at}."
+        )
+
+
+class JobFailed(KlaviyoError):
+    """An asynchronous job ended, and not well."""
+
+
+class JobCancelled(KlaviyoError):
+    """An asynchronous job was cancelled at Klaviyo's side."""
+
+
+class JobTimedOut(KlaviyoError):
+    """An asynchronous job did not end before its deadline."""
+
+
+BY_STATUS: dict[int, type[Refused]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    409: Conflict,
+    410: Gone,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}

@@ -1,0 +1,196 @@
+"""One task in the worker: claim the lease, send, settle, and decide what the answer means for the task.
+
+The way on from here is one of four: the envelope is returned; an error is raised; the task goes back to wait (RETRY
+in Flower, with the reason); or, where somebody else has the task by now, nothing is done.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import redis
+from celery.exceptions import Ignore, Retry
+from celery.utils.log import get_logger
+
+from worker.accounts import account
+from worker.client import get_client, send
+from worker.declaration import Declaration, Params
+from worker.errors import KlaviyoError, Refused, Throttled, Unavailable
+from worker.governor import Delivery, Governor, Settlement, get_governor
+from worker.jsonapi import Envelope, interpret, quota, unknown
+from worker.settings import Settings, get_settings
+from worker.shutdown import closing
+from worker.tiers import Line
+
+logger = get_logger(__name__)
+T = TypeVar("T")
+
+#: Seconds a bucket is left alone after a 429 that does not say how long.
+UNTOLD_BLOCK = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One action to carry out on one account, with the id under which the governor knows it."""
+
+    declaration: Declaration
+    account: str
+    params: Params
+    task_id: str
+
+    @property
+    def line(self) -> Line:
+        """The waiting list it belongs to."""
+        return self.declaration.line(self.account, self.params)
+
+
+def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
+    """Seconds to wait after the given number of attempts: exponential, with full jitter."""
+    longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
+    return pick(0, longest)
+
+
+def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
+    """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
+
+    Raises:
+        Throttled: the bucket is blocked now.
+        Unavailable: it may be tried again.
+        OutcomeUnknown: it may not.
+        Refused, SettingsError: Klaviyo, or the settings, say no.
+
+    """
+    name, alias = call.declaration.name, call.account
+    end = Settlement(used=False, forget=True)
+    try:
+        response = send(get_client(), account(settings, alias), name, call.declaration.request(call.params))
+        end = Settlement(used=True, quota=quota(response.headers))
+        return interpret(name, alias, response.status, response.headers, response.content)
+    except Throttled as throttled:
+        wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
+        # The window ends somewhere inside the second that was told.
+        end = Settlement(used=False, block=max(wait, 0.0) + 0.05, forget=True)
+        raise
+    except Refused:
+        end = Settlement(used=True, quota=end.quota, forget=True)
+        raise
+    except Unavailable as unavailable:
+        end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
+        if unavailable.sent and not call.declaration.repeat.blindly:
+            raise unknown(name, alias, unavailable, call.declaration.repeat.note) from None
+        raise
+    finally:
+        if adopted := patiently(lambda: governor.settle(call.task_id, end)):
+            logger.warning(
+                "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
+                adopted, name, alias, call.declaration.limits.steady,
+            )  # fmt: skip
+
+
+def patiently(step: Callable[[], T]) -> T:
+    """Do a step of the governor's, waiting while Redis is away: there is no other place to put a task meanwhile."""
+    while True:
+        try:
+            return step()
+        except (redis.ConnectionError, redis.TimeoutError):
+            if closing.wait(0.25):
+                # Unacknowledged, the message stays with Redis and goes back to wait when Redis is back.
+                raise Ignore("Redis is away and the worker is stopping") from None
+
+
+def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
+    """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
+    settings, governor = get_settings(), get_governor()
+    account(settings, alias)
+    call = Call(declaration, alias, params, f"now-{uuid.uuid4()}")
+    line = call.line
+    attempts = 0
+    while True:
+        while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
+            sleep(min(seconds, 5.0))
+        try:
+            return attempt(call, governor, settings)
+        except Throttled:
+            continue
+        except Unavailable as unavailable:
+            attempts += 1
+            if attempts >= settings.max_attempts:
+                raise given_up(unavailable, attempts) from None
+            sleep(backoff(attempts, settings))
+
+
+def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
+    """Carry out one delivery of an action's task.
+
+    Raises:
+        Retry: the task waits again; its message is back in its waiting list.
+        Ignore: somebody else has the task.
+        KlaviyoError: it failed.
+
+    """
+    settings, governor = get_settings(), get_governor()
+    wait = request.get("klaviyo") or {}
+    # What one of our own callers published was checked there; what came by send_task is checked here.
+    params = given if wait else declaration.bind(given)
+    alias = account(settings, wait.get("account") or request.get("klaviyo_account") or "default").alias
+    call = Call(declaration, alias, params, request.id)
+    lane = wait.get("lane", "now")
+    if closing.is_set():
+        raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
+    holder = request.klaviyo_delivery[-1]
+    once = not declaration.repeat.blindly
+    state, attempts = patiently(lambda: governor.claim(call.task_id, settings.lease_ms, once, holder))
+    if state == "none":
+        raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
+    if state == "unknown":
+        lost = Unavailable(declaration.name, alias, "the worker that had sent it died before the answer came")
+        raise unknown(declaration.name, alias, lost, declaration.repeat.note)
+    try:
+        return attempt(call, governor, settings)
+    except Throttled as throttled:
+        raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
+    except Unavailable as unavailable:
+        if attempts + 1 >= settings.max_attempts:
+            patiently(lambda: governor.done(call.task_id))
+            raise given_up(unavailable, attempts + 1) from None
+        delay = backoff(attempts, settings)
+        raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
+
+
+def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
+    """The same error, told with the number of attempts that were made."""
+    return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)
+
+
+def back_to_wait(
+    call: Call, request: Any, lane: str, reason: str, delay: float, attempt: bool = False
+) -> Retry | Ignore:
+    """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
+    delivery = Delivery(*request.klaviyo_delivery)
+    line = (call.line.name, call.line.spec)
+    parked = patiently(
+        lambda: get_governor().park(delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt)
+    )
+    if parked is None:
+        return Ignore(reason)
+    when = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
+    return Retry(reason, exc=Waiting(reason), when=when)
+
+
+class Waiting(KlaviyoError):
+    """Not an error: why a task waits, as RETRY in Flower shows it."""
+
+
+def _seconds_until(eta: str | None) -> float:
+    if not eta:
+        return 0.0
+    when = datetime.fromisoformat(eta)
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

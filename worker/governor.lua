@@ -1,0 +1,417 @@
+-- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
+--
+-- KEYS[1]  prefix of every key below, "klaviyo:"
+-- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as told there
+--
+-- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
+-- A lease counts against every window of every bucket of its line from the grant until Klaviyo has answered; then
+-- it becomes an entry of each bucket's ring, stamped with the time of the answer. A request reached Klaviyo before
+-- its answer was stamped and after its grant, so "entry N back + T is over at the grant" means that at most N
+-- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
+--
+--   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
+--   now:<line>      list   "id\nmessage", oldest at the right       bulk:<line>  the same, served after now
+--   later:<line>    zset   "lane|id\nmessage" -> not before (ms)
+--   due             zset   line -> when it is worth looking at
+--   ring:<bucket>   list   times of answers in ms, newest at the left
+--   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use)
+--   blocked         hash   bucket or line -> until (ms), after a 429
+--   granted claimed zset   id -> deadline of the lease              lease  hash  id -> line
+--   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
+--   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request
+--   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
+--   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
+--   born            string when this state began: a flushed Redis is recognised by its absence
+
+local P, op = KEYS[1], ARGV[1]
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Two times are floors of real ones: two ms make up for both.
+local ROUNDING = 2
+local GRANT_TTL = 15000     -- an unclaimed lease returns unused: without a claim nothing is sent
+local FALLBACK = 50         -- when a line waits for an answer whose settling should wake it anyway
+local PROBATION = 60000     -- how long after its birth an unknown bucket sends one request before the rest
+local FORWARD = 1500        -- RateLimit-Reset is whole seconds: how far the window's start may be off
+local BATCH = 16            -- tasks a line may release in one turn, so that lines share the workers' slots
+local DAY = 86400000
+
+local function call(...) return redis.call(...) end
+local function key(name, part) return P .. name .. ':' .. part end
+
+local function parse(spec)
+  local queue, rest = spec:match('^([^;]*);(.*)$')
+  local buckets = {}
+  for part in rest:gmatch('[^;]+') do
+    local name, list = part:match('^(.*)=([%d:,]+)$')
+    local windows, longest = {}, 0
+    for n, t in list:gmatch('(%d+):(%d+)') do
+      windows[#windows + 1] = { tonumber(n), tonumber(t) }
+      if tonumber(t) > longest then longest = tonumber(t) end
+    end
+    buckets[#buckets + 1] = { name = name, windows = windows, longest = longest }
+  end
+  return { queue = queue, buckets = buckets }
+end
+
+local function load_line(line)
+  local spec = call('HGET', P .. 'lines', line)
+  return spec and parse(spec)
+end
+
+local function load_bucket(b)
+  local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until')
+  b.flight = tonumber(f[1]) or 0
+  b.limit = tonumber(f[2])
+  b.foreign_until = tonumber(f[4]) or 0
+  b.foreign = b.foreign_until > now and tonumber(f[3]) or 0
+end
+
+local function born()
+  local at = tonumber(call('GET', P .. 'born'))
+  if not at then
+    at = now
+    call('SET', P .. 'born', now)
+  end
+  return at
+end
+
+-- When the next request of this line may be granted: now or earlier = at once; nil, t = not before an answer or t.
+local function next_grant(line, spec, birth)
+  local at = tonumber(call('HGET', P .. 'blocked', line)) or 0
+  for _, b in ipairs(spec.buckets) do
+    local blocked = tonumber(call('HGET', P .. 'blocked', b.name)) or 0
+    if blocked > at then at = blocked end
+    local ring = key('ring', b.name)
+    if b.flight > 0 and now < birth + PROBATION and call('LLEN', ring) == 0 then
+      return nil, now + FALLBACK
+    end
+    for _, w in ipairs(b.windows) do
+      local n, t = w[1], w[2]
+      if t == 60000 then n = (b.limit or n) - b.foreign end
+      local back = n - b.flight - 1
+      if back < 0 then
+        return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
+      end
+      local entry = tonumber(call('LINDEX', ring, back))
+      if entry and entry + t + ROUNDING > at then at = entry + t + ROUNDING end
+    end
+  end
+  return at
+end
+
+local function free_slots(queue)
+  local slots = tonumber(call('HGET', P .. 'slots', queue)) or 0
+  return slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
+end
+
+local function open_lease(id, line, spec, state, ttl)
+  for _, b in ipairs(spec.buckets) do
+    b.flight = call('HINCRBY', key('bucket', b.name), 'flight', 1)
+  end
+  call('HINCRBY', P .. 'out', spec.queue, 1)
+  call('HSET', P .. 'lease', id, line)
+  call('ZADD', P .. state, now + ttl, id)
+end
+
+-- Close a lease. used: the request may have reached Klaviyo, so every window remembers it.
+local function close_lease(id, used)
+  local line = call('HGET', P .. 'lease', id)
+  call('ZREM', P .. 'granted', id)
+  call('ZREM', P .. 'claimed', id)
+  call('HDEL', P .. 'lease', id)
+  call('HDEL', P .. 'holder', id)
+  local spec = line and load_line(line)
+  if not spec then return nil end
+  call('HINCRBY', P .. 'out', spec.queue, -1)
+  for _, b in ipairs(spec.buckets) do
+    call('HINCRBY', key('bucket', b.name), 'flight', -1)
+    if used then
+      local ring, most = key('ring', b.name), 0
+      local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
+      for _, w in ipairs(b.windows) do
+        if w[1] > most then most = w[1] end
+      end
+      if adopted > most then most = adopted end
+      call('LPUSH', ring, now)
+      call('LTRIM', ring, 0, most - 1)
+      call('PEXPIRE', ring, b.longest + 10000)
+    end
+  end
+  call('ZADD', P .. 'due', 'LT', now, line)
+  return line, spec
+end
+
+local function is_leased(id)
+  return call('HEXISTS', P .. 'lease', id) == 1
+end
+
+local function lease_deadline(id)
+  return tonumber(call('ZSCORE', P .. 'claimed', id) or call('ZSCORE', P .. 'granted', id)) or now
+end
+
+local function release(id, message, line, spec)
+  open_lease(id, line, spec, 'granted', GRANT_TTL)
+  call('LPUSH', spec.queue, message)
+  local wake = key('wake', spec.queue)
+  call('LPUSH', wake, 1)
+  call('LTRIM', wake, 0, 63)
+end
+
+local function promote(line)
+  local later = key('later', line)
+  for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 200)) do
+    call('ZREM', later, item)
+    local lane, rest = item:match('^(%a+)|(.*)$')
+    -- What has waited once already goes to the head of its lane.
+    call('RPUSH', key(lane, line), rest)
+  end
+end
+
+local function schedule(line, at)
+  local first = call('ZRANGE', key('later', line), 0, 0, 'WITHSCORES')[2]
+  first = tonumber(first)
+  if first and (not at or first < at) then at = first end
+  if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
+end
+
+local function pop_item(line)
+  return call('RPOP', key('now', line)) or call('RPOP', key('bulk', line))
+end
+
+local function waiting(line)
+  return call('LLEN', key('now', line)) + call('LLEN', key('bulk', line))
+end
+
+-- Release what one line may release now, and set when it is due again.
+local function serve(line, birth)
+  local spec = load_line(line)
+  if not spec then
+    call('ZREM', P .. 'due', line)
+    return 0
+  end
+  promote(line)
+  if waiting(line) == 0 then
+    schedule(line, nil)
+    return 0
+  end
+  local free, released, at, fallback = free_slots(spec.queue), 0, now, nil
+  for _, b in ipairs(spec.buckets) do load_bucket(b) end
+  while released < free and released < BATCH do
+    at, fallback = next_grant(line, spec, birth)
+    if not at or at > now then break end
+    local item = pop_item(line)
+    if not item then break end
+    local id, message = item:match('^([^\n]*)\n(.*)$')
+    if is_leased(id) then
+      -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
+      call('ZADD', key('later', line), lease_deadline(id) + 1, 'now|' .. item)
+    else
+      release(id, message, line, spec)
+      released = released + 1
+    end
+  end
+  if waiting(line) == 0 then
+    schedule(line, nil)
+  elseif at and at > now then
+    schedule(line, at)
+  else
+    -- Out of slots or of its turn: due at once, behind the other lines that are due. Out of slots altogether: a
+    -- settled lease wakes it, the delay only bounds the cost of looking.
+    schedule(line, fallback or (free <= released and now + 10 or now))
+  end
+  return released
+end
+
+local function sweep()
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'granted', '-inf', now, 'LIMIT', 0, 100)) do
+    close_lease(id, false)
+  end
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'claimed', '-inf', now, 'LIMIT', 0, 100)) do
+    close_lease(id, true)
+  end
+end
+
+local function serve_due(lines)
+  local birth, released = born(), 0
+  for _, line in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, lines)) do
+    released = released + serve(line, birth)
+  end
+  return released
+end
+
+-- Put a task into its waiting list. at_head: it has waited before.
+local function enqueue(line, lane, id, message, not_before, at_head)
+  if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
+  if not_before > now then
+    call('ZADD', key('later', line), not_before, lane .. '|' .. id .. '\n' .. message)
+    call('ZADD', P .. 'due', 'LT', not_before, line)
+  else
+    call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id .. '\n' .. message)
+    -- A line that is due later is due then for a reason that one more task does not change.
+    if not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
+      call('ZADD', P .. 'due', 'LT', now, line)
+    end
+  end
+end
+
+local ops = {}
+
+-- line spec lane id message delay_ms at_head -> 1 if released at once
+-- at_head: a task that a dead worker held. A new one is published once, however often a broken connection makes the
+-- publisher say it.
+function ops.wait(line, spec, lane, id, message, delay, at_head)
+  if at_head ~= '1' and not call('SET', key('once', id), 1, 'NX', 'PX', 30000) then return 0 end
+  call('HSET', P .. 'lines', line, spec)
+  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
+  local due = tonumber(call('ZSCORE', P .. 'due', line))
+  return due and due <= now and serve(line, born()) or 0
+end
+
+-- -> number of tasks released
+function ops.tick()
+  local last = tonumber(call('GET', P .. 'ticked')) or 0
+  if last <= now and now - last < 5 then return 0 end  -- another worker was here just now
+  call('SET', P .. 'ticked', now, 'PX', 60000)
+  sweep()
+  return serve_due(200)
+end
+
+-- id ttl_ms unrepeatable holder -> state, attempts used so far. state: ok | none (no lease) | unknown (was sent before)
+-- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
+function ops.claim(id, ttl, unrepeatable, holder)
+  if call('HGET', P .. 'holder', id) == holder then
+    return { 'ok', tonumber(call('HGET', P .. 'attempts', id)) or 0 }
+  end
+  local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
+  if not deadline or deadline <= now then return { 'none', 0 } end
+  local attempts = tonumber(call('HGET', P .. 'attempts', id)) or 0
+  if unrepeatable == '1' then
+    if call('EXISTS', key('sent', id)) == 1 then
+      close_lease(id, false)
+      return { 'unknown', attempts }
+    end
+    call('SET', key('sent', id), now, 'PX', 7 * DAY)
+  end
+  call('ZREM', P .. 'granted', id)
+  call('ZADD', P .. 'claimed', now + tonumber(ttl), id)
+  call('HSET', P .. 'holder', id, holder)
+  return { 'ok', attempts }
+end
+
+-- line spec id ttl_ms -> 0 if leased, else ms to wait. For a request made in the caller's own process.
+function ops.reserve(line, spec_text, id, ttl)
+  call('HSET', P .. 'lines', line, spec_text)
+  sweep()
+  local spec = parse(spec_text)
+  for _, b in ipairs(spec.buckets) do load_bucket(b) end
+  local at, fallback = next_grant(line, spec, born())
+  if not at or at > now then return math.max(1, (at or fallback) - now) end
+  open_lease(id, line, spec, 'claimed', tonumber(ttl))
+  return 0
+end
+
+local function correct(b, limit, remaining, reset)
+  local name = key('bucket', b.name)
+  load_bucket(b)
+  local declared
+  for _, w in ipairs(b.windows) do
+    if w[2] == 60000 then declared = w[1] end
+  end
+  local adopted = 0
+  if limit ~= (b.limit or declared) then
+    adopted = limit
+    if limit == declared then call('HDEL', name, 'limit') else call('HSET', name, 'limit', limit) end
+  end
+  -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
+  local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
+  local beyond = used - b.flight
+  if beyond > 0 then
+    local entry = tonumber(call('LINDEX', ring, beyond - 1))
+    if not entry or entry < starts then
+      local low, high = 0, math.min(beyond - 1, call('LLEN', ring))
+      while low < high do
+        local middle = math.floor((low + high) / 2)
+        if tonumber(call('LINDEX', ring, middle)) >= starts then low = middle + 1 else high = middle end
+      end
+      local foreign, ends = beyond - low, now + reset * 1000
+      if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
+      call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
+    end
+  end
+  return adopted
+end
+
+-- id used limit remaining reset block_ms forget -> adopted limit, or 0
+--   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
+--   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
+--   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
+function ops.settle(id, used, limit, remaining, reset, block, forget)
+  if forget == '1' then call('DEL', key('sent', id)) end
+  local line, spec = close_lease(id, used == '1')
+  local adopted = 0
+  if line then
+    if tonumber(block) > 0 then
+      -- With several buckets nobody says which one was full: only this combination waits.
+      local who = #spec.buckets == 1 and spec.buckets[1].name or line
+      local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
+      call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
+    elseif limit ~= '' and #spec.buckets == 1 then
+      adopted = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+    end
+  end
+  serve_due(8)
+  return adopted
+end
+
+-- unacked unacked_index tag | line spec lane id delay_ms at_head count -> attempts used, or -1 if no longer ours
+-- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
+function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count)
+  local stored = call('HGET', unacked, tag)
+  if not stored then return -1 end
+  local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as pop.lua wrote it
+  call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  call('HSET', P .. 'lines', line, spec)
+  local attempts = count == '1' and call('HINCRBY', P .. 'attempts', id, 1)
+    or tonumber(call('HGET', P .. 'attempts', id)) or 0
+  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
+  return attempts
+end
+
+-- id -> 1. The task is over: nothing about it need be remembered.
+function ops.done(id)
+  return call('HDEL', P .. 'attempts', id)
+end
+
+-- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
+function ops.beat(worker, slots, queues, ttl)
+  if tonumber(slots) > 0 then
+    call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)
+  else
+    call('HDEL', P .. 'workers', worker)
+  end
+  local sum, all = {}, call('HGETALL', P .. 'workers')
+  for i = 1, #all, 2 do
+    local expires, n, names = all[i + 1]:match('^(%d+)|(%d+)|(.*)$')
+    if tonumber(expires) < now then
+      call('HDEL', P .. 'workers', all[i])
+    else
+      for queue in names:gmatch('[^,]+') do
+        -- A saturated tier leaves a quarter of the slots to the others.
+        sum[queue] = (sum[queue] or 0) + math.max(1, math.ceil(tonumber(n) * 3 / 4))
+      end
+    end
+  end
+  call('DEL', P .. 'slots')
+  for queue, n in pairs(sum) do call('HSET', P .. 'slots', queue, n) end
+  if next(sum) then call('PEXPIRE', P .. 'slots', ttl) end
+  return 1
+end
+
+local arguments = {}
+for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
+return ops[op](unpack(arguments))

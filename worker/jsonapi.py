@@ -1,0 +1,164 @@
+"""JSON:API on Klaviyo's terms: a request to send, and what an answer means. Pure, no I/O."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+
+#: The revision that every declaration speaks. Stable until 2027-07-15, retired on 2028-07-15.
+REVISION = "2026-07-15"
+MEDIA_TYPE = "application/vnd.api+json"
+
+#: Addresses and numbers in Klaviyo's texts are a person's data; they must not reach a log or an exception.
+_PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
+_AVAILABLE_IN = re.compile(r"available in (\d+) second")
+_TOLD = ("id", "code", "title", "detail", "source", "meta")
+
+
+class Envelope(dict[str, Any]):
+    """The result of an action: ``data``, ``error``, ``successful``, and ``included``, ``links``, ``job_id`` if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, with nothing of an account in it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes | None
+    content_type: str = MEDIA_TYPE
+
+
+def form(values: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The body and the content type of a multipart form; a file is a mapping of its name and its content in base64."""
+    files = {
+        name: (value["filename"], base64.b64decode(value["content"]))
+        for name, value in values.items()
+        if isinstance(value, Mapping)
+    }
+    fields = {name: value for name, value in values.items() if name not in files and value is not None}
+    request = httpx.Request("POST", "https://a.klaviyo.com", data=fields, files=files)
+    return request.read(), request.headers["content-type"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the headers ``RateLimit-*`` say of the steady window: requests allowed, left, and seconds to its end."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+def quota(headers: Mapping[str, str]) -> Quota | None:
+    """Read the rate limit headers; None where one is missing or not a number."""
+    try:
+        limit, remaining, reset = (
+            int(headers[name].split(",")[0]) for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+        )
+    except (KeyError, ValueError):
+        return None
+    return Quota(limit, max(remaining, 0), max(reset, 0)) if limit > 0 else None
+
+
+def mask(text: str) -> str:
+    """The text without addresses of people."""
+    return _PERSONAL.sub("***", text)
+
+
+def interpret(action: str, account: str, status: int, headers: Mapping[str, str], content: bytes) -> Envelope:
+    """The envelope of a good answer.
+
+    Raises:
+        Throttled: 429.
+        Unavailable: 5xx, 408, a Cloudflare challenge, a body that is not the JSON it claims to be.
+        Refused: any other status; a subclass by status.
+
+    """
+    if status == 429:
+        errors = _errors(content)
+        raise Throttled(action, account, status, errors, _retry_after(headers, errors))
+    if status >= 500 or status == 408:
+        raise Unavailable(action, account, _reason(status, content))
+    if status == 403 and "html" in headers.get("content-type", ""):
+        raise Unavailable(action, account, "403 with a Cloudflare challenge instead of an answer", False)
+    if status >= 300:
+        raise BY_STATUS.get(status, Refused)(action, account, status, _errors(content))
+    return _envelope(action, account, status, content)
+
+
+def _envelope(action: str, account: str, status: int, content: bytes) -> Envelope:
+    envelope = Envelope(data=None, error=None, successful=True)
+    if not content:
+        return envelope
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise Unavailable(action, account, f"{status} with a body that is not JSON") from None
+    if not isinstance(document, dict):
+        raise Unavailable(action, account, f"{status} with a body that is not a JSON:API document")
+    data = document.get("data")
+    envelope["data"] = data
+    for name in ("included", "links"):
+        if document.get(name):
+            envelope[name] = document[name]
+    if isinstance(data, dict) and str(data.get("type", "")).endswith("-job"):
+        envelope["job_id"] = data.get("id")
+    return envelope
+
+
+def _reason(status: int, content: bytes) -> str:
+    said = next((e["detail"] for e in _errors(content) if e.get("detail")), None)
+    return f"Klaviyo answered {status}" + (f": {said}" if said else "")
+
+
+def _errors(content: bytes) -> list[dict[str, Any]]:
+    """The error objects of a body, cut down to what may be told. An unreadable body has none."""
+    try:
+        errors = orjson.loads(content)["errors"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return []
+    if not isinstance(errors, list):
+        return []
+    return [_told(error) for error in errors if isinstance(error, dict)]
+
+
+def _told(error: dict[str, Any]) -> dict[str, Any]:
+    told = {name: error[name] for name in _TOLD if error.get(name) is not None}
+    for name in ("title", "detail"):
+        if name in told:
+            told[name] = mask(str(told[name]))
+    meta = told.pop("meta", None)
+    if isinstance(meta, dict) and (ids := {k: v for k, v in meta.items() if k.startswith("duplicate_")}):
+        told["meta"] = ids
+    return told
+
+
+def _retry_after(headers: Mapping[str, str], errors: list[dict[str, Any]]) -> float | None:
+    given = headers.get("retry-after", "")
+    if given.isdigit():
+        return float(given)
+    # A captured 429 came without the header and told the time in its text.
+    spoken = next((m for e in errors if (m := _AVAILABLE_IN.search(str(e.get("detail", ""))))), None)
+    return float(spoken[1]) if spoken else None
+
+
+def outcome(result: Envelope | BaseException) -> Envelope:
+    """The document's envelope for either end: a failed task's exception as ``successful: False`` with its text."""
+    if isinstance(result, BaseException):
+        return Envelope(data=None, error=str(result), successful=False)
+    return Envelope(result)
+
+
+def unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
+    """What a lost answer means for an action that must not be repeated blindly."""
+    return OutcomeUnknown(action, account, cause.reason, look_at)

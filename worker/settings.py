@@ -1,0 +1,110 @@
+"""Settings from the environment: prefix ``KLAVIYO_``, nested by ``__``, from a ``.env`` file too."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.errors import SettingsError
+
+
+class AccountSettings(BaseModel):
+    """The credentials of one more Klaviyo account."""
+
+    api_key: SecretStr | None = Field(None, description="its private API key")
+    company_id: str | None = Field(None, description="its public company id, for /client actions")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The README's table is printed from here."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KLAVIYO_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    api_key: SecretStr | None = Field(None, description="private API key of the account `default`")
+    company_id: str | None = Field(None, description="public company id (6 characters), for `/client` actions")
+    accounts: dict[str, AccountSettings] = Field(
+        default_factory=dict,
+        description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`",
+    )
+    base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` or `unix:///path?db=0`",
+    )
+    connect_timeout: float = Field(5.0, gt=0, le=60, description="seconds to reach Klaviyo")
+    read_timeout: float = Field(30.0, gt=0, le=600, description="seconds without a byte before an answer is given up")
+    max_attempts: int = Field(
+        10, ge=1, le=100, description="attempts before a request that Klaviyo could not answer fails"
+    )
+    backoff_seconds: float = Field(1.0, gt=0, description="first step of the backoff; doubles, with full jitter")
+    backoff_max_seconds: float = Field(600.0, gt=0, description="longest step of the backoff")
+    concurrency: int = Field(16, ge=1, le=256, description="requests that one worker has under way at once")
+    result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
+    shutdown_seconds: float = Field(
+        10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
+            raise ValueError("it must begin with https:// (or http:// for a sandbox)")
+        return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("accounts")
+    @classmethod
+    def _aliases(cls, value: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
+        return {alias_of(name): each for name, each in value.items()}
+
+    @property
+    def broker_url(self) -> str:
+        """The Redis address as Celery spells it."""
+        parts = urlsplit(self.redis_url)
+        if parts.scheme != "unix":
+            return self.redis_url
+        return f"redis+socket://{parts.path}?virtual_host={parts.query.removeprefix('db=') or 0}"
+
+    @property
+    def lease_ms(self) -> int:
+        """How long a claimed lease may be out: every timeout of one request in a row, and a little."""
+        return int((self.connect_timeout * 2 + self.read_timeout * 2 + 5) * 1000)
+
+
+def alias_of(name: str) -> str:
+    """Account aliases are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
+    return name.lower().replace("_", "-")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: one sentence for each wrong variable. No value is echoed: it may be a secret.
+
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            f"KLAVIYO_{'__'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("; ".join(problems) + f" (environment or {Path('.env').absolute()})") from None

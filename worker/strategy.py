@@ -1,0 +1,37 @@
+"""What the worker does with a message before it becomes a task: no ETA stays in memory, no value reaches an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.worker.strategy import default as celery_default
+
+
+def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
+    """Celery's strategy, with the headers of an action's message put right first."""
+    handler = celery_default(task, app, consumer, **kwargs)
+
+    def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
+        headers = message.headers
+        if eta := headers.get("eta"):
+            # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
+            headers["klaviyo_eta"], headers["eta"] = eta, None
+        if "klaviyo" not in headers:
+            # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
+            headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"
+        channel = message.channel
+        headers["klaviyo_delivery"] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
+        # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
+        # when the worker stops, and the task would be run again by the next one.
+        return handler(message, body, acknowledge(message), reject, callbacks, **options)
+
+    return prepared
+
+
+def acknowledge(message: Any) -> Any:
+    """The acknowledgement of a message, to be called from any thread."""
+
+    def ack(logger: Any, errors: Any) -> None:
+        message.ack_log_error(logger, errors)
+
+    return ack

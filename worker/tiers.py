@@ -1,0 +1,117 @@
+"""Klaviyo's limits: windows, buckets, tiers and their queues. The one table of numbers that is not at an action.
+
+Klaviyo counts fixed windows per account and endpoint, two or three at once: burst (one second), steady (one
+minute) and, for a few operations, one day. Source: https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
+_UNITS = {"s": SECOND, "m": MINUTE, "d": DAY}
+
+#: Where every task that is not an action runs: syncs, job steps.
+DEFAULT_QUEUE = "klaviyo"
+
+
+class Tier(Enum):
+    """Klaviyo's limit classes. The value is the largest steady limit (requests a minute) that belongs to it."""
+
+    XS = 15
+    S = 100
+    M = 150
+    L = 1_500
+    XL = 1_000_000
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue in which the released tasks of this tier wait for a worker."""
+        return f"klaviyo.{self.name.lower()}"
+
+
+QUEUES = tuple(tier.queue for tier in Tier)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most ``limit`` requests in ``length`` milliseconds."""
+
+    limit: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The windows of one bucket, shortest first."""
+
+    windows: tuple[Window, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Limits:
+        """Read ``"75/s 750/m"`` or ``"1/s 2/m 225/d"``.
+
+        Raises:
+            ValueError: where the text is anything else, or has no steady (``/m``) window.
+
+        """
+        windows = []
+        for word in text.split():
+            count, slash, unit = word.partition("/")
+            if not (slash and count.isdigit() and int(count) > 0 and unit in _UNITS):
+                raise ValueError(f"{text!r} is not a limit: write it like '75/s 750/m' or '1/s 2/m 225/d'")
+            windows.append(Window(int(count), _UNITS[unit]))
+        windows.sort(key=lambda window: window.length)
+        if MINUTE not in [window.length for window in windows]:
+            raise ValueError(f"{text!r} has no steady window (requests a minute, '/m')")
+        return cls(tuple(windows))
+
+    @property
+    def steady(self) -> int:
+        """Requests a minute."""
+        return next(window.limit for window in self.windows if window.length == MINUTE)
+
+    @property
+    def tier(self) -> Tier:
+        """Klaviyo's class for this steady limit."""
+        return next(tier for tier in Tier if self.steady <= tier.value)
+
+    def __str__(self) -> str:
+        names = {length: unit for unit, length in _UNITS.items()}
+        return " ".join(f"{window.limit}/{names[window.length]}" for window in self.windows)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a request draws on: a name that is unique within the account, and its windows."""
+
+    name: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A waiting list: the tasks of one account that draw on the same buckets and go to the same queue."""
+
+    account: str
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def name(self) -> str:
+        """``default:get_profile`` or, with an extra bucket, ``default:get_profile+include=lists``."""
+        return f"{self.account}:{'+'.join(bucket.name for bucket in self.buckets)}"
+
+    @property
+    def queue(self) -> str:
+        """The tightest bucket's queue, so that a costly variant does not stand in a fast tier's way."""
+        return min((bucket.limits for bucket in self.buckets), key=lambda limits: limits.steady).tier.queue
+
+    @property
+    def spec(self) -> str:
+        """The line as the governor's script reads it: ``queue;bucket=limit:ms,limit:ms;bucket=…``."""
+        parts = [self.queue]
+        for bucket in self.buckets:
+            windows = ",".join(f"{window.limit}:{window.length}" for window in bucket.limits.windows)
+            parts.append(f"{self.account}:{bucket.name}={windows}")
+        return ";".join(parts)

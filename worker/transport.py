@@ -1,0 +1,197 @@
+"""Celery's Redis transport with a pop that loses nothing, and publishing into the governor's waiting lists.
+
+Three things differ from kombu's: a message is taken and recorded as unacknowledged in one step (pop.lua; kombu pops,
+then records, and a worker killed in between loses the message); a message of an action goes to its waiting list
+instead of its queue; and a worker refreshes what it holds, so that the visibility timeout can be short and never
+applies to a worker that lives.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import contextmanager
+from importlib import resources
+from itertools import count
+from queue import Empty
+from typing import Any
+
+import kombu
+from celery.app import amqp as celery_amqp
+from kombu.transport import redis as stock
+from kombu.transport import virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+from redis.exceptions import NoScriptError
+
+from worker.governor import PREFIX, get_governor
+from worker.tiers import Line
+
+POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
+
+#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay.
+HEADER = "klaviyo"
+
+#: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
+IDLE = 0.25
+
+#: Seconds after which a message whose worker no longer refreshes it goes back to wait, and between refreshes.
+VISIBILITY, REFRESH = 15, 3
+
+#: Keys of our own: another Celery application on the same Redis has another idea of when a message is abandoned.
+UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
+
+OPTIONS = {
+    "unacked_key": UNACKED,
+    "unacked_index_key": UNACKED_INDEX,
+    "unacked_mutex_key": f"{PREFIX}unacked_mutex",
+    "unacked_mutex_expire": 10,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "unacked_restore_limit": 1_000,
+    "visibility_timeout": VISIBILITY,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+
+
+def header(line: Line, lane: str, delay: float = 0.0) -> dict[str, Any]:
+    """The value of `HEADER` for a task of this line; ``delay`` in seconds."""
+    return {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay}
+
+
+class QoS(stock.QoS):
+    """Acknowledgement of messages that pop.lua has recorded already."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Remember a delivery."""
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Forget a delivery: its task is over. May be called from any thread."""
+        with self.channel.conn_or_acquire() as client:
+            pipe = client.pipeline(transaction=False)
+            pipe.zrem(self.unacked_index_key, delivery_tag)
+            pipe.hdel(self.unacked_key, delivery_tag)
+            pipe.execute()
+        virtual.QoS.ack(self, delivery_tag)
+
+    def refresh(self) -> None:
+        """Show that this worker lives and still holds its messages."""
+        now = time.time()
+        if tags := {tag: now for tag in list(self._delivered)}:
+            with self.channel.conn_or_acquire() as client:
+                client.zadd(self.unacked_index_key, tags, xx=True)
+
+
+class Channel(stock.Channel):
+    """A channel whose deliveries are crash-safe and whose publishing knows the waiting lists."""
+
+    QoS = QoS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._sync: tuple[Any, Any] | None = None
+        self._pop_sha: str | None = None
+        self._sleeping = False
+        self._tag = f"{uuid.uuid4()}."
+        self._tags = count()
+        super().__init__(*args, **kwargs)
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Any:
+        """One client for a pool's life: kombu makes a new one, 0.2 ms each, for every command."""
+        if client:
+            yield client
+            return
+        if self._sync is None or self._sync[0] is not self.pool:
+            self._sync = self.pool, self._create_client()
+        yield self._sync[1]
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return
+        connection = self.client.connection
+        self._in_poll = connection
+        self._brpop_sent_at = time.monotonic()
+        wakes = [f"{PREFIX}wake:{queue}" for queue in queues]
+        if self._sleeping:
+            connection.send_command("BRPOP", *wakes, IDLE)
+            return
+        if self._pop_sha is None:
+            with self.conn_or_acquire() as client:
+                self._pop_sha = client.script_load(POP)
+        lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
+        keys = [self.unacked_key, self.unacked_index_key, *lists, *wakes]
+        self._popped_as = f"{self._tag}{next(self._tags)}"
+        connection.send_command("EVALSHA", self._pop_sha, len(keys), *keys, self._popped_as, len(wakes))
+
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            try:
+                answer = self.client.parse_response(self.client.connection, "EVALSHA", **options)
+            except NoScriptError:  # Redis was restarted or flushed
+                self._pop_sha = None
+                raise Empty from None
+            except self.connection_errors:
+                self._pop_sha, self._sleeping = None, False
+                self.client.connection.disconnect()
+                raise
+            if self._sleeping or not answer:
+                self._sleeping = not self._sleeping
+                raise Empty
+            queue = bytes_to_str(answer[0]).rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            message = loads(bytes_to_str(answer[1]))
+            # A new tag for every delivery: an acknowledgement from a worker that was taken for dead must not
+            # reach the copy that somebody else is working on.
+            message["properties"]["delivery_tag"] = self._popped_as
+            self.connection._deliver(message, queue)
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        if wait := message.get("headers", {}).get(HEADER):
+            line = (wait["line"], wait["spec"])
+            get_governor().wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"])
+            return
+        super()._put(queue, message, **kwargs)
+        with self.conn_or_acquire() as client:
+            client.lpush(f"{PREFIX}wake:{queue}", 1)
+
+    def _do_restore_message(
+        self, payload: dict[str, Any], exchange: str, routing_key: str, pipe: Any, leftmost: bool = False
+    ) -> None:
+        wait = payload.get("headers", {}).get(HEADER)
+        if not wait:
+            super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
+            return
+        payload["headers"]["redelivered"] = True
+        payload["properties"]["delivery_info"]["redelivered"] = True
+        line = (wait["line"], wait["spec"])
+        get_governor().restore(pipe, line, wait["lane"], payload["headers"]["id"], dumps(payload))
+
+
+class Transport(stock.Transport):
+    """The Redis transport with such channels."""
+
+    Channel = Channel
+
+
+class Connection(kombu.Connection):
+    """A connection that uses `Transport` whatever its URL says.
+
+    The setting ``broker_transport`` would do, but a unix socket's URL (``redis+socket://``) overrules it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.transport_cls = Transport
+
+
+class AMQP(celery_amqp.AMQP):
+    """Celery's messaging, over such connections."""
+
+    Connection = Connection

@@ -1,0 +1,275 @@
+"""How a parameter travels: the markers of a declaration, and the one rule for the seed document's flat names.
+
+Pure. A `Shape` is made once from an annotation; it renders a plain Python value as JSON:API and takes a rendered
+one apart again, so that nesting is written once, at the declaration.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, get_args, get_origin
+
+from typing_extensions import get_type_hints, is_typeddict
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The place of a parameter in the body, from its root; of a resource's key, from the resource: ``meta.x``.
+
+    ``type`` is the resource type that goes with it where the path leads into a resource of its own:
+    ``At("data.attributes.metric.data.attributes.name", type="metric")`` adds ``data.attributes.metric.data.type``.
+    """
+
+    path: str
+    type: str | None = None
+
+    @property
+    def types(self) -> tuple[tuple[Path, str], ...]:
+        """The constant that ``type`` stands for: beside the path's last ``attributes``, or beside its end."""
+        if self.type is None:
+            return ()
+        names = self.path.split(".")
+        resource = names[: len(names) - 1 - names[::-1].index("attributes")] if "attributes" in names else names[:-1]
+        return (((*resource, "type"), self.type),)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The name of a query parameter where the rule would give another."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A dictionary of plain names that travels as one JSON:API resource: its keys become attributes."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """A list of such dictionaries; ``max_bytes`` is Klaviyo's limit for one of them."""
+
+    type: str
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linkage:
+    """An id that travels as resource linkage, ``{"type": …, "id": …}``."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linkages:
+    """A list of such ids."""
+
+    type: str
+
+
+Marker = At | Query | Resource | Resources | Linkage | Linkages
+
+
+def flat_name(wire: str) -> str:
+    """The seed document's spelling of a wire path: ``fields[catalog-variant]`` is ``fields__catalog__variant``."""
+    for character in ".[-_":
+        wire = wire.replace(character, "\0")
+    return wire.replace("]", "").replace("\0", "__")
+
+
+def query_name(parameter: str) -> str:
+    """The wire name of a query parameter: ``page_cursor`` is ``page[cursor]``, ``fields_tag`` is ``fields[tag]``."""
+    for prefix, wire in (
+        ("additional_fields_", "additional-fields"),
+        ("fields_", "fields"),
+        ("page_", "page"),
+    ):
+        if parameter.startswith(prefix):
+            return f"{wire}[{parameter.removeprefix(prefix).replace('_', '-')}]"
+    return parameter
+
+
+def unwrap(annotation: Any) -> tuple[Any, list[Marker]]:
+    """Take ``Annotated[...] | None`` apart: the plain type and the markers, wherever in the union they stand."""
+    markers: list[Marker] = []
+    while True:
+        origin = get_origin(annotation)
+        if origin is typing.Annotated:
+            annotation, *metadata = get_args(annotation)
+            markers += [item for item in metadata if isinstance(item, Marker)]
+        elif origin in (typing.Union, types.UnionType):
+            members = [member for member in get_args(annotation) if member is not type(None)]
+            if len(members) != 1:
+                for member in members:
+                    markers += unwrap(member)[1]
+                return annotation, markers
+            annotation = members[0]
+        elif origin in (typing.Required, typing.NotRequired) or str(origin).endswith(("Required", "NotRequired")):
+            annotation = get_args(annotation)[0]
+        else:
+            return annotation, markers
+
+
+def one(markers: list[Marker], kind: type[Any]) -> Any:
+    """The marker of this kind, or None."""
+    return next((marker for marker in markers if isinstance(marker, kind)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How values of one annotation travel.
+
+    ``leaves`` are the wire paths below this value that have a plain place, with the keys that lead there;
+    ``constants`` the wire paths whose value is fixed.
+    """
+
+    render: Callable[[Any], Any]
+    parse: Callable[[Any], Any]
+    leaves: tuple[tuple[Path, Path], ...] = (((), ()),)
+    constants: tuple[tuple[Path, str], ...] = ()
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
+
+
+PLAIN = Shape(_scalar, lambda value: value)
+
+
+def shape_of(annotation: Any) -> Shape:
+    """The shape of a parameter or of a key of a TypedDict."""
+    plain, markers = unwrap(annotation)
+    if marker := one(markers, Linkage):
+        return _linkage(marker.type)
+    if marker := one(markers, Linkages):
+        return _many(_linkage(marker.type))
+    if marker := one(markers, Resource):
+        return _resource(marker.type, plain)
+    if marker := one(markers, Resources):
+        return _many(_resource(marker.type, get_args(plain)[0]))
+    if is_typeddict(plain):
+        return _mapping(plain)
+    if get_origin(plain) is list:
+        item = shape_of(get_args(plain)[0])
+        return _many(item) if item is not PLAIN else PLAIN
+    return PLAIN
+
+
+def _linkage(kind: str) -> Shape:
+    def parse(value: Any) -> Any:
+        return value.get("id") if isinstance(value, Mapping) and value.get("type", kind) == kind else value
+
+    return Shape(lambda value: {"type": kind, "id": value}, parse, ((("id",), ()),), ((("type",), kind),))
+
+
+def _many(item: Shape) -> Shape:
+    def listed(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda value: [convert(each) for each in value] if isinstance(value, list | tuple) else value
+
+    return Shape(listed(item.render), listed(item.parse))
+
+
+@dataclass(slots=True)
+class _Keys:
+    """The keys of a TypedDict with their places and shapes."""
+
+    places: dict[str, tuple[Path, Shape]] = field(default_factory=dict)
+
+    def leaves(self) -> Iterator[tuple[Path, Path]]:
+        for key, (place, shape) in self.places.items():
+            for below, keys in shape.leaves:
+                yield (*place, *below), (key, *keys)
+
+    def constants(self) -> Iterator[tuple[Path, str]]:
+        for place, shape in self.places.values():
+            for below, value in shape.constants:
+                yield (*place, *below), value
+
+    def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
+        for key, each in value.items():
+            place, shape = self.places[key]
+            put(into, place, None if each is None else shape.render(each))
+        return into
+
+    def parse(self, value: Any) -> Any:
+        """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
+        rest = _copy(value)
+        plain: dict[str, Any] = {}
+        for key, (place, shape) in self.places.items():
+            found, each = take(rest, place)
+            if found:
+                plain[key] = shape.parse(each)
+        return {**rest, **plain}
+
+
+def _mapping(kind: Any) -> Shape:
+    keys = _Keys()
+    for key, annotation in get_type_hints(kind, include_extras=True).items():
+        at = one(unwrap(annotation)[1], At)
+        keys.places[key] = (tuple(at.path.split(".")) if at else (key,), shape_of(annotation))
+    return Shape(
+        lambda value: keys.render(value, {}),
+        lambda value: keys.parse(value) if isinstance(value, Mapping) else value,
+        tuple(keys.leaves()),
+        tuple(keys.constants()),
+    )
+
+
+def _resource(kind: str, attributes: Any) -> Shape:
+    keys = _Keys()
+    hints = get_type_hints(attributes, include_extras=True) if is_typeddict(attributes) else {}
+    for key, annotation in hints.items():
+        at = one(unwrap(annotation)[1], At)
+        default = ("id",) if key == "id" else ("attributes", key)
+        keys.places[key] = (tuple(at.path.split(".")) if at else default, shape_of(annotation))
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, Mapping) or not {"type", "attributes"} & set(value):
+            return value
+        rest = dict(value)
+        if rest.get("type") == kind:
+            del rest["type"]
+        return keys.parse(rest)
+
+    return Shape(
+        lambda value: keys.render(value, {"type": kind}),
+        parse,
+        tuple(keys.leaves()),
+        ((("type",), kind), *keys.constants()),
+    )
+
+
+def put(into: dict[str, Any], path: Path, value: Any) -> None:
+    """Set a value at a path, making the dictionaries on the way."""
+    for name in path[:-1]:
+        into = into.setdefault(name, {})
+    into[path[-1]] = value
+
+
+def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
+    """Remove and return what stands at a path; dictionaries that become empty on the way go too."""
+    name, *below = path
+    if name not in out_of:
+        return False, None
+    if not below:
+        return True, out_of.pop(name)
+    if not isinstance(out_of[name], dict):
+        return False, None
+    found, value = take(out_of[name], tuple(below))
+    if found and not out_of[name]:
+        del out_of[name]
+    return found, value
+
+
+def _copy(value: Any) -> dict[str, Any]:
+    return {name: _copy(each) if isinstance(each, Mapping) else each for name, each in value.items()}
