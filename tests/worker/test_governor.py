@@ -1,0 +1,393 @@
+"""What the governor does with one task, one lease, one answer."""
+
+import pytest
+
+from worker.governor import Delivery, Governor, Settlement
+from worker.jsonapi import Quota
+from worker.tiers import Bucket, Limits, Line
+
+QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
+LEASE = 60_000
+
+
+class Clock:
+    def __init__(self):
+        self.ms = 1_700_000_000_000
+
+    def __call__(self):
+        return self.ms
+
+    def wait(self, seconds):
+        self.ms += int(seconds * 1000)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def governor(client, clock):
+    made = Governor(client, clock=clock)
+    made.beat("worker", 1_000, QUEUES, 10**6)
+    return made
+
+
+def line(limits="3/s 60/m", name="operation", *extra):
+    return Line("a", (Bucket(name, Limits.parse(limits)), *extra))
+
+
+def ref(each):
+    return each.name, each.spec
+
+
+def publish(governor, each, *names, lane="now", delay=0.0):
+    return [governor.wait(ref(each), lane, name, f"message of {name}", delay) for name in names]
+
+
+def released(client, each):
+    found = [item.decode().removeprefix("message of ") for item in client.lrange(each.queue, 0, -1)[::-1]]
+    client.delete(each.queue)
+    return found
+
+
+def answer(governor, name, **end):
+    assert governor.claim(name, LEASE, False, "holder")[0] == "ok"
+    return governor.settle(name, Settlement(**{"used": True, **end}))
+
+
+def known(governor, clock, each):
+    """Past its probation, with an answer on record."""
+    publish(governor, each, f"first of {each.name}")
+    answer(governor, f"first of {each.name}")
+    clock.wait(61)
+
+
+def test_a_task_with_room_is_released_as_it_is_published(client, governor):
+    each = line()
+
+    assert publish(governor, each, "one") == [True]
+    assert released(client, each) == ["one"]
+
+
+def test_a_task_without_room_waits_in_its_list(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    released(client, each)
+
+    assert publish(governor, each, "one", "two") == [True, False]
+    assert client.lrange("klaviyo:now:a:operation", 0, -1) == [b"two\nmessage of two"]
+
+
+def test_a_released_task_counts_until_its_window_has_passed_after_the_answer(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    clock.wait(5)
+    answer(governor, "one")
+    released(client, each)
+
+    clock.wait(1)
+    assert governor.tick() == 0
+    clock.wait(0.01)
+    assert governor.tick() == 1
+    assert released(client, each) == ["two"]
+
+
+def test_the_now_lane_goes_before_the_bulk_lane(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "running")
+    publish(governor, each, "night", lane="bulk")
+    publish(governor, each, "customer", lane="now")
+    answer(governor, "running")
+    released(client, each)
+
+    clock.wait(2)
+    governor.tick()
+
+    assert released(client, each) == ["customer"]
+
+
+def test_a_lane_keeps_the_order_of_publishing(client, governor, clock):
+    each = line("3/s 60/m")
+    known(governor, clock, each)
+    released(client, each)
+
+    publish(governor, each, "one", "two", "three")
+
+    assert released(client, each) == ["one", "two", "three"]
+
+
+def test_a_request_on_two_buckets_draws_on_all_or_none(client, governor, clock):
+    extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    plain, both = line("3/s 60/m"), line("3/s 60/m", "operation", extra)
+    known(governor, clock, plain)
+    publish(governor, both, "first of both")
+    released(client, both)
+
+    assert publish(governor, both, "second of both") == [False]
+    assert publish(governor, plain, "one", "two") == [True, True]
+    assert publish(governor, plain, "three") == [False]
+
+
+def test_an_extra_bucket_is_shared_by_all_operations_of_the_account(client, governor, clock):
+    extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    publish(governor, line("3/s 60/m", "one", extra), "one")
+
+    assert publish(governor, line("3/s 60/m", "two", extra), "two") == [False]
+
+
+def test_a_refused_request_is_counted_in_no_window(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one")
+
+    answer(governor, "one", used=False, block=3)
+
+    assert client.llen("klaviyo:ring:a:operation") == 1
+    assert publish(governor, each, "two") == [False]
+    clock.wait(2.9)
+    assert governor.tick() == 0
+    clock.wait(0.2)
+    assert governor.tick() == 1
+
+
+def test_a_block_of_eighteen_hours_holds_one_bucket_and_no_other(client, governor, clock):
+    blocked, other = line(name="blocked"), line(name="other")
+    publish(governor, blocked, "one")
+    answer(governor, "one", used=False, block=67_608)
+    publish(governor, blocked, "two")
+
+    assert publish(governor, other, "three") == [True]
+    clock.wait(67_607)
+    governor.beat("worker", 1_000, QUEUES, 10**6)
+    assert governor.tick() == 0
+    clock.wait(2)
+    assert governor.tick() == 1
+
+
+def test_a_429_on_two_buckets_blocks_only_their_combination(client, governor, clock):
+    extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    plain, both = line("3/s 60/m"), line("3/s 60/m", "operation", extra)
+    publish(governor, both, "one")
+
+    answer(governor, "one", used=False, block=60)
+
+    assert publish(governor, plain, "two") == [True]
+    assert publish(governor, both, "three") == [False]
+
+
+def test_a_delay_of_any_length_waits_in_redis(client, governor, clock):
+    each = line()
+
+    assert publish(governor, each, "late", delay=90_000) == [False]
+    assert client.zcard("klaviyo:later:a:operation") == 1
+    clock.wait(90_001)
+    governor.beat("worker", 1_000, QUEUES, 10**6)
+    assert governor.tick() == 1
+    assert released(client, each) == ["late"]
+
+
+def test_nothing_is_released_while_no_worker_lives(client, clock):
+    governor = Governor(client, clock=clock)
+
+    assert publish(governor, line(), "one") == [False]
+    governor.beat("worker", 4, QUEUES, 10**6)
+    clock.wait(0.02)
+    assert governor.tick() == 1
+
+
+def test_no_more_is_released_than_the_workers_have_room_for(client, clock):
+    governor = Governor(client, clock=clock)
+    governor.beat("worker", 4, QUEUES, 10**6)
+    each = line("350/s 3500/m")
+    known(governor, clock, each)
+    released(client, each)
+
+    publish(governor, each, *(f"task-{n}" for n in range(20)))
+
+    assert len(released(client, each)) == 3  # a quarter of the slots is left to the other tiers
+
+
+def test_a_lease_that_nobody_claims_returns_unused(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    released(client, each)
+
+    clock.wait(15.1)
+    assert governor.tick() == 1
+    assert governor.claim("one", LEASE, False, "late")[0] == "none"
+    assert released(client, each) == ["two"]
+
+
+def test_a_claimed_lease_that_is_never_settled_counts_as_used_when_it_expires(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    governor.claim("one", LEASE, False, "dies")
+    released(client, each)
+
+    clock.wait(60.1)
+    assert governor.tick() == 0
+    clock.wait(1.1)
+    assert governor.tick() == 1
+    assert client.llen("klaviyo:ring:a:operation") == 2
+
+
+def test_a_second_claim_gets_nothing_but_the_same_delivery_may_ask_again(governor):
+    publish(governor, line(), "one")
+
+    assert governor.claim("one", LEASE, False, "delivery 1") == ("ok", 0)
+    assert governor.claim("one", LEASE, False, "delivery 1") == ("ok", 0)
+    assert governor.claim("one", LEASE, False, "delivery 2") == ("none", 0)
+
+
+def test_a_copy_of_a_running_task_waits_until_its_lease_is_over(client, governor, clock):
+    each = line()
+    publish(governor, each, "one")
+    governor.claim("one", LEASE, False, "delivery 1")
+    released(client, each)
+
+    with client.pipeline() as pipe:
+        governor.restore(pipe, ref(each), "now", "one", "message of one")
+        pipe.execute()
+
+    assert released(client, each) == []
+    clock.wait(61)
+    governor.tick()
+    assert released(client, each) == ["one"]
+
+
+def test_an_unrepeatable_request_that_was_sent_once_is_unknown_the_second_time(client, governor, clock):
+    each = line()
+    publish(governor, each, "one")
+    assert governor.claim("one", LEASE, True, "delivery 1")[0] == "ok"
+    clock.wait(61)
+    governor.tick()
+    with client.pipeline() as pipe:
+        governor.restore(pipe, ref(each), "now", "one", "message of one")
+        pipe.execute()
+
+    assert governor.claim("one", LEASE, True, "delivery 2")[0] == "unknown"
+
+
+def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, governor, clock):
+    each = line()
+    publish(governor, each, "one")
+    governor.claim("one", LEASE, True, "delivery 1")
+    governor.settle("one", Settlement(used=False, block=1, forget=True))
+    with client.pipeline() as pipe:
+        governor.restore(pipe, ref(each), "now", "one", "message of one")
+        pipe.execute()
+    clock.wait(2)
+    governor.tick()
+
+    assert governor.claim("one", LEASE, True, "delivery 2")[0] == "ok"
+
+
+def test_a_task_is_published_once_however_often_the_publisher_says_it(client, governor):
+    each = line()
+
+    assert publish(governor, each, "one", "one") == [True, False]
+    assert released(client, each) == ["one"]
+
+
+def test_a_limit_that_klaviyo_tells_is_adopted_and_told_once(client, governor, clock):
+    each = line("3/s 60/m")
+    publish(governor, each, "one", "two")
+
+    assert answer(governor, "one", quota=Quota(40, 39, 50)) == 40
+    clock.wait(1)
+    governor.tick()
+    assert answer(governor, "two", quota=Quota(40, 38, 49)) is None
+    assert client.hget("klaviyo:bucket:a:operation", "limit") == b"40"
+
+
+def test_a_limit_that_is_ours_again_is_no_longer_adopted(client, governor, clock):
+    each = line("3/s 60/m")
+    publish(governor, each, "one", "two")
+    answer(governor, "one", quota=Quota(40, 39, 50))
+    clock.wait(1)
+    governor.tick()
+
+    answer(governor, "two", quota=Quota(60, 58, 49))
+
+    assert client.hget("klaviyo:bucket:a:operation", "limit") is None
+
+
+def test_what_others_have_used_is_left_to_them_until_the_window_ends(client, governor, clock):
+    each = line("10/s 15/m")
+    publish(governor, each, "one")
+    answer(governor, "one", quota=Quota(15, 2, 30))  # 13 used, one of them ours
+    released(client, each)
+
+    publish(governor, each, *(f"task-{n}" for n in range(8)))
+    assert len(released(client, each)) == 2
+    clock.wait(30.1)
+    governor.tick()
+    assert len(released(client, each)) == 6
+
+
+def test_our_own_use_is_not_taken_for_that_of_others(client, governor, clock):
+    each = line("10/s 60/m")
+    known(governor, clock, each)
+    for n in range(5):
+        publish(governor, each, f"task-{n}")
+        answer(governor, f"task-{n}", quota=Quota(60, 59 - n, 40))
+        clock.wait(0.2)
+
+    assert client.hget("klaviyo:bucket:a:operation", "foreign") is None
+
+
+def test_after_a_flush_an_unknown_bucket_sends_one_request_before_the_rest(client, governor, clock):
+    each = line("10/s 150/m")
+    client.flushall()
+    governor.beat("worker", 1_000, QUEUES, 10**6)
+
+    assert publish(governor, each, "one", "two", "three") == [True, False, False]
+    answer(governor, "one", quota=Quota(150, 20, 30))
+    assert len(released(client, each)) == 3
+    assert client.hget("klaviyo:bucket:a:operation", "foreign") == b"129"
+
+
+def test_a_parked_delivery_moves_its_message_and_counts_the_attempt(client, governor, clock):
+    each = line()
+    client.hset("unacked", "tag", '[{"m": 1},"","klaviyo.s"]')
+    client.zadd("unacked_index", {"tag": 1})
+    delivery = Delivery("unacked", "unacked_index", "tag")
+
+    assert governor.park(delivery, ref(each), "now", "one", 5.0, at_head=True, attempt=True) == 1
+    assert client.hlen("unacked") == client.zcard("unacked_index") == 0
+    assert governor.park(delivery, ref(each), "now", "one", 5.0, at_head=True, attempt=True) is None
+    clock.wait(5.1)
+    governor.tick()
+    assert client.lrange(each.queue, 0, -1) == [b'{"m": 1}']
+
+
+def test_a_request_of_this_process_shares_the_budget(governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+
+    assert governor.reserve(ref(each), "now-1", LEASE) == 0
+    assert governor.reserve(ref(each), "now-2", LEASE) > 0
+    governor.settle("now-1", Settlement(used=True))
+    assert governor.reserve(ref(each), "now-2", LEASE) == pytest.approx(1.002)
+
+
+def test_slots_are_shared_fairly_among_lines_of_one_queue(client, clock):
+    governor = Governor(client, clock=clock)
+    one, two = line("350/s 3500/m", "one"), line("350/s 3500/m", "two")
+    client.set("klaviyo:born", 1)  # long ago
+    publish(governor, one, *(f"one-{n}" for n in range(300)))
+    publish(governor, two, *(f"two-{n}" for n in range(300)))
+    governor.beat("worker", 80, QUEUES, 10**6)
+
+    for _ in range(10):
+        clock.wait(0.02)
+        governor.tick()
+
+    names = [name.split("-")[0] for name in released(client, one)]
+    assert len(names) == 60
+    assert 20 <= names.count("one") <= 40
