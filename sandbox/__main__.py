@@ -1,0 +1,71 @@
+"""The command: `python -m sandbox --port 8080`."""
+
+import argparse
+import socket
+
+import uvicorn
+
+from sandbox.app import create_app
+from sandbox.config import Config
+from sandbox.connection import Protocol
+from sandbox.world import World
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says where it listens and wakes the requests that hang before it stops."""
+
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
+        super().__init__(config)
+        self._world = world
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where: the line that tells a script that it can begin."""
+        await super().startup(sockets)
+        for server in self.servers:
+            host, port = server.sockets[0].getsockname()[:2]
+            print(f"sandbox: http://{host}:{port}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wake the requests that hang, then end as usual."""
+        self._world.stop()
+        await super().shutdown(sockets)
+
+
+def milliseconds(text: str) -> tuple[float, float]:
+    """A range of milliseconds, "10-60", in seconds."""
+    low, _, high = text.partition("-")
+    return float(low) / 1000, float(high or low) / 1000
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Klaviyo.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
+    parser.add_argument("--latency", type=milliseconds, default="10-60", help="milliseconds each way")
+    parser.add_argument("--seed", type=int, default=0, help="of window phases, ids and latency")
+    parser.add_argument("--job-seconds", type=float, default=1.0, help="how long a job takes")
+    parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    given = arguments()
+    app = create_app(Config(seed=given.seed, latency=given.latency, job_seconds=given.job_seconds))
+    config = uvicorn.Config(
+        app,
+        host=given.host,
+        port=given.port,
+        http=Protocol,
+        log_level=given.log_level,
+        access_log=given.log_level == "debug",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        date_header=True,
+    )
+    Server(config, app.state.world).run()
+
+
+if __name__ == "__main__":
+    main()

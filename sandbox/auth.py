@@ -1,0 +1,162 @@
+"""Who is calling: private keys, OAuth tokens, company ids, the scopes that come with them, revisions."""
+
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from hashlib import sha256
+from random import Random
+from urllib.parse import parse_qs
+
+from sandbox.errors import refusal
+from sandbox.operations import Operation
+
+CLIENT_ID, CLIENT_SECRET = "sandbox-app", "sandbox-secret"
+TOKEN_SECONDS = 3600
+CODE_SECONDS = 300
+LIFE = timedelta(days=730)
+"""A revision is retired two years after its date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. `quota` is whose windows it draws on: within an account, an OAuth app has its own."""
+
+    account: str
+    quota: str
+    scopes: frozenset[str] | None = None
+    """None for a key with full access."""
+    read_only: bool = False
+    expires: float | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether the caller has a scope."""
+        if self.read_only:
+            return scope.endswith(":read")
+        return self.scopes is None or scope in self.scopes
+
+
+class OAuthError(Exception):
+    """A refusal by the token endpoint, which answers in OAuth's own form."""
+
+
+class Credentials:
+    """All keys, tokens and codes."""
+
+    def __init__(self, random: Random) -> None:
+        self.keys: dict[str, Caller] = {}
+        self.companies: dict[str, str] = {}
+        self.tokens: dict[str, Caller] = {}
+        self.refresh_tokens: dict[str, Caller] = {}
+        self._codes: dict[str, tuple[Caller, str, float]] = {}
+        self._random = random
+
+    def caller(self, authorization: str | None, now: float) -> Caller:
+        """The caller that an Authorization header means; 401 for none, an unknown or an expired one."""
+        kind, _, secret = (authorization or "").partition(" ")
+        if kind == "Klaviyo-API-Key" and secret in self.keys:
+            return self.keys[secret]
+        if kind == "Bearer" and secret in self.tokens:
+            caller = self.tokens[secret]
+            if caller.expires is not None and now < caller.expires:
+                return caller
+        if not authorization:
+            raise refusal(401, "Missing or invalid authorization header.", pointer="/data/")
+        raise refusal(401, "Incorrect authentication credentials.", code="authentication_failed", pointer="/data/")
+
+    def visitor(self, company_id: str | None) -> Caller:
+        """The caller of a client operation, which gives a public company id instead of a key."""
+        account = self.companies.get(company_id or "")
+        if account is None:
+            raise refusal(400, "A valid company_id is required.", parameter="company_id")
+        return Caller(account, account)
+
+    def code(self, caller: Caller, challenge: str, now: float) -> str:
+        """A code for an app that was given consent, to be redeemed with the verifier of the challenge."""
+        code = self._token("code")
+        self._codes[code] = (caller, challenge, now + CODE_SECONDS)
+        return code
+
+    def grant(self, authorization: str | None, form: bytes, now: float) -> dict[str, object]:
+        """The token endpoint: a new access token for a code or a refresh token."""
+        _check_client(authorization)
+        fields = {name: values[0] for name, values in parse_qs(form.decode("latin-1")).items()}
+        if fields.get("grant_type") == "refresh_token":
+            refresh = fields.get("refresh_token", "")
+            caller = self.refresh_tokens.get(refresh)
+        elif fields.get("grant_type") == "authorization_code":
+            caller = self._redeem(fields.get("code", ""), fields.get("code_verifier", ""), now)
+            refresh = self._token("rt")
+        else:
+            raise OAuthError("invalid_grant_type")
+        if caller is None:
+            raise OAuthError("invalid_grant")
+        self.refresh_tokens[refresh] = caller
+        access = self._token("at")
+        self.tokens[access] = replace(caller, expires=now + TOKEN_SECONDS)
+        return {
+            "access_token": access,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS,
+            "refresh_token": refresh,
+            "scope": " ".join(sorted(caller.scopes or ())),
+        }
+
+    def revoke(self, authorization: str | None, form: bytes) -> None:
+        """Forget a token."""
+        _check_client(authorization)
+        token = parse_qs(form.decode("latin-1")).get("token", [""])[0]
+        self.refresh_tokens.pop(token, None)
+        self.tokens.pop(token, None)
+
+    def drop(self, account: str, tokens: dict[str, Caller]) -> int:
+        """Forget an account's tokens of one kind, as the side door asks."""
+        dropped = [token for token, caller in tokens.items() if caller.account == account]
+        for token in dropped:
+            del tokens[token]
+        return len(dropped)
+
+    def _redeem(self, code: str, verifier: str, now: float) -> Caller | None:
+        caller, challenge, expires = self._codes.pop(code, (None, "", 0.0))
+        if caller is None or now >= expires:
+            return None
+        if urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=") != challenge:
+            raise OAuthError("Code challenge failed")
+        return caller
+
+    def _token(self, kind: str) -> str:
+        return f"{kind}_{self._random.getrandbits(160):040x}"
+
+
+def check_scopes(caller: Caller, operation: Operation) -> None:
+    """403 that names the scopes which the caller lacks."""
+    missing = sorted(scope for scope in operation.scopes if not caller.may(scope))
+    if missing and not operation.client_side:
+        raise refusal(
+            403,
+            f"Your API key is missing the required scopes: {', '.join(missing)}.",
+            code="permission_denied",
+            pointer="/data/",
+        )
+
+
+def check_revision(revision: str | None, opted_out: bool, today: Callable[[], date]) -> None:
+    """400 without a revision; 410 for a retired one, unless the caller lets it fall forward."""
+    if revision is None:
+        raise refusal(400, "A revision header is required.", parameter="revision")
+    try:
+        released = date.fromisoformat(revision.removesuffix(".pre"))
+    except ValueError:
+        raise refusal(400, f"'{revision}' is not a valid revision.", parameter="revision") from None
+    if opted_out and released + LIFE < today():
+        raise refusal(410, f"Revision {revision} is retired.", parameter="revision")
+
+
+def _check_client(authorization: str | None) -> None:
+    kind, _, encoded = (authorization or "").partition(" ")
+    try:
+        given = b64decode(encoded).decode()
+    except ValueError:
+        given = ""
+    if kind != "Basic" or given != f"{CLIENT_ID}:{CLIENT_SECRET}":
+        raise OAuthError("invalid_client")

@@ -1,0 +1,55 @@
+"""Which types are related, and by what names: read off the operations that list relationships."""
+
+from dataclasses import dataclass
+
+from sandbox.operations import Operations
+
+# Ends that no operation shows, but that the sandbox needs to find a profile's or a metric's events.
+UNSEEN = {("event", "profile"): "events", ("event", "metric"): "events"}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One side of a relationship: the type at its other end, and the name that it has there, if any."""
+
+    name: str
+    target: str
+    many: bool
+    inverse: str | None
+
+
+class Relations:
+    """The relationships of every type, and the type that lives under each collection of the address space."""
+
+    def __init__(self, operations: Operations) -> None:
+        self.types: dict[str, str] = {}
+        for operation in operations.by_id.values():
+            if operation.type and operation.method == "GET" and 2 <= len(operation.segments) <= 3:
+                self.types[operation.segments[1]] = operation.type
+        self.collections = {type: collection for collection, type in self.types.items()}
+        ends: dict[tuple[str, str], tuple[str, bool]] = {}
+        for operation in operations.by_id.values():
+            path = operation.segments
+            owner = self.types.get(path[1])
+            if operation.method == "GET" and len(path) >= 4 and owner and operation.type:
+                ends[owner, path[-1]] = (operation.type, operation.many)
+        self._of: dict[str, dict[str, Relation]] = {}
+        for (owner, name), (target, many) in ends.items():
+            relation = Relation(name, target, many, _inverse(ends, owner, name, target))
+            self._of.setdefault(owner, {})[name] = relation
+
+    def of(self, type: str) -> dict[str, Relation]:
+        """The relationships of a type, by name."""
+        return self._of.get(type, {})
+
+    def inverse(self, type: str, name: str) -> str | None:
+        """What a relationship is called at its other end."""
+        relation = self.of(type).get(name)
+        return UNSEEN.get((type, name)) or (relation.inverse if relation else None)
+
+
+def _inverse(ends: dict[tuple[str, str], tuple[str, bool]], owner: str, name: str, target: str) -> str | None:
+    """The other end's name, when it is plain which one it is: the only one that leads back."""
+    there = [n for (o, n), (t, _) in ends.items() if o == target and t == owner]
+    back = [n for (o, n), (t, _) in ends.items() if o == owner and t == target]
+    return there[0] if len(there) == 1 and back == [name] else None

@@ -1,0 +1,171 @@
+"""What most operations do, told from the shape of their path: list, read, create, change, delete, relate."""
+
+from typing import Any
+
+from sandbox import documents, listings
+from sandbox.call import Call, Handler, Reply
+from sandbox.errors import not_found, refusal
+from sandbox.operations import Operation
+from sandbox.sections import jobs
+from sandbox.store import Resource
+from sandbox.times import written
+
+_CATALOG = ("catalog-item", "catalog-variant", "catalog-category")
+
+
+def handler(operation: Operation) -> Handler:
+    """The behaviour that the method and the path of an operation call for."""
+    depth = len(operation.segments)
+    if depth == 5 and operation.segments[3] == "relationships":
+        relating = {"GET": read_identifiers, "POST": relate, "PATCH": replace_related, "DELETE": unrelate}
+        return relating[operation.method]
+    if depth == 4:
+        return read_related
+    if depth == 3:
+        return {"GET": read, "PATCH": change, "DELETE": delete}[operation.method]
+    return read_all if operation.method == "GET" else create
+
+
+def read_all(call: Call) -> Reply:
+    """A page of all resources of the type."""
+    return listings.everything(call, _type(call))
+
+
+def read(call: Call) -> Reply:
+    """One resource."""
+    return documents.single(call, call.store.get(_type(call), call.path_id))
+
+
+def create(call: Call) -> Reply:
+    """Store what was sent. Where the operation answers with nothing, nothing could be read back."""
+    operation = call.operation
+    if operation.type is None:
+        return Reply()
+    if operation.type.endswith("-job"):
+        shape = jobs.BARE if operation.type.startswith("campaign-") else jobs.BULK
+        return documents.single(
+            call, jobs.create(call, operation.type, total=_size(call), id=call.data.get("id"), shape=shape)
+        )
+    sent = dict(call.attributes) if isinstance(call.body, dict) and "data" in call.body else {}
+    at = written(call.now)
+    times = {name: at for name in ("created", "updated", "created_at", "updated_at")}
+    shown = call.store.relations.of(operation.type)
+    id = _natural_id(call, sent)
+    if id is not None and call.store.find(operation.type, id):
+        raise refusal(409, f"A {operation.type} with id {id} already exists.", code="duplicate")
+    resource = call.store.add(operation.type, sent | times, id)
+    for name in (call.data.get("relationships") or {}) if sent else ():
+        if name in shown:
+            for target in call.linkage(name):
+                call.store.link(resource, name, call.store.get(shown[name].target, target), call.now)
+    return documents.single(call, resource)
+
+
+def change(call: Call) -> Reply:
+    """Left out is left as it is; null is stored as null."""
+    type = call.operation.type or call.operation.body or _type(call)
+    resource = call.store.get(type, call.path_id)
+    resource.attributes |= call.attributes
+    call.store.touch(resource, call.now)
+    return documents.single(call, resource) if call.operation.type else Reply()
+
+
+def delete(call: Call) -> Reply:
+    """Forget a resource and its links."""
+    call.store.remove(call.store.get(_owner_type(call), call.path_id))
+    return Reply()
+
+
+def read_related(call: Call) -> Reply:
+    """The related resources, or the only one."""
+    owner, name = _owner(call)
+    type = _type(call)
+    if call.operation.many:
+        return listings.related(call, owner, name, type)
+    for id in owner.linked(name):
+        return documents.single(call, call.store.get(type, id))
+    raise refusal(404, f"This {owner.type} has no {name}.")
+
+
+def read_identifiers(call: Call) -> Reply:
+    """The identifiers of the related resources, or of the only one."""
+    owner, name = _owner(call)
+    type = _type(call)
+    if call.operation.many:
+        return listings.identifiers(call, owner, name, type)
+    for id in owner.linked(name):
+        return Reply({"data": {"type": type, "id": id}, "links": {"self": documents.address(call, owner)}})
+    raise refusal(404, f"This {owner.type} has no {name}.")
+
+
+def relate(call: Call) -> Reply:
+    """Add to a relationship. What is there already stays as it is."""
+    owner, name = _owner(call)
+    for target in _targets(call):
+        call.store.link(owner, name, target, call.now)
+    return Reply()
+
+
+def replace_related(call: Call) -> Reply:
+    """Make a relationship be what was sent."""
+    owner, name = _owner(call)
+    targets = _targets(call)
+    for id in owner.linked(name):
+        call.store.unlink(owner, name, id)
+    for target in targets:
+        call.store.link(owner, name, target, call.now)
+    return Reply()
+
+
+def unrelate(call: Call) -> Reply:
+    """Take from a relationship. What is not there is no mistake."""
+    owner, name = _owner(call)
+    for target in _targets(call):
+        call.store.unlink(owner, name, target.id)
+    return Reply()
+
+
+def _type(call: Call) -> str:
+    return call.operation.type or _owner_type(call)
+
+
+def _owner_type(call: Call) -> str:
+    collection = call.operation.segments[1]
+    return call.store.relations.types.get(collection, collection)
+
+
+def _owner(call: Call) -> tuple[Resource, str]:
+    return call.store.get(_owner_type(call), call.path_id), call.operation.segments[-1]
+
+
+def _targets(call: Call) -> list[Resource]:
+    """The resources that the body names, all of which must be there."""
+    data = call.body["data"]
+    type = call.operation.body or ""
+    found = []
+    for one in data if isinstance(data, list) else [data]:
+        target = call.store.find(type, one["id"])
+        if target is None:
+            raise not_found(type, one["id"])
+        found.append(target)
+    return found
+
+
+def _size(call: Call) -> int:
+    """How many items a bulk job was given."""
+    for value in call.attributes.values() if call.body else ():
+        if isinstance(value, dict) and isinstance(value.get("data"), list):
+            return len(value["data"])
+    return 1
+
+
+def _natural_id(call: Call, sent: dict[str, Any]) -> str | None:
+    """The id of what is named by its owner instead of by Klaviyo."""
+    if call.operation.type in _CATALOG:
+        parts = (sent.get("integration_type"), sent.get("catalog_type"), sent.get("external_id"))
+        return ":::".join(part or default for part, default in zip(parts, ("$custom", "$default", ""), strict=True))
+    if call.operation.type == "coupon":
+        return sent.get("external_id")
+    if call.operation.type == "coupon-code":
+        return f"{sent.get('unique_code')}-{''.join(call.linkage('coupon'))}"
+    return None

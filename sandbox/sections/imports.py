@@ -1,0 +1,80 @@
+"""Bulk imports of profiles. Validation refuses the whole request; what fails later is an error of the job."""
+
+from typing import Any
+
+from sandbox import documents, profiles
+from sandbox.bodies import each
+from sandbox.call import Call, Reply
+from sandbox.errors import ApiError, error
+from sandbox.sections import jobs
+from sandbox.store import Resource, Store
+
+MOST = 10_000
+REJECTED = "@reject.example"
+"""A profile whose email ends so passes validation and fails in the job."""
+
+
+def bulk_import_profiles(call: Call) -> Reply:
+    """Start the job that creates or changes the profiles and adds them to the lists."""
+    items = _valid(call)
+    lists = [call.store.get("list", id) for id in call.linkage("lists")]
+    store = call.store
+
+    def step(index: int, now: float) -> bool:
+        item = {**items[index], "attributes": _not_null(items[index].get("attributes") or {})}
+        try:
+            if str(item["attributes"].get("email", "")).lower().endswith(REJECTED):
+                raise ApiError(400, [error(400, "The email address was refused.", pointer="/data/attributes/email")])
+            profile, _ = profiles.upsert(store, item, now)
+        except ApiError as failure:
+            _note(store, job, index, items[index], failure.errors[0], now)
+            return False
+        store.link(job, "profiles", profile, now)
+        for target in lists:
+            store.link(target, "profiles", profile, now)
+        return True
+
+    job = jobs.create(call, "profile-bulk-import-job", total=len(items), step=step)
+    for target in lists:
+        store.link(job, "lists", target, call.now)
+    return documents.single(call, job)
+
+
+def _valid(call: Call) -> list[dict[str, Any]]:
+    """The profiles of the request; a 400 that points at every bad one when there are any."""
+    items, errors = [], []
+    for _, pointer, item in each(call.attributes, "profiles", MOST):
+        found = profiles.problems(item, pointer)
+        if not found and not profiles.is_identified(item):
+            found = [error(400, "One or more identifiers must be provided.", pointer=f"{pointer}/attributes")]
+        if not found:
+            profiles.check_size(item, pointer)
+        errors += found
+        items.append(item)
+    if errors:
+        raise ApiError(400, errors)
+    return items
+
+
+def _not_null(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Imports write no nulls, neither at the top nor among location and properties."""
+    kept = {name: value for name, value in attributes.items() if value is not None}
+    for name in ("location", "properties"):
+        if name in kept:
+            kept[name] = {key: value for key, value in kept[name].items() if value is not None}
+    return kept
+
+
+def _note(store: Store, job: Resource, index: int, item: dict[str, Any], cause: dict[str, Any], now: float) -> None:
+    place = cause["source"].get("pointer", "/data").removeprefix("/data")
+    row = store.add(
+        "import-error",
+        {
+            "code": cause["code"],
+            "title": cause["title"],
+            "detail": cause["detail"],
+            "source": {"pointer": f"/data/attributes/profiles/data/{index}{place}"},
+            "original_payload": item,
+        },
+    )
+    store.link(job, "import-errors", row, now)

@@ -1,0 +1,55 @@
+"""Lists: creation, membership, and the count of members as an additional field."""
+
+from sandbox import documents
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid
+from sandbox.sections import generic
+from sandbox.store import Resource
+from sandbox.times import written
+
+MOST_MEMBERS = 1000
+OPT_IN = ("double_opt_in", "single_opt_in")
+
+
+def create_list(call: Call) -> Reply:
+    """A list without members. Names need not be unique."""
+    _check_opt_in(call)
+    at = written(call.now)
+    attributes = {"name": call.attributes["name"], "created": at, "updated": at, "opt_in_process": OPT_IN[0]}
+    return documents.single(call, call.store.add("list", attributes | call.attributes))
+
+
+def update_list(call: Call) -> Reply:
+    """Rename it, or change its opt-in."""
+    _check_opt_in(call)
+    return generic.change(call)
+
+
+def add_profiles_to_list(call: Call) -> Reply:
+    """Make profiles members, without giving consent."""
+    _check_size(call)
+    return generic.relate(call)
+
+
+def remove_profiles_from_list(call: Call) -> Reply:
+    """End memberships, without withdrawing consent."""
+    _check_size(call)
+    return generic.unrelate(call)
+
+
+def profile_count(call: Call, group: Resource) -> int:
+    """How many members a list or a segment has."""
+    return len(group.links.get("profiles", ()))
+
+
+ADDITIONAL = {("list", "profile_count"): profile_count, ("segment", "profile_count"): profile_count}
+
+
+def _check_size(call: Call) -> None:
+    if len(call.body["data"]) > MOST_MEMBERS:
+        raise invalid(f"At most {MOST_MEMBERS} profiles are allowed.", "/data")
+
+
+def _check_opt_in(call: Call) -> None:
+    if call.attributes.get("opt_in_process") not in (None, *OPT_IN):
+        raise invalid(f"Must be one of {', '.join(OPT_IN)}.", "/data/attributes/opt_in_process")

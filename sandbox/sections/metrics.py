@@ -1,0 +1,87 @@
+"""Metrics: aggregates over the stored events by interval, without grouping or filtering by properties."""
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sandbox import filters
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid
+
+MEASUREMENTS = ("count", "sum_value", "unique")
+INTERVALS = ("hour", "day", "week", "month")
+_PLACE = "/data/attributes"
+_BOUNDS = {"datetime": ["greater-or-equal", "less-than"]}
+
+
+def query_metric_aggregates(call: Call) -> Reply:
+    """Counts, sums of `$value` and distinct profiles per interval between the two bounds of `datetime`."""
+    sent = call.attributes
+    metric = call.store.get("metric", sent["metric_id"])
+    wanted = sent["measurements"]
+    if not wanted or any(name not in MEASUREMENTS for name in wanted):
+        raise invalid(f"Must be of {', '.join(MEASUREMENTS)}.", f"{_PLACE}/measurements")
+    interval = sent.get("interval", "day")
+    if interval not in INTERVALS:
+        raise invalid(f"Must be one of {', '.join(INTERVALS)}.", f"{_PLACE}/interval")
+    zone = _zone(sent.get("timezone") or "UTC")
+    start, end = _bounds(sent["filter"], zone)
+    edges = _edges(start, end, interval)
+    counts = [0] * len(edges)
+    sums = [0.0] * len(edges)
+    people: list[set[str]] = [set() for _ in edges]
+    for id in metric.linked("events"):
+        event = call.store.get("event", id)
+        moment = datetime.fromtimestamp(event.attributes["timestamp"], UTC)
+        if not start <= moment < end:
+            continue
+        slot = bisect_right(edges, moment) - 1
+        counts[slot] += 1
+        sums[slot] += float(event.attributes["event_properties"].get("$value") or 0)
+        people[slot].update(event.linked("profile"))
+    measured: dict[str, list[float]] = {
+        "count": [float(count) for count in counts],
+        "sum_value": sums,
+        "unique": [float(len(ids)) for ids in people],
+    }
+    attributes = {
+        "dates": [edge.isoformat() for edge in edges],
+        "data": [{"dimensions": [], "measurements": {name: measured[name] for name in wanted}}],
+    }
+    address = f"{call.base_url}{call.operation.path}"
+    data: dict[str, Any] = {"type": "metric-aggregate", "id": str(uuid4()), "attributes": attributes}
+    return Reply({"data": data | {"links": {"self": address}}, "links": {"self": address}})
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise invalid(f"'{name}' is not a time zone.", f"{_PLACE}/timezone") from None
+
+
+def _bounds(given: Any, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From and to, seen from the zone that was asked for."""
+    text = ",".join(one for one in given if "datetime" in one)
+    found = {one.operator: one.values[0] for one in filters.parse(text, _BOUNDS)}
+    if len(found) != 2:
+        raise invalid("greater-or-equal(datetime,…) and less-than(datetime,…) are required.", f"{_PLACE}/filter")
+    start, end = (datetime.fromisoformat(str(found[name])) for name in _BOUNDS["datetime"])
+    if not start < end <= start + timedelta(days=366):
+        raise invalid("The span must be positive and at most one year.", f"{_PLACE}/filter")
+    return start.astimezone(zone), end.astimezone(zone)
+
+
+def _edges(start: datetime, end: datetime, interval: str) -> list[datetime]:
+    edges = [start]
+    while (following := _after(edges[-1], interval)) < end:
+        edges.append(following)
+    return edges
+
+
+def _after(edge: datetime, interval: str) -> datetime:
+    if interval == "month":
+        return (edge.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0)
+    return edge + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}[interval]

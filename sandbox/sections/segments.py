@@ -1,0 +1,47 @@
+"""Segments: creation and change. Their members are not computed; only the seeded one of everyone has any."""
+
+from typing import Any
+
+from sandbox import documents
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid
+from sandbox.sections import generic
+from sandbox.times import written
+
+
+def create_segment(call: Call) -> Reply:
+    """A segment with a definition, and without members."""
+    _check_definition(call.attributes["definition"])
+    at = written(call.now)
+    attributes = {
+        "name": call.attributes["name"],
+        "definition": call.attributes["definition"],
+        "created": at,
+        "updated": at,
+        "is_active": True,
+        "is_processing": False,
+        "is_starred": bool(call.attributes.get("is_starred")),
+    }
+    return documents.single(call, call.store.add("segment", attributes))
+
+
+def update_segment(call: Call) -> Reply:
+    """Change name, definition or flags."""
+    if "definition" in call.attributes:
+        _check_definition(call.attributes["definition"])
+    return generic.change(call)
+
+
+def _check_definition(definition: Any) -> None:
+    place = "/data/attributes/definition"
+    groups = definition.get("condition_groups") if isinstance(definition, dict) else None
+    if not isinstance(groups, list) or not groups:
+        raise invalid("At least one condition group is required.", f"{place}/condition_groups")
+    for index, group in enumerate(groups):
+        conditions = group.get("conditions") if isinstance(group, dict) else None
+        here = f"{place}/condition_groups/{index}/conditions"
+        if not isinstance(conditions, list) or not conditions:
+            raise invalid("At least one condition is required.", here)
+        for number, condition in enumerate(conditions):
+            if not isinstance(condition, dict) or "type" not in condition:
+                raise invalid("type is a required field.", f"{here}/{number}/type")

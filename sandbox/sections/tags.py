@@ -1,0 +1,110 @@
+"""Tags and tag groups: unique names, the default group, exclusive groups, and tagging."""
+
+from sandbox import documents
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid, refusal
+from sandbox.sections import generic
+from sandbox.store import Resource
+
+MOST_TAGS, MOST_GROUPS, MOST_TAGS_EACH = 500, 50, 100
+
+
+def create_tag(call: Call) -> Reply:
+    """A tag, in the group named or the default one."""
+    store = call.store
+    _check_room(call, "tag", MOST_TAGS)
+    _check_name(call, "tag")
+    group_ids = call.linkage("tag-group")
+    group = store.get("tag-group", group_ids[0]) if group_ids else _default_group(call)
+    tag = store.add("tag", {"name": call.attributes["name"]})
+    store.link(tag, "tag-group", group, call.now)
+    return documents.single(call, tag)
+
+
+def update_tag(call: Call) -> Reply:
+    """Rename it."""
+    _check_name(call, "tag")
+    return generic.change(call)
+
+
+def create_tag_group(call: Call) -> Reply:
+    """A group. Of an exclusive one's tags, a resource may have one."""
+    _check_room(call, "tag-group", MOST_GROUPS)
+    _check_name(call, "tag-group")
+    exclusive = bool(call.attributes.get("exclusive"))
+    group = call.store.add("tag-group", {"name": call.attributes["name"], "exclusive": exclusive, "default": False})
+    return documents.single(call, group)
+
+
+def update_tag_group(call: Call) -> Reply:
+    """Rename it."""
+    _check_name(call, "tag-group")
+    group = call.store.get("tag-group", call.path_id)
+    group.attributes["name"] = call.attributes["name"]
+    call.store.touch(group, call.now)
+    return Reply()
+
+
+def delete_tag_group(call: Call) -> Reply:
+    """With all of its tags. The default group stays."""
+    group = call.store.get("tag-group", call.path_id)
+    if group.attributes["default"]:
+        raise refusal(400, "The default tag group cannot be deleted.")
+    for tag in list(call.store.related(group, "tags")):
+        call.store.remove(tag)
+    call.store.remove(group)
+    return Reply()
+
+
+def tag_flows(call: Call) -> Reply:
+    """Tag flows."""
+    return _tagged(call)
+
+
+def tag_campaigns(call: Call) -> Reply:
+    """Tag campaigns."""
+    return _tagged(call)
+
+
+def tag_lists(call: Call) -> Reply:
+    """Tag lists."""
+    return _tagged(call)
+
+
+def tag_segments(call: Call) -> Reply:
+    """Tag segments."""
+    return _tagged(call)
+
+
+def _tagged(call: Call) -> Reply:
+    store = call.store
+    tag = store.get("tag", call.path_id)
+    group = next(store.related(tag, "tag-group"))
+    for one in call.body["data"]:
+        target = store.get(one["type"], one["id"])
+        others = [other for other in store.related(target, "tags") if other.id != tag.id]
+        if len(others) >= MOST_TAGS_EACH:
+            raise invalid(f"A {target.type} can have at most {MOST_TAGS_EACH} tags.", "/data")
+        if group.attributes["exclusive"] and any(_group_id(other) == group.id for other in others):
+            raise invalid(f"This {target.type} has a tag of the same exclusive group.", "/data")
+    return generic.relate(call)
+
+
+def _group_id(tag: Resource) -> str:
+    return tag.linked("tag-group")[0]
+
+
+def _default_group(call: Call) -> Resource:
+    return next(group for group in call.store.all("tag-group") if group.attributes["default"])
+
+
+def _check_room(call: Call, type: str, most: int) -> None:
+    if sum(1 for _ in call.store.all(type)) >= most:
+        raise refusal(400, f"An account can have at most {most} of type {type}.")
+
+
+def _check_name(call: Call, type: str) -> None:
+    name = str(call.attributes["name"]).casefold()
+    for other in call.store.all(type):
+        if other.id != call.path_id and other.attributes["name"].casefold() == name:
+            raise refusal(409, f"A {type} with this name already exists.", pointer="/data/attributes/name")

@@ -1,0 +1,154 @@
+"""One account's memory: resources by type and id, and the links between them, kept at both ends."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from sandbox.errors import not_found
+from sandbox.relations import Relations
+from sandbox.times import written
+
+_SHORT = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+_LONG = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SHORT_IDS = frozenset({"list", "segment", "metric", "flow", "image", "template", "form", "account"})
+_LONG_IDS = frozenset({"profile", "campaign", "campaign-message"})
+
+
+@dataclass(slots=True)
+class Resource:
+    """A stored thing. `links` hold, per relationship, the ids at the other end and when each was joined."""
+
+    type: str
+    id: str
+    number: int
+    attributes: dict[str, Any]
+    links: dict[str, dict[str, str]] = field(default_factory=dict)
+    private: dict[str, Any] = field(default_factory=dict)
+    """What belongs to it but is not among its attributes, such as a profile's consent."""
+
+    def linked(self, name: str) -> list[str]:
+        """The ids at the other end of a relationship."""
+        return list(self.links.get(name, ()))
+
+
+class Store:
+    """What one account holds."""
+
+    def __init__(self, alias: str, company_id: str, relations: Relations, random: Random) -> None:
+        self.alias = alias
+        self.company_id = company_id
+        self.relations = relations
+        self.version = 0
+        """Grows with every change, so that a sorted listing can be kept until it is out of date."""
+        self._owners: dict[tuple[str, str], str] = {}
+        self.pending: list[Callable[[float], bool]] = []
+        """Work under way: each is told the time and says whether it is finished."""
+        self.listings: dict[tuple[object, ...], tuple[int, list[tuple[int, Any, int, str]]]] = {}
+        """Sorted listings as of a version, so that reading many pages sorts once."""
+        self.everyone: Resource | None = None
+        """The segment that every new profile joins."""
+        self._random = random
+        self._number = 0
+        self._resources: dict[str, dict[str, Resource]] = {}
+
+    def all(self, type: str) -> Iterable[Resource]:
+        """All resources of a type, oldest first."""
+        return self._resources.get(type, {}).values()
+
+    def find(self, type: str, id: str) -> Resource | None:
+        """A resource, or None."""
+        return self._resources.get(type, {}).get(id)
+
+    def get(self, type: str, id: str) -> Resource:
+        """A resource, or 404."""
+        found = self.find(type, id)
+        if found is None:
+            raise not_found(type, id)
+        return found
+
+    def add(self, type: str, attributes: dict[str, Any], id: str | None = None) -> Resource:
+        """Store a new resource, under a new id if none is given."""
+        self._number += 1
+        self.version += 1
+        resource = Resource(type, id or self.new_id(type), self._number, attributes)
+        self._resources.setdefault(type, {})[resource.id] = resource
+        return resource
+
+    def touch(self, resource: Resource, now: float) -> None:
+        """Note a change of a resource, in the attribute that its type has for it."""
+        self.version += 1
+        for name in ("updated", "updated_at"):
+            if name in resource.attributes:
+                resource.attributes[name] = written(now)
+
+    def remove(self, resource: Resource) -> None:
+        """Forget a resource and its links."""
+        self.version += 1
+        for name in list(resource.links):
+            for other in resource.linked(name):
+                self.unlink(resource, name, other)
+        self._resources[resource.type].pop(resource.id, None)
+
+    def link(self, resource: Resource, name: str, target: Resource, now: float) -> None:
+        """Relate two resources, at both ends. A link that is there keeps its time."""
+        self.version += 1
+        resource.links.setdefault(name, {}).setdefault(target.id, written(now))
+        inverse = self.relations.inverse(resource.type, name)
+        if inverse:
+            target.links.setdefault(inverse, {}).setdefault(resource.id, written(now))
+
+    def unlink(self, resource: Resource, name: str, target_id: str) -> None:
+        """Undo a link, at both ends."""
+        self.version += 1
+        resource.links.get(name, {}).pop(target_id, None)
+        target, inverse = self._other_end(resource, name, target_id)
+        if target and inverse:
+            target.links.get(inverse, {}).pop(resource.id, None)
+
+    def related(self, resource: Resource, name: str) -> Iterator[Resource]:
+        """The resources at the other end of a relationship."""
+        type = self.relations.of(resource.type)[name].target
+        for id in resource.links.get(name, {}):
+            found = self.find(type, id)
+            if found:
+                yield found
+
+    def owner_of(self, field: str, value: str) -> str | None:
+        """The id of the resource that has this unique value, such as a profile's email."""
+        return self._owners.get((field, value.casefold() if field == "email" else value))
+
+    def own(self, field: str, value: str, id: str | None) -> None:
+        """Note, or with None forget, which resource has a unique value."""
+        key = (field, value.casefold() if field == "email" else value)
+        if id is None:
+            self._owners.pop(key, None)
+        else:
+            self._owners[key] = id
+
+    def settle(self, now: float) -> None:
+        """Let the work under way go as far as it has come by now."""
+        if self.pending:
+            self.pending = [work for work in self.pending if not work(now)]
+
+    def counts(self) -> dict[str, int]:
+        """How many resources of each type there are."""
+        return {type: len(resources) for type, resources in sorted(self._resources.items()) if resources}
+
+    def new_id(self, type: str) -> str:
+        """An id in the form that Klaviyo gives to this type."""
+        if type in _LONG_IDS:
+            return "01" + "".join(self._random.choices(_LONG, k=24))
+        if type in _SHORT_IDS:
+            return "".join(self._random.choices(_SHORT, k=6))
+        if type == "event":
+            return "".join(self._random.choices(_SHORT, k=11))
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _other_end(self, resource: Resource, name: str, target_id: str) -> tuple[Resource | None, str | None]:
+        relation = self.relations.of(resource.type).get(name)
+        if relation is not None:
+            return self.find(relation.target, target_id), self.relations.inverse(resource.type, name)
+        # No relation has this name, so it is one of the unseen ends: the other end is an event.
+        return self.find("event", target_id), resource.type

@@ -1,0 +1,44 @@
+"""The command over a real socket: it says where it listens, cuts, hangs, and ends at once when told to."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--latency", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        yield running, running.stdout.readline().removeprefix("sandbox: ").strip()
+        running.kill()
+
+
+def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    running, address = process
+    with httpx.Client(base_url=address, headers=HEADERS, timeout=0.3) as client:
+        assert client.get("/api/lists").status_code == 200
+        client.post("/_sandbox/faults", json={"fault": "reset"})
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.get("/api/lists")
+        assert client.get("/api/lists").status_code == 200
+        client.post("/_sandbox/faults", json={"fault": "hang", "times": None})
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/api/lists")
+        stopper = threading.Timer(0.2, running.terminate)
+        stopper.start()
+        began = time.monotonic()
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.get("/api/lists", timeout=5)
+        assert running.wait(timeout=5) in (0, -signal.SIGTERM)
+        assert time.monotonic() - began < 0.2 + 1
