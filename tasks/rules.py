@@ -1,0 +1,230 @@
+"""What a signature cannot say about people and events. Pure; no message repeats a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+Params = dict[str, Any]
+Check = Callable[[Params], str | None]
+
+#: Klaviyo's limits for one event.
+MAX_PROPERTIES = 400
+MAX_ITEMS = 4_000
+MAX_DEPTH = 10
+MAX_TEXT = 100_000
+MAX_EVENTS = 1_000
+FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_EVENT = timedelta(days=365)
+
+_E164 = re.compile(r"\+[0-9]{8,15}")
+#: What tells Klaviyo whose event it is.
+IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_kx")
+
+
+def now() -> datetime:
+    """The present moment; tests put another in its place."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id that nothing else has; tests put another in its place."""
+    return str(uuid4())
+
+
+# Forms of single values. Each returns the value as it travels or raises ValueError.
+
+
+def moment(value: Any) -> str:
+    """A point in time as ISO 8601 text with an offset."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("this is not an ISO 8601 date and time") from None
+    if not isinstance(value, datetime):
+        raise ValueError("this is not a date and time")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise ValueError("this time has no time zone; say datetime(..., tzinfo=timezone.utc) or end the text in 'Z'")
+    return value.isoformat()
+
+
+def day(value: Any) -> str:
+    """A calendar day as ``YYYY-MM-DD``."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("this is not a day; write it like 1815-12-10") from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("this is not a day")
+    return value.isoformat()
+
+
+def email(value: str) -> str:
+    """An address with one ``@``, something on both sides of it, and no blanks."""
+    name, at, domain = value.partition("@")
+    if not (name and at and domain) or "@" in domain or any(character.isspace() for character in value):
+        raise ValueError("this is not an e-mail address")
+    return value
+
+
+def phone_number(value: str) -> str:
+    """A number in E.164."""
+    if not _E164.fullmatch(value):
+        raise ValueError("this is not a phone number in E.164 form: '+', country code, number, without blanks")
+    return value
+
+
+def coordinate(value: Any) -> float | str:
+    """Degrees, as a number or as the text of one."""
+    try:
+        degrees = None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        degrees = None
+    if degrees is None or not -180 <= degrees <= 180:
+        raise ValueError("this is not a number of degrees")
+    return value  # type: ignore[no-any-return]
+
+
+# Checks of a whole call: each returns a problem or None.
+
+
+def given(params: Params, path: str) -> Any:
+    """What stands at a dotted path of plain names; None where nothing does."""
+    found: Any = params
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def any_of(*paths: str) -> Check:
+    """At least one of these has to be given."""
+
+    def check(params: Params) -> str | None:
+        if any(given(params, path) for path in paths):
+            return None
+        return f"give at least one of {_listed(paths)}"
+
+    return check
+
+
+def one_of(*paths: str) -> Check:
+    """Exactly one of these has to be given."""
+
+    def check(params: Params) -> str | None:
+        found = [path for path in paths if given(params, path)]
+        if len(found) == 1:
+            return None
+        return f"give one of {_listed(paths)}" + (f", not {len(found)} of them" if found else "")
+
+    return check
+
+
+def identified(parameter: str, *names: str) -> Check:
+    """A person has to be named by at least one of the identifiers."""
+    return any_of(*(f"{parameter}.{name}" for name in names or IDENTIFIERS))
+
+
+def event(params: Params) -> str | None:
+    """One event within Klaviyo's limits."""
+    return next(_of_event(params, ""), None)
+
+
+def events(groups: Callable[[Params], Iterator[tuple[str, Any, Any]]]) -> Check:
+    """Many events within Klaviyo's limits, and none of them twice: that would refuse all of them.
+
+    ``groups`` gives, for each person: the place of the events, the person, the events.
+    """
+
+    def check(params: Params) -> str | None:
+        seen: set[tuple[str, Any, Any]] = set()
+        count = 0
+        for place, profile, listed in groups(params):
+            who = repr(sorted((profile or {}).items(), key=lambda item: item[0]))
+            for number, each in enumerate(listed):
+                where = f"{place}.{number}."
+                if problem := next(_of_event(each, where), None):
+                    return problem
+                key = (who, each.get("metric"), each.get("unique_id"))
+                if key[2] is not None and key in seen:
+                    return f"parameter '{where}unique_id' was used before for this profile and metric"
+                seen.add(key)
+                count += 1
+        if count > MAX_EVENTS:
+            return f"{count:,} events are too many for one request; Klaviyo takes {MAX_EVENTS:,}"
+        return None
+
+    return check
+
+
+def _of_event(event: Mapping[str, Any], place: str) -> Iterator[str]:
+    if event.get("time") and not FIRST_EVENT <= datetime.fromisoformat(event["time"]) <= now() + LAST_EVENT:
+        yield f"parameter '{place}time' is outside of what Klaviyo keeps: the year 2000 to one year from now"
+    properties = event.get("properties") or {}
+    if len(properties) > MAX_PROPERTIES:
+        yield f"parameter '{place}properties' has {len(properties):,} properties; Klaviyo takes {MAX_PROPERTIES}"
+    for problem in _of_value(properties, 0):
+        yield f"parameter '{place}properties' {problem}"
+
+
+def _of_value(value: Any, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        yield f"is nested deeper than {MAX_DEPTH} levels"
+    elif isinstance(value, str):
+        # A character is at most four bytes: only long text is worth encoding.
+        if len(value) * 4 > MAX_TEXT and len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+            yield f"has a text of over {MAX_TEXT:,} bytes"
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _of_value(each, depth + 1)
+    elif isinstance(value, list | tuple):
+        if len(value) > MAX_ITEMS:
+            yield f"has an array of {len(value):,} items; Klaviyo takes {MAX_ITEMS:,}"
+        for each in value:
+            yield from _of_value(each, depth + 1)
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    *most, last = (f"'{path}'" for path in paths)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+# What every event carries, so that sending it again does no harm.
+
+
+def stamp(event: dict[str, Any], key: str | None = None) -> None:
+    """Give an event the id and the time that it lacks, and the properties that Klaviyo insists on."""
+    if not event.get("unique_id"):
+        event["unique_id"] = key or new_id()
+    if not event.get("time"):
+        event["time"] = now().isoformat()
+    if event.get("properties") is None:
+        event["properties"] = {}
+
+
+def stamp_all(events: Iterable[dict[str, Any]], key: str | None) -> None:
+    """Stamp many events, each with a key of its own."""
+    for number, each in enumerate(events):
+        stamp(each, f"{key}-{number}" if key else None)
+
+
+def edits(params: Params) -> str | None:
+    """Whether a call edits arrays, which is not the same twice; returns what to look at before it is repeated."""
+    for person in _people(params):
+        for name in ("patch_properties", "patch_identifiers"):
+            edit = person.get(name) or {}
+            if edit.get("append") or edit.get("unappend"):
+                return "the profiles' properties: entries may have been added or taken out already"
+    return None
+
+
+def _people(params: Params) -> Iterator[Mapping[str, Any]]:
+    yield params
+    yield params.get("profile") or {}
+    yield from params.get("profiles") or ()
+    for each in params.get("events") or ():
+        yield each.get("profile") or {}

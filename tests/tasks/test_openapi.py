@@ -1,0 +1,261 @@
+"""Every action against Klaviyo's own OpenAPI file of the pinned revision.
+
+The file is Klaviyo's and not part of the project: KLAVIYO_OPENAPI says where it lies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
+from typing_extensions import get_type_hints, is_typeddict
+
+from worker.action import ACTIONS
+from worker.declaration import Declaration
+from worker.wire import At, Linkage, Linkages, Resource, Resources, one, unwrap
+
+FILE = os.environ.get("KLAVIYO_OPENAPI")
+against_the_file = pytest.mark.skipif(
+    not FILE, reason="KLAVIYO_OPENAPI does not say where Klaviyo's OpenAPI file of 2026-07-15 lies"
+)
+every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
+
+#: Grammars that are compared by requests, not key by key.
+CLOSED = ("data.attributes.definition",)
+#: Closed sets that the file tells in its text.
+IN_TEXT = {"data.attributes.editor_type", "data.attributes.status"}
+
+
+@pytest.fixture(scope="module")
+def api() -> dict[str, Any]:
+    return json.loads(Path(str(FILE)).read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def validator(api: dict[str, Any]) -> Any:
+    jsonschema = pytest.importorskip("jsonschema")
+    components = lenient(api["components"])
+
+    def validate(schema: Any, body: Any) -> list[str]:
+        checker = jsonschema.Draft202012Validator({**lenient(schema), "components": components})
+        return [f"{error.json_path}: {error.message}"[:300] for error in checker.iter_errors(body)]
+
+    return validate
+
+
+def lenient(schema: Any) -> Any:
+    """OpenAPI 3.0 as JSON Schema: `nullable` beside anything, and overlapping `oneOf` as the `anyOf` that is meant."""
+    if isinstance(schema, list):
+        return [lenient(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {("anyOf" if key == "oneOf" else key): lenient(each) for key, each in schema.items() if key != "nullable"}
+    return {"anyOf": [changed, {"type": "null"}]} if schema.get("nullable") is True else changed
+
+
+def operation(api: dict[str, Any], found: Declaration) -> dict[str, Any]:
+    path = found.path.replace("{list_id}", "{id}")
+    return api["paths"][path][found.method.lower()]
+
+
+def queries(found: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each for each in found.get("parameters", []) if each["in"] == "query"}
+
+
+def resolved(api: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        target: Any = api
+        for part in schema["$ref"].split("/")[1:]:
+            target = target[part]
+        schema = target
+    return schema
+
+
+def values(annotation: Any) -> set[str] | None:
+    """The closed set that an annotation gives, of the items where it is a list."""
+    plain, _ = stripped(annotation)
+    if get_origin(plain) is list:
+        plain, _ = stripped(get_args(plain)[0])
+    return set(get_args(plain)) if get_origin(plain) is Literal else None
+
+
+def in_the_file(api: dict[str, Any], schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, set[str] | None]]:
+    """Where a body of the file has values, and the closed sets they come from."""
+    schema = resolved(api, schema)
+    if schema.get("properties") and not place.startswith(CLOSED):
+        for key, each in schema["properties"].items():
+            yield from in_the_file(api, each, f"{place}.{key}" if place else key)
+        return
+    items = resolved(api, schema.get("items", {}))
+    if items.get("properties"):
+        yield from in_the_file(api, items, f"{place}[]")
+        return
+    closed = schema.get("enum") or items.get("enum")
+    yield place, set(closed) if closed else None
+
+
+def within(place: str, theirs: dict[str, Any]) -> str:
+    """The place, or the union of the file's that it is inside of: one of ours may stand for all of its members."""
+    return next((each for each in theirs if place.startswith((f"{each}.", f"{each}[]")) and place not in theirs), place)
+
+
+def declared(annotation: Any, place: str) -> Iterator[tuple[str, set[str] | None]]:
+    """The same of an annotation."""
+    plain, markers = unwrap(annotation)
+    if place.startswith(CLOSED):
+        yield place, None
+    elif marker := one(markers, Linkage):
+        yield f"{place}.type", {marker.type}
+        yield f"{place}.id", None
+    elif marker := one(markers, Linkages):
+        yield f"{place}[].type", {marker.type}
+        yield f"{place}[].id", None
+    elif marker := one(markers, Resources):
+        yield f"{place}[].type", {marker.type}
+        yield from keys(get_args(plain)[0], f"{place}[]", "attributes.")
+    elif marker := one(markers, Resource):
+        yield f"{place}.type", {marker.type}
+        yield from keys(plain, place, "attributes.")
+    elif is_typeddict(plain):
+        yield from keys(plain, place, "")
+    elif get_origin(plain) is list and is_typeddict(get_args(plain)[0]):
+        yield from keys(get_args(plain)[0], f"{place}[]", "")
+    else:
+        yield place, values(annotation)
+
+
+def keys(kind: Any, place: str, attributes: str) -> Iterator[tuple[str, set[str] | None]]:
+    for key, annotation in get_type_hints(kind, include_extras=True).items():
+        at = one(unwrap(annotation)[1], At)
+        where = at.path if at else key if key == "id" else f"{attributes}{key}"
+        yield from declared(annotation, f"{place}.{where}")
+        for type_place, value in at.types if at else ():
+            yield f"{place}.{'.'.join(type_place)}", {value}
+
+
+@against_the_file
+@every_action
+def test_the_route_is_that_of_the_operation(name: str, api: dict[str, Any]):
+    assert operation(api, declaration(name))["operationId"] == name
+
+
+@against_the_file
+@every_action
+def test_limits_and_scopes_are_those_of_the_operation(name: str, api: dict[str, Any]):
+    found, published = declaration(name), operation(api, declaration(name))
+
+    limits = published["x-klaviyo-ratelimit"]
+
+    assert str(found.limits) == " ".join(limits[each] for each in ("burst", "steady", "daily") if each in limits)
+    assert sorted(found.scopes) == sorted(published.get("x-klaviyo-scopes") or [])
+
+
+@against_the_file
+@every_action
+def test_extra_buckets_are_those_that_the_operation_publishes_or_shares(name: str, api: dict[str, Any]):
+    found, published = declaration(name), operation(api, declaration(name))
+    told = re.findall(
+        r"`(include|additional-fields\[\w+\])=(\w+)` parameter in your API request:<br>"
+        r"Burst: `([^`]+)`<br>Steady: `([^`]+)`",
+        published["description"],
+    )
+
+    # The text says `list` where the parameter takes `lists`, and names a parameter that one operation does not have.
+    expected = {
+        f"{parameter}={value}{'s' if parameter == 'include' else ''}": f"{burst} {steady}"
+        for parameter, value, burst, steady in told
+        if parameter in queries(published)
+    }
+    if "additional-fields[profile]" in queries(published):
+        # Published for some operations only, but all that offer it drain the account's one bucket.
+        expected["additional-fields[profile]=predictive_analytics"] = "10/s 150/m"
+
+    assert {extra.bucket.name: str(extra.bucket.limits) for extra in found.extras} == expected
+
+
+@against_the_file
+@every_action
+def test_query_parameters_are_those_of_the_operation(name: str, api: dict[str, Any]):
+    found, published = declaration(name), queries(operation(api, declaration(name)))
+    ours = {each.wire: each for each in found.parameters.values() if each.place == "query"}
+
+    assert set(ours) == set(published)
+    for wire, parameter in ours.items():
+        schema = published[wire]["schema"]
+        closed = schema.get("enum") or schema.get("items", {}).get("enum")
+        assert values(parameter.annotation) == (set(closed) if closed else None), wire
+        # An account knows its company id.
+        assert parameter.required == (bool(published[wire].get("required")) and wire != "company_id"), wire
+
+
+@against_the_file
+@every_action
+def test_page_sizes_are_those_of_the_operation(name: str, api: dict[str, Any]):
+    size = queries(operation(api, declaration(name))).get("page[size]")
+    if size is None:
+        return
+    parameter = declaration(name).parameters["page_size"]
+
+    bounds = {type(each).__name__: each for _, beside in [stripped(parameter.annotation)] for each in metadata(beside)}
+
+    assert bounds["Ge"].ge == size["schema"]["minimum"]
+    assert bounds["Le"].le == size["schema"]["maximum"]
+
+
+def metadata(beside: list[Any]) -> list[Any]:
+    return [each for field in beside for each in getattr(field, "metadata", [])]
+
+
+@against_the_file
+@every_action
+def test_bodies_have_every_place_of_the_operation_and_no_other(name: str, api: dict[str, Any]):
+    found, published = declaration(name), operation(api, declaration(name))
+    if "requestBody" not in published:
+        assert not found.has_body
+        return
+    (content,) = published["requestBody"]["content"].values()
+
+    ours = {".".join(place): {value} for place, value in found.constants if "[]" not in place}
+    for parameter in found.parameters.values():
+        if parameter.place == "body":
+            ours.update(declared(parameter.annotation, ".".join(parameter.path)))
+    if found.method == "PATCH" and found.type:
+        ours["data.id"] = None
+    theirs = dict(in_the_file(api, content["schema"]))
+    theirs |= {place: ours[place] for place in IN_TEXT if place in ours and theirs[place] is None}
+
+    assert {within(place, theirs): ours.get(within(place, theirs)) for place in ours} == theirs
+
+
+@against_the_file
+@every_action
+def test_requests_are_valid(name: str, api: dict[str, Any], validator: Any):
+    found, published = declaration(name), operation(api, declaration(name))
+
+    for given in (smallest_call(name), *whole_calls(name)):
+        request = found.request(found.bind(given))
+
+        assert request.method == found.method
+        assert re.fullmatch(re.sub(r"{\w+}", "[^/]+", found.path), request.path)
+        if request.body is None:
+            assert "requestBody" not in published
+        else:
+            (content,) = published["requestBody"]["content"].values()
+            # A form's values are text; test_images has a look at them.
+            body = given if found.multipart else json.loads(request.body)
+            assert found.multipart or validator(content["schema"], body) == []
+
+
+@every_action
+def test_docstrings_begin_with_a_short_sentence(name: str):
+    first = first_sentence(name)
+
+    assert len(first) < 80
+    assert first.endswith(".")
+    assert first[0].isupper()
