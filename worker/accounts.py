@@ -20,10 +20,11 @@ class Account:
     api_key: SecretStr | None
     company_id: str | None
 
-    @property
-    def variable(self) -> str:
-        """The common part of the environment variables that describe this account."""
-        return "KLAVIYO" if self.alias == DEFAULT else f"KLAVIYO_ACCOUNTS__{self.alias.upper().replace('-', '_')}"
+    def variable(self, setting: str) -> str:
+        """The environment variable that holds one of this account's settings."""
+        if self.alias == DEFAULT:
+            return f"KLAVIYO_{setting}"
+        return f"KLAVIYO_ACCOUNTS__{self.alias.upper().replace('-', '_')}__{setting}"
 
     def key(self) -> str:
         """The private API key.
@@ -33,7 +34,7 @@ class Account:
 
         """
         if self.api_key is None:
-            raise SettingsError(f"account {self.alias!r} has no API key: set {self.variable}_{self._sep}API_KEY")
+            raise SettingsError(f"account {self.alias!r} has no API key: set {self.variable('API_KEY')}")
         return self.api_key.get_secret_value()
 
     def company(self) -> str:
@@ -44,12 +45,8 @@ class Account:
 
         """
         if self.company_id is None:
-            raise SettingsError(f"account {self.alias!r} has no company id: set {self.variable}_{self._sep}COMPANY_ID")
+            raise SettingsError(f"account {self.alias!r} has no company id: set {self.variable('COMPANY_ID')}")
         return self.company_id
-
-    @property
-    def _sep(self) -> str:
-        return "" if self.alias == DEFAULT else "_"
 
 
 def aliases(settings: Settings) -> list[str]:
@@ -72,4 +69,4 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
         return Account(alias, settings.api_key, settings.company_id)
     known = ", ".join(aliases(settings)) or "none"
     missing = Account(alias, None, None)
-    raise SettingsError(f"there is no account {name!r} (known: {known}): set {missing.variable}__API_KEY")
+    raise SettingsError(f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}")

@@ -19,7 +19,8 @@ from celery.result import AsyncResult
 
 from worker.accounts import DEFAULT, account
 from worker.app import app
-from worker.declaration import MAX_BODY, Declaration, DeclarationError, Params, Repeat, Seed, declare
+from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.errors import InputError
 from worker.execution import now, run
 from worker.governor import Lane
 from worker.jsonapi import Envelope
@@ -66,6 +67,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
 
     def run(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery."""
+        if args:
+            raise InputError(self.declaration.name, ["it takes keyword arguments only"])
         return run(self.declaration, self.request, params)
 
     def apply_async(  # type: ignore[override]
@@ -90,7 +93,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
         """
         if args:
             raise TypeError(f"{self.declaration.name} takes keyword arguments only")
-        params = self.declaration.bind(kwargs or {})
+        # A task of a chain is published again if the worker dies there; its id was fixed with the chain.
+        params = self.declaration.bind(kwargs or {}, options.get("task_id"))
         chosen = dict(headers or {})
         if eta is not None:
             moment = eta if eta.tzinfo else eta.replace(tzinfo=UTC)
@@ -153,7 +157,7 @@ class Action(Generic[P]):
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""
         self._no_positional(args)
-        params = self.declaration.bind(kwargs)
+        params = self.declaration.bind(kwargs, stamped=False)
         return self.task.signature(None, params, options=self._sent_with(), immutable=True)
 
     def on(self, name: str = DEFAULT, *, lane: Lane = "now", countdown: float = 0.0) -> Action[P]:
@@ -181,6 +185,8 @@ def action(
     seed: Mapping[str, Seed] | None = None,
     checks: tuple[Callable[[Params], str | None], ...] = (),
     prepare: Callable[[Params], None] | None = None,
+    stamp: Callable[[Params, str | None], None] | None = None,
+    resolve: Callable[[Params, Ask], Resolved] | None = None,
     max_body: int = MAX_BODY,
     multipart: bool = False,
 ) -> Callable[[Callable[P, Envelope]], Action[P]]:
@@ -197,6 +203,8 @@ def action(
         seed: hand-edited names of the seed document that the rule for flat names does not give.
         checks: what the signature cannot say; each returns a problem or None.
         prepare: sets what every call must carry, in place, after the checks.
+        stamp: gives a call the ids and times that it lacks, so that a repeat is known as one; see `Declaration.bind`.
+        resolve: turns parameters marked `Aside` into ones that travel, in the worker, by asking other actions.
         max_body: largest request in bytes.
         multipart: the body travels as a form, not as JSON; its parameters have their places by ``At``.
 
@@ -208,8 +216,8 @@ def action(
     def decorate(function: Callable[P, Envelope]) -> Action[P]:
         declaration = declare(
             function, route, limits=limits, scopes=scopes, type=type, repeat=repeat, names_2024=names_2024,
-            extra=extra or {}, seed=seed or {}, checks=checks, prepare=prepare, max_body=max_body,
-            multipart=multipart,
+            extra=extra or {}, seed=seed or {}, checks=checks, prepare=prepare, stamp=stamp,
+            resolve=resolve, max_body=max_body, multipart=multipart,
         )  # fmt: skip
         for name in (declaration.name, *declaration.names_2024):
             if name in ACTIONS or name in NAMES_2024:

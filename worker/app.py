@@ -21,7 +21,7 @@ def configuration() -> dict[str, Any]:
         "broker_transport_options": OPTIONS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "result_backend": settings.broker_url,
+        "result_backend": settings.result_url,
         "result_expires": settings.result_expires,
         # A result that cannot be stored because Redis restarts is stored when it is back.
         "result_backend_always_retry": True,
@@ -35,6 +35,7 @@ def configuration() -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_deduplicate_successful_tasks": True,
+        "worker_consumer": "worker.consumer:Consumer",
         "worker_pool": "threads",
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": 1,

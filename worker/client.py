@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
+import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import httpx
 
@@ -11,6 +14,10 @@ from worker.accounts import Account
 from worker.errors import Unavailable
 from worker.jsonapi import MEDIA_TYPE, REVISION, Request
 from worker.settings import Settings, get_settings
+
+# httpx tells the address of every request, and an address may hold a person's: a filter by e-mail.
+for _logger in ("httpx", "httpcore"):
+    logging.getLogger(_logger).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +31,11 @@ class Response:
 
 def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """An HTTP client for any account; a request brings its own credentials."""
-    timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=settings.connect_timeout)
-    limits = httpx.Limits(max_connections=settings.concurrency + 4, max_keepalive_connections=settings.concurrency + 4)
     return httpx.Client(
         base_url=settings.base_url,
-        timeout=timeout,
-        limits=limits,
+        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
         transport=transport,
+        verify=_trust(),
         headers={
             "accept": MEDIA_TYPE,
             "revision": REVISION,
@@ -41,9 +46,29 @@ def make_client(settings: Settings, transport: httpx.BaseTransport | None = None
 
 
 @lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes 20 ms."""
+    return httpx.create_ssl_context()
+
+
+class _Clients(threading.local):
+    """One client, with one connection, for each thread.
+
+    httpcore looks through its whole pool at every request: a client that 16 threads share costs half as much again
+    for each of them (measured: 1.4 ms instead of 0.9 ms).
+    """
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        return make_client(get_settings())
+
+
+_clients = _Clients()
+
+
 def get_client() -> httpx.Client:
-    """The HTTP client of this process."""
-    return make_client(get_settings())
+    """The HTTP client of this thread."""
+    return _clients.client
 
 
 def send(client: httpx.Client, account: Account, action: str, request: Request) -> Response:
@@ -55,9 +80,9 @@ def send(client: httpx.Client, account: Account, action: str, request: Request) 
 
     """
     query = dict(request.query)
-    headers = {}
+    headers = dict(request.headers)
     if request.path.startswith("/client/"):
-        query.setdefault("company_id", account.company())
+        query["company_id"] = query.get("company_id") or account.company()
     else:
         headers["authorization"] = f"Klaviyo-API-Key {account.key()}"
     if request.body is not None:

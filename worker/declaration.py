@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,12 +20,27 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
 from worker.errors import InputError
-from worker.jsonapi import Request, form
+from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
-from worker.wire import At, Path, Query, Resources, Shape, flat_name, one, put, query_name, shape_of, unwrap
+from worker.wire import (
+    Aside,
+    At,
+    Header,
+    Path,
+    Query,
+    Resources,
+    Shape,
+    flat_name,
+    one,
+    put,
+    query_name,
+    shape_of,
+    take,
+    unwrap,
+)
 
 Params = dict[str, Any]
-Place = Literal["path", "query", "body"]
+Place = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
@@ -36,6 +52,7 @@ class Repeat:
 
     kind: Literal["safe", "key", "never"]
     note: str = ""
+    unless: Callable[[Params], str | None] | None = None
 
     @property
     def blindly(self) -> bool:
@@ -46,9 +63,14 @@ class Repeat:
 SAFE = Repeat("safe")
 
 
-def with_key(key: str) -> Repeat:
-    """Repeating converges because the request carries this key."""
-    return Repeat("key", key)
+def safe(*, unless: Callable[[Params], str | None]) -> Repeat:
+    """A repeat does no harm, unless the parameters make it: then ``unless`` tells what to look at."""
+    return Repeat("safe", unless=unless)
+
+
+def with_key(key: str, *, unless: Callable[[Params], str | None] | None = None) -> Repeat:
+    """Repeating converges because the request carries this key; ``unless`` as in `safe`."""
+    return Repeat("key", key, unless)
 
 
 def never(look_at: str) -> Repeat:
@@ -75,8 +97,24 @@ class Dropped:
 #: Runs when all other parameters have found their place; a ValueError tells what is wrong.
 Translate = Callable[[Params, Any], None]
 
-#: What a seed name stands for: a dotted path of plain names, or one of the above.
+#: What a seed name stands for: a dotted path of plain names, or one of the above. A name that is itself a dotted
+#: path, ``profile.anonymous_id``, stands for that key of a parameter.
 Seed = str | Adds | Dropped | Translate
+
+
+#: Carries out another action on the same account: ``ask(get_profiles, filter=…)`` returns its envelope.
+Ask = Callable[..., Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What ``resolve`` made of a call: the parameters to send, None where there is nothing to ask for.
+
+    ``told`` goes into the envelope.
+    """
+
+    params: Params | None
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +157,7 @@ class DeclarationError(TypeError):
     """A declaration that contradicts itself; raised at import."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Declaration:
     """One Klaviyo operation: what it takes, where each part goes, what it costs and whether it may be repeated."""
 
@@ -139,6 +177,8 @@ class Declaration:
     extras: tuple[Extra, ...]
     checks: tuple[Callable[[Params], str | None], ...]
     prepare: Callable[[Params], None] | None
+    stamp: Callable[[Params, str | None], None] | None
+    resolve: Callable[[Params, Ask], Resolved] | None
     max_body: int
     multipart: bool
     signature: inspect.Signature
@@ -149,8 +189,11 @@ class Declaration:
         """Whether this is one of Klaviyo's public ``/client`` operations: a company id instead of a key."""
         return self.path.startswith("/client/")
 
-    def bind(self, given: Mapping[str, Any]) -> Params:
+    def bind(self, given: Mapping[str, Any], key: str | None = None, *, stamped: bool = True) -> Params:
         """The valid parameters under their plain names; what was left out stays out.
+
+        ``key`` is the same each time this call is published or carried out: ids that it has to carry are made from it.
+        Not ``stamped``: a pattern for calls, each of which gets its own.
 
         Raises:
             InputError: naming each parameter that is unknown, missing, given twice or wrong. No value is echoed.
@@ -167,6 +210,8 @@ class Declaration:
             raise InputError(self.name, problems)
         if self.prepare:
             self.prepare(params)
+        if self.stamp and stamped:
+            self.stamp(params, key)
         self._check_size(params)
         return params
 
@@ -174,28 +219,47 @@ class Declaration:
         """The HTTP request for valid parameters."""
         path = self.path
         query: dict[str, str] = {}
+        headers: dict[str, str] = {}
         body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
             if parameter.place == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            elif parameter.place == "query":
-                query[parameter.wire] = _query_value(value)
-            else:
+            elif parameter.place in ("query", "header"):
+                if value is not None:
+                    (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
+            elif parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
+            for resource in self._resources:
+                put_missing(body, (*resource, "attributes"), {})
             for constant_path, constant in self.constants:
-                put_constant(body, constant_path, constant)
+                put_missing(body, constant_path, constant)
             if self.method == "PATCH" and "id" in params and self.type:
                 body["data"]["id"] = params["id"]
-        if self.multipart:
-            return Request(self.method, path, query, *form(body))
-        return Request(self.method, path, query, orjson.dumps(body, default=str) if body else None)
+        content, content_type = form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
+        return Request(self.method, path, query, content if body else None, content_type, headers)
 
     @property
     def has_body(self) -> bool:
         """Whether a request of this operation carries a body."""
         return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
+
+    @cached_property
+    def _resources(self) -> tuple[Path, ...]:
+        """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
+        found: dict[Path, None] = {}
+        for parameter in self.parameters.values():
+            if parameter.place == "body":
+                for below, _ in parameter.shape.leaves:
+                    path = (*parameter.path, *below)
+                    found |= {path[:depth]: None for depth, name in enumerate(path) if name == "attributes"}
+        return tuple(found)
+
+    def repeat_of(self, params: Params) -> Repeat:
+        """Whether a request with these parameters may be sent again."""
+        look_at = self.repeat.unless(params) if self.repeat.unless else None
+        return never(look_at) if look_at else self.repeat
 
     def buckets(self, params: Mapping[str, Any]) -> tuple[Bucket, ...]:
         """The endpoint's own bucket and the extra ones that these parameters draw on."""
@@ -229,8 +293,7 @@ class Declaration:
                         problems.append(f"parameter {name!r} is always {constant!r}: leave it out")
                 case Alias(("id",)) if params.get("id") == value:
                     pass  # the seed document has both `id` and `data__id` on every update
-                case Alias(keys) if keys[0] in plain or keys in came_as:
-                    other = keys[0] if keys[0] in plain else came_as[keys]
+                case Alias(keys) if other := _taken(keys, plain, came_as):
                     problems.append(f"parameter {keys[0]!r} is given twice, as {other!r} and as {name!r}")
                 case Alias(keys):
                     came_as[keys] = name
@@ -238,7 +301,21 @@ class Declaration:
                 case translate:
                     translated.append((name, translate, value))
         problems += [problem for each in translated if (problem := _translated(params, *each))]
-        return {name: self.parameters[name].shape.parse(value) for name, value in params.items()}, problems
+        return self._parsed(params), problems
+
+    def _parsed(self, params: Params) -> Params:
+        """Rendered values taken apart, and without the keys that Klaviyo no longer has."""
+        params = {name: self.parameters[name].shape.parse(value) for name, value in params.items()}
+        for path in self._dropped:
+            take(params, path)
+        return params
+
+    @cached_property
+    def _dropped(self) -> tuple[Path, ...]:
+        """Keys inside parameters that Klaviyo no longer has."""
+        return tuple(
+            tuple(name.split(".")) for name, each in self.aliases.items() if "." in name and isinstance(each, Dropped)
+        )
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)
@@ -272,6 +349,13 @@ class Declaration:
             raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
 
 
+def _taken(keys: Path, plain: set[str], came_as: Mapping[Path, str]) -> str | None:
+    """The spelling in which this, or a part or the whole of it, was given already."""
+    if keys[0] in plain:
+        return keys[0]
+    return next((name for path, name in came_as.items() if path[: len(keys)] == keys[: len(path)]), None)
+
+
 def _translated(params: Params, name: str, translate: Translate, value: Any) -> str | None:
     try:
         translate(params, value)
@@ -280,8 +364,8 @@ def _translated(params: Params, name: str, translate: Translate, value: Any) -> 
     return None
 
 
-def put_constant(body: dict[str, Any], path: Path, value: str) -> None:
-    """Set a constant such as ``data.type``, but only where something stands beside it."""
+def put_missing(body: dict[str, Any], path: Path, value: Any) -> None:
+    """Set what every resource has, such as ``data.type``, but only where the resource is there."""
     *above, last = path
     for depth, name in enumerate(above):
         if name not in body:
@@ -291,7 +375,7 @@ def put_constant(body: dict[str, Any], path: Path, value: str) -> None:
         if not isinstance(body[name], dict):
             return
         body = body[name]
-    body.setdefault(last, value)
+    body.setdefault(last, {} if value == {} else value)
 
 
 def _query_value(value: Any) -> str:
@@ -306,10 +390,20 @@ def _sentence(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "the call"
     if error["type"] == "missing":
         return f"parameter {place!r} is missing"
+    if error["type"] == "union_tag_invalid":
+        expected = error["ctx"]["expected_tags"]
+        return f"parameter {place!r}: its {error['ctx']['discriminator']} is none of {expected}"
     if error["type"] == "extra_forbidden":
         return f"parameter {place!r} is not known"
-    text = error["msg"]
+    text = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "literal_error":
+        text = f"input should be {_shortened(error['ctx']['expected'])}"
     return f"parameter {place!r}: {text[0].lower()}{text[1:]}"
+
+
+def _shortened(expected: str) -> str:
+    values = re.split(r", | or ", expected)
+    return expected if len(values) <= 15 else f"{', '.join(values[:15])} and {len(values) - 15} more"
 
 
 def declare(
@@ -324,7 +418,9 @@ def declare(
     extra: Mapping[str, str],
     seed: Mapping[str, Seed],
     checks: tuple[Callable[[Params], str | None], ...],
-    prepare: Callable[[Params], None] | None,
+    prepare: Callable[[Params], None] | None = None,
+    stamp: Callable[[Params, str | None], None] | None = None,
+    resolve: Callable[[Params, Ask], Resolved] | None = None,
     max_body: int,
     multipart: bool,
 ) -> Declaration:
@@ -370,6 +466,8 @@ def declare(
         extras=tuple(_extras(extra, parameters, refuse)),
         checks=checks,
         prepare=prepare,
+        stamp=stamp,
+        resolve=resolve,
         max_body=max_body,
         multipart=multipart,
         signature=inspect.signature(function),
@@ -387,10 +485,14 @@ def _parameters(
         if each.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise refuse(f"parameter {name!r} is not keyword-only")
         markers = unwrap(hints[name])[1]
-        at, query = one(markers, At), one(markers, Query)
+        at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
         place: Place
         if f"{{{name}}}" in path:
             place, where = "path", name
+        elif one(markers, Aside):
+            place, where = "aside", name
+        elif header:
+            place, where = "header", header.name
         elif at:
             place, where = "body", at.path
         elif query or method in ("GET", "DELETE") or not type or _is_query(name, path):
@@ -438,7 +540,8 @@ def _aliases(
 ) -> dict[str, Alias | Adds | Dropped | Translate]:
     aliases: dict[str, Alias | Adds | Dropped | Translate] = {}
     for parameter in parameters.values():
-        for below, keys in parameter.shape.leaves if parameter.place == "body" else (((), ()),):
+        aliases[flat_name(".".join(parameter.path))] = Alias((parameter.name,))
+        for below, keys in parameter.shape.leaves if parameter.place == "body" else ():
             aliases[flat_name(".".join((*parameter.path, *below)))] = Alias((parameter.name, *keys))
     for path, value in constants:
         aliases[flat_name(".".join(path))] = Alias((), value)

@@ -7,11 +7,8 @@ keeps nothing over a restart and leaves its server behind when the parent is kil
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,10 +16,10 @@ from pathlib import Path
 
 import redis
 
+from worker.children import spawn
 from worker.errors import SettingsError
 
 MINIMUM = (6, 2)
-_PR_SET_PDEATHSIG = 1
 
 
 def find_server() -> tuple[str, str]:
@@ -59,11 +56,6 @@ def _candidates() -> Iterator[str]:
             yield path
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 @contextlib.contextmanager
 def server(data: Path) -> Iterator[str]:
     """A running server that keeps its data in this folder; the value is its address for ``KLAVIYO_REDIS_URL``."""
@@ -93,7 +85,7 @@ def start(binary: str, data: Path, socket: Path) -> subprocess.Popen[bytes]:
         binary, "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(data),
         "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no", "--logfile", str(log),
     ]  # fmt: skip
-    process = subprocess.Popen(command, preexec_fn=_die_with_parent)  # noqa: S603
+    process = spawn(command)
     client = redis.Redis(unix_socket_path=str(socket))
     until = time.monotonic() + 10
     while time.monotonic() < until and process.poll() is None:

@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from celery.utils.log import get_logger
 
 from worker.accounts import account
 from worker.client import get_client, send
-from worker.declaration import Declaration, Params
+from worker.declaration import Declaration, Params, Repeat, Resolved
 from worker.errors import KlaviyoError, Refused, Throttled, Unavailable
 from worker.governor import Delivery, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, interpret, quota, unknown
@@ -48,6 +48,11 @@ class Call:
     def line(self) -> Line:
         """The waiting list it belongs to."""
         return self.declaration.line(self.account, self.params)
+
+    @property
+    def repeat(self) -> Repeat:
+        """Whether it may be sent again."""
+        return self.declaration.repeat_of(self.params)
 
 
 def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
@@ -82,8 +87,8 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
         raise
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
-        if unavailable.sent and not call.declaration.repeat.blindly:
-            raise unknown(name, alias, unavailable, call.declaration.repeat.note) from None
+        if unavailable.sent and not call.repeat.blindly:
+            raise unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
         if adopted := patiently(lambda: governor.settle(call.task_id, end)):
@@ -108,6 +113,16 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
     account(settings, alias)
+    told: dict[str, Any] = {}
+    if declaration.resolve:
+
+        def ask(action: Any, /, **asked: Any) -> Envelope:
+            return now(action.declaration, alias, action.declaration.bind(asked), sleep)
+
+        resolved = declaration.resolve(params, ask)
+        if resolved.params is None:
+            return nothing_to_do(resolved)
+        params, told = resolved.params, resolved.told
     call = Call(declaration, alias, params, f"now-{uuid.uuid4()}")
     line = call.line
     attempts = 0
@@ -115,7 +130,9 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
         while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
             sleep(min(seconds, 5.0))
         try:
-            return attempt(call, governor, settings)
+            envelope = attempt(call, governor, settings)
+            envelope.update(told)
+            return envelope
         except Throttled:
             continue
         except Unavailable as unavailable:
@@ -137,22 +154,31 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
     settings, governor = get_settings(), get_governor()
     wait = request.get("klaviyo") or {}
     # What one of our own callers published was checked there; what came by send_task is checked here.
-    params = given if wait else declaration.bind(given)
+    # The task's id makes the ids that it sets the same in every delivery.
+    params = given if wait else declaration.bind(given, request.id)
     alias = account(settings, wait.get("account") or request.get("klaviyo_account") or "default").alias
     call = Call(declaration, alias, params, request.id)
     lane = wait.get("lane", "now")
     if closing.is_set():
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
     holder = request.klaviyo_delivery[-1]
-    once = not declaration.repeat.blindly
-    state, attempts = patiently(lambda: governor.claim(call.task_id, settings.lease_ms, once, holder))
+    once = not call.repeat.blindly
+    lease_ms = settings.lease_ms * (3 if declaration.resolve else 1)
+    state, attempts = patiently(lambda: governor.claim(call.task_id, lease_ms, once, holder))
     if state == "none":
         raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
     if state == "unknown":
         lost = Unavailable(declaration.name, alias, "the worker that had sent it died before the answer came")
-        raise unknown(declaration.name, alias, lost, declaration.repeat.note)
+        raise unknown(declaration.name, alias, lost, call.repeat.note)
     try:
-        return attempt(call, governor, settings)
+        resolved = resolve(call, governor, settings)
+        if resolved.params is None:
+            return nothing_to_do(resolved)
+        envelope = attempt(replace(call, params=resolved.params), governor, settings)
+        envelope.update(resolved.told)
+        return envelope
+    except Crowded as crowded:
+        raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
     except Throttled as throttled:
         raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
     except Unavailable as unavailable:
@@ -161,6 +187,57 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
             raise given_up(unavailable, attempts + 1) from None
         delay = backoff(attempts, settings)
         raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
+
+
+class Crowded(KlaviyoError):
+    """What a call has to look up first has no budget now."""
+
+    def __init__(self, action: str, seconds: float) -> None:
+        super().__init__(action, seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"it waits for budget of {self.args[0]}, to look something up"
+
+
+def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
+    """What ``resolve`` of the declaration makes of a call whose lease is claimed.
+
+    Its requests have leases of their own. They get one lease's time together, after which the task waits again, so
+    that its own lease, claimed for three, is still good when the last answer has come.
+    """
+    if call.declaration.resolve is None:
+        return Resolved(call.params, {})
+    until = time.monotonic() + settings.lease_ms / 1000
+
+    def ask(action: Any, /, **asked: Any) -> Envelope:
+        name, params = action.declaration.name, action.declaration.bind(asked)
+        lookup = Call(action.declaration, call.account, params, f"{call.task_id}-{uuid.uuid4()}")
+        line = (lookup.line.name, lookup.line.spec)
+        seconds = 0.0
+        while time.monotonic() < until:
+            seconds = patiently(lambda: governor.reserve(line, lookup.task_id, settings.lease_ms))
+            if not seconds:
+                try:
+                    return attempt(lookup, governor, settings)
+                except Throttled as throttled:
+                    raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
+            if closing.wait(min(seconds, 1.0)):
+                break
+        raise Crowded(name, seconds)
+
+    resolved = None
+    try:
+        resolved = call.declaration.resolve(call.params, ask)
+    finally:
+        if resolved is None or resolved.params is None:
+            patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True)))
+    return resolved
+
+
+def nothing_to_do(resolved: Resolved) -> Envelope:
+    """The result of a call that turned out to need no request."""
+    return Envelope(data=None, error=None, successful=True, **resolved.told)
 
 
 def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:

@@ -15,6 +15,7 @@
 --   due             zset   line -> when it is worth looking at
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use)
+--   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
 --   blocked         hash   bucket or line -> until (ms), after a 429
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> line
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
@@ -62,7 +63,9 @@ local function load_line(line)
   return spec and parse(spec)
 end
 
+-- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
 local function load_bucket(b)
+  b.wanted = call('ZCOUNT', key('wanted', b.name), now, '+inf')
   local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until')
   b.flight = tonumber(f[1]) or 0
   b.limit = tonumber(f[2])
@@ -92,7 +95,7 @@ local function next_grant(line, spec, birth)
     for _, w in ipairs(b.windows) do
       local n, t = w[1], w[2]
       if t == 60000 then n = (b.limit or n) - b.foreign end
-      local back = n - b.flight - 1
+      local back = n - b.flight - b.wanted - 1
       if back < 0 then
         return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
       end
@@ -307,11 +310,33 @@ function ops.reserve(line, spec_text, id, ttl)
   call('HSET', P .. 'lines', line, spec_text)
   sweep()
   local spec = parse(spec_text)
-  for _, b in ipairs(spec.buckets) do load_bucket(b) end
+  for _, b in ipairs(spec.buckets) do
+    load_bucket(b)
+    call('ZREM', key('wanted', b.name), id)
+    b.wanted = 0
+  end
   local at, fallback = next_grant(line, spec, born())
-  if not at or at > now then return math.max(1, (at or fallback) - now) end
+  if not at or at > now then
+    local wait = math.max(1, (at or fallback) - now)
+    for _, b in ipairs(spec.buckets) do
+      local wanted = key('wanted', b.name)
+      call('ZADD', wanted, now + wait + 2000, id)
+      call('PEXPIRE', wanted, wait + 2000)
+    end
+    return wait
+  end
   open_lease(id, line, spec, 'claimed', tonumber(ttl))
   return 0
+end
+
+-- How many answers of a ring, of the newest `most`, are not older than a moment.
+local function answered_since(ring, moment, most)
+  local low, high = 0, math.min(most, call('LLEN', ring))
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local function correct(b, limit, remaining, reset)
@@ -332,12 +357,8 @@ local function correct(b, limit, remaining, reset)
   if beyond > 0 then
     local entry = tonumber(call('LINDEX', ring, beyond - 1))
     if not entry or entry < starts then
-      local low, high = 0, math.min(beyond - 1, call('LLEN', ring))
-      while low < high do
-        local middle = math.floor((low + high) / 2)
-        if tonumber(call('LINDEX', ring, middle)) >= starts then low = middle + 1 else high = middle end
-      end
-      local foreign, ends = beyond - low, now + reset * 1000
+      local ours = answered_since(ring, starts, beyond - 1)
+      local foreign, ends = beyond - ours, now + reset * 1000
       if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
       call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
     end
@@ -385,6 +406,35 @@ end
 -- id -> 1. The task is over: nothing about it need be remembered.
 function ops.done(id)
   return call('HDEL', P .. 'attempts', id)
+end
+
+-- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
+--   since   when the oldest task that could go has been wanted, in seconds as its publisher wrote it, or ""
+--   used…   leases out and answers, in each window of the bucket
+function ops.look(line)
+  local text = call('HGET', P .. 'lines', line)
+  if not text then return false end
+  local since = ''
+  for _, lane in ipairs({ 'bulk', 'now' }) do
+    local item = call('LINDEX', key(lane, line), -1)
+    -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
+    local at = item and item:find('"since":', 1, true)
+    local found = at and item:match('^"since":%s*([%d.]+)', at) or ''
+    if found ~= '' and (since == '' or tonumber(found) < tonumber(since)) then since = found end
+  end
+  local seen = {
+    text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
+    since, call('HGET', P .. 'blocked', line) or 0,
+  }
+  for _, b in ipairs(parse(text).buckets) do
+    load_bucket(b)
+    local blocked = call('HGET', P .. 'blocked', b.name) or 0
+    for _, value in ipairs({ b.flight, b.limit or 0, b.foreign, blocked }) do seen[#seen + 1] = value end
+    for _, w in ipairs(b.windows) do
+      seen[#seen + 1] = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
+    end
+  end
+  return seen
 end
 
 -- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +13,11 @@ import redis
 
 from worker.connection import get_redis
 from worker.jsonapi import Quota
+from worker.tiers import MINUTE
 
 PREFIX = "klaviyo:"
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
+SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 Lane = Literal["now", "bulk"]
 Claim = Literal["ok", "none", "unknown"]
@@ -46,6 +49,38 @@ class Settlement:
     forget: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class BucketLook:
+    """One bucket at one moment. ``windows`` are (used, limit, length in ms), leases out included in the used.
+
+    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now.
+    """
+
+    name: str
+    windows: tuple[tuple[int, int, int], ...]
+    flight: int
+    foreign: int
+    blocked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
+
+    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted; None where
+    nothing waits, or its publisher was not one of ours.
+    """
+
+    line: str
+    queue: str
+    now: int
+    bulk: int
+    later: int
+    oldest: float | None
+    blocked: float
+    buckets: tuple[BucketLook, ...]
+
+
 class Governor:
     """All windows of all accounts, for every worker on every machine that shares this Redis."""
 
@@ -53,13 +88,20 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._script = client.register_script(SCRIPT)
 
     def _call(self, operation: str, *arguments: Any) -> Any:
-        return self._script(keys=[self._prefix], args=self._arguments(operation, arguments))
+        told = self._arguments(operation, arguments)
+        try:
+            return self._client.execute_command("EVALSHA", SHA, 1, self._prefix, *told)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
+            return self._client.eval(SCRIPT, 1, self._prefix, *told)
 
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]
+
+    def _now(self) -> int:
+        seconds, micros = self._client.time()
+        return int(seconds * 1000 + micros / 1000)
 
     def wait(self, line: LineRef, lane: str, task_id: str, message: str, delay: float = 0.0) -> bool:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
@@ -119,9 +161,53 @@ class Governor:
         """The task is over: forget its attempts."""
         self._call("done", task_id)
 
+    def look(self) -> list[Look]:
+        """Every line that this Redis knows, as it stands; each is read in one step, and nothing is changed."""
+        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        lines = sorted(name.decode() for name in names)
+        pipe = self._client.pipeline(transaction=False)
+        pipe.script_load(SCRIPT)
+        for line in lines:
+            pipe.evalsha(SHA, 1, self._prefix, *self._arguments("look", (line,)))
+        moment = (self._clock() if self._clock else self._now()) / 1000
+        return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute()[1:], strict=True) if seen]
+
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def _look(line: str, seen: list[Any], moment: float) -> Look:
+    spec, now, bulk, later, since, blocked, *rest = seen
+    queue, *parts = spec.decode().split(";")
+    buckets = []
+    for part in parts:
+        name, _, sizes = part.rpartition("=")
+        windows = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
+        flight, adopted, foreign, until, *used = (int(float(each)) for each in rest[: 4 + len(windows)])
+        rest = rest[4 + len(windows) :]
+        buckets.append(
+            BucketLook(
+                name,
+                tuple(
+                    (count, adopted if adopted and length == MINUTE else limit, length)
+                    for count, (limit, length) in zip(used, windows, strict=True)
+                ),
+                flight,
+                foreign,
+                max(0.0, until / 1000 - moment),
+            )
+        )
+    return Look(
+        line,
+        queue,
+        now,
+        bulk,
+        later,
+        max(0.0, moment - float(since)) if since else None,
+        max(0.0, int(float(blocked)) / 1000 - moment),
+        tuple(buckets),
+    )
 
 
 @lru_cache(maxsize=1)

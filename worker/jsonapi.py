@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -36,6 +36,7 @@ class Request:
     query: Mapping[str, str]
     body: bytes | None
     content_type: str = MEDIA_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def form(values: Mapping[str, Any]) -> tuple[bytes, str]:

@@ -12,6 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from worker.errors import SettingsError
 
 
+#: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
+RUNNING = Path(".klaviyo/up.env")
+
+
 class AccountSettings(BaseModel):
     """The credentials of one more Klaviyo account."""
 
@@ -25,7 +29,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="KLAVIYO_",
         env_nested_delimiter="__",
-        env_file=".env",
+        env_file=(".env", RUNNING),  # the later one wins; the environment wins over both
         extra="ignore",
         env_ignore_empty=True,
     )
@@ -48,7 +52,7 @@ class Settings(BaseSettings):
     )
     backoff_seconds: float = Field(1.0, gt=0, description="first step of the backoff; doubles, with full jitter")
     backoff_max_seconds: float = Field(600.0, gt=0, description="longest step of the backoff")
-    concurrency: int = Field(16, ge=1, le=256, description="requests that one worker has under way at once")
+    concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
@@ -80,6 +84,11 @@ class Settings(BaseSettings):
         if parts.scheme != "unix":
             return self.redis_url
         return f"redis+socket://{parts.path}?virtual_host={parts.query.removeprefix('db=') or 0}"
+
+    @property
+    def result_url(self) -> str:
+        """The same address, as Celery spells it for a result backend of our own."""
+        return f"worker.results:Backend+{self.broker_url.removeprefix('redis+')}"
 
     @property
     def lease_ms(self) -> int:

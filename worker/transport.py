@@ -29,11 +29,14 @@ from worker.tiers import Line
 
 POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
 
-#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay.
+#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay, since.
 HEADER = "klaviyo"
 
 #: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
 IDLE = 0.25
+
+#: Messages taken at once: Celery's loop, not Redis, is the narrow place.
+MOST = 8
 
 #: Seconds after which a message whose worker no longer refreshes it goes back to wait, and between refreshes.
 VISIBILITY, REFRESH = 15, 3
@@ -56,8 +59,13 @@ OPTIONS = {
 
 
 def header(line: Line, lane: str, delay: float = 0.0) -> dict[str, Any]:
-    """The value of `HEADER` for a task of this line; ``delay`` in seconds."""
-    return {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay}
+    """The value of `HEADER` for a task of this line; ``delay`` in seconds.
+
+    ``since`` is the moment from which the task is wanted, by this machine's clock: it stays with the message, so that
+    a look at the waiting lists can tell how long the oldest has waited.
+    """
+    since = round(time.time() + delay, 3)
+    return {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
 
 
 class QoS(stock.QoS):
@@ -124,7 +132,8 @@ class Channel(stock.Channel):
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         keys = [self.unacked_key, self.unacked_index_key, *lists, *wakes]
         self._popped_as = f"{self._tag}{next(self._tags)}"
-        connection.send_command("EVALSHA", self._pop_sha, len(keys), *keys, self._popped_as, len(wakes))
+        most = min(self.qos.can_consume_max_estimate() or MOST, MOST)
+        connection.send_command("EVALSHA", self._pop_sha, len(keys), *keys, self._popped_as, len(wakes), most)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -140,13 +149,14 @@ class Channel(stock.Channel):
             if self._sleeping or not answer:
                 self._sleeping = not self._sleeping
                 raise Empty
-            queue = bytes_to_str(answer[0]).rsplit(self.sep, 1)[0]
-            self._queue_cycle.rotate(queue)
-            message = loads(bytes_to_str(answer[1]))
-            # A new tag for every delivery: an acknowledgement from a worker that was taken for dead must not
-            # reach the copy that somebody else is working on.
-            message["properties"]["delivery_tag"] = self._popped_as
-            self.connection._deliver(message, queue)
+            for number, (key, raw) in enumerate(zip(answer[::2], answer[1::2], strict=True), start=1):
+                queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+                self._queue_cycle.rotate(queue)
+                message = loads(bytes_to_str(raw))
+                # A new tag for every delivery: an acknowledgement from a worker that was taken for dead must not
+                # reach the copy that somebody else is working on.
+                message["properties"]["delivery_tag"] = f"{self._popped_as}:{number}"
+                self.connection._deliver(message, queue)
             return True
         finally:
             self._in_poll = None
@@ -180,6 +190,16 @@ class Transport(stock.Transport):
     Channel = Channel
 
 
+class Pool(kombu.connection.ConnectionPool):
+    """A pool whose connections use `Transport` too: kombu makes them anew from the URL."""
+
+    def new(self) -> Any:
+        """One more connection."""
+        connection = super().new()
+        connection.transport_cls = Transport
+        return connection
+
+
 class Connection(kombu.Connection):
     """A connection that uses `Transport` whatever its URL says.
 
@@ -189,6 +209,10 @@ class Connection(kombu.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.transport_cls = Transport
+
+    def Pool(self, limit: int | None = None, **kwargs: Any) -> Pool:
+        """A pool of such connections. Everything that is published goes through one."""
+        return Pool(self, limit, **kwargs)
 
 
 class AMQP(celery_amqp.AMQP):

@@ -35,6 +35,8 @@ class At:
         if self.type is None:
             return ()
         names = self.path.split(".")
+        if names[-1] == "id":
+            return (((*names[:-1], "type"), self.type),)
         resource = names[: len(names) - 1 - names[::-1].index("attributes")] if "attributes" in names else names[:-1]
         return (((*resource, "type"), self.type),)
 
@@ -42,6 +44,13 @@ class At:
 @dataclass(frozen=True, slots=True)
 class Query:
     """The name of a query parameter where the rule would give another."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The name of a header, for what Klaviyo does not want to see in an address."""
 
     name: str
 
@@ -75,7 +84,12 @@ class Linkages:
     type: str
 
 
-Marker = At | Query | Resource | Resources | Linkage | Linkages
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A parameter that does not travel: the declaration's ``resolve`` turns it into others in the worker."""
+
+
+Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside
 
 
 def flat_name(wire: str) -> str:
@@ -181,9 +195,19 @@ def _many(item: Shape) -> Shape:
 
 @dataclass(slots=True)
 class _Keys:
-    """The keys of a TypedDict with their places and shapes."""
+    """The keys of a TypedDict with their places and shapes, and the types of the resources on the way."""
 
     places: dict[str, tuple[Path, Shape]] = field(default_factory=dict)
+    types: dict[str, tuple[tuple[Path, str], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: Any, place_of: Callable[[str], Path]) -> _Keys:
+        keys = cls()
+        for key, annotation in get_type_hints(kind, include_extras=True).items():
+            at = one(unwrap(annotation)[1], At)
+            keys.places[key] = (tuple(at.path.split(".")) if at else place_of(key), shape_of(annotation))
+            keys.types[key] = at.types if at else ()
+        return keys
 
     def leaves(self) -> Iterator[tuple[Path, Path]]:
         for key, (place, shape) in self.places.items():
@@ -191,15 +215,22 @@ class _Keys:
                 yield (*place, *below), (key, *keys)
 
     def constants(self) -> Iterator[tuple[Path, str]]:
-        for place, shape in self.places.values():
+        for key, (place, shape) in self.places.items():
             for below, value in shape.constants:
                 yield (*place, *below), value
+            yield from self.types[key]
 
     def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
         for key, each in value.items():
             place, shape = self.places[key]
             put(into, place, None if each is None else shape.render(each))
+            for type_place, kind in self.types[key]:
+                put(into, type_place, kind)
         return into
+
+    def parse_each(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of plain names, each of which may be plain or rendered."""
+        return {key: self.places[key][1].parse(each) if key in self.places else each for key, each in value.items()}
 
     def parse(self, value: Any) -> Any:
         """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
@@ -209,14 +240,15 @@ class _Keys:
             found, each = take(rest, place)
             if found:
                 plain[key] = shape.parse(each)
+        for type_place, kind in [pair for pairs in self.types.values() for pair in pairs]:
+            found, each = take(rest, type_place)
+            if found and each != kind:
+                put(rest, type_place, each)
         return {**rest, **plain}
 
 
 def _mapping(kind: Any) -> Shape:
-    keys = _Keys()
-    for key, annotation in get_type_hints(kind, include_extras=True).items():
-        at = one(unwrap(annotation)[1], At)
-        keys.places[key] = (tuple(at.path.split(".")) if at else (key,), shape_of(annotation))
+    keys = _Keys.of(kind, lambda key: (key,))
     return Shape(
         lambda value: keys.render(value, {}),
         lambda value: keys.parse(value) if isinstance(value, Mapping) else value,
@@ -226,23 +258,30 @@ def _mapping(kind: Any) -> Shape:
 
 
 def _resource(kind: str, attributes: Any) -> Shape:
-    keys = _Keys()
-    hints = get_type_hints(attributes, include_extras=True) if is_typeddict(attributes) else {}
-    for key, annotation in hints.items():
-        at = one(unwrap(annotation)[1], At)
-        default = ("id",) if key == "id" else ("attributes", key)
-        keys.places[key] = (tuple(at.path.split(".")) if at else default, shape_of(annotation))
+    def place_of(key: str) -> Path:
+        return ("id",) if key == "id" else ("attributes", key)
+
+    keys = _Keys.of(attributes, place_of) if is_typeddict(attributes) else _Keys()
+    # Klaviyo insists on `attributes`, even where an id says everything.
+    has_attributes = any(place[0] == "attributes" for place, _ in keys.places.values())
+
+    def empty() -> dict[str, Any]:
+        return {"type": kind, "attributes": {}} if has_attributes else {"type": kind}
 
     def parse(value: Any) -> Any:
-        if not isinstance(value, Mapping) or not {"type", "attributes"} & set(value):
+        if not isinstance(value, Mapping):
             return value
+        if not {"type", "attributes"} & set(value):
+            return keys.parse_each(value)
         rest = dict(value)
         if rest.get("type") == kind:
             del rest["type"]
+        if rest.get("attributes") == {}:
+            del rest["attributes"]
         return keys.parse(rest)
 
     return Shape(
-        lambda value: keys.render(value, {"type": kind}),
+        lambda value: keys.render(value, empty()),
         parse,
         tuple(keys.leaves()),
         ((("type",), kind), *keys.constants()),

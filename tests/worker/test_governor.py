@@ -376,6 +376,21 @@ def test_a_request_of_this_process_shares_the_budget(governor, clock):
     assert governor.reserve(ref(each), "now-2", LEASE) == pytest.approx(1.002)
 
 
+def test_the_tasks_leave_room_for_a_process_that_waits_to_send_itself(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two", "three")
+    answer(governor, "one")
+    released(client, each)
+    assert governor.reserve(ref(each), "now-1", LEASE) > 0
+
+    clock.wait(1.1)
+    governor.tick()
+
+    assert released(client, each) == []
+    assert governor.reserve(ref(each), "now-1", LEASE) == 0
+
+
 def test_slots_are_shared_fairly_among_lines_of_one_queue(client, clock):
     governor = Governor(client, clock=clock)
     one, two = line("350/s 3500/m", "one"), line("350/s 3500/m", "two")

@@ -1,0 +1,55 @@
+"""A server with no limits that costs next to nothing: it tells when requests came, and answers 202.
+
+A body's ``at`` attribute, where there is one, is the time at which the request was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+arrivals: list[tuple[float, float]] = []
+
+
+class Http(asyncio.Protocol):
+    """As much of HTTP/1.1 as httpx speaks."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a connection."""
+        self.transport = transport
+        self.unread = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
+        self.unread += data
+        while (end := self.unread.find(b"\r\n\r\n")) >= 0:
+            head = self.unread[:end].lower()
+            mark = head.find(b"content-length:")
+            length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
+            if len(self.unread) < end + 4 + length:
+                return
+            body, self.unread = self.unread[end + 4 : end + 4 + length], self.unread[end + 4 + length :]
+            if head.startswith(b"get /arrivals"):
+                self._answer(b"200 OK", json.dumps(arrivals).encode())
+            else:
+                mark = body.find(b'"at":')
+                asked = float(body[mark + 5 :].split(b"}", 1)[0].split(b",", 1)[0]) if mark >= 0 else 0.0
+                arrivals.append((time.time(), asked))
+                self._answer(b"202 Accepted", b'{"data":null}')
+
+    def _answer(self, status: bytes, body: bytes) -> None:
+        head = b"HTTP/1.1 %s\r\ncontent-type: application/vnd.api+json\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(head % (status, len(body)) + body)  # type: ignore[attr-defined]
+
+
+async def main() -> None:
+    """Serve until killed."""
+    server = await asyncio.get_running_loop().create_server(Http, "127.0.0.1", 0)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,51 @@
+"""The worker of the benchmarks: ours with one more action, without limits, and with the governor's calls timed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+
+from worker.action import action
+from worker.celery import app
+from worker.connection import get_redis
+from worker.declaration import SAFE
+from worker.governor import Governor
+from worker.jsonapi import Envelope
+
+__all__ = ["app"]
+
+
+@action("POST /api/bench", type="bench", limits="1000000/s 1000000/m", scopes="bench:write", repeat=SAFE)
+def bench(*, at: float, text: str) -> Envelope:
+    """Post a body to a server without limits."""
+    ...
+
+
+#: Milliseconds that a task spent in the governor: claim and settle.
+admissions: list[float] = []
+_call = Governor._call
+
+
+def _timed(self: Governor, operation: str, *arguments: Any) -> Any:
+    start = time.perf_counter()
+    try:
+        return _call(self, operation, *arguments)
+    finally:
+        if operation == "claim":
+            admissions.append((time.perf_counter() - start) * 1000)
+
+
+Governor._call = _timed  # type: ignore[method-assign]
+
+
+@worker_ready.connect
+def _ready(**_: Any) -> None:
+    get_redis().incr("bench:ready")
+
+
+@worker_shutting_down.connect
+def _report(**_: Any) -> None:
+    if admissions:
+        get_redis().rpush("bench:admissions", *admissions)

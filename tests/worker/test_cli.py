@@ -1,0 +1,336 @@
+"""The commands as a user types them. No network: Redis is a fake, and nothing is asked of Klaviyo."""
+
+import json
+
+import fakeredis
+import httpx
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from worker import client, connection, governor
+from worker.action import ACTIONS
+from worker.cli.commands import app
+from worker.governor import Governor
+from worker.settings import get_settings
+from worker.tiers import Bucket, Limits, Line
+
+CACHES = (get_settings, connection.get_redis, governor.get_governor, client.get_client)
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch, tmp_path):
+    """An account of its own, and no file of settings from where the tests happen to run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")
+    monkeypatch.setenv("KLAVIYO_COMPANY_ID", "ABC123")
+    monkeypatch.setenv("KLAVIYO_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
+    forget()
+    yield monkeypatch
+    forget()
+
+
+def forget():
+    for cache in CACHES:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """A Redis of this test's own in place of the configured one."""
+    fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
+    told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
+    monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
+    for module in ("worker.cli.check.get_redis", "worker.governor.get_redis"):
+        monkeypatch.setattr(module, lambda: fake)
+    return fake
+
+
+def klaviyo(answer):
+    """Put a Klaviyo in place that gives this answer to each request."""
+    get_settings()
+    made = client.make_client(get_settings(), httpx.MockTransport(answer))
+    return lambda: made
+
+
+def run(*words):
+    result = CliRunner().invoke(app, list(words))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+class TestActions:
+    def test_all_actions_are_listed_by_section(self):
+        shown = run("actions").stdout
+        assert "Profiles\n" in shown.replace(" \n", "\n").replace(" ", "").replace("\n", "\n")
+        for name in ("create_profile", "get_events", "get_tags"):
+            assert name in shown
+
+    def test_a_search_lists_what_has_the_word_in_its_name_or_path(self):
+        shown = run("actions", "bulk-import").stdout
+        assert "bulk_import_profiles" in shown
+        assert "create_event" not in shown
+
+    def test_an_action_is_shown_with_its_limits_scopes_and_parameters(self):
+        shown = run("actions", "create_event").stdout
+        for part in ("POST /api/events", "350/s 3500/m", "XL", "events:write", "--unique-id", "data__attributes__value"):
+            assert part in shown
+
+    def test_the_name_of_2024_shows_the_action_it_became(self):
+        assert run("actions", "spawn_bulk_profile_import_job").stdout.startswith("bulk_import_profiles")
+
+    def test_json_has_every_action_with_wire_paths_and_aliases(self):
+        told = {each["name"]: each for each in json.loads(run("actions", "--json").stdout)}
+        assert set(told) == set(ACTIONS)
+        profile = told["create_profile"]
+        assert (profile["method"], profile["path"], profile["tier"]) == ("POST", "/api/profiles", "L")
+        email = next(each for each in profile["parameters"] if each["name"] == "email")
+        assert email["wire"] == "data.attributes.email"
+        assert email["aliases"] == ["data__attributes__email"]
+        assert told["bulk_import_profiles"]["aliases"] == ["spawn_bulk_profile_import_job"]
+        assert {"name": "include=lists", "limits": "1/s 15/m", "when": "include=lists"} in told["get_profile"]["buckets"]
+
+    def test_an_unknown_name_is_one_sentence_and_exit_code_2(self):
+        result = run("actions", "nonesuch")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.strip() == "There is no action like 'nonesuch'. `klaviyo actions` lists them all."
+
+
+class TestCall:
+    @pytest.fixture
+    def published(self, monkeypatch):
+        """What would have been published: name, parameters and headers of each task."""
+        calls = []
+
+        class Published:
+            id = "a-task-id"
+
+        def apply_async(task, args=None, kwargs=None, **options):
+            calls.append((task.declaration.name, task.declaration.bind(kwargs), options["headers"]))
+            return Published()
+
+        monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)
+        return calls
+
+    def test_options_become_parameters_and_the_tasks_id_is_printed(self, published):
+        result = run("call", "create_profile", "--email", "ada@example.com", "--first-name", "Ada")
+        assert (result.exit_code, result.stdout) == (0, "a-task-id\n")
+        assert published[0][:2] == ("create_profile", {"email": "ada@example.com", "first_name": "Ada"})
+
+    def test_flat_names_json_values_numbers_and_lists_are_understood(self, published):
+        run(
+            "call", "create_profile", "--data--attributes--email=ada@example.com", "--properties", '{"plan": "pro"}',
+            "--data--attributes--location--city", "London", "--fields-profile", "email,id", "--fields-profile=created",
+        )  # fmt: skip
+        assert published[0][1] == {
+            "email": "ada@example.com",
+            "properties": {"plan": "pro"},
+            "location": {"city": "London"},
+            "fields_profile": ["email", "id", "created"],
+        }
+        run("call", "get_profiles", "--page-size", "50")
+        assert published[1][1] == {"page_size": 50}
+
+    def test_json_gives_what_options_cannot(self, published):
+        run("call", "create_profile", "--json", '{"email": "ada@example.com", "title": null}')
+        assert published[0][1] == {"email": "ada@example.com", "title": None}
+
+    def test_account_and_lane_travel_with_the_task(self, published, settings):
+        settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
+        run("call", "get_tags", "--account", "eu", "--lane", "bulk")
+        assert published[0][2] == {"klaviyo_account": "eu", "klaviyo_lane": "bulk"}
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["create_profile", "--emial", "ada@example.com"], "did you mean 'email'"),
+            (["create_profile", "--email"], "parameter 'email' has no value"),
+            (["create_profile", "ada@example.com"], "a value stands without its option"),
+            (["create_profile", "--properties", "{secret"], "parameter 'properties' takes JSON"),
+            (["create_profile", "--json", "[1]"], "--json takes an object"),
+            (["create_profile", "--email", "a@b.example", "--json", '{"email": "a@b.example"}'], "is given twice"),
+            (["create_profile", "--email", "a@b.example", "--email", "b@b.example"], "is given 2 times"),
+            (["creat_profile", "--email", "a@b.example"], "Did you mean create_profile?"),
+            (["get_tags", "--lane", "fast"], "There is no lane 'fast'"),
+        ],
+    )
+    def test_a_wrong_call_is_one_sentence_without_values_and_publishes_nothing(self, published, words, said):
+        result = run("call", *words)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert not {"ada@example.com", "secret"} & set(result.stderr.split())
+        assert published == []
+
+    def test_an_account_that_is_not_configured_is_told_with_its_variable(self, store):
+        result = run("call", "get_tags", "--account", "eu")
+        assert result.exit_code == 2
+        assert "KLAVIYO_ACCOUNTS__EU__API_KEY" in result.stderr
+
+    def test_now_prints_the_envelope(self, store, monkeypatch):
+        tags = {"data": [{"type": "tag", "id": "1", "attributes": {"name": "vip"}}]}
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(200, json=tags)))
+        result = run("call", "get_tags", "--now")
+        assert result.exit_code == 0
+        assert json.loads(result.stdout) == {**tags, "error": None, "successful": True}
+
+    def test_a_refusal_by_klaviyo_is_one_sentence_and_exit_code_1(self, store, monkeypatch):
+        gone = {"errors": [{"detail": "No such tag.", "source": {"pointer": "/data/id"}}]}
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(404, json=gone)))
+        result = run("call", "get_tag", "--id", "1", "--now")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "Klaviyo answered 404: No such tag" in result.stderr
+
+    def test_without_redis_it_says_what_to_do_and_hides_the_password(self):
+        result = run("call", "get_tags")
+        assert result.exit_code == 1
+        assert "Redis cannot be reached at redis://127.0.0.1:1/0" in result.stderr
+        assert "hidden" not in result.output
+
+
+class TestLimits:
+    def line(self, name="get_tags", limits="3/s 60/m", account="default"):
+        return Line(account, (Bucket(name, Limits.parse(limits)),))
+
+    def rows(self):
+        return {row["name"]: row for row in json.loads(run("limits", "--json").stdout)}
+
+    def test_before_the_first_call_there_is_nothing_to_show(self, store):
+        result = run("limits")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "nothing to show" in result.stderr
+
+    def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, store):
+        line = self.line()
+        taken = Governor(store)
+        for number in range(2):
+            assert taken.reserve((line.name, line.spec), f"now-{number}", 60_000) == 0 or number
+        for number in range(5):
+            taken.wait((line.name, line.spec), "now" if number < 3 else "bulk", f"t{number}", message(100.0 - number))
+        taken.wait((line.name, line.spec), "bulk", "t9", message(0.0), delay=60.0)
+        row = self.rows()["default:get_tags"]
+        assert [(each["limit"], each["per"]) for each in row["windows"]] == [(3, "s"), (60, "m")]
+        assert row["in_flight"] == row["windows"][0]["used"] == row["windows"][1]["used"] > 0
+        assert (row["now"], row["bulk"], row["later"], row["tier"]) == (3, 2, 1, "S")
+
+    def test_the_oldest_waits_since_it_was_wanted(self, store):
+        line = self.line()
+        seconds, _ = store.time()
+        taken = Governor(store)
+        taken.wait((line.name, line.spec), "bulk", "old", message(seconds - 300.0))
+        taken.wait((line.name, line.spec), "now", "new", message(seconds - 20.0))
+        assert 299 <= self.rows()["default:get_tags"]["oldest_seconds"] <= 310
+        assert "5 min" in run("limits").stdout
+
+    def test_a_blocked_bucket_says_for_how_long(self, store):
+        line = self.line()
+        taken = Governor(store)
+        assert taken.reserve((line.name, line.spec), "t1", 60_000) == 0
+        taken.settle("t1", governor.Settlement(used=False, block=64_800.0))
+        assert 64_700 < self.rows()["default:get_tags"]["blocked_seconds"] <= 64_800
+        assert "18.0 h" in run("limits").stdout
+
+    def test_a_combination_of_buckets_has_a_row_for_those_who_wait_for_all_of_them(self, store):
+        buckets = (Bucket("get_profile", Limits.parse("75/s 750/m")), Bucket("include=lists", Limits.parse("1/s 15/m")))
+        line = Line("default", buckets)
+        Governor(store).wait((line.name, line.spec), "now", "t1", message(1.0))
+        rows = self.rows()
+        assert rows["default:get_profile+include=lists"]["now"] == 1
+        assert rows["default:get_profile"]["now"] == rows["default:include=lists"]["now"] == 0
+        assert rows["default:include=lists"]["windows"][1] == {"used": 0, "limit": 15, "per": "m"}
+
+
+def message(since):
+    """A message as kombu writes it, cut down to what is looked at."""
+    return json.dumps({"body": "eyJub3QiOiAic2luY2UifQ==", "headers": {"klaviyo": {"lane": "now", "since": since}}})
+
+
+class TestCheck:
+    ACCOUNT = {"type": "account", "id": "ABC123", "attributes": {"public_api_key": "ABC123"}}
+
+    def answer(self, request):
+        return httpx.Response(200, json={"data": [self.ACCOUNT] if request.url.path == "/api/accounts" else []})
+
+    def test_everything_in_order_is_told_line_by_line(self, store, monkeypatch):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        result = run("check")
+        assert result.exit_code == 0
+        for part in ("Valkey 9.1.2", "embedded", "noeviction", "key valid", "ABC123", "may read: accounts"):
+            assert part in result.stdout
+        assert "✗" not in result.stdout
+        assert "pk_secret" not in result.output
+
+    def test_a_wrong_key_stops_with_what_to_do(self, store, monkeypatch):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(401, json={})))
+        result = run("check")
+        assert result.exit_code == 1
+        assert "Klaviyo does not know its key" in result.stdout
+        assert "KLAVIYO_API_KEY" in result.stdout
+
+    def test_a_company_id_of_another_account_stops(self, store, monkeypatch, settings):
+        settings.setenv("KLAVIYO_COMPANY_ID", "XYZ789")
+        forget()
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        result = run("check")
+        assert result.exit_code == 1
+        assert "KLAVIYO_COMPANY_ID=ABC123" in result.stdout
+
+    def test_scopes_that_are_missing_are_named(self, store, monkeypatch):
+        def answer(request):
+            return httpx.Response(403, json={}) if request.url.path == "/api/lists" else self.answer(request)
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
+        result = run("check")
+        assert result.exit_code == 0
+        assert "may not read: lists" in result.stdout
+
+    def test_a_redis_that_may_throw_tasks_away_stops(self, store, monkeypatch):
+        told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
+        monkeypatch.setattr(store, "info", lambda: told)
+        result = run("check")
+        assert result.exit_code == 1
+        assert "CONFIG SET maxmemory-policy noeviction" in result.stdout
+
+    def test_an_old_redis_stops(self, store, monkeypatch):
+        monkeypatch.setattr(store, "info", lambda: {"redis_version": "5.0.7"})
+        result = run("check")
+        assert result.exit_code == 1
+        assert "at least 6.2 is needed" in result.stdout
+
+    def test_a_klaviyo_out_of_reach_stops(self, store, monkeypatch):
+        def answer(request):
+            raise httpx.ConnectError("no")
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
+        result = run("check")
+        assert result.exit_code == 1
+        assert "cannot be reached" in result.stdout
+
+    def test_no_redis_stops(self, monkeypatch):
+        def refuse():
+            raise redis.ConnectionError("no")
+
+        monkeypatch.setattr("worker.cli.check.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
+        result = run("check")
+        assert result.exit_code == 1
+        assert "hidden" not in result.output
+
+
+def test_a_wrong_setting_is_one_sentence_not_a_traceback(settings, tmp_path):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", "from worker.cli import main; main()", "actions"],
+        env={**os.environ, "PYTHONPATH": root, "KLAVIYO_REDIS_URL": "mysql://x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "KLAVIYO_REDIS_URL" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,57 @@
+"""Every error survives the way through Celery, and its text is a sentence."""
+
+import inspect
+import pickle
+
+import pytest
+from celery.backends.base import Backend
+
+from worker import errors
+from worker.app import app
+
+EXAMPLES = [
+    errors.KlaviyoError("text"),
+    errors.SettingsError("set KLAVIYO_API_KEY"),
+    errors.InputError("create_profile", ["parameter 'email' is missing"]),
+    *(
+        kind("create_profile", "eu", status, [{"id": "e-1", "detail": "No."}])
+        for status, kind in errors.BY_STATUS.items()
+    ),
+    errors.Answered("create_profile", "eu", 402, []),
+    errors.Refused("create_profile", "eu", 418, []),
+    errors.Throttled("create_profile", "eu", 429, [], 17.0),
+    errors.Unavailable("create_profile", "eu", "no answer", True, 3),
+    errors.OutcomeUnknown("create_list", "eu", "no answer", "the lists"),
+    errors.JobFailed("text"),
+    errors.JobCancelled("text"),
+    errors.JobTimedOut("text"),
+]
+
+
+def test_there_is_an_example_of_every_error():
+    kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.KlaviyoError)}
+
+    assert kinds == {type(example) for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickling(error):
+    again = pickle.loads(pickle.dumps(error))
+
+    assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_celerys_json(error):
+    backend = Backend(app)
+    stored = backend.decode(backend.encode(backend.prepare_exception(error, "json")))
+    again = backend.exception_to_python(stored)
+
+    assert (type(again), list(again.args), str(again)) == (type(error), list(error.args), str(error))
+
+
+def test_an_unknown_outcome_says_what_to_look_at():
+    assert str(errors.OutcomeUnknown("create_list", "eu", "no answer", "the lists of this name")) == (
+        "create_list on account eu may have been carried out: no answer. It was not sent again. "
+        "Before you repeat it, look at the lists of this name."
+    )

@@ -1,0 +1,30 @@
+"""All commands of `klaviyo`, each from a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from worker.cli.actions import actions
+from worker.cli.call import PASS_ON, call
+from worker.cli.check import check
+from worker.cli.demo import demo
+from worker.cli.limits import limits
+from worker.cli.sandbox import sandbox
+from worker.cli.terminal import Commands
+from worker.cli.up import up
+
+app = typer.Typer(
+    name="klaviyo",
+    cls=Commands,
+    help="A background worker for the Klaviyo API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(up)
+app.command()(sandbox)
+app.command()(actions)
+app.command(context_settings=PASS_ON)(call)
+app.command()(limits)
+app.command()(check)

@@ -1,0 +1,96 @@
+"""`klaviyo demo`: the whole system on this machine, against the sandbox, under load, with the proof at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from worker.app import app, configuration
+from worker.cli.demo_data import generate, load
+from worker.cli.demo_run import Run
+from worker.cli.demo_sandbox import SideDoor
+from worker.cli.demo_story import Story
+from worker.cli.demo_view import View
+from worker.cli.processes import LOOPBACK, Processes, free_port
+from worker.cli.sandbox import ACCOUNT, command
+from worker.cli.terminal import FAILED, say
+from worker.cli.up import interruptible, start_beat, start_flower, start_worker
+from worker.connection import get_redis
+from worker.embedded import find_server, server
+from worker.governor import PREFIX
+from worker.settings import get_settings
+
+#: Requests that the worker has under way at once: at 70 ms each, what the largest tier's 350 a second take, and more.
+CONCURRENCY = 48
+
+
+def demo(
+    data: Annotated[Path | None, typer.Option(help="a CSV file of customers; made-up ones if left out")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
+) -> None:
+    """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
+    with contextlib.suppress(KeyboardInterrupt), interruptible(), _folder() as folder:
+        loaded = load(data or generate(folder))
+        port, flower = free_port(), free_port()
+        sandbox = SideDoor(f"http://{LOOPBACK}:{port}")
+        with server(folder / "redis") as redis_url:
+            environment = {
+                **ACCOUNT,
+                "KLAVIYO_REDIS_URL": redis_url,
+                "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{port}",
+                "KLAVIYO_CONCURRENCY": str(CONCURRENCY),
+                # A proxy of this machine's must not be asked for this machine.
+                "NO_PROXY": LOOPBACK,
+            }
+            os.environ.update(environment)
+            get_settings.cache_clear()
+            # The actions were declared under the settings from before.
+            app.conf.update(configuration())
+            with Processes(environment, logs=folder) as processes:
+                say(f"Starting {find_server()[1]}, a sandbox, a worker, beat and Flower …")
+                processes.start("sandbox", command(port, "--latency", "10-60", "--job-seconds", "2"))
+                start_flower(processes, flower)
+                start_beat(processes, folder, level="warning")
+                start_worker(processes, "worker", get_settings(), level="warning")
+                processes.wait_for("the sandbox", sandbox.ready)
+                processes.wait_for("the worker", lambda: get_redis().exists(f"{PREFIX}slots") == 1)
+                processes.wait_for("Flower", lambda: _answers(f"http://{LOOPBACK}:{flower}/healthcheck"))
+                with View(sandbox) as view:
+
+                    def meanwhile() -> None:
+                        processes.check()
+                        view.glance()
+
+                    proof = Story(loaded, Run(meanwhile), view, sandbox).tell()
+                view.summary(proof, f"http://{LOOPBACK}:{flower}", loaded.remarks, keep)
+                if keep:
+                    processes.watch()
+        if not proof.holds:
+            raise typer.Exit(FAILED)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for data and logs; it stays where something went wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="klaviyo-demo-"))
+    try:
+        yield folder
+    except Exception:
+        say(f"The logs are in {folder}.")
+        raise
+    shutil.rmtree(folder)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5.0).is_success
+    except httpx.TransportError:
+        return False

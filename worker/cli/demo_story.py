@@ -1,0 +1,189 @@
+"""What the demo does: import people, send their purchases with all tiers under load, read everything back, compare."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+import tasks  # noqa: F401  registers every action
+from tasks.accounts import get_accounts
+from tasks.events import bulk_create_events, create_event, get_events
+from tasks.profiles import bulk_import_profiles, get_bulk_import_profiles_job, get_profiles
+from tasks.tags import get_tags
+from worker.cli.demo_data import Customer, Data, Purchase
+from worker.cli.demo_run import Run, Work
+from worker.cli.demo_sandbox import Proof, SideDoor
+from worker.cli.demo_view import View
+from worker.declaration import MAX_BODY
+from worker.errors import KlaviyoError
+from worker.jsonapi import Envelope
+
+METRIC = "Placed Order"
+
+#: What Klaviyo takes in one request.
+IMPORT, BATCH, PAGE, NAMED = 10_000, 1_000, 1_000, 100
+#: What a request weighs beside its items, and an item beside its attributes, generously.
+WRAPPING, ITEM = 2_000, 64
+
+#: Polls of the jobs, a second apart, before they count as stuck.
+POLLS = 60
+
+
+@dataclass(slots=True)
+class Story:
+    """The demo's steps, in their order."""
+
+    data: Data
+    run: Run
+    view: View
+    sandbox: SideDoor
+    found_profiles: Counter[str] = field(default_factory=Counter)
+    found_events: Counter[str] = field(default_factory=Counter)
+
+    def tell(self) -> Proof:
+        """Do everything; returns what came of it."""
+        before = self.sandbox.state()
+        self._import_customers()
+        self._work_under_load()
+        self._read_events()
+        self.view.step("Comparing with what the sandbox has …")
+        return self._compare(before)
+
+    def _import_customers(self) -> None:
+        self.view.step(f"Importing {len(self.data.customers):,} customers in bulk jobs …")
+        calls = ({"profiles": chunk} for chunk in imports(self.data.customers))
+        [started] = self.run.results(Work(bulk_import_profiles, calls))
+        jobs = [envelope["job_id"] for envelope in started]
+        for _ in range(POLLS):
+            # The second between two looks passes in Redis; no worker waits for it.
+            polls = Work(get_bulk_import_profiles_job.on(countdown=1.0), ({"job_id": job} for job in jobs))
+            [answers] = self.run.results(polls)
+            jobs = [each["data"]["id"] for each in answers if each["data"]["attributes"]["status"] != "complete"]
+            if not jobs:
+                return
+        raise KlaviyoError(f"{len(jobs)} import jobs did not end within {POLLS} looks, a second apart.")
+
+    def _work_under_load(self) -> None:
+        """Give every tier what it may do in a minute, at once: as much of it as possible is the demo's own work."""
+        singly = min(_minute(create_event), len(self.data.purchases) // 2)
+        slice_, rest = self.data.purchases[-singly:], self.data.purchases[:-singly]
+        self.view.step(
+            f"All five tiers at once: {len(rest):,} purchases in bulk and {singly:,} one by one; "
+            f"{len(self.data.customers):,} customers read back …"
+        )
+        _, _, pages, _, _ = self.run.results(
+            # The largest last: while it is being published, the others are under way.
+            Work(get_accounts, ({} for _ in range(_minute(get_accounts)))),
+            Work(get_tags, ({} for _ in range(_minute(get_tags)))),
+            Work(get_profiles, self._questions()),
+            Work(bulk_create_events, ({"events": batch} for batch in batches(rest, _minute(bulk_create_events)))),
+            Work(create_event, ({"profile": _owner(each.customer), **_event(each)} for each in slice_)),
+        )
+        name = self.data.identifier
+        self.found_profiles.update(each["attributes"][name] for page in pages for each in page["data"])
+
+    def _questions(self) -> Iterator[dict[str, Any]]:
+        """Requests that name every customer once, as many as a minute takes, or more of the largest size."""
+        name = self.data.identifier
+        keys = [each.profile[name] for each in self.data.customers]
+        size = min(NAMED, -(-len(keys) // _minute(get_profiles)))
+        for start in range(0, len(keys), size):
+            named = json.dumps(keys[start : start + size])
+            yield {"filter": f"any({name},{named})", "page_size": NAMED, "fields_profile": [name]}
+
+    def _read_events(self) -> None:
+        self.view.step(f"Reading {len(self.data.purchases):,} purchases back, page by page …")
+        cursor: dict[str, str] = {}
+        while True:
+            question = {"sort": "timestamp", "fields_event": ["event_properties"], "page_size": PAGE, **cursor}
+            [answers] = self.run.results(Work(get_events, [question]))
+            if not answers:
+                return
+            self.found_events.update(
+                str(each["attributes"]["event_properties"].get("$event_id")) for each in answers[0]["data"]
+            )
+            following = next_cursor(answers[0])
+            if following is None:
+                return
+            cursor = {"page_cursor": following}
+
+    def _compare(self, before: Counter[str]) -> Proof:
+        after, seen = self.sandbox.state(), self.sandbox.seen()
+        proof = Proof(self.run.sent.total(), requests=seen.answered.total() + seen.throttled.total())
+        proof.throttled = seen.throttled.total()
+        proof.lost["tasks"] = self.run.lost()
+        # A task is one request. More of them: one was sent twice.
+        proof.doubled["requests"] = (seen.answered - self.run.sent).total()
+        expected = {
+            "profile": (
+                Counter(each.profile[self.data.identifier] for each in self.data.customers),
+                self.found_profiles,
+            ),
+            "event": (Counter(each.unique_id for each in self.data.purchases), self.found_events),
+        }
+        for kind, (sent, read) in expected.items():
+            there = after[kind] - before[kind]
+            proof.lost[f"{kind}s"] = max((sent - read).total(), sent.total() - there)
+            twice = sum(count - 1 for name, count in read.items() if name in sent and count > 1)
+            proof.doubled[f"{kind}s"] = max(twice, there - sent.total(), after[f"doubled_{kind}s"])
+        return proof
+
+
+def imports(customers: list[Customer]) -> Iterator[list[dict[str, Any]]]:
+    """The customers in as many parts as Klaviyo's limits ask for: bytes first, then their number."""
+    part: list[dict[str, Any]] = []
+    weight = WRAPPING
+    for customer in customers:
+        one = len(orjson.dumps(customer.profile)) + ITEM
+        if part and (weight + one > MAX_BODY or len(part) == IMPORT):
+            yield part
+            part, weight = [], WRAPPING
+        part.append(customer.profile)
+        weight += one
+    if part:
+        yield part
+
+
+def batches(purchases: list[Purchase], count: int) -> Iterator[list[dict[str, Any]]]:
+    """The purchases in at least ``count`` parts, none larger than Klaviyo takes, each by customer."""
+    size = min(BATCH, max(1, -(-len(purchases) // count)))
+    for start in range(0, len(purchases), size):
+        by_customer: dict[str, tuple[Customer, list[Purchase]]] = {}
+        for each in purchases[start : start + size]:
+            by_customer.setdefault(each.customer.profile["email"], (each.customer, []))[1].append(each)
+        yield [
+            {"profile": _owner(customer), "events": [_event(each) for each in bought]}
+            for customer, bought in by_customer.values()
+        ]
+
+
+def next_cursor(page: Envelope) -> str | None:
+    """The cursor of the page after this one."""
+    link = (page.get("links") or {}).get("next")
+    return parse_qs(urlsplit(link).query)["page[cursor]"][0] if link else None
+
+
+def _owner(customer: Customer) -> dict[str, Any]:
+    return {name: customer.profile[name] for name in ("email", "external_id") if name in customer.profile}
+
+
+def _event(purchase: Purchase) -> dict[str, Any]:
+    return {
+        "metric": METRIC,
+        "time": purchase.time,
+        "value": purchase.value,
+        "unique_id": purchase.unique_id,
+        "properties": purchase.properties,
+    }
+
+
+def _minute(action: Any) -> int:
+    """How many requests a minute takes."""
+    steady: int = action.declaration.limits.steady
+    return steady

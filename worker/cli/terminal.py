@@ -1,0 +1,73 @@
+"""What the commands write to: results to standard output, everything said about them to standard error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import kombu.exceptions
+import redis
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from worker.errors import InputError, KlaviyoError, SettingsError
+from worker.settings import get_settings
+
+#: Columns where there is no terminal to ask: a pipe or a log takes a table of any width.
+WIDE = 160
+
+#: Exit codes: it did not work; it was not tried because the call or the settings are wrong.
+FAILED, WRONG = 1, 2
+
+
+def stdout() -> Console:
+    """Where results go. Made anew for each command, so that it is the stream of this moment."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def say(text: str, style: str = "") -> None:
+    """One sentence beside the results."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """A result for other programs."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def stop(sentence: str, code: int = FAILED) -> typer.Exit:
+    """The end of a command that cannot go on; raise it."""
+    say(sentence, "red")
+    return typer.Exit(code)
+
+
+class Commands(TyperGroup):
+    """The commands, with every expected error told as one sentence instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except (InputError, SettingsError) as error:
+            raise stop(str(error), WRONG) from None
+        except KlaviyoError as error:
+            raise stop(str(error)) from None
+        except (redis.ConnectionError, redis.TimeoutError, kombu.exceptions.OperationalError) as error:
+            raise stop(unreachable(error)) from None
+
+
+def unreachable(error: Exception) -> str:
+    """Why nothing works without Redis, and what to do."""
+    return (
+        f"Redis cannot be reached at {address()} ({type(error).__name__}): "
+        "start it, run `klaviyo up` in this folder, or set KLAVIYO_REDIS_URL."
+    )
+
+
+def address() -> str:
+    """Where Redis is, without the password that its address may carry."""
+    parts = urlsplit(get_settings().redis_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

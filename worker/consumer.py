@@ -1,0 +1,58 @@
+"""The worker's consumer: what it does with a message that it cannot make a task of.
+
+Celery discards such a message and writes its body, people's data, into the log. During a deployment that hits every
+task that only the new workers know. Here such an action waits, and no body is written anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.exceptions import NotRegistered
+from celery.utils.log import get_logger
+from celery.utils.objects import Bunch
+from celery.worker import consumer
+
+from worker.governor import Delivery, get_governor
+from worker.transport import HEADER
+
+logger = get_logger(__name__)
+
+#: Seconds until an action that nobody here knows is tried again, perhaps by a newer worker.
+UNKNOWN = 30.0
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
+    """Celery's consumer."""
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Let an action of a newer version wait; fail what no worker of ours can know."""
+        name, task_id = message.headers.get("task"), message.headers.get("id")
+        if wait := message.headers.get(HEADER):
+            logger.error("Action %s[%s] is not known to this worker: it waits. Upgrade the worker.", name, task_id)
+            channel = message.channel
+            delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
+            line = (wait["line"], wait["spec"])
+            get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
+            message.ack_log_error(logger, self.connection_errors)
+            return
+        logger.error("There is no task %s: %s fails. Is its name spelled right?", name, task_id)
+        request = Bunch(name=name, chord=None, errbacks=None, root_id=None, reply_to=None, correlation_id=task_id)
+        self.app.backend.mark_as_failure(task_id, NotRegistered(name), request=request)
+        message.reject_log_error(logger, self.connection_errors)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Drop a message whose headers or body are not those of a task."""
+        self._drop(message, exc)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drop a message whose body cannot be read."""
+        self._drop(message, exc)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Drop a message that is no task at all."""
+        self._drop(message, ValueError("it is not a Celery message"))
+
+    def _drop(self, message: Any, exc: Exception) -> None:
+        logger.error("A message (%s) is dropped: %s.", message.delivery_tag, type(exc).__name__)
+        message.reject_log_error(logger, self.connection_errors)
