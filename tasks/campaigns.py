@@ -246,55 +246,61 @@ class PushMessage(TypedDict, total=False):
     options: PushOptions
 
 
+# What the revision of 2024-07-15 said in another way, as it is said now. What cannot be read passes, to be refused.
+
+#: Where each method had its options.
+OPTIONS_2024 = {"static": "options_static", "throttled": "options_throttled", "smart_send_time": "options_sto"}
+
+
 def send_strategy_of_2024(given: Any) -> Any:
-    """The send strategy of revision 2024-07-15, which had one object of options per method, as it is now."""
-    if not isinstance(given, dict) or not (
-        options := {*given} & {"options_static", "options_throttled", "options_sto"}
-    ):
+    """A send strategy with an object of options for each method; the method may follow from the only one there is."""
+    if not isinstance(given, dict) or not (there := [name for name, key in OPTIONS_2024.items() if key in given]):
         return given
-    methods = {"static": "options_static", "throttled": "options_throttled", "smart_send_time": "options_sto"}
-    method = given.get("method")
-    if method is None and len(options) == 1:
-        method = next(name for name, key in methods.items() if key in options)
-    chosen = dict(given.get(methods.get(method or "", "")) or {})
-    strategy = {
-        "method": method,
-        **{key: chosen[key] for key in ("datetime", "throttle_percentage", "date") if key in chosen},
-    }
-    if chosen.get("is_local") is not None:
-        strategy["options"] = {"is_local": chosen["is_local"]}
-        if chosen["is_local"] and chosen.get("send_past_recipients_immediately") is not None:
-            strategy["options"]["send_past_recipients_immediately"] = chosen["send_past_recipients_immediately"]
+    method = given.get("method") or (there[0] if len(there) == 1 else None)
+    options = given.get(OPTIONS_2024[method]) if method in there else {}
+    if not isinstance(options, dict):
+        return given
+    rest = dict(options)
+    local, past = rest.pop("is_local", None), rest.pop("send_past_recipients_immediately", None)
+    strategy = {"method": method, **rest}
+    if local is not None:
+        strategy["options"] = {"is_local": local}
+    if local and past is not None:
+        strategy["options"]["send_past_recipients_immediately"] = past
     return strategy
 
 
 def tracking_of_2024(given: Any) -> Any:
-    """The tracking options of revision 2024-07-15 (`is_add_utm`, `utm_params`) as they are now."""
+    """Tracking options with `is_add_utm`, and with `utm_params`, which had no type."""
     if not isinstance(given, dict):
         return given
     options = dict(given)
     if "is_add_utm" in options:
         options["add_tracking_params"] = options.pop("is_add_utm")
-    if "utm_params" in options:
-        options["custom_tracking_params"] = [{"type": "static", **each} for each in options.pop("utm_params") or []]
+    if isinstance(options.get("utm_params"), list):
+        params = options.pop("utm_params")
+        options["custom_tracking_params"] = [
+            {"type": "static", **each} if isinstance(each, dict) else each for each in params
+        ]
     return options
 
 
 def definition_of_2024(given: Any) -> Any:
-    """A definition without a channel, as an update of 2024-07-15 had it: the channel follows from the content."""
+    """A message without a channel, as an update had it: the channel follows from the content."""
     if not isinstance(given, dict) or "channel" in given or not {*given} & {"label", "content", "render_options"}:
         return given
-    texts = "render_options" in given or "body" in (given.get("content") or {})
+    content = given.get("content")
+    texts = "render_options" in given or (isinstance(content, dict) and "body" in content)
     return _definition("sms" if texts else "email", given)
 
 
 def messages_of_2024(given: Any) -> Any:
-    """Messages whose parts stand beside each other, as in revision 2024-07-15, with a definition each."""
+    """New messages whose parts stand beside each other, with a definition each."""
     if not isinstance(given, list):
         return given
     messages = []
     for each in given:
-        if isinstance(each, dict) and isinstance(parts := each.get("attributes"), dict):
+        if isinstance(each, dict) and isinstance(parts := each.get("attributes"), dict) and "definition" not in each:
             rest = {name: value for name, value in each.items() if name != "attributes"}
             messages.append({**rest, "definition": _definition(parts.get("channel"), parts)})
         else:
@@ -303,9 +309,9 @@ def messages_of_2024(given: Any) -> Any:
 
 
 def _definition(channel: Any, parts: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a message in one, without those that other channels had in 2024 only."""
-    gone = {"sms": ("label",), "email": ("render_options",)}.get(channel, ())
-    return {"channel": channel, **{name: value for name, value in parts.items() if name not in gone}}
+    """The parts of a message in one, without what its channel no longer has."""
+    gone = "label" if channel == "sms" else "render_options" if channel == "email" else None
+    return {"channel": channel, **{name: value for name, value in parts.items() if name != gone}}
 
 
 SendStrategy = Annotated[
@@ -638,10 +644,7 @@ def update_campaign(
 
 @action("DELETE /api/campaigns/{id}", limits="10/s 150/m", scopes="campaigns:write", repeat=SAFE)
 def delete_campaign(*, id: str) -> Envelope:
-    """Delete a campaign.
-
-    Where a repeat of the call finds nothing, Klaviyo answers 404.
-    """
+    """Delete a campaign."""
     ...
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from typing_extensions import TypedDict
 
+from tasks.reviews import ReviewSort
 from tasks.rules import IDENTIFIERS, any_of, edits, event, events, identified, stamp, stamp_all
 from tasks.shapes import (
     Background,
@@ -49,8 +50,11 @@ PublicReviewField = Literal[
     "status.rejection_reason.reason", "status.rejection_reason.status_explanation", "status.value", "title", "updated",
     "verified",
 ]  # fmt: skip
-ReviewSort = Literal["created", "-created", "rating", "-rating", "updated", "-updated"]
 ReviewValuesReportField = Literal["id", "results"]
+IncentiveType = Literal[
+    "coupon_or_discount", "employee_review", "free_product", "loyalty_points", "other", "paid_promotion",
+    "sweepstakes_entry",
+]  # fmt: skip
 GeofenceField = Literal["id", "latitude", "longitude", "radius"]
 IpAllowlistField = Literal["created", "id", "prefixes", "sync_token"]
 #: Why `anonymous_id` is accepted and left out.
@@ -100,14 +104,14 @@ class CustomAnswer(TypedDict):
 @action("GET /client/reviews", limits="10/s 150/m")
 def get_client_reviews(
     *,
-    company_id: str | None = None,
     filter: str | None = None,
     sort: ReviewSort | None = None,
     fields_review: list[PublicReviewField] | None = None,
     page_cursor: str | None = None,
     page_size: UpTo100 | None = None,
+    company_id: str | None = None,
 ) -> Envelope:
-    """List the published reviews."""
+    """List reviews, for a shop's own pages."""
     ...
 
 
@@ -117,11 +121,11 @@ def get_client_review_values_reports(
     group_by: Literal["company_id", "product_id"],
     statistics: list[str],
     timeframe: Literal["all_time", "last_30_days", "last_365_days", "last_90_days"],
-    company_id: str | None = None,
     filter: str | None = None,
     fields_review_values_report: list[ReviewValuesReportField] | None = None,
     page_cursor: str | None = None,
     page_size: UpTo100 | None = None,
+    company_id: str | None = None,
 ) -> Envelope:
     """Report the ratings of products, or of all of them."""
     ...
@@ -131,10 +135,10 @@ def get_client_review_values_reports(
 def get_client_geofences(
     *,
     filter: Annotated[str, Header("X-Klaviyo-API-Filters")] | None = None,
-    company_id: str | None = None,
     fields_geofence: list[GeofenceField] | None = None,
     page_cursor: str | None = None,
     page_size: UpTo100 | None = None,
+    company_id: str | None = None,
 ) -> Envelope:
     """List the geofences of the account.
 
@@ -146,7 +150,7 @@ def get_client_geofences(
 
 @action("GET /client/ip-allowlists/{id}", limits="75/s 750/m")
 def get_client_ip_allowlist(
-    *, id: str, company_id: str | None = None, fields_ip_allowlist: list[IpAllowlistField] | None = None
+    *, id: str, fields_ip_allowlist: list[IpAllowlistField] | None = None, company_id: str | None = None
 ) -> Envelope:
     """Get the addresses from which Klaviyo calls integrations.
 
@@ -348,16 +352,7 @@ def create_client_review(
     email: Email,
     author: str,
     content: str,
-    incentive_type: Literal[
-        "coupon_or_discount",
-        "employee_review",
-        "free_product",
-        "loyalty_points",
-        "other",
-        "paid_promotion",
-        "sweepstakes_entry",
-    ]
-    | None = None,
+    incentive_type: IncentiveType | None = None,
     product: ReviewedProduct | None = None,
     rating: Literal[1, 2, 3, 4, 5] | None = None,
     title: str | None = None,
@@ -366,8 +361,5 @@ def create_client_review(
     order_id: Annotated[str, At("data.relationships.order.data"), Linkage("order")] | None = None,
     company_id: str | None = None,
 ) -> Envelope:
-    """Write a review.
-
-    Klaviyo shows it when it has been published.
-    """
+    """Write a review."""
     ...

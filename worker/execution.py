@@ -160,6 +160,7 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
     call = Call(declaration, alias, params, request.id)
     lane = wait.get("lane", "now")
     if closing.is_set():
+        patiently(lambda: governor.release(call.task_id))
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
     holder = request.klaviyo_delivery[-1]
     once = not call.repeat.blindly
@@ -170,23 +171,32 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
     if state == "unknown":
         lost = Unavailable(declaration.name, alias, "the worker that had sent it died before the answer came")
         raise unknown(declaration.name, alias, lost, call.repeat.note)
+
+    def forget(attempts: int) -> None:
+        if attempts:
+            patiently(lambda: governor.done(call.task_id))
+
     try:
         resolved = resolve(call, governor, settings)
         if resolved.params is None:
             return nothing_to_do(resolved)
         envelope = attempt(replace(call, params=resolved.params), governor, settings)
         envelope.update(resolved.told)
-        return envelope
     except Crowded as crowded:
         raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
     except Throttled as throttled:
         raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
     except Unavailable as unavailable:
         if attempts + 1 >= settings.max_attempts:
-            patiently(lambda: governor.done(call.task_id))
+            forget(attempts)
             raise given_up(unavailable, attempts + 1) from None
         delay = backoff(attempts, settings)
         raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
+    except KlaviyoError:
+        forget(attempts)
+        raise
+    forget(attempts)
+    return envelope
 
 
 class Crowded(KlaviyoError):

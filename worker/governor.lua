@@ -156,7 +156,7 @@ local function lease_deadline(id)
   return tonumber(call('ZSCORE', P .. 'claimed', id) or call('ZSCORE', P .. 'granted', id)) or now
 end
 
-local function release(id, message, line, spec)
+local function send_off(id, message, line, spec)
   open_lease(id, line, spec, 'granted', GRANT_TTL)
   call('LPUSH', spec.queue, message)
   local wake = key('wake', spec.queue)
@@ -213,7 +213,7 @@ local function serve(line, birth)
       -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
       call('ZADD', key('later', line), lease_deadline(id) + 1, 'now|' .. item)
     else
-      release(id, message, line, spec)
+      send_off(id, message, line, spec)
       released = released + 1
     end
   end
@@ -386,6 +386,13 @@ function ops.settle(id, used, limit, remaining, reset, block, forget)
   end
   serve_due(8)
   return adopted
+end
+
+-- id -> 1 if its lease had been granted and not claimed; it returns unused
+function ops.release(id)
+  if not call('ZSCORE', P .. 'granted', id) then return 0 end
+  close_lease(id, false)
+  return 1
 end
 
 -- unacked unacked_index tag | line spec lane id delay_ms at_head count -> attempts used, or -1 if no longer ours

@@ -138,6 +138,10 @@ class Governor:
         adopted = self._call("settle", task_id, int(end.used), *quota, int(end.block * 1000), int(end.forget))
         return int(adopted) or None
 
+    def release(self, task_id: str) -> None:
+        """Give back a lease that was not claimed."""
+        self._call("release", task_id)
+
     def park(
         self,
         delivery: Delivery,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import redis
 from celery.worker.consumer import consumer
 from celery.worker.strategy import default as celery_default
+
+from worker.shutdown import closing
 
 celery_consumer: Any = consumer
 
@@ -54,9 +57,16 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
 
 def acknowledge(message: Any) -> Any:
-    """The acknowledgement of a message, to be called from any thread."""
+    """The acknowledgement of a message, to be called from any thread; it waits while Redis is away."""
 
     def ack(logger: Any, errors: Any) -> None:
-        message.ack_log_error(logger, errors)
+        while True:
+            try:
+                message.ack()
+                return
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                if closing.wait(0.25):
+                    logger.warning("A task is over and Redis could not be told (%s): it may be run again.", error)
+                    return
 
     return ack

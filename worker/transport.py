@@ -24,7 +24,9 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError
 
+from worker.connection import get_redis
 from worker.governor import PREFIX, get_governor
+from worker.shutdown import closing
 from worker.tiers import Line
 
 POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
@@ -76,13 +78,27 @@ class QoS(stock.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Forget a delivery: its task is over. May be called from any thread."""
-        with self.channel.conn_or_acquire() as client:
-            pipe = client.pipeline(transaction=False)
-            pipe.zrem(self.unacked_index_key, delivery_tag)
-            pipe.hdel(self.unacked_key, delivery_tag)
-            pipe.execute()
+        """Forget a delivery: its task is over. May be called from any thread, and when its channel has long been closed.
+
+        Raises:
+            redis.ConnectionError: Redis is away; the delivery is still on record.
+
+        """
+        pipe = get_redis().pipeline(transaction=False)
+        pipe.zrem(self.unacked_index_key, delivery_tag)
+        pipe.hdel(self.unacked_key, delivery_tag)
+        pipe.execute()
         virtual.QoS.ack(self, delivery_tag)
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Put back what this worker holds when it stops.
+
+        When only the connection is lost, its threads are still at work on it; what they do not acknowledge goes back
+        to wait by itself.
+        """
+        self._on_collect.cancel()
+        if closing.is_set():
+            super().restore_unacked_once(stderr)
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
@@ -213,6 +229,12 @@ class Connection(kombu.Connection):
     def Pool(self, limit: int | None = None, **kwargs: Any) -> Pool:
         """A pool of such connections. Everything that is published goes through one."""
         return Pool(self, limit, **kwargs)
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
+        """Connect, and while Redis is away try every second: kombu's own pauses grow to half a minute."""
+        return super().ensure_connection(
+            *args, **{"interval_start": 0.5, "interval_step": 0.5, "interval_max": 1, **kwargs}
+        )
 
 
 class AMQP(celery_amqp.AMQP):

@@ -113,6 +113,7 @@ NAMED = {
     "FlowDefinition": definition_samples.FLOW,
     "FormVersion": definition_samples.FORM_VERSION,
     "TemplateDefinition": definition_samples.TEMPLATE,
+    "MetricFilter": TEXT,
     "SmsForm": {"message": "Hello", "message_format": "SMS"},
     "Rejection": {"reason": "other", "status_explanation": "x1"},
     "ReviewStatus": {"value": "rejected", "rejection_reason": {"reason": "fake"}},

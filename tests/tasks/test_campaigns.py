@@ -140,6 +140,23 @@ def test_the_short_names_of_an_update_are_translated_too(given: dict[str, Any], 
     assert attributes(update_campaign, id="C1", **given)["send_strategy"] == expected
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"send_strategy": {"method": "static", "options_static": 1}},
+        {"send_strategy": {"method": [], "options_static": {}, "options_sto": {}}},
+        {"send_strategy": {"options_static": {"datetime": TIME}, "options_sto": {"date": "2026-11-27"}}},
+        {"tracking_options": {"utm_params": "utm_medium"}},
+        {"tracking_options": {"utm_params": ["utm_medium"]}},
+    ],
+)
+def test_what_cannot_be_translated_is_refused(given: dict[str, Any]):
+    (name,) = given
+
+    with pytest.raises(InputError, match=f"parameter '{name}"):
+        update_campaign.declaration.bind({"id": "C1", **given})
+
+
 def test_both_spellings_of_a_send_strategy_at_once_are_refused():
     with pytest.raises(InputError, match="given twice"):
         update_campaign.declaration.bind(

@@ -1,6 +1,10 @@
 """The commands as a user types them. No network: Redis is a fake, and nothing is asked of Klaviyo."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import fakeredis
 import httpx
@@ -15,7 +19,7 @@ from worker.governor import Governor
 from worker.settings import get_settings
 from worker.tiers import Bucket, Limits, Line
 
-CACHES = (get_settings, connection.get_redis, governor.get_governor, client.get_client)
+CACHES = (get_settings, connection.get_redis, governor.get_governor)
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +51,7 @@ def store(monkeypatch):
 
 
 def klaviyo(answer):
-    """Put a Klaviyo in place that gives this answer to each request."""
-    get_settings()
+    """What stands in for `get_client`: a Klaviyo that gives this answer to each request."""
     made = client.make_client(get_settings(), httpx.MockTransport(answer))
     return lambda: made
 
@@ -63,7 +66,7 @@ def run(*words):
 class TestActions:
     def test_all_actions_are_listed_by_section(self):
         shown = run("actions").stdout
-        assert "Profiles\n" in shown.replace(" \n", "\n").replace(" ", "").replace("\n", "\n")
+        assert {"Profiles", "Events", "Data privacy"} <= {line.strip() for line in shown.splitlines()}
         for name in ("create_profile", "get_events", "get_tags"):
             assert name in shown
 
@@ -74,7 +77,14 @@ class TestActions:
 
     def test_an_action_is_shown_with_its_limits_scopes_and_parameters(self):
         shown = run("actions", "create_event").stdout
-        for part in ("POST /api/events", "350/s 3500/m", "XL", "events:write", "--unique-id", "data__attributes__value"):
+        for part in (
+            "POST /api/events",
+            "350/s 3500/m",
+            "XL",
+            "events:write",
+            "--unique-id",
+            "data__attributes__value",
+        ):
             assert part in shown
 
     def test_the_name_of_2024_shows_the_action_it_became(self):
@@ -89,7 +99,9 @@ class TestActions:
         assert email["wire"] == "data.attributes.email"
         assert email["aliases"] == ["data__attributes__email"]
         assert told["bulk_import_profiles"]["aliases"] == ["spawn_bulk_profile_import_job"]
-        assert {"name": "include=lists", "limits": "1/s 15/m", "when": "include=lists"} in told["get_profile"]["buckets"]
+        assert {"name": "include=lists", "limits": "1/s 15/m", "when": "include=lists"} in told["get_profile"][
+            "buckets"
+        ]
 
     def test_an_unknown_name_is_one_sentence_and_exit_code_2(self):
         result = run("actions", "nonesuch")
@@ -204,14 +216,13 @@ class TestLimits:
     def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, store):
         line = self.line()
         taken = Governor(store)
-        for number in range(2):
-            assert taken.reserve((line.name, line.spec), f"now-{number}", 60_000) == 0 or number
+        assert taken.reserve((line.name, line.spec), "now-1", 60_000) == 0
         for number in range(5):
             taken.wait((line.name, line.spec), "now" if number < 3 else "bulk", f"t{number}", message(100.0 - number))
         taken.wait((line.name, line.spec), "bulk", "t9", message(0.0), delay=60.0)
         row = self.rows()["default:get_tags"]
         assert [(each["limit"], each["per"]) for each in row["windows"]] == [(3, "s"), (60, "m")]
-        assert row["in_flight"] == row["windows"][0]["used"] == row["windows"][1]["used"] > 0
+        assert row["in_flight"] == row["windows"][0]["used"] == row["windows"][1]["used"] == 1
         assert (row["now"], row["bulk"], row["later"], row["tier"]) == (3, 2, 1, "S")
 
     def test_the_oldest_waits_since_it_was_wanted(self, store):
@@ -246,11 +257,12 @@ def message(since):
     return json.dumps({"body": "eyJub3QiOiAic2luY2UifQ==", "headers": {"klaviyo": {"lane": "now", "since": since}}})
 
 
-class TestCheck:
-    ACCOUNT = {"type": "account", "id": "ABC123", "attributes": {"public_api_key": "ABC123"}}
+ACCOUNT = {"type": "account", "id": "ABC123", "attributes": {"public_api_key": "ABC123"}}
 
+
+class TestCheck:
     def answer(self, request):
-        return httpx.Response(200, json={"data": [self.ACCOUNT] if request.url.path == "/api/accounts" else []})
+        return httpx.Response(200, json={"data": [ACCOUNT] if request.url.path == "/api/accounts" else []})
 
     def test_everything_in_order_is_told_line_by_line(self, store, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
@@ -290,7 +302,8 @@ class TestCheck:
         monkeypatch.setattr(store, "info", lambda: told)
         result = run("check")
         assert result.exit_code == 1
-        assert "CONFIG SET maxmemory-policy noeviction" in result.stdout
+        assert "maxmemory-policy is allkeys-lru" in result.stdout
+        assert "Set it to noeviction" in result.stdout
 
     def test_an_old_redis_stops(self, store, monkeypatch):
         monkeypatch.setattr(store, "info", lambda: {"redis_version": "5.0.7"})
@@ -317,12 +330,7 @@ class TestCheck:
         assert "hidden" not in result.output
 
 
-def test_a_wrong_setting_is_one_sentence_not_a_traceback(settings, tmp_path):
-    import os
-    import subprocess
-    import sys
-    from pathlib import Path
-
+def test_a_wrong_setting_is_one_sentence_not_a_traceback():
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", "from worker.cli import main; main()", "actions"],

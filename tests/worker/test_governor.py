@@ -236,6 +236,19 @@ def test_a_claimed_lease_that_is_never_settled_counts_as_used_when_it_expires(cl
     assert client.llen("klaviyo:ring:a:operation") == 2
 
 
+def test_a_lease_that_was_not_claimed_can_be_given_back_and_a_claimed_one_cannot(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one")
+    governor.release("one")
+    assert publish(governor, each, "two") == [True]
+    governor.claim("two", LEASE, False, "holder")
+
+    governor.release("two")
+
+    assert publish(governor, each, "three") == [False]
+
+
 def test_a_second_claim_gets_nothing_but_the_same_delivery_may_ask_again(governor):
     publish(governor, line(), "one")
 

@@ -64,14 +64,15 @@ class SideDoor:
         """For each window: the most requests that arrived within any stretch of time of its length."""
         rows = self._client.get("/ledger/requests", params={"operation": action, "account": ACCOUNT}).json()
         arrivals = sorted(row["at"] for row in rows)
-        return [_fullest(arrivals, window.length / 1000) for window in windows]
+        return [fullest(arrivals, window.length / 1000) for window in windows]
 
     def state(self) -> Counter[str]:
         """How many things of each type there are, and how many events are there twice."""
         return Counter(self._client.get("/state").json()[ACCOUNT])
 
 
-def _fullest(arrivals: list[float], seconds: float) -> int:
+def fullest(arrivals: list[float], seconds: float) -> int:
+    """The most of these sorted moments that lie within any stretch of so many seconds."""
     most = first = 0
     for last, at in enumerate(arrivals):
         while at - arrivals[first] >= seconds:

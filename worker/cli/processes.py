@@ -66,6 +66,9 @@ class Processes:
                 child.process.kill()
                 child.process.wait()
         self._output.close()
+        for child in self._children:
+            if child.process.stdout is not None:
+                child.process.stdout.close()
 
     def start(self, name: str, command: Sequence[str], patience: float = 10.0, **environment: str) -> None:
         """Start one more process."""

@@ -1,0 +1,87 @@
+"""Processes that belong together: how they start, speak, and end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from worker.cli.processes import Fallen, Processes
+
+PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def is_up(lines, *names):
+    return lambda: all((name, "up") in lines for name in names)
+
+
+def test_the_last_started_ends_first_and_every_line_has_its_name():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("redis", python(PATIENT))
+        processes.start("worker", python(PATIENT))
+        processes.wait_for("both", is_up(lines, "redis", "worker"))
+    assert lines[-2:] == [("worker", "bye"), ("redis", "bye")]
+
+
+def test_one_that_ends_by_itself_ends_the_whole_with_a_sentence():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("flower", python("print('no port'); raise SystemExit(3)"))
+        with pytest.raises(Fallen, match="flower ended with exit code 3, so everything stops"):
+            processes.watch()
+    assert ("flower", "no port") in lines
+
+
+def test_one_that_does_not_get_ready_in_time_is_told():
+    with Processes({}) as processes, pytest.raises(Fallen, match="Flower was not ready"):
+        processes.wait_for("Flower", lambda: False, seconds=0.1)
+
+
+def test_one_that_does_not_end_is_ended():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("worker", python(STUBBORN), patience=0.2)
+        processes.wait_for("it", is_up(lines, "worker"))
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+
+
+def test_with_a_folder_for_logs_each_writes_into_its_own_file(tmp_path):
+    with Processes({"COLOUR": "red"}, logs=tmp_path) as processes:
+        processes.start("beat", python("import os; print(os.environ['COLOUR'], os.environ['SIZE'])"), SIZE="s")
+        processes.wait_for("the line", lambda: (tmp_path / "beat.log").read_text() == "red s\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_children_of_a_killed_parent_end_too():
+    code = """
+import sys, time
+from worker.children import spawn
+child = spawn([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 5
+    while _is_alive(child) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not _is_alive(child)
+
+
+def _is_alive(pid):
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
