@@ -34,6 +34,8 @@ def make_client(settings: Settings, transport: httpx.BaseTransport | None = None
     return httpx.Client(
         base_url=settings.base_url,
         timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+        # A connection that was idle for longer may be closed by the other side just as it is used again.
+        limits=httpx.Limits(keepalive_expiry=4),
         transport=transport,
         verify=_trust(),
         headers={

@@ -37,7 +37,8 @@ class InputError(KlaviyoError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return f"{self.action}: {'; '.join(self.problems)}. Nothing was sent."
+        said = "; ".join(self.problems)
+        return f"{self.action}: {said}{'' if said.endswith('?') else '.'} Nothing was sent."
 
 
 class Answered(KlaviyoError):

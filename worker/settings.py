@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import SettingsError
 
-
 #: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
 RUNNING = Path(".klaviyo/up.env")
 

@@ -31,62 +31,88 @@ from worker.settings import get_settings
 #: Requests that the worker has under way at once: at 70 ms each, what the largest tier's 350 a second take, and more.
 CONCURRENCY = 48
 
+#: Failed calls whose reasons the summary tells.
+MOST_FAILURES = 5
+
 
 def demo(
     data: Annotated[Path | None, typer.Option(help="a CSV file of customers; made-up ones if left out")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
 ) -> None:
     """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
-    with contextlib.suppress(KeyboardInterrupt), interruptible(), _folder() as folder:
+    with interruptible(), _folder() as folder:
         loaded = load(data or generate(folder))
         port, flower = free_port(), free_port()
-        sandbox = SideDoor(f"http://{LOOPBACK}:{port}")
-        with server(folder / "redis") as redis_url:
-            environment = {
-                **ACCOUNT,
-                "KLAVIYO_REDIS_URL": redis_url,
-                "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{port}",
-                "KLAVIYO_CONCURRENCY": str(CONCURRENCY),
-                # A proxy of this machine's must not be asked for this machine.
-                "NO_PROXY": LOOPBACK,
-            }
-            os.environ.update(environment)
-            get_settings.cache_clear()
-            # The actions were declared under the settings from before.
-            app.conf.update(configuration())
-            with Processes(environment, logs=folder) as processes:
-                say(f"Starting {find_server()[1]}, a sandbox, a worker, beat and Flower …")
-                processes.start("sandbox", command(port, "--latency", "10-60", "--job-seconds", "2"))
-                start_flower(processes, flower)
-                start_beat(processes, folder, level="warning")
-                start_worker(processes, "worker", get_settings(), level="warning")
-                processes.wait_for("the sandbox", sandbox.ready)
-                processes.wait_for("the worker", lambda: get_redis().exists(f"{PREFIX}slots") == 1)
-                processes.wait_for("Flower", lambda: _answers(f"http://{LOOPBACK}:{flower}/healthcheck"))
-                with View(sandbox) as view:
+        with server(folder / "redis") as redis_url, Processes(_settings(redis_url, port), logs=folder) as processes:
+            sandbox = _started(processes, folder, port, flower)
+            with View(sandbox) as view:
 
-                    def meanwhile() -> None:
-                        processes.check()
-                        view.glance()
+                def meanwhile() -> None:
+                    processes.check()
+                    view.glance()
 
-                    proof = Story(loaded, Run(meanwhile), view, sandbox).tell()
-                view.summary(proof, f"http://{LOOPBACK}:{flower}", loaded.remarks, keep)
-                if keep:
+                run = Run(meanwhile)
+                proof = Story(loaded, run, view, sandbox).tell()
+            remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MOST_FAILURES])]
+            view.summary(proof, _address(flower), remarks, keep)
+            if keep:
+                say("Everything runs on until Ctrl-C.", "bold")
+                with contextlib.suppress(KeyboardInterrupt):
                     processes.watch()
         if not proof.holds:
             raise typer.Exit(FAILED)
+
+
+def _settings(redis_url: str, port: int) -> dict[str, str]:
+    """The settings of all the demo's processes, this one included."""
+    environment = {
+        **ACCOUNT,
+        "KLAVIYO_REDIS_URL": redis_url,
+        "KLAVIYO_BASE_URL": _address(port),
+        "KLAVIYO_CONCURRENCY": str(CONCURRENCY),
+        # A proxy of this machine's must not be asked for this machine.
+        "NO_PROXY": LOOPBACK,
+    }
+    os.environ.update(environment)
+    get_settings.cache_clear()
+    # The actions were declared under the settings from before.
+    app.conf.update(configuration())
+    return environment
+
+
+def _started(processes: Processes, folder: Path, port: int, flower: int) -> SideDoor:
+    """Start everything and wait until it is ready."""
+    say(f"Starting {find_server()[1]}, a sandbox, a worker, beat and Flower …")
+    sandbox = SideDoor(_address(port))
+    processes.start("sandbox", command(port, "--latency", "10-60", "--job-seconds", "2"))
+    start_flower(processes, flower)
+    start_beat(processes, folder, level="warning")
+    start_worker(processes, "worker", get_settings(), level="warning")
+    processes.wait_for("the sandbox", sandbox.ready)
+    processes.wait_for("the worker", lambda: get_redis().exists(f"{PREFIX}slots") == 1)
+    processes.wait_for("Flower", lambda: _answers(f"{_address(flower)}/healthcheck"))
+    return sandbox
 
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     """A folder for data and logs; it stays where something went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="klaviyo-demo-"))
+    failed = False
     try:
         yield folder
     except Exception:
-        say(f"The logs are in {folder}.")
+        failed = any(folder.glob("*.log"))
         raise
-    shutil.rmtree(folder)
+    finally:
+        if failed:
+            say(f"The logs are in {folder}.")
+        else:
+            shutil.rmtree(folder)
+
+
+def _address(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
 
 
 def _answers(url: str) -> bool:
