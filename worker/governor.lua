@@ -100,6 +100,8 @@ local function next_grant(line, spec, birth)
         return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
       end
       local entry = tonumber(call('LINDEX', ring, back))
+      -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
+      if not entry and t == 1000 then entry = call('LLEN', ring) > 0 and birth end
       if entry and entry + t + ROUNDING > at then at = entry + t + ROUNDING end
     end
   end

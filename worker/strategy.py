@@ -6,31 +6,10 @@ import logging
 from typing import Any
 
 import redis
-from celery.worker.consumer import consumer
 from celery.worker.strategy import default as celery_default
 
 from worker.shutdown import closing
 
-celery_consumer: Any = consumer
-
-#: What Celery says of a message that it cannot take, with the whole of its body and headers: people's data.
-INDISCREET = (
-    celery_consumer.UNKNOWN_FORMAT,
-    celery_consumer.UNKNOWN_TASK_ERROR,
-    celery_consumer.INVALID_TASK_ERROR,
-    celery_consumer.MESSAGE_DECODE_ERROR,
-)
-
-
-def _first_words(record: logging.LogRecord) -> bool:
-    """Leave what is wrong with such a message, and nothing that is in it."""
-    if record.msg in INDISCREET:
-        record.msg = record.getMessage().splitlines()[0].partition(" [type:")[0] + " It was discarded."
-        record.args = ()
-    return True
-
-
-celery_consumer.logger.addFilter(_first_words)
 # At DEBUG it tells the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)
 

@@ -78,7 +78,7 @@ class QoS(stock.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Forget a delivery: its task is over. May be called from any thread, and when its channel has long been closed.
+        """Forget a delivery: its task is over. Any thread may call it, even when its channel has long been closed.
 
         Raises:
             redis.ConnectionError: Redis is away; the delivery is still on record.

@@ -1,0 +1,157 @@
+"""Live tests: a real server, a real sandbox, real workers. Everything is bounded in time and ended by its id."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from celery import Celery
+from system import Sandbox, Server, System, until
+
+from worker import client
+from worker.app import app
+from worker.connection import get_redis
+from worker.governor import get_governor
+from worker.settings import get_settings
+from worker.tiers import QUEUES
+
+HERE = Path(__file__).parent
+CACHES = (get_settings, get_redis, get_governor)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.live)
+
+
+def _children() -> dict[int, str]:
+    """Our processes, and what they run."""
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found[child.pid] = " ".join(child.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def no_process_is_left():
+    """The last fixture to end: whatever was started must be gone."""
+    before = _children()
+    yield
+    left = {pid: command for pid, command in _children().items() if pid not in before}
+    assert not left, f"left running: {left}"
+
+
+@pytest.fixture(scope="session")
+def live_server(no_process_is_left, server_binary, tmp_path_factory):
+    # A socket's path must be short, and the folder of a test is not.
+    folder = Path(tempfile.mkdtemp(prefix="klaviyo-"))
+    server = Server(server_binary, tmp_path_factory.mktemp("server"), folder / "redis.sock")
+    yield server
+    server.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def live_sandbox(no_process_is_left):
+    sandbox = Sandbox()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session")
+def publisher(live_server, live_sandbox, tmp_path_factory):
+    """The test as application code: its actions are published to the live server."""
+    system = System(live_server, live_sandbox, tmp_path_factory.mktemp("publisher"))
+    patch = pytest.MonkeyPatch()
+    for name, value in system.environment().items():
+        if name.startswith("KLAVIYO_"):
+            patch.setenv(name, value)
+    for cache in CACHES:
+        cache.cache_clear()
+    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().result_url)
+    # The connections and the backend that another test of this process may have made.
+    app._after_fork()
+    app._backend_cache, app._local.backend = None, None
+    yield
+    gc.collect()  # results say goodbye to the server: it must still be there
+    app.pool.force_close_all()
+    app.backend.result_consumer.stop()
+    app.backend.client.close()
+    get_redis().close()
+    if opened := vars(client._clients).pop("client", None):
+        opened.close()
+    for cache in CACHES:
+        cache.cache_clear()
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def foreign(live_server):
+    """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues."""
+    with Celery("shop", broker=live_server.broker_url, set_as_current=False) as app:
+        yield app
+        app.pool.force_close_all()
+
+
+def _fresh(server: Server, sandbox: Sandbox) -> None:
+    server.redis.flushall()
+    sandbox.reset()
+
+
+@pytest.fixture
+def system(publisher, live_server, live_sandbox, tmp_path):
+    """An empty server and an untouched sandbox, with no worker yet; what a test starts ends with it."""
+    _fresh(live_server, live_sandbox)
+    system = System(live_server, live_sandbox, tmp_path)
+    yield system
+    live_sandbox.clear_faults()
+    system.stop_workers()
+
+
+@pytest.fixture(scope="module")
+def shared(publisher, live_server, live_sandbox, tmp_path_factory):
+    """One worker for all tests of a file, patient for half a second and three attempts."""
+    _fresh(live_server, live_sandbox)
+    system = System(live_server, live_sandbox, tmp_path_factory.mktemp("shared"))
+    system.worker(READ_TIMEOUT=0.5, MAX_ATTEMPTS=3).ready()
+    yield system
+    live_sandbox.clear_faults()
+    system.stop_workers()
+
+
+#: What the worker says of itself, and what every process finds again by itself.
+KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born", "klaviyo:ticked")
+WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
+
+
+def forget(client) -> None:
+    """Empty the server under a running worker, but for what the worker has said of itself."""
+
+    def at_rest() -> bool:
+        if waiting := [key for key in client.scan_iter("klaviyo:*") if key.startswith(WAITING)]:
+            client.delete(*waiting)
+        return not client.exists("klaviyo:unacked", *QUEUES)
+
+    until(at_rest, 10, "the end of what the worker has begun")
+    gone = [key for key in client.scan_iter() if key not in KEPT and not key.startswith("_kombu")]
+    if gone:
+        client.delete(*gone)
+
+
+@pytest.fixture
+def idle(shared):
+    """The shared worker with no task, no window and no fault of the test before."""
+    shared.sandbox.clear_faults()
+    forget(shared.redis)
+    shared.sandbox.reset()
+    yield shared
+    assert shared.workers[0].process.poll() is None, "the shared worker has died"

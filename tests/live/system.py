@@ -1,0 +1,368 @@
+"""What the live tests drive: a real server, a real sandbox and real workers, each a process of its own.
+
+Every process is ended by its own id. Nothing here sleeps for a guess of a time: `until` polls with a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import redis
+
+from worker.embedded import start
+from worker.tiers import DEFAULT_QUEUE, QUEUES
+
+ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+KEY = "pk_sandbox_default"
+ACCOUNTS = ("a", "b", "c")
+
+READY = ("SUCCESS", "FAILURE")
+
+
+def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
+    """The first true value of the condition; fails with a sentence when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")
+        time.sleep(0.02)
+
+
+def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: float = 15) -> int:
+    """End one process by its id, with violence if it does not go by itself; returns its exit code."""
+    if process.poll() is None:
+        process.send_signal(how)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        raise AssertionError(f"process {process.args!r} did not end within {seconds} s") from None
+
+
+class Server:
+    """A Redis-compatible server on a private socket that can be killed and started again on the same data."""
+
+    def __init__(self, binary: str, data: Path, socket: Path) -> None:
+        self._binary, self._data, self._socket = binary, data, socket
+        data.mkdir(parents=True, exist_ok=True)
+        self._process = start(binary, data, socket)
+        self.url = f"unix://{socket}?db=0"
+        self.broker_url = f"redis+socket://{socket}?virtual_host=0"
+        self.redis = redis.Redis.from_url(self.url, decode_responses=True)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        end(self._process, how)
+
+    def answers(self) -> bool:
+        return self._process.poll() is None
+
+    def start_again(self) -> None:
+        # What a killed server leaves behind: start() would wait for an answer on a dead socket's file.
+        self._socket.unlink(missing_ok=True)
+        self._process = start(self._binary, self._data, self._socket)
+
+    def close(self) -> None:
+        self.redis.close()
+        if self._process.poll() is None:
+            end(self._process)
+
+
+class Sandbox:
+    """A local Klaviyo and its side door."""
+
+    def __init__(self, latency: str = "5-15") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--port", "0", "--latency", latency, "--seed", "7"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        self.url = said.removeprefix("sandbox: ").strip()
+        assert self.url.startswith("http://"), f"the sandbox did not start: {said!r}"
+        headers = {"revision": "2026-07-15", "authorization": f"Klaviyo-API-Key {KEY}"}
+        self._http = httpx.Client(base_url=self.url, timeout=10, headers=headers)
+
+    def _door(self, method: str, path: str, **given: Any) -> Any:
+        options = {"params": given} if method == "GET" else {"json": given}
+        answer = self._http.request(method, f"/_sandbox{path}", **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def reset(self, seed: int = 7) -> None:
+        self._door("POST", "/reset", seed=seed)
+
+    def fault(self, kind: str, **how: Any) -> None:
+        self._door("POST", "/faults", fault=kind, **how)
+
+    def clear_faults(self) -> None:
+        self._http.delete("/_sandbox/faults")
+
+    def limits(self, **how: Any) -> None:
+        self._door("POST", "/limits", **how)
+
+    def drain(self, **how: Any) -> None:
+        self._door("POST", "/drain", **how)
+
+    def drained(self) -> list[dict[str, Any]]:
+        return self._door("GET", "/drain")
+
+    def windows(self) -> dict[str, Any]:
+        return self._door("GET", "/windows")
+
+    def state(self, account: str = "default") -> dict[str, int]:
+        return self._door("GET", "/state")[account]
+
+    def arrived(self) -> int:
+        """How many requests have come in, answered or not."""
+        return self._door("GET", "/ledger")["requests"]
+
+    def ledger(self, operation: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
+        """The requests that have ended, oldest first."""
+        given = {"operation": operation, "account": account}
+        return self._door("GET", "/ledger/requests", **{name: value for name, value in given.items() if value})
+
+    def statuses(self, operation: str | None = None) -> list[int]:
+        return [row["status"] for row in self.ledger(operation)]
+
+    def throttled(self) -> int:
+        return self._door("GET", "/ledger")["throttled"]
+
+    def names(self, path: str, attribute: str, account: str = "default") -> Counter[str]:
+        """Every value of an attribute in a listing, read to its last page behind the limits' back."""
+        self.limits(off=True)
+        found: Counter[str] = Counter()
+        headers = {"authorization": f"Klaviyo-API-Key pk_sandbox_{account}"}
+        url: str | None = path
+        while url:
+            page = self._http.get(url, headers=headers).json()
+            found.update(each["attributes"][attribute] for each in page["data"])
+            url = (page.get("links") or {}).get("next")
+        self.limits(off=False)
+        return found
+
+    def close(self) -> None:
+        self._http.close()
+        end(self._process)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+@dataclass
+class Worker:
+    """One worker process, as an operator starts it."""
+
+    name: str
+    environment: Mapping[str, str]
+    log: Path
+    redis: Any
+    options: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name]
+        # A new worker waits a second for the gossip of the others: a test has no time for it.
+        command += ["--without-mingle", "--without-gossip", *(self.options or ("-l", "INFO"))]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=dict(self.environment), stdout=log, stderr=log)
+
+    def ready(self) -> Worker:
+        """Wait until it has told the governor what it can take."""
+
+        def up() -> bool:
+            assert self.process.poll() is None, f"the worker has ended:\n{self.text()[-3000:]}"
+            return bool(self.redis.hexists("klaviyo:workers", self.name)) and " ready." in self.text()
+
+        until(up, 20, lambda: f"a ready worker; its log:\n{self.text()[-3000:]}")
+        return self
+
+    def text(self) -> str:
+        return self.log.read_text("utf-8", "replace")
+
+    def kill(self) -> None:
+        """Kill -9."""
+        end(self.process, signal.SIGKILL)
+
+    def stop(self, seconds: float = 20) -> int:
+        """A graceful end."""
+        return end(self.process, signal.SIGTERM, seconds)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a task ended, as the result backend has it."""
+
+    status: str
+    result: Any
+    traceback: str | None
+
+    @property
+    def error(self) -> str | None:
+        return self.result["exc_type"] if self.status == "FAILURE" else None
+
+    @property
+    def arguments(self) -> list[Any]:
+        """What the exception was made of."""
+        return self.result["exc_message"]
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where every task is at one moment."""
+
+    waiting: frozenset[str]
+    later: frozenset[str]
+    queued: frozenset[str]
+    unacked: frozenset[str]
+    done: frozenset[str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        return self.waiting | self.later | self.queued | self.unacked | self.done
+
+    def __str__(self) -> str:
+        names = ("waiting", "later", "queued", "unacked", "done")
+        return ", ".join(f"{len(getattr(self, name))} {name}" for name in names)
+
+
+def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
+    """Read every place a task can be in, in one transaction."""
+    ids = sorted(published)
+    while True:
+        lines = sorted(client.hkeys("klaviyo:lines"))
+        with client.pipeline(transaction=True) as pipe:
+            pipe.hkeys("klaviyo:lines")
+            for line in lines:
+                pipe.lrange(f"klaviyo:now:{line}", 0, -1)
+                pipe.lrange(f"klaviyo:bulk:{line}", 0, -1)
+                pipe.zrange(f"klaviyo:later:{line}", 0, -1)
+            for queue in (DEFAULT_QUEUE, *QUEUES):
+                pipe.lrange(queue, 0, -1)
+            pipe.hvals("klaviyo:unacked")
+            pipe.mget([f"celery-task-meta-{each}" for each in ids] or ["-"])
+            found = pipe.execute()
+        if sorted(found[0]) == lines:
+            break  # else a line was born between the two reads
+    waiting, later, queued = set(), set(), set()
+    for place in range(len(lines)):
+        now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
+        waiting |= {item.split("\n", 1)[0] for item in (*now, *bulk)}
+        later |= {item.split("|", 1)[1].split("\n", 1)[0] for item in at_a_time}
+    for messages in found[1 + 3 * len(lines) : -2]:
+        queued |= {json.loads(message)["headers"]["id"] for message in messages}
+    unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}
+    ended = zip(ids, found[-1], strict=False)
+    done = {each for each, meta in ended if meta and json.loads(meta)["status"] in READY}
+    return Whereabouts(*(frozenset(each) for each in (waiting, later, queued, unacked, done)))
+
+
+def assert_nothing_lost(client: Any, published: Collection[str]) -> Whereabouts:
+    """Conservation: every published task is somewhere."""
+    published = frozenset(published)
+    places = whereabouts(client, published)
+    lost = published - places.all
+    assert not lost, f"{len(lost)} of {len(published)} tasks are nowhere ({places}): {sorted(lost)[:3]}"
+    return places
+
+
+@dataclass
+class System:
+    """Server, sandbox and workers as one."""
+
+    server: Server
+    sandbox: Sandbox
+    folder: Path
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def redis(self) -> Any:
+        return self.server.redis
+
+    def environment(self, **settings: Any) -> dict[str, str]:
+        """What a process is started with: a clean environment, and the settings as ``KLAVIYO_…``."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        mine = {
+            "REDIS_URL": self.server.url,
+            "BASE_URL": self.sandbox.url,
+            "API_KEY": KEY,
+            **{f"ACCOUNTS__{alias.upper()}__API_KEY": f"pk_sandbox_{alias}" for alias in ACCOUNTS},
+            "CONNECT_TIMEOUT": 1,
+            "READ_TIMEOUT": 5,
+            "CONCURRENCY": 8,
+            "BACKOFF_SECONDS": 0.05,
+            "BACKOFF_MAX_SECONDS": 0.2,
+            **settings,
+        }
+        return {**kept, **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
+
+    def worker(self, *options: str, **settings: Any) -> Worker:
+        """Start a worker; it may not be ready yet."""
+        name = f"w{len(self.workers) + 1}@test"
+        log = self.folder / f"{name}.log"
+        worker = Worker(name, self.environment(**settings), log, self.redis, options)
+        self.workers.append(worker)
+        return worker
+
+    def stop_workers(self) -> None:
+        """End every worker that still runs, all at once."""
+        running = [worker for worker in self.workers if worker.process.poll() is None]
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            worker.stop()
+        self.workers.clear()
+
+    def story(self, ids: Iterable[str]) -> str:
+        """What the workers' logs say of these tasks."""
+        ids = list(ids)
+        lines = sorted(line for worker in self.workers for line in worker.text().splitlines() if line.startswith("["))
+        return "\n".join(line for line in lines if any(each in line for each in ids))
+
+    def status(self, task_id: str) -> str | None:
+        meta = self.redis.get(f"celery-task-meta-{task_id}")
+        return json.loads(meta)["status"] if meta else None
+
+    def ends(self, ids: Iterable[str]) -> dict[str, End]:
+        """The tasks among these that have ended, and how."""
+        ids = list(ids)
+        found = self.redis.mget([f"celery-task-meta-{each}" for each in ids]) if ids else []
+        metas = {each: json.loads(meta) for each, meta in zip(ids, found, strict=True) if meta}
+        return {
+            each: End(meta["status"], meta["result"], meta["traceback"])
+            for each, meta in metas.items()
+            if meta["status"] in READY
+        }
+
+    def ended(self, ids: Collection[str], seconds: float = 20) -> dict[str, End]:
+        """Wait until all of these tasks have ended."""
+        ids = list(ids)
+
+        def all_ended() -> dict[str, End] | None:
+            found = self.ends(ids)
+            return found if len(found) == len(ids) else None
+
+        def what() -> str:
+            logs = "\n".join(worker.text()[-2500:] for worker in self.workers[-2:])
+            return f"the end of {len(ids)} tasks ({whereabouts(self.redis, ids)})\n{logs}"
+
+        return until(all_ended, seconds, what)
+
+    def end_of(self, task_id: str, seconds: float = 20) -> End:
+        return self.ended([task_id], seconds)[task_id]

@@ -1,0 +1,140 @@
+"""No key and no person in logs, events, Flower or the text of a failure."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+from system import KEY, ROOT, end, until
+
+from tasks.events import create_event
+from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from worker.app import app
+
+PERSON = "ada.lovelace"
+PHONE = "5550001234"
+SECRETS = (KEY, PERSON, PHONE)
+
+
+def secrets_in(text: str) -> list[str]:
+    """The lines that tell a secret."""
+    return [line[:300] for line in text.splitlines() if any(secret in line for secret in SECRETS)]
+
+
+@pytest.fixture
+def events():
+    """Every task event that is sent while a test runs."""
+    caught: list[dict[str, object]] = []
+    stop = threading.Event()
+
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": caught.append})
+
+        def listen() -> None:
+            for _ in receiver.itercapture(limit=None, timeout=0.2, wakeup=False):
+                if stop.is_set():
+                    return
+
+        def patiently() -> None:
+            while not stop.is_set():
+                try:
+                    listen()
+                except TimeoutError:
+                    continue
+
+        thread = threading.Thread(target=patiently)
+        thread.start()
+        yield caught
+        stop.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def flower(system):
+    """Flower, as an operator starts it; the value is its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    environment = {**system.environment(), "FLOWER_UNAUTHENTICATED_API": "true"}
+    with (system.folder / "flower.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, (system.folder / "flower.log").read_text()
+        try:
+            return httpx.get(f"{url}/healthcheck").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    until(answers, 20, "Flower")
+    yield url
+    end(process)
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, level):
+    worker = system.worker("-l", level, READ_TIMEOUT=0.5, MAX_ATTEMPTS=2).ready()
+    person = {"email": f"{PERSON}@example.com", "phone_number": f"+44{PHONE}"}
+    sandbox = system.sandbox
+
+    # One that works, one that conflicts, one that is refused, one that cannot be answered, one that is blocked, one
+    # that another application sends wrong, and a question whose filter names a person.
+    done = [create_profile.delay(**person, first_name=PERSON).id]
+    system.ended(done)
+    done += [
+        create_profile.delay(**person).id,
+        create_profile.delay(email=f"{PERSON}@example").id,
+        create_event.delay(metric="Bought", profile={"email": person["email"]}, properties={"who": PERSON}).id,
+        bulk_import_profiles.delay(profiles=[person]).id,
+        get_profiles.delay(filter=f'equals(email,"{PERSON}@example.com")').id,
+        foreign.send_task("klaviyo.create_profile", kwargs={**person, "nick": PERSON}, queue="klaviyo.l").id,
+        foreign.send_task("klaviyo.create_profile", args=[PERSON], queue="klaviyo.l").id,
+        foreign.send_task(
+            "klaviyo.create_profile", kwargs={"email": f"two.{PERSON}@example.com"}, queue="klaviyo.l"
+        ).id,
+    ]
+    unknown = foreign.send_task("klaviyo.create_profle", kwargs=person, queue="klaviyo.l").id
+    ends = system.ended([*done, unknown])
+    for fault in ("hang", "reset", "challenge", "malformed"):
+        sandbox.fault(fault, times=2)
+        failed = create_profile.delay(email=f"{fault}.{PERSON}@example.com").id
+        ends |= system.ended([failed])
+    sandbox.fault("throttle", retry_after=3600)
+    blocked = create_profile.delay(email=f"blocked.{PERSON}@example.com").id
+    until(lambda: system.status(blocked) == "RETRY", 5, "the 429")
+
+    errors = {end.error for end in ends.values()}
+    assert ends[unknown].error == "NotRegistered"
+    assert {"Conflict", "BadRequest", "InputError", "Unavailable", None} <= errors
+    until(lambda: any(each["type"] == "task-retried" and each["uuid"] == blocked for each in events), 5, "the event")
+    shown = httpx.get(f"{flower}/api/tasks").text
+    until(
+        lambda: set(ends) - {unknown} <= set(httpx.get(f"{flower}/api/tasks").json()),
+        5,
+        "Flower to have seen every task",
+    )
+    for path in (
+        "/api/tasks",
+        "/tasks",
+        f"/task/{blocked}",
+        "/workers",
+        f"/worker/{worker.name}",
+        *(f"{path}/{each}" for each in ends for path in ("/task", "/api/task/info")),
+    ):
+        shown += httpx.get(f"{flower}{path}", timeout=10).text
+    assert "klaviyo.create_profile" in shown
+    told = {
+        "the worker's log": worker.text(),
+        "an event": "\n".join(map(str, events)),
+        "Flower": shown,
+        "Flower's log": (system.folder / "flower.log").read_text(),
+        "a failure": "\n".join(f"{end.result} {end.traceback}" for end in ends.values() if end.error),
+        "a reason to wait": str(system.redis.get(f"celery-task-meta-{blocked}")),
+    }
+    assert {place: lines[:3] for place, text in told.items() if (lines := secrets_in(text))} == {}

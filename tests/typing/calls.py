@@ -1,0 +1,88 @@
+"""Calls of actions, good and bad, for the type checker. Never run.
+
+A bad call carries the error it must be: mypy refuses an ignore that is not needed (``warn_unused_ignores``), so a
+call that is no longer an error fails the check.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+from celery import chain, group
+from celery.canvas import Signature
+from celery.result import AsyncResult
+
+from tasks.events import create_event
+from tasks.lists import add_profiles_to_list, create_list
+from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles, update_profile
+from worker.action import Action
+from worker.jsonapi import Envelope
+
+# Good calls, and what they give.
+
+assert_type(create_profile.delay(email="ada@example.com"), AsyncResult[Envelope])
+assert_type(create_profile.delay(email=None, properties={"tier": "gold"}), AsyncResult[Envelope])
+assert_type(create_profile.on("eu-store", lane="bulk").delay(email="ada@example.com"), AsyncResult[Envelope])
+assert_type(create_profile.on(countdown=3600).delay(email="ada@example.com"), AsyncResult[Envelope])
+assert_type(create_profile.si(email="ada@example.com"), Signature[Envelope])
+assert_type(create_profile(email="ada@example.com"), Envelope)
+assert_type(get_profile(id="01ABC", include=["lists"])["data"], Any)
+bulk_import_profiles.delay(profiles=[{"email": "ada@example.com", "location": {"city": "London"}}])
+create_event.delay(metric="Bought", profile={"email": "ada@example.com"}, value=9.5)
+add_profiles_to_list.delay(list_id="XyZ123", emails=["ada@example.com"])
+chain(create_list.si(name="Members"), get_profiles.si(page_size=100))
+group(create_profile.si(email="ada@example.com"), create_profile.on("eu-store").si(email="ada@example.com"))
+
+# A name with a typo.
+
+create_profile.delay(emial="ada@example.com")  # type: ignore[call-arg]
+create_profile.on("eu-store").delay(emial="ada@example.com")  # type: ignore[call-arg]
+create_profile.si(emial="ada@example.com")  # type: ignore[call-arg]
+create_profile(emial="ada@example.com")  # type: ignore[call-arg]
+
+# A value of the wrong type.
+
+create_profile.delay(email=7)  # type: ignore[arg-type]
+create_profile.on("eu-store").delay(email=7)  # type: ignore[arg-type]
+create_profile.si(email=7)  # type: ignore[arg-type]
+create_profile(email=7)  # type: ignore[arg-type]
+get_profiles.delay(page_size="100")  # type: ignore[arg-type]
+
+# A key inside a value, with a typo or of the wrong type.
+
+create_profile.delay(location={"town": "London"})  # type: ignore[arg-type]
+create_profile.delay(location={"city": 7})  # type: ignore[arg-type]
+bulk_import_profiles.delay(profiles=[{"emial": "ada@example.com"}])  # type: ignore[typeddict-unknown-key]
+
+# What must be there and is not.
+
+create_list.delay()  # type: ignore[call-arg]
+create_list.si()  # type: ignore[call-arg]
+create_list()  # type: ignore[call-arg]
+update_profile.delay(first_name="Ada")  # type: ignore[call-arg]
+create_event.delay(profile={"email": "ada@example.com"})  # type: ignore[call-arg]
+
+# A value that is not one of the few allowed.
+
+get_profile.delay(id="01ABC", include=["friends"])  # type: ignore[list-item]
+get_profiles.delay(sort="age")  # type: ignore[arg-type]
+
+# By position.
+
+create_list.delay("Members")  # type: ignore[call-arg]
+get_profile("01ABC")  # type: ignore[call-arg]
+
+# Where and when.
+
+create_profile.on(lane="slow")  # type: ignore[arg-type]
+create_profile.on(7)  # type: ignore[arg-type]
+create_profile.on("eu-store", countdown="an hour")  # type: ignore[arg-type]
+create_profile.on("eu-store", email="ada@example.com")  # type: ignore[call-arg]
+
+# An action of one signature where one of another is asked for.
+
+
+def with_a_name(make: Action[[str]]) -> None: ...
+
+
+with_a_name(get_profiles)  # type: ignore[arg-type]
