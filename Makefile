@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock
+.PHONY: help setup demo test check bench docs lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ check: setup ## format, lint, types, layers, known vulnerabilities
 bench: setup ## run the measurements that the README quotes
 	$(BIN)/python -m benchmarks.governor
 	$(BIN)/python -m benchmarks.overhead
+
+docs: setup ## write docs/actions.md from the declarations
+	$(BIN)/klaviyo actions --markdown > docs/actions.md
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv

@@ -85,7 +85,8 @@ def measure(
         idle = max(_rss(pid) for pid in pids)
         until = len(probe.sent)
         for operation, _, _, steady in reversed(OPERATIONS):
-            for _ in range(int(steady * (seconds / 60 + 1))):
+            # Enough to outlast the publishing itself, which takes a minute.
+            for _ in range(int(steady * (seconds / 60 + 3))):
                 for account in LOADED:
                     publish(account, operation)
         began, highest = time.time(), 0.0

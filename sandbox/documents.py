@@ -69,14 +69,15 @@ def page_links(call: Call, page: Page) -> dict[str, str | None]:
 def _relationships(call: Call, resource: Resource, here: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, relation in call.store.relations.of(resource.type).items():
-        links = {"self": f"{here}/relationships/{name}", "related": f"{here}/{name}"}
-        shown[name] = {"links": links}
+        shown[name] = {}
+        if relation.addressed:
+            shown[name]["links"] = {"self": f"{here}/relationships/{name}", "related": f"{here}/{name}"}
         ids = resource.links.get(name)
         if not relation.many and ids:
             shown[name]["data"] = {"type": relation.target, "id": next(iter(ids))}
         elif relation.many and name in call.query.include:
             shown[name]["data"] = [{"type": relation.target, "id": id} for id in ids or ()]
-    return shown
+    return {name: relationship for name, relationship in shown.items() if relationship}
 
 
 def _with_included(call: Call, document: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:

@@ -7,6 +7,18 @@ from sandbox.operations import Operations
 # Ends that no operation shows, but that the sandbox needs to find a profile's or a metric's events.
 UNSEEN = {("event", "profile"): "events", ("event", "metric"): "events"}
 
+# Relationships that resources show without having an address of their own: target, and whether there are several.
+UNADDRESSED = {
+    ("catalog-variant", "item"): ("catalog-item", False),
+    ("coupon-code", "profile"): ("profile", False),
+    ("coupon-code-bulk-create-job", "coupon-codes"): ("coupon-code", True),
+    ("webhook", "webhook-topics"): ("webhook-topic", True),
+} | {
+    (f"catalog-{kind}-bulk-{act}-job", name): (f"catalog-{kind}", True)
+    for kind, name in (("item", "items"), ("variant", "variants"), ("category", "categories"))
+    for act in ("create", "update")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -16,6 +28,7 @@ class Relation:
     target: str
     many: bool
     inverse: str | None
+    addressed: bool = True
 
 
 class Relations:
@@ -27,7 +40,7 @@ class Relations:
             if operation.type and operation.method == "GET" and 2 <= len(operation.segments) <= 3:
                 self.types[operation.segments[1]] = operation.type
         self.collections = {type: collection for collection, type in self.types.items()}
-        ends: dict[tuple[str, str], tuple[str, bool]] = {}
+        ends = dict(UNADDRESSED)
         for operation in operations.by_id.values():
             path = operation.segments
             owner = self.types.get(path[1])
@@ -35,7 +48,8 @@ class Relations:
                 ends[owner, path[-1]] = (operation.type, operation.many)
         self._of: dict[str, dict[str, Relation]] = {}
         for (owner, name), (target, many) in ends.items():
-            relation = Relation(name, target, many, _inverse(ends, owner, name, target))
+            addressed = (owner, name) not in UNADDRESSED
+            relation = Relation(name, target, many, _inverse(ends, owner, name, target), addressed)
             self._of.setdefault(owner, {})[name] = relation
 
     def of(self, type: str) -> dict[str, Relation]:

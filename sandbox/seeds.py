@@ -1,10 +1,9 @@
-"""What every account has from the start: itself, segments, campaigns, flows, metrics and a tag group."""
+"""What every account has from the start: itself, segments, metrics, a tag group, and samples of the rest."""
 
+from sandbox import samples
 from sandbox.store import Store
 from sandbox.times import written
 
-CAMPAIGNS = ("Spring Collection", "Members' Evening", "Restock Notice")
-FLOWS = (("Welcome Series", "Added to List"), ("Abandoned Checkout", "Metric"))
 SEGMENTS = ("Everyone", "Newest Customers")
 METRICS = ("Opened Email", "Received Email", "Subscribed to List")
 
@@ -27,25 +26,15 @@ def sow(store: Store, now: float) -> None:
             },
         )
         store.everyone = store.everyone or segment
-    for name in CAMPAIGNS:
-        campaign = store.add("campaign", _campaign(name, at))
-        campaign.private["messages"] = [{"channel": "email"}]
-    for name, trigger in FLOWS:
-        store.add(
-            "flow",
-            {
-                "name": name,
-                "status": "live",
-                "archived": False,
-                "created": at,
-                "updated": at,
-                "trigger_type": trigger,
-            },
-        )
     for name in METRICS:
         metric = store.add("metric", metric_attributes(name, at, "Klaviyo", "Internal"))
         store.own("metric", f"Klaviyo/{name}", metric.id)
     store.add("tag-group", {"name": "Default", "exclusive": False, "default": True})
+    template = samples.add_template(store, now)
+    samples.add_campaigns(store, template, now)
+    samples.add_flows(store, template, now)
+    samples.add_form(store, now)
+    samples.add_topics(store)
 
 
 def metric_attributes(name: str, at: str, service: str, category: str) -> dict[str, object]:
@@ -76,26 +65,6 @@ def _account(store: Store) -> dict[str, object]:
         "preferred_currency": "GBP",
         "public_api_key": store.company_id,
         "locale": "en-GB",
-    }
-
-
-def _campaign(name: str, at: str) -> dict[str, object]:
-    return {
-        "name": name,
-        "status": "Draft",
-        "archived": False,
-        "audiences": {"included": [], "excluded": []},
-        "send_options": {"use_smart_sending": True},
-        "tracking_options": {
-            "add_tracking_params": False,
-            "is_tracking_clicks": True,
-            "is_tracking_opens": True,
-        },
-        "send_strategy": {"method": "immediate"},
-        "created_at": at,
-        "updated_at": at,
-        "scheduled_at": None,
-        "send_time": None,
     }
 
 

@@ -12,8 +12,9 @@ from sandbox.times import written
 
 _SHORT = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _LONG = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_SHORT_IDS = frozenset({"list", "segment", "metric", "flow", "image", "template", "form", "account"})
+_SHORT_IDS = frozenset({"list", "segment", "metric", "flow", "image", "template", "form", "account", "flow-message"})
 _LONG_IDS = frozenset({"profile", "campaign", "campaign-message"})
+_NUMERIC_IDS = frozenset({"flow-action", "form-version"})
 
 
 @dataclass(slots=True)
@@ -142,6 +143,8 @@ class Store:
             return "01" + "".join(self._random.choices(_LONG, k=24))
         if type in _SHORT_IDS:
             return "".join(self._random.choices(_SHORT, k=6))
+        if type in _NUMERIC_IDS:
+            return str(self._random.randrange(10**7, 10**8))
         if type == "event":
             return "".join(self._random.choices(_SHORT, k=11))
         return str(UUID(int=self._random.getrandbits(128), version=4))

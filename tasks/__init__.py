@@ -6,6 +6,7 @@ from tasks import catalog_categories as catalog_categories
 from tasks import catalog_items as catalog_items
 from tasks import catalog_variants as catalog_variants
 from tasks import client as client
+from tasks import collect as collect
 from tasks import conversations as conversations
 from tasks import coupons as coupons
 from tasks import custom_objects as custom_objects

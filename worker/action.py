@@ -4,11 +4,13 @@ create_profile.delay(email="ada@example.com")                          queue it
 create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
 create_profile.si(email="ada@example.com")                             a signature, for chains and groups
 create_profile(email="ada@example.com")                                make the request now, in this process
+get_profiles.pages(sort="created")                                     read a list, page by page, in this process
+get_profiles.collect(sort="created")                                   have the workers read a list to its end
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, ParamSpec
@@ -20,16 +22,20 @@ from celery.result import AsyncResult
 from worker.accounts import DEFAULT, account
 from worker.app import app
 from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
-from worker.errors import InputError
+from worker.errors import InputError, KlaviyoError
 from worker.execution import now, run
 from worker.governor import Lane
 from worker.jsonapi import Envelope
+from worker.paging import first_page, next_page
 from worker.settings import get_settings
 from worker.transport import HEADER, header
 
 P = ParamSpec("P")
 
 PREFIX = "klaviyo."
+
+#: The task that reads a list to its end, `tasks.collect`.
+COLLECT = f"{PREFIX}collect"
 
 #: Every declared action by its name, and every 2024 name by the action it became.
 ACTIONS: dict[str, Action[Any]] = {}
@@ -56,6 +62,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
     Strategy = "worker.strategy:default"
     acks_late = True
     typing = False
+    # Errors that explain themselves: a line in the log, no traceback.
+    throws = (KlaviyoError,)
     # One character: what people and shops are called has no place in events, logs and Flower.
     resultrepr_maxsize = 1
     max_retries = None
@@ -124,7 +132,7 @@ def masked(params: Params) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Action(Generic[P]):
-    """One Klaviyo operation, callable in four ways (see the module)."""
+    """One Klaviyo operation, callable in several ways (see the module)."""
 
     declaration: Declaration
     task: ActionTask
@@ -159,6 +167,29 @@ class Action(Generic[P]):
         self._no_positional(args)
         params = self.declaration.bind(kwargs, stamped=False)
         return self.task.signature(None, params, options=self._sent_with(), immutable=True)
+
+    def pages(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[Envelope]:
+        """Read a list to its end in this process, a request a page within the same budget, as the pages are wanted.
+
+        Pages are as large as Klaviyo makes them; ``page_size`` makes them smaller, ``page_cursor`` begins elsewhere.
+        """
+        self._no_positional(args)
+        alias = account(get_settings(), self.options.account).alias
+        return self._pages(alias, first_page(self.declaration, kwargs))
+
+    def _pages(self, alias: str, params: Params | None) -> Iterator[Envelope]:
+        while params is not None:
+            envelope = now(self.declaration, alias, params)
+            yield envelope
+            params = next_page(self.declaration, params, envelope)
+
+    def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""
+        self._no_positional(args)
+        headers = {**self._sent_with()["headers"], "klaviyo_countdown": self.options.countdown}
+        task = app.tasks[COLLECT]
+        result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), headers=headers)
+        return result
 
     def on(self, name: str = DEFAULT, *, lane: Lane = "now", countdown: float = 0.0) -> Action[P]:
         """The same action on another account, in another lane or later (``countdown`` in seconds, of any length)."""

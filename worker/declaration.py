@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
 from worker.errors import InputError
+from worker.filters import fields_of, plain, refused
 from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
 from worker.wire import (
@@ -162,6 +163,7 @@ class Declaration:
     """One Klaviyo operation: what it takes, where each part goes, what it costs and whether it may be repeated."""
 
     name: str
+    package: str
     section: str
     method: str
     path: str
@@ -200,6 +202,9 @@ class Declaration:
 
         """
         params, problems = self._plain(given)
+        if "filter" in params:
+            problems += refused(params["filter"], fields_of(self.package, self.name))
+            params["filter"] = plain(params["filter"])
         if problems:
             raise InputError(self.name, problems)
         try:
@@ -451,6 +456,7 @@ def declare(
     constants = tuple(_constants(parameters.values(), type))
     return Declaration(
         name=name,
+        package=function.__module__.partition(".")[0],
         section=function.__module__.rpartition(".")[2],
         method=method,
         path=path,

@@ -1,16 +1,11 @@
 """What most operations do, told from the shape of their path: list, read, create, change, delete, relate."""
 
-from typing import Any
-
 from sandbox import documents, listings
 from sandbox.call import Call, Handler, Reply
 from sandbox.errors import not_found, refusal
 from sandbox.operations import Operation
-from sandbox.sections import jobs
 from sandbox.store import Resource
 from sandbox.times import written
-
-_CATALOG = ("catalog-item", "catalog-variant", "catalog-category")
 
 
 def handler(operation: Operation) -> Handler:
@@ -41,19 +36,11 @@ def create(call: Call) -> Reply:
     operation = call.operation
     if operation.type is None:
         return Reply()
-    if operation.type.endswith("-job"):
-        shape = jobs.BARE if operation.type.startswith("campaign-") else jobs.BULK
-        return documents.single(
-            call, jobs.create(call, operation.type, total=_size(call), id=call.data.get("id"), shape=shape)
-        )
     sent = dict(call.attributes) if isinstance(call.body, dict) and "data" in call.body else {}
     at = written(call.now)
     times = {name: at for name in ("created", "updated", "created_at", "updated_at")}
     shown = call.store.relations.of(operation.type)
-    id = _natural_id(call, sent)
-    if id is not None and call.store.find(operation.type, id):
-        raise refusal(409, f"A {operation.type} with id {id} already exists.", code="duplicate")
-    resource = call.store.add(operation.type, sent | times, id)
+    resource = call.store.add(operation.type, sent | times)
     for name in (call.data.get("relationships") or {}) if sent else ():
         if name in shown:
             for target in call.linkage(name):
@@ -149,23 +136,3 @@ def _targets(call: Call) -> list[Resource]:
             raise not_found(type, one["id"])
         found.append(target)
     return found
-
-
-def _size(call: Call) -> int:
-    """How many items a bulk job was given."""
-    for value in call.attributes.values() if call.body else ():
-        if isinstance(value, dict) and isinstance(value.get("data"), list):
-            return len(value["data"])
-    return 1
-
-
-def _natural_id(call: Call, sent: dict[str, Any]) -> str | None:
-    """The id of what is named by its owner instead of by Klaviyo."""
-    if call.operation.type in _CATALOG:
-        parts = (sent.get("integration_type"), sent.get("catalog_type"), sent.get("external_id"))
-        return ":::".join(part or default for part, default in zip(parts, ("$custom", "$default", ""), strict=True))
-    if call.operation.type == "coupon":
-        return sent.get("external_id")
-    if call.operation.type == "coupon-code":
-        return f"{sent.get('unique_code')}-{''.join(call.linkage('coupon'))}"
-    return None

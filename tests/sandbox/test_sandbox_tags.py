@@ -71,18 +71,12 @@ def test_a_group_goes_with_its_tags_and_the_default_one_stays(free: Sandbox) -> 
 
 
 def test_other_resources_are_stored_changed_and_deleted(free: Sandbox) -> None:
-    sent = {"external_id": "A-1", "title": "Mug", "description": "Blue", "url": "https://shop.example/mug"}
-    created = free.post("/api/catalog-items", {"data": {"type": "catalog-item", "attributes": sent}})
+    sent = {"name": "Weather", "url": "https://feed.example", "request_method": "get", "content_type": "json"}
+    created = free.post("/api/web-feeds", {"data": {"type": "web-feed", "attributes": sent}})
+    assert created.status_code == 201
     id = created.json()["data"]["id"]
-    assert (created.status_code, id) == (201, "$custom:::$default:::A-1")
-    change = {"data": {"type": "catalog-item", "id": id, "attributes": {"title": "Cup"}}}
-    assert free.patch(f"/api/catalog-items/{id}", change).json()["data"]["attributes"]["title"] == "Cup"
-    assert free.get("/api/catalog-items", filter='contains(title,"cup")').json()["data"][0]["id"] == id
-    assert free.delete(f"/api/catalog-items/{id}").status_code == 204
-    assert free.get(f"/api/catalog-items/{id}").status_code == 404
-
-
-def test_an_upload_is_a_form(free: Sandbox) -> None:
-    files = {"file": ("mug.png", b"\x89PNG", "image/png")}
-    assert free.request("POST", "/api/image-upload", files=files).status_code == 201
-    assert free.request("POST", "/api/image-upload", {"data": {}}).status_code == 415
+    change = {"data": {"type": "web-feed", "id": id, "attributes": {"name": "Rain"}}}
+    assert free.patch(f"/api/web-feeds/{id}", change).json()["data"]["attributes"]["name"] == "Rain"
+    assert free.get("/api/web-feeds", filter='contains(name,"rain")').json()["data"][0]["id"] == id
+    assert free.delete(f"/api/web-feeds/{id}").status_code == 204
+    assert free.get(f"/api/web-feeds/{id}").status_code == 404

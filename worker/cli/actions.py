@@ -16,6 +16,7 @@ from typing_extensions import is_typeddict
 
 import tasks  # noqa: F401  registers every action
 from worker.action import ACTIONS, NAMES_2024, PREFIX
+from worker.cli.markdown import markdown
 from worker.cli.terminal import WRONG, print_json, stdout, stop
 from worker.declaration import Adds, Alias, Declaration, Dropped, Parameter
 from worker.wire import unwrap
@@ -30,6 +31,7 @@ WITH_PATHS = 110
 def actions(
     search: Annotated[str, typer.Argument(metavar="[NAME|SEARCH]", help="an action, or a part of its name")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="tables, as in docs/actions.md")] = False,
 ) -> None:
     """List the actions, or show one: its parameters, limits, scopes and names."""
     found = list(matching(search))
@@ -37,6 +39,8 @@ def actions(
         raise stop(f"There is no action like {search!r}. `klaviyo actions` lists them all.", WRONG)
     if as_json:
         print_json([described(each) for each in found])
+    elif as_markdown:
+        typer.echo(markdown(found), nl=False)
     elif len(found) == 1:
         stdout().print(_shown(found[0]))
     else:

@@ -9,6 +9,7 @@ from worker.cli.call import PASS_ON, call
 from worker.cli.check import check
 from worker.cli.demo import demo
 from worker.cli.limits import limits
+from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
 from worker.cli.terminal import Commands
 from worker.cli.up import up
@@ -27,4 +28,5 @@ app.command()(sandbox)
 app.command()(actions)
 app.command(context_settings=PASS_ON)(call)
 app.command()(limits)
+app.command()(revision)
 app.command()(check)

@@ -1,0 +1,89 @@
+"""Sending a campaign and estimating its recipients: jobs that have the id of the campaign."""
+
+from collections.abc import Callable
+
+from sandbox import campaigns, documents
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid, refusal
+from sandbox.sections import jobs
+from sandbox.store import Resource, Store
+from sandbox.times import parsed, written
+
+SEND, ESTIMATE = "campaign-send-job", "campaign-recipient-estimation-job"
+UNDER_WAY = ("Preparing to send", "Preparing to schedule", "Scheduled", "Sending")
+
+
+def refresh_campaign_recipient_estimation(call: Call) -> Reply:
+    """Start the job that counts the recipients anew."""
+    campaign = call.store.get("campaign", call.data["id"])
+    store = call.store
+
+    def count(index: int, now: float) -> bool:
+        estimation = store.find("campaign-recipient-estimation", campaign.id)
+        if estimation:
+            estimation.attributes["estimated_recipient_count"] = campaigns.recipients(store, campaign)
+        return True
+
+    return documents.single(call, jobs.create(call, ESTIMATE, total=1, step=count, id=campaign.id, shape=jobs.BARE))
+
+
+def send_campaign(call: Call) -> Reply:
+    """Start the job that sends a draft, or schedules it where its strategy names a later time."""
+    store = call.store
+    campaign = store.get("campaign", call.data["id"])
+    if campaign.attributes["status"] != "Draft":
+        raise refusal(409, f"This campaign is {campaign.attributes['status']}, and only a draft can be sent.")
+    due = _due(campaign, call.now)
+    later = due > call.now
+    _set(store, campaign, call.now, status="Preparing to schedule" if later else "Preparing to send")
+
+    def send(index: int, now: float) -> bool:
+        if not later:
+            _set(store, campaign, now, status="Sent", send_time=written(now), scheduled_at=written(now))
+            return True
+        _set(store, campaign, now, status="Scheduled", send_time=written(due), scheduled_at=written(now))
+        store.pending.append(_sending(store, campaign, due))
+        return True
+
+    return documents.single(call, jobs.create(call, SEND, total=1, step=send, id=campaign.id, shape=jobs.BARE))
+
+
+def cancel_campaign_send(call: Call) -> Reply:
+    """`cancel` ends a campaign for good, `revert` makes it a draft again."""
+    job, campaign = call.store.get(SEND, call.path_id), call.store.get("campaign", call.path_id)
+    action = call.attributes["action"]
+    if action not in ("cancel", "revert"):
+        raise invalid("Must be one of cancel, revert.", "/data/attributes/action")
+    if campaign.attributes["status"] not in UNDER_WAY:
+        raise refusal(400, f"This campaign is {campaign.attributes['status']}: there is nothing to {action}.")
+    job.attributes["status"] = "cancelled"
+    status = "Cancelled" if action == "cancel" else "Draft"
+    _set(call.store, campaign, call.now, status=status, scheduled_at=None, send_time=None)
+    return Reply()
+
+
+def _due(campaign: Resource, now: float) -> float:
+    """When a campaign is to be sent."""
+    strategy = campaign.attributes["send_strategy"]
+    moment = parsed(strategy.get("datetime") or strategy.get("date") or "")
+    return max(moment.timestamp(), now) if moment else now
+
+
+def _sending(store: Store, campaign: Resource, due: float) -> Callable[[float], bool]:
+    """Send a scheduled campaign when its time has come, if it is still scheduled for then."""
+    planned = written(due)
+
+    def advance(now: float) -> bool:
+        if (campaign.attributes["status"], campaign.attributes["send_time"]) != ("Scheduled", planned):
+            return True
+        if now < due:
+            return False
+        _set(store, campaign, due, status="Sent")
+        return True
+
+    return advance
+
+
+def _set(store: Store, campaign: Resource, now: float, **news: str | None) -> None:
+    campaign.attributes |= news
+    store.touch(campaign, now)

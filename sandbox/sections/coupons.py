@@ -1,0 +1,126 @@
+"""Coupons and their codes, one at a time and by bulk job."""
+
+from typing import Any
+
+from sandbox import documents, listings
+from sandbox.call import Call, Reply
+from sandbox.catalogs import linkage
+from sandbox.errors import error, invalid, invalid_parameter, not_found, refusal
+from sandbox.sections import bulk
+from sandbox.store import Resource, Store
+from sandbox.times import parsed, written
+
+MOST_CODES, MOST_JOBS = 1000, 100
+YEAR = 365 * 86_400.0
+STATUSES = ("ASSIGNED_TO_PROFILE", "DELETING", "PROCESSING", "UNASSIGNED", "USED", "VERSION_NOT_ACTIVE")
+_EXPIRES = "/data/attributes/expires_at"
+
+
+def create_coupon(call: Call) -> Reply:
+    """A coupon, whose id is its external id."""
+    sent = call.attributes
+    if call.store.find("coupon", sent["external_id"]):
+        detail = f"A coupon with the external id {sent['external_id']} already exists."
+        raise refusal(409, detail, code="duplicate", pointer="/data/attributes/external_id")
+    attributes = {"description": None, "monitor_configuration": {}} | sent
+    return documents.single(call, call.store.add("coupon", attributes, sent["external_id"]))
+
+
+def delete_coupon(call: Call) -> Reply:
+    """With its codes."""
+    coupon = call.store.get("coupon", call.path_id)
+    for code in list(call.store.related(coupon, "coupon-codes")):
+        call.store.remove(code)
+    call.store.remove(coupon)
+    return Reply()
+
+
+def get_coupon_codes(call: Call) -> Reply:
+    """The codes of a coupon or of a profile."""
+    if not {"coupon.id", "profile.id"} & {one.field for one in call.query.conditions}:
+        raise invalid_parameter("A filter by coupon.id or profile.id is required.", "filter")
+    return listings.everything(call, "coupon-code")
+
+
+def create_coupon_code(call: Call) -> Reply:
+    """One code of a coupon."""
+    problem = _expiry_problem(call.attributes, _EXPIRES)
+    if problem or not call.linkage("coupon"):
+        raise invalid("A coupon is required, and expires_at in ISO 8601.", "/data")
+    return documents.single(call, _create_code(call.store, call.data, call.now))
+
+
+def update_coupon_code(call: Call) -> Reply:
+    """Change its status or when it expires."""
+    code = call.store.get("coupon-code", call.path_id)
+    sent = {name: value for name, value in call.attributes.items() if value is not None}
+    if sent.get("status", "UNASSIGNED") not in STATUSES:
+        raise invalid(f"Must be one of {', '.join(STATUSES)}.", "/data/attributes/status")
+    if _expiry_problem(sent, _EXPIRES):
+        raise invalid("A time in ISO 8601 is required.", _EXPIRES)
+    if "expires_at" in sent:
+        sent["expires_at"] = _expiry(sent, call.now)
+    code.attributes |= sent
+    call.store.touch(code, call.now)
+    return documents.single(call, code)
+
+
+def delete_coupon_code(call: Call) -> Reply:
+    """Refused once a profile has it."""
+    code = call.store.get("coupon-code", call.path_id)
+    if code.attributes["status"] == "ASSIGNED_TO_PROFILE":
+        raise refusal(400, "This coupon code is assigned to a profile.")
+    call.store.remove(code)
+    return Reply()
+
+
+def bulk_create_coupon_codes(call: Call) -> Reply:
+    """Start the job that creates the codes."""
+
+    def work(item: bulk.Item, now: float) -> Resource:
+        return _create_code(call.store, item, now)
+
+    return bulk.start(call, "coupon-codes", _problems, work, most=MOST_CODES, most_jobs=MOST_JOBS, key=_unique_code)
+
+
+def _problems(item: bulk.Item, pointer: str) -> list[dict[str, Any]]:
+    attributes = item.get("attributes") or {}
+    found = _expiry_problem(attributes, f"{pointer}/attributes/expires_at")
+    if not isinstance(attributes.get("unique_code"), str):
+        place = f"{pointer}/attributes/unique_code"
+        found.append(error(400, "unique_code is a required field.", pointer=place, code="required"))
+    if not linkage(item, "coupon"):
+        place = f"{pointer}/relationships/coupon"
+        found.append(error(400, "coupon is a required field.", pointer=place, code="required"))
+    return found
+
+
+def _create_code(store: Store, item: bulk.Item, now: float) -> Resource:
+    sent, coupon_id = item["attributes"], linkage(item, "coupon")[0]
+    coupon = store.find("coupon", coupon_id)
+    if coupon is None:
+        raise not_found("coupon", coupon_id)
+    id = f"{sent['unique_code']}-{coupon_id}"
+    if store.find("coupon-code", id):
+        detail = f"A coupon code {sent['unique_code']} already exists for this coupon."
+        raise refusal(409, detail, code="duplicate", pointer="/data/attributes/unique_code")
+    attributes = {"unique_code": sent["unique_code"], "expires_at": _expiry(sent, now), "status": "UNASSIGNED"}
+    code = store.add("coupon-code", attributes, id)
+    store.link(code, "coupon", coupon, now)
+    return code
+
+
+def _unique_code(item: bulk.Item) -> str:
+    return str(item["attributes"]["unique_code"])
+
+
+def _expiry_problem(attributes: dict[str, Any], pointer: str) -> list[dict[str, Any]]:
+    given = attributes.get("expires_at")
+    fits = given is None or parsed(str(given)) is not None
+    return [] if fits else [error(400, "A time in ISO 8601 is required.", pointer=pointer)]
+
+
+def _expiry(attributes: dict[str, Any], now: float) -> str:
+    """When a code expires: in a year, unless it says."""
+    moment = parsed(str(attributes["expires_at"])) if attributes.get("expires_at") else None
+    return written(moment.timestamp() if moment else now + YEAR)

@@ -1,0 +1,65 @@
+"""Flows: creation from a definition, status, deletion; the definition as an additional field."""
+
+from typing import Any
+
+from sandbox import documents, flows
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid
+from sandbox.store import Resource
+
+_DEFINITION = "/data/attributes/definition"
+
+
+def create_flow(call: Call) -> Reply:
+    """A draft."""
+    definition = call.attributes["definition"]
+    for name in ("triggers", "actions"):
+        if not isinstance(definition.get(name), list):
+            raise invalid(f"{name} is a required field.", f"{_DEFINITION}/{name}")
+    for index, action in enumerate(definition["actions"]):
+        for name in ("temporary_id", "type"):
+            if not isinstance(action.get(name), str):
+                raise invalid(f"{name} is a required field.", f"{_DEFINITION}/actions/{index}/{name}")
+    return documents.single(call, flows.create(call.store, call.attributes["name"], definition, call.now))
+
+
+def update_flow(call: Call) -> Reply:
+    """Change the status of a flow and of all its actions."""
+    status = call.attributes["status"]
+    if status not in flows.STATUSES:
+        raise invalid(f"Must be one of {', '.join(flows.STATUSES)}.", "/data/attributes/status")
+    flow = call.store.get("flow", call.path_id)
+    flows.set_status(call.store, flow, status, call.now)
+    return documents.single(call, flow)
+
+
+def delete_flow(call: Call) -> Reply:
+    """With its actions and messages."""
+    flows.remove(call.store, call.store.get("flow", call.path_id))
+    return Reply()
+
+
+def update_flow_action(call: Call) -> Reply:
+    """Replace an action's definition."""
+    action = call.store.get("flow-action", call.path_id)
+    definition = call.attributes.get("definition")
+    if not isinstance(definition, dict) or definition.get("type") != action.attributes["definition"]["type"]:
+        raise invalid("A definition of the same type is required.", f"{_DEFINITION}/type")
+    flows.define(call.store, action, definition)
+    call.store.touch(action, call.now)
+    return documents.single(call, action)
+
+
+def delete_flow_action(call: Call) -> Reply:
+    """With its messages."""
+    flows.cut_out(call.store, call.store.get("flow-action", call.path_id))
+    return Reply()
+
+
+def definition(call: Call, flow: Resource) -> Any:
+    """Triggers, filters and all actions."""
+    actions = [action.attributes["definition"] for action in call.store.related(flow, "flow-actions")]
+    return flow.private["definition"] | {"actions": actions}
+
+
+ADDITIONAL = {("flow", "definition"): definition}

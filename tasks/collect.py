@@ -1,0 +1,203 @@
+"""Reading a list to its end: every page a task of its own, and all of it as one result.
+
+    get_profiles.collect(filter=F("created").greater_than(since)).get()["data"]
+    get_profiles.on("eu-store", lane="bulk").collect()
+    collect.delay("get_profiles", sort="created")
+
+A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps the
+page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up to
+`WHOLE` bytes they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as long
+as a result is kept, and `records` reads it page by page. Until the end the task's state is PROGRESS with both counts.
+
+A worker may die anywhere. A page that was asked for twice is kept once, and only one of the two goes on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import orjson
+import redis
+from celery import Task
+from celery.exceptions import Ignore
+from celery.result import AsyncResult
+from kombu.exceptions import OperationalError
+
+from worker.accounts import DEFAULT, account
+from worker.action import ACTIONS, COLLECT, NAMES_2024, PREFIX, Action
+from worker.app import app
+from worker.connection import get_redis
+from worker.declaration import Params
+from worker.errors import InputError, KlaviyoError
+from worker.execution import patiently
+from worker.governor import PREFIX as KEYS
+from worker.governor import Lane
+from worker.jsonapi import Envelope
+from worker.paging import first_page, next_page
+from worker.paging import records as records_on
+from worker.settings import get_settings
+
+#: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
+WHOLE = 8_000_000
+
+#: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
+SPARE = 600
+
+#: The field beside the pages: the number of the last page that was asked for.
+ASKED = "asked"
+
+
+class _Step(Task):  # type: ignore[type-arg]
+    """A task of which nothing is told but its name: it carries people's data."""
+
+    acks_late = True
+    typing = False
+    throws = (KlaviyoError,)
+    resultrepr_maxsize = 1
+
+    def ask(self, action: Action[Any], params: Params, so_far: Mapping[str, Any]) -> NoReturn:
+        """Ask for a page, and let the step after it take this task's place. The second to ask for it goes no further.
+
+        Raises:
+            Ignore: this task is over; its id, its callbacks and what is chained to it are the next step's.
+
+        """
+        key, number = _key(self.request.id), so_far["pages"]
+        store = get_redis()
+
+        def publish() -> None:
+            if int(store.hget(key, ASKED) or -1) >= number:
+                return
+            page: Any = action.si(**params)
+            step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
+            try:
+                self.replace(page | step)
+            except Ignore:
+                store.hset(key, ASKED, number)
+                store.expire(key, get_settings().result_expires)
+            except OperationalError as error:
+                raise redis.ConnectionError(str(error)) from None
+
+        patiently(publish)
+        raise Ignore(f"page {number + 1} is asked for")
+
+
+class Collect(_Step):
+    """Begin: ask for the first page."""
+
+    name = COLLECT
+
+    def run(self, action: str, /, **params: Any) -> NoReturn:
+        """Check the call and ask for the first page."""
+        chosen, given = _checked(action, params)
+        alias = account(get_settings(), self.request.get("klaviyo_account") or DEFAULT).alias
+        lane: Lane = self.request.get("klaviyo_lane") or "now"
+        countdown = self.request.get("klaviyo_countdown") or 0.0
+        so_far = {"pages": 0, "count": 0, "size": 0, "account": alias, "lane": lane}
+        self.ask(chosen.on(alias, lane=lane, countdown=countdown), given, so_far)
+
+    def apply_async(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Envelope]:
+        """Check the call and publish it.
+
+        Raises:
+            InputError: the call is wrong, or the action has no pages; nothing was published.
+
+        """
+        if not args or len(args) != 1:
+            raise TypeError("collect takes an action's name, and its parameters as keywords")
+        action, params = _checked(args[0], kwargs or {})
+        account(get_settings(), (options.get("headers") or {}).get("klaviyo_account") or DEFAULT)
+        result: AsyncResult[Envelope] = super().apply_async((action.declaration.name,), params, **options)
+        return result
+
+
+class Keep(_Step):
+    """Go on: keep a page, then ask for the next one or end."""
+
+    name = f"{PREFIX}collect_page"
+
+    def run(self, page: Mapping[str, Any], /, *, action: str, params: Params, so_far: Mapping[str, Any]) -> Envelope:
+        """Keep one page; the last one's result is that of the whole collection."""
+        key, kept_for, store = _key(self.request.id), get_settings().result_expires, get_redis()
+        content = orjson.dumps({name: page[name] for name in ("data", "included") if page.get(name)})
+        number = so_far["pages"]
+
+        def keep() -> None:
+            with store.pipeline(transaction=True) as pipe:
+                pipe.hset(key, str(number), zlib.compress(content, 1))
+                pipe.expire(key, kept_for)
+                pipe.execute()
+
+        patiently(keep)
+        if before := so_far.get("task"):
+            # It is kept here now; the last page's own result goes when its time is over.
+            patiently(lambda: forget(before))
+        told = {"pages": number + 1, "count": so_far["count"] + len(records_on(page))}
+        so_far = {**so_far, **told, "size": so_far["size"] + len(content), "task": self.request.parent_id}
+        chosen = ACTIONS[action]
+        following = next_page(chosen.declaration, params, page)
+        if following is not None:
+            patiently(lambda: self.update_state(state="PROGRESS", meta=told))
+            self.ask(chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
+        if so_far["size"] > WHOLE:
+            return Envelope(data=None, error=None, successful=True, **told, stored=key)
+        pages = patiently(lambda: list(_pages(key, number + 1)))
+        patiently(lambda: store.expire(key, SPARE))
+        return Envelope(data=[each for page in pages for each in records_on(page)],
+                        error=None, successful=True, **told, **_included(pages))  # fmt: skip
+
+
+KEEP = Keep.name
+
+#: The task: ``collect.delay("get_profiles", filter=…)``.
+collect = app.register_task(Collect())
+app.register_task(Keep())
+
+
+def records(result: Mapping[str, Any]) -> Iterator[Any]:
+    """Every record of a collection's result, wherever it is, without holding a longer list in memory.
+
+    Raises:
+        LookupError: it was kept in Redis, and no longer is.
+
+    """
+    if not result.get("stored"):
+        yield from result["data"]
+        return
+    for page in _pages(result["stored"], result["pages"]):
+        yield from records_on(page)
+
+
+def forget(task_id: str) -> None:
+    """Drop a task's result."""
+    app.AsyncResult(task_id).forget()
+
+
+def _checked(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]:
+    word = str(name).removeprefix(PREFIX)
+    action = ACTIONS.get(NAMES_2024.get(word, word))
+    if action is None:
+        raise InputError(COLLECT, [f"there is no action {word!r}"])
+    return action, first_page(action.declaration, params)
+
+
+def _key(task_id: str | None) -> str:
+    return f"{KEYS}collect:{task_id}"
+
+
+def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        content: Any = get_redis().hget(key, str(number))
+        if content is None:
+            raise LookupError(f"{key} is no longer kept: read the list again")
+        yield orjson.loads(zlib.decompress(content))
+
+
+def _included(pages: list[dict[str, Any]]) -> dict[str, Any]:
+    """What came with the records, each once."""
+    found = {(each["type"], each["id"]): each for page in pages for each in page.get("included", [])}
+    return {"included": list(found.values())} if found else {}

@@ -1,0 +1,70 @@
+"""`klaviyo revision`: the declarations beside a revision of Klaviyo's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import tasks  # noqa: F401  registers every action
+from worker.action import ACTIONS
+from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from worker.jsonapi import REVISION
+from worker.revision import Difference, compare
+
+
+def revision(
+    openapi: Annotated[Path, typer.Argument(metavar="OPENAPI.json", help="an OpenAPI file of Klaviyo's")],
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
+    """Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.
+
+    Told are operations, routes, limits, scopes, parameters, closed sets, required fields, page sizes and filters. The
+    exit code is 1 where anything differs.
+    """
+    api = _read(openapi)
+    differences = compare([each.declaration for each in ACTIONS.values()], api)
+    theirs = (api.get("info") or {}).get("version") or "which does not tell its version"
+    if as_json:
+        print_json([asdict(each) for each in differences])
+    elif differences:
+        stdout().print(_table(differences))
+    if not differences:
+        say(f"No difference: all {len(ACTIONS)} actions are those of revision {theirs}.", "green")
+        return
+    actions = len({each.action for each in differences})
+    say(f"{len(differences)} differences in {actions} operations: declared is {REVISION}, the file is {theirs}.")
+    raise typer.Exit(FAILED)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        api = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise stop(f"{path} cannot be read: {error.strerror}.", WRONG) from None
+    except ValueError:
+        raise stop(f"{path} is not JSON.", WRONG) from None
+    if not isinstance(api, dict) or not isinstance(api.get("paths"), dict):
+        raise stop(f"{path} is no OpenAPI file: it has no paths.", WRONG)
+    return api
+
+
+def _table(differences: list[Difference]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("action", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("declared", overflow="fold", ratio=1)
+    table.add_column("in the file", overflow="fold", ratio=1)
+    before = ""
+    for each in differences:
+        name = "" if each.action == before else each.action
+        table.add_row(
+            Text(name, "bold"), Text(each.what), Text(each.declared or "–"), Text(each.published or "–", "cyan")
+        )
+        before = each.action
+    return table
