@@ -13,6 +13,7 @@ What it does not do, and what a green run against it therefore does not prove:
 - What Klaviyo accepts with 202 and does later is done at once here, except for what has a job to watch.
 - Segments never compute their members (the seeded "Everyone" has everyone), flows never run, messages are never
   sent, webhooks are never called, images are never fetched, double opt-in is never asked.
+- Records of custom objects are accepted and go nowhere; nobody has a conversation.
 - A campaign becomes Sent without a message having gone out, and may be sent without template or audience; an
   audience of unknown ids holds nobody. Rendering a template replaces its variables, and knows no other tag.
 - Predictive analytics and reports are made-up numbers of the right shape; reports have 50 rows a page.

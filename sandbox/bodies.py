@@ -82,7 +82,7 @@ def _check_resource(body: dict[str, Any], operation: Operation, path_id: str) ->
     for name, value in (attributes or {}).items():
         errors += _unfit(operation, name, value)
     errors += _bad_links(operation, data.get("relationships") or {})
-    if operation.method == "PATCH" and path_id and "id" in data and data["id"] != path_id:
+    if operation.method == "PATCH" and len(operation.segments) == 3 and "id" in data and data["id"] != path_id:
         errors.append(error(400, "The id does not match the id in the address.", pointer="/data/id"))
     if errors:
         raise ApiError(400, errors)

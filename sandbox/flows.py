@@ -1,6 +1,6 @@
 """Flows: a trigger, a chain of actions and the messages that these send, in the shapes that Klaviyo shows them in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.store import Resource, Store
@@ -42,6 +42,8 @@ def create(
             "trigger_type": TRIGGERS.get(triggers[0]["type"], "Unconfigured") if triggers else "Unconfigured",
         },
     )
+    for target in _targets(store, triggers):
+        store.link(target, "flow-triggers", flow, now)
     ids = {one["temporary_id"]: store.new_id("flow-action") for one in definition["actions"]}
     for one in definition["actions"]:
         _add_action(store, flow, one, ids, message, now)
@@ -80,6 +82,8 @@ def remove(store: Store, flow: Resource) -> None:
     """Forget a flow, its actions and their messages."""
     for action in list(store.related(flow, "flow-actions")):
         _remove_action(store, action)
+    for target in _targets(store, flow.private["definition"]["triggers"]):
+        store.unlink(target, "flow-triggers", flow.id)
     store.remove(flow)
 
 
@@ -93,6 +97,12 @@ def cut_out(store: Store, action: Resource) -> None:
             links = other.attributes["definition"].get("links") or {}
             links |= {name: following for name, target in links.items() if target == action.id}
     _remove_action(store, action)
+
+
+def _targets(store: Store, triggers: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    """The lists, segments and metrics that start a flow."""
+    named = [one for one in triggers if one.get("type") in ("list", "segment", "metric") and one.get("id")]
+    return [found for one in named if (found := store.find(one["type"], one["id"]))]
 
 
 def _remove_action(store: Store, action: Resource) -> None:

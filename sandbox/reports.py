@@ -1,4 +1,4 @@
-"""Made-up figures of messages: plausible, consistent with each other, and the same whenever they are asked for."""
+"""Made-up figures of messages, forms and segments: plausible, and the same whenever they are asked for."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,12 +41,29 @@ _RATES = {
 }
 _ORDER_VALUE, _SPEND = 42.5, 0.04
 
+_FORM_SHARES = {
+    "viewed_form": 1.0,
+    "viewed_form_uniques": 0.8,
+    "viewed_form_step": 1.3,
+    "viewed_form_step_uniques": 0.9,
+    "closed_form": 0.6,
+    "closed_form_uniques": 0.5,
+    "qualified_form": 0.9,
+    "qualified_form_uniques": 0.7,
+    "submits": 0.08,
+    "submitted_form_step": 0.12,
+    "submitted_form_step_uniques": 0.1,
+}
+"""Counts, as shares of the views."""
+
+FORM_STATISTICS = frozenset({"submit_rate", *_FORM_SHARES})
+SEGMENT_STATISTICS = frozenset({"members_added", "members_removed", "net_members_changed", "total_members"})
 STATISTICS = frozenset({"recipients", "bounced_or_failed", "conversion_value", "text_message_spend", *_SHARES, *_RATES})
 
 
 def figures(message_id: str, start: datetime) -> Mapping[str, float]:
     """All statistics of a message in the interval that starts then."""
-    recipients = 100 + crc32(f"{message_id} {start.isoformat()}".encode()) % 900
+    recipients = _size(message_id, start)
     found: dict[str, float] = {"recipients": float(recipients)}
     found |= {name: float(round(recipients * share)) for name, share in _SHARES.items()}
     found["bounced_or_failed"] = found["bounced"] + found["failed"]
@@ -55,6 +72,26 @@ def figures(message_id: str, start: datetime) -> Mapping[str, float]:
     for name, (part, whole) in _RATES.items():
         found[name] = round(found[part] / found[whole], 4) if found[whole] else 0.0
     return found
+
+
+def form_figures(id: str, start: datetime) -> Mapping[str, float]:
+    """All statistics of a form or of one of its versions in the interval that starts then."""
+    views = _size(id, start)
+    found = {name: float(round(views * share)) for name, share in _FORM_SHARES.items()}
+    found["submit_rate"] = round(found["submits"] / found["viewed_form"], 4)
+    return found
+
+
+def segment_figures(id: str, start: datetime) -> Mapping[str, float]:
+    """All statistics of a segment in the interval that starts then."""
+    total = _size(id, start)
+    added, removed = float(total // 10), float(total // 25)
+    return {
+        "total_members": float(total),
+        "members_added": added,
+        "members_removed": removed,
+        "net_members_changed": added - removed,
+    }
 
 
 def span(key: str, now: datetime) -> tuple[datetime, datetime]:
@@ -86,6 +123,11 @@ def edges(start: datetime, end: datetime, interval: str) -> list[datetime]:
     while (following := _after(found[-1], interval)) < end:
         found.append(following)
     return found
+
+
+def _size(id: str, start: datetime) -> int:
+    """A count between 100 and 999 that is always the same for a thing and a time."""
+    return 100 + crc32(f"{id} {start.isoformat()}".encode()) % 900
 
 
 def _months_before(month: datetime, count: int) -> datetime:

@@ -1,4 +1,4 @@
-"""What an account has from the start of templates, campaigns, flows, forms and webhook topics."""
+"""What an account has from the start of templates, campaigns, flows, forms, webhook topics and reviews."""
 
 from typing import Any
 
@@ -66,6 +66,32 @@ def add_topics(store: Store) -> None:
     """Topics that webhooks can be about."""
     for name in TOPICS:
         store.add("webhook-topic", {}, f"event:klaviyo.{name}")
+
+
+def add_review(store: Store, now: float) -> None:
+    """One review, published."""
+    at = written(now)
+    sent = {
+        "email": f"guest@{store.alias}.example",
+        "status": {"value": "published"},
+        "verified": True,
+        "review_type": "review",
+        "created": at,
+        "updated": at,
+        "images": [],
+        "product": {
+            "url": f"https://{store.alias}.example/mug",
+            "name": "Mug",
+            "image_url": None,
+            "external_id": "mug",
+        },
+        "rating": 5,
+        "author": "Sam",
+        "content": "It holds tea.",
+        "title": "A good mug",
+        "smart_quote": None,
+    }
+    store.add("review", sent)
 
 
 def _send(id: str, type: str, message: dict[str, Any], following: str | None) -> dict[str, Any]:

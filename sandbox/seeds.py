@@ -5,7 +5,22 @@ from sandbox.store import Store
 from sandbox.times import written
 
 SEGMENTS = ("Everyone", "Newest Customers")
+MAPPINGS = (
+    "added_to_cart",
+    "cancelled_sales",
+    "ordered_product",
+    "refunded_sales",
+    "revenue",
+    "started_checkout",
+    "viewed_product",
+)
 METRICS = ("Opened Email", "Received Email", "Subscribed to List")
+
+_TRACKING: dict[str, object] = {
+    "auto_add_parameters": False,
+    "utm_source": {"flow": {"type": "static", "value": "Klaviyo"}, "campaign": {"type": "static", "value": "Klaviyo"}},
+    "utm_medium": {"flow": {"type": "static", "value": "email"}, "campaign": {"type": "static", "value": "email"}},
+}
 
 
 def sow(store: Store, now: float) -> None:
@@ -29,12 +44,16 @@ def sow(store: Store, now: float) -> None:
     for name in METRICS:
         metric = store.add("metric", metric_attributes(name, at, "Klaviyo", "Internal"))
         store.own("metric", f"Klaviyo/{name}", metric.id)
+    for name in MAPPINGS:
+        store.add("mapped-metric", {"updated": at}, name)
+    store.add("tracking-setting", dict(_TRACKING), store.company_id)
     store.add("tag-group", {"name": "Default", "exclusive": False, "default": True})
     template = samples.add_template(store, now)
     samples.add_campaigns(store, template, now)
     samples.add_flows(store, template, now)
     samples.add_form(store, now)
     samples.add_topics(store)
+    samples.add_review(store, now)
 
 
 def metric_attributes(name: str, at: str, service: str, category: str) -> dict[str, object]:

@@ -26,12 +26,12 @@ from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
 
 from worker.accounts import DEFAULT, account
-from worker.action import ACTIONS, COLLECT, NAMES_2024, PREFIX, Action
+from worker.action import ACTIONS, COLLECT, NAMES_2024, PREFIX, Action, ActionTask
 from worker.app import app
 from worker.connection import get_redis
 from worker.declaration import Params
 from worker.errors import InputError, KlaviyoError
-from worker.execution import patiently
+from worker.execution import patiently, unacknowledged_if_left
 from worker.governor import PREFIX as KEYS
 from worker.governor import Lane
 from worker.jsonapi import Envelope
@@ -52,10 +52,25 @@ ASKED = "asked"
 class _Step(Task):  # type: ignore[type-arg]
     """A task of which nothing is told but its name: it carries people's data."""
 
+    Strategy = ActionTask.Strategy
     acks_late = True
     typing = False
     throws = (KlaviyoError,)
     resultrepr_maxsize = 1
+
+    def apply_async(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Envelope]:
+        """Publish it, with none of its values in the headers that events and Flower show."""
+        result: AsyncResult[Envelope] = super().apply_async(
+            args, kwargs, **{**options, "argsrepr": "(…)", "kwargsrepr": "{…}"}
+        )
+        return result
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Carry out one delivery."""
+        with unacknowledged_if_left(self.request):
+            return self.run(*args, **kwargs)
 
     def ask(self, action: Action[Any], params: Params, so_far: Mapping[str, Any]) -> NoReturn:
         """Ask for a page, and let the step after it take this task's place. The second to ask for it goes no further.

@@ -23,7 +23,7 @@ from worker.accounts import DEFAULT, account
 from worker.app import app
 from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.errors import InputError, KlaviyoError
-from worker.execution import now, run
+from worker.execution import now, run, unacknowledged_if_left
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
@@ -77,7 +77,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
         """Carry out one delivery."""
         if args:
             raise InputError(self.declaration.name, ["it takes keyword arguments only"])
-        return run(self.declaration, self.request, params)
+        with unacknowledged_if_left(self.request):
+            return run(self.declaration, self.request, params)
 
     def apply_async(  # type: ignore[override]
         self,

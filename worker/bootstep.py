@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import redis
@@ -29,10 +30,11 @@ class GovernorStep(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         """Begin to turn the governor."""
         governor = get_governor()
+        name = _name(consumer)
         queues = [queue.name for queue in consumer.task_consumer.queues]
 
         def beat() -> None:
-            governor.beat(consumer.hostname, consumer.pool.num_processes, queues, BEAT_TTL)
+            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL)
 
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
@@ -46,7 +48,7 @@ class GovernorStep(bootsteps.StartStopStep):
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._guarded(lambda: get_governor().beat(consumer.hostname, 0, [], BEAT_TTL))
+        self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL))
 
     def _guarded(self, work: Any) -> None:
         """Run one turn; while Redis is away say so once. The consumer itself reconnects."""
@@ -60,3 +62,8 @@ class GovernorStep(bootsteps.StartStopStep):
             if self._failing:
                 logger.info("The governor has reached Redis again.")
             self._failing = False
+
+
+def _name(consumer: Any) -> str:
+    """What this worker is called; two on one machine may share their host's name."""
+    return f"{consumer.hostname}/{os.getpid()}"

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 import httpx
 
 from worker.accounts import Account
-from worker.errors import Unavailable
+from worker.errors import SettingsError, Unavailable
 from worker.jsonapi import MEDIA_TYPE, REVISION, Request
 from worker.settings import Settings, get_settings
 
@@ -95,10 +95,13 @@ def send(client: httpx.Client, account: Account, action: str, request: Request) 
         )
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unavailable(action, account.alias, f"no connection to Klaviyo ({_told(error)})", False) from None
-    except httpx.TransportError as error:
+    except httpx.LocalProtocolError as error:
+        # The request is one that HTTP has no form for: a key with a line's end in it, for example.
+        raise SettingsError(f"{action} on account {account.alias} cannot be sent ({_told(error)})") from None
+    except httpx.RequestError as error:
         raise Unavailable(action, account.alias, f"no answer from Klaviyo ({_told(error)})", True) from None
     return Response(response.status_code, response.headers, response.content)
 
 
-def _told(error: httpx.TransportError) -> str:
+def _told(error: httpx.RequestError) -> str:
     return type(error).__name__

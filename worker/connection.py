@@ -8,6 +8,14 @@ import redis
 
 from worker.settings import get_settings
 
+#: What says that Redis cannot take a command now, but will: away, loading, full, or a replica until the failover ends.
+AWAY = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+)
+
 
 @lru_cache(maxsize=1)
 def get_redis() -> redis.Redis:

@@ -33,6 +33,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
             line = (wait["line"], wait["spec"])
+            get_governor().release(task_id)
             get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
             message.ack_log_error(logger, self.connection_errors)
             return

@@ -62,15 +62,14 @@ def server(data: Path) -> Iterator[str]:
     binary, _ = find_server()
     data.mkdir(parents=True, exist_ok=True)
     # A socket's path must stay under 104 bytes: not in the project's folder, which may lie deep.
-    folder = Path(tempfile.mkdtemp(prefix="klaviyo-"))
-    socket = folder / "redis.sock"
-    process = start(binary, data, socket)
-    try:
-        yield f"unix://{socket}?db=0"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="klaviyo-", ignore_cleanup_errors=True) as folder:
+        socket = Path(folder) / "redis.sock"
+        process = start(binary, data, socket)
+        try:
+            yield f"unix://{socket}?db=0"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def start(binary: str, data: Path, socket: Path) -> subprocess.Popen[bytes]:

@@ -9,23 +9,24 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import redis
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
 from worker.accounts import account
 from worker.client import get_client, send
+from worker.connection import AWAY
 from worker.declaration import Declaration, Params, Repeat, Resolved
-from worker.errors import KlaviyoError, Refused, Throttled, Unavailable
+from worker.errors import KlaviyoError, Refused, SettingsError, Throttled, Unavailable
 from worker.governor import Delivery, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, interpret, quota, unknown
 from worker.settings import Settings, get_settings
-from worker.shutdown import closing
+from worker.shutdown import closing, left_behind
 from worker.tiers import Line
 
 logger = get_logger(__name__)
@@ -43,6 +44,7 @@ class Call:
     account: str
     params: Params
     task_id: str
+    holder: str = ""
 
     @property
     def line(self) -> Line:
@@ -74,13 +76,19 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
     name, alias = call.declaration.name, call.account
     end = Settlement(used=False, forget=True)
     try:
-        response = send(get_client(), account(settings, alias), name, call.declaration.request(call.params))
+        owner, request = account(settings, alias), call.declaration.request(call.params)
+        # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
+        end = Settlement(used=True)
+        response = send(get_client(), owner, name, request)
         end = Settlement(used=True, quota=quota(response.headers))
         return interpret(name, alias, response.status, response.headers, response.content)
     except Throttled as throttled:
         wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
         # The window ends somewhere inside the second that was told.
         end = Settlement(used=False, block=max(wait, 0.0) + 0.05, forget=True)
+        raise
+    except SettingsError:
+        end = Settlement(used=False, forget=True)
         raise
     except Refused:
         end = Settlement(used=True, quota=end.quota, forget=True)
@@ -91,7 +99,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
             raise unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
-        if adopted := patiently(lambda: governor.settle(call.task_id, end)):
+        if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
             logger.warning(
                 "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
                 adopted, name, alias, call.declaration.limits.steady,
@@ -103,10 +111,23 @@ def patiently(step: Callable[[], T]) -> T:
     while True:
         try:
             return step()
-        except (redis.ConnectionError, redis.TimeoutError):
+        except AWAY:
             if closing.wait(0.25):
-                # Unacknowledged, the message stays with Redis and goes back to wait when Redis is back.
-                raise Ignore("Redis is away and the worker is stopping") from None
+                raise LeftBehind("Redis is away and the worker is stopping") from None
+
+
+class LeftBehind(Ignore):
+    """Nobody can say how the task went on; its message stays on record and goes back to wait by itself."""
+
+
+@contextmanager
+def unacknowledged_if_left(request: Any) -> Iterator[None]:
+    """Keep Celery from acknowledging a task that is left behind: it would be lost."""
+    try:
+        yield
+    except LeftBehind:
+        left_behind.add(request.klaviyo_delivery[-1])
+        raise
 
 
 def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
@@ -142,6 +163,42 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             sleep(backoff(attempts, settings))
 
 
+def opened(declaration: Declaration, request: Any, given: Params) -> Call:
+    """The call that a delivery asks for.
+
+    What one of our own callers published was checked there; what came by send_task is checked here. The task's id makes
+    the ids that are set for it the same in every delivery.
+    """
+    wait = request.get("klaviyo") or {}
+    params = given if wait else declaration.bind(given, request.id)
+    alias = account(get_settings(), wait.get("account") or request.get("klaviyo_account") or "default").alias
+    return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
+
+
+def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> int:
+    """Claim the lease of a delivery; the number of attempts that its task has used.
+
+    Raises:
+        Retry, Ignore: it has no lease, or the worker is stopping.
+        OutcomeUnknown: it was sent before and must not be sent again.
+
+    """
+    if closing.is_set():
+        patiently(lambda: governor.release(call.task_id))
+        raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
+    once = not call.repeat.blindly
+    lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
+    state, attempts = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
+    if state == "none":
+        raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
+    if state == "unknown":
+        patiently(lambda: governor.done(call.task_id))
+        name = call.declaration.name
+        lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
+        raise unknown(name, call.account, lost, call.repeat.note)
+    return attempts
+
+
 def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
     """Carry out one delivery of an action's task.
 
@@ -152,25 +209,13 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
 
     """
     settings, governor = get_settings(), get_governor()
-    wait = request.get("klaviyo") or {}
-    # What one of our own callers published was checked there; what came by send_task is checked here.
-    # The task's id makes the ids that it sets the same in every delivery.
-    params = given if wait else declaration.bind(given, request.id)
-    alias = account(settings, wait.get("account") or request.get("klaviyo_account") or "default").alias
-    call = Call(declaration, alias, params, request.id)
-    lane = wait.get("lane", "now")
-    if closing.is_set():
-        patiently(lambda: governor.release(call.task_id))
-        raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
-    holder = request.klaviyo_delivery[-1]
-    once = not call.repeat.blindly
-    lease_ms = settings.lease_ms * (3 if declaration.resolve else 1)
-    state, attempts = patiently(lambda: governor.claim(call.task_id, lease_ms, once, holder))
-    if state == "none":
-        raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
-    if state == "unknown":
-        lost = Unavailable(declaration.name, alias, "the worker that had sent it died before the answer came")
-        raise unknown(declaration.name, alias, lost, call.repeat.note)
+    try:
+        call = opened(declaration, request, given)
+    except KlaviyoError:
+        patiently(lambda: governor.release(request.id))
+        raise
+    lane = (request.get("klaviyo") or {}).get("lane", "now")
+    attempts = claimed(call, request, lane, governor, settings)
 
     def forget(attempts: int) -> None:
         if attempts:
@@ -179,6 +224,7 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
     try:
         resolved = resolve(call, governor, settings)
         if resolved.params is None:
+            forget(attempts)
             return nothing_to_do(resolved)
         envelope = attempt(replace(call, params=resolved.params), governor, settings)
         envelope.update(resolved.told)
@@ -241,7 +287,7 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
         resolved = call.declaration.resolve(call.params, ask)
     finally:
         if resolved is None or resolved.params is None:
-            patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True)))
+            patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
     return resolved
 
 

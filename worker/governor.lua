@@ -11,13 +11,13 @@
 --
 --   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
 --   now:<line>      list   "id\nmessage", oldest at the right       bulk:<line>  the same, served after now
---   later:<line>    zset   "lane|id\nmessage" -> not before (ms)
---   due             zset   line -> when it is worth looking at
+--   later:<line>    zset   "lane|id\nmessage" -> not before (ms); "lane|" .. "^" .. … for one that goes to the head
+--   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use)
 --   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
 --   blocked         hash   bucket or line -> until (ms), after a 429
---   granted claimed zset   id -> deadline of the lease              lease  hash  id -> line
+--   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
 --   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
@@ -113,25 +113,27 @@ local function free_slots(queue)
   return slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
 end
 
-local function open_lease(id, line, spec, state, ttl)
+-- queue: where the task goes; "" for a request that a process makes itself, which takes no worker's slot
+local function open_lease(id, line, spec, state, ttl, queue)
   for _, b in ipairs(spec.buckets) do
     b.flight = call('HINCRBY', key('bucket', b.name), 'flight', 1)
   end
-  call('HINCRBY', P .. 'out', spec.queue, 1)
-  call('HSET', P .. 'lease', id, line)
+  if queue ~= '' then call('HINCRBY', P .. 'out', queue, 1) end
+  call('HSET', P .. 'lease', id, queue .. '|' .. line)
   call('ZADD', P .. state, now + ttl, id)
 end
 
 -- Close a lease. used: the request may have reached Klaviyo, so every window remembers it.
 local function close_lease(id, used)
-  local line = call('HGET', P .. 'lease', id)
+  local queue, line = (call('HGET', P .. 'lease', id) or ''):match('^([^|]*)|(.*)$')
   call('ZREM', P .. 'granted', id)
   call('ZREM', P .. 'claimed', id)
   call('HDEL', P .. 'lease', id)
   call('HDEL', P .. 'holder', id)
-  local spec = line and load_line(line)
+  if not line then return nil end
+  if queue ~= '' then call('HINCRBY', P .. 'out', queue, -1) end
+  local spec = load_line(line)
   if not spec then return nil end
-  call('HINCRBY', P .. 'out', spec.queue, -1)
   for _, b in ipairs(spec.buckets) do
     call('HINCRBY', key('bucket', b.name), 'flight', -1)
     if used then
@@ -159,21 +161,26 @@ local function lease_deadline(id)
 end
 
 local function send_off(id, message, line, spec)
-  open_lease(id, line, spec, 'granted', GRANT_TTL)
+  open_lease(id, line, spec, 'granted', GRANT_TTL, spec.queue)
   call('LPUSH', spec.queue, message)
   local wake = key('wake', spec.queue)
   call('LPUSH', wake, 1)
   call('LTRIM', wake, 0, 63)
 end
 
+-- Tasks whose time has come: a delayed one to the tail of its lane, one that has waited in it before to the head.
 local function promote(line)
-  local later = key('later', line)
+  local later, heads = key('later', line), {}
   for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 200)) do
     call('ZREM', later, item)
-    local lane, rest = item:match('^(%a+)|(.*)$')
-    -- What has waited once already goes to the head of its lane.
-    call('RPUSH', key(lane, line), rest)
+    local lane, head, rest = item:match('^(%a+)|(%^?)(.*)$')
+    if head == '^' then
+      heads[#heads + 1] = { lane, rest }
+    else
+      call('LPUSH', key(lane, line), rest)
+    end
   end
+  for i = #heads, 1, -1 do call('RPUSH', key(heads[i][1], line), heads[i][2]) end
 end
 
 local function schedule(line, at)
@@ -184,7 +191,10 @@ local function schedule(line, at)
 end
 
 local function pop_item(line)
-  return call('RPOP', key('now', line)) or call('RPOP', key('bulk', line))
+  for _, lane in ipairs({ 'now', 'bulk' }) do
+    local item = call('RPOP', key(lane, line))
+    if item then return item, lane end
+  end
 end
 
 local function waiting(line)
@@ -208,17 +218,18 @@ local function serve(line, birth)
   while released < free and released < BATCH do
     at, fallback = next_grant(line, spec, birth)
     if not at or at > now then break end
-    local item = pop_item(line)
+    local item, lane = pop_item(line)
     if not item then break end
     local id, message = item:match('^([^\n]*)\n(.*)$')
     if is_leased(id) then
       -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
-      call('ZADD', key('later', line), lease_deadline(id) + 1, 'now|' .. item)
+      call('ZADD', key('later', line), lease_deadline(id) + 1, lane .. '|^' .. item)
     else
       send_off(id, message, line, spec)
       released = released + 1
     end
   end
+  if released > 0 then call('ZADD', P .. 'served', now, line) end
   if waiting(line) == 0 then
     schedule(line, nil)
   elseif at and at > now then
@@ -240,11 +251,19 @@ local function sweep()
   end
 end
 
+-- Lines may share a bucket: those with urgent tasks come first, then those that were served longest ago.
 local function serve_due(lines)
-  local birth, released = born(), 0
+  local birth, released, turns = born(), 0, {}
   for _, line in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, lines)) do
-    released = released + serve(line, birth)
+    local urgent = call('EXISTS', key('now', line)) == 1
+    turns[#turns + 1] = { line, urgent and 0 or 1, tonumber(call('ZSCORE', P .. 'served', line)) or 0 }
   end
+  table.sort(turns, function(a, b)
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    if a[3] ~= b[3] then return a[3] < b[3] end
+    return a[1] < b[1]
+  end)
+  for _, turn in ipairs(turns) do released = released + serve(turn[1], birth) end
   return released
 end
 
@@ -252,7 +271,7 @@ end
 local function enqueue(line, lane, id, message, not_before, at_head)
   if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
   if not_before > now then
-    call('ZADD', key('later', line), not_before, lane .. '|' .. id .. '\n' .. message)
+    call('ZADD', key('later', line), not_before, lane .. (at_head and '|^' or '|') .. id .. '\n' .. message)
     call('ZADD', P .. 'due', 'LT', not_before, line)
   else
     call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id .. '\n' .. message)
@@ -265,22 +284,39 @@ end
 
 local ops = {}
 
--- line spec lane id message delay_ms at_head -> 1 if released at once
--- at_head: a task that a dead worker held. A new one is published once, however often a broken connection makes the
--- publisher say it.
-function ops.wait(line, spec, lane, id, message, delay, at_head)
-  if at_head ~= '1' and not call('SET', key('once', id), 1, 'NX', 'PX', 30000) then return 0 end
+-- line spec lane id message delay_ms -> number of tasks of the line that were released
+-- A task is published once, however often a broken connection makes the publisher say it.
+function ops.wait(line, spec, lane, id, message, delay)
+  if not call('SET', key('once', id), 1, 'NX', 'PX', 30000) then return 0 end
   call('HSET', P .. 'lines', line, spec)
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
+  enqueue(line, lane, id, message, now + tonumber(delay), false)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born()) or 0
 end
 
+-- unacked unacked_index tag queue line spec lane id message -> 1 if the delivery was still on record
+-- What a worker held goes back: to the head of its waiting list or, with line "", of its queue. The first write frees
+-- memory: after it, a server that is full lets the rest pass.
+function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
+  local held = call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  if held == 0 then return 0 end
+  if line == '' then
+    call('RPUSH', queue, message)
+  else
+    call('HSET', P .. 'lines', line, spec)
+    enqueue(line, lane, id, message, now, true)
+  end
+  return 1
+end
+
 -- -> number of tasks released
 function ops.tick()
-  local last = tonumber(call('GET', P .. 'ticked')) or 0
-  if last <= now and now - last < 5 then return 0 end  -- another worker was here just now
-  call('SET', P .. 'ticked', now, 'PX', 60000)
+  local idle = true
+  for _, what in ipairs({ 'due', 'granted', 'claimed' }) do
+    idle = idle and #call('ZRANGEBYSCORE', P .. what, '-inf', now, 'LIMIT', 0, 1) == 0
+  end
+  if idle then return 0 end
   sweep()
   return serve_due(200)
 end
@@ -309,6 +345,7 @@ end
 
 -- line spec id ttl_ms -> 0 if leased, else ms to wait. For a request made in the caller's own process.
 function ops.reserve(line, spec_text, id, ttl)
+  if is_leased(id) then return 0 end  -- asked again because the connection broke before the reply
   call('HSET', P .. 'lines', line, spec_text)
   sweep()
   local spec = parse(spec_text)
@@ -327,7 +364,7 @@ function ops.reserve(line, spec_text, id, ttl)
     end
     return wait
   end
-  open_lease(id, line, spec, 'claimed', tonumber(ttl))
+  open_lease(id, line, spec, 'claimed', tonumber(ttl), '')
   return 0
 end
 
@@ -368,11 +405,14 @@ local function correct(b, limit, remaining, reset)
   return adopted
 end
 
--- id used limit remaining reset block_ms forget -> adopted limit, or 0
+-- id holder used limit remaining reset block_ms forget -> adopted limit, or 0
+--   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
-function ops.settle(id, used, limit, remaining, reset, block, forget)
+function ops.settle(id, holder, used, limit, remaining, reset, block, forget)
+  local held_by = call('HGET', P .. 'holder', id)
+  if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
   local line, spec = close_lease(id, used == '1')
   local adopted = 0

@@ -103,18 +103,22 @@ class Governor:
         seconds, micros = self._client.time()
         return int(seconds * 1000 + micros / 1000)
 
-    def wait(self, line: LineRef, lane: str, task_id: str, message: str, delay: float = 0.0) -> bool:
+    def wait(self, line: LineRef, lane: str, task_id: str, message: str, delay: float = 0.0) -> int:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
 
-        Returns whether it was released at once because every window had room.
+        Returns how many tasks of the line that released, this one or others.
         """
-        return bool(self._call("wait", *line, lane, task_id, message, int(delay * 1000), 0))
+        return int(self._call("wait", *line, lane, task_id, message, int(delay * 1000)))
 
-    def restore(self, pipe: Any, line: LineRef, lane: str, task_id: str, message: str) -> None:
-        """Queue on a transaction: a message that a dead worker held goes back to the head of its waiting list."""
-        arguments = self._arguments("wait", (*line, lane, task_id, message, 0, 1))
-        # EVAL, not EVALSHA: inside MULTI a missing script would fail after the message has left its old place.
-        pipe.eval(SCRIPT, 1, self._prefix, *arguments)
+    def restore(
+        self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
+    ) -> bool:
+        """Put back what a worker held, to the head of its waiting list or, without a line, of its queue.
+
+        Returns whether the delivery was still on record.
+        """
+        place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
+        return bool(self._call("restore", *place, *(line or ("", "")), lane, task_id, message))
 
     def tick(self) -> int:
         """Release what may be released; returns how many tasks that were."""
@@ -132,10 +136,13 @@ class Governor:
         """Lease for a request of this process: 0 when it was given, else seconds after which to ask again."""
         return int(self._call("reserve", *line, task_id, ttl_ms)) / 1000
 
-    def settle(self, task_id: str, end: Settlement) -> int | None:
-        """Close a lease. Returns the steady limit that was adopted from Klaviyo's headers, if it was news."""
+    def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
+        """Close a lease, unless somebody else holds it by now.
+
+        Returns the steady limit that was adopted from Klaviyo's headers, if it was news.
+        """
         quota = (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
-        adopted = self._call("settle", task_id, int(end.used), *quota, int(end.block * 1000), int(end.forget))
+        adopted = self._call("settle", task_id, holder, int(end.used), *quota, int(end.block * 1000), int(end.forget))
         return int(adopted) or None
 
     def release(self, task_id: str) -> None:

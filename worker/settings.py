@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import SettingsError
@@ -15,10 +16,21 @@ from worker.errors import SettingsError
 RUNNING = Path(".klaviyo/up.env")
 
 
+def _sendable(value: SecretStr) -> SecretStr:
+    """A key as it can stand in a header: a mounted secret ends with a line's end, a pasted one may hide a blank."""
+    key = value.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("it holds a character that no key has; copy it again")
+    return SecretStr(key)
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+
+
 class AccountSettings(BaseModel):
     """The credentials of one more Klaviyo account."""
 
-    api_key: SecretStr | None = Field(None, description="its private API key")
+    api_key: ApiKey | None = Field(None, description="its private API key")
     company_id: str | None = Field(None, description="its public company id, for /client actions")
 
 
@@ -33,7 +45,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    api_key: SecretStr | None = Field(None, description="private API key of the account `default`")
+    api_key: ApiKey | None = Field(None, description="private API key of the account `default`")
     company_id: str | None = Field(None, description="public company id (6 characters), for `/client` actions")
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
@@ -69,6 +81,8 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: str) -> str:
         if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
             raise ValueError("it must begin with redis://, rediss:// or unix://")
+        if urlsplit(value).scheme == "unix" and ("password" in value or "@" in value):
+            raise ValueError("a unix socket with a password is not supported; guard it by its folder")
         return value
 
     @field_validator("accounts")
@@ -80,9 +94,11 @@ class Settings(BaseSettings):
     def broker_url(self) -> str:
         """The Redis address as Celery spells it."""
         parts = urlsplit(self.redis_url)
-        if parts.scheme != "unix":
-            return self.redis_url
-        return f"redis+socket://{parts.path}?virtual_host={parts.query.removeprefix('db=') or 0}"
+        if parts.scheme == "unix":
+            return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
+        if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+            return f"{self.redis_url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
+        return self.redis_url
 
     @property
     def result_url(self) -> str:

@@ -15,6 +15,9 @@ from worker.settings import get_settings
 logger = get_logger(__name__)
 
 closing = threading.Event()
+
+#: Deliveries that this process leaves to the next worker: they must not be acknowledged.
+left_behind: set[str] = set()
 _limit: list[threading.Timer] = []
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
-import redis
+from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
-from worker.shutdown import closing
+from worker.connection import AWAY
+from worker.governor import get_governor
+from worker.shutdown import closing, left_behind
 
 # At DEBUG it tells the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)
+
+
+@task_revoked.connect
+def _return_lease(request: Any, **_: Any) -> None:
+    """An expired or revoked task never claims its lease: others need not wait until it runs out."""
+    with contextlib.suppress(*AWAY):
+        get_governor().release(request.id)
 
 
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
@@ -39,11 +49,13 @@ def acknowledge(message: Any) -> Any:
     """The acknowledgement of a message, to be called from any thread; it waits while Redis is away."""
 
     def ack(logger: Any, errors: Any) -> None:
+        if message.delivery_tag in left_behind:
+            return
         while True:
             try:
                 message.ack()
                 return
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except AWAY as error:
                 if closing.wait(0.25):
                     logger.warning("A task is over and Redis could not be told (%s): it may be run again.", error)
                     return

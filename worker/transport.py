@@ -18,6 +18,7 @@ from typing import Any
 
 import kombu
 from celery.app import amqp as celery_amqp
+from celery.utils.log import get_logger
 from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
@@ -25,9 +26,11 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError
 
 from worker.connection import get_redis
-from worker.governor import PREFIX, get_governor
+from worker.governor import PREFIX, Delivery, get_governor
 from worker.shutdown import closing
 from worker.tiers import Line
+
+logger = get_logger(__name__)
 
 POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
 
@@ -84,10 +87,7 @@ class QoS(stock.QoS):
             redis.ConnectionError: Redis is away; the delivery is still on record.
 
         """
-        pipe = get_redis().pipeline(transaction=False)
-        pipe.zrem(self.unacked_index_key, delivery_tag)
-        pipe.hdel(self.unacked_key, delivery_tag)
-        pipe.execute()
+        self.drop([delivery_tag])
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -99,6 +99,30 @@ class QoS(stock.QoS):
         self._on_collect.cancel()
         if closing.is_set():
             super().restore_unacked_once(stderr)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Put back one delivery, in one step: kombu's transaction loses it where Redis is full."""
+        with self.channel.conn_or_acquire(client) as redis_client:
+            stored = redis_client.hget(self.unacked_key, tag)
+        try:
+            message, _, queue = loads(bytes_to_str(stored)) if stored else ({}, "", "")
+        except ValueError:
+            self.drop([tag])
+            return
+        headers, properties = message.get("headers", {}), message.get("properties", {})
+        headers["redelivered"] = True
+        properties.setdefault("delivery_info", {})["redelivered"] = True
+        wait = headers.get(HEADER)
+        delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
+        line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if wait else (None, "")
+        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message))
+
+    def drop(self, tags: list[str]) -> None:
+        """Strike deliveries off the record that nobody will acknowledge."""
+        pipe = get_redis().pipeline(transaction=False)
+        pipe.zrem(self.unacked_index_key, *tags)
+        pipe.hdel(self.unacked_key, *tags)
+        pipe.execute()
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
@@ -165,14 +189,25 @@ class Channel(stock.Channel):
             if self._sleeping or not answer:
                 self._sleeping = not self._sleeping
                 raise Empty
+            unowned = []
             for number, (key, raw) in enumerate(zip(answer[::2], answer[1::2], strict=True), start=1):
                 queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
                 self._queue_cycle.rotate(queue)
-                message = loads(bytes_to_str(raw))
                 # A new tag for every delivery: an acknowledgement from a worker that was taken for dead must not
                 # reach the copy that somebody else is working on.
-                message["properties"]["delivery_tag"] = f"{self._popped_as}:{number}"
-                self.connection._deliver(message, queue)
+                tag = f"{self._popped_as}:{number}"
+                try:
+                    message = loads(bytes_to_str(raw))
+                    message["properties"]["delivery_tag"] = tag
+                except (ValueError, KeyError, TypeError):
+                    logger.error("A message in queue %s is none of Celery's: it is dropped.", queue)
+                else:
+                    self.connection._deliver(message, queue)
+                if tag not in (self.qos._delivered or ()):
+                    # Replies to `inspect` are consumed without acknowledgement.
+                    unowned.append(tag)
+            if unowned:
+                self.qos.drop(unowned)
             return True
         finally:
             self._in_poll = None
@@ -187,17 +222,8 @@ class Channel(stock.Channel):
         with self.conn_or_acquire() as client:
             client.lpush(f"{PREFIX}wake:{queue}", 1)
 
-    def _do_restore_message(
-        self, payload: dict[str, Any], exchange: str, routing_key: str, pipe: Any, leftmost: bool = False
-    ) -> None:
-        wait = payload.get("headers", {}).get(HEADER)
-        if not wait:
-            super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
-            return
-        payload["headers"]["redelivered"] = True
-        payload["properties"]["delivery_info"]["redelivered"] = True
-        line = (wait["line"], wait["spec"])
-        get_governor().restore(pipe, line, wait["lane"], payload["headers"]["id"], dumps(payload))
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        self.qos.restore_by_tag(message.delivery_tag)
 
 
 class Transport(stock.Transport):

@@ -6,12 +6,13 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sandbox import filters
+from sandbox import documents, filters
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 
 MEASUREMENTS = ("count", "sum_value", "unique")
 INTERVALS = ("hour", "day", "week", "month")
+MAPPABLE = ("metric", "custom-metric")
 _PLACE = "/data/attributes"
 _BOUNDS = {"datetime": ["greater-or-equal", "less-than"]}
 
@@ -53,6 +54,20 @@ def query_metric_aggregates(call: Call) -> Reply:
     address = f"{call.base_url}{call.operation.path}"
     data: dict[str, Any] = {"type": "metric-aggregate", "id": str(uuid4()), "attributes": attributes}
     return Reply({"data": data | {"links": {"self": address}}, "links": {"self": address}})
+
+
+def update_mapped_metric(call: Call) -> Reply:
+    """Map to a metric or to a custom metric, in place of the one before."""
+    mapped = call.store.get("mapped-metric", call.path_id)
+    targets = [(type, call.store.get(type, id)) for type in MAPPABLE for id in call.linkage(type)]
+    if targets:
+        for type in MAPPABLE:
+            for id in mapped.linked(type):
+                call.store.unlink(mapped, type, id)
+    for type, target in targets:
+        call.store.link(mapped, type, target, call.now)
+    call.store.touch(mapped, call.now)
+    return documents.single(call, mapped)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -63,32 +63,29 @@ def query_flow_values(call: Call) -> Reply:
 
 def query_flow_series(call: Call) -> Reply:
     """One row for each message of a flow, with one figure for each interval."""
-    interval = call.attributes["interval"]
-    if interval not in INTERVALS:
-        raise invalid(f"Must be one of {', '.join(INTERVALS)}.", f"{_PLACE}/interval")
-    start, end = _timeframe(call)
-    edges = reports.edges(start, end, interval)
+    edges = intervals(call)
 
     def statistics(line: Line, wanted: list[str]) -> dict[str, Any]:
         rows = [reports.figures(line.message_id, edge) for edge in edges]
         return {name: [row[name] for row in rows] for name in wanted}
 
     results, links = _page(call, _selected(call, FLOWS, _flow_lines(call.store)), statistics, FLOWS)
-    return _report(call, {"results": results, "date_times": [edge.isoformat() for edge in edges]}, links)
+    return report(call, {"results": results, "date_times": [edge.isoformat() for edge in edges]}, links)
 
 
 def _values(call: Call, kind: Kind, lines: Iterator[Line]) -> Reply:
-    start, _ = _timeframe(call)
+    start, _ = timeframe(call)
 
     def statistics(line: Line, wanted: list[str]) -> dict[str, Any]:
         row = reports.figures(line.message_id, start)
         return {name: row[name] for name in wanted}
 
     results, links = _page(call, _selected(call, kind, lines), statistics, kind)
-    return _report(call, {"results": results}, links)
+    return report(call, {"results": results}, links)
 
 
-def _report(call: Call, attributes: dict[str, Any], links: dict[str, str | None]) -> Reply:
+def report(call: Call, attributes: dict[str, Any], links: dict[str, str | None]) -> Reply:
+    """The document of a report."""
     type = str(call.operation.type)
     sparse = call.query.fields.get(type)
     shown = {name: value for name, value in attributes.items() if sparse is None or name in sparse}
@@ -186,7 +183,7 @@ def _tags(store: Store, owner: Resource) -> dict[str, Any]:
     return {"tag_id": [tag.id for tag in tags], "tag_name": [tag.attributes["name"] for tag in tags]}
 
 
-def _timeframe(call: Call) -> tuple[datetime, datetime]:
+def timeframe(call: Call) -> tuple[datetime, datetime]:
     """From and to of the time frame, named or given, of at most a year."""
     given, place = call.attributes["timeframe"], f"{_PLACE}/timeframe"
     if not isinstance(given, dict):
@@ -200,6 +197,15 @@ def _timeframe(call: Call) -> tuple[datetime, datetime]:
     if start is None or end is None or not start < end <= start + timedelta(days=366):
         raise invalid("start and end are required, at most a year apart.", place)
     return start, end
+
+
+def intervals(call: Call) -> list[datetime]:
+    """The starts of the intervals that a series is about."""
+    interval = call.attributes["interval"]
+    if interval not in INTERVALS:
+        raise invalid(f"Must be one of {', '.join(INTERVALS)}.", f"{_PLACE}/interval")
+    start, end = timeframe(call)
+    return reports.edges(start, end, interval)
 
 
 def _cursor(at: int) -> str:

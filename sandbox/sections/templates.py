@@ -7,6 +7,7 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid, refusal
 from sandbox.filters import Condition
 from sandbox.store import Resource
+from sandbox.times import written
 
 MOST = 1000
 EDITORS = ("CODE", "USER_DRAGGABLE", "SYSTEM_DRAGGABLE")
@@ -43,6 +44,13 @@ def clone_template(call: Call) -> Reply:
     original = call.store.get("template", call.data["id"])
     name = call.attributes.get("name") or f"Copy of {original.attributes['name']}"
     return documents.single(call, templates.copy(call.store, original, name, call.now))
+
+
+def create_universal_content(call: Call) -> Reply:
+    """A block for many templates. Nobody ever makes a picture of it."""
+    at = written(call.now)
+    unseen = {"created": at, "updated": at, "screenshot_status": "never_generated", "screenshot_url": ""}
+    return documents.single(call, call.store.add("template-universal-content", call.attributes | unseen))
 
 
 def render_template(call: Call) -> Reply:

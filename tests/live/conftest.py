@@ -129,7 +129,7 @@ def shared(publisher, live_server, live_sandbox, tmp_path_factory):
 
 
 #: What the worker says of itself, and what every process finds again by itself.
-KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born", "klaviyo:ticked")
+KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")
 WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
 
 

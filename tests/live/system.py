@@ -188,7 +188,10 @@ class Worker:
 
         def up() -> bool:
             assert self.process.poll() is None, f"the worker has ended:\n{self.text()[-3000:]}"
-            return bool(self.redis.hexists("klaviyo:workers", self.name)) and " ready." in self.text()
+            return (
+                bool(self.redis.hexists("klaviyo:workers", f"{self.name}/{self.process.pid}"))
+                and " ready." in self.text()
+            )
 
         until(up, 20, lambda: f"a ready worker; its log:\n{self.text()[-3000:]}")
         return self
@@ -264,7 +267,7 @@ def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
     for place in range(len(lines)):
         now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
         waiting |= {item.split("\n", 1)[0] for item in (*now, *bulk)}
-        later |= {item.split("|", 1)[1].split("\n", 1)[0] for item in at_a_time}
+        later |= {item.split("|", 1)[1].removeprefix("^").split("\n", 1)[0] for item in at_a_time}
     for messages in found[1 + 3 * len(lines) : -2]:
         queued |= {json.loads(message)["headers"]["id"] for message in messages}
     unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}

@@ -91,7 +91,7 @@ class StubGovernor:
     def reserve(self, *_: Any) -> float:
         return self.busy
 
-    def settle(self, task_id: str, end: Settlement) -> None:
+    def settle(self, task_id: str, end: Settlement, holder: str = "") -> None:
         assert task_id not in self.settled
         self.settled[task_id] = end
 

@@ -6,6 +6,7 @@ call that is no longer an error fails the check.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, assert_type
 
 from celery import chain, group
@@ -16,6 +17,7 @@ from tasks.events import create_event
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles, update_profile
 from worker.action import Action
+from worker.filters import F
 from worker.jsonapi import Envelope
 
 # Good calls, and what they give.
@@ -86,3 +88,10 @@ def with_a_name(make: Action[[str]]) -> None: ...
 
 
 with_a_name(get_profiles)  # type: ignore[arg-type]
+
+# Lists read whole.
+
+first: Iterator[Envelope] = get_profiles.pages(sort="created")
+whole: AsyncResult[Envelope] = get_profiles.collect(filter=F("email").equals("ada@example.com"))
+get_profiles.pages(sort="age")  # type: ignore[arg-type]
+get_profiles.collect(fitler="x")  # type: ignore[call-arg]

@@ -157,7 +157,7 @@ class Simulation:
 
     def _settle(self, worker, task, wait, quota):
         self.answered.append((self.now, task, wait))
-        self.governor.settle(task, Settlement(used=wait is None, quota=quota, block=wait or 0.0))
+        self.governor.settle(task, Settlement(used=wait is None, quota=quota, block=wait or 0.0), f"{worker}")
         self._free(worker)
 
     def _free(self, worker):

@@ -43,7 +43,7 @@ def ref(each):
 
 
 def publish(governor, each, *names, lane="now", delay=0.0):
-    return [governor.wait(ref(each), lane, name, f"message of {name}", delay) for name in names]
+    return [bool(governor.wait(ref(each), lane, name, f"message of {name}", delay)) for name in names]
 
 
 def released(client, each):
@@ -54,7 +54,14 @@ def released(client, each):
 
 def answer(governor, name, **end):
     assert governor.claim(name, LEASE, False, "holder")[0] == "ok"
-    return governor.settle(name, Settlement(**{"used": True, **end}))
+    return governor.settle(name, Settlement(**{"used": True, **end}), "holder")
+
+
+def redelivered(client, governor, each, name):
+    """What happens to the message of a worker that died."""
+    client.hset("unacked", "tag", "as it was popped")
+    delivery = Delivery("unacked", "unacked_index", "tag")
+    assert governor.restore(delivery, each.queue, ref(each), "now", name, f"message of {name}")
 
 
 def known(governor, clock, each):
@@ -264,9 +271,7 @@ def test_a_copy_of_a_running_task_waits_until_its_lease_is_over(client, governor
     governor.claim("one", LEASE, False, "delivery 1")
     released(client, each)
 
-    with client.pipeline() as pipe:
-        governor.restore(pipe, ref(each), "now", "one", "message of one")
-        pipe.execute()
+    redelivered(client, governor, each, "one")
 
     assert released(client, each) == []
     clock.wait(61)
@@ -280,9 +285,8 @@ def test_an_unrepeatable_request_that_was_sent_once_is_unknown_the_second_time(c
     assert governor.claim("one", LEASE, True, "delivery 1")[0] == "ok"
     clock.wait(61)
     governor.tick()
-    with client.pipeline() as pipe:
-        governor.restore(pipe, ref(each), "now", "one", "message of one")
-        pipe.execute()
+    redelivered(client, governor, each, "one")
+    governor.tick()
 
     assert governor.claim("one", LEASE, True, "delivery 2")[0] == "unknown"
 
@@ -291,10 +295,8 @@ def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, gove
     each = line()
     publish(governor, each, "one")
     governor.claim("one", LEASE, True, "delivery 1")
-    governor.settle("one", Settlement(used=False, block=1, forget=True))
-    with client.pipeline() as pipe:
-        governor.restore(pipe, ref(each), "now", "one", "message of one")
-        pipe.execute()
+    governor.settle("one", Settlement(used=False, block=1, forget=True), "delivery 1")
+    redelivered(client, governor, each, "one")
     clock.wait(2)
     governor.tick()
 
@@ -423,3 +425,121 @@ def test_slots_are_shared_fairly_among_lines_of_one_queue(client, clock):
     names = [name.split("-")[0] for name in released(client, one)]
     assert len(names) == 60
     assert 20 <= names.count("one") <= 40
+
+
+def test_a_lease_is_not_closed_by_a_worker_that_no_longer_holds_it(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one")
+    governor.claim("one", LEASE, False, "the living")
+
+    governor.settle("one", Settlement(used=True), "the dead")
+
+    assert client.hget("klaviyo:bucket:a:operation", "flight") == b"1"
+
+
+def test_a_reservation_that_is_asked_for_twice_counts_once(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+
+    assert governor.reserve(ref(each), "now-1", LEASE) == governor.reserve(ref(each), "now-1", LEASE) == 0
+    assert client.hget("klaviyo:bucket:a:operation", "flight") == b"1"
+
+
+def test_a_request_of_a_process_takes_no_workers_slot(client, clock):
+    governor = Governor(client, clock=clock)
+    client.set("klaviyo:born", 1)
+    governor.beat("worker", 4, QUEUES, 10**6)
+    each = line("350/s 3500/m")
+    for n in range(3):
+        governor.reserve(ref(each), f"now-{n}", LEASE)
+
+    publish(governor, each, "one")
+
+    assert released(client, each) == ["one"]
+
+
+def test_an_action_that_changes_its_tier_returns_the_slot_that_it_took(client, governor):
+    before = line("10/s 150/m")
+    publish(governor, before, "one")
+    publish(governor, line("75/s 750/m"), "two")
+
+    answer(governor, "one")
+    answer(governor, "two")
+
+    assert set(client.hgetall("klaviyo:out").values()) == {b"0"}
+
+
+def test_delayed_tasks_run_in_the_order_of_their_times_and_behind_those_that_wait(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    released(client, each)
+    for n in (3, 1, 2):
+        publish(governor, each, f"late {n}", delay=n)
+    publish(governor, each, "first", "second")
+    clock.wait(4)
+
+    order = []
+    for _ in range(4):
+        order += released(client, each)
+        answer(governor, order[-1])
+        clock.wait(1.1)
+        governor.tick()
+
+    assert [*order, *released(client, each)] == ["first", "second", "late 1", "late 2", "late 3"]
+
+
+def test_lines_that_share_a_bucket_take_turns_and_the_urgent_one_goes_first(client, governor, clock):
+    extra = Bucket("extra", Limits.parse("75/s 750/m"))
+    plain, both = line("1/s 60/m"), line("1/s 60/m", "operation", extra)
+    known(governor, clock, plain)
+    released(client, plain)
+    publish(governor, plain, "running")
+    answer(governor, released(client, plain)[0])
+    publish(governor, plain, *(f"bulk {n}" for n in range(20)), lane="bulk")
+    publish(governor, both, *(f"shared {n}" for n in range(4)), lane="bulk")
+    publish(governor, both, "urgent", lane="now")
+
+    order = []
+    for _ in range(5):
+        clock.wait(1.1)
+        governor.tick()
+        order += released(client, plain) + released(client, both)
+        answer(governor, order[-1])
+
+    assert order == ["urgent", "bulk 0", "shared 0", "bulk 1", "shared 1"]
+
+
+def test_a_delivery_goes_back_even_when_redis_is_full(client, governor):
+    each = line()
+    client.hset("unacked", "tag", "as it was popped")
+    client.zadd("unacked_index", {"tag": 1})
+    client.config_set("maxmemory", 1)
+    try:
+        governor.restore(
+            Delivery("unacked", "unacked_index", "tag"), each.queue, ref(each), "now", "one", "message of one"
+        )
+    finally:
+        client.config_set("maxmemory", 0)
+
+    assert not client.exists("unacked", "unacked_index")
+    governor.tick()
+    assert released(client, each) == ["one"]
+
+
+def test_a_message_without_a_line_goes_back_to_its_queue(client, governor):
+    client.hset("unacked", "tag", "as it was popped")
+
+    governor.restore(Delivery("unacked", "unacked_index", "tag"), "klaviyo.l", None, "", "one", "message of one")
+
+    assert client.lrange("klaviyo.l", 0, -1) == [b"message of one"]
+
+
+def test_an_idle_governor_writes_nothing(client, governor):
+    governor.tick()
+    client.config_resetstat()
+
+    governor.tick()
+
+    told = client.info("commandstats")
+    assert not {"cmdstat_set", "cmdstat_zadd", "cmdstat_hset"} & set(told)

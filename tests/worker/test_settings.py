@@ -73,3 +73,22 @@ def test_a_unix_sockets_address_is_spelled_as_celery_wants_it():
     settings = Settings(redis_url="unix:///tmp/x/redis.sock?db=2")
 
     assert settings.broker_url == "redis+socket:///tmp/x/redis.sock?virtual_host=2"
+
+
+def test_a_tls_address_tells_celery_to_check_certificates():
+    assert Settings(redis_url="rediss://redis:6380/1").broker_url == "rediss://redis:6380/1?ssl_cert_reqs=required"
+    assert Settings(redis_url="rediss://redis?ssl_cert_reqs=none").broker_url == "rediss://redis?ssl_cert_reqs=none"
+
+
+def test_a_key_from_a_mounted_file_loses_its_lines_end():
+    assert account(Settings(api_key="pk_mounted\n")).key() == "pk_mounted"
+
+
+@pytest.mark.parametrize("key", ["pk_real\u00a0key", "pk_two words", "pk_caf\u00e9"])
+def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(monkeypatch, key):
+    monkeypatch.setenv("KLAVIYO_API_KEY", key)
+
+    with pytest.raises(SettingsError, match="KLAVIYO_API_KEY") as caught:
+        get_settings()
+
+    assert "pk_" not in str(caught.value)

@@ -1,0 +1,86 @@
+"""What the governor costs Redis with 1,000 backlogged buckets.
+
+    python -m benchmarks.buckets [--buckets 1000] [--seconds 20]
+
+Four workers' governors turn, every bucket of tier XS has tasks waiting, and what is released is claimed and settled at
+once. Printed: the share of one core that the server used, all in all, and while every bucket was full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import psutil
+import redis
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.processes import redis_server
+from worker.bootstep import TICK
+from worker.governor import Governor, Settlement
+from worker.tiers import Bucket, Limits, Line
+
+WORKERS = 4
+LIMITS = Limits.parse("1/s 15/m")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--buckets", type=int, default=1000)
+    parser.add_argument("--seconds", type=int, default=20)
+    options = parser.parse_args()
+    with redis_server() as url:
+        client = redis.Redis.from_url(url)
+        server = psutil.Process(int(client.info("server")["process_id"]))
+        governor = Governor(client)
+        governor.beat("bench", 1_000, ["klaviyo.xs"], 3_600.0)
+        for bucket in range(options.buckets):
+            line = Line(f"account-{bucket}", (Bucket("operation", LIMITS),))
+            for task in range(60):
+                governor.wait((line.name, line.spec), "bulk", f"{bucket}-{task}", f"{bucket}-{task} " + "x" * 800)
+        flowing, requests = measured(client, server, governor, options.seconds)
+        while requests_left(client, governor):
+            pass
+        full, _ = measured(client, server, governor, options.seconds // 2)
+        client.close()
+    table = Table(title=f"{options.buckets:,} backlogged buckets, {WORKERS} workers")
+    for column in ("", "share of one core", "requests/s"):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("all windows in use", f"{flowing:.1%}", f"{requests / options.seconds:.0f}")
+    table.add_row("every bucket full", f"{full:.1%}", "")
+    Console().print(table)
+
+
+def measured(client: redis.Redis, server: psutil.Process, governor: Governor, seconds: int) -> tuple[float, int]:
+    """The server's share of a core over so many seconds, and the requests that were released meanwhile."""
+    before, began, requests = sum(server.cpu_times()[:2]), time.monotonic(), 0
+    while time.monotonic() < began + seconds:
+        turn = time.monotonic()
+        for _ in range(WORKERS):
+            governor.tick()
+        requests += settled(client, governor)
+        time.sleep(max(0.0, TICK - (time.monotonic() - turn)))
+    return (sum(server.cpu_times()[:2]) - before) / (time.monotonic() - began), requests
+
+
+def requests_left(client: redis.Redis, governor: Governor) -> int:
+    """Release and settle for one turn; how many requests that were."""
+    time.sleep(TICK)
+    governor.tick()
+    return settled(client, governor)
+
+
+def settled(client: redis.Redis, governor: Governor) -> int:
+    """Claim and settle what was released."""
+    released: list[bytes] = client.lpop("klaviyo.xs", 1_000) or []  # type: ignore[assignment]
+    for message in released:
+        task = message.split()[0].decode()
+        governor.claim(task, 60_000, False, "bench")
+        governor.settle(task, Settlement(used=True), "bench")
+    return len(released)
+
+
+if __name__ == "__main__":
+    main()

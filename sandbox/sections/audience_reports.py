@@ -1,0 +1,98 @@
+"""Reporting on forms and segments: values and series, all on one page. The figures are made up."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sandbox import filters, reports
+from sandbox.call import Call, Reply
+from sandbox.errors import invalid
+from sandbox.sections import reporting
+from sandbox.store import Store
+
+_PLACE = "/data/attributes"
+_FORM_GROUPS = ("form_id", "form_version_id")
+
+Figures = Callable[[str, datetime], Mapping[str, float]]
+"""All statistics of a thing in the interval that starts at a time."""
+
+
+def query_form_values(call: Call) -> Reply:
+    """One row for each form, or for each of its versions where they are grouped by."""
+    return _values(call, _forms(call), reports.form_figures, reports.FORM_STATISTICS)
+
+
+def query_form_series(call: Call) -> Reply:
+    """One row for each form or version, with one figure for each interval."""
+    return _series(call, _forms(call), reports.form_figures, reports.FORM_STATISTICS)
+
+
+def query_segment_values(call: Call) -> Reply:
+    """One row for each segment."""
+    return _values(call, _segments(call.store), reports.segment_figures, reports.SEGMENT_STATISTICS)
+
+
+def query_segment_series(call: Call) -> Reply:
+    """One row for each segment, with one figure for each interval."""
+    return _series(call, _segments(call.store), reports.segment_figures, reports.SEGMENT_STATISTICS)
+
+
+def _values(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known: frozenset[str]) -> Reply:
+    wanted = _statistics(call, known)
+    start, _ = reporting.timeframe(call)
+    results = []
+    for groupings in _selected(call, rows):
+        found = figures(_innermost(groupings), start)
+        results.append({"groupings": groupings, "statistics": {name: found[name] for name in wanted}})
+    return reporting.report(call, {"results": results}, _links(call))
+
+
+def _series(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known: frozenset[str]) -> Reply:
+    wanted = _statistics(call, known)
+    edges = reporting.intervals(call)
+    results = []
+    for groupings in _selected(call, rows):
+        found = [figures(_innermost(groupings), edge) for edge in edges]
+        series = {name: [one[name] for one in found] for name in wanted}
+        results.append({"groupings": groupings, "statistics": series})
+    dates = [edge.isoformat() for edge in edges]
+    return reporting.report(call, {"results": results, "date_times": dates}, _links(call))
+
+
+def _forms(call: Call) -> Iterator[dict[str, str]]:
+    grouped = call.attributes.get("group_by") or ["form_id"]
+    if "form_id" not in grouped or not set(grouped) <= set(_FORM_GROUPS):
+        raise invalid("Must be form_id, or form_id and form_version_id.", f"{_PLACE}/group_by")
+    for form in call.store.all("form"):
+        if len(grouped) == 1:
+            yield {"form_id": form.id}
+            continue
+        for version in form.linked("form-versions"):
+            yield {"form_id": form.id, "form_version_id": version}
+
+
+def _segments(store: Store) -> Iterator[dict[str, str]]:
+    return ({"segment_id": segment.id} for segment in store.all("segment"))
+
+
+def _selected(call: Call, rows: Iterator[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows that pass the filter."""
+    text = call.attributes.get("filter")
+    names = _FORM_GROUPS if "form" in call.operation.id else ("segment_id",)
+    conditions = filters.parse(text, {name: ["equals", "any"] for name in names}) if text else []
+    return [row for row in rows if filters.matches(conditions, row.get)]
+
+
+def _statistics(call: Call, known: frozenset[str]) -> list[str]:
+    wanted: list[str] = call.attributes["statistics"]
+    if not wanted or any(name not in known for name in wanted):
+        raise invalid(f"Must be of {', '.join(sorted(known))}.", f"{_PLACE}/statistics")
+    return wanted
+
+
+def _innermost(groupings: dict[str, str]) -> str:
+    return next(reversed(groupings.values()))
+
+
+def _links(call: Call) -> dict[str, Any]:
+    return {"self": f"{call.base_url}{call.operation.path}", "next": None, "prev": None}

@@ -1,0 +1,77 @@
+"""What the worker does when Redis goes away, and how it waits between attempts."""
+
+from types import SimpleNamespace
+
+import pytest
+import redis
+
+from worker import execution, shutdown, strategy
+from worker.execution import LeftBehind, backoff, patiently, unacknowledged_if_left
+from worker.settings import Settings
+
+
+@pytest.fixture
+def stopping():
+    shutdown.closing.set()
+    yield
+    shutdown.closing.clear()
+    shutdown.left_behind.clear()
+
+
+class Message:
+    delivery_tag = "tag"
+
+    def __init__(self):
+        self.acknowledged = 0
+
+    def ack(self):
+        self.acknowledged += 1
+
+
+def away():
+    raise redis.exceptions.ConnectionError("away")
+
+
+@pytest.mark.parametrize(
+    "error", [redis.exceptions.ConnectionError, redis.exceptions.ReadOnlyError, redis.exceptions.OutOfMemoryError]
+)
+def test_a_step_is_done_when_redis_is_back(monkeypatch, error):
+    answers = [error("away"), "done"]
+    monkeypatch.setattr(execution.closing, "wait", lambda seconds: False)
+
+    def step():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(step) == "done"
+
+
+def test_a_task_that_a_stopping_worker_cannot_finish_is_not_acknowledged(stopping):
+    message = Message()
+    request = SimpleNamespace(klaviyo_delivery=("unacked", "unacked_index", "tag"))
+
+    with pytest.raises(LeftBehind), unacknowledged_if_left(request):
+        patiently(away)
+    strategy.acknowledge(message)(None, ())
+
+    assert message.acknowledged == 0
+
+
+def test_a_task_that_is_over_is_acknowledged():
+    message = Message()
+
+    strategy.acknowledge(message)(None, ())
+
+    assert message.acknowledged == 1
+
+
+def test_the_backoff_doubles_up_to_its_longest_with_full_jitter():
+    settings = Settings(backoff_seconds=1, backoff_max_seconds=60)
+
+    def longest(low, high):
+        return high
+
+    assert [backoff(attempts, settings, longest) for attempts in (0, 1, 2, 5, 6, 100)] == [1, 2, 4, 32, 60, 60]
+    assert backoff(3, settings, lambda low, high: low) == 0
