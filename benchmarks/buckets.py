@@ -48,7 +48,7 @@ def main() -> None:
     table = Table(title=f"{options.buckets:,} backlogged buckets, {WORKERS} workers")
     for column in ("", "share of one core", "requests/s"):
         table.add_column(column, justify="right" if column else "left")
-    table.add_row("all windows in use", f"{flowing:.1%}", f"{requests / options.seconds:.0f}")
+    table.add_row("every bucket sends once a second", f"{flowing:.1%}", f"{requests / options.seconds:.0f}")
     table.add_row("every bucket full", f"{full:.1%}", "")
     Console().print(table)
 
