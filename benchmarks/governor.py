@@ -155,17 +155,17 @@ def main() -> None:
                 outcomes[name] = measure(base, url, count, "benchmarks.measured", queues, ours, options.seconds)
             else:
                 outcomes[name] = measure(base, url, 1, "benchmarks.peers", "peers", theirs, options.seconds, PEER=name)
-            Console(width=130).print(table({name: outcomes[name]}))
-    Console(width=130).print(table(outcomes))
+            Console(width=120).print(table({name: outcomes[name]}))
+    Console(width=120).print(table(outcomes))
 
 
-TITLE = "Three accounts × five tiers: mean use of full steady windows; probe of a free bucket p50 / p99; memory"
+TITLE = "Three accounts × five tiers: mean use of full steady windows; a free bucket's probe, p50 / p99; memory"
 
 
 def table(outcomes: dict[str, Outcome]) -> Table:
     """The outcomes, a row each."""
     made = Table(title=TITLE)
-    for column in ("design", "XS", "S", "M", "L", "XL", "429s", "answered", "idle ms", "loaded ms", "MB"):
+    for column in ("design", "XS", "S", "M", "L", "XL", "429s", "answered", "idle", "loaded", "stuck", "MB"):
         made.add_column(column, justify="left" if column == "design" else "right", no_wrap=True)
     for name, outcome in outcomes.items():
         made.add_row(
@@ -174,7 +174,8 @@ def table(outcomes: dict[str, Outcome]) -> Table:
             f"{outcome.refused:,}",
             f"{outcome.answered:,}",
             _latency(outcome.idle),
-            _latency(outcome.loaded) + (f" ({outcome.lost_probes} unanswered)" if outcome.lost_probes > 1 else ""),
+            _latency(outcome.loaded),
+            f"{outcome.lost_probes}",
             f"+{outcome.memory:.0f}",
         )
     return made
@@ -184,7 +185,8 @@ def _latency(values: list[float]) -> str:
     if len(values) < 2:
         return "-"
     cuts = statistics.quantiles(values, n=100)
-    return f"{cuts[49]:.0f} / {cuts[98]:.0f}"
+    middle, late = cuts[49], cuts[98]
+    return f"{middle:.0f} / {late:.0f} ms" if late < 10_000 else f"{middle / 1000:.0f} / {late / 1000:.0f} s"
 
 
 if __name__ == "__main__":
