@@ -15,7 +15,7 @@ def line(name, limits, *extra, account="a"):
     return Line(account, (Bucket(name, Limits.parse(limits)), *extra))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     limits=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3),
@@ -49,11 +49,11 @@ def test_a_backlog_uses_next_to_all_that_klaviyo_allows(client, limits):
     run = Simulation(client, seed=7, workers=1, slots=40)
     each = line("operation", limits)
     steady = each.buckets[0].limits.steady
-    run.publish(each, int(steady * 4.2))
+    run.publish(each, int(steady * 3.2))
 
-    run.run(255_000)
+    run.run(195_000)
 
     used = run.klaviyo.full_windows(each, 1_000_000, run.now)
-    assert len(used) >= 3
+    assert len(used) >= 2
     assert sum(used) / len(used) >= (0.99 if steady >= 60 else 0.97)
     assert not run.klaviyo.refused
