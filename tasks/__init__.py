@@ -15,6 +15,7 @@ from tasks import events as events
 from tasks import flows as flows
 from tasks import forms as forms
 from tasks import images as images
+from tasks import jobs as jobs
 from tasks import lists as lists
 from tasks import metrics as metrics
 from tasks import profiles as profiles

@@ -1,4 +1,7 @@
-"""What every worker does beside running tasks: it turns the governor, says what it can take, and shows it lives."""
+"""What every worker does beside running tasks.
+
+It turns the governor, says what it can take, shows that it lives, and has overdue jobs seen to.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,18 @@ from typing import Any
 import redis
 from celery import bootsteps
 from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
 
 from worker.governor import get_governor
+from worker.ledger import get_ledger
 from worker.transport import REFRESH
 
 logger = get_logger(__name__)
 
 TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
+
+#: The task that sees to what is overdue; seconds between two looks for that, and until it is told again.
+SWEEP, SWEEPING, AGAIN = "klaviyo.job_sweep", 2.0, 30.0
 
 
 class GovernorStep(bootsteps.StartStopStep):
@@ -39,8 +47,12 @@ class GovernorStep(bootsteps.StartStopStep):
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
 
+        def sweep() -> None:
+            if members := get_ledger().overdue(AGAIN):
+                consumer.app.send_task(SWEEP, (members,))
+
         self._guarded(beat)
-        for seconds, work in ((TICK, governor.tick), (BEAT, beat), (REFRESH, refresh)):
+        for seconds, work in ((TICK, governor.tick), (BEAT, beat), (REFRESH, refresh), (SWEEPING, sweep)):
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
 
     def stop(self, consumer: Any) -> None:
@@ -54,7 +66,7 @@ class GovernorStep(bootsteps.StartStopStep):
         """Run one turn; while Redis is away say so once. The consumer itself reconnects."""
         try:
             work()
-        except redis.RedisError as error:
+        except (redis.RedisError, OperationalError) as error:
             if not self._failing:
                 logger.warning("The governor cannot reach Redis (%s); it goes on when Redis is back.", error)
             self._failing = True

@@ -9,7 +9,8 @@ KlaviyoError
 ├── Throttled                429: the task waits, and no attempt is used
 ├── Unavailable              5xx, no connection, no answer, a Cloudflare challenge: tried again with backoff
 ├── OutcomeUnknown           it may have happened and must not be repeated blindly
-└── JobFailed, JobCancelled, JobTimedOut
+└── JobFailed                an asynchronous job ended, and not well
+    └── JobCancelled · JobVanished · JobExpired · JobTimedOut
 
 Celery rebuilds an exception in another process as ``cls(*args)`` from JSON, so every argument is positional,
 JSON-safe and handed to ``Exception.__init__``. No text holds a key or a person's data.
@@ -191,15 +192,54 @@ class OutcomeUnknown(KlaviyoError):
 
 
 class JobFailed(KlaviyoError):
-    """An asynchronous job ended, and not well."""
+    """An asynchronous job ended, and not well; ``outcome`` is what is known of it (`tasks.jobs`)."""
+
+    said: ClassVar[str] = "did not end well"
+    advice: ClassVar[str] = ""
+
+    def __init__(self, kind: str, account: str, outcome: dict[str, Any]) -> None:
+        super().__init__(kind, account, outcome)
+        self.kind = kind
+        self.account = account
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        counts = ", ".join(
+            f"{self.outcome[name]:,} {name}"
+            for name in ("completed", "failed", "skipped")
+            if isinstance(self.outcome.get(name), int)
+        )
+        told = f": {counts} of {self.outcome.get('total') or '?'} records" if counts else ""
+        job = self.outcome.get("id") or "of unknown id"
+        return f"{self.kind} on account {self.account}: job {job} {self.said}{told}. {self.advice}".rstrip()
 
 
-class JobCancelled(KlaviyoError):
+class JobVanished(JobFailed):
+    """Klaviyo no longer knows the job."""
+
+    said = "is no longer known to Klaviyo (404)"
+    advice = "Nobody can tell which of its records have landed: look, or send them again where that does no harm."
+
+
+class JobExpired(JobFailed):
+    """The job has failed records, and Klaviyo no longer tells which."""
+
+    said = "is complete, and its errors have expired"
+    advice = "Send its records again where that does no harm."
+
+
+class JobCancelled(JobFailed):
     """An asynchronous job was cancelled at Klaviyo's side."""
 
+    said = "was cancelled at Klaviyo"
+    advice = "Nobody can tell which of its records have landed: look, or send them again where that does no harm."
 
-class JobTimedOut(KlaviyoError):
+
+class JobTimedOut(JobFailed):
     """An asynchronous job did not end before its deadline."""
+
+    said = "did not end before its deadline"
+    advice = "It may still end: klaviyo jobs tells its id, and Klaviyo's support what holds it up."
 
 
 BY_STATUS: dict[int, type[Refused]] = {

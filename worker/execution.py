@@ -23,8 +23,8 @@ from worker.client import get_client, send
 from worker.connection import AWAY
 from worker.declaration import Declaration, Params, Repeat, Resolved
 from worker.errors import KlaviyoError, Refused, SettingsError, Throttled, Unavailable
-from worker.governor import Delivery, Governor, Settlement, get_governor
-from worker.jsonapi import Envelope, interpret, quota, unknown
+from worker.governor import Delivery, Governor, Lane, Settlement, get_governor
+from worker.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.settings import Settings, get_settings
 from worker.shutdown import closing, left_behind
 from worker.tiers import Line
@@ -38,13 +38,17 @@ UNTOLD_BLOCK = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One action to carry out on one account, with the id under which the governor knows it."""
+    """One action to carry out on one account, with the id under which the governor knows it.
+
+    ``prepared`` is the request where it was made before, by whoever keeps it.
+    """
 
     declaration: Declaration
     account: str
     params: Params
     task_id: str
     holder: str = ""
+    prepared: Request | None = None
 
     @property
     def line(self) -> Line:
@@ -76,7 +80,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
     name, alias = call.declaration.name, call.account
     end = Settlement(used=False, forget=True)
     try:
-        owner, request = account(settings, alias), call.declaration.request(call.params)
+        owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
@@ -208,13 +212,18 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
         KlaviyoError: it failed.
 
     """
-    settings, governor = get_settings(), get_governor()
     try:
         call = opened(declaration, request, given)
     except KlaviyoError:
-        patiently(lambda: governor.release(request.id))
+        patiently(lambda: get_governor().release(request.id))
         raise
-    lane = (request.get("klaviyo") or {}).get("lane", "now")
+    return carry_out(call, request)
+
+
+def carry_out(call: Call, request: Any) -> Envelope:
+    """Carry out one delivery of a call; raises as `run` does."""
+    settings, governor = get_settings(), get_governor()
+    lane = lane_of(request)
     attempts = claimed(call, request, lane, governor, settings)
 
     def forget(attempts: int) -> None:
@@ -243,6 +252,12 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
         raise
     forget(attempts)
     return envelope
+
+
+def lane_of(request: Any) -> Lane:
+    """The lane in which a delivery has waited."""
+    lane: Lane = (request.get("klaviyo") or {}).get("lane", "now")
+    return lane
 
 
 class Crowded(KlaviyoError):

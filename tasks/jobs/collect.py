@@ -1,0 +1,63 @@
+"""The last step of a job: its outcome becomes the result of the task that began it."""
+
+from __future__ import annotations
+
+from celery import states
+from celery.exceptions import Ignore
+
+from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.next_step import COLLECT, go_on
+from tasks.jobs.outcome import outcome, raised, settled
+from tasks.jobs.records import names, records
+from worker.app import app
+from worker.errors import JobFailed
+from worker.execution import patiently
+from worker.jsonapi import Envelope
+from worker.ledger import Job, get_ledger
+from worker.steps import Step
+
+
+class Collect(Step):
+    """Settle a job."""
+
+    name = COLLECT
+
+    def run(self) -> Envelope:
+        """Tell how it ended.
+
+        Raises:
+            JobFailed: it was cancelled, vanished, expired or stuck.
+            KlaviyoError: it was not accepted.
+
+        """
+        id, ledger = self.task_id, get_ledger()
+        job = patiently(lambda: ledger.job(id))
+        if job is None:
+            lost = {"status": "lost", "id": None}
+            raise JobFailed("job", "?", lost)
+        if job.state == "settled":
+            if patiently(lambda: app.AsyncResult(id).state) in states.READY_STATES:
+                raise Ignore("it has been told")
+            found = job.outcome or {}
+        else:
+            kind = KINDS[job.kind]
+            found = outcome(job, kind, patiently(lambda: ledger.errors_of(id)))
+            end = settled(job, found, _places(job, kind) if found.get("errors") else {})
+            _, released = patiently(lambda: ledger.settle(id, end))
+            go_on(*released)
+        if error := raised(found):
+            raise error
+        return Envelope(data=found, error=None, successful=True, job_id=found["id"])
+
+
+def _places(job: Job, kind: Kind) -> dict[str, int]:
+    """Where each named record stands in the request, as long as that is kept."""
+    request = patiently(lambda: get_ledger().request(job.id))
+    if request is None:
+        return {}
+    return {
+        name: place for place, each in enumerate(records(request.body, kind.path)) for name in names(each)
+    }  # fmt: skip
+
+
+collect = app.register_task(Collect())

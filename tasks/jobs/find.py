@@ -1,0 +1,199 @@
+"""Looking for a job whose spawning was not answered, before anything is sent again.
+
+The list of Klaviyo's jobs is read; those that began since, are nobody's, and have as many records are looked into. The
+job whose records are ours is ours. Where none is, the request has not arrived, and it is sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from celery.exceptions import Ignore
+
+from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.next_step import FIND, go_on
+from tasks.jobs.records import at, names, records
+from tasks.jobs.telling import tell
+from worker.action import Action
+from worker.app import app
+from worker.declaration import Params
+from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
+from worker.execution import patiently
+from worker.jsonapi import Envelope
+from worker.ledger import Job, get_ledger, group
+from worker.paging import next_page
+from worker.paging import records as resources
+from worker.settings import get_settings
+from worker.steps import AskingStep
+
+#: Seconds by which Klaviyo's clock and ours may differ.
+SKEW = 60.0
+
+#: Pages of the list that are read at most: jobs of a week, a hundred a page.
+PAGES = 50
+
+#: Seconds after which the list is read again where a job has not got to its records yet.
+UNDECIDED = 2.0
+
+
+#: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
+CONTENTS, ERRORS, NOWHERE = "contents", "errors", "nowhere yet"
+
+#: One of Klaviyo's jobs, and where it tells its records.
+Candidate = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which job is looked for and how far that has come.
+
+    ``into`` is the job of Klaviyo's that is looked into, "" for the list; ``maybe`` are those that it may be.
+    """
+
+    job: str
+    kind: str
+    into: str = ""
+    maybe: list[Candidate] = field(default_factory=list)
+    pages: int = 1
+
+
+class Find(AskingStep[Search]):
+    """Look for one job: first through the list, then into each job that it may be."""
+
+    name = FIND
+    about = Search
+
+    def begin(self, job: Job, kind: Kind, after: float) -> None:
+        """Publish the search."""
+        search = Search(job.id, kind.name)
+        if kind.trace == "id":
+            campaign = at(orjson.loads(self._body(job) or b"{}"), ("data", "id"))
+            assert kind.status is not None
+            self._ask(job, kind.status, by_id(kind.status, campaign), replace(search, into=campaign), after)
+        else:
+            assert kind.listing is not None
+            self._ask(job, kind.listing, kind.page(), search, after)
+
+    def _ask(self, job: Job, action: Action[Any], params: Params, search: Search, after: float = 0.0) -> None:
+        self.ask(
+            action, params, job.account, search, lane=job.lane, countdown=after, task_id=f"{job.id}.{uuid4()}"
+        )  # fmt: skip
+
+    def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
+        """Go on with a page of the list, or with what a job tells of its records."""
+        kind, job = KINDS[about.kind], self._row(about.job)
+        if kind.trace == "id":
+            self._found(job, kind, about)
+        elif about.into:
+            self._looked_into(job, kind, envelope, about)
+        else:
+            self._listed(job, kind, envelope, params, about)
+
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
+        """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
+        kind, job = KINDS[about.kind], self._row(about.job)
+        if isinstance(error, NotFound):
+            self._next(job, kind, about)
+            return
+        patiently(lambda: get_ledger().remind(f"job|{job.id}", get_settings().backoff_max_seconds))
+        raise error
+
+    def _row(self, id: str) -> Job:
+        row = patiently(lambda: get_ledger().job(id))
+        if row is None or row.state != "spawning" or not row.sent:
+            raise Ignore("it need not be looked for any more")
+        return row
+
+    def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
+        page, began = resources(envelope), (job.sent or 0) - SKEW
+        count = len(records(self._body(job), kind.path)) or None
+        fits = {
+            each["id"]: each["attributes"]
+            for each in page
+            if _time(each["attributes"]) >= began
+            and (count is None or each["attributes"].get("total_count") in (count, None))
+        }
+        taken = patiently(lambda: get_ledger().owners(group(job.account, job.kind), fits))
+        new = [(id, _tells(kind, told)) for id, told in fits.items() if id not in taken]
+        search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
+        assert kind.listing is not None
+        following = next_page(kind.listing.declaration, params, envelope)
+        older = kind.newest_first and page and _time(page[-1]["attributes"]) < began
+        if following and not older and search.pages <= PAGES:
+            self._ask(job, kind.listing, following, search)
+        else:
+            self._next(job, kind, search)
+
+    def _next(self, job: Job, kind: Kind, search: Search) -> None:
+        """Look into the next job that it may be; where there is none left, it was not begun."""
+        if not search.maybe:
+            self._not_there(job, kind)
+            return
+        (job_id, where), *rest = search.maybe
+        search = replace(search, into=job_id, maybe=rest)
+        if kind.contents is None:
+            self._found(job, kind, search)
+        elif where == NOWHERE:
+            if all(each[1] == where for each in rest):
+                self.begin(job, kind, UNDECIDED)
+            else:
+                self._next(job, kind, replace(search, maybe=[*rest, (job_id, where)]))
+        else:
+            action, extra = (kind.errors, {}) if where == ERRORS and kind.errors else kind.contents
+            self._ask(job, action, {**by_id(action, job_id), **extra}, search)
+
+    def _looked_into(self, job: Job, kind: Kind, envelope: Envelope, search: Search) -> None:
+        data = envelope.get("data")
+        if isinstance(data, list):
+            told = [(each.get("attributes") or {}).get("original_payload") or each for each in data]
+        else:
+            errors = (data or {}).get("attributes", {}).get("errors") or ()
+            told = [*envelope.get("included", []), *({"attributes": each.get("meta") or {}} for each in errors)]
+        ours = {name for each in records(self._body(job), kind.path) for name in names(each)}
+        if any(names(each) & ours for each in told):
+            self._found(job, kind, search)
+        else:
+            self._next(job, kind, search)
+
+    def _found(self, job: Job, kind: Kind, search: Search) -> None:
+        if patiently(lambda: get_ledger().accept(job.id, search.into, kind.own_id)) == "taken":
+            self._next(job, kind, search)
+            return
+        tell(job.id, "ACCEPTED", job_id=search.into)
+        go_on(job.id)
+
+    def _body(self, job: Job) -> bytes | None:
+        request = patiently(lambda: get_ledger().request(job.id))
+        return request.body if request else None
+
+    def _not_there(self, job: Job, kind: Kind) -> None:
+        settings, ledger = get_settings(), get_ledger()
+        if kind.respawn and job.tries + 1 < settings.max_attempts:
+            patiently(lambda: ledger.again(job.id, tries=job.tries + 1))
+            go_on(job.id)
+            return
+        look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
+        unknown = OutcomeUnknown(kind.name, job.account, "its answer was lost, and no such job is there", look_at)
+        failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
+        _, released = patiently(lambda: ledger.ended(job.id, "unknown", failure=failure))
+        go_on(job.id, *released)
+
+
+def _tells(kind: Kind, attributes: dict[str, Any]) -> str:
+    """Where a job tells its records."""
+    done, failed = attributes.get("completed_count") or 0, attributes.get("failed_count") or 0
+    if done or (failed and kind.errors is None) or attributes.get("status") in ("complete", "cancelled"):
+        return ERRORS if failed and not done else CONTENTS
+    return NOWHERE
+
+
+def _time(attributes: dict[str, Any]) -> float:
+    created = attributes.get("created_at") or attributes.get("created")
+    return datetime.fromisoformat(created).timestamp() if created else 0.0
+
+
+app.register_task(Find())

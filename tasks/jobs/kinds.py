@@ -1,0 +1,235 @@
+"""The kinds of asynchronous jobs, as data: how one is begun, watched, and what it tells at its end.
+
+Klaviyo's jobs end as `complete`, with a count of the records that failed, or as `cancelled`. Kinds without `status` are
+accepted and never heard of again: `accepted` is the last thing that Klaviyo will say of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tasks.campaigns import (
+    get_campaign_recipient_estimation,
+    get_campaign_recipient_estimation_job,
+    get_campaign_send_job,
+    refresh_campaign_recipient_estimation,
+    send_campaign,
+)
+from tasks.catalog_categories import (
+    bulk_create_catalog_categories,
+    bulk_delete_catalog_categories,
+    bulk_update_catalog_categories,
+    get_bulk_create_categories_job,
+    get_bulk_create_categories_jobs,
+    get_bulk_delete_categories_job,
+    get_bulk_delete_categories_jobs,
+    get_bulk_update_categories_job,
+    get_bulk_update_categories_jobs,
+)
+from tasks.catalog_items import (
+    bulk_create_catalog_items,
+    bulk_delete_catalog_items,
+    bulk_update_catalog_items,
+    get_bulk_create_catalog_items_job,
+    get_bulk_create_catalog_items_jobs,
+    get_bulk_delete_catalog_items_job,
+    get_bulk_delete_catalog_items_jobs,
+    get_bulk_update_catalog_items_job,
+    get_bulk_update_catalog_items_jobs,
+)
+from tasks.catalog_variants import (
+    bulk_create_catalog_variants,
+    bulk_delete_catalog_variants,
+    bulk_update_catalog_variants,
+    get_bulk_create_variants_job,
+    get_bulk_create_variants_jobs,
+    get_bulk_delete_variants_job,
+    get_bulk_delete_variants_jobs,
+    get_bulk_update_variants_job,
+    get_bulk_update_variants_jobs,
+)
+from tasks.coupons import bulk_create_coupon_codes, get_bulk_create_coupon_code_jobs, get_bulk_create_coupon_codes_job
+from tasks.events import bulk_create_events
+from tasks.profiles import (
+    bulk_import_profiles,
+    bulk_subscribe_profiles,
+    bulk_suppress_profiles,
+    bulk_unsubscribe_profiles,
+    bulk_unsuppress_profiles,
+    get_bulk_import_profiles_job,
+    get_bulk_import_profiles_jobs,
+    get_bulk_suppress_profiles_job,
+    get_bulk_suppress_profiles_jobs,
+    get_bulk_unsuppress_profiles_job,
+    get_bulk_unsuppress_profiles_jobs,
+    get_errors_for_bulk_import_profiles_job,
+    get_profiles_for_bulk_import_profiles_job,
+)
+from worker.action import Action
+from worker.declaration import Params
+from worker.paging import largest
+
+#: Klaviyo's caps of jobs in progress on one account.
+CATALOG_CAP, COUPON_CAP = 500, 100
+
+HOUR, DAY = 3_600.0, 86_400.0
+
+#: How a job whose spawning was not answered is recognised among Klaviyo's: by the records that it tells, by their
+#: number, or by its id, which is the campaign's.
+Trace = Literal["contents", "count", "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job.
+
+    Attributes:
+        spawn: the action that begins it; its name is the kind's.
+        records: the parameter of `spawn` that holds the records; None where there are none.
+        status: reads one job; None where Klaviyo never tells.
+        listing: lists the jobs, a hundred a page; None where there is no list.
+        in_progress: filters that together list the jobs that are not over.
+        newest_first: the listing's sort, where it has one.
+        errors: lists the records that failed; None where the job itself tells them.
+        contents: reads which records the job took; with the parameters that make it tell them.
+        result: reads what the job was for, once it is complete.
+        trace: how a job is found whose spawning was not answered; None where spawning it again does no harm.
+        respawn: whether it may be spawned again once it was looked for and not found.
+        cap: most jobs in progress on one account; 0 where Klaviyo names none.
+        first, most: seconds between two looks, for a job that has just begun and for one that takes long.
+        deadline: seconds after which it counts as stuck.
+
+    """
+
+    spawn: Action[Any]
+    records: str | None = None
+    status: Action[Any] | None = None
+    listing: Action[Any] | None = None
+    in_progress: tuple[str, ...] = ('equals(status,"processing")', 'equals(status,"queued")')
+    newest_first: str | None = None
+    errors: Action[Any] | None = None
+    contents: tuple[Action[Any], Mapping[str, Any]] | None = None
+    result: Action[Any] | None = None
+    trace: Trace | None = None
+    respawn: bool = True
+    cap: int = 0
+    first: float = 1.0
+    most: float = 60.0
+    deadline: float = DAY
+    path: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        if self.records:
+            object.__setattr__(self, "path", self.spawn.declaration.parameters[self.records].path)
+
+    @property
+    def name(self) -> str:
+        """The spawning action's name."""
+        return self.spawn.declaration.name
+
+    @property
+    def own_id(self) -> bool:
+        """Whether each job has an id of its own; a campaign's jobs have the campaign's."""
+        return self.status is not None and self.trace != "id" and self.result is None
+
+    def page(self, filter: str | None = None) -> Params:
+        """The parameters of the listing's first page."""
+        assert self.listing is not None
+        params: Params = {"filter": filter} if filter else {}
+        if self.newest_first:
+            params["sort"] = self.newest_first
+        size = self.listing.declaration.parameters.get("page_size")
+        if size and (most := largest(size)):
+            params["page_size"] = most
+        return params
+
+
+def by_id(action: Action[Any], job_id: str) -> Params:
+    """The parameters that ask an action for one job."""
+    [name] = re.findall(r"{(\w+)}", action.declaration.path)
+    return {name: job_id}
+
+
+def _catalog(spawn: Action[Any], records: str, status: Action[Any], listing: Action[Any], tells: bool) -> Kind:
+    return Kind(
+        spawn, records, status, listing,
+        contents=(status, {"include": [records]}) if tells else None,
+        trace="contents" if tells else "count",
+        cap=CATALOG_CAP,
+    )  # fmt: skip
+
+
+_ALL = (
+    Kind(
+        bulk_import_profiles, "profiles", get_bulk_import_profiles_job, get_bulk_import_profiles_jobs,
+        in_progress=('any(status,["queued","processing"])',),
+        newest_first="-created_at",
+        errors=get_errors_for_bulk_import_profiles_job,
+        contents=(get_profiles_for_bulk_import_profiles_job, {"page_size": 100}),
+        trace="contents",
+    ),
+    _catalog(
+        bulk_create_catalog_items, "items",
+        get_bulk_create_catalog_items_job, get_bulk_create_catalog_items_jobs, True,
+    ),
+    _catalog(
+        bulk_update_catalog_items, "items",
+        get_bulk_update_catalog_items_job, get_bulk_update_catalog_items_jobs, True,
+    ),
+    _catalog(
+        bulk_delete_catalog_items, "item_ids",
+        get_bulk_delete_catalog_items_job, get_bulk_delete_catalog_items_jobs, False,
+    ),
+    _catalog(
+        bulk_create_catalog_variants, "variants",
+        get_bulk_create_variants_job, get_bulk_create_variants_jobs, True,
+    ),
+    _catalog(
+        bulk_update_catalog_variants, "variants",
+        get_bulk_update_variants_job, get_bulk_update_variants_jobs, True,
+    ),
+    _catalog(
+        bulk_delete_catalog_variants, "variant_ids",
+        get_bulk_delete_variants_job, get_bulk_delete_variants_jobs, False,
+    ),
+    _catalog(
+        bulk_create_catalog_categories, "categories",
+        get_bulk_create_categories_job, get_bulk_create_categories_jobs, True,
+    ),
+    _catalog(
+        bulk_update_catalog_categories, "categories",
+        get_bulk_update_categories_job, get_bulk_update_categories_jobs, True,
+    ),
+    _catalog(
+        bulk_delete_catalog_categories, "category_ids",
+        get_bulk_delete_categories_job, get_bulk_delete_categories_jobs, False,
+    ),
+    Kind(
+        bulk_create_coupon_codes, "coupon_codes", get_bulk_create_coupon_codes_job, get_bulk_create_coupon_code_jobs,
+        contents=(get_bulk_create_coupon_codes_job, {"include": ["coupon-codes"]}),
+        trace="contents",
+        cap=COUPON_CAP,
+    ),
+    Kind(
+        bulk_suppress_profiles, "profiles", get_bulk_suppress_profiles_job, get_bulk_suppress_profiles_jobs,
+        newest_first="-created", trace="count",
+    ),
+    Kind(
+        bulk_unsuppress_profiles, "profiles", get_bulk_unsuppress_profiles_job, get_bulk_unsuppress_profiles_jobs,
+        newest_first="-created", trace="count",
+    ),
+    # A scheduled campaign's job is over when it is scheduled. A send that nobody knows of is never repeated.
+    Kind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),
+    Kind(
+        refresh_campaign_recipient_estimation, status=get_campaign_recipient_estimation_job,
+        result=get_campaign_recipient_estimation, deadline=HOUR,
+    ),
+    Kind(bulk_create_events, "events"),
+    Kind(bulk_subscribe_profiles, "profiles"),
+    Kind(bulk_unsubscribe_profiles, "profiles"),
+)  # fmt: skip
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,82 @@
+"""What a job that is over still has to tell: its errors, to the last page, and what it was for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.next_step import READ, collect
+from tasks.jobs.records import told
+from worker.action import Action
+from worker.app import app
+from worker.declaration import Params
+from worker.errors import Gone, KlaviyoError, NotFound
+from worker.execution import patiently
+from worker.jsonapi import Envelope
+from worker.ledger import Job, get_ledger
+from worker.paging import first_page, next_page, records
+from worker.steps import AskingStep
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which job is read, and the number of the page."""
+
+    job: str
+    kind: str
+    page: int = 0
+
+
+class Read(AskingStep[Reading]):
+    """Read a page of it."""
+
+    name = READ
+    about = Reading
+
+    def begin(self, job: Job, kind: Kind) -> bool:
+        """Publish the reading of a job that has ended; False where there is nothing to read."""
+        if kind.errors is not None and job.counters.get("failed"):
+            self._read(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
+        elif kind.result is not None and job.status == "complete":
+            self._read(job, kind.result, by_id(kind.result, job.job_id), 0)
+        else:
+            return False
+        return True
+
+    def _read(self, job: Job, action: Action[Any], params: Params, page: int) -> None:
+        reading = Reading(job.id, job.kind, page)
+        self.ask(action, params, job.account, reading, lane=job.lane, task_id=f"{job.id}.{uuid4()}")
+
+    def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
+        """Keep a page, and go on to the next one or to the end."""
+        kind, ledger = KINDS[about.kind], get_ledger()
+        job = patiently(lambda: ledger.job(about.job))
+        action = kind.result or kind.errors
+        if job is None or job.state != "ended" or action is None:
+            return
+        found = [each.get("attributes") or {} for each in records(envelope)]
+        page = found if kind.result else [told(each, kind.path) for each in found]
+        patiently(lambda: ledger.errors(job.id, about.page, page))
+        following = next_page(action.declaration, params, envelope)
+        if following is None:
+            collect(job)
+        else:
+            self._read(job, action, following, about.page + 1)
+
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
+        """Klaviyo keeps them for a week. Whatever else refuses them, the job's own end is known and is told."""
+        ledger = get_ledger()
+        job = patiently(lambda: ledger.job(about.job))
+        if job is None or job.state != "ended":
+            return
+        if isinstance(error, NotFound | Gone):
+            patiently(lambda: ledger.expired(job.id))
+        else:
+            unread = {"detail": f"the rest could not be read: {error}"}
+            patiently(lambda: ledger.errors(job.id, about.page, [unread]))
+        collect(job)
+
+
+app.register_task(Read())

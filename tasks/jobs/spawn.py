@@ -1,0 +1,161 @@
+"""The first step of a job: ask Klaviyo to begin it, and write down what came of that.
+
+A request whose answer was lost is not sent again: the job is looked for first (`tasks.jobs.find`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from celery.exceptions import Ignore
+
+from tasks.jobs.isolate import isolate
+from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.next_step import SPAWN, go_on
+from tasks.jobs.records import counters
+from tasks.jobs.telling import tell
+from worker.app import app
+from worker.declaration import SAFE, Declaration
+from worker.errors import (
+    BadRequest,
+    KlaviyoError,
+    Refused,
+    SettingsError,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
+from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, lane_of, patiently
+from worker.governor import Settlement, get_governor
+from worker.jsonapi import Envelope, unknown
+from worker.ledger import Job, get_ledger
+from worker.settings import get_settings
+from worker.steps import Step, published
+from worker.transport import HEADER, header
+
+#: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
+NO_ROOM = 15.0
+
+
+class Spawn(Step):
+    """Ask Klaviyo to begin a job."""
+
+    name = SPAWN
+    ignore_result = True
+
+    def begin(self, job: Job, kind: Kind, after: float) -> None:
+        """Publish this step; its task has the job's id when it is published for the first time."""
+        line = kind.spawn.declaration.line(job.account, {})
+        headers: Any = {HEADER: {**header(line, job.lane, after), "account": job.account}}
+        # The governor takes a second message of one task for the repeat of a broken connection.
+        task_id = job.id if not job.sent and not job.tries else f"{job.id}.{uuid4()}"
+        kwargs = {"job": job.id, "kind": job.kind}
+        published(lambda: self.apply_async((), kwargs, headers=headers, queue=line.queue, task_id=task_id))
+
+    def run(self, *, job: str, kind: str) -> None:
+        """Send the request, if it has not been sent."""
+        ledger, settings = get_ledger(), get_settings()
+        row, prepared = patiently(lambda: (ledger.job(job), ledger.request(job)))
+        if row is None or prepared is None or not self._may_send(row, KINDS[kind]):
+            raise Ignore("the job has gone on without this step")
+        call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
+        attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings)
+        if not patiently(lambda: ledger.sending(job, settings.lease_ms)):
+            unused = Settlement(used=False, forget=True)
+            patiently(lambda: get_governor().settle(call.task_id, unused, call.holder))
+            raise Ignore("the job has gone on without this step")
+        try:
+            envelope = attempt(call, get_governor(), settings)
+        except Refused as refused:
+            self.refused(row, KINDS[kind], refused)
+        except SettingsError as wrong:
+            self.over(row, wrong, "refused")
+        except Throttled as throttled:
+            patiently(lambda: ledger.again(job))
+            raise back_to_wait(call, self.request, lane_of(self.request), str(throttled), 0.0) from None
+        except Unavailable as unavailable:
+            self.unavailable(row, KINDS[kind], call, unavailable, attempts)
+        else:
+            self.accepted(row, KINDS[kind], envelope)
+
+    def _may_send(self, job: Job, kind: Kind) -> bool:
+        """Whether to send it now. Where it was sent before, nobody knows what became of it."""
+        if job.state == "spawning" and not job.sent:
+            return True
+        if job.state != "spawning" or job.sent is None:
+            patiently(lambda: get_governor().release(self.task_id))
+            return False
+        left = job.sent + get_settings().lease_ms / 1000 - patiently(get_ledger().now)
+        if left > 0 or kind.trace:
+            # Somebody may be sending it this moment; when that is over, it is looked for.
+            patiently(lambda: get_governor().release(self.task_id))
+            go_on(job.id, after=max(0.0, left))
+            return False
+        if job.once:
+            lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
+            self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
+        return True
+
+    def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> NoReturn:
+        """Klaviyo did not answer, or could not."""
+        settings = get_settings()
+        if error.sent and kind.trace:
+            # Klaviyo may still be at it: whoever looks now might look too early.
+            go_on(job.id, after=settings.read_timeout)
+            raise Ignore("it is not known whether Klaviyo has begun the job: it is looked for")
+        if error.sent and job.once:
+            self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
+        if attempts + 1 >= settings.max_attempts:
+            self.over(job, given_up(error, attempts + 1), "refused")
+        patiently(lambda: get_ledger().again(job.id))
+        delay = backoff(attempts, settings)
+        raise back_to_wait(call, self.request, lane_of(self.request), str(error), delay, attempt=True)
+
+    def accepted(self, job: Job, kind: Kind, envelope: Envelope) -> None:
+        """Klaviyo has it."""
+        ledger = get_ledger()
+        data = envelope.get("data") or {}
+        job_id = str(data.get("id") or "")
+        if kind.status is None or not job_id:
+            # Nothing more will be heard of it.
+            _, released = patiently(lambda: ledger.ended(job.id, "accepted"))
+            go_on(job.id, *released)
+            return
+        patiently(lambda: ledger.accept(job.id, job_id, kind.own_id))
+        tell(job.id, "ACCEPTED", job_id=job_id, **counters(data.get("attributes") or {}))
+        go_on(job.id)
+
+    def refused(self, job: Job, kind: Kind, refused: Refused) -> NoReturn:
+        """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
+        ledger = get_ledger()
+        if _no_room(kind, refused):
+            patiently(lambda: ledger.crowded(job.id, NO_ROOM))
+            raise Ignore("Klaviyo has too many jobs of this kind in progress: it waits for one to end")
+        if job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused):
+            raise Ignore("Klaviyo refused some of its records: the others are sent without them")
+        self.over(job, refused, "refused")
+
+    def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
+        """It has not begun, or nobody can tell."""
+        failure = {"type": type(error).__name__, "args": list(error.args)}
+        _, released = patiently(lambda: get_ledger().ended(job.id, status, failure=failure))
+        go_on(job.id, *released)
+        raise Ignore(str(error))
+
+
+@cache
+def _declaration(kind: str) -> Declaration:
+    """The action as this step sends it: the ledger, not the governor, knows whether it was sent before."""
+    return replace(KINDS[kind].spawn.declaration, repeat=SAFE)
+
+
+def _no_room(kind: Kind, refused: Refused) -> bool:
+    """Whether this refuses one more job: Klaviyo does not tell which code that has."""
+    told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
+    return bool(kind.cap) and "too" in told and "many" in told and "job" in told and not refused.pointers
+
+
+spawn: Any = app.register_task(Spawn())

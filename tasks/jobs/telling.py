@@ -1,0 +1,20 @@
+"""What is shown of a job while it goes on: its state, to whoever holds its result and to Flower."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.app import app
+from worker.execution import patiently
+from worker.steps import published
+
+
+def tell(id: str, state: str, **meta: Any) -> None:
+    """The job is in this state now: ``AsyncResult.state`` and ``.info``, and an event from which Flower learns it."""
+    patiently(lambda: app.backend.store_result(id, meta, state))
+    published(lambda: _event(f"task-{state.lower()}", uuid=id, **meta))
+
+
+def _event(kind: str, **fields: Any) -> None:
+    with app.events.default_dispatcher() as dispatcher:
+        dispatcher.send(kind, retry=False, **fields)

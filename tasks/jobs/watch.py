@@ -1,0 +1,212 @@
+"""Watching jobs until Klaviyo has done with them: many in one request where there is a list, else one by one.
+
+A look at a group (the jobs of one kind on one account) reads the list of those in progress to its end. Jobs of ours
+that are in none of its pages are over: several are looked for in the list of the complete ones, the rest one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from celery.exceptions import Ignore
+
+from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.next_step import DEAD, LOOK, WATCH, go_on, watch
+from tasks.jobs.pace import pause
+from tasks.jobs.records import counters, told
+from tasks.jobs.telling import tell
+from worker.app import app
+from worker.declaration import Params
+from worker.errors import KlaviyoError, NotFound
+from worker.execution import patiently
+from worker.jsonapi import Envelope
+from worker.ledger import Job, get_ledger, group
+from worker.paging import next_page, records
+from worker.steps import AskingStep
+
+#: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
+SEVERAL = 5
+COMPLETE = 'equals(status,"complete")'
+PAGE = 100
+
+#: Jobs that are asked for one by one after one look.
+SINGLY = 50
+
+#: Seconds after which a group is looked at again when Klaviyo did not let us.
+REFUSED = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How far a look at a group has come.
+
+    ``look`` is its number, the moment in ms from which it counts; ``part`` which of the kind's lists is being read;
+    ``requests`` how many it has cost; ``left`` how many pages of the complete ones it may still read.
+    """
+
+    kind: str
+    token: str
+    look: int
+    part: int = 0
+    requests: int = 1
+    left: int = 0
+
+
+class Watch(AskingStep[Looking]):
+    """Look at the jobs of a group, page by page."""
+
+    name = WATCH
+    about = Looking
+
+    def begin(self, account: str, kind: Kind, token: str, requests: int = 1) -> None:
+        """Publish the next look, when it is due."""
+        watched = group(account, kind.name)
+        ledger = get_ledger()
+        open_, took, now = patiently(lambda: (ledger.in_progress(watched), ledger.took(kind.name), ledger.now()))
+        ages = [now - (job.accepted or now) for job in open_]
+        wait = pause(ages, took, kind.first, kind.most, requests)
+        patiently(lambda: ledger.watch(watched, token, wait + DEAD, takeover=True))
+        patiently(lambda: ledger.remind(f"watch|{watched}", wait + DEAD))
+        self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
+
+    def _read(
+        self, account: str, kind: Kind, looking: Looking, params: Params | None = None, wait: float = 0.0
+    ) -> None:  # fmt: skip
+        assert kind.listing is not None
+        first = kind.page((*kind.in_progress, COMPLETE)[looking.part])
+        self.ask(kind.listing, params or first, account, looking, countdown=wait)
+
+    def answered(self, envelope: Envelope, params: Params, account: str, about: Looking) -> None:
+        """Write down what a page tells, and go on to the next page, list or look."""
+        kind, watched = KINDS[about.kind], group(account, about.kind)
+        if not patiently(lambda: get_ledger().watches(watched, about.token)):
+            raise Ignore("another one watches by now")
+        resources = records(envelope)
+        owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
+        for each in resources:
+            if owner := owners.get(each["id"]):
+                seen(owner, kind, each["attributes"], about.look)
+        assert kind.listing is not None
+        following = next_page(kind.listing.declaration, params, envelope)
+        missing = self._missing(watched, about.look)
+        complete, last = about.part == len(kind.in_progress), about.part + 1 >= len(kind.in_progress)
+        more = replace(about, requests=about.requests + 1)
+        if following and (not complete or (missing and about.left > 1)):
+            self._read(account, kind, replace(more, left=about.left - 1), following)
+        elif not last:
+            self._read(account, kind, replace(more, part=about.part + 1))
+        elif not complete and len(missing) >= SEVERAL:
+            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE) + 1))
+        else:
+            self._end(account, kind, about, missing)
+
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: Looking) -> None:
+        """Look again later: whatever the reason, the jobs are there."""
+        watched = group(account, about.kind)
+        if patiently(lambda: get_ledger().watches(watched, about.token)):
+            patiently(lambda: get_ledger().remind(f"watch|{watched}", REFUSED))
+        raise error
+
+    def _missing(self, watched: str, look: int) -> list[Job]:
+        """The jobs that the list of those in progress did not have, though it was read after they were accepted."""
+        found = patiently(lambda: get_ledger().in_progress(watched))
+        return [job for job in found if job.look < look and (job.accepted or 0) * 1000 < look]
+
+    def _end(self, account: str, kind: Kind, looking: Looking, missing: list[Job]) -> None:
+        watched = group(account, kind.name)
+        for job in missing[:SINGLY]:
+            look.begin(job, kind)
+        open_ = patiently(lambda: get_ledger().in_progress(watched))
+        stuck(open_, kind)
+        if open_:
+            self.begin(account, kind, looking.token, looking.requests)
+            return
+        patiently(lambda: get_ledger().unwatch(watched))
+        patiently(lambda: get_ledger().remind(f"watch|{watched}", None))
+        if patiently(lambda: get_ledger().in_progress(watched)):
+            # One was accepted while this watcher was leaving, and thought it still there.
+            watch(watched)
+
+
+@dataclass(frozen=True, slots=True)
+class OneJob:
+    """Which job is looked at, and whether that goes on until it is over."""
+
+    job: str
+    kind: str
+    again: bool
+
+
+class Look(AskingStep[OneJob]):
+    """Look at one job."""
+
+    name = LOOK
+    about = OneJob
+
+    def begin(self, job: Job, kind: Kind, again: bool = False) -> None:
+        """Publish the next look at this job, when it is due."""
+        assert kind.status is not None
+        wait = 0.0
+        if again:
+            ledger = get_ledger()
+            took, now = patiently(lambda: (ledger.took(kind.name), ledger.now()))
+            wait = pause([now - (job.accepted or now)], took, kind.first, kind.most)
+        asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again)
+        self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
+
+    def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
+        """Write down what it tells."""
+        kind, now = KINDS[about.kind], patiently(get_ledger().now)
+        seen(about.job, kind, (envelope.get("data") or {}).get("attributes") or {}, int(now * 1000))
+        if about.again:
+            self._again(about.job, kind)
+
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: OneJob) -> None:
+        """Klaviyo does not know it any more, or cannot say."""
+        if isinstance(error, NotFound):
+            over(about.job, "vanished")
+            return
+        if about.again:
+            self._again(about.job, KINDS[about.kind])
+        raise error
+
+    def _again(self, id: str, kind: Kind) -> None:
+        row = patiently(lambda: get_ledger().job(id))
+        if row is not None and row.state in ("accepted", "processing") and not stuck([row], kind):
+            self.begin(row, kind, again=True)
+
+
+def seen(id: str, kind: Kind, attributes: dict[str, Any], look: int) -> None:
+    """Write down what Klaviyo says of a job at this look."""
+    status, counts = attributes.get("status"), counters(attributes)
+    if status in ("complete", "cancelled"):
+        errors = [told(each, kind.path) for each in attributes.get("errors") or ()]
+        over(id, status, counts, errors)
+        return
+    state = "processing" if status == "processing" else "accepted"
+    if patiently(lambda: get_ledger().saw(id, look, state, counts)) == "news":  # type: ignore[arg-type]
+        tell(id, state.upper(), **counts)
+
+
+def over(
+    id: str, status: str, counts: dict[str, int] | None = None, errors: list[dict[str, Any]] | None = None
+) -> None:  # fmt: skip
+    """Klaviyo has done with a job; what waited for its slot may begin."""
+    news, released = patiently(lambda: get_ledger().ended(id, status, counts, errors))
+    go_on(*([id] if news else []), *released)
+
+
+def stuck(jobs: Iterable[Job], kind: Kind) -> bool:
+    """Give up those that have not ended by the deadline of their kind; whether there was one."""
+    now = patiently(get_ledger().now)
+    late = [job for job in jobs if now - (job.accepted or now) > kind.deadline]
+    for job in late:
+        over(job.id, "stuck", job.counters)
+    return bool(late)
+
+
+app.register_task(Watch())
+look: Any = app.register_task(Look())

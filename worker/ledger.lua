@@ -1,0 +1,222 @@
+-- The ledger of asynchronous jobs and of the imports that they belong to. One script, so that every step of a job
+-- happens once, whatever dies: a step that finds the job in another state than it expects changes nothing.
+--
+-- KEYS[1]  prefix of every key below, "klaviyo:"
+-- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as told there
+--
+--   waiting ──▶ spawning ──▶ accepted ──▶ processing ──▶ ended ──▶ settled
+--   no slot     to be sent,  Klaviyo has  Klaviyo works  errors    the outcome
+--   is free     or sent      told its id  at it          are read  is known
+--
+--   job:<id>                hash  one job: state, kind, account, run, … (worker/ledger.py names the fields)
+--   jobs                    zset  id -> when it was opened
+--   jobs:open:<group>       zset  id -> when it took its slot; group is "account|kind", slots are Klaviyo's cap
+--   jobs:queue:<group>      list  ids that wait for a slot, oldest at the left
+--   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
+--   jobs:took:<kind>        list  seconds that the last jobs of this kind took, newest at the left
+--   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
+--   run:<id>                hash  one import; its parts' outcomes are counted here, each once
+--   run:<id>:parts          zset  ids of its jobs -> when they were opened
+--   run:<id>:rejects        list  what is to be told of the records that have not landed, many in one text
+
+local P, op = KEYS[1], ARGV[1]
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local GRACE = 15000      -- after a change of state: for whoever made it to publish the next step
+local REMEMBERED = 20    -- durations
+local KEPT = 7 * 86400   -- seconds for which a settled job is kept: as long as Klaviyo keeps one
+
+local function call(...) return redis.call(...) end
+local function job(id) return P .. 'job:' .. id end
+local function get(id, ...) return unpack(call('HMGET', job(id), ...)) end
+
+-- Give the slots that are free to those who wait; returns their ids. 0 slots: Klaviyo names no cap.
+local function fill(group, cap)
+  local released = {}
+  local queue, open = P .. 'jobs:queue:' .. group, P .. 'jobs:open:' .. group
+  while cap == 0 or call('ZCARD', open) < cap do
+    local id = call('LPOP', queue)
+    if not id then break end
+    if get(id, 'state') == 'waiting' then
+      call('HSET', job(id), 'state', 'spawning')
+      call('ZADD', open, now, id)
+      call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+      released[#released + 1] = id
+    end
+  end
+  return released
+end
+
+local function group_of(id)
+  local account, kind, cap = get(id, 'account', 'kind', 'cap')
+  return account .. '|' .. kind, tonumber(cap) or 0, kind
+end
+
+local ops = {}
+
+-- id cap run field value … -> ids that may be spawned now: this one, others, or none. A known job is not opened again.
+function ops.open(id, cap, run, ...)
+  if call('EXISTS', job(id)) == 1 then return {} end
+  call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
+  call('ZADD', P .. 'jobs', now, id)
+  call('ZREMRANGEBYSCORE', P .. 'jobs', '-inf', now - 2 * KEPT * 1000)
+  if run ~= '' then
+    call('HINCRBY', P .. 'run:' .. run, 'parts', 1)
+    call('ZADD', P .. 'run:' .. run .. ':parts', now, id)
+  end
+  local group = group_of(id)
+  call('RPUSH', P .. 'jobs:queue:' .. group, id)
+  return fill(group, tonumber(cap))
+end
+
+-- member at -> 1. Somebody has to see to it by then (ms from now), or "" for: it is seen to.
+function ops.remind(member, delay)
+  if delay == '' then return call('ZREM', P .. 'overdue', member) end
+  call('ZADD', P .. 'overdue', now + tonumber(delay), member)
+  return 1
+end
+
+-- again_ms -> members that are overdue; each is told again after again_ms, unless it has been seen to by then
+function ops.overdue(again)
+  local found = call('ZRANGEBYSCORE', P .. 'overdue', '-inf', now, 'LIMIT', 0, 50)
+  for _, member in ipairs(found) do call('ZADD', P .. 'overdue', now + tonumber(again), member) end
+  return found
+end
+
+-- id lease_ms -> 1 if it is about to be sent; 0 if it must not be, since somebody else may be sending it. From here on
+-- nobody knows whether Klaviyo has it, until it is accepted.
+function ops.sending(id, lease)
+  local state, sent = get(id, 'state', 'sent')
+  if state ~= 'spawning' or (sent and tonumber(sent) + tonumber(lease) > now) then return 0 end
+  call('HSET', job(id), 'sent', now)
+  return 1
+end
+
+-- id klaviyo_id own -> 1 | 0 (not in that state) | -1 (another job of ours has this id, and it should be its own)
+function ops.accept(id, klaviyo_id, own)
+  if get(id, 'state') ~= 'spawning' then return 0 end
+  if own == '1' then
+    local taken = P .. 'jobs:id:' .. group_of(id) .. ':' .. klaviyo_id
+    call('SET', taken, id, 'NX', 'EX', 2 * KEPT)
+    if call('GET', taken) ~= id then return -1 end
+  end
+  call('HSET', job(id), 'state', 'accepted', 'job_id', klaviyo_id, 'accepted', now)
+  call('HDEL', job(id), 'request')
+  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  return 1
+end
+
+-- id field value … -> 1. Klaviyo certainly has not got it: it may be sent again, as it is or with other fields.
+function ops.again(id, ...)
+  if get(id, 'state') ~= 'spawning' then return 0 end
+  call('HDEL', job(id), 'sent')
+  if #{ ... } > 0 then call('HSET', job(id), ...) end
+  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  return 1
+end
+
+-- id count n reject1 … rejectn field value … -> 1. Klaviyo has refused it because of `count` of its records, told in n
+-- texts: it may be sent again without them. Without "sent" this has been told already.
+function ops.narrow(id, count, n, ...)
+  local state, sent, run = get(id, 'state', 'sent', 'run')
+  if state ~= 'spawning' or not sent then return 0 end
+  local given = { ... }
+  local key = P .. 'run:' .. run
+  call('HINCRBY', key, 'rejected', count)
+  for i = 1, tonumber(n) do call('RPUSH', key .. ':rejects', given[i]) end
+  return ops.again(id, unpack(given, tonumber(n) + 1))
+end
+
+-- id delay_ms -> 1. Klaviyo has no room for it: it waits again, before the others, until a slot is free or the time over.
+function ops.crowded(id, delay)
+  if get(id, 'state') ~= 'spawning' then return 0 end
+  local group = group_of(id)
+  call('HSET', job(id), 'state', 'waiting')
+  call('ZREM', P .. 'jobs:open:' .. group, id)
+  call('ZREM', P .. 'overdue', 'job|' .. id)
+  call('LPUSH', P .. 'jobs:queue:' .. group, id)
+  call('HDEL', job(id), 'sent')
+  call('ZADD', P .. 'overdue', now + tonumber(delay), 'slots|' .. group)
+  return 1
+end
+
+-- account|kind -> ids that may be spawned now
+function ops.slots(group)
+  call('ZREM', P .. 'overdue', 'slots|' .. group)
+  local first = call('LINDEX', P .. 'jobs:queue:' .. group, 0)
+  if not first then return {} end
+  return fill(group, tonumber(get(first, 'cap')) or 0)
+end
+
+-- id look state counters -> 1 if its state is another one now, 0 if not, -1 if the job is over
+function ops.saw(id, look, state, counters)
+  local before = get(id, 'state')
+  if before ~= 'accepted' and before ~= 'processing' then return -1 end
+  call('HSET', job(id), 'look', look, 'state', state)
+  if counters ~= '' then call('HSET', job(id), 'counters', counters) end
+  return before ~= state and 1 or 0
+end
+
+-- id status counters errors failure -> {1 | 0, ids that may be spawned now}. Klaviyo has done with it, or will not begin.
+--   errors   those that its record has told, its first page of them; others are still to be read
+--   failure  why it was not accepted, or ""
+function ops.ended(id, status, counters, errors, failure)
+  local before, since = get(id, 'state', 'accepted')
+  if before ~= 'spawning' and before ~= 'accepted' and before ~= 'processing' then return { 0, {} } end
+  local group, cap, kind = group_of(id)
+  call('HSET', job(id), 'state', 'ended', 'status', status, 'ended', now, 'failure', failure)
+  if counters ~= '' then call('HSET', job(id), 'counters', counters) end
+  if errors ~= '' then call('HSET', job(id) .. ':errors', '0', errors) end
+  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  call('ZREM', P .. 'jobs:open:' .. group, id)
+  if status == 'complete' then
+    local took = P .. 'jobs:took:' .. kind
+    call('LPUSH', took, (now - tonumber(since)) / 1000)
+    call('LTRIM', took, 0, REMEMBERED - 1)
+  end
+  return { 1, fill(group, cap) }
+end
+
+-- id page errors -> 1. A page of the job's errors; the same page again replaces itself.
+function ops.errors(id, page, errors)
+  call('HSET', job(id) .. ':errors', page, errors)
+  return 1
+end
+
+-- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. The end, told once.
+--   reject …  what the import's report says of the records that have not landed, many in one text
+function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
+  local before, run = get(id, 'state', 'run')
+  if not before or before == 'settled' then return { 0, {} } end
+  local group, cap = group_of(id)
+  call('HSET', job(id), 'state', 'settled', 'status', status, 'outcome', outcome, 'settled', now)
+  call('HDEL', job(id), 'request', 'continuation')
+  call('DEL', job(id) .. ':errors')
+  call('EXPIRE', job(id), KEPT)
+  call('ZREM', P .. 'overdue', 'job|' .. id)
+  call('ZREM', P .. 'jobs:open:' .. group, id)
+  if run and run ~= '' then
+    local key = P .. 'run:' .. run
+    call('HINCRBY', key, 'settled', 1)
+    call('HINCRBY', key, 'landed', landed)
+    call('HINCRBY', key, 'rejected', rejected)
+    call('HINCRBY', key, 'unknown', unknown)
+    for _, reject in ipairs({ ... }) do call('RPUSH', key .. ':rejects', reject) end
+  end
+  return { 1, fill(group, cap) }
+end
+
+-- id outcome -> {1 | 0, ids that may be spawned now}. Take it back, if Klaviyo cannot have it.
+function ops.withdraw(id, outcome)
+  local state, sent, run = get(id, 'state', 'sent', 'run')
+  if state ~= 'waiting' and (state ~= 'spawning' or sent) then return { 0, {} } end
+  return ops.settle(id, 'withdrawn', outcome, 0, 0, 0)
+end
+
+local arguments = {}
+for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
+return ops[op](unpack(arguments))

@@ -1,0 +1,348 @@
+"""The ledger of asynchronous jobs, as Python calls it: one method for each operation of ledger.lua, and the reads.
+
+A job of Klaviyo's is a row here from before it is asked for until its outcome is known. Whoever does a step of it reads
+the row first, and the script lets each step happen once: so any step may be repeated, and any worker may take it up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+import orjson
+import redis
+
+from worker.connection import get_redis
+from worker.governor import PREFIX, Lane
+from worker.jsonapi import Request
+
+SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
+SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+State = Literal["waiting", "spawning", "accepted", "processing", "ended", "settled"]
+
+#: Those in which Klaviyo has it.
+OPEN: tuple[State, ...] = ("accepted", "processing")
+
+#: What Klaviyo says of a job's records: total, completed, failed, skipped; those that its kind has.
+Counters = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the ledger has it. Times are seconds since 1970 by Redis's clock, None where it has not come to that.
+
+    ``id`` is ours, ``job_id`` Klaviyo's. ``status`` is how it ended, ``failure`` why it did not begin. ``run`` is the
+    import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to look
+    at before it is sent again, where that does harm; ``tries`` counts how often it was. ``continuation`` is the
+    signature that is published when it has ended.
+    """
+
+    id: str
+    state: State
+    kind: str
+    account: str
+    lane: Lane
+    run: str
+    rows: str
+    items: int
+    once: str
+    tries: int
+    opened: float
+    sent: float | None
+    accepted: float | None
+    ended: float | None
+    settled: float | None
+    job_id: str
+    status: str
+    look: int
+    counters: Counters
+    outcome: dict[str, Any] | None
+    continuation: dict[str, Any] | None
+    failure: dict[str, Any] | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long Klaviyo took."""
+        return self.ended - self.accepted if self.ended and self.accepted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a job ended, for the ledger: ``landed``, ``rejected`` and ``unknown`` count the records of an import.
+
+    ``rejects`` are what its report says of each record that has not landed.
+    """
+
+    status: str
+    outcome: Mapping[str, Any]
+    landed: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    rejects: Sequence[Mapping[str, Any]] = ()
+
+
+def group(account: str, kind: str) -> str:
+    """The jobs of one kind on one account: they share Klaviyo's cap, and one watcher."""
+    return f"{account}|{kind}"
+
+
+class Ledger:
+    """Every job that this Redis knows."""
+
+    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._clock = clock
+
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        told = [operation, self._clock() if self._clock else "", *arguments]
+        try:
+            return self._client.execute_command("EVALSHA", SHA, 1, self._prefix, *told)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoScriptError:
+            return self._client.eval(SCRIPT, 1, self._prefix, *told)
+
+    # Steps. Those that may free a slot return the ids of the jobs that may be spawned now.
+
+    def open(
+        self,
+        id: str,
+        kind: str,
+        account: str,
+        request: Request,
+        *,
+        lane: Lane = "now",
+        cap: int = 0,
+        run: str = "",
+        rows: str = "",
+        items: int = 0,
+        once: str = "",
+        continuation: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Enter a job that is to be spawned; a known id changes nothing.
+
+        ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
+        harm. ``continuation``: the signature to publish when it has ended.
+        """
+        fields = {
+            "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
+            "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
+        }  # fmt: skip
+        return _ids(self._call("open", id, cap, run, *_flat(fields)))
+
+    def slots(self, group: str) -> list[str]:
+        """See whether a slot is free for those who wait for one."""
+        return _ids(self._call("slots", group))
+
+    def crowded(self, id: str, seconds: float) -> bool:
+        """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
+        return bool(self._call("crowded", id, int(seconds * 1000)))
+
+    def withdraw(self, id: str, outcome: Mapping[str, Any]) -> tuple[bool, list[str]]:
+        """Take it back if it has not been sent."""
+        done, released = self._call("withdraw", id, orjson.dumps(outcome))
+        return bool(done), _ids(released)
+
+    def settle(self, id: str, end: Settled) -> tuple[bool, list[str]]:
+        """The outcome is known. Whether this told it: it is told once."""
+        counts, told = (end.landed, end.rejected, end.unknown), _batches(end.rejects)
+        done, released = self._call("settle", id, end.status, orjson.dumps(end.outcome), *counts, *told)
+        return bool(done), _ids(released)
+
+    def ended(
+        self,
+        id: str,
+        status: str,
+        counters: Counters | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        failure: Mapping[str, Any] | None = None,
+    ) -> tuple[bool, list[str]]:
+        """Klaviyo has done with it, or will not begin: ``failure`` tells why. Whether this was news.
+
+        ``errors`` are those that the job's own record tells.
+        """
+        told = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
+        done, released = self._call("ended", id, status, *told)
+        return bool(done), _ids(released)
+
+    def expired(self, id: str) -> None:
+        """Klaviyo no longer has the errors of a job that has ended."""
+        self._client.hset(f"{self._prefix}job:{id}", "status", "expired")
+
+    def sending(self, id: str, lease_ms: int) -> bool:
+        """It is about to be sent. False: it must not be, somebody else is at it, or has gone on with it."""
+        return bool(self._call("sending", id, lease_ms))
+
+    def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:
+        """Klaviyo has it under this id. ``own``: no two jobs have the same; ``taken`` if another one has."""
+        answers: dict[int, Literal["ok", "over", "taken"]] = {1: "ok", 0: "over", -1: "taken"}
+        return answers[int(self._call("accept", id, job_id, int(own)))]
+
+    def again(self, id: str, **fields: Any) -> bool:
+        """Klaviyo certainly has not got it: it may be sent again; ``fields`` change with that."""
+        return bool(self._call("again", id, *_flat(fields)))
+
+    def narrow(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
+        """Klaviyo refused it because of the records in ``rejects``: it may be sent again without them."""
+        fields["request"] = packed(fields["request"])
+        told = _batches(rejects)
+        return bool(self._call("narrow", id, len(rejects), len(told), *told, *_flat(fields)))
+
+    def saw(self, id: str, look: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
+        """Look number ``look`` has seen it in this state."""
+        answers: dict[int, Literal["news", "same", "over"]] = {1: "news", 0: "same", -1: "over"}
+        told = orjson.dumps(counters) if counters else b""
+        return answers[int(self._call("saw", id, look, state, told))]
+
+    def errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
+        """Keep a page of its errors, until it is settled."""
+        self._call("errors", id, page, orjson.dumps(errors))
+
+    # Reminders: what a worker's death must not end.
+
+    def remind(self, member: str, seconds: float | None) -> None:
+        """Somebody has to see to ``member`` within so many seconds; None: it is seen to."""
+        self._call("remind", member, "" if seconds is None else int(seconds * 1000))
+
+    def overdue(self, again: float) -> list[str]:
+        """What nobody has seen to in time; each is told once in ``again`` seconds."""
+        return _ids(self._call("overdue", int(again * 1000)))
+
+    # Watchers: one for each group, known by its token.
+
+    def watch(self, group: str, token: str, seconds: float, takeover: bool = False) -> bool:
+        """Become the watcher of a group for so many seconds, if it has none; ``takeover``: in any case."""
+        key = f"{self._prefix}jobs:watch:{group}"
+        if takeover or self._client.set(key, token, nx=True, px=int(seconds * 1000)):
+            self._client.set(key, token, px=int(seconds * 1000))
+            return True
+        return self.watches(group, token)
+
+    def watches(self, group: str, token: str) -> bool:
+        """Whether this is the watcher of the group."""
+        return bool(self._client.get(f"{self._prefix}jobs:watch:{group}") == token.encode())
+
+    def unwatch(self, group: str) -> None:
+        """The group needs no watcher for now."""
+        self._client.delete(f"{self._prefix}jobs:watch:{group}")
+
+    def now(self) -> float:
+        """The time by the ledger's clock."""
+        if self._clock:
+            return self._clock() / 1000
+        seconds, micros = self._client.time()
+        return float(seconds) + float(micros) / 1_000_000
+
+    # Reads.
+
+    def job(self, id: str) -> Job | None:
+        """One job, or None where it is not known, or no longer."""
+        return self.jobs([id]).get(id)
+
+    def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
+        """Those of these jobs that are known."""
+        ids = list(ids)
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hmget(f"{self._prefix}job:{id}", FIELDS)
+        found = zip(ids, pipe.execute(), strict=True) if ids else ()
+        return {id: _job(id, dict(zip(FIELDS, values, strict=True))) for id, values in found if values[0]}
+
+    def request(self, id: str) -> Request | None:
+        """What is to be sent, as long as Klaviyo has not got it."""
+        content: Any = self._client.hget(f"{self._prefix}job:{id}", "request")
+        return unpacked(content) if content else None
+
+    def errors_of(self, id: str) -> list[dict[str, Any]]:
+        """The errors kept so far, in their order."""
+        pages: Any = self._client.hgetall(f"{self._prefix}job:{id}:errors")
+        return [each for page in sorted(pages, key=int) for each in orjson.loads(pages[page])]
+
+    def in_progress(self, group: str) -> list[Job]:
+        """The jobs of a group that Klaviyo has, oldest first."""
+        ids = _ids(self._client.zrange(f"{self._prefix}jobs:open:{group}", 0, -1))
+        return [job for job in self.jobs(ids).values() if job.state in OPEN]
+
+    def owners(self, group: str, job_ids: Iterable[str]) -> dict[str, str]:
+        """Klaviyo's ids among these that are ours, with ours."""
+        job_ids = list(job_ids)
+        if not job_ids:
+            return {}
+        found: Any = self._client.mget([f"{self._prefix}jobs:id:{group}:{each}" for each in job_ids])
+        return {each: owner.decode() for each, owner in zip(job_ids, found, strict=True) if owner}
+
+    def took(self, kind: str) -> list[float]:
+        """Seconds that the last jobs of this kind took."""
+        found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
+        return [float(each) for each in found]
+
+    def recent(self, since: float, until: float) -> list[Job]:
+        """The jobs that were opened between two times, newest first."""
+        ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", until * 1000, since * 1000))
+        return list(self.jobs(ids).values())
+
+
+FIELDS = (
+    "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
+    "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure",
+)  # fmt: skip
+
+
+def _job(id: str, raw: dict[str, bytes | None]) -> Job:
+    def text(name: str) -> str:
+        return (raw[name] or b"").decode()
+
+    def number(name: str) -> int:
+        return int(raw[name] or 0)
+
+    def time(name: str) -> float | None:
+        value = raw[name]
+        return int(float(value)) / 1000 if value else None
+
+    def loaded(name: str) -> Any:
+        value = raw[name]
+        return orjson.loads(value) if value else None
+
+    return Job(
+        id, text("state"), text("kind"), text("account"), text("lane"), text("run"), text("rows"),  # type: ignore[arg-type]
+        number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
+        time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
+        loaded("outcome"), loaded("continuation"), loaded("failure"),
+    )  # fmt: skip
+
+
+def packed(request: Request) -> bytes:
+    """A request as the ledger keeps it: megabytes of JSON shrink to a tenth at 80 MB a second."""
+    head = orjson.dumps([request.method, request.path, request.query, request.content_type])
+    return zlib.compress(head + b"\n" + (request.body or b""), 1)
+
+
+def unpacked(content: bytes) -> Request:
+    """The request again."""
+    head, _, body = zlib.decompress(content).partition(b"\n")
+    method, path, query, content_type = orjson.loads(head)
+    return Request(method, path, query, body or None, content_type)
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _batches(rejects: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Many rejects as few arguments: a Lua call takes some thousand."""
+    return [orjson.dumps(rejects[start : start + 100]) for start in range(0, len(rejects), 100)]
+
+
+def _ids(found: Any) -> list[str]:
+    return [each.decode() for each in found]
+
+
+@lru_cache(maxsize=1)
+def get_ledger() -> Ledger:
+    """The ledger of this process."""
+    return Ledger(get_redis())
