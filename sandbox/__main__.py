@@ -31,10 +31,16 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def seconds(text: str) -> tuple[float, float]:
+    """A range of seconds, "1-5", or as many as "2" says."""
+    low, _, high = text.partition("-")
+    return float(low), float(high or low)
+
+
 def milliseconds(text: str) -> tuple[float, float]:
     """A range of milliseconds, "10-60", in seconds."""
-    low, _, high = text.partition("-")
-    return float(low) / 1000, float(high or low) / 1000
+    low, high = seconds(text)
+    return low / 1000, high / 1000
 
 
 def arguments() -> argparse.Namespace:
@@ -44,7 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
     parser.add_argument("--latency", type=milliseconds, default="10-60", help="milliseconds each way")
     parser.add_argument("--seed", type=int, default=0, help="of window phases, ids and latency")
-    parser.add_argument("--job-seconds", type=float, default=1.0, help="how long a job takes")
+    parser.add_argument("--job-seconds", type=seconds, default="1", help="how long a job takes: 2, or 1-5")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
     return parser.parse_args()
 

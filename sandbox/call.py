@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.job_rules import JobRules
 from sandbox.operations import Operation
 from sandbox.query import Query
 from sandbox.store import Resource, Store
@@ -22,7 +23,7 @@ class Call:
     store: Store
     now: float
     base_url: str
-    job_seconds: float
+    job_rules: JobRules
     additional: "AdditionalFields"
 
     @property

@@ -88,6 +88,11 @@ def changed(definition: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str,
     return result
 
 
+def doubled_sends(store: Store) -> int:
+    """How many campaigns were told to be sent when they were being sent, or had been."""
+    return sum(1 for campaign in store.all("campaign") if campaign.private.get("sent_again"))
+
+
 def recipients(store: Store, campaign: Resource) -> int:
     """How many profiles are in an included list or segment and in no excluded one. Unknown ids hold nobody."""
     audiences = campaign.attributes["audiences"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox import markers
 from sandbox.errors import ApiError, error, invalid, not_found, refusal
 from sandbox.store import Resource, Store
 from sandbox.times import written
@@ -56,14 +57,14 @@ def problems(type: str, item: Mapping[str, Any], pointer: str, *, new: bool) -> 
             found.append(error(400, f"{name} is a required field.", pointer=f"{place}/{name}", code="required"))
     if not new and not isinstance(item.get("id"), str):
         found.append(error(400, "id is a required field.", pointer=f"{pointer}/id", code="required"))
+    named = attributes.get("external_id") if new else item.get("id")
+    if markers.refused_id(named):
+        where = f"{place}/external_id" if new else f"{pointer}/id"
+        found.append(error(400, f"'{named}' was refused.", pointer=where))
     for name, only in _ONLY.items():
         if attributes.get(name) not in (None, only):
             found.append(error(400, f"Only '{only}' is supported.", pointer=f"{place}/{name}"))
-    known = {*_DEFAULTS[type], *_ONLY} if new else {*_DEFAULTS[type]} - {"external_id"}
-    for name in attributes:
-        if name not in known:
-            detail = f"'{name}' is not a valid field for the resource '{type}'."
-            found.append(error(400, detail, pointer=f"{place}/{name}"))
+    found += _unknown(type, attributes, place, new=new)
     if attributes.get("inventory_policy") not in POLICIES:
         found.append(error(400, "Must be one of 0, 1, 2.", pointer=f"{place}/inventory_policy"))
     if new and type == VARIANT and not linkage(item, "item"):
@@ -131,6 +132,13 @@ def linkage(item: Mapping[str, Any], name: str) -> list[str]:
         return [one["id"] for one in (data if isinstance(data, list) else [data])]
     except (KeyError, TypeError):
         raise invalid("A resource identifier is required.", f"/data/relationships/{name}/data") from None
+
+
+def _unknown(type: str, attributes: Mapping[str, Any], place: str, *, new: bool) -> list[dict[str, Any]]:
+    known = {*_DEFAULTS[type], *_ONLY} if new else {*_DEFAULTS[type]} - {"external_id"}
+    detail = "'{}' is not a valid field for the resource '{}'."
+    unknown = (name for name in attributes if name not in known)
+    return [error(400, detail.format(name, type), pointer=f"{place}/{name}") for name in unknown]
 
 
 def _targets(store: Store, type: str, item: Mapping[str, Any]) -> dict[str, list[Resource]]:

@@ -12,6 +12,6 @@ class Config:
     seed: int = 0
     latency: tuple[float, float] = (0.0, 0.0)
     """Seconds on the wire each way, from and to."""
-    job_seconds: float = 1.0
-    """How long an asynchronous job takes."""
+    job_seconds: tuple[float, float] = (1.0, 1.0)
+    """From how many seconds to how many an asynchronous job takes, where no rule says."""
     clock: Callable[[], float] = time.time

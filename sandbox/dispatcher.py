@@ -158,7 +158,7 @@ class Dispatcher:
             store,
             now,
             exchange.base_url,
-            world.config.job_seconds,
+            world.job_rules,
             world.sections.additional,
         )
         return world.sections.handler(operation)(call)

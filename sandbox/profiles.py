@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sandbox import consent
+from sandbox import consent, markers
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.store import Resource, Store
 from sandbox.times import written
@@ -44,6 +44,8 @@ def problems(item: Mapping[str, Any], pointer: str) -> list[dict[str, Any]]:
     email, phone = attributes.get("email"), attributes.get("phone_number")
     if email is not None and not (isinstance(email, str) and _EMAIL.fullmatch(email)):
         found.append(error(400, "Invalid email address.", pointer=f"{pointer}/attributes/email"))
+    elif markers.refused_email(email):
+        found.append(error(400, "The email address was refused.", pointer=f"{pointer}/attributes/email"))
     if phone is not None and not (isinstance(phone, str) and _PHONE.fullmatch(phone)):
         found.append(
             error(

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import events
+from sandbox import campaigns, events
 from sandbox.auth import Caller
 from sandbox.faults import Fault
+from sandbox.job_rules import Rule
 from sandbox.world import Drain, World
 
 Act = Callable[[World, dict[str, Any]], Any]
@@ -31,6 +32,9 @@ def routes(world: World) -> list[Route]:
         ("GET", "/faults", lambda world, given: [asdict(fault) for fault in world.faults.active]),
         ("POST", "/faults", _add_fault),
         ("DELETE", "/faults", _clear_faults),
+        ("GET", "/jobs", lambda world, given: [asdict(rule) for rule in world.job_rules.active]),
+        ("POST", "/jobs", _add_job_rule),
+        ("DELETE", "/jobs", _clear_job_rules),
         ("GET", "/drain", _drains),
         ("POST", "/drain", _drain),
         ("POST", "/accounts", _add_account),
@@ -63,10 +67,18 @@ def _requests(world: World, given: dict[str, Any]) -> Any:
 
 
 def _state(world: World, given: dict[str, Any]) -> Any:
-    """Counts per account and type, and of events that share profile, metric and unique id."""
+    """Counts per account and type, and of what a client has done twice."""
     for store in world.stores.values():
         store.settle(world.config.clock())
-    return {alias: store.counts() | {"doubled_events": events.doubled(store)} for alias, store in world.stores.items()}
+    return {
+        alias: store.counts()
+        | {
+            "doubled_events": events.doubled(store),
+            "doubled_jobs": store.doubled_jobs(),
+            "doubled_sends": campaigns.doubled_sends(store),
+        }
+        for alias, store in world.stores.items()
+    }
 
 
 def _limits(world: World, given: dict[str, Any]) -> Any:
@@ -85,6 +97,19 @@ def _add_fault(world: World, given: dict[str, Any]) -> Any:
 
 def _clear_faults(world: World, given: dict[str, Any]) -> Any:
     world.faults.active.clear()
+    return {"active": 0}
+
+
+def _add_job_rule(world: World, given: dict[str, Any]) -> Any:
+    for type in filter(None, (given.get("type"), *given.get("caps", ()))):
+        if not (type.endswith("-job") and type in world.relations.collections):
+            raise ValueError(f"there are no jobs of type {type!r}")
+    world.job_rules.active.append(Rule.of(given))
+    return {"active": len(world.job_rules.active)}
+
+
+def _clear_job_rules(world: World, given: dict[str, Any]) -> Any:
+    world.job_rules.active.clear()
     return {"active": 0}
 
 

@@ -1,10 +1,15 @@
 """One account's memory: resources by type and id, and the links between them, kept at both ends."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from heapq import heappop, heappush
 from random import Random
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from sandbox.errors import not_found
 from sandbox.relations import Relations
@@ -34,6 +39,10 @@ class Resource:
         return list(self.links.get(name, ()))
 
 
+Work = Callable[[float], float | None]
+"""Work under way: it is told the time, and says when there will be more to do, if ever."""
+
+
 class Store:
     """What one account holds."""
 
@@ -44,8 +53,8 @@ class Store:
         self.version = 0
         """Grows with every change, so that a sorted listing can be kept until it is out of date."""
         self._owners: dict[tuple[str, str], str] = {}
-        self.pending: list[Callable[[float], bool]] = []
-        """Work under way: each is told the time and says whether it is finished."""
+        self._schedule: list[tuple[float, int, Work]] = []
+        self._bodies: Counter[tuple[str, bytes]] = Counter()
         self.listings: dict[tuple[object, ...], tuple[int, list[tuple[int, Any, int, str]]]] = {}
         """Sorted listings as of a version, so that reading many pages sorts once."""
         self.everyone: Resource | None = None
@@ -83,6 +92,10 @@ class Store:
         for name in ("updated", "updated_at"):
             if name in resource.attributes:
                 resource.attributes[name] = written(now)
+
+    def changed(self, resource: Resource) -> None:
+        """Note a change of a resource that is none to who asks when it was updated."""
+        self.version += 1
 
     def remove(self, resource: Resource) -> None:
         """Forget a resource and its links."""
@@ -130,8 +143,24 @@ class Store:
 
     def settle(self, now: float) -> None:
         """Let the work under way go as far as it has come by now."""
-        if self.pending:
-            self.pending = [work for work in self.pending if not work(now)]
+        while self._schedule and self._schedule[0][0] <= now:
+            _, _, work = heappop(self._schedule)
+            again = work(now)
+            if again is not None:
+                self.later(again, work)
+
+    def later(self, at: float, work: Work) -> None:
+        """Do some work when its time has come."""
+        self._number += 1
+        heappush(self._schedule, (at, self._number, work))
+
+    def note_body(self, type: str, body: Any) -> None:
+        """Remember with what body a job was started."""
+        self._bodies[type, blake2b(orjson.dumps(body), digest_size=16).digest()] += 1
+
+    def doubled_jobs(self) -> int:
+        """How many jobs were started with the very body of an earlier one of their type."""
+        return self._bodies.total() - len(self._bodies)
 
     def counts(self) -> dict[str, int]:
         """How many resources of each type there are."""

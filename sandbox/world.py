@@ -8,6 +8,7 @@ from sandbox import seeds
 from sandbox.auth import Caller, Credentials
 from sandbox.config import Config
 from sandbox.faults import Faults
+from sandbox.job_rules import JobRules
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
 from sandbox.operations import load
@@ -51,6 +52,7 @@ class World:
         self.limits = Limits()
         self.ledger = Ledger()
         self.faults = Faults(self.random)
+        self.job_rules = JobRules(Random(seed), self.config.job_seconds)
         self.credentials = Credentials(self.random)
         self.stores: dict[str, Store] = {}
         self.stop_drains()

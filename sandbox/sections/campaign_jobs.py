@@ -1,12 +1,10 @@
 """Sending a campaign and estimating its recipients: jobs that have the id of the campaign."""
 
-from collections.abc import Callable
-
 from sandbox import campaigns, documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid, refusal
 from sandbox.sections import jobs
-from sandbox.store import Resource, Store
+from sandbox.store import Resource, Store, Work
 from sandbox.times import parsed, written
 
 SEND, ESTIMATE = "campaign-send-job", "campaign-recipient-estimation-job"
@@ -32,20 +30,25 @@ def send_campaign(call: Call) -> Reply:
     store = call.store
     campaign = store.get("campaign", call.data["id"])
     if campaign.attributes["status"] != "Draft":
+        campaign.private["sent_again"] = True
         raise refusal(409, f"This campaign is {campaign.attributes['status']}, and only a draft can be sent.")
     due = _due(campaign, call.now)
     later = due > call.now
-    _set(store, campaign, call.now, status="Preparing to schedule" if later else "Preparing to send")
 
     def send(index: int, now: float) -> bool:
         if not later:
             _set(store, campaign, now, status="Sent", send_time=written(now), scheduled_at=written(now))
             return True
         _set(store, campaign, now, status="Scheduled", send_time=written(due), scheduled_at=written(now))
-        store.pending.append(_sending(store, campaign, due))
+        store.later(due, _sending(store, campaign, due))
         return True
 
-    return documents.single(call, jobs.create(call, SEND, total=1, step=send, id=campaign.id, shape=jobs.BARE))
+    def cancelled(now: float) -> None:
+        _set(store, campaign, now, status="Cancelled", scheduled_at=None, send_time=None)
+
+    job = jobs.create(call, SEND, total=1, step=send, cancelled=cancelled, id=campaign.id, shape=jobs.BARE)
+    _set(store, campaign, call.now, status="Preparing to schedule" if later else "Preparing to send")
+    return documents.single(call, job)
 
 
 def cancel_campaign_send(call: Call) -> Reply:
@@ -69,19 +72,15 @@ def _due(campaign: Resource, now: float) -> float:
     return max(moment.timestamp(), now) if moment else now
 
 
-def _sending(store: Store, campaign: Resource, due: float) -> Callable[[float], bool]:
+def _sending(store: Store, campaign: Resource, due: float) -> Work:
     """Send a scheduled campaign when its time has come, if it is still scheduled for then."""
     planned = written(due)
 
-    def advance(now: float) -> bool:
-        if (campaign.attributes["status"], campaign.attributes["send_time"]) != ("Scheduled", planned):
-            return True
-        if now < due:
-            return False
-        _set(store, campaign, due, status="Sent")
-        return True
+    def send(now: float) -> None:
+        if (campaign.attributes["status"], campaign.attributes["send_time"]) == ("Scheduled", planned):
+            _set(store, campaign, due, status="Sent")
 
-    return advance
+    return send
 
 
 def _set(store: Store, campaign: Resource, now: float, **news: str | None) -> None:

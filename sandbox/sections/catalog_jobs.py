@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import catalogs
+from sandbox import catalogs, markers
 from sandbox.call import Call, Reply
 from sandbox.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.errors import error
@@ -81,7 +81,10 @@ def _updating(call: Call, type: str) -> Reply:
 def _deleting(call: Call, type: str) -> Reply:
     def check(item: bulk.Item, pointer: str) -> list[dict[str, Any]]:
         fits = item.get("type") == type and isinstance(item.get("id"), str)
-        return [] if fits else [error(400, f"A resource identifier of type {type} is required.", pointer=pointer)]
+        if not fits:
+            return [error(400, f"A resource identifier of type {type} is required.", pointer=pointer)]
+        refused = markers.refused_id(item["id"])
+        return [error(400, "The id was refused.", pointer=f"{pointer}/id")] if refused else []
 
     def work(item: bulk.Item, now: float) -> None:
         catalogs.remove(call.store, type, item["id"])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox import documents, listings
+from sandbox import documents, listings, markers
 from sandbox.call import Call, Reply
 from sandbox.catalogs import linkage
-from sandbox.errors import error, invalid, invalid_parameter, not_found, refusal
+from sandbox.errors import ApiError, error, invalid, invalid_parameter, not_found, refusal
 from sandbox.sections import bulk
 from sandbox.store import Resource, Store
 from sandbox.times import parsed, written
@@ -44,9 +44,9 @@ def get_coupon_codes(call: Call) -> Reply:
 
 def create_coupon_code(call: Call) -> Reply:
     """One code of a coupon."""
-    problem = _expiry_problem(call.attributes, _EXPIRES)
-    if problem or not call.linkage("coupon"):
-        raise invalid("A coupon is required, and expires_at in ISO 8601.", "/data")
+    found = _problems(call.data, "/data")
+    if found:
+        raise ApiError(400, found)
     return documents.single(call, _create_code(call.store, call.data, call.now))
 
 
@@ -89,6 +89,8 @@ def _problems(item: bulk.Item, pointer: str) -> list[dict[str, Any]]:
     if not isinstance(attributes.get("unique_code"), str):
         place = f"{pointer}/attributes/unique_code"
         found.append(error(400, "unique_code is a required field.", pointer=place, code="required"))
+    elif markers.refused_id(attributes["unique_code"]):
+        found.append(error(400, "The code was refused.", pointer=f"{pointer}/attributes/unique_code"))
     if not linkage(item, "coupon"):
         place = f"{pointer}/relationships/coupon"
         found.append(error(400, "coupon is a required field.", pointer=place, code="required"))

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from sandbox import documents, profiles
+from sandbox import documents, markers, profiles
 from sandbox.bodies import each
 from sandbox.call import Call, Reply
-from sandbox.errors import ApiError, error
+from sandbox.errors import ApiError, error, invalid
 from sandbox.sections import jobs
 from sandbox.store import Resource, Store
 
 MOST = 10_000
-REJECTED = "@reject.example"
-"""A profile whose email ends so passes validation and fails in the job."""
 
 
 def bulk_import_profiles(call: Call) -> Reply:
@@ -22,19 +20,18 @@ def bulk_import_profiles(call: Call) -> Reply:
 
     def step(index: int, now: float) -> bool:
         item = {**items[index], "attributes": _not_null(items[index].get("attributes") or {})}
-        try:
-            if str(item["attributes"].get("email", "")).lower().endswith(REJECTED):
-                raise ApiError(400, [error(400, "The email address was refused.", pointer="/data/attributes/email")])
-            profile, _ = profiles.upsert(store, item, now)
-        except ApiError as failure:
-            _note(store, job, index, items[index], failure.errors[0], now)
-            return False
+        if markers.rejected_email(item["attributes"].get("email")):
+            raise invalid("The email address was refused.", "/data/attributes/email")
+        profile, _ = profiles.upsert(store, item, now)
         store.link(job, "profiles", profile, now)
         for target in lists:
             store.link(target, "profiles", profile, now)
         return True
 
-    job = jobs.create(call, "profile-bulk-import-job", total=len(items), step=step)
+    def failed(index: int, cause: dict[str, Any], now: float) -> None:
+        _note(store, job, index, items[index], cause, now)
+
+    job = jobs.create(call, "profile-bulk-import-job", total=len(items), step=step, failed=failed)
     for target in lists:
         store.link(job, "lists", target, call.now)
     return documents.single(call, job)

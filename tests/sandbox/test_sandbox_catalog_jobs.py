@@ -81,7 +81,9 @@ def test_one_malformed_thing_refuses_the_whole_request(free: Sandbox) -> None:
 def test_a_job_is_read_with_what_it_made(free: Sandbox) -> None:
     done(free, "item", "create", item("A-1"), item("A-2"))
     path = "/api/catalog-item-bulk-create-jobs"
-    id = free.get(path).json()["data"][0]["id"]
+    listed = free.get(path).json()["data"][0]
+    assert (listed["attributes"]["completed_count"], listed["attributes"]["errors"]) == (2, [])
+    id = listed["id"]
     included = free.get(f"{path}/{id}", include="items").json()["included"]
     assert [one["attributes"]["external_id"] for one in included] == ["A-1", "A-2"]
 

@@ -61,6 +61,8 @@ def test_what_the_job_itself_refuses_is_counted_and_kept_with_its_payload(free: 
     assert len(first["data"]) == 20
     rest = free.get(first["links"]["next"].removeprefix("http://sandbox")).json()
     assert len(rest["data"]) == 5
+    assert len(free.get(f"{JOBS}/{id}/import-errors", **{"page[size]": "100"}).json()["data"]) == 25
+    assert pointers(free.get(f"{JOBS}/{id}/import-errors", **{"page[size]": "101"})) == ["page[size]"]
     row = first["data"][0]["attributes"]
     assert row["source"]["pointer"] == "/data/attributes/profiles/data/1/attributes/email"
     assert row["original_payload"]["attributes"] == {"email": "0@reject.example"}
@@ -102,6 +104,8 @@ def test_jobs_are_listed_by_status_and_lead_to_their_lists_and_profiles(free: Sa
         return [row["id"] for row in rows]
 
     assert (having("complete"), having("queued")) == ([done], [queued])
+    either = free.get(JOBS, filter='any(status,["queued","complete"])', sort="created_at").json()["data"]
+    assert [(row["id"], row["attributes"]["total_count"]) for row in either] == [(done, 2), (queued, 2)]
     assert [one["id"] for one in free.get(f"{JOBS}/{done}/lists").json()["data"]] == [vip]
     assert len(free.get(f"{JOBS}/{done}/relationships/profiles").json()["data"]) == 2
 

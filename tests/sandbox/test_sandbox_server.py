@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from sandbox.__main__ import milliseconds, seconds
+
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
 
 
@@ -42,3 +44,7 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
             client.get("/api/lists", timeout=5)
         assert running.wait(timeout=5) in (0, -signal.SIGTERM)
         assert time.monotonic() - began < 0.2 + 1
+
+
+def test_a_time_on_the_command_line_is_a_number_or_a_range() -> None:
+    assert (seconds("2"), seconds("1-5"), milliseconds("10-60")) == ((2, 2), (1, 5), (0.01, 0.06))

@@ -1,0 +1,26 @@
+"""Values that are well-formed and bad all the same, for tests to plant: nobody can know before Klaviyo says so.
+
+One marked "refused" is refused by validation, with a 400. One marked "reject" passes it, and fails in its job.
+"""
+
+from typing import Any
+
+
+def refused_email(email: Any) -> bool:
+    """Whether validation refuses this email."""
+    return isinstance(email, str) and email.lower().endswith("@refused.example")
+
+
+def rejected_email(email: Any) -> bool:
+    """Whether an import's job rejects this email."""
+    return isinstance(email, str) and email.lower().endswith("@reject.example")
+
+
+def refused_id(id: Any) -> bool:
+    """Whether validation refuses this id of a catalog or this coupon code."""
+    return isinstance(id, str) and "refused" in id
+
+
+def rejected_id(id: Any) -> bool:
+    """Whether a bulk job rejects this id of a catalog or this coupon code."""
+    return isinstance(id, str) and "reject" in id
