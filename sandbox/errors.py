@@ -1,6 +1,7 @@
 """Errors as Klaviyo words them: JSON:API error objects with an id, a code and the place that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -72,6 +73,15 @@ def invalid(detail: str, pointer: str) -> ApiError:
 def invalid_parameter(detail: str, parameter: str) -> ApiError:
     """400 for a value in the query."""
     return refusal(400, detail, parameter=parameter)
+
+
+@contextmanager
+def gathered(errors: list[dict[str, Any]]) -> Iterator[None]:
+    """Put what is wrong into a list, so that the other items can be checked too."""
+    try:
+        yield
+    except ApiError as refused:
+        errors += refused.errors
 
 
 def not_found(type: str, id: str) -> ApiError:

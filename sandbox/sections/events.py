@@ -5,7 +5,7 @@ from typing import Any
 from sandbox import events, profiles
 from sandbox.bodies import each
 from sandbox.call import Call, Reply
-from sandbox.errors import invalid
+from sandbox.errors import ApiError, gathered, invalid
 from sandbox.events import Event
 
 MOST_EVENTS = 1000
@@ -23,20 +23,25 @@ def bulk_create_events(call: Call) -> Reply:
     """All or none: every event is checked before the first is stored."""
     batch: list[tuple[dict[str, Any], str, list[Event]]] = []
     uniques: list[tuple[str, str]] = []
+    errors: list[dict[str, Any]] = []
     for _, pointer, item in each(call.attributes, "events-bulk-create", MOST_EVENTS):
         attributes = item.get("attributes") or {}
         here = f"{pointer}/attributes"
-        profiles.check((attributes.get("profile") or {}).get("data") or {}, f"{here}/profile/data")
+        with gathered(errors):
+            profiles.check((attributes.get("profile") or {}).get("data") or {}, f"{here}/profile/data")
         checked = []
         for index, one in enumerate((attributes.get("events") or {}).get("data") or ()):
             sent = one.get("attributes") or {}
             place = f"{here}/events/data/{index}/attributes"
-            checked.append(events.checked(sent, place, call.now))
+            with gathered(errors):
+                checked.append(events.checked(sent, place, call.now))
             if sent.get("unique_id"):
                 uniques.append((f"{place}/unique_id", sent["unique_id"]))
-        if not checked:
+        if not (attributes.get("events") or {}).get("data"):
             raise invalid("At least one event is required.", f"{here}/events/data")
         batch.append((attributes, here, checked))
+    if errors:
+        raise ApiError(400, errors)
     if sum(len(checked) for _, _, checked in batch) > MOST_EVENTS:
         raise invalid(f"At most {MOST_EVENTS} events are allowed.", "/data/attributes/events-bulk-create/data")
     events.check_unlike(uniques)

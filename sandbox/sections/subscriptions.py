@@ -1,12 +1,12 @@
 """Consent in bulk: subscribe and unsubscribe at once, suppress and unsuppress by a job."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from sandbox import consent, documents, profiles
 from sandbox.bodies import each
 from sandbox.call import Call, Reply
-from sandbox.errors import ApiError, error, invalid
+from sandbox.errors import ApiError, error, gathered, invalid
 from sandbox.sections import jobs
 from sandbox.store import Resource
 from sandbox.times import parsed, written
@@ -18,11 +18,7 @@ def bulk_subscribe_profiles(call: Call) -> Reply:
     """Give consent by channel and kind, and join the list. Double opt-in is taken as confirmed at once."""
     target = _list(call)
     historical = bool(call.attributes.get("historical_import"))
-    wanted = list(_wanted(call, MOST_SUBSCRIBED, "SUBSCRIBED"))
-    for pointer, _, channels in wanted:
-        for _, _, state in channels:
-            _check_consented_at(state.get("consented_at"), historical, pointer, call.now)
-    for _, item, channels in wanted:
+    for item, channels in _wanted(call, MOST_SUBSCRIBED, "SUBSCRIBED", historical=historical):
         profile, _ = profiles.upsert(call.store, _identity(item), call.now)
         subscribe(call, profile, channels, call.attributes.get("custom_source"))
         if target:
@@ -33,7 +29,7 @@ def bulk_subscribe_profiles(call: Call) -> Reply:
 def bulk_unsubscribe_profiles(call: Call) -> Reply:
     """Withdraw consent: for the list where the profile is in it, else for everything."""
     target = _list(call)
-    for _, item, channels in list(_wanted(call, MOST_UNSUBSCRIBED, "UNSUBSCRIBED")):
+    for item, channels in _wanted(call, MOST_UNSUBSCRIBED, "UNSUBSCRIBED"):
         profile, _ = profiles.upsert(call.store, _identity(item), call.now)
         if target and profile.id in target.links.get("profiles", {}):
             call.store.unlink(target, "profiles", profile.id)
@@ -84,14 +80,23 @@ def channels_of(subscriptions: Any, pointer: str, expected: str) -> Channels:
     return found
 
 
-def _wanted(call: Call, most: int, expected: str) -> Iterator[tuple[str, dict[str, Any], Channels]]:
+def _wanted(call: Call, most: int, expected: str, *, historical: bool = False) -> list[tuple[dict[str, Any], Channels]]:
+    """The profiles of the request with their channels; a 400 that points at every bad one when there are any."""
+    wanted: list[tuple[dict[str, Any], Channels]] = []
+    errors: list[dict[str, Any]] = []
     for _, pointer, item in each(call.attributes, "profiles", most):
-        profiles.check(_identity(item), pointer)
-        channels = channels_of((item.get("attributes") or {}).get("subscriptions"), pointer, expected)
-        for channel, identifier in (("email", "email"), ("sms", "phone_number")):
-            if any(name == channel for name, _, _ in channels) and not item["attributes"].get(identifier):
-                raise invalid(f"Channel '{channel}' requires {identifier}.", f"{pointer}/attributes/{identifier}")
-        yield pointer, item, channels
+        with gathered(errors):
+            profiles.check(_identity(item), pointer)
+            channels = channels_of((item.get("attributes") or {}).get("subscriptions"), pointer, expected)
+            for channel, identifier in (("email", "email"), ("sms", "phone_number")):
+                if any(name == channel for name, _, _ in channels) and not item["attributes"].get(identifier):
+                    raise invalid(f"Channel '{channel}' requires {identifier}.", f"{pointer}/attributes/{identifier}")
+            for _, _, state in channels if historical else ():
+                _check_consented_at(state.get("consented_at"), pointer, call.now)
+            wanted.append((item, channels))
+    if errors:
+        raise ApiError(400, errors)
+    return wanted
 
 
 def _identity(item: dict[str, Any]) -> dict[str, Any]:
@@ -107,9 +112,7 @@ def _list(call: Call) -> Resource | None:
     return call.store.get("list", ids[0]) if ids else None
 
 
-def _check_consented_at(text: str | None, historical: bool, pointer: str, now: float) -> None:
-    if not historical:
-        return
+def _check_consented_at(text: str | None, pointer: str, now: float) -> None:
     moment = parsed(text) if text else None
     if moment is None or moment.timestamp() > now:
         raise invalid("A historical import requires consented_at in the past.", f"{pointer}/attributes/subscriptions")
