@@ -15,7 +15,7 @@ COPY tasks tasks
 COPY schedules schedules
 COPY sandbox sandbox
 RUN python -m venv /opt/klaviyo \
-    && /opt/klaviyo/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels ".[sandbox]" \
+    && /opt/klaviyo/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels ".[sandbox,postgres]" \
     && /opt/klaviyo/bin/python -m compileall -q /opt/klaviyo/lib \
     && /opt/klaviyo/bin/pip uninstall --yes --quiet pip
 
