@@ -13,6 +13,7 @@
 --   jobs:open:<group>       zset  id -> when it took its slot; group is "account|kind", slots are Klaviyo's cap
 --   jobs:queue:<group>      list  ids that wait for a slot, oldest at the left
 --   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
+--   jobs:room:<group>             how many slots there are for us while others use the rest; expires
 --   jobs:took:<kind>        list  seconds that the last jobs of this kind took, newest at the left
 --   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
 --   run:<id>                hash  one import; its parts' outcomes are counted here, each once
@@ -38,6 +39,8 @@ local function get(id, ...) return unpack(call('HMGET', job(id), ...)) end
 local function fill(group, cap)
   local released = {}
   local queue, open = P .. 'jobs:queue:' .. group, P .. 'jobs:open:' .. group
+  local fewer = tonumber(call('GET', P .. 'jobs:room:' .. group))
+  if fewer then cap = fewer end
   while cap == 0 or call('ZCARD', open) < cap do
     local id = call('LPOP', queue)
     if not id then break end
@@ -140,7 +143,9 @@ function ops.crowded(id, delay)
   call('ZREM', P .. 'overdue', 'job|' .. id)
   call('LPUSH', P .. 'jobs:queue:' .. group, id)
   call('HDEL', job(id), 'sent')
-  call('ZADD', P .. 'overdue', now + tonumber(delay), 'slots|' .. group)
+  local taken = call('ZCARD', P .. 'jobs:open:' .. group)
+  call('SET', P .. 'jobs:room:' .. group, math.max(taken, 1), 'PX', tonumber(delay))
+  call('ZADD', P .. 'overdue', now + tonumber(delay) + 10, 'slots|' .. group)
   return 1
 end
 

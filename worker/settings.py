@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     )
     backoff_seconds: float = Field(1.0, gt=0, description="first step of the backoff; doubles, with full jitter")
     backoff_max_seconds: float = Field(600.0, gt=0, description="longest step of the backoff")
+    job_deadline: float | None = Field(
+        None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
+    )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     shutdown_seconds: float = Field(

@@ -47,11 +47,11 @@ class Spawn(Step):
     ignore_result = True
 
     def begin(self, job: Job, kind: Kind, after: float) -> None:
-        """Publish this step; its task has the job's id when it is published for the first time."""
+        """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
         headers: Any = {HEADER: {**header(line, job.lane, after), "account": job.account}}
-        # The governor takes a second message of one task for the repeat of a broken connection.
-        task_id = job.id if not job.sent and not job.tries else f"{job.id}.{uuid4()}"
+        # Not the job's own id: that is the last step's, and the governor takes one task's second message for a repeat.
+        task_id = f"{job.id}.{uuid4()}"
         kwargs = {"job": job.id, "kind": job.kind}
         published(lambda: self.apply_async((), kwargs, headers=headers, queue=line.queue, task_id=task_id))
 
@@ -143,7 +143,7 @@ class Spawn(Step):
         failure = {"type": type(error).__name__, "args": list(error.args)}
         _, released = patiently(lambda: get_ledger().ended(job.id, status, failure=failure))
         go_on(job.id, *released)
-        raise Ignore(str(error))
+        raise error
 
 
 @cache
@@ -155,7 +155,7 @@ def _declaration(kind: str) -> Declaration:
 def _no_room(kind: Kind, refused: Refused) -> bool:
     """Whether this refuses one more job: Klaviyo does not tell which code that has."""
     told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
-    return bool(kind.cap) and "too" in told and "many" in told and "job" in told and not refused.pointers
+    return bool(kind.cap) and "too" in told and "many" in told and "job" in told
 
 
 spawn: Any = app.register_task(Spawn())

@@ -25,6 +25,7 @@ from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger, group
 from worker.paging import next_page, records
+from worker.settings import get_settings
 from worker.steps import AskingStep
 
 #: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
@@ -200,9 +201,9 @@ def over(
 
 
 def stuck(jobs: Iterable[Job], kind: Kind) -> bool:
-    """Give up those that have not ended by the deadline of their kind; whether there was one."""
-    now = patiently(get_ledger().now)
-    late = [job for job in jobs if now - (job.accepted or now) > kind.deadline]
+    """Give up those that have not ended by the deadline; whether there was one."""
+    now, deadline = patiently(get_ledger().now), get_settings().job_deadline or kind.deadline
+    late = [job for job in jobs if now - (job.accepted or now) > deadline]
     for job in late:
         over(job.id, "stuck", job.counters)
     return bool(late)

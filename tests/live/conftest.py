@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import gc
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
+import threading
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from celery import Celery
-from system import Sandbox, Server, System, until
+from system import ROOT, Sandbox, Server, System, end, until
 
 from worker import client
 from worker.app import app
 from worker.connection import get_redis
 from worker.governor import get_governor
+from worker.ledger import get_ledger
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
 HERE = Path(__file__).parent
-CACHES = (get_settings, get_redis, get_governor)
+CACHES = (get_settings, get_redis, get_governor, get_ledger)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,6 +120,7 @@ def system(publisher, live_server, live_sandbox, tmp_path):
     system = System(live_server, live_sandbox, tmp_path)
     yield system
     live_sandbox.clear_faults()
+    live_sandbox.clear_jobs()
     system.stop_workers()
 
 
@@ -125,7 +132,60 @@ def shared(publisher, live_server, live_sandbox, tmp_path_factory):
     system.worker(READ_TIMEOUT=0.5, MAX_ATTEMPTS=3).ready()
     yield system
     live_sandbox.clear_faults()
+    live_sandbox.clear_jobs()
     system.stop_workers()
+
+
+@pytest.fixture
+def events():
+    """Every task event that is sent while a test runs."""
+    caught: list[dict[str, object]] = []
+    stop = threading.Event()
+
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": caught.append})
+
+        def listen() -> None:
+            for _ in receiver.itercapture(limit=None, timeout=0.2, wakeup=False):
+                if stop.is_set():
+                    return
+
+        def patiently() -> None:
+            while not stop.is_set():
+                try:
+                    listen()
+                except TimeoutError:
+                    continue
+
+        thread = threading.Thread(target=patiently)
+        thread.start()
+        yield caught
+        stop.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def flower(system):
+    """Flower, as an operator starts it; the value is its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    environment = {**system.environment(), "FLOWER_UNAUTHENTICATED_API": "true"}
+    with (system.folder / "flower.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, (system.folder / "flower.log").read_text()
+        try:
+            return httpx.get(f"{url}/healthcheck").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    until(answers, 20, "Flower")
+    yield url
+    end(process)
 
 
 #: What the worker says of itself, and what every process finds again by itself.
@@ -151,6 +211,7 @@ def forget(client) -> None:
 def idle(shared):
     """The shared worker with no task, no window and no fault of the test before."""
     shared.sandbox.clear_faults()
+    shared.sandbox.clear_jobs()
     forget(shared.redis)
     shared.sandbox.reset()
     yield shared

@@ -115,6 +115,13 @@ class Sandbox:
     def clear_faults(self) -> None:
         self._http.delete("/_sandbox/faults")
 
+    def jobs(self, **rule: Any) -> None:
+        """What becomes of jobs from now on."""
+        self._door("POST", "/jobs", **rule)
+
+    def clear_jobs(self) -> None:
+        self._http.delete("/_sandbox/jobs")
+
     def limits(self, **how: Any) -> None:
         self._door("POST", "/limits", **how)
 

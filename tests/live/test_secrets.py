@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import threading
-
 import httpx
 import pytest
-from system import KEY, ROOT, end, until
+from system import KEY, until
 
 from tasks.events import create_event
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
-from worker.app import app
 
 PERSON = "ada.lovelace"
 PHONE = "5550001234"
@@ -23,58 +17,6 @@ SECRETS = (KEY, PERSON, PHONE)
 def secrets_in(text: str) -> list[str]:
     """The lines that tell a secret."""
     return [line[:300] for line in text.splitlines() if any(secret in line for secret in SECRETS)]
-
-
-@pytest.fixture
-def events():
-    """Every task event that is sent while a test runs."""
-    caught: list[dict[str, object]] = []
-    stop = threading.Event()
-
-    with app.connection_for_read() as connection:
-        receiver = app.events.Receiver(connection, handlers={"*": caught.append})
-
-        def listen() -> None:
-            for _ in receiver.itercapture(limit=None, timeout=0.2, wakeup=False):
-                if stop.is_set():
-                    return
-
-        def patiently() -> None:
-            while not stop.is_set():
-                try:
-                    listen()
-                except TimeoutError:
-                    continue
-
-        thread = threading.Thread(target=patiently)
-        thread.start()
-        yield caught
-        stop.set()
-        thread.join(10)
-
-
-@pytest.fixture
-def flower(system):
-    """Flower, as an operator starts it; the value is its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
-    environment = {**system.environment(), "FLOWER_UNAUTHENTICATED_API": "true"}
-    with (system.folder / "flower.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, (system.folder / "flower.log").read_text()
-        try:
-            return httpx.get(f"{url}/healthcheck").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(answers, 20, "Flower")
-    yield url
-    end(process)
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
