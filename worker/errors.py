@@ -3,6 +3,7 @@
 KlaviyoError
 ├── SettingsError            a setting, an account, a key or a scope is missing or wrong
 ├── InputError               a call that is refused before anything is published
+├── SourceError              a file of rows is not what it claims to be
 ├── Refused                  Klaviyo said no; asking again would not help
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
 │   └── Conflict 409 · Gone 410 · TooLarge 413 · UnsupportedMediaType 415
@@ -40,6 +41,18 @@ class InputError(KlaviyoError):
     def __str__(self) -> str:
         said = "; ".join(self.problems)
         return f"{self.action}: {said}{'' if said.endswith('?') else '.'} Nothing was sent."
+
+
+class SourceError(KlaviyoError):
+    """A source of rows is not what it claims to be, which may show only after a part of it was sent."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source, reason)
+        self.source = source
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}."
 
 
 class Answered(KlaviyoError):

@@ -13,6 +13,7 @@ EXAMPLES = [
     errors.KlaviyoError("text"),
     errors.SettingsError("set KLAVIYO_API_KEY"),
     errors.InputError("create_profile", ["parameter 'email' is missing"]),
+    errors.SourceError("customers.csv", "this is not UTF-8 text"),
     *(
         kind("create_profile", "eu", status, [{"id": "e-1", "detail": "No."}])
         for status, kind in errors.BY_STATUS.items()

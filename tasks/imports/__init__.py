@@ -1,0 +1,1 @@
+"""Imports: very many rows through Klaviyo's bulk operations."""

@@ -1,0 +1,60 @@
+"""A few hundred rows at a time, as columns: what is checked on the way from rows to items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+
+from tasks.imports.fields import Field
+from tasks.imports.options import Options
+from tasks.imports.seen import Seen
+
+#: The texts of one field, a row each; an empty text where a row has none.
+Values = Sequence[str]
+
+
+@dataclass(slots=True)
+class Block:
+    """Rows on their way: their places in the batch, their columns by field, and who was turned down and why.
+
+    ``fields`` are all that the import knows, with a column here or not. A rejected row keeps its place in the columns
+    until `settle`.
+    """
+
+    indexes: Sequence[int]
+    columns: dict[str, Values]
+    fields: Mapping[str, Field]
+    options: Options
+    seen: Seen
+    rejected: dict[int, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> Values:
+        """The texts of a field, which may have no column."""
+        return self.columns.get(name) or [""] * len(self.indexes)
+
+    def rows(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """The texts of some fields, row by row."""
+        return list(zip(*map(self.column, names), strict=True)) if names else [()] * len(self.indexes)
+
+    def reject(self, place: int, reason: str) -> None:
+        """Turn a row down; the first reason counts."""
+        self.rejected.setdefault(self.indexes[place], reason)
+
+    def reject_where(self, name: str, problem: Callable[[str], str | None]) -> None:
+        """Turn down the rows whose text of a field has a problem."""
+        for place, value in enumerate(self.column(name)):
+            if value and (reason := problem(value)):
+                self.reject(place, f"{name}: {reason}")
+
+    def settle(self) -> None:
+        """Take the rows out that were turned down."""
+        if self.rejected.keys().isdisjoint(self.indexes):
+            return
+        stays = [index not in self.rejected for index in self.indexes]
+        self.indexes = list(compress(self.indexes, stays))
+        self.columns = {name: list(compress(values, stays)) for name, values in self.columns.items()}
+
+
+#: Looks at a block: rejects rows, adds columns or takes some away.
+Rule = Callable[[Block], None]

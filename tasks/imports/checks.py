@@ -1,0 +1,168 @@
+"""What is looked at in every row, a column at a time, by the rules of `tasks.rules`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Literal
+
+import orjson
+
+from tasks.imports.block import Block, Rule, Values
+from tasks.imports.fields import TEXTS, Form
+from tasks.imports.options import Channel
+from tasks.imports.seen import Seen
+from tasks.rules import E164, EMAIL, MAX_PROPERTIES, MAX_TEXT, email, of_properties, of_time, phone_number
+
+#: What a whole column is held against, and the rule that tells what is wrong with one text of it.
+_PATTERNS: dict[Form, tuple[re.Pattern[str], Callable[[str], str]]] = {
+    "email": (EMAIL, email),
+    "phone": (E164, phone_number),
+}
+#: What a channel writes to.
+ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
+
+
+def well_formed(block: Block) -> None:
+    """Addresses and phone numbers have the form of one."""
+    for name, values in block.columns.items():
+        if block.fields[name].form not in _PATTERNS:
+            continue
+        pattern, rule = _PATTERNS[block.fields[name].form]
+        if not all(map(pattern.fullmatch, filter(None, values))):
+            for place, value in enumerate(values):
+                try:
+                    rule(value) if value else None
+                except ValueError as error:
+                    block.reject(place, f"{name}: {error}")
+
+
+def identified(block: Block, names: Sequence[str]) -> None:
+    """Every row says whom or what it is about."""
+    if any(all(block.column(name)) for name in names):
+        return
+    for place, given in enumerate(block.rows(names)):
+        if not any(given):
+            block.reject(place, f"there is no identifier: give one of {', '.join(names)}")
+
+
+def complete(block: Block, names: Iterable[str]) -> None:
+    """Every row has what Klaviyo requires."""
+    for name in names:
+        values = block.column(name)
+        if not all(values):
+            for place, value in enumerate(values):
+                if not value:
+                    block.reject(place, f"{name}: is missing")
+
+
+# Events.
+
+
+def event_limits(block: Block) -> None:
+    """Times and properties are within what Klaviyo keeps."""
+    block.reject_where("time", lambda value: of_time(value[1:-1]))
+    names = [name for name in block.columns if name.partition(".")[0] == "properties"]
+    for name in names:
+        if name == "properties":
+            block.reject_where(name, lambda value: of_properties(orjson.loads(value)))
+        elif block.fields[name].form not in TEXTS:
+            block.reject_where(name, lambda value: of_properties({"": orjson.loads(value)}))
+        elif max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
+            block.reject_where(name, lambda value: of_properties({"": value}))
+    if len(names) > MAX_PROPERTIES:
+        for place, given in enumerate(block.rows(names)):
+            if problem := of_properties({str(number): text for number, text in enumerate(given) if text}):
+                block.reject(place, f"properties: {problem}")
+
+
+def event_ids(block: Block) -> None:
+    """Every event has an id and a time, so that sending the same source twice adds nothing.
+
+    An id is made from what the row says, and from how many rows that say the same came before: those are events, too.
+    """
+    given = block.column("unique_id")
+    if not all(given):
+        names = sorted(name for name in block.columns if name != "unique_id")
+        taken: set[int] = set()
+        made = []
+        for own, values in zip(given, block.rows(names), strict=True):
+            said = "\0".join([f"{name}={value}" for name, value in zip(names, values, strict=True) if value])
+            made.append(own or _first_free(said, taken, block.seen))
+        block.columns["unique_id"] = made
+    began = f'"{block.options.moment.isoformat()}"'
+    block.columns["time"] = [time or began for time in block.column("time")]
+
+
+def _first_free(said: str, taken: set[int], seen: Seen) -> str:
+    """The first id for this content that no earlier row has.
+
+    Rows that say the same take the numbers in turn, so the first free one is found by doubling and halving.
+    """
+
+    def id_of(number: int) -> str:
+        return blake2b(f"{number}\0{said}".encode(), digest_size=16).hexdigest()
+
+    def is_taken(number: int) -> bool:
+        key = hash(id_of(number))
+        return key in taken or key in seen
+
+    low, high = -1, 0
+    while is_taken(high):
+        low, high = high, high * 2 + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_taken(middle) else (low, middle)
+    found = id_of(high)
+    taken.add(hash(found))
+    return found
+
+
+# Consent.
+
+
+def consent(says: Literal["SUBSCRIBED", "UNSUBSCRIBED"]) -> Rule:
+    """The channels of the options, for rows that have the address and do not say themselves."""
+
+    def rule(block: Block) -> None:
+        times = block.columns.pop("consented_at", None)
+        for channel in block.options.channels:
+            name = f"subscriptions.{channel}.marketing.consent"
+            block.columns[name] = [
+                own or (says if address else "")
+                for own, address in zip(block.column(name), block.column(ADDRESSES[channel]), strict=True)
+            ]
+        asked = [name for name in block.columns if name.startswith("subscriptions.")]
+        wanted = " or ".join(sorted({ADDRESSES[channel] for channel in block.options.channels})) or "subscriptions"
+        for place, values in enumerate(block.rows(asked)):
+            if not any(values):
+                block.reject(place, f"there is no {wanted}, so it is not clear what to do")
+        if times:
+            for name in asked:
+                if name.endswith(".consent"):
+                    _default_time(block, name, times)
+
+    return rule
+
+
+def _default_time(block: Block, consent: str, times: Values) -> None:
+    name = f"{consent.rpartition('.')[0]}.consented_at"
+    block.columns[name] = [
+        own or (time if consents else "")
+        for own, time, consents in zip(block.column(name), times, block.column(consent), strict=True)
+    ]
+
+
+def consent_in_the_past(block: Block) -> None:
+    """Klaviyo takes the time of consent for consent that is brought over, insists on it there, and nowhere else."""
+    for name in [name for name in block.columns if name.endswith(".marketing.consent")]:
+        times = f"{name.rpartition('.')[0]}.consented_at"
+        for place, (consents, time) in enumerate(block.rows((name, times))):
+            if time and not block.options.historical:
+                block.reject(place, "consented_at: goes with historical_import only")
+            elif consents and not time and block.options.historical:
+                block.reject(place, "consented_at: is missing, and historical_import wants it")
+            elif time and datetime.fromisoformat(time[1:-1]) > block.options.moment:
+                block.reject(place, "consented_at: is not in the past")

@@ -1,0 +1,199 @@
+"""The kinds of imports, as data: which action takes the items, and what is looked at in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from typing_extensions import get_type_hints, is_typeddict
+
+from tasks.imports.block import Rule
+from tasks.imports.checks import consent, consent_in_the_past, event_ids, event_limits
+from tasks.imports.fields import Field, fields_of, item_type, longest
+from worker.action import ACTIONS
+from worker.declaration import Declaration, Parameter
+from worker.wire import Path
+
+#: Bytes that are left free in each request.
+MARGIN = 10_000
+
+Read = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of import.
+
+    action: the name of the action that takes the items; items: its parameter.
+    identifiers: at least one of these fields has to be filled in each row.
+    key: what no two rows may share: the first of these that a row has; of fields joined by ``+``, all together.
+    also: other names that fields go by.
+    read: what happens to the texts of some fields.
+    rules: what else is looked at.
+    group: the list inside an item of which a row is one entry; the rest of the item is of this one row.
+    more: fields that rules turn into others.
+    sample: what the smallest item has beside an identifier and what is required.
+    """
+
+    name: str
+    action: str
+    items: str
+    identifiers: tuple[str, ...]
+    key: tuple[str, ...]
+    also: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, Read] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    group: str | None = None
+    more: tuple[Field, ...] = ()
+    sample: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def consents(self) -> bool:
+        """Whether it gives or withdraws consent, which has channels."""
+        return any(name.startswith("subscriptions.") for name in self.sample)
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the action takes."""
+        return ACTIONS[self.action].declaration
+
+    @property
+    def parameter(self) -> Parameter:
+        """The parameter that holds the items."""
+        return self.declaration.parameters[self.items]
+
+    @property
+    def path(self) -> Path:
+        """Where in the body the items stand."""
+        return self.parameter.path
+
+    @property
+    def most_items(self) -> int:
+        """How many items a request takes."""
+        most = longest(self.parameter.annotation)
+        assert most is not None, f"{self.action} does not say how many {self.items} it takes"
+        return most
+
+    @property
+    def most_bytes(self) -> int:
+        """How large a request may be."""
+        return self.declaration.max_body - MARGIN
+
+    @property
+    def most_item_bytes(self) -> int:
+        """How large one item may be."""
+        return self.parameter.item_bytes or self.most_bytes
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of a row by all their names."""
+        item = item_type(self.parameter.annotation)
+        found = list(fields_of(item))
+        if self.group:
+            entry = item_type(get_type_hints(item, include_extras=True)[self.group])
+            own = list(fields_of(entry))
+            found = [*own, *(each for each in found if each.keys[0] not in (self.group, *(e.name for e in own)))]
+        found += self.more
+        named = {each.name: each for each in found}
+        short = {each.name.partition(".")[2]: each for each in found if self.group and len(each.keys) > 1}
+        also = {name: named[target] for name, target in self.also.items()}
+        return {**short, **also, **named}
+
+    def item(self, row: dict[str, Any]) -> Any:
+        """The item that the action takes for one row of plain names."""
+        if not is_typeddict(item_type(self.parameter.annotation)):
+            return row["id"]
+        if self.group:
+            # Klaviyo insists on an event's properties, even if there are none.
+            entry = {"properties": {}, **{name: value for name, value in row.items() if name != "profile"}}
+            return {"profile": row.get("profile", {}), self.group: [entry]}
+        return row
+
+    def row(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One row of what may be written as the action's item.
+
+        Raises:
+            ValueError: it holds several.
+
+        """
+        if self.group is None or not isinstance(record.get(self.group), list):
+            return record
+        entries = record[self.group]
+        if len(entries) != 1 or not isinstance(entries[0], Mapping):
+            raise ValueError(f"{self.group}: there are {len(entries)}; write one in each row")
+        return {**{name: value for name, value in record.items() if name != self.group}, **entries[0]}
+
+
+def catalog_id(value: str) -> str:
+    """Klaviyo's id of something in the catalog; given the external id, the one that Klaviyo makes of it."""
+    return value if ":::" in value else f"$custom:::$default:::{value}"
+
+
+_PEOPLE = ("email", "phone_number", "id")
+_PROFILES = ("email", "phone_number", "external_id", "id", "_kx")
+_CATALOG_IDS = dict.fromkeys(("id", "item_id", "category_ids", "item_ids"), catalog_id)
+_CONSENTED_AT = Field("consented_at", ("consented_at",), "time", Any)
+
+
+def _catalog(things: str, one: str) -> Iterator[Kind]:
+    by_external_id, by_id = ("external_id",), ("id",)
+    yield Kind(
+        f"create_catalog_{things}", f"bulk_create_catalog_{things}", things, by_external_id, by_external_id,
+        read=_CATALOG_IDS,
+    )  # fmt: skip
+    for verb, items in (("update", things), ("delete", f"{one}_ids")):
+        yield Kind(
+            f"{verb}_catalog_{things}", f"bulk_{verb}_catalog_{things}", items, by_id, by_id,
+            also={"external_id": "id"}, read=_CATALOG_IDS,
+        )  # fmt: skip
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("profiles", "bulk_import_profiles", "profiles", _PROFILES, _PROFILES),
+        Kind(
+            "events",
+            "bulk_create_events",
+            "events",
+            identifiers=tuple(f"profile.{name}" for name in (*_PROFILES, "anonymous_id")),
+            key=("unique_id",),
+            rules=(event_limits, event_ids),
+            group="events",
+        ),
+        *_catalog("items", "item"),
+        *_catalog("variants", "variant"),
+        *_catalog("categories", "category"),
+        Kind(
+            "coupon_codes",
+            "bulk_create_coupon_codes",
+            "coupon_codes",
+            identifiers=("unique_code",),
+            key=("coupon_id+unique_code",),
+            also={"coupon": "coupon_id", "code": "unique_code"},
+        ),
+        Kind(
+            "subscribe",
+            "bulk_subscribe_profiles",
+            "profiles",
+            _PEOPLE,
+            _PEOPLE,
+            rules=(consent("SUBSCRIBED"), consent_in_the_past),
+            more=(_CONSENTED_AT,),
+            sample={"subscriptions.email.marketing.consent": "SUBSCRIBED"},
+        ),
+        Kind(
+            "unsubscribe",
+            "bulk_unsubscribe_profiles",
+            "profiles",
+            ("email", "phone_number"),
+            ("email", "phone_number"),
+            rules=(consent("UNSUBSCRIBED"),),
+            sample={"subscriptions.email.marketing.consent": "UNSUBSCRIBED"},
+        ),
+        Kind("suppress", "bulk_suppress_profiles", "profiles", ("email",), ("email",)),
+        Kind("unsuppress", "bulk_unsuppress_profiles", "profiles", ("email",), ("email",)),
+    )
+}

@@ -1,0 +1,85 @@
+"""How items look on the wire: templates made from the declaration, one for each set of fields that rows have.
+
+JSON:API nesting is written at the declarations alone: a template is an item with marks in it, rendered once by the
+parameter's `Shape`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain, compress, repeat
+from typing import Any
+
+import orjson
+
+from tasks.imports.fields import TEXTS, Field
+from tasks.imports.kinds import Kind
+from worker.wire import put
+
+#: A mark is a text that no name can be taken for; JSON writes its NULs as ``\u0000``.
+_MARK = re.compile(r'"\\u0000(\d+)\\u0000"')
+#: Bytes that JSON writes in another way.
+_ESCAPED = bytes([*range(32), ord('"'), ord("\\")])
+#: A source in which every row has other fields makes many templates; they are made anew after so many.
+MOST_TEMPLATES = 5_000
+
+#: Which fields of a layout a row has.
+Mask = tuple[bool, ...]
+
+
+class Layout:
+    """The fields of some rows in the order in which they stand in an item."""
+
+    def __init__(self, kind: Kind, fields: Sequence[Field]) -> None:
+        self._kind = kind
+        self._render = kind.parameter.shape.render
+        marked = _MARK.findall(self._marked(fields))
+        self.fields = [fields[int(place)] for place in marked]
+        self._templates: dict[Mask, str] = {}
+
+    def _marked(self, fields: Sequence[Field]) -> str:
+        row: dict[str, Any] = {}
+        for place, field in enumerate(fields):
+            put(row, field.keys, f"\0{place}\0")
+        return orjson.dumps(self._render([self._kind.item(row)])[0]).decode()
+
+    def _template(self, mask: Mask) -> str:
+        fields = list(compress(self.fields, mask))
+        order = iter(fields)
+
+        def slot(mark: re.Match[str]) -> str:
+            field = fields[int(mark[1])]
+            assert field is next(order), "the order of an item's fields depends on which of them it has"
+            return '"%s"' if field.form in TEXTS else "%s"
+
+        return _MARK.sub(slot, self._marked(fields).replace("%", "%%"))
+
+    def items(self, columns: Mapping[str, Sequence[str]], length: int) -> list[bytes]:
+        """The items of some rows, as JSON."""
+        if not length:
+            return []
+        values = _escaped(self.fields, [columns[field.name] for field in self.fields])
+        masks = list(zip(*(repeat(True, length) if all(each) else map(bool, each) for each in values), strict=True))
+        if len(self._templates) > MOST_TEMPLATES:
+            self._templates.clear()
+        for mask in set(masks).difference(self._templates):
+            self._templates[mask] = self._template(mask)
+        # One formatting for all rows: JSON has no bare line break, so a line break can part them afterwards.
+        pattern = "\n".join(map(self._templates.__getitem__, masks))
+        return (pattern % tuple(filter(None, chain.from_iterable(zip(*values, strict=True))))).encode().split(b"\n")
+
+
+def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """The columns with texts as JSON has them between its quotes; mostly, that is as they are."""
+    texts = "".join(
+        ["".join(column) for field, column in zip(fields, values, strict=True) if field.form in TEXTS]
+    ).encode()
+    if len(texts.translate(None, _ESCAPED)) == len(texts):
+        return list(values)
+    escape = json.encoder.encode_basestring
+    return [
+        [escape(value)[1:-1] for value in column] if field.form in TEXTS else column
+        for field, column in zip(fields, values, strict=True)
+    ]

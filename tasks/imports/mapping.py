@@ -1,0 +1,161 @@
+"""Which column becomes which field.
+
+A column that is named like a field maps by itself: ``email``, ``location.city``, ``properties.plan``. What else there
+is to say, each as ``column=field``:
+
+E-Mail=email                      another name
+Internal note=                    leave the column out
+*=properties.*                    every other column is a property under its own name
+total=properties.total:number     what a property holds: text, number, boolean, date or json
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.imports.fields import Field, Form
+from tasks.imports.sources import REJECT_COLUMNS
+
+_TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boolean", "date": "time", "json": "json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a column leads, as it was said; an empty name leaves the column out."""
+
+    name: str
+    form: Form | None = None
+
+
+class ColumnMap:
+    """The fields of a kind by name, the groups that they lie in, and what was said about columns."""
+
+    def __init__(self, kind: str, fields: Mapping[str, Field], said: Sequence[str], default: Form) -> None:
+        self._kind = kind
+        self.fields = fields
+        self.groups = {name[:end] for name in fields for end, letter in enumerate(name) if letter == "."}
+        self._default = default
+        self._rest: Field | None = None
+        self.renamed: dict[str, Target] = {}
+        for each in said:
+            self._add(each)
+
+    def _add(self, said: str) -> None:
+        column, equals, target = said.rpartition("=")
+        if not equals:
+            raise ValueError(f"the mapping {said!r} has no '='; write it like 'E-Mail=email'")
+        if column in self.renamed:
+            raise ValueError(f"the column {column!r} is mapped twice")
+        if column == "*":
+            self._rest = self._open(target)
+            return
+        name, colon, type = target.rpartition(":")
+        if colon and type in _TYPES:
+            self.renamed[column] = Target(name, _TYPES[type])
+        else:
+            self.renamed[column] = Target(target)
+
+    def _open(self, target: str) -> Field:
+        found = self.fields.get(target.removesuffix(".*"))
+        if not target.endswith(".*") or found is None or not found.open:
+            raise ValueError(f"all other columns can go to 'properties.*', not to {target!r}")
+        return found
+
+    def field(self, column: str) -> Field | None:
+        """The field that a column or a dotted key leads to; None where it is left out.
+
+        Raises:
+            ValueError: it leads nowhere.
+
+        """
+        if (target := self.renamed.get(column)) is not None:
+            return self._named(target) if target.name else None
+        if (found := self._known(column, self._default)) is not None:
+            return found
+        if self._rest:
+            return self._rest.below(column, self._default)
+        raise ValueError(f"{column!r} is no field of {self._kind}; {self._advice(column)}")
+
+    def _named(self, target: Target) -> Field:
+        found = self._known(target.name, target.form or self._default)
+        if found is None:
+            near = _nearest(target.name, self.fields)
+            raise ValueError(
+                f"{target.name!r} is no field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
+            )
+        if target.form and target.form != found.form:
+            raise ValueError(f"the field {target.name!r} is of type {found.form}, and nothing else")
+        return found
+
+    def _known(self, name: str, form: Form) -> Field | None:
+        if name in self.fields:
+            return self.fields[name]
+        above, _, below = name.partition(".")
+        while below:
+            if (found := self.fields.get(above)) is not None and found.open:
+                return found.below(below, form)
+            further, _, below = below.partition(".")
+            above = f"{above}.{further}"
+        return None
+
+    def _advice(self, column: str) -> str:
+        near = _nearest(column, self.fields)
+        target = near or f"properties.{column}"
+        if near is None and "properties" not in self.fields:
+            return f"leave it out with --map {column + '='!r}"
+        return f"map it with --map {f'{column}={target}'!r} or leave it out with --map {column + '='!r}"
+
+
+def _nearest(column: str, fields: Mapping[str, Field]) -> str | None:
+    """The field whose name, or the end of it, looks most like the column's."""
+    plain = {_plain(ending): name for name in reversed(list(fields)) for ending in (name.rpartition(".")[2], name)}
+    near = difflib.get_close_matches(_plain(column), plain, n=1)
+    return plain[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def columns_of(header: Sequence[str], mapped: ColumnMap) -> dict[int, Field]:
+    """The field of each column that has one, by the column's place.
+
+    Raises:
+        ValueError: with every column that leads nowhere or is missing.
+
+    """
+    problems = list(_problems(header, mapped))
+    found: dict[int, Field] = {}
+    skipped = len(REJECT_COLUMNS) if tuple(header[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
+    for place, column in enumerate(header):
+        if place < skipped:
+            continue
+        try:
+            field = mapped.field(column)
+        except ValueError as error:
+            problems.append(f"column {error}")
+            continue
+        if field is not None:
+            found[place] = field
+    by_name: dict[str, int] = {}
+    for place, field in found.items():
+        if field.name in by_name:
+            problems.append(
+                f"columns {header[by_name[field.name]]!r} and {header[place]!r} both lead to {field.name!r}"
+            )
+        by_name[field.name] = place
+    if problems:
+        raise ValueError("; ".join(problems))
+    return found
+
+
+def _problems(header: Sequence[str], mapped: ColumnMap) -> Iterator[str]:
+    for column in mapped.renamed:
+        if column not in header:
+            near = difflib.get_close_matches(column, header, n=1)
+            yield f"the mapping speaks of a column {column!r}, which is not there" + (
+                f"; did you mean {near[0]!r}?" if near else ""
+            )

@@ -1,0 +1,53 @@
+"""How an import is to be done, as its caller says it; plain values, so that a run that is resumed does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tasks import rules
+
+Channel = Literal["email", "sms", "whatsapp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What goes beyond the rows.
+
+    mapping: which column becomes which field, ``("E-Mail=email", "*=properties.*")``; see `tasks.imports.mapping`.
+    fixed: fields of every row that has none of its own, ``{"metric": "Placed Order"}``.
+    params: parameters of the whole request, ``{"list_ids": ["Y6nRLr"]}``.
+    channels: what is subscribed to, or unsubscribed from, where the rows do not say.
+    time_zone: where times without a zone are meant, ``Europe/Berlin``.
+    moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
+    makes the same requests.
+    """
+
+    mapping: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
+    time_zone: str | None = None
+    moment: datetime = field(default_factory=lambda: rules.now())
+
+    @property
+    def historical(self) -> bool:
+        """Whether consent that was given in the past is brought over."""
+        return bool(self.params.get("historical_import"))
+
+    def zone(self) -> tzinfo | None:
+        """The time zone.
+
+        Raises:
+            ValueError: there is none of this name.
+
+        """
+        if self.time_zone is None or self.time_zone.upper() == "UTC":
+            return UTC if self.time_zone else None
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{self.time_zone!r} is no time zone; write it like 'Europe/Berlin' or 'UTC'") from None

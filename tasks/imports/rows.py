@@ -1,0 +1,183 @@
+"""From a batch of rows to items: map, check, write, and tell apart what came before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from tasks.imports.block import Block, Values
+from tasks.imports.checks import complete, identified, well_formed
+from tasks.imports.fields import TEXTS, Field
+from tasks.imports.plan import Plan
+from tasks.imports.seen import Seen
+from tasks.imports.sources import Batch, Unreadable
+from tasks.imports.values import Convert, dumped
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The items of a batch with the places of their rows in it, and why the other rows are none, by their places."""
+
+    items: Sequence[bytes]
+    places: Sequence[int]
+    rejected: Mapping[int, str]
+
+
+def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
+    """Make items of the rows that are good; ``seen`` knows those of earlier batches."""
+    block = Block(range(len(batch.rows)), {}, plan.fields, plan.options, seen)
+    if plan.header is None:
+        _read_records(cast(Sequence[Mapping[str, Any] | Unreadable], batch.rows), plan, block)
+    else:
+        _read_cells(cast(Sequence[Sequence[str]], batch.rows), plan, plan.header, block)
+    for name, text in plan.fixed.items():
+        block.columns[name] = [own or text for own in block.column(name)]
+    well_formed(block)
+    identified(block, plan.kind.identifiers)
+    complete(block, plan.required)
+    block.settle()
+    for rule in plan.kind.rules:
+        rule(block)
+        block.settle()
+    items = plan.layout(list(block.columns)).items(block.columns, len(block.indexes))
+    items = _fitting(items, plan.kind.most_item_bytes, block)
+    items = _new(items, plan.kind.key, block)
+    return Judged(items, block.indexes, block.rejected)
+
+
+def _read_cells(rows: Sequence[Sequence[str]], plan: Plan, header: Sequence[str], block: Block) -> None:
+    """Columns of a CSV."""
+    width = len(header)
+    if set(map(len, rows)) - {width}:
+        for place, row in enumerate(rows):
+            if len(row) != width:
+                block.reject(place, f"there are {len(row)} cells, and the header has {width}")
+        rows = [row if len(row) == width else [""] * width for row in rows]
+    columns: list[Values] = list(zip(*rows, strict=True)) or [()] * width
+    for place, field in plan.columns.items():
+        convert = plan.convert(field)
+        block.columns[field.name] = columns[place] if convert is None else _read(columns[place], convert, field, block)
+
+
+def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:
+    read = [""] * len(values)
+    for place, value in enumerate(values):
+        if value:
+            try:
+                read[place] = convert(value)
+            except ValueError as error:
+                block.reject(place, f"{field.name}: {error}")
+    return read
+
+
+def _read_records(records: Sequence[Mapping[str, Any] | Unreadable], plan: Plan, block: Block) -> None:
+    """Columns of what is in some records."""
+    for place, record in enumerate(records):
+        try:
+            texts = _texts(record, plan)
+        except ValueError as error:
+            block.reject(place, str(error))
+            continue
+        for name, text in texts.items():
+            if name not in block.columns:
+                block.columns[name] = [""] * len(records)
+            cast(list[str], block.columns[name])[place] = text
+
+
+def _texts(record: Mapping[str, Any] | Unreadable, plan: Plan) -> dict[str, str]:
+    """The texts of a record's fields. What lies in an open field, such as ``properties``, is put together."""
+    if isinstance(record, Unreadable):
+        raise ValueError(record.reason)
+    texts: dict[str, str] = {}
+    opened: dict[str, dict[str, Any]] = {}
+    for name, value in _named(plan.kind.row(record), plan.mapped.groups):
+        field = plan.mapped.field(name)
+        if field is None:
+            continue
+        try:
+            if field.open:
+                opened.setdefault(field.name, {}).update(_mapping(value))
+            elif field.name not in plan.fields:
+                *above, last = field.keys
+                opened.setdefault(".".join(above), {})[last] = _typed(field, value, plan)
+            elif field.name in texts:
+                raise ValueError("this is given twice")
+            else:
+                texts[field.name] = _text(field, value, plan)
+        except ValueError as error:
+            raise ValueError(f"{field.name}: {error}") from None
+    return texts | {name: dumped(value) for name, value in opened.items()}
+
+
+def _named(record: Mapping[Any, Any], groups: set[str], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a record with their dotted names; None is nothing."""
+    for key, value in record.items():
+        name = f"{above}{key}"
+        if name in groups and isinstance(value, Mapping):
+            yield from _named(value, groups, f"{name}.")
+        elif value is not None:
+            yield name, value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("this is not an object")
+    return value
+
+
+def _text(field: Field, value: Any, plan: Plan) -> str:
+    convert = plan.convert(field)
+    assert convert is not None, "a value of a record is always looked at"
+    return convert(value)
+
+
+def _typed(field: Field, value: Any, plan: Plan) -> Any:
+    """What a property holds, of the type that was said."""
+    if field.form == "json":
+        return value
+    text = _text(field, value, plan)
+    return text if field.form in TEXTS else orjson.loads(text)
+
+
+def _fitting(items: list[bytes], most: int, block: Block) -> list[bytes]:
+    """Turn down what is too large for Klaviyo."""
+    if max(map(len, items), default=0) <= most:
+        return items
+    for place, item in enumerate(items):
+        if len(item) > most:
+            block.reject(place, f"the row is {len(item):,} bytes; Klaviyo takes {most:,}")
+    block.settle()
+    return [item for item in items if len(item) <= most]
+
+
+def _new(items: list[bytes], key: Sequence[str], block: Block) -> list[bytes]:
+    """Turn down what came before."""
+    repeated = set(block.seen.add(_keys(block, key)))
+    if not repeated:
+        return items
+    for place in repeated:
+        name = next(name for name in key if all(block.column(each)[place] for each in name.split("+")))
+        block.reject(place, f"{name.replace('+', ' and ')}: an earlier row has the same")
+    block.settle()
+    return [item for place, item in enumerate(items) if place not in repeated]
+
+
+def _keys(block: Block, key: Sequence[str]) -> list[int]:
+    """What tells rows apart, hashed: of the first field that a row has; the others say which they are."""
+    first, *others = key
+    texts = _key(block, first)
+    for name in others:
+        if all(texts):
+            break
+        texts = [text or (other and f"{name} {other}") for text, other in zip(texts, _key(block, name), strict=True)]
+    return list(map(hash, texts))
+
+
+def _key(block: Block, name: str) -> Values:
+    if "+" in name:
+        return ["\0".join(texts) for texts in block.rows(name.split("+"))]
+    values = block.column(name)
+    return list(map(str.casefold, values)) if block.fields[name].form == "email" else values

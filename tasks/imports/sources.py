@@ -1,0 +1,207 @@
+"""Where rows come from: a CSV, JSON Lines, either of them gzipped, standard input, or any iterable of mappings.
+
+Rows are numbered from 1; neither a header nor a blank line counts. They are read a batch at a time, never all at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+import orjson
+
+from worker.errors import SourceError
+
+Format = Literal["csv", "jsonl"]
+#: A row as its source has it: the cells of a CSV, or a mapping.
+Record = Sequence[str] | Mapping[str, Any]
+
+STDIN = "-"
+#: What a reject file says before the columns of its source; imported again, these are passed over.
+REJECT_COLUMNS = ("row", "stage", "reason")
+FORMATS: dict[str, Format] = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+}  # fmt: skip
+#: Characters of a CSV, or rows of anything else, that make a batch.
+CHARACTERS = 1 << 16
+ROWS = 500
+#: Characters of a cell, bytes of a line: far more than Klaviyo takes. What is longer lacks a quote or a line break.
+LONGEST = 1_000_000
+
+_DELIMITERS = ",;\t|"
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line that is no row, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that follow each other; ``first`` is the number of the first."""
+
+    first: int
+    rows: Sequence[Record | Unreadable]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows. ``columns`` are None where each row says its own.
+
+    ``batches`` raises `SourceError` where the source turns out not to be what it claims. Called again, it reads a
+    file again; standard input and an iterable can be read once.
+    """
+
+    name: str
+    columns: tuple[str, ...] | None
+    batches: Callable[[], Iterator[Batch]]
+
+
+def source_of(
+    given: str | Path | Iterable[Mapping[str, Any]], format: Format | None = None, delimiter: str | None = None
+) -> Source:
+    """A path, ``-`` for standard input, or mappings, as a source.
+
+    Raises:
+        SourceError: it cannot be read, or it is not what it claims to be.
+
+    """
+    if not isinstance(given, str | Path):
+        return Source("the rows", None, lambda: _numbered(_grouped(iter(given))))
+    name = "standard input" if str(given) == STDIN else Path(given).name
+    if (format or _format(name)) == "jsonl":
+        if str(given) != STDIN:
+            with closing(_json_lines(given, name)) as lines:
+                next(lines)
+        return Source(name, None, lambda: _numbered(_json_lines(given, name)))
+    blocks = _csv(given, name, delimiter)
+    (header,) = next(blocks)
+    if str(given) == STDIN:
+        return Source(name, tuple(header), lambda: _numbered(blocks))
+    blocks.close()
+    return Source(name, tuple(header), lambda: _numbered(islice(_csv(given, name, delimiter), 1, None)))
+
+
+def _format(name: str) -> Format:
+    suffix = Path(name.lower().removesuffix(".gz")).suffix
+    if suffix not in FORMATS:
+        raise SourceError(name, "its name does not tell what it is: say the format, csv or jsonl")
+    return FORMATS[suffix]
+
+
+def _numbered(blocks: Iterable[Sequence[Record | Unreadable]]) -> Iterator[Batch]:
+    first = 1
+    for rows in blocks:
+        yield Batch(first, rows)
+        first += len(rows)
+
+
+def _grouped(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    while block := list(islice(rows, ROWS)):
+        yield [row if isinstance(row, Mapping) else Unreadable(str(row), "this is not a mapping") for row in block]
+
+
+def _json_lines(given: str | Path, name: str) -> Generator[list[Record | Unreadable], None, None]:
+    with _opened(given, name) as binary:
+        block: list[Record | Unreadable] = []
+        for number, line in enumerate(iter(lambda: binary.readline(LONGEST + 1), b""), 1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.lstrip()[:1] not in (b"{", b""):
+                    raise SourceError(name, "this is not JSON Lines, which is one object, {…}, in each line")
+            if len(line) > LONGEST:
+                raise SourceError(name, f"line {number:,} is over {LONGEST:,} bytes")
+            if line.isspace():
+                continue
+            block.append(_json(line))
+            if len(block) == ROWS:
+                yield block
+                block = []
+        yield block
+
+
+def _json(line: bytes) -> Record | Unreadable:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = None
+    if isinstance(row, dict) and row.keys() == {*REJECT_COLUMNS, "original"}:
+        row = row["original"]
+    return row if isinstance(row, dict) else Unreadable(line.decode(errors="replace").strip(), "this is no JSON object")
+
+
+def _csv(given: str | Path, name: str, delimiter: str | None) -> Generator[list[list[str]], None, None]:
+    """The header alone, then the rows."""
+    if csv.field_size_limit() < LONGEST:
+        csv.field_size_limit(LONGEST)
+    with _opened(given, name) as binary:
+        text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+        try:
+            first = text.readline(LONGEST)
+            if first.lstrip()[:1] in ("{", "["):
+                raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
+            delimiter = delimiter or _sniffed(first)
+            header = next(filter(None, csv.reader(chain([first], text), delimiter=delimiter, strict=True)), None)
+            if header is None:
+                raise SourceError(name, "it is empty: the first line has to name the columns")
+            yield [header]
+            while block := text.read(CHARACTERS) + text.readline():
+                yield _rows(block, text, delimiter)
+        finally:
+            text.detach()  # or it would close standard input
+
+
+def _rows(block: str, text: Iterable[str], delimiter: str) -> list[list[str]]:
+    """The rows that begin in a block of whole lines. A quoted cell may end further on in the text."""
+    lines = block.replace("\r\n", "\n")
+    if '"' not in lines and "\r" not in lines:
+        # Without quotes a row is what stands between delimiters: a third of the time that the reader takes.
+        return list(map(str.split, filter(None, lines.split("\n")), repeat(delimiter)))
+    own = list(io.StringIO(block, newline=""))
+    reader = csv.reader(chain(own, text), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    while reader.line_num < len(own) and (row := next(reader, None)) is not None:
+        if row:
+            rows.append(row)
+    return rows
+
+
+def _sniffed(header: str) -> str:
+    """The delimiter that a header uses most, outside of quotes."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(_DELIMITERS, key=bare.count)
+
+
+@contextmanager
+def _opened(given: str | Path, name: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked; what goes wrong while they are read is told in a sentence."""
+    stdin = str(given) == STDIN
+    try:
+        with open(sys.stdin.fileno() if stdin else given, "rb", closefd=not stdin) as binary:
+            start = binary.peek(4)
+            if start.startswith(_ZIP):
+                raise SourceError(name, "this is an Excel workbook or a zip archive: save it as CSV (UTF-8)")
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=binary) if start.startswith(_GZIP) else binary)
+    except UnicodeDecodeError:
+        raise SourceError(name, "this is not UTF-8 text: save it as CSV (UTF-8)") from None
+    except csv.Error:
+        raise SourceError(name, "a quote is not closed, or stands where none belongs") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise SourceError(name, "the gzip file is damaged or cut short") from None
+    except OSError as error:
+        raise SourceError(name, f"it cannot be read: {error.strerror}") from None
