@@ -16,9 +16,10 @@
 --   jobs:room:<group>             how many slots there are for us while others use the rest; expires
 --   jobs:took:<kind>        list  seconds that the last jobs of this kind took, newest at the left
 --   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
---   run:<id>                hash  one import; its parts' outcomes are counted here, each once
+--   job:<id>:errors         hash  page -> errors, until it is settled
+--   job:<id>:rejects        list  what an import's report says of its records that have not landed, many in one text
+--   run:<id>                hash  one import (worker/runs.py); what became of its records is summed up here
 --   run:<id>:parts          zset  ids of its jobs -> when they were opened
---   run:<id>:rejects        list  what is to be told of the records that have not landed, many in one text
 
 local P, op = KEYS[1], ARGV[1]
 local now = tonumber(ARGV[2])
@@ -29,6 +30,7 @@ end
 
 local GRACE = 15000      -- after a change of state: for whoever made it to publish the next step
 local REMEMBERED = 20    -- durations
+local SMALL = 65536      -- bytes of a packed request
 local KEPT = 7 * 86400   -- seconds for which a settled job is kept: as long as Klaviyo keeps one
 
 local function call(...) return redis.call(...) end
@@ -108,7 +110,8 @@ function ops.accept(id, klaviyo_id, own)
     if call('GET', taken) ~= id then return -1 end
   end
   call('HSET', job(id), 'state', 'accepted', 'job_id', klaviyo_id, 'accepted', now)
-  call('HDEL', job(id), 'request')
+  -- A small request is kept until its job is settled: errors that name a record are about it.
+  if call('HSTRLEN', job(id), 'request') > SMALL then call('HDEL', job(id), 'request') end
   call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
   return 1
 end
@@ -122,15 +125,25 @@ function ops.again(id, ...)
   return 1
 end
 
--- id count n reject1 … rejectn field value … -> 1. Klaviyo has refused it because of `count` of its records, told in n
--- texts: it may be sent again without them. Without "sent" this has been told already.
-function ops.narrow(id, count, n, ...)
+-- Add to what is known of a job's records, and of its import's.
+local function count(id, run, landed, rejected, unknown, rejects)
+  local told = { landed = landed, rejected = rejected, unknown = unknown }
+  for name, number in pairs(told) do
+    if tonumber(number) ~= 0 then
+      call('HINCRBY', job(id), name, number)
+      if run ~= '' then call('HINCRBY', P .. 'run:' .. run, name, number) end
+    end
+  end
+  for _, reject in ipairs(rejects) do call('RPUSH', job(id) .. ':rejects', reject) end
+end
+
+-- id rejected n reject1 … rejectn field value … -> 1. Klaviyo has refused it because of `rejected` of its records, told in
+-- n texts: it may be sent again without them. Without "sent" this has been told already.
+function ops.narrow(id, rejected, n, ...)
   local state, sent, run = get(id, 'state', 'sent', 'run')
   if state ~= 'spawning' or not sent then return 0 end
   local given = { ... }
-  local key = P .. 'run:' .. run
-  call('HINCRBY', key, 'rejected', count)
-  for i = 1, tonumber(n) do call('RPUSH', key .. ':rejects', given[i]) end
+  count(id, run, 0, rejected, 0, { unpack(given, 1, tonumber(n)) })
   return ops.again(id, unpack(given, tonumber(n) + 1))
 end
 
@@ -193,7 +206,8 @@ function ops.errors(id, page, errors)
 end
 
 -- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. The end, told once.
---   reject …  what the import's report says of the records that have not landed, many in one text
+--   landed …  how many of its records, of those that are not counted yet
+--   reject …  what is to be told of the others
 function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
   local before, run = get(id, 'state', 'run')
   if not before or before == 'settled' then return { 0, {} } end
@@ -201,18 +215,27 @@ function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
   call('HSET', job(id), 'state', 'settled', 'status', status, 'outcome', outcome, 'settled', now)
   call('HDEL', job(id), 'request', 'continuation')
   call('DEL', job(id) .. ':errors')
-  call('EXPIRE', job(id), KEPT)
   call('ZREM', P .. 'overdue', 'job|' .. id)
   call('ZREM', P .. 'jobs:open:' .. group, id)
-  if run and run ~= '' then
-    local key = P .. 'run:' .. run
-    call('HINCRBY', key, 'settled', 1)
-    call('HINCRBY', key, 'landed', landed)
-    call('HINCRBY', key, 'rejected', rejected)
-    call('HINCRBY', key, 'unknown', unknown)
-    for _, reject in ipairs({ ... }) do call('RPUSH', key .. ':rejects', reject) end
-  end
+  count(id, run or '', landed, rejected, unknown, { ... })
+  if run and run ~= '' then call('HINCRBY', P .. 'run:' .. run, 'settled', 1) end
+  call('EXPIRE', job(id), KEPT)
+  call('EXPIRE', job(id) .. ':rejects', KEPT)
   return { 1, fill(group, cap) }
+end
+
+-- id -> 1 | 0. A part of an import that has not landed is to be opened again: as if it had never been.
+function ops.forget(id)
+  local state, run, landed, rejected, unknown = get(id, 'state', 'run', 'landed', 'rejected', 'unknown')
+  if state ~= 'settled' or not run or run == '' then return 0 end
+  local key = P .. 'run:' .. run
+  for name, number in pairs({ landed = landed, rejected = rejected, unknown = unknown, settled = 1, parts = 1 }) do
+    call('HINCRBY', key, name, -(tonumber(number) or 0))
+  end
+  call('ZREM', key .. ':parts', id)
+  call('ZREM', P .. 'jobs', id)
+  call('DEL', job(id), job(id) .. ':rejects')
+  return 1
 end
 
 -- id outcome -> {1 | 0, ids that may be spawned now}. Take it back, if Klaviyo cannot have it.

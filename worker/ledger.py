@@ -76,7 +76,7 @@ class Job:
 class Settled:
     """How a job ended, for the ledger: ``landed``, ``rejected`` and ``unknown`` count the records of an import.
 
-    ``rejects`` are what its report says of each record that has not landed.
+    ``rejects`` tell of each record that has not landed: row, stage, reason, and the record as it was sent.
     """
 
     status: str
@@ -142,6 +142,10 @@ class Ledger:
     def crowded(self, id: str, seconds: float) -> bool:
         """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
         return bool(self._call("crowded", id, int(seconds * 1000)))
+
+    def forget(self, id: str) -> bool:
+        """A settled part of an import is to be opened again: as if it had never been."""
+        return bool(self._call("forget", id))
 
     def withdraw(self, id: str, outcome: Mapping[str, Any]) -> tuple[bool, list[str]]:
         """Take it back if it has not been sent."""
@@ -262,6 +266,11 @@ class Ledger:
         """The errors kept so far, in their order."""
         pages: Any = self._client.hgetall(f"{self._prefix}job:{id}:errors")
         return [each for page in sorted(pages, key=int) for each in orjson.loads(pages[page])]
+
+    def rejects_of(self, id: str) -> list[dict[str, Any]]:
+        """What is told of the records of a part that have not landed."""
+        batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
+        return [each for batch in batches for each in orjson.loads(batch)]
 
     def in_progress(self, group: str) -> list[Job]:
         """The jobs of a group that Klaviyo has, oldest first."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from celery import states
 from celery.exceptions import Ignore
 
-from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.kinds import KINDS
 from tasks.jobs.next_step import COLLECT, go_on
 from tasks.jobs.outcome import outcome, raised, settled
-from tasks.jobs.records import names, records
+from tasks.jobs.records import records
 from worker.app import app
 from worker.errors import JobFailed
 from worker.execution import patiently
 from worker.jsonapi import Envelope
-from worker.ledger import Job, get_ledger
+from worker.ledger import get_ledger
 from worker.steps import Step
 
 
@@ -41,23 +41,14 @@ class Collect(Step):
             found = job.outcome or {}
         else:
             kind = KINDS[job.kind]
-            found = outcome(job, kind, patiently(lambda: ledger.errors_of(id)))
-            end = settled(job, found, _places(job, kind) if found.get("errors") else {})
+            told, request = patiently(lambda: (ledger.errors_of(id), ledger.request(id)))
+            found = outcome(job, kind, told)
+            end = settled(job, found, told, records(request.body if request else None, kind.path))
             _, released = patiently(lambda: ledger.settle(id, end))
             go_on(*released)
         if error := raised(found):
             raise error
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
-
-
-def _places(job: Job, kind: Kind) -> dict[str, int]:
-    """Where each named record stands in the request, as long as that is kept."""
-    request = patiently(lambda: get_ledger().request(job.id))
-    if request is None:
-        return {}
-    return {
-        name: place for place, each in enumerate(records(request.body, kind.path)) for name in names(each)
-    }  # fmt: skip
 
 
 collect = app.register_task(Collect())

@@ -9,6 +9,7 @@ import orjson
 
 from tasks.jobs.kinds import Kind
 from tasks.jobs.next_step import go_on
+from tasks.jobs.outcome import REFUSED
 from tasks.jobs.records import at, index, reason, records
 from tasks.jobs.rows import numbers, ranges
 from worker.errors import Refused
@@ -33,7 +34,8 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
     if bad:
         good = [place for place in range(len(listed)) if place not in bad]
         rejects: list[dict[str, Any]] = [
-            {"row": rows[place], "stage": "refused", "reason": why} for place, why in sorted(bad.items())
+            {"row": rows[place], "stage": REFUSED, "reason": why, "sent": listed[place]}
+            for place, why in sorted(bad.items())
         ]
         fields = {"request": _with(request, kind, [listed[place] for place in good]), "items": len(good)}
         fields["rows"] = ranges([rows[place] for place in good])

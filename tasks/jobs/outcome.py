@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.jobs.kinds import Kind
-from tasks.jobs.records import reason
+from tasks.jobs.records import names, reason
 from tasks.jobs.rows import numbers
 from worker import errors
 from worker.errors import JobCancelled, JobExpired, JobFailed, JobTimedOut, JobVanished, KlaviyoError
 from worker.ledger import Job, Settled
+
+#: Where a record of an import was turned down: by the request's refusal, or in its job.
+REFUSED, JOB = "refused", "job"
 
 #: How a job may end other than well.
 BADLY: dict[str, type[JobFailed]] = {
@@ -34,7 +37,7 @@ def outcome(job: Job, kind: Kind, told: list[dict[str, Any]]) -> dict[str, Any]:
     if kind.result is not None:
         found["result"] = told[0] if told else None
     else:
-        found["errors"] = told
+        found["errors"] = [{name: value for name, value in each.items() if name != "sent"} for each in told]
     if job.failure:
         found["failure"] = job.failure
     return found
@@ -49,27 +52,32 @@ def raised(found: dict[str, Any]) -> KlaviyoError | None:
     return badly(found["kind"], found["account"], found) if badly else None
 
 
-def settled(job: Job, found: dict[str, Any], places: dict[str, int]) -> Settled:
+def settled(job: Job, found: dict[str, Any], told: list[dict[str, Any]], listed: list[Any]) -> Settled:
     """The same for the ledger; for a part of an import, with what became of each of its records.
 
-    ``places`` tells the place of a record that an error knows by its name only.
+    ``told`` are the job's errors; ``listed`` the records of its request, as far as that is still there.
     """
     if not job.run or job.status == "split":
         return Settled(job.status, found)
     rows = numbers(job.rows)
     if error := raised(found):
-        stage = "refused" if job.status == "refused" else job.status
-        rejects = [{"row": row, "stage": stage, "reason": str(error)} for row in rows]
+        stage = REFUSED if job.status == "refused" else job.status
+        rejects = [
+            {"row": row, "stage": stage, "reason": str(error), "sent": one}
+            for row, one in zip(rows, listed or [None] * len(rows), strict=True)
+        ]
         refused = len(rows) if job.status == "refused" else 0
         return Settled(job.status, found, 0, refused, len(rows) - refused, rejects)
-    failed: dict[int, str] = {}
-    for each in found.get("errors") or ():
+    places = {name: place for place, each in enumerate(listed) for name in names(each)}
+    failed: dict[int, dict[str, Any]] = {}
+    for each in told:
         place = each.get("index", places.get(str(each.get("name", "")).casefold()))
         if place is not None and place < len(rows):
-            failed.setdefault(rows[place], reason(each))
-    rejects = [{"row": row, "stage": "job", "reason": why} for row, why in sorted(failed.items())]
+            sent = each.get("sent") or (listed[place] if listed else None)
+            failed.setdefault(rows[place], {"row": rows[place], "stage": JOB, "reason": reason(each), "sent": sent})
+    rejects = [failed[row] for row in sorted(failed)]
     untold = max(0, found.get("failed", 0) - len(failed))
     if untold:
         why = f"{untold} more failed among rows {job.rows}, and Klaviyo does not tell which"
-        rejects.append({"row": rows[0], "stage": "job", "reason": why})
+        rejects.append({"row": rows[0], "stage": JOB, "reason": why, "sent": None})
     return Settled(job.status, found, len(rows) - len(failed) - untold, len(failed), untold, rejects)

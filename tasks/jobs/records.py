@@ -31,7 +31,8 @@ def index(pointer: str | None, path: Sequence[str]) -> int | None:
 def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     """What may be told of one error: nothing about it keeps to a schema, and its text may name a person.
 
-    ``index`` is the record's place in the request; ``name`` its own, where the error has only that.
+    ``index`` is the record's place in the request; ``name`` its own, where the error has only that. ``sent`` is the
+    record itself, for an import's report and for nobody else.
     """
     source = error.get("source")
     pointer = source.get("pointer") if isinstance(source, Mapping) else None
@@ -44,6 +45,7 @@ def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
         "detail": mask(str(error["detail"])) if error.get("detail") else None,
         "pointer": pointer,
         "name": name,
+        "sent": error.get("original_payload"),
     }
     return {key: value for key, value in kept.items() if value is not None}
 

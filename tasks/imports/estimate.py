@@ -1,0 +1,86 @@
+"""A dry run: what an import would send, and how long that would take at the budget that is left now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tasks.imports.rejects import Rejected
+from tasks.imports.run import Import, routed
+from tasks.jobs.rows import numbers
+from worker.accounts import account
+from worker.action import ACTIONS
+from worker.execution import patiently
+from worker.governor import Look, get_governor
+from worker.settings import get_settings
+from worker.tiers import SECOND, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an import would be: ``rejects`` are the first of the rows that would be turned down here.
+
+    ``seconds`` until the last request is sent; how long Klaviyo works at the jobs after that, nobody knows beforehand.
+    """
+
+    kind: str
+    rows: int
+    checked: int
+    unchanged: int
+    jobs: int
+    requests: int
+    bytes: int
+    seconds: float
+    rejects: tuple[Rejected, ...]
+
+
+#: Rejects that are told one by one.
+SHOWN = 20
+
+
+def estimate(wanted: Import) -> Estimate:
+    """Read and check everything, and send nothing.
+
+    Raises:
+        InputError, SourceError: the call or the source is wrong.
+
+    """
+    source, plan = wanted.opened()
+    rows = checked = unchanged = size = 0
+    requests: dict[str, int] = {}
+    shown: list[Rejected] = []
+    for each in routed(wanted, source, plan):
+        if isinstance(each, Rejected):
+            checked += 1
+            rows += 1
+            if len(shown) < SHOWN:
+                shown.append(each)
+            continue
+        unchanged += each.unchanged
+        rows += each.unchanged
+        if each.part is not None:
+            requests[each.action] = requests.get(each.action, 0) + 1
+            rows += len(numbers(each.part.rows))
+            size += len(each.part.body)
+    looks = patiently(get_governor().look)
+    alias = account(get_settings(), wanted.account).alias
+    seconds = max((_seconds(alias, action, count, looks) for action, count in requests.items()), default=0.0)
+    count = sum(requests.values())
+    return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown))
+
+
+def _seconds(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:
+    line = ACTIONS[action].declaration.line(alias, {})
+    found = next((look for look in looks if look.line == line.name), None)
+    if found is None:
+        return seconds_for(count, [(0, window) for window in line.buckets[0].limits.windows])
+    windows = [(used, Window(limit, length)) for used, limit, length in found.buckets[0].windows]
+    return max(seconds_for(count + found.now + found.bulk, windows), found.blocked, found.buckets[0].blocked)
+
+
+def seconds_for(count: int, windows: Iterable[tuple[int, Window]]) -> float:
+    """Seconds until ``count`` requests are sent, where so many of each window are used already."""
+    return max(
+        max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND for used, window in windows
+    )

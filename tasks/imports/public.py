@@ -1,0 +1,127 @@
+"""The imports as application code calls them: one function each, with what is its own as parameters.
+
+All of them take ``rows`` (a path, ``-`` or mappings), ``mapping`` (see `tasks.imports.mapping`), ``fixed`` (fields of
+every row that has none of its own), ``account``, ``run`` (to take a broken run up again), ``rejects`` (the file for
+rows that do not land), ``format`` and ``delimiter``, ``time_zone`` (of times without one), ``progress``; return a
+`Report`; and raise what `tasks.imports.run.run_import` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+from tasks.imports.options import Channel, Options
+from tasks.imports.report import Report
+from tasks.imports.run import Import, Rows, run_import
+from tasks.imports.sources import Format
+from worker.accounts import DEFAULT
+from worker.governor import Lane
+from worker.runs import Run
+
+Mode = Literal["create", "update", "delete", "upsert"]
+
+
+class Common(TypedDict, total=False):
+    """What every import takes."""
+
+    mapping: Sequence[str]
+    fixed: Mapping[str, Any]
+    account: str
+    lane: Lane
+    run: str | None
+    rejects: Path | None
+    format: Format | None
+    delimiter: str | None
+    time_zone: str | None
+    progress: Callable[[Run], None]
+
+
+def _run(
+    kind: str, rows: Rows, given: Common, params: Mapping[str, Any] | None = None, channels: Sequence[Channel] = ()
+) -> Report:  # fmt: skip
+    options = Options(
+        mapping=tuple(given.get("mapping", ())),
+        fixed=given.get("fixed", {}),
+        params={name: value for name, value in (params or {}).items() if value is not None},
+        channels=tuple(channels),
+        time_zone=given.get("time_zone"),
+    )
+    wanted = Import(
+        kind, rows, options, given.get("account", DEFAULT), given.get("lane", "bulk"),
+        given.get("format"), given.get("delimiter"),
+    )  # fmt: skip
+    return run_import(
+        wanted, given.get("run"), given.get("rejects"), given.get("progress", lambda run: None)
+    )  # fmt: skip
+
+
+def import_profiles(rows: Rows, *, list_ids: Sequence[str] | None = None, **given: Unpack[Common]) -> Report:
+    """Create or update people, and add them to lists. Consent does not change: that is `subscribe`."""
+    return _run("profiles", rows, given, {"list_ids": list_ids})
+
+
+def import_events(rows: Rows, *, metric: str | None = None, **given: Unpack[Common]) -> Report:
+    """Record what people did, an event a row; ``metric`` is what, where the rows do not say it.
+
+    A row without a ``unique_id`` gets one that the same row of the same file gets again: importing a file twice doubles
+    nothing.
+    """
+    fixed = {**({"metric": metric} if metric else {}), **given.pop("fixed", {})}
+    return _run("events", rows, {**given, "fixed": fixed})
+
+
+def import_catalog_items(rows: Rows, *, mode: Mode = "upsert", **given: Unpack[Common]) -> Report:
+    """Create, update or delete items; ``upsert`` reads what is there, and sends what is new or differs."""
+    return _run(f"{mode}_catalog_items", rows, given)
+
+
+def import_catalog_variants(rows: Rows, *, mode: Mode = "upsert", **given: Unpack[Common]) -> Report:
+    """Create, update or delete variants, as `import_catalog_items` does items."""
+    return _run(f"{mode}_catalog_variants", rows, given)
+
+
+def import_catalog_categories(rows: Rows, *, mode: Mode = "upsert", **given: Unpack[Common]) -> Report:
+    """Create, update or delete categories, as `import_catalog_items` does items."""
+    return _run(f"{mode}_catalog_categories", rows, given)
+
+
+def import_coupon_codes(rows: Rows, *, coupon_id: str | None = None, **given: Unpack[Common]) -> Report:
+    """Create codes; ``coupon_id`` is the coupon, where the rows do not say it."""
+    fixed = {**({"coupon_id": coupon_id} if coupon_id else {}), **given.pop("fixed", {})}
+    return _run("coupon_codes", rows, {**given, "fixed": fixed})
+
+
+def subscribe(
+    rows: Rows,
+    *,
+    list_id: str | None = None,
+    channels: Sequence[Channel] = (),
+    custom_source: str | None = None,
+    historical_import: bool | None = None,
+    **given: Unpack[Common],
+) -> Report:
+    """Give people's consent, by channel. Klaviyo accepts it and never tells how it ended.
+
+    It takes back unsubscriptions, so a part whose answer was lost is not sent again: its rows are told as unknown.
+    """
+    params = {"list_id": list_id, "custom_source": custom_source, "historical_import": historical_import}
+    return _run("subscribe", rows, given, params, channels)
+
+
+def unsubscribe(
+    rows: Rows, *, list_id: str | None = None, channels: Sequence[Channel] = (), **given: Unpack[Common]
+) -> Report:  # fmt: skip
+    """Withdraw people's consent. Without a list, and for whoever is not on it, that ends every subscription."""
+    return _run("unsubscribe", rows, given, {"list_id": list_id}, channels)
+
+
+def suppress(rows: Rows, **given: Unpack[Common]) -> Report:
+    """Keep e-mail marketing from people, by their addresses."""
+    return _run("suppress", rows, given)
+
+
+def unsuppress(rows: Rows, **given: Unpack[Common]) -> Report:
+    """Let e-mail marketing reach people again, by their addresses."""
+    return _run("unsuppress", rows, given)

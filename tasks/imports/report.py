@@ -1,0 +1,126 @@
+"""What an import says of itself while it goes on and at its end, and the file of the rows that have not landed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.imports.rejects import Rejected, originals, reject_file
+from tasks.imports.sources import Record, Source, Unreadable
+from worker.execution import patiently
+from worker.ledger import get_ledger
+from worker.runs import Run, RunState, get_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an import ended.
+
+    ``rows`` were read. Of these ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing,
+    ``landed`` are at Klaviyo, ``rejected`` it has turned down, and of the ``unknown`` nobody can tell. ``requests``
+    began the ``jobs``. The rows that have not landed are in the file ``rejects``, None where all have.
+    """
+
+    run: str
+    state: RunState
+    kind: str
+    account: str
+    rows: int
+    checked: int
+    unchanged: int
+    landed: int
+    rejected: int
+    unknown: int
+    jobs: int
+    requests: int
+    bytes: int
+    seconds: float
+    rejects: str | None
+
+    @property
+    def failed(self) -> int:
+        """How many rows are not certain to have landed."""
+        return self.checked + self.rejected + self.unknown
+
+
+class Rejects:
+    """The reject file of one run: begun anew each time the run is taken up, and only where there is something to tell.
+
+    Where the source can be read again, each row is told as it stands there. Else the file is JSON Lines, and a row that
+    Klaviyo has turned down is told as it was sent.
+    """
+
+    def __init__(self, path: Path, source: Source, rereadable: bool) -> None:
+        self.path = path
+        self._source = source
+        self._rereadable = rereadable
+        self._told = source if rereadable else replace(source, columns=None)
+        self._context: Any = None
+        self._write: Callable[[Rejected], None] | None = None
+        path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Rejects:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._context is not None:
+            self._context.__exit__(*failure)
+
+    @property
+    def written(self) -> bool:
+        """Whether there was something to tell."""
+        return self._write is not None
+
+    def add(self, rejected: Rejected) -> None:
+        """Tell one row."""
+        if self._write is None:
+            self._context = reject_file(self.path, self._told)
+            self._write = self._context.__enter__()
+        assert self._write is not None
+        self._write(replace(rejected, original=self._as_told(rejected.original)))
+
+    def add_late(self, run: str) -> None:
+        """Tell the rows of a run that Klaviyo has turned down."""
+        late = {each["row"]: each for each in late_rejects(run)}
+        found: Mapping[int, Record | Unreadable] = {}
+        if self._rereadable and late:
+            found = dict(originals(self._source, late.keys()))
+        for row in sorted(late):
+            each = late[row]
+            original = found.get(row, each.get("sent") or {})
+            self.add(Rejected(row, each["stage"], each["reason"], original))
+
+    def _as_told(self, original: Record | Unreadable) -> Record | Unreadable:
+        if self._rereadable or isinstance(original, Mapping | Unreadable):
+            return original
+        return dict(zip(self._source.columns or (), original, strict=False))
+
+
+def late_rejects(run: str) -> Iterator[dict[str, Any]]:
+    """What Klaviyo has turned down of a run: row, stage, reason, and the record as it was sent."""
+    for id in patiently(lambda: get_runs().jobs(run)):
+        yield from patiently(lambda id=id: get_ledger().rejects_of(id))  # type: ignore[misc]
+
+
+def report(run: Run, rejects: Path | None) -> Report:
+    """The report of a run as it stands."""
+    jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(run.id))).values()
+    return Report(
+        run=run.id,
+        state=run.state,
+        kind=run.kind,
+        account=run.account,
+        rows=run.rows,
+        checked=run.checked,
+        unchanged=run.unchanged,
+        landed=run.landed,
+        rejected=run.rejected,
+        unknown=run.unknown,
+        jobs=sum(1 for job in jobs if job.status not in ("withdrawn", "split")),
+        requests=sum(1 + job.tries for job in jobs if job.sent or job.accepted),
+        bytes=run.bytes,
+        seconds=round((run.ended or patiently(get_runs().now)) - run.started, 3),
+        rejects=str(rejects) if rejects else None,
+    )

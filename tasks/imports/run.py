@@ -1,0 +1,233 @@
+"""One import from its first row to its report.
+
+The rows are read, checked and made into requests here; the workers send these, each as a job of the ledger, within
+everybody's budget. A run that was broken off is taken up again under its id: the source is read from its beginning, and
+what has landed is not sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tasks import rules
+from tasks.imports.kinds import KINDS
+from tasks.imports.options import Options
+from tasks.imports.parts import Part, parts
+from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.rejects import Rejected
+from tasks.imports.report import Rejects, Report, report
+from tasks.imports.sending import Sender, Stopped, withdraw
+from tasks.imports.sources import STDIN, Format, Source, source_of
+from tasks.imports.upsert import UPSERTS, Routed, route
+from tasks.jobs.rows import numbers
+from worker.accounts import DEFAULT, account
+from worker.errors import InputError
+from worker.execution import patiently
+from worker.governor import Lane
+from worker.runs import Run, get_runs
+from worker.settings import get_settings
+
+Rows = str | Path | Iterable[Mapping[str, Any]]
+
+#: Seconds between two looks at the parts that are still on their way.
+PAUSE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What is to be imported, and how.
+
+    ``kind`` is one of `tasks.imports.kinds.KINDS`, or `upsert_catalog_items` and its like. ``rows``: a path, ``-`` for
+    standard input, or mappings. ``format`` is told by a file's name where it is left out.
+    """
+
+    kind: str
+    rows: Rows
+    options: Options = field(default_factory=Options)
+    account: str = DEFAULT
+    lane: Lane = "bulk"
+    format: Format | None = None
+    delimiter: str | None = None
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether the source can be read a second time."""
+        return isinstance(self.rows, str | Path) and str(self.rows) != STDIN
+
+    def opened(self) -> tuple[Source, Plan]:
+        """The source and how its rows become requests.
+
+        Raises:
+            InputError, SourceError: something about them is wrong; nothing was sent.
+
+        """
+        account(get_settings(), self.account)
+        source = source_of(self.rows, self.format, self.delimiter)
+        return source, compile_plan(UPSERTS.get(self.kind, self.kind), source.columns, self.options)
+
+    def asked(self) -> dict[str, Any]:
+        """The same as JSON, by which a run is known again, and by which it can be asked for once more."""
+        options = asdict(self.options)
+        options["moment"] = self.options.moment.isoformat()
+        path = str(Path(str(self.rows)).absolute()) if self.rereadable else None
+        told = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane, "options": options}
+        as_json: dict[str, Any] = orjson.loads(orjson.dumps(told))
+        return as_json
+
+
+def asked_again(run: Run) -> Import:
+    """The import that a run was, to be carried out once more.
+
+    Raises:
+        InputError: its rows came from standard input, or from a program.
+
+    """
+    asked = dict(run.asked)
+    path, options = asked.pop("path"), asked.pop("options")
+    if path is None:
+        raise InputError("reimport", [f"the rows of run {run.id} came from {run.source}: import them again from there"])
+    options = {**options, "mapping": tuple(options["mapping"]), "channels": tuple(options["channels"])}
+    options["moment"] = datetime.fromisoformat(options["moment"])
+    return Import(kind=run.kind, rows=path, account=run.account, options=Options(**options), **asked)
+
+
+def new_run() -> str:
+    """An id for a run: when it began, and what tells it from others of that second."""
+    return f"{rules.now():%Y%m%d-%H%M%S}-{rules.new_id()[:4]}"
+
+
+def run_import(
+    wanted: Import,
+    run: str | None = None,
+    rejects: Path | None = None,
+    progress: Callable[[Run], None] = lambda run: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Import rows, and wait until it is known what became of each.
+
+    Args:
+        wanted: what and how.
+        run: the id of a run that was broken off, or one of your own choosing for a new one.
+        rejects: where to tell the rows that do not land; beside the source, named after the run, where it is left out.
+        progress: told the run as it stands, a few times a second.
+        stop: asked before each part; True breaks the run off, and it can be taken up again.
+
+    Raises:
+        InputError, SourceError: the call or the source is wrong.
+        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part. The rest was taken back.
+        Stopped: ``stop`` said so, or the run was cancelled.
+
+    """
+    id, runs = run or new_run(), get_runs()
+    before = patiently(lambda: runs.run(id))
+    if before is not None:
+        # The moment is the time of events that have none: another one would make other requests.
+        moment = datetime.fromisoformat(before.asked["options"]["moment"])
+        wanted = replace(wanted, options=replace(wanted.options, moment=moment))
+    source, plan = wanted.opened()
+    alias, asked = account(get_settings(), wanted.account).alias, wanted.asked()
+    if before is not None and (before.kind, before.account, before.asked) != (wanted.kind, alias, asked):
+        raise InputError("import", [f"run {id} was another import: of {before.kind} from {before.source}"])
+    this = patiently(lambda: runs.begin(id, wanted.kind, alias, source.name, asked))
+    path = rejects or _beside(wanted, source, id)
+    seen = _Watched(id, progress)
+
+    def stopped() -> bool:
+        seen.look()
+        return stop() or seen.run.state == "cancelled"
+
+    sender = Sender(this, wanted.lane, stopped)
+    with Rejects(path, source, wanted.rereadable) as told:
+        try:
+            _send(wanted, source, plan, sender, told, seen)
+            seen.look(at_once=True)
+            while seen.look().settled < seen.run.parts:
+                if stopped():
+                    raise Stopped(f"import {id} is broken off")
+                time.sleep(PAUSE)
+        except Stopped:
+            if seen.run.state == "cancelled":
+                withdraw(id)
+                patiently(lambda: runs.end(id, "cancelled"))
+            raise
+        except Exception as error:
+            withdraw(id)
+            reason = str(error)
+            patiently(lambda: runs.end(id, "failed", reason))
+            raise
+        told.add_late(id)
+    patiently(lambda: runs.end(id, "complete"))
+    return report(seen.look(at_once=True), path if told.written else None)
+
+
+def cancel_import(run: str) -> int:
+    """Cancel a run: no more of it is read, and what has not been sent is taken back; how many parts that were."""
+    patiently(lambda: get_runs().cancel(run))
+    return withdraw(run)
+
+
+class _Watched:
+    """A run as it stands, asked for a few times a second at the most."""
+
+    def __init__(self, id: str, progress: Callable[[Run], None]) -> None:
+        self._id = id
+        self._progress = progress
+        self._looked = 0.0
+        self.counts = {"rows": 0, "bytes": 0, "checked": 0, "unchanged": 0}
+        self.run = self._read()
+
+    def look(self, at_once: bool = False) -> Run:
+        """The run, with what has been read of its source written down."""
+        if at_once or time.monotonic() - self._looked >= PAUSE:
+            patiently(lambda: get_runs().note(self._id, **self.counts))
+            self.run = self._read()
+            self._progress(self.run)
+        return self.run
+
+    def _read(self) -> Run:
+        self._looked = time.monotonic()
+        found = patiently(lambda: get_runs().run(self._id))
+        assert found is not None
+        return found
+
+
+def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, told: Rejects, seen: _Watched) -> None:
+    counts = seen.counts
+    for each in routed(wanted, source, plan):
+        if isinstance(each, Rejected):
+            told.add(each)
+            counts["rows"] += 1
+            counts["checked"] += 1
+            continue
+        counts["rows"] += each.unchanged
+        counts["unchanged"] += each.unchanged
+        if each.part is not None:
+            items = len(numbers(each.part.rows))
+            sender.send(each.action, each.part, items)
+            counts["rows"] += items
+            counts["bytes"] = sender.bytes
+        seen.look()
+
+
+def routed(wanted: Import, source: Source, plan: Plan) -> Iterator[Routed | Rejected]:
+    """The parts of an import, each with the action that takes it, and the rows that were turned down."""
+    made = parts(source, plan)
+    if wanted.kind in UPSERTS:
+        return route(made, plan, wanted.account)
+    action = KINDS[wanted.kind].action
+    return (Routed(action, each) if isinstance(each, Part) else each for each in made)
+
+
+def _beside(wanted: Import, source: Source, run: str) -> Path:
+    if not wanted.rereadable:
+        return Path(f"{run}.rejects.jsonl")
+    path = Path(str(wanted.rows))
+    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    return path.with_name(f"{stem}.{run}.rejects.{'jsonl' if source.columns is None else 'csv'}")

@@ -1,0 +1,127 @@
+"""Handing the parts of an import to the ledger, as many as may wait there, and never one twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+
+from tasks.imports.parts import Part
+from tasks.jobs.kinds import KINDS as JOBS
+from tasks.jobs.next_step import go_on
+from tasks.jobs.outcome import raised
+from tasks.jobs.rows import numbers
+from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
+from worker.execution import patiently
+from worker.governor import Lane
+from worker.jsonapi import Request
+from worker.ledger import Job, get_ledger
+from worker.runs import Run, get_runs
+
+#: Parts, and bytes of them, that wait for their request at most: enough for any budget, and little in Redis.
+MOST_PARTS, MOST_BYTES = 100, 64_000_000
+
+#: Seconds between two looks at those that wait.
+PAUSE = 0.05
+
+#: How a part may have ended that is sent again when its run is taken up again.
+AGAIN = frozenset({"withdrawn", "refused", "cancelled", "vanished", "stuck"})
+
+#: What no other part would be spared.
+FATAL = (Unauthorized, Forbidden, Gone, SettingsError)
+
+
+class Stopped(KlaviyoError):
+    """The import was cancelled, or its process is to end."""
+
+
+class Sender:
+    """Takes the parts of one run in order; ``stop`` tells whether to take no more."""
+
+    def __init__(
+        self, run: Run, lane: Lane, stop: Callable[[], bool], pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._run = run
+        self._lane = lane
+        self._stop = stop
+        self._pause = pause
+        self._waiting: dict[str, int] = {}
+        self.sent = self.bytes = 0
+
+    def send(self, action: str, part: Part, items: int) -> None:
+        """Open a job for a part, when there is room for one more.
+
+        Raises:
+            Stopped: no more are taken.
+            SourceError: the run has had another part in this place.
+            Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
+
+        """
+        id, ledger = f"{self._run.id}-{part.number:06d}", get_ledger()
+        digest = blake2b(part.body, digest_size=12).hexdigest()
+        if not patiently(lambda: get_runs().digest(self._run.id, part.number, digest)):
+            raise SourceError(
+                self._run.source,
+                f"from row {numbers(part.rows)[0]:,} on it is not what it was when run {self._run.id} began; "
+                "import it as a new run",
+            )
+        self.sent += 1
+        self.bytes += len(part.body)
+        known = patiently(lambda: ledger.job(id))
+        if known is not None:
+            if known.state != "settled" or not again(known):
+                return
+            patiently(lambda: ledger.forget(id))
+        kind = JOBS[action]
+        self.wait(MOST_PARTS, MOST_BYTES - len(part.body))
+        spawn = kind.spawn.declaration
+        released = patiently(
+            lambda: ledger.open(
+                id, action, self._run.account, Request(spawn.method, spawn.path, {}, part.body),
+                lane=self._lane, cap=kind.cap, run=self._run.id, rows=part.rows, items=items,
+                once="" if spawn.repeat.blindly else spawn.repeat.note,
+            )
+        )  # fmt: skip
+        go_on(*released)
+        self._waiting[id] = len(part.body)
+
+    def wait(self, parts: int, size: int) -> None:
+        """Wait until fewer parts, and no more bytes, wait for their request."""
+        while len(self._waiting) >= parts or (self._waiting and sum(self._waiting.values()) > size):
+            self._look()
+            if self._stop():
+                raise Stopped(f"import {self._run.id} takes no more rows")
+            self._pause(PAUSE)
+        if len(self._waiting) > parts // 2:
+            self._look()
+
+    def _look(self) -> None:
+        found = patiently(lambda: get_ledger().jobs(self._waiting))
+        for id in list(self._waiting):
+            job = found.get(id)
+            if job is None or job.state not in ("waiting", "spawning"):
+                del self._waiting[id]
+            if job is not None and job.failure and isinstance(error := raised(job_failure(job)), FATAL):
+                raise error
+
+
+def job_failure(job: Job) -> dict[str, object]:
+    """As much of an outcome as its error is made from."""
+    return {"failure": job.failure, "status": job.status, "kind": job.kind, "account": job.account}
+
+
+def again(job: Job) -> bool:
+    """Whether a settled part is worth another try: what Klaviyo refused for its records' sake is not."""
+    if job.status == "refused":
+        return (job.failure or {}).get("type") not in ("BadRequest", "TooLarge", "Conflict")
+    return job.status in AGAIN
+
+
+def withdraw(run: str) -> int:
+    """Take back every part of a run that has not been sent; how many that were."""
+    taken, ledger = 0, get_ledger()
+    for id in patiently(lambda: get_runs().jobs(run)):
+        done, released = patiently(lambda id=id: ledger.withdraw(id, {"status": "withdrawn"}))  # type: ignore[misc]
+        taken += done
+        go_on(*released)
+    return taken

@@ -1,0 +1,150 @@
+"""Imports as Redis knows them: how each was asked for, how far it has come, and what became of its records.
+
+An import is a run: many jobs of the ledger that belong together. What became of their records is summed up by
+ledger.lua, each job once; here is what only the run itself knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+import redis
+
+from worker.connection import get_redis
+from worker.governor import PREFIX
+
+#: Seconds for which a run is kept after its end.
+KEPT = 14 * 86_400
+
+RunState = Literal["running", "complete", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One import. Times are seconds since 1970 by Redis's clock.
+
+    ``asked`` is how it was asked for. ``rows`` have been read; of these, ``checked`` were turned down before anything
+    was sent, and ``unchanged`` needed nothing to be sent. The records of the others are ``landed``, ``rejected`` by
+    Klaviyo, ``unknown``, or still on their way in one of the ``parts``, of which so many are ``settled``.
+    """
+
+    id: str
+    state: RunState
+    kind: str
+    account: str
+    source: str
+    asked: dict[str, Any]
+    started: float
+    ended: float | None
+    rows: int
+    bytes: int
+    checked: int
+    unchanged: int
+    parts: int
+    settled: int
+    landed: int
+    rejected: int
+    unknown: int
+    reason: str
+
+
+_NUMBERS = ("rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown")
+_FIELDS = ("state", "kind", "account", "source", "asked", "started", "ended", "reason", *_NUMBERS)
+
+
+class Runs:
+    """Every import that this Redis knows."""
+
+    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], float] | None = None) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._clock = clock
+
+    def _key(self, id: str, of: str = "") -> str:
+        return f"{self._prefix}run:{id}{of}"
+
+    def now(self) -> float:
+        """The time by Redis's clock."""
+        if self._clock:
+            return self._clock()
+        seconds, micros = self._client.time()
+        return float(seconds) + float(micros) / 1_000_000
+
+    def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
+        """Enter a run, or go on with it; what is known of it."""
+        now, key = self.now(), self._key(id)
+        if self._client.hsetnx(key, "started", now):
+            fields: Any = {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked)}
+            self._client.hset(key, mapping=fields)
+            self._client.zadd(f"{self._prefix}runs", {id: now})
+        self._client.hset(key, "state", "running")
+        self._client.hdel(key, "ended", "reason")
+        self._client.persist(key)
+        found = self.run(id)
+        assert found is not None
+        return found
+
+    def note(self, id: str, **fields: int) -> None:
+        """Write down how far the source has been read."""
+        counts: Any = fields
+        self._client.hset(self._key(id), mapping=counts)
+
+    def digest(self, id: str, part: int, digest: str) -> bool:
+        """Whether a part is what it was the last time; the first time tells."""
+        key = self._key(id, ":digests")
+        self._client.hsetnx(key, str(part), digest)
+        self._client.expire(key, KEPT)
+        return bool(self._client.hget(key, str(part)) == digest.encode())
+
+    def end(self, id: str, state: RunState, reason: str = "") -> None:
+        """The run is over."""
+        self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
+        for of in ("", ":parts", ":digests"):
+            self._client.expire(self._key(id, of), KEPT)
+        self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT)
+
+    def cancel(self, id: str) -> None:
+        """Ask for its end: whoever reads its source looks here before each part."""
+        if self.run(id) is not None:
+            self._client.hset(self._key(id), "state", "cancelled")
+
+    def run(self, id: str) -> Run | None:
+        """One run, or None where it is not known, or no longer."""
+        values: Any = self._client.hmget(self._key(id), _FIELDS)
+        raw = dict(zip(_FIELDS, values, strict=True))
+        if raw["kind"] is None:
+            return None
+        counts = {name: int(raw[name] or 0) for name in _NUMBERS}
+        return Run(
+            id=id,
+            state=raw["state"].decode(),
+            kind=raw["kind"].decode(),
+            account=raw["account"].decode(),
+            source=raw["source"].decode(),
+            asked=orjson.loads(raw["asked"]),
+            started=float(raw["started"]),
+            ended=float(raw["ended"]) if raw["ended"] else None,
+            reason=(raw["reason"] or b"").decode(),
+            **counts,
+        )
+
+    def recent(self, since: float = 0.0, until: float = float("inf")) -> list[Run]:
+        """The runs that were started between two times, newest first."""
+        found: Any = self._client.zrevrangebyscore(f"{self._prefix}runs", until, since)
+        runs = (self.run(id.decode()) for id in found)
+        return [run for run in runs if run is not None]
+
+    def jobs(self, id: str) -> list[str]:
+        """The ids of its jobs, oldest first."""
+        found: Any = self._client.zrange(self._key(id, ":parts"), 0, -1)
+        return [each.decode() for each in found]
+
+
+@lru_cache(maxsize=1)
+def get_runs() -> Runs:
+    """The runs of this process's Redis."""
+    return Runs(get_redis())
