@@ -46,7 +46,8 @@ def rendered(call: Call, resource: Resource, extra: dict[str, Any] | None = None
 def address(call: Call, resource: Resource) -> str:
     """Where a resource can be read."""
     collection = call.store.relations.collections.get(resource.type, resource.type)
-    return f"{call.base_url}/api/{collection}/{quote(resource.id, safe='')}"
+    id = resource.id if resource.id.isalnum() else quote(resource.id, safe="")
+    return f"{call.base_url}/api/{collection}/{id}"
 
 
 def page_links(call: Call, page: Page) -> dict[str, str | None]:
@@ -69,15 +70,17 @@ def page_links(call: Call, page: Page) -> dict[str, str | None]:
 def _relationships(call: Call, resource: Resource, here: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, relation in call.store.relations.of(resource.type).items():
-        shown[name] = {}
+        relationship: dict[str, Any] = {}
         if relation.addressed:
-            shown[name]["links"] = {"self": f"{here}/relationships/{name}", "related": f"{here}/{name}"}
+            relationship["links"] = {"self": f"{here}/relationships/{name}", "related": f"{here}/{name}"}
         ids = resource.links.get(name)
         if not relation.many and ids:
-            shown[name]["data"] = {"type": relation.target, "id": next(iter(ids))}
+            relationship["data"] = {"type": relation.target, "id": next(iter(ids))}
         elif relation.many and name in call.query.include:
-            shown[name]["data"] = [{"type": relation.target, "id": id} for id in ids or ()]
-    return {name: relationship for name, relationship in shown.items() if relationship}
+            relationship["data"] = [{"type": relation.target, "id": id} for id in ids or ()]
+        if relationship:
+            shown[name] = relationship
+    return shown
 
 
 def _with_included(call: Call, document: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:

@@ -10,12 +10,11 @@ from sandbox import profiles
 from sandbox.errors import invalid
 from sandbox.seeds import metric_attributes
 from sandbox.store import Resource, Store
-from sandbox.times import parsed, written
+from sandbox.times import YEAR, parsed, written
 
 MOST_PROPERTIES, MOST_ITEMS, DEEPEST, LONGEST = 400, 4000, 10, 100 * 1024
 EARLIEST = 946_684_800.0
 """The first second of the year 2000."""
-YEAR = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def checked(attributes: Mapping[str, Any], pointer: str, now: float) -> Event:
 
 def record(store: Store, profile: Resource, event: Event, now: float) -> Resource:
     """Store an event, unless this profile has it already."""
-    metric = _metric(store, event, now)
+    metric = metric_of(store, event.service, event.metric, now)
     key = f"{profile.id}/{metric.id}/{event.unique}"
     present = store.find("event", store.owner_of("event", key) or "")
     if present is not None:
@@ -67,7 +66,6 @@ def record(store: Store, profile: Resource, event: Event, now: float) -> Resourc
             "uuid": str(uuid5(NAMESPACE_OID, key)),
         },
     )
-    resource.private["unique"] = event.unique
     store.own("event", key, resource.id)
     store.link(resource, "profile", profile, now)
     store.link(resource, "metric", metric, now)
@@ -87,16 +85,20 @@ def profile_of(store: Store, holder: Mapping[str, Any], pointer: str, now: float
 def doubled(store: Store) -> int:
     """How many events are there twice, by profile, metric and unique id. Must be 0."""
     events = list(store.all("event"))
-    keys = {(*event.linked("profile"), *event.linked("metric"), event.private["unique"]) for event in events}
+    keys = {
+        (*event.linked("profile"), *event.linked("metric"), event.attributes["event_properties"]["$event_id"])
+        for event in events
+    }
     return len(events) - len(keys)
 
 
-def _metric(store: Store, event: Event, now: float) -> Resource:
-    key = f"{event.service}/{event.metric}"
+def metric_of(store: Store, service: str, name: str, now: float) -> Resource:
+    """The metric of a service's events, which begins with the first of them."""
+    key = f"{service}/{name}"
     present = store.find("metric", store.owner_of("metric", key) or "")
     if present is not None:
         return present
-    metric = store.add("metric", metric_attributes(event.metric, written(now), event.service.upper(), "API"))
+    metric = store.add("metric", metric_attributes(name, written(now), service.upper(), "API"))
     store.own("metric", key, metric.id)
     return metric
 

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<punctuation>[(),\[\]])|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s(),\[\]"']+))"""
 )
 _UNARY = frozenset({"has"})
-_COMPARISONS = frozenset({"greater-than", "greater-or-equal", "less-than", "less-or-equal"})
+COMPARISONS = frozenset({"greater-than", "greater-or-equal", "less-than", "less-or-equal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _compare(operator: str, actual: Any, wanted: Value) -> bool:
         )
     if actual is None or wanted is None:
         return False
-    if operator in _COMPARISONS:
+    if operator in COMPARISONS:
         if isinstance(actual, str) != isinstance(wanted, str):
             return False
         return _ordered(operator, actual, wanted)

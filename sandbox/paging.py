@@ -2,16 +2,15 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 from zlib import crc32
 
 import orjson
 
-from sandbox.errors import invalid_parameter
-
-Row = tuple[int, Any, int, str]
-"""Whether there is a sort value (1 or 0), the sort value, the number that breaks ties, the id."""
+from sandbox.errors import ApiError, invalid_parameter
+from sandbox.indexes import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,46 +22,74 @@ class Page:
     prev: str | None
 
 
-def page(rows: list[Row], *, size: int | None, cursor: str | None, descending: bool, listing: str) -> Page:
-    """One page of rows that are sorted ascending. A cursor of another `listing` is refused."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is paged: the rows from `low` to before `high` that pass, if anything is asked of them."""
+
+    rows: Sequence[Row]
+    low: int
+    high: int
+    passes: Callable[[Row], bool] | None
+    name: str
+    """What a cursor must have been made for."""
+
+    def passing(self, walk: range, most: int) -> list[int]:
+        """The places of the first rows on a walk that pass."""
+        if self.passes is None:
+            return list(walk[:most])
+        return list(islice((at for at in walk if self.passes(self.rows[at])), most))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a cursor is made or read, and how many seconds it lives, if it does not live for ever."""
+
+    now: float
+    life: float | None = None
+
+
+def page(listing: Listing, *, size: int | None, cursor: str | None, descending: bool, clock: Clock) -> Page:
+    """One page of a listing. A cursor of another listing, or one that is too old, is refused."""
+    low, high, rows = listing.low, listing.high, listing.rows
     if size is None:
-        ids = [row[3] for row in rows]
-        return Page(ids[::-1] if descending else ids, None, None)
-    low, high = _slice(rows, size, descending, *_read(cursor, listing)) if cursor else _first(rows, size, descending)
-    chosen = rows[low:high]
-    if descending:
-        chosen.reverse()
-    before, after = (high < len(rows), low > 0) if descending else (low > 0, high < len(rows))
+        walk = range(high - 1, low - 1, -1) if descending else range(low, high)
+        return Page([rows[at][3] for at in listing.passing(walk, len(rows))], None, None)
+    direction, mark = _read(cursor, listing, clock) if cursor else ("next", None)
+    upwards = (direction == "next") != descending
+    if mark is None:
+        start = low if upwards else high
+    else:
+        start = max(low, bisect_right(rows, mark)) if upwards else min(high, bisect_left(rows, mark))
+    up, down = range(start, high), range(start - 1, low - 1, -1)
+    chosen = listing.passing(up if upwards else down, size + 1)
+    ahead, behind = len(chosen) > size, bool(listing.passing(down if upwards else up, 1))
+    shown = [rows[at] for at in chosen[:size]]
+    if direction == "prev":
+        shown.reverse()
+        ahead, behind = behind, ahead
     return Page(
-        [row[3] for row in chosen],
-        _written("next", chosen[-1], listing) if after and chosen else None,
-        _written("prev", chosen[0], listing) if before and chosen else None,
+        [row[3] for row in shown],
+        _written("next", shown[-1], listing, clock) if ahead and shown else None,
+        _written("prev", shown[0], listing, clock) if behind and shown else None,
     )
 
 
-def _first(rows: list[Row], size: int, descending: bool) -> tuple[int, int]:
-    return (max(0, len(rows) - size), len(rows)) if descending else (0, min(size, len(rows)))
+def _written(direction: str, row: Row, listing: Listing, clock: Clock) -> str:
+    content = [crc32(listing.name.encode()), direction, clock.now, *row]
+    return urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
 
 
-def _slice(rows: list[Row], size: int, descending: bool, direction: str, mark: Row) -> tuple[int, int]:
-    if (direction == "next") != descending:
-        low = bisect_right(rows, mark)
-        return low, min(low + size, len(rows))
-    high = bisect_left(rows, mark)
-    return max(0, high - size), high
-
-
-def _written(direction: str, row: Row, listing: str) -> str:
-    return urlsafe_b64encode(orjson.dumps([crc32(listing.encode()), direction, *row])).decode().rstrip("=")
-
-
-def _read(cursor: str, listing: str) -> tuple[str, Row]:
+def _read(cursor: str, listing: Listing, clock: Clock) -> tuple[str, Row]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        fingerprint, direction, *row = orjson.loads(urlsafe_b64decode(padded))
+        fingerprint, direction, made, *row = orjson.loads(urlsafe_b64decode(padded))
         present, value, number, id = row
     except (ValueError, TypeError):
-        fingerprint = None
-    if fingerprint != crc32(listing.encode()):
-        raise invalid_parameter("Invalid cursor provided.", "page[cursor]")
+        raise _invalid() from None
+    if fingerprint != crc32(listing.name.encode()) or (clock.life is not None and clock.now - made > clock.life):
+        raise _invalid()
     return direction, (present, value, number, id)
+
+
+def _invalid() -> ApiError:
+    return invalid_parameter("Invalid cursor provided.", "page[cursor]")

@@ -51,6 +51,10 @@ class Relations:
             addressed = (owner, name) not in UNADDRESSED
             relation = Relation(name, target, many, _inverse(ends, owner, name, target), addressed)
             self._of.setdefault(owner, {})[name] = relation
+        self._inverses: dict[tuple[str, str], str | None] = {
+            (owner, name): relation.inverse for owner, known in self._of.items() for name, relation in known.items()
+        }
+        self._inverses.update(UNSEEN)
 
     def of(self, type: str) -> dict[str, Relation]:
         """The relationships of a type, by name."""
@@ -58,8 +62,7 @@ class Relations:
 
     def inverse(self, type: str, name: str) -> str | None:
         """What a relationship is called at its other end."""
-        relation = self.of(type).get(name)
-        return UNSEEN.get((type, name)) or (relation.inverse if relation else None)
+        return self._inverses.get((type, name))
 
 
 def _inverse(ends: dict[tuple[str, str], tuple[str, bool]], owner: str, name: str, target: str) -> str | None:

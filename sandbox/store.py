@@ -1,7 +1,8 @@
 """One account's memory: resources by type and id, and the links between them, kept at both ends."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import heappop, heappush
@@ -12,8 +13,10 @@ from uuid import UUID
 import orjson
 
 from sandbox.errors import not_found
+from sandbox.indexes import Indexes
 from sandbox.relations import Relations
 from sandbox.times import written
+from sandbox.traps import Traps
 
 _SHORT = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _LONG = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -50,13 +53,11 @@ class Store:
         self.alias = alias
         self.company_id = company_id
         self.relations = relations
-        self.version = 0
-        """Grows with every change, so that a sorted listing can be kept until it is out of date."""
+        self.indexes = Indexes()
+        self.traps = Traps()
         self._owners: dict[tuple[str, str], str] = {}
         self._schedule: list[tuple[float, int, Work]] = []
         self._bodies: Counter[tuple[str, bytes]] = Counter()
-        self.listings: dict[tuple[object, ...], tuple[int, list[tuple[int, Any, int, str]]]] = {}
-        """Sorted listings as of a version, so that reading many pages sorts once."""
         self.everyone: Resource | None = None
         """The segment that every new profile joins."""
         self._random = random
@@ -66,6 +67,10 @@ class Store:
     def all(self, type: str) -> Iterable[Resource]:
         """All resources of a type, oldest first."""
         return self._resources.get(type, {}).values()
+
+    def ids(self, type: str) -> KeysView[str]:
+        """The ids of all resources of a type."""
+        return self._resources.get(type, {}).keys()
 
     def find(self, type: str, id: str) -> Resource | None:
         """A resource, or None."""
@@ -81,45 +86,46 @@ class Store:
     def add(self, type: str, attributes: dict[str, Any], id: str | None = None) -> Resource:
         """Store a new resource, under a new id if none is given."""
         self._number += 1
-        self.version += 1
         resource = Resource(type, id or self.new_id(type), self._number, attributes)
         self._resources.setdefault(type, {})[resource.id] = resource
+        self.indexes.note(type, resource.id)
         return resource
 
     def touch(self, resource: Resource, now: float) -> None:
         """Note a change of a resource, in the attribute that its type has for it."""
-        self.version += 1
+        self.changed(resource)
         for name in ("updated", "updated_at"):
             if name in resource.attributes:
                 resource.attributes[name] = written(now)
 
     def changed(self, resource: Resource) -> None:
         """Note a change of a resource that is none to who asks when it was updated."""
-        self.version += 1
+        self.indexes.note(resource.type, resource.id)
 
     def remove(self, resource: Resource) -> None:
         """Forget a resource and its links."""
-        self.version += 1
         for name in list(resource.links):
             for other in resource.linked(name):
                 self.unlink(resource, name, other)
         self._resources[resource.type].pop(resource.id, None)
+        self.indexes.note(resource.type, resource.id)
 
     def link(self, resource: Resource, name: str, target: Resource, now: float) -> None:
         """Relate two resources, at both ends. A link that is there keeps its time."""
-        self.version += 1
-        resource.links.setdefault(name, {}).setdefault(target.id, written(now))
+        at = written(now)
+        self._point(resource, name, target.id, at)
         inverse = self.relations.inverse(resource.type, name)
         if inverse:
-            target.links.setdefault(inverse, {}).setdefault(resource.id, written(now))
+            self._point(target, inverse, resource.id, at)
 
     def unlink(self, resource: Resource, name: str, target_id: str) -> None:
         """Undo a link, at both ends."""
-        self.version += 1
         resource.links.get(name, {}).pop(target_id, None)
+        self.indexes.note((resource.type, resource.id, name), target_id)
         target, inverse = self._other_end(resource, name, target_id)
         if target and inverse:
             target.links.get(inverse, {}).pop(resource.id, None)
+            self.indexes.note((target.type, target.id, inverse), resource.id)
 
     def related(self, resource: Resource, name: str) -> Iterator[Resource]:
         """The resources at the other end of a relationship."""
@@ -166,6 +172,13 @@ class Store:
         """How many resources of each type there are."""
         return {type: len(resources) for type, resources in sorted(self._resources.items()) if resources}
 
+    @contextmanager
+    def drawing_from(self, random: Random) -> Iterator[None]:
+        """Draw the ids of what is added meanwhile from another randomness."""
+        usual, self._random = self._random, random
+        yield
+        self._random = usual
+
     def new_id(self, type: str) -> str:
         """An id in the form that Klaviyo gives to this type."""
         if type in _LONG_IDS:
@@ -177,6 +190,14 @@ class Store:
         if type == "event":
             return "".join(self._random.choices(_SHORT, k=11))
         return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _point(self, resource: Resource, name: str, target_id: str, at: str) -> None:
+        links = resource.links.get(name)
+        if links is None:
+            resource.links[name] = {target_id: at}
+        else:
+            links.setdefault(target_id, at)
+        self.indexes.note((resource.type, resource.id, name), target_id)
 
     def _other_end(self, resource: Resource, name: str, target_id: str) -> tuple[Resource | None, str | None]:
         relation = self.relations.of(resource.type).get(name)

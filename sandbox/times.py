@@ -1,11 +1,20 @@
 """Points in time as Klaviyo writes them. All stored times have this one form, so that they sort as text."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
+
+YEAR = 365 * 86_400
 
 
 def written(epoch: float) -> str:
     """To the second, as Klaviyo stamps what it creates."""
-    return datetime.fromtimestamp(int(epoch), UTC).isoformat()
+    return _written(int(epoch))
+
+
+@lru_cache(maxsize=4096)
+def _written(second: int) -> str:
+    """One text for all that happens in a second, which many stored things then share."""
+    return datetime.fromtimestamp(second, UTC).isoformat()
 
 
 def parsed(text: str) -> datetime | None:

@@ -8,10 +8,9 @@ from sandbox.catalogs import linkage
 from sandbox.errors import ApiError, error, invalid, invalid_parameter, not_found, refusal
 from sandbox.sections import bulk
 from sandbox.store import Resource, Store
-from sandbox.times import parsed, written
+from sandbox.times import YEAR, parsed, written
 
 MOST_CODES, MOST_JOBS = 1000, 100
-YEAR = 365 * 86_400.0
 STATUSES = ("ASSIGNED_TO_PROFILE", "DELETING", "PROCESSING", "UNASSIGNED", "USED", "VERSION_NOT_ACTIVE")
 _EXPIRES = "/data/attributes/expires_at"
 
