@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.store import Resource
 from sandbox.times import written
 
 Subscriptions = dict[str, dict[str, dict[str, Any]]]
@@ -38,6 +39,14 @@ def never() -> Subscriptions:
         "suppression": [],
         "list_suppressions": [],
     }
+    return subscriptions
+
+
+def of(profile: Resource) -> Subscriptions:
+    """The consent of a profile, which is that of someone never asked until something is said of it."""
+    if "subscriptions" not in profile.private:
+        profile.private["subscriptions"] = never()
+    subscriptions: Subscriptions = profile.private["subscriptions"]
     return subscriptions
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sandbox import consent, markers
+from sandbox import markers
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.store import Resource, Store
 from sandbox.times import written
@@ -97,23 +97,23 @@ def create(store: Store, attributes: Mapping[str, Any], now: float) -> Resource:
     taken = matching(store, attributes)
     if taken:
         raise duplicate(taken[0])
-    at = written(now)
-    profile = store.add(
-        "profile",
-        dict.fromkeys((*IDENTIFIERS, *PLAIN))
-        | {
-            "created": at,
-            "updated": at,
-            "last_event_date": None,
-            "location": dict.fromkeys(LOCATION),
-            "properties": {},
-        },
-    )
-    profile.private["subscriptions"] = consent.never()
+    profile = store.add("profile", blank(written(now)))
     _write(store, profile, attributes)
     if store.everyone:
         store.link(store.everyone, "profiles", profile, now)
     return profile
+
+
+def blank(at: str) -> dict[str, Any]:
+    """The attributes of a profile of which nothing is known."""
+    return {
+        **dict.fromkeys((*IDENTIFIERS, *PLAIN)),
+        "created": at,
+        "updated": at,
+        "last_event_date": None,
+        "location": dict.fromkeys(LOCATION),
+        "properties": {},
+    }
 
 
 def update(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import campaigns, events
+from sandbox import sidedoor_records as records
 from sandbox.auth import Caller
 from sandbox.faults import Fault
 from sandbox.job_rules import Rule
@@ -20,7 +21,7 @@ Act = Callable[[World, dict[str, Any]], Any]
 
 
 def routes(world: World) -> list[Route]:
-    """All routes of the side door. Each act takes the JSON body, or the query of a GET, and returns JSON."""
+    """All routes of the side door. Each act takes the JSON body, or the query of a GET, and says what is answered."""
     acts: list[tuple[str, str, Act]] = [
         ("GET", "/health", lambda world, given: {"ok": True}),
         ("POST", "/reset", _reset),
@@ -35,6 +36,12 @@ def routes(world: World) -> list[Route]:
         ("GET", "/jobs", lambda world, given: [asdict(rule) for rule in world.job_rules.active]),
         ("POST", "/jobs", _add_job_rule),
         ("DELETE", "/jobs", _clear_job_rules),
+        ("POST", "/seed", records.sow),
+        ("GET", "/rows", records.rows),
+        ("POST", "/change", records.change),
+        ("GET", "/traps", records.traps),
+        ("POST", "/traps", records.set_traps),
+        ("DELETE", "/traps", records.clear_traps),
         ("GET", "/drain", _drains),
         ("POST", "/drain", _drain),
         ("POST", "/accounts", _add_account),
@@ -52,6 +59,8 @@ def _endpoint(world: World, act: Act) -> Callable[[Request], Awaitable[Response]
             answer, status = act(world, given), 200
         except (KeyError, TypeError, ValueError) as mistake:
             answer, status = {"error": f"{type(mistake).__name__}: {mistake}"}, 400
+        if isinstance(answer, Response):
+            return answer
         return Response(orjson.dumps(answer), status, media_type="application/json")
 
     return endpoint

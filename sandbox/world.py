@@ -6,6 +6,7 @@ from random import Random
 
 from sandbox import seeds
 from sandbox.auth import Caller, Credentials
+from sandbox.churn import Churn
 from sandbox.config import Config
 from sandbox.faults import Faults
 from sandbox.job_rules import JobRules
@@ -55,6 +56,7 @@ class World:
         self.job_rules = JobRules(Random(seed), self.config.job_seconds)
         self.credentials = Credentials(self.random)
         self.stores: dict[str, Store] = {}
+        self.churns: dict[str, list[Churn]] = {}
         self.stop_drains()
         if not keep_windows:
             self.windows = Windows(seed)

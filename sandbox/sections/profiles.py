@@ -3,7 +3,7 @@
 from typing import Any
 from zlib import crc32
 
-from sandbox import documents, profiles
+from sandbox import consent, documents, profiles
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.store import Resource
@@ -44,7 +44,7 @@ def merge_profiles(call: Call) -> Reply:
 
 def subscriptions(call: Call, profile: Resource) -> Any:
     """The consent by channel."""
-    return profile.private["subscriptions"]
+    return consent.of(profile)
 
 
 def predictive_analytics(call: Call, profile: Resource) -> dict[str, Any]:

@@ -33,10 +33,10 @@ def bulk_unsubscribe_profiles(call: Call) -> Reply:
         profile, _ = profiles.upsert(call.store, _identity(item), call.now)
         if target and profile.id in target.links.get("profiles", {}):
             call.store.unlink(target, "profiles", profile.id)
-            consent.unsubscribe_from_list(profile.private["subscriptions"], target.id, call.now)
+            consent.unsubscribe_from_list(consent.of(profile), target.id, call.now)
         else:
             for channel, kind, _ in channels:
-                consent.unsubscribe(profile.private["subscriptions"], channel, kind, call.now)
+                consent.unsubscribe(consent.of(profile), channel, kind, call.now)
         call.store.touch(profile, call.now)
     return Reply()
 
@@ -60,7 +60,7 @@ def subscribe(call: Call, profile: Resource, channels: Channels, source: str | N
     for channel, kind, state in channels:
         moment = parsed(state["consented_at"]) if state.get("consented_at") else None
         at = written(moment.timestamp()) if moment else None
-        consent.subscribe(profile.private["subscriptions"], channel, kind, call.now, at=at, source=source)
+        consent.subscribe(consent.of(profile), channel, kind, call.now, at=at, source=source)
     call.store.touch(profile, call.now)
 
 
@@ -132,7 +132,7 @@ def _suppression(call: Call, change: Callable[[consent.Subscriptions, float], bo
 
     def step(index: int, now: float) -> bool:
         profile = store.find("profile", ids[index] or "")
-        if profile is None or not change(profile.private["subscriptions"], now):
+        if profile is None or not change(consent.of(profile), now):
             return False
         store.touch(profile, now)
         return True
