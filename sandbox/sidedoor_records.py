@@ -52,7 +52,10 @@ def traps(world: World, given: dict[str, Any]) -> Any:
 
 
 def set_traps(world: World, given: dict[str, Any]) -> Any:
-    """Set traps in an account. Those that consist of records are sown at once, and stay."""
+    """Set traps in an account. Those that consist of records are sown at once, and stay.
+
+    `events_in_future` below 1 is a share of the events that are there; from 1 on, as many events.
+    """
     store, now = _store(world, given), world.config.clock()
     plot = populations.plot_of(store, "traps", given.pop("seed", world.config.seed), now)
     given.pop("account", None)
