@@ -162,12 +162,13 @@ function ops.crowded(id, delay)
   return 1
 end
 
--- account|kind -> ids that may be spawned now
+-- account|kind -> ids that may be spawned now. As long as there are none, somebody has to look again.
 function ops.slots(group)
-  call('ZREM', P .. 'overdue', 'slots|' .. group)
-  local first = call('LINDEX', P .. 'jobs:queue:' .. group, 0)
-  if not first then return {} end
-  return fill(group, tonumber(get(first, 'cap')) or 0)
+  local queue, released = P .. 'jobs:queue:' .. group, {}
+  local first = call('LINDEX', queue, 0)
+  if first then released = fill(group, tonumber(get(first, 'cap')) or 0) end
+  if #released > 0 or not first then call('ZREM', P .. 'overdue', 'slots|' .. group) end
+  return released
 end
 
 -- id look state counters -> 1 if its state is another one now, 0 if not, -1 if the job is over

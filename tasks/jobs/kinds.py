@@ -44,6 +44,7 @@ from tasks.catalog_variants import (
     bulk_create_catalog_variants,
     bulk_delete_catalog_variants,
     bulk_update_catalog_variants,
+    create_back_in_stock_subscription,
     get_bulk_create_variants_job,
     get_bulk_create_variants_jobs,
     get_bulk_delete_variants_job,
@@ -52,6 +53,12 @@ from tasks.catalog_variants import (
     get_bulk_update_variants_jobs,
 )
 from tasks.coupons import bulk_create_coupon_codes, get_bulk_create_coupon_code_jobs, get_bulk_create_coupon_codes_job
+from tasks.custom_objects import (
+    bulk_create_data_source_records,
+    bulk_delete_object_records,
+    create_data_source_record,
+)
+from tasks.data_privacy import request_profile_deletion
 from tasks.events import bulk_create_events
 from tasks.profiles import (
     bulk_import_profiles,
@@ -59,6 +66,7 @@ from tasks.profiles import (
     bulk_suppress_profiles,
     bulk_unsubscribe_profiles,
     bulk_unsuppress_profiles,
+    create_push_token,
     get_bulk_import_profiles_job,
     get_bulk_import_profiles_jobs,
     get_bulk_suppress_profiles_job,
@@ -67,6 +75,7 @@ from tasks.profiles import (
     get_bulk_unsuppress_profiles_jobs,
     get_errors_for_bulk_import_profiles_job,
     get_profiles_for_bulk_import_profiles_job,
+    merge_profiles,
 )
 from worker.action import Action
 from worker.declaration import Params
@@ -227,9 +236,17 @@ _ALL = (
         refresh_campaign_recipient_estimation, status=get_campaign_recipient_estimation_job,
         result=get_campaign_recipient_estimation, deadline=HOUR,
     ),
+    # Accepted, and never heard of again.
     Kind(bulk_create_events, "events"),
     Kind(bulk_subscribe_profiles, "profiles"),
     Kind(bulk_unsubscribe_profiles, "profiles"),
+    Kind(merge_profiles),
+    Kind(request_profile_deletion),
+    Kind(create_back_in_stock_subscription),
+    Kind(create_push_token),
+    Kind(create_data_source_record),
+    Kind(bulk_create_data_source_records),
+    Kind(bulk_delete_object_records),
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -23,9 +23,10 @@ EXAMPLES = [
     errors.Throttled("create_profile", "eu", 429, [], 17.0),
     errors.Unavailable("create_profile", "eu", "no answer", True, 3),
     errors.OutcomeUnknown("create_list", "eu", "no answer", "the lists"),
-    errors.JobFailed("text"),
-    errors.JobCancelled("text"),
-    errors.JobTimedOut("text"),
+    *(
+        kind("bulk_import_profiles", "eu", {"id": "K1", "status": "…", "total": 4, "completed": 1})
+        for kind in (errors.JobFailed, errors.JobCancelled, errors.JobVanished, errors.JobExpired, errors.JobTimedOut)
+    ),
 ]
 
 

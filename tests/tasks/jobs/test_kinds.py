@@ -1,0 +1,39 @@
+"""The table of kinds, against the declarations."""
+
+import pytest
+
+from tasks.jobs import KINDS
+from tasks.jobs.kinds import by_id
+from worker.paging import first_page
+
+KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+@KIND
+def test_every_way_of_listing_is_one_that_the_action_takes(kind):
+    for filter in (*kind.in_progress, 'equals(status,"complete")', None) if kind.listing else ():
+        kind.listing.declaration.bind(kind.page(filter))
+
+
+@KIND
+def test_every_reading_of_one_job_is_one_that_the_action_takes(kind):
+    for action in filter(None, (kind.status, kind.errors, kind.result)):
+        first_page(action.declaration, by_id(action, "X"))
+    if kind.contents:
+        action, extra = kind.contents
+        action.declaration.bind({**by_id(action, "X"), **extra})
+
+
+@KIND
+def test_a_lost_spawn_is_looked_for_unless_repeating_it_does_no_harm(kind):
+    assert kind.trace or kind.status is None or kind.spawn.declaration.repeat.blindly
+    assert kind.trace != "contents" or kind.contents
+
+
+def test_every_operation_that_begins_a_job_has_its_kind():
+    from worker.action import ACTIONS
+
+    begun = {name for name, action in ACTIONS.items() if action.declaration.method == "POST"
+             and str(action.declaration.type).endswith("-job")}  # fmt: skip
+
+    assert begun - set(KINDS) == set()

@@ -1,0 +1,50 @@
+"""When jobs are looked at again."""
+
+import pytest
+
+from tasks.jobs.pace import pause
+
+
+def test_the_first_look_is_soon():
+    assert pause([0], [], first=1, most=60) == 1
+
+
+def test_looks_become_rarer_the_longer_a_job_takes():
+    pauses = [pause([age], [], first=1, most=60) for age in (3, 30, 90)]
+
+    assert pauses == [1, 10, 30]
+
+
+def test_no_pause_is_longer_than_the_longest():
+    assert pause([86_000], [], first=1, most=60) == 60
+
+
+def test_a_look_comes_when_such_jobs_usually_end():
+    assert pause([10], [30, 31, 200], first=1, most=60) == 21
+
+
+def test_two_durations_make_no_habit():
+    assert pause([12], [30, 31], first=1, most=60) == 4
+
+
+def test_the_job_that_ends_first_sets_the_pace():
+    assert pause([0, 25], [30, 30, 30], first=1, most=60) == 5
+
+
+@pytest.mark.parametrize("requests", [1, 2, 16])
+def test_a_look_that_costs_more_requests_comes_less_often(requests):
+    assert pause([0] * 100 * requests, [], first=1, most=60, requests=requests) == requests
+
+
+def watching(jobs, seconds):
+    """How many requests it costs to watch so many jobs that begin together and end after so many seconds."""
+    pages, now, count = -(-jobs // 100), 0.0, 0
+    while now < seconds:
+        now += pause([now] * jobs, [], first=1, most=60, requests=pages)
+        count += pages
+    return count + pages + 1  # and the list of the complete ones
+
+
+@pytest.mark.parametrize("seconds", [30, 60, 600])
+def test_watching_200_jobs_costs_a_twentieth_of_one_poll_per_job_in_five_seconds(seconds):
+    assert watching(200, seconds) <= 200 * seconds / 5 / 20

@@ -1,0 +1,244 @@
+"""What the ledger does with one job, however often and in whatever order it is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from worker.jsonapi import Request
+from worker.ledger import Ledger, Settled, group, packed, unpacked
+from worker.runs import Runs
+
+KIND, ACCOUNT = "bulk_import_profiles", "default"
+GROUP = group(ACCOUNT, KIND)
+REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, b'{"data":{}}')
+LEASE = 75_000
+
+
+class Clock:
+    def __init__(self):
+        self.ms = 1_700_000_000_000
+
+    def __call__(self):
+        return self.ms
+
+    def wait(self, seconds):
+        self.ms += int(seconds * 1000)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def ledger(client, clock):
+    return Ledger(client, clock=clock)
+
+
+def opened(ledger, id="job", **how):
+    return ledger.open(id, KIND, ACCOUNT, REQUEST, **{"items": 3, **how})
+
+
+def accepted(ledger, id="job", **how):
+    opened(ledger, id, **how)
+    assert ledger.sending(id, LEASE)
+    assert ledger.accept(id, f"K-{id}", own=True) == "ok"
+    return id
+
+
+def test_a_request_is_kept_as_it_is():
+    request = Request("POST", "/api/x", {"company_id": "ABC123"}, b'{"a":1}\n', "application/json")
+
+    assert unpacked(packed(request)) == request
+    assert unpacked(packed(replace(request, body=None))).body is None
+
+
+def test_a_job_goes_through_its_states_and_keeps_the_times(ledger, clock):
+    assert opened(ledger) == ["job"]
+    assert ledger.job("job").state == "spawning"
+    ledger.sending("job", LEASE)
+    ledger.accept("job", "K1", own=True)
+    clock.wait(4)
+    ledger.saw("job", 1, "processing", {"total": 3})
+    clock.wait(6)
+    ledger.ended("job", "complete", {"total": 3, "completed": 3})
+
+    done, _ = ledger.settle("job", Settled("complete", {"status": "complete"}))
+
+    job = ledger.job("job")
+    assert done
+    assert (job.state, job.status, job.job_id, job.counters["completed"]) == ("settled", "complete", "K1", 3)
+    assert job.seconds == 10
+    assert ledger.took(KIND) == [10]
+
+
+def test_a_known_job_is_not_opened_again(ledger):
+    accepted(ledger)
+
+    assert opened(ledger) == []
+    assert ledger.job("job").state == "accepted"
+
+
+def test_a_job_is_settled_once(ledger):
+    accepted(ledger)
+    ledger.ended("job", "complete")
+    ledger.settle("job", Settled("complete", {}))
+
+    assert ledger.settle("job", Settled("cancelled", {})) == (False, [])
+    assert ledger.job("job").status == "complete"
+
+
+def test_a_job_that_may_be_on_its_way_is_not_sent_by_another(ledger, clock):
+    opened(ledger)
+    assert ledger.sending("job", LEASE)
+
+    assert not ledger.sending("job", LEASE)
+    clock.wait(76)
+    assert ledger.sending("job", LEASE)
+
+
+def test_what_certainly_has_not_arrived_may_be_sent_again(ledger):
+    opened(ledger)
+    ledger.sending("job", LEASE)
+
+    assert ledger.again("job", tries=1)
+    assert ledger.sending("job", LEASE)
+    assert ledger.job("job").tries == 1
+
+
+def test_no_two_jobs_are_taken_for_the_same_one_of_klaviyos(ledger):
+    accepted(ledger, "a")
+    opened(ledger, "b")
+
+    assert ledger.accept("b", "K-a", own=True) == "taken"
+    assert ledger.job("b").state == "spawning"
+    assert ledger.owners(GROUP, ["K-a", "K-x"]) == {"K-a": "a"}
+
+
+def test_a_campaigns_jobs_may_have_the_same_id(ledger):
+    for id in ("a", "b"):
+        ledger.open(id, "send_campaign", ACCOUNT, REQUEST)
+
+    assert [ledger.accept(id, "campaign", own=False) for id in ("a", "b")] == ["ok", "ok"]
+
+
+def test_jobs_beyond_the_cap_wait_for_a_slot_in_their_order(ledger):
+    released = [opened(ledger, id, cap=2) for id in "abcd"]
+    for id in "ab":
+        ledger.sending(id, LEASE)
+        ledger.accept(id, f"K-{id}", own=True)
+
+    assert released == [["a"], ["b"], [], []]
+    assert ledger.ended("b", "complete") == (True, ["c"])
+    assert ledger.ended("b", "complete") == (False, [])
+    assert ledger.ended("a", "complete") == (True, ["d"])
+
+
+def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, clock):
+    for id in "abc":
+        opened(ledger, id, cap=2)
+    ledger.sending("a", LEASE)
+
+    assert ledger.crowded("a", 15)
+    assert ledger.job("a").state == "waiting"
+    assert ledger.slots(GROUP) == []  # one other is in progress, and for no more there was room
+    clock.wait(16)
+    assert ledger.overdue(30) == ["job|b", f"slots|{GROUP}"]
+
+
+def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, clock):
+    opened(ledger)
+    clock.wait(16)
+
+    assert ledger.overdue(30) == ["job|job"]
+    assert ledger.overdue(30) == []
+    clock.wait(31)
+    assert ledger.overdue(30) == ["job|job"]
+    ledger.remind("job|job", None)
+    clock.wait(31)
+    assert ledger.overdue(30) == []
+
+
+def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(ledger):
+    import random
+
+    large = Request("POST", "/x", {}, random.Random(1).randbytes(100_000))
+    ledger.open("large", KIND, ACCOUNT, large)
+    ledger.sending("large", LEASE)
+    ledger.accept("large", "K1", own=True)
+    accepted(ledger, "small")
+
+    assert ledger.request("large") is None
+    assert ledger.request("small") == REQUEST
+
+
+def test_pages_of_errors_are_kept_once_each_and_in_order(ledger):
+    accepted(ledger)
+    ledger.errors("job", 10, [{"index": 3}])
+    ledger.errors("job", 2, [{"index": 1}, {"index": 2}])
+    ledger.errors("job", 2, [{"index": 1}, {"index": 2}])
+
+    assert [each["index"] for each in ledger.errors_of("job")] == [1, 2, 3]
+
+
+@pytest.fixture
+def run(client):
+    runs = Runs(client, clock=lambda: 1_700_000_000.0)
+    runs.begin("R", "profiles", ACCOUNT, "customers.csv", {"path": "/x"})
+    return lambda: runs.run("R")
+
+
+def test_an_import_sums_up_its_parts_each_once(ledger, run):
+    for id in ("R-1", "R-2"):
+        accepted(ledger, id, run="R", rows="1-3")
+        ledger.ended(id, "complete")
+    end = Settled("complete", {}, landed=2, rejected=1, rejects=[{"row": 3}])
+    ledger.settle("R-1", end)
+    ledger.settle("R-1", end)
+    ledger.settle("R-2", Settled("cancelled", {}, unknown=3))
+
+    now = run()
+    assert (now.parts, now.settled, now.landed, now.rejected, now.unknown) == (2, 2, 2, 1, 3)
+    assert ledger.rejects_of("R-1") == [{"row": 3}]
+
+
+def test_records_that_a_refusal_points_at_are_counted_once(ledger, run):
+    opened(ledger, "R-1", run="R", rows="1-3")
+    ledger.sending("R-1", LEASE)
+    fewer = {"request": REQUEST, "rows": "1,3", "items": 2}
+
+    assert ledger.narrow("R-1", [{"row": 2}], **fewer)
+    assert not ledger.narrow("R-1", [{"row": 2}], **fewer)
+    assert (run().rejected, ledger.job("R-1").rows) == (1, "1,3")
+    assert ledger.rejects_of("R-1") == [{"row": 2}]
+
+
+def test_a_part_that_is_forgotten_counts_no_more(ledger, run):
+    opened(ledger, "R-1", run="R", rows="1-3")
+    ledger.withdraw("R-1", {"status": "withdrawn"})
+    assert (run().parts, run().settled) == (1, 1)
+
+    assert ledger.forget("R-1")
+    assert (run().parts, run().settled) == (0, 0)
+    assert opened(ledger, "R-1", run="R", rows="1-3") == ["R-1"]
+
+
+def test_what_was_sent_cannot_be_withdrawn(ledger):
+    opened(ledger, "a")
+    opened(ledger, "b")
+    ledger.sending("a", LEASE)
+
+    assert ledger.withdraw("a", {}) == (False, [])
+    assert ledger.withdraw("b", {})[0]
+    assert not ledger.sending("b", LEASE)
+
+
+def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
+    assert ledger.watch(GROUP, "one", 60)
+    assert not ledger.watch(GROUP, "two", 60)
+    assert ledger.watch(GROUP, "one", 60)
+    assert ledger.watch(GROUP, "two", 60, takeover=True)
+
+    assert not ledger.watches(GROUP, "one")
+    ledger.unwatch(GROUP)
+    assert ledger.watch(GROUP, "three", 60)
