@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
 import pytest
+from postgres_server import NoServer, postgres_server
+from sqlalchemy.engine import make_url
 
 from worker.embedded import find_server
 from worker.errors import SettingsError
+from worker.settings import get_settings
+from worker.store import connection
+from worker.store.engine import open_engine
+from worker.store.migrate import upgrade
 
 
 def missing(service: str) -> NoReturn:
@@ -25,3 +35,63 @@ def server_binary() -> str:
         return find_server()[0]
     except SettingsError as error:
         missing(f"This test needs a real server: {error}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server's databases, with a place for the name of one."""
+    try:
+        with postgres_server() as address:
+            yield address
+    except NoServer as error:
+        missing(f"This test needs a PostgreSQL server: {error}")
+
+
+#: Makes a database, with what is in the one at the address if there is one, and returns its address.
+NewDatabase = Callable[[str | None], str]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """Databases of either kind."""
+    if request.param == "sqlite":
+        folder = tmp_path_factory.mktemp("stores")
+        yield lambda like: _new_file(folder / f"{uuid4()}.db", like)
+        return
+    address = request.getfixturevalue("postgres")
+    server = open_engine(address.format("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+
+    def make(like: str | None) -> str:
+        name = f"store_{uuid4().hex}"
+        with server.connect() as connection:
+            template = make_url(like).database if like else "template1"
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return address.format(name)
+
+    yield make
+    server.dispose()
+
+
+def _new_file(path: Path, like: str | None) -> str:
+    if like:
+        shutil.copy(str(make_url(like).database), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def upgraded_url(new_database: NewDatabase) -> str:
+    """The address of a store of this version, for others to be made like it."""
+    url = new_database(None)
+    upgrade(url)
+    return url
+
+
+@pytest.fixture
+def store(new_database: NewDatabase, upgraded_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A store of this test's own as that of the process, on either kind of database; the value is its address."""
+    url = new_database(upgraded_url)
+    monkeypatch.setenv("KLAVIYO_STORE_URL", url)
+    get_settings.cache_clear()
+    yield url
+    connection.close()
+    get_settings.cache_clear()

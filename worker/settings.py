@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         "redis://127.0.0.1:6379/0",
         description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` or `unix:///path?db=0`",
     )
+    store_url: str = Field(
+        "sqlite:///.klaviyo/store.db",
+        repr=False,  # it may hold a password
+        description="where the syncs keep their rows: `sqlite:///path` or `postgresql://user:password@host/database`",
+    )
     connect_timeout: float = Field(5.0, gt=0, le=60, description="seconds to reach Klaviyo")
     read_timeout: float = Field(30.0, gt=0, le=600, description="seconds without a byte before an answer is given up")
     max_attempts: int = Field(

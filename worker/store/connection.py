@@ -1,0 +1,66 @@
+"""The one engine of this process, and its connections. Nothing is opened at import."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+
+from sqlalchemy import Connection, Engine
+
+from worker.errors import SettingsError
+from worker.settings import get_settings
+from worker.store.engine import READS, open_engine
+from worker.store.migrate import is_current
+
+#: SQLite has one writer at a time, and lets the others try until they are lucky: in one process they queue up instead.
+#: The lock lets its own thread through, so that a transaction inside of another is an error and not a standstill.
+_writing = threading.RLock()
+
+#: Threads that come at the same time would open an engine each.
+_opening = threading.Lock()
+
+
+def close() -> None:
+    """Let go of the engine and its connections; the next use opens another."""
+    with _opening:
+        if _engine.cache_info().currsize:
+            _engine().dispose()
+        _engine.cache_clear()
+
+
+def get_engine() -> Engine:
+    """A thread-safe engine, once it is known to lead to a store of this version.
+
+    Raises:
+        SettingsError: the store was not made, or not upgraded since the project was.
+
+    """
+    with _opening:
+        return _engine()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Engine:
+    engine = open_engine(get_settings().store_url)
+    if is_current(engine):
+        return engine
+    shown = engine.url.render_as_string(hide_password=True)
+    engine.dispose()
+    raise SettingsError(f"the store at {shown} is not of this version: run `klaviyo store`")
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """A connection on which everything happens or, after an exception, nothing."""
+    engine = get_engine()
+    with _writing if engine.dialect.name == "sqlite" else nullcontext(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection that does not write, beside those that do."""
+    with get_engine().execution_options(**{READS: True}).connect() as connection:
+        yield connection
