@@ -21,8 +21,8 @@ FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_EVENT = timedelta(days=365)
 
 E164 = re.compile(r"\+[0-9]{8,15}")
-#: One ``@``, something on both sides of it, and no blanks.
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+#: One ``@``, something on both sides of it, and no blanks. Possessive: imports hold millions of texts against it.
+EMAIL = re.compile(r"[^@\s]++@[^@\s]++")
 #: What tells Klaviyo whose event it is.
 IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_kx")
 

@@ -135,10 +135,11 @@ def consent(says: Literal["SUBSCRIBED", "UNSUBSCRIBED"]) -> Rule:
                 for own, address in zip(block.column(name), block.column(ADDRESSES[channel]), strict=True)
             ]
         asked = [name for name in block.columns if name.startswith("subscriptions.")]
-        wanted = " or ".join(sorted({ADDRESSES[channel] for channel in block.options.channels})) or "subscriptions"
+        channels = " and ".join(block.options.channels)
+        reason = f"there is no address for {channels}" if channels else "there is no channel: subscriptions is empty"
         for place, values in enumerate(block.rows(asked)):
             if not any(values):
-                block.reject(place, f"there is no {wanted}, so it is not clear what to do")
+                block.reject(place, reason)
         if times:
             for name in asked:
                 if name.endswith(".consent"):

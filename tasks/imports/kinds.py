@@ -101,6 +101,11 @@ class Kind:
         also = {name: named[target] for name, target in self.also.items()}
         return {**short, **also, **named}
 
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """What Klaviyo takes no item without."""
+        return tuple(dict.fromkeys(each.name for each in self.fields.values() if each.required))
+
     def item(self, row: dict[str, Any]) -> Any:
         """The item that the action takes for one row of plain names."""
         if not is_typeddict(item_type(self.parameter.annotation)):
@@ -131,7 +136,6 @@ def catalog_id(value: str) -> str:
     return value if ":::" in value else f"$custom:::$default:::{value}"
 
 
-_PEOPLE = ("email", "phone_number", "id")
 _PROFILES = ("email", "phone_number", "external_id", "id", "_kx")
 _CATALOG_IDS = dict.fromkeys(("id", "item_id", "category_ids", "item_ids"), catalog_id)
 _CONSENTED_AT = Field("consented_at", ("consented_at",), "time", Any)
@@ -178,8 +182,8 @@ KINDS = {
             "subscribe",
             "bulk_subscribe_profiles",
             "profiles",
-            _PEOPLE,
-            _PEOPLE,
+            identifiers=("email", "phone_number"),
+            key=("email", "phone_number"),
             rules=(consent("SUBSCRIBED"), consent_in_the_past),
             more=(_CONSENTED_AT,),
             sample={"subscriptions.email.marketing.consent": "SUBSCRIBED"},
@@ -188,8 +192,8 @@ KINDS = {
             "unsubscribe",
             "bulk_unsubscribe_profiles",
             "profiles",
-            ("email", "phone_number"),
-            ("email", "phone_number"),
+            identifiers=("email", "phone_number"),
+            key=("email", "phone_number"),
             rules=(consent("UNSUBSCRIBED"),),
             sample={"subscriptions.email.marketing.consent": "UNSUBSCRIBED"},
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain, compress, repeat
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -25,7 +25,7 @@ _ESCAPED = bytes([*range(32), ord('"'), ord("\\")])
 #: A source in which every row has other fields makes many templates; they are made anew after so many.
 MOST_TEMPLATES = 5_000
 
-#: Which fields of a layout a row has.
+#: Which of the fields that some rows lack a row has.
 Mask = tuple[bool, ...]
 
 
@@ -37,6 +37,7 @@ class Layout:
         self._render = kind.parameter.shape.render
         marked = _MARK.findall(self._marked(fields))
         self.fields = [fields[int(place)] for place in marked]
+        self._gaps: list[int] = []
         self._templates: dict[Mask, str] = {}
 
     def _marked(self, fields: Sequence[Field]) -> str:
@@ -46,7 +47,8 @@ class Layout:
         return orjson.dumps(self._render([self._kind.item(row)])[0]).decode()
 
     def _template(self, mask: Mask) -> str:
-        fields = list(compress(self.fields, mask))
+        absent = {place for place, given in zip(self._gaps, mask, strict=True) if not given}
+        fields = [field for place, field in enumerate(self.fields) if place not in absent]
         order = iter(fields)
 
         def slot(mark: re.Match[str]) -> str:
@@ -57,13 +59,12 @@ class Layout:
         return _MARK.sub(slot, self._marked(fields).replace("%", "%%"))
 
     def items(self, columns: Mapping[str, Sequence[str]], length: int) -> list[bytes]:
-        """The items of some rows, as JSON."""
-        if not length:
-            return []
+        """The items of one row or more, as JSON."""
         values = _escaped(self.fields, [columns[field.name] for field in self.fields])
-        masks = list(zip(*(repeat(True, length) if all(each) else map(bool, each) for each in values), strict=True))
-        if len(self._templates) > MOST_TEMPLATES:
-            self._templates.clear()
+        gaps = [place for place, each in enumerate(values) if place in self._gaps or not all(each)]
+        if gaps != self._gaps or len(self._templates) > MOST_TEMPLATES:
+            self._gaps, self._templates = gaps, {}
+        masks: list[Mask] = list(zip(*(map(bool, values[place]) for place in gaps), strict=True)) or [()] * length
         for mask in set(masks).difference(self._templates):
             self._templates[mask] = self._template(mask)
         # One formatting for all rows: JSON has no bare line break, so a line break can part them afterwards.

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.imports.fields import Field, Form
-from tasks.imports.sources import REJECT_COLUMNS
+from tasks.imports.sources import added_columns
 
 _TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boolean", "date": "time", "json": "json"}
 
@@ -124,38 +124,35 @@ def columns_of(header: Sequence[str], mapped: ColumnMap) -> dict[int, Field]:
     """The field of each column that has one, by the column's place.
 
     Raises:
-        ValueError: with every column that leads nowhere or is missing.
+        ValueError: with every column that leads nowhere, leads where another does, or is missing.
 
     """
-    problems = list(_problems(header, mapped))
-    found: dict[int, Field] = {}
-    skipped = len(REJECT_COLUMNS) if tuple(header[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
-    for place, column in enumerate(header):
-        if place < skipped:
-            continue
+    problems = list(_not_there(header, mapped))
+    columns: dict[int, Field] = {}
+    taken: dict[str, str] = {}
+    for place, column in enumerate(header[added_columns(header) :], added_columns(header)):
         try:
             field = mapped.field(column)
         except ValueError as error:
             problems.append(f"column {error}")
             continue
-        if field is not None:
-            found[place] = field
-    by_name: dict[str, int] = {}
-    for place, field in found.items():
-        if field.name in by_name:
-            problems.append(
-                f"columns {header[by_name[field.name]]!r} and {header[place]!r} both lead to {field.name!r}"
-            )
-        by_name[field.name] = place
+        if field is None:
+            continue
+        if field.name in taken:
+            problems.append(f"columns {taken[field.name]!r} and {column!r} both lead to {field.name!r}")
+        columns[place] = field
+        taken[field.name] = column
+    for field in columns.values():
+        if (above := ".".join(field.keys[:-1])) in taken:
+            problems.append(f"column {taken[above]!r} is all of {above!r}, and {taken[field.name]!r} is a part of it")
     if problems:
         raise ValueError("; ".join(problems))
-    return found
+    return columns
 
 
-def _problems(header: Sequence[str], mapped: ColumnMap) -> Iterator[str]:
+def _not_there(header: Sequence[str], mapped: ColumnMap) -> Iterator[str]:
     for column in mapped.renamed:
         if column not in header:
             near = difflib.get_close_matches(column, header, n=1)
-            yield f"the mapping speaks of a column {column!r}, which is not there" + (
-                f"; did you mean {near[0]!r}?" if near else ""
-            )
+            advice = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"the mapping speaks of a column {column!r}, which is not there{advice}"

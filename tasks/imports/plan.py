@@ -54,11 +54,6 @@ class Plan:
             self._layouts[key] = Layout(self.kind, [self.fields[name] for name in key])
         return self._layouts[key]
 
-    @property
-    def required(self) -> list[str]:
-        """What Klaviyo takes no item without."""
-        return [name for name, field in self.kind.fields.items() if field.required]
-
     def convert(self, field: Field) -> Convert | None:
         """How values of a field are read; None where they travel as they are."""
         if field not in self._converters:
@@ -85,7 +80,7 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> P
         columns = {} if header is None else columns_of(header, mapped)
         fixed = _fixed(known, mapped.fields, options.fixed, zone)
         if header is not None:
-            _refuse_missing(known, mapped.fields, {each.name for each in columns.values()} | set(fixed))
+            _refuse_missing(known, {each.name for each in columns.values()} | set(fixed))
         _refuse_channels(known, options, None if header is None else {each.name for each in columns.values()})
     except ValueError as error:
         raise InputError(f"import {kind}", [str(error)]) from None
@@ -102,7 +97,7 @@ def _converter(kind: Kind, field: Field, zone: tzinfo | None, *, cells: bool) ->
 def _fixed(kind: Kind, fields: Mapping[str, Field], given: Mapping[str, Any], zone: tzinfo | None) -> dict[str, str]:
     texts = {}
     for name, value in given.items():
-        if name not in fields:
+        if name not in fields or fields[name].open:
             raise ValueError(f"{name!r} is no field of {kind.name}, so it cannot be fixed")
         convert = _converter(kind, fields[name], zone, cells=False)
         assert convert is not None
@@ -113,14 +108,11 @@ def _fixed(kind: Kind, fields: Mapping[str, Field], given: Mapping[str, Any], zo
     return texts
 
 
-def _refuse_missing(kind: Kind, fields: Mapping[str, Field], there: set[str]) -> None:
+def _refuse_missing(kind: Kind, there: set[str]) -> None:
     if not there.intersection(kind.identifiers):
-        raise ValueError(f"there is no column for an identifier: {kind.name} need one of {', '.join(kind.identifiers)}")
-    missing = [each.name for each in fields.values() if each.required and each.name not in there]
-    if missing:
-        raise ValueError(
-            f"there is no column for {', '.join(dict.fromkeys(missing))}, without which Klaviyo takes none"
-        )
+        raise ValueError(f"there is no column for an identifier, which is one of {', '.join(kind.identifiers)}")
+    if missing := [name for name in kind.required if name not in there]:
+        raise ValueError(f"there is no column for {', '.join(missing)}, and Klaviyo takes no row without")
 
 
 def _refuse_channels(kind: Kind, options: Options, there: set[str] | None) -> None:

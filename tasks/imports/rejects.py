@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable
+from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, added_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,14 @@ def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], Non
         if source.columns is None:
             yield lambda rejected: _write_json(file.write, rejected)
             return
-        own = source.columns[_skipped(source.columns) :]
+        added = added_columns(source.columns)
         writer = csv.writer(file)
         if not file.tell():
-            writer.writerow((*REJECT_COLUMNS, *own))
+            writer.writerow((*REJECT_COLUMNS, *source.columns[added:]))
 
         def write(rejected: Rejected) -> None:
             assert not isinstance(rejected.original, Mapping | Unreadable), "a row of a CSV is a list of cells"
-            cells = rejected.original[_skipped(source.columns or ()) :]
-            writer.writerow((rejected.row, rejected.stage, rejected.reason, *cells))
+            writer.writerow((rejected.row, rejected.stage, rejected.reason, *rejected.original[added:]))
 
         yield write
 
@@ -67,11 +66,6 @@ def originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int, Reco
             return
         for row in sorted(wanted.intersection(range(batch.first, batch.first + len(batch.rows)))):
             yield row, batch.rows[row - batch.first]
-
-
-def _skipped(columns: tuple[str, ...]) -> int:
-    """How many columns are those of a reject file that is imported again."""
-    return len(REJECT_COLUMNS) if columns[: len(REJECT_COLUMNS)] == REJECT_COLUMNS else 0
 
 
 def _write_json(write: Callable[[str], Any], rejected: Rejected) -> None:

@@ -37,11 +37,13 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         block.columns[name] = [own or text for own in block.column(name)]
     well_formed(block)
     identified(block, plan.kind.identifiers)
-    complete(block, plan.required)
+    complete(block, plan.kind.required)
     block.settle()
     for rule in plan.kind.rules:
         rule(block)
         block.settle()
+    if not block.indexes:
+        return Judged([], [], block.rejected)
     items = plan.layout(list(block.columns)).items(block.columns, len(block.indexes))
     items = _fitting(items, plan.kind.most_item_bytes, block)
     items = _new(items, plan.kind.key, block)

@@ -3,66 +3,83 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
+from heapq import merge
 
-#: Keys in the quick set. What is more goes to a file: a million keys in a set would be a hundred megabytes.
-IN_MEMORY = 250_000
-#: One byte for each of so many remainders of keys in the file: whoever's byte is not set is not there.
+#: Keys in the set, where they are quick to add and take 60 bytes each.
+IN_SET = 150_000
+#: Keys in sorted arrays, of 8 bytes each. What is more goes to a file.
+IN_ARRAYS = 2_000_000
+#: A byte for each remainder of a key that has left the set: whoever's byte is not set is not there.
 SIEVE = 1 << 24
 
 
 class Seen:
-    """The keys, 64-bit hashes, of all rows so far."""
+    """The keys, 64-bit hashes, of all rows so far: the latest in a set, then in sorted arrays, then in a file."""
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
-        self._in_memory = in_memory
-        self._recent: set[int] = set()
-        self._sieve: bytearray | None = None
+    def __init__(self, in_set: int = IN_SET, in_arrays: int = IN_ARRAYS) -> None:
+        self._in_set = in_set
+        self._in_arrays = in_arrays
+        self._set: set[int] = set()
+        self._sieve = bytearray()
+        self._arrays: list[array[int]] = []
         self._file: sqlite3.Connection | None = None
 
     def __contains__(self, key: int) -> bool:
-        return key in self._recent or self._filed(key)
+        return key in self._set or self._left(key)
 
     def add(self, keys: Sequence[int]) -> list[int]:
         """Add the keys of further rows; the places of those that came before, in an earlier call or in this one."""
         new = set(keys)
-        if len(new) == len(keys) and self._recent.isdisjoint(new) and not self._any_filed(new):
-            self._recent |= new
+        if len(new) == len(keys) and self._set.isdisjoint(new) and not any(map(self._left, self._suspects(new))):
+            self._set |= new
             repeated = []
         else:
             repeated = [place for place, key in enumerate(keys) if self._known(key)]
-        if len(self._recent) >= self._in_memory:
-            self._spill()
+        if len(self._set) >= self._in_set:
+            self._make_room()
         return repeated
 
     def _known(self, key: int) -> bool:
         if key in self:
             return True
-        self._recent.add(key)
+        self._set.add(key)
         return False
 
-    def _any_filed(self, keys: set[int]) -> bool:
-        if self._sieve is None:
-            return False
+    def _suspects(self, keys: set[int]) -> list[int]:
         sieve, last = self._sieve, SIEVE - 1
-        return any(self._filed(key) for key in [key for key in keys if sieve[key & last]])
+        return [key for key in keys if sieve[key & last]] if sieve else []
 
-    def _filed(self, key: int) -> bool:
-        if self._sieve is None or self._file is None or not self._sieve[key & (SIEVE - 1)]:
+    def _left(self, key: int) -> bool:
+        """Whether the key is among those that have left the set."""
+        if not self._sieve or not self._sieve[key & (SIEVE - 1)]:
             return False
-        return self._file.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
+        for each in self._arrays:
+            place = bisect_left(each, key)
+            if place < len(each) and each[place] == key:
+                return True
+        found = self._file and self._file.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone()
+        return found is not None
 
-    def _spill(self) -> None:
-        """Move the keys into the file, in order: neighbours share a page."""
-        if self._file is None or self._sieve is None:
-            self._sieve = bytearray(SIEVE)
-            self._file = sqlite3.connect("")  # a file of SQLite's own that vanishes with the connection
+    def _make_room(self) -> None:
+        self._sieve = self._sieve or bytearray(SIEVE)
+        for key in self._set:
+            self._sieve[key & (SIEVE - 1)] = 1
+        self._arrays.append(array("q", sorted(self._set)))
+        self._set = set()
+        if sum(map(len, self._arrays)) >= self._in_arrays:
+            self._write()
+
+    def _write(self) -> None:
+        """Move the arrays into a file, in the order of the keys: neighbours share a page."""
+        if self._file is None:
+            self._file = sqlite3.connect("")  # SQLite's own temporary file, which vanishes with the connection
             self._file.executescript(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
                 "CREATE TABLE seen (key INTEGER PRIMARY KEY)"
             )
-        for key in self._recent:
-            self._sieve[key & (SIEVE - 1)] = 1
         with self._file:
-            self._file.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in sorted(self._recent)))
-        self._recent = set()
+            self._file.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in merge(*self._arrays)))
+        self._arrays = []

@@ -27,7 +27,7 @@ Format = Literal["csv", "jsonl"]
 Record = Sequence[str] | Mapping[str, Any]
 
 STDIN = "-"
-#: What a reject file says before the columns of its source; imported again, these are passed over.
+#: What a reject file says of a row before what the source said of it.
 REJECT_COLUMNS = ("row", "stage", "reason")
 FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
@@ -97,6 +97,11 @@ def source_of(
     return Source(name, tuple(header), lambda: _numbered(islice(_csv(given, name, delimiter), 1, None)))
 
 
+def added_columns(columns: Sequence[str]) -> int:
+    """How many columns are not of the source: those at the head of a reject file that is imported again."""
+    return len(REJECT_COLUMNS) if tuple(columns[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
+
+
 def _format(name: str) -> Format:
     suffix = Path(name.lower().removesuffix(".gz")).suffix
     if suffix not in FORMATS:
@@ -160,20 +165,22 @@ def _csv(given: str | Path, name: str, delimiter: str | None) -> Generator[list[
             if header is None:
                 raise SourceError(name, "it is empty: the first line has to name the columns")
             yield [header]
-            while block := text.read(CHARACTERS) + text.readline():
-                yield _rows(block, text, delimiter)
+            while block := text.read(CHARACTERS) + (end := text.readline(LONGEST)):
+                if len(end) == LONGEST:
+                    raise SourceError(name, f"a line is over {LONGEST:,} characters")
+                yield _rows(block, iter(lambda: text.readline(LONGEST), ""), delimiter)
         finally:
             text.detach()  # or it would close standard input
 
 
-def _rows(block: str, text: Iterable[str], delimiter: str) -> list[list[str]]:
-    """The rows that begin in a block of whole lines. A quoted cell may end further on in the text."""
+def _rows(block: str, further: Iterable[str], delimiter: str) -> list[list[str]]:
+    """The rows that begin in a block of whole lines. A quoted cell may end in a further line."""
     lines = block.replace("\r\n", "\n")
     if '"' not in lines and "\r" not in lines:
         # Without quotes a row is what stands between delimiters: a third of the time that the reader takes.
         return list(map(str.split, filter(None, lines.split("\n")), repeat(delimiter)))
     own = list(io.StringIO(block, newline=""))
-    reader = csv.reader(chain(own, text), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain(own, further), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     while reader.line_num < len(own) and (row := next(reader, None)) is not None:
         if row:

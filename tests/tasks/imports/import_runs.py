@@ -1,0 +1,62 @@
+"""From rows to what an import makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from action_samples import NOW
+
+from tasks.imports.kinds import KINDS
+from tasks.imports.options import Options
+from tasks.imports.parts import Part, numbers, parts
+from tasks.imports.plan import compile_plan
+from tasks.imports.rejects import Rejected
+from tasks.imports.sources import source_of
+
+
+@dataclass
+class Made:
+    """What became of some rows."""
+
+    parts: list[Part]
+    rejected: list[Rejected]
+    items: list[Any]
+
+    @property
+    def rows(self) -> list[int]:
+        return [row for part in self.parts for row in numbers(part.rows)]
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        return {each.row: each.reason for each in self.rejected}
+
+
+class Run(Protocol):
+    def __call__(self, kind: str, rows: str | Iterable[Mapping[str, Any]], **options: Any) -> Made: ...
+
+
+def imported(folder: Path, kind: str, rows: str | Iterable[Mapping[str, Any]], **options: Any) -> Made:
+    """Import a CSV, given as its text, or mappings."""
+    if isinstance(rows, str):
+        path = folder / "rows.csv"
+        path.write_text(rows, encoding="utf-8", newline="")
+        source = source_of(path)
+    else:
+        source = source_of(rows)
+    plan = compile_plan(kind, source.columns, Options(**{"moment": NOW, **options}))
+    results = list(parts(source, plan))
+    found = [each for each in results if isinstance(each, Part)]
+    items = [item for part in found for item in items_of(kind, part)]
+    return Made(found, [each for each in results if isinstance(each, Rejected)], items)
+
+
+def items_of(kind: str, part: Part) -> list[Any]:
+    """The items of a part as they travel."""
+    found = orjson.loads(part.body)
+    for name in KINDS[kind].path:
+        found = found[name]
+    return list(found)

@@ -1,0 +1,268 @@
+"""What is looked at in a row, for each kind of import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from action_samples import declaration
+from import_runs import Run
+
+from tasks.imports.kinds import KINDS
+
+BAD_PROFILES = [
+    ("ada.example.com,", "email: this is not an e-mail address"),
+    ("a da@example.com,", "email: this is not an e-mail address"),
+    (",0170 1234567", "phone_number: this is not a phone number in E.164 form"),
+    (",", "there is no identifier: give one of email, phone_number"),
+    ("ADA@example.com,", "email: an earlier row has the same"),
+    (",+4917012345678", "phone_number: an earlier row has the same"),
+    ("one", "there are 1 cells, and the header has 3"),
+]
+
+
+@pytest.mark.parametrize(("cells", "told"), BAD_PROFILES)
+def test_a_bad_row_is_set_aside_and_the_others_go_on(run: Run, cells: str, told: str):
+    bad = cells if cells == "one" else f"{cells},x"
+
+    made = run(
+        "profiles",
+        f"email,phone_number,title\nada@example.com,,x\n,+4917012345678,x\n{bad}\nlast@example.com,,x\n",
+    )
+
+    assert made.rows == [1, 2, 4]
+    assert list(made.reasons) == [3]
+    assert made.reasons[3].startswith(told)
+    assert made.rejected[0].original == bad.split(",")
+    assert made.rejected[0].stage == "check"
+
+
+def test_a_reason_repeats_no_value(run: Run):
+    made = run("profiles", "email,phone_number\nsecret,\n,999\na@b.c,\na@b.c,\n")
+
+    assert len(made.rejected) == 3
+    assert not [each for each in made.rejected if any(text in each.reason for text in ("secret", "999", "a@b.c"))]
+
+
+def test_a_row_that_is_too_large_does_not_stand_in_the_way_of_a_smaller_one(run: Run):
+    rows = [
+        {"email": "a@example.com", "properties": {"note": "x" * 100_000}},
+        {"email": "a@example.com", "properties": {"note": "x" * 99_000}},
+    ]
+
+    made = run("profiles", rows)
+
+    assert made.reasons == {1: "the row is 100,098 bytes; Klaviyo takes 100,000"}
+    assert made.rows == [2]
+
+
+def test_an_empty_cell_is_left_out(run: Run):
+    made = run("profiles", "email,location.city,properties.a,title\na@example.com,,,\nb@example.com,Ulm,,Dr\n")
+
+    assert [item["attributes"] for item in made.items] == [
+        {"email": "a@example.com"},
+        {"email": "b@example.com", "title": "Dr", "location": {"city": "Ulm"}},
+    ]
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\t", "\x00", "a\nb", "100 %", "%s", "Zoë 😀", "\u2028", "\x7f"])
+def test_any_text_arrives_as_it_was(run: Run, text: str):
+    cell = text.replace('"', '""')
+
+    made = run("profiles", f'email,title,properties.%s "{{}}\na@b.c,"{cell}",x\n'.replace('%s "{}', "%s {}"))
+
+    assert made.items[0]["attributes"] == {"email": "a@b.c", "title": text, "properties": {"%s {}": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"emial": "a@b.c"}, "'emial' is no field of profiles"),
+        ({"email": 7}, "email: this is not a text"),
+        ({"email": "a@b.c", "location": "Ulm"}, "'location' is no field of profiles"),
+        ({"email": "a@b.c", "location": {"town": "Ulm"}}, "'location.town' is no field of profiles"),
+        ({"email": "a@b.c", "properties": ["x"]}, "properties: this is not an object"),
+        ({"email": "a@b.c", "title": "\ud800"}, "title: this has characters that are no text"),
+        ({"email": "a@b.c", "properties": {"x": object()}}, "this cannot be written as JSON"),
+        ({"email": "a@b.c", "location": {"latitude": "north"}}, "location.latitude: this is not a number"),
+        ({"email": "a@b.c", "title": "x", "first_name": "y", "title ": 1}, "'title ' is no field"),
+        ({"email": None}, "there is no identifier"),
+        ("a@b.c", "this is not a mapping"),
+    ],
+)
+def test_a_bad_record_is_set_aside(run: Run, record: Any, told: str):
+    made = run("profiles", [{"email": "first@example.com"}, record])
+
+    assert made.rows == [1]
+    assert told in made.reasons[2]
+
+
+def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run):
+    nested = {
+        "email": "a@b.c", "id": "01", "location": {"city": "Ulm", "latitude": 48.4}, "first_name": None,
+        "properties": {"n": 1, "deep": {"x": [None]}}, "patch_properties": {"append": {"skus": "1"}},
+    }  # fmt: skip
+    dotted = {
+        "email": "b@b.c", "id": "02", "location.city": "Ulm", "location.latitude": 48.4, "properties.n": 1,
+        "properties.deep": {"x": [None]}, "patch_properties.append": {"skus": "1"},
+    }  # fmt: skip
+
+    first, second = run("profiles", [nested, dotted]).items
+
+    assert first == {
+        "type": "profile",
+        "id": "01",
+        "attributes": {
+            "email": "a@b.c",
+            "location": {"city": "Ulm", "latitude": 48.4},
+            "properties": {"n": 1, "deep": {"x": [None]}},
+        },
+        "meta": {"patch_properties": {"append": {"skus": "1"}}},
+    }
+    assert second == {**first, "id": "02", "attributes": {**first["attributes"], "email": "b@b.c"}}
+
+
+def test_records_can_be_mapped_too(run: Run):
+    made = run(
+        "profiles",
+        [{"Mail": "a@b.c", "n": 1, "t": "2"}],
+        mapping=("Mail=email", "t=properties.t:number", "*=properties.*"),
+    )
+
+    assert made.items[0]["attributes"] == {"email": "a@b.c", "properties": {"n": 1, "t": 2}}
+
+
+ITEM = {"external_id": "A", "title": "T", "description": "D", "url": "https://x.example"}
+SMALLEST: dict[str, dict[str, Any]] = {
+    "profiles": {"email": "a@b.c"},
+    "events": {"email": "a@b.c", "metric": "M"},
+    "create_catalog_items": ITEM,
+    "create_catalog_variants": {**ITEM, "item_id": "I", "sku": "S", "inventory_quantity": 0, "price": 1.5},
+    "create_catalog_categories": {"external_id": "A", "name": "N"},
+    **{
+        f"{verb}_catalog_{what}": {"id": "A"}
+        for verb in ("update", "delete")
+        for what in ("items", "variants", "categories")
+    },
+    "coupon_codes": {"coupon": "10OFF", "code": "X"},
+    **{kind: {"email": "a@b.c"} for kind in ("subscribe", "unsubscribe", "suppress", "unsuppress")},
+}
+
+
+def options_of(kind: str) -> dict[str, Any]:
+    return {"channels": ("email",)} if KINDS[kind].consents else {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_body_is_the_request_that_the_action_makes(run: Run, kind: str):
+    made = run(kind, [SMALLEST[kind]], **options_of(kind))
+
+    found = declaration(KINDS[kind].action)
+    taken = found.parameters[KINDS[kind].items].shape.parse(made.items)
+    request = found.request(found.bind({KINDS[kind].items: taken}))
+    assert request.body is not None
+    assert orjson.loads(made.parts[0].body) == orjson.loads(request.body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_row_of_the_same_identity_is_set_aside(run: Run, kind: str):
+    row = {**SMALLEST[kind], **({"unique_id": "1"} if kind == "events" else {})}
+
+    made = run(kind, [row, row], **options_of(kind))
+
+    assert made.rows == [1]
+    assert made.reasons[2].endswith(": an earlier row has the same")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("profiles", "subscribe", "unsubscribe")])
+def test_a_row_without_what_klaviyo_requires_is_set_aside(run: Run, kind: str):
+    fields = KINDS[kind].fields
+    for name in SMALLEST[kind]:
+        rows = [{key: value for key, value in SMALLEST[kind].items() if key != name}]
+
+        made = run(kind, rows)
+
+        assert made.parts == []
+        assert made.reasons[1] == f"{fields[name].name}: is missing" or made.reasons[1].startswith(
+            "there is no identifier"
+        )
+
+
+def test_the_ids_of_the_catalog_may_be_external_ids(run: Run):
+    made = run("delete_catalog_items", "external_id\nA\n$custom:::$default:::B\n")
+    more = run("update_catalog_items", 'id,category_ids,images\nA,C|$custom:::$default:::D,"[""x|y""]"\n')
+
+    assert [item["id"] for item in made.items] == ["$custom:::$default:::A", "$custom:::$default:::B"]
+    linked = [each["id"] for each in more.items[0]["relationships"]["categories"]["data"]]
+    assert linked == ["$custom:::$default:::C", "$custom:::$default:::D"]
+    assert more.items[0]["attributes"] == {"images": ["x|y"]}
+
+
+def test_the_same_thing_under_its_id_and_its_external_id_is_one(run: Run):
+    made = run("delete_catalog_items", [{"external_id": "A"}, {"id": "$custom:::$default:::A"}])
+
+    assert made.reasons == {2: "id: an earlier row has the same"}
+
+
+def test_a_value_that_is_none_of_the_choices_is_set_aside(run: Run):
+    header = "external_id,item_id,title,description,sku,inventory_quantity,price,url,inventory_policy"
+    made = run("create_catalog_variants", f"{header}\nA,I,T,D,S,1,2,U,3\nB,I,T,D,S,1,2,U,2\n")
+
+    assert made.reasons == {1: "inventory_policy: this is none of 0, 1, 2"}
+    assert made.items[0]["attributes"]["inventory_policy"] == 2
+
+
+# Consent.
+
+
+def test_channels_apply_to_whoever_has_the_address(run: Run):
+    made = run(
+        "subscribe", "email,phone_number\na@b.c,+4917012345678\nb@b.c,\n,+4917012345679\n", channels=("email", "sms")
+    )
+
+    agreed = {"marketing": {"consent": "SUBSCRIBED"}}
+    assert [item["attributes"]["subscriptions"] for item in made.items] == [
+        {"email": agreed, "sms": agreed}, {"email": agreed}, {"sms": agreed},
+    ]  # fmt: skip
+
+
+def test_a_row_without_an_address_for_the_channel_is_set_aside(run: Run):
+    made = run("unsubscribe", "email,phone_number\n,+4917012345678\n", channels=("email",))
+
+    assert made.reasons == {1: "there is no address for email"}
+
+
+def test_a_row_may_say_its_channels_itself(run: Run):
+    made = run(
+        "subscribe", "email,subscriptions.email.marketing.consent\na@b.c,SUBSCRIBED\nb@b.c,UNSUBSCRIBED\nc@b.c,\n"
+    )
+
+    assert made.rows == [1]
+    assert made.reasons == {
+        2: "subscriptions.email.marketing.consent: this is none of SUBSCRIBED",
+        3: "there is no channel: subscriptions is empty",
+    }
+
+
+def test_consent_that_is_brought_over_says_when_it_was_given(run: Run):
+    made = run(
+        "subscribe",
+        "email,consented_at\na@b.c,2020-01-01\nb@b.c,\nc@b.c,2099-01-01\n",
+        channels=("email",),
+        time_zone="UTC",
+        params={"historical_import": True, "list_id": "L1"},
+    )
+
+    given = {"consent": "SUBSCRIBED", "consented_at": "2020-01-01T00:00:00+00:00"}
+    assert [item["attributes"]["subscriptions"] for item in made.items] == [{"email": {"marketing": given}}]
+    assert made.reasons == {
+        2: "consented_at: is missing, and historical_import wants it",
+        3: "consented_at: is not in the past",
+    }
+
+
+def test_a_time_of_consent_goes_with_historical_import_only(run: Run):
+    made = run("subscribe", [{"email": "a@b.c", "consented_at": "2020-01-01T00:00:00Z"}], channels=("email",))
+
+    assert made.reasons == {1: "consented_at: goes with historical_import only"}

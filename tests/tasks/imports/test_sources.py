@@ -1,0 +1,153 @@
+"""Where rows come from, and files that are not what they claim to be."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tasks.imports import sources
+from tasks.imports.sources import Unreadable, source_of
+from worker.errors import SourceError
+
+TABLE = "email,title\nada@example.com,Countess\ngrace@example.com,Admiral\n"
+ROWS = [["ada@example.com", "Countess"], ["grace@example.com", "Admiral"]]
+
+
+def file(folder: Path, content: str | bytes, name: str = "rows.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def rows_of(source: sources.Source) -> list[object]:
+    return [row for batch in source.batches() for row in batch.rows]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_read_off_the_header(tmp_path: Path, delimiter: str):
+    source = source_of(file(tmp_path, TABLE.replace(",", delimiter)))
+
+    assert source.columns == ("email", "title")
+    assert rows_of(source) == ROWS
+
+
+def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):
+    source = source_of(file(tmp_path, '"a;b;c;d",email\n1,2\n'))
+
+    assert source.columns == ("a;b;c;d", "email")
+
+
+def test_a_delimiter_can_be_said(tmp_path: Path):
+    assert source_of(file(tmp_path, "a,b;c\n"), delimiter=";").columns == ("a,b", "c")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.encode("utf-8-sig"),
+        TABLE.replace("\n", "\r\n").encode(),
+        TABLE.replace("\n", "\r").encode(),
+        TABLE.rstrip("\n").encode(),
+        TABLE.replace("\n", "\n\n").encode(),
+        TABLE.replace("Countess", '"Countess"').encode(),
+        gzip.compress(TABLE.encode()),
+    ],
+    ids=["mark", "crlf", "cr", "no end", "blank lines", "quotes", "gzip"],
+)
+def test_a_csv_reads_the_same_in_all_its_dialects(tmp_path: Path, content: bytes):
+    source = source_of(file(tmp_path, content))
+
+    assert source.columns == ("email", "title")
+    assert rows_of(source) == ROWS
+
+
+def test_a_quoted_cell_goes_on_over_the_end_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sources, "CHARACTERS", 10)
+    text = 'email,note\nada@example.com,"one\ntwo ""2""\nthree, four"\ngrace@example.com,x\n"e","f"\n'
+
+    batches = list(source_of(file(tmp_path, text)).batches())
+
+    assert [(batch.first, list(batch.rows)) for batch in batches] == [
+        (1, [["ada@example.com", 'one\ntwo "2"\nthree, four']]),
+        (2, [["grace@example.com", "x"]]),
+        (3, [["e", "f"]]),
+    ]
+
+
+def test_json_lines_are_numbered_without_blank_lines(tmp_path: Path):
+    source = source_of(file(tmp_path, '{"a": 1}\n\n[2]\n{"a": 3\n{"a": 4}', "rows.jsonl"))
+
+    assert source.columns is None
+    bad = [Unreadable(text, "this is no JSON object") for text in ("[2]", '{"a": 3')]
+    assert rows_of(source) == [{"a": 1}, *bad, {"a": 4}]
+
+
+def test_what_is_gzipped_is_known_by_its_content(tmp_path: Path):
+    source = source_of(file(tmp_path, gzip.compress(b'\xef\xbb\xbf{"a": 1}\n'), "rows.ndjson.gz"))
+
+    assert rows_of(source) == [{"a": 1}]
+
+
+def test_a_file_can_be_read_again(tmp_path: Path):
+    source = source_of(file(tmp_path, TABLE))
+
+    assert rows_of(source) == rows_of(source) == ROWS
+
+
+@pytest.mark.parametrize(("format", "content"), [("csv", TABLE), ("jsonl", '{"a": 1}\n{"a": 2}\n')])
+def test_standard_input_needs_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, content: str):
+    with file(tmp_path, content).open() as piped:
+        monkeypatch.setattr("sys.stdin", piped)
+        with pytest.raises(SourceError, match="say the format, csv or jsonl"):
+            source_of("-")
+        source = source_of("-", format)
+
+        assert len(rows_of(source)) == 2
+
+
+def test_any_iterable_of_mappings_is_a_source():
+    source = source_of({"number": number} for number in range(sources.ROWS + 1))
+
+    assert [(batch.first, len(batch.rows)) for batch in source.batches()] == [(1, sources.ROWS), (sources.ROWS + 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.csv", b"", "it is empty"),
+        ("rows.csv", b"PK\x03\x04rest", "an Excel workbook or a zip archive"),
+        ("rows.csv", b'{"email": 1}\n', "this is JSON, not CSV"),
+        ("rows.csv", "email\nJürgen\n".encode("latin-1"), "not UTF-8 text"),
+        ("rows.csv", TABLE.encode("utf-16"), "not UTF-8 text"),
+        ("rows.csv", b'email\n"ada\n', "a quote is not closed"),
+        ("rows.csv", gzip.compress(TABLE.encode())[:-9], "damaged or cut short"),
+        ("rows.csv", gzip.compress(TABLE.encode())[:10] + b"\xff" * 9, "damaged or cut short"),
+        ("rows.jsonl", b'[{"email": 1}]\n', "this is not JSON Lines"),
+        ("rows.jsonl", b"email\nada\n", "this is not JSON Lines"),
+        ("rows.xlsx", b"PK\x03\x04rest", "its name does not tell what it is"),
+    ],
+)
+def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, told: str):
+    with pytest.raises(SourceError, match=told) as refused:
+        rows_of(source_of(file(tmp_path, content, name)))
+
+    assert str(refused.value).startswith(f"{name}: ")
+    assert str(refused.value).count(".") == name.count(".") + 1
+
+
+def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
+    with pytest.raises(SourceError, match=r"customers\.csv: it cannot be read: No such file or directory\."):
+        source_of(tmp_path / "customers.csv")
+
+
+@pytest.mark.parametrize(("name", "head"), [("rows.csv", "email\n"), ("rows.jsonl", '{"a": 1}\n{"a": "')])
+def test_a_line_without_end_is_not_taken_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, head: str
+):
+    monkeypatch.setattr(sources, "LONGEST", 1_000)
+    path = file(tmp_path, head + '"' + "x" * 200_000, name)
+
+    with pytest.raises(SourceError):
+        rows_of(source_of(path))
