@@ -73,7 +73,7 @@ class _Splitter:
 
     def _empty(self) -> None:
         self._items: list[bytes] = []
-        self._bytes = 0
+        self._bytes = -1  # each item counts with a comma, and there is one comma less than there are items
         self._spans: list[tuple[int, int]] = []
 
     def add(self, first: int, items: Sequence[bytes]) -> Iterator[Part]:

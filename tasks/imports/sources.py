@@ -144,10 +144,12 @@ def _json(line: bytes) -> Record | Unreadable:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
-        row = None
+        row = line.decode(errors="replace").strip()
     if isinstance(row, dict) and row.keys() == {*REJECT_COLUMNS, "original"}:
         row = row["original"]
-    return row if isinstance(row, dict) else Unreadable(line.decode(errors="replace").strip(), "this is no JSON object")
+    if isinstance(row, dict):
+        return row
+    return Unreadable(row if isinstance(row, str) else orjson.dumps(row).decode(), "this is no JSON object")
 
 
 def _csv(given: str | Path, name: str, delimiter: str | None) -> Generator[list[list[str]], None, None]:

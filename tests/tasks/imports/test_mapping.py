@@ -61,7 +61,8 @@ def test_a_property_holds_the_type_that_was_said(run: Run, type: str, cell: str,
     ("type", "cell"),
     [
         ("number", "1,5"), ("number", "€ 5"), ("number", "nan"), ("number", "1e999"), ("number", "1_000"),
-        ("number", "٣"), ("boolean", "maybe"), ("date", "31.01.2026"), ("date", "2026-01-31"), ("date", "2026-01-31T12:00"),
+        ("number", "٣"), ("boolean", "maybe"), ("date", "31.01.2026"), ("date", "2026-01-31"),
+        ("date", "2026-01-31T12:00"),
         ("json", "{"),
     ],
 )  # fmt: skip

@@ -1,0 +1,185 @@
+"""Where one request ends and the next begins, and what becomes of a part that Klaviyo refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from action_samples import NOW
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from import_runs import Run, imported, items_of
+
+from tasks.imports.kinds import KINDS, MARGIN
+from tasks.imports.parts import Part, halves, numbers, pointed, ranges, without
+from worker.declaration import MAX_BODY
+
+
+def profiles(count: int, size: int = 10) -> list[dict[str, Any]]:
+    return [{"external_id": f"{number:0{size}}"} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "most"),
+    [("profiles", "external_id", 10_000), ("suppress", "email", 100), ("delete_catalog_items", "id", 100)],
+)
+def test_a_part_ends_with_the_count(run: Run, kind: str, field: str, most: int):
+    made = run(kind, [{field: f"{number}@b.c"} for number in range(most + 1)])
+
+    assert [part.rows for part in made.parts] == [f"1-{most}", str(most + 1)]
+    assert [part.number for part in made.parts] == [1, 2]
+
+
+def test_a_part_ends_with_the_bytes_before_the_count(run: Run):
+    made = run("profiles", profiles(120, size=99_900))
+
+    sizes = [len(part.body) for part in made.parts]
+    assert len(made.parts) == 3
+    assert made.rows == list(range(1, 121))
+    assert all(MAX_BODY - MARGIN - 100_000 < size <= MAX_BODY - MARGIN for size in sizes[:-1])
+
+
+def test_the_last_item_that_fits_to_the_byte_is_taken(run: Run):
+    kind = KINDS["profiles"]
+    frame = len(run("profiles", profiles(1)).parts[0].body) - 10
+    between = len(run("profiles", profiles(2)).parts[0].body) - frame - 20
+    count = 50
+    room = kind.most_bytes - frame - (count - 1) * between
+    size, rest = divmod(room, count)
+    rows = [{"external_id": f"{number:0{size + (number < rest)}}"} for number in range(count)]
+
+    exact = run("profiles", rows)
+    longer = run("profiles", [*rows[:-1], {"external_id": rows[-1]["external_id"] + "0"}])
+
+    assert [len(part.body) for part in exact.parts] == [kind.most_bytes]
+    assert [part.rows for part in longer.parts] == ["1-49", "50"]
+
+
+def test_the_parameters_of_the_request_stand_around_the_items(run: Run):
+    made = run("profiles", profiles(1), params={"list_ids": ["Y6nRLr"]})
+
+    assert orjson.loads(made.parts[0].body)["data"]["relationships"] == {
+        "lists": {"data": [{"type": "list", "id": "Y6nRLr"}]}
+    }
+
+
+def test_the_same_source_makes_the_same_parts(run: Run):
+    rows = "email,metric\n" + "a@b.c,M\n" * 1_500
+
+    assert run("events", rows).parts == run("events", rows).parts
+
+
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [([], ""), ([4], "4"), ([1, 2, 3], "1-3"), ([1, 2, 4, 7, 8], "1-2,4,7-8"), ([10, 20, 21], "10,20-21")],
+)
+def test_rows_are_a_short_text(listed: list[int], text: str):
+    assert ranges(listed) == text
+    assert numbers(text) == listed
+
+
+# What becomes of a part.
+
+
+def some(run: Run, count: int = 5) -> Part:
+    (part,) = run("profiles", ["bad", *profiles(count)]).parts
+    return part
+
+
+def test_a_part_can_be_sent_without_some_of_its_items(run: Run):
+    part = some(run)
+
+    less = without("profiles", part, [0, 3])
+
+    assert less is not None
+    assert (less.number, less.rows) == (1, "3-4,6")
+    assert [item["attributes"]["external_id"][-1] for item in items_of("profiles", less)] == ["1", "2", "4"]
+
+
+def test_a_part_without_all_of_its_items_is_none(run: Run):
+    assert without("profiles", some(run), range(5)) is None
+
+
+def test_a_part_can_be_halved_until_one_item_is_left(run: Run):
+    part = some(run)
+
+    both = halves("profiles", part)
+
+    assert both is not None
+    assert [each.rows for each in both] == ["2-3", "4-6"]
+    assert [item for each in both for item in items_of("profiles", each)] == items_of("profiles", part)
+    single = halves("profiles", both[0])
+    assert single is not None
+    assert halves("profiles", single[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "pointers", "found"),
+    [
+        ("profiles", ["/data/attributes/profiles/data/17/attributes/email"], [17]),
+        ("profiles", ["/data/attributes/profiles/data/3", "/data/attributes/profiles/data/3/id"], [3]),
+        ("profiles", ["/data/attributes/profiles", "/data/relationships/lists/data/0", "page[size]"], []),
+        ("events", ["/data/attributes/events-bulk-create/data/9/attributes/events/data/0/attributes/time"], [9]),
+        ("delete_catalog_items", ["/data/attributes/items/data/12/id", "/data/attributes/items/data/2/id"], [2, 12]),
+        ("create_catalog_items", ["/data/attributes/variants/data/1/id"], []),
+    ],
+)
+def test_the_pointers_of_errors_name_items(kind: str, pointers: list[str], found: list[int]):
+    assert pointed(kind, pointers) == found
+
+
+# Nothing is lost.
+
+CELL = st.sampled_from(["", "a@b.c", "A@B.C", "b@b.c", "bad", "x y", '"', "+4917012345678", "é", "1\n2"]) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=5
+)
+TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3) | st.lists(CELL, min_size=2, max_size=2), max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=TABLE)
+def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]
+):
+    text = io.StringIO()
+    csv.writer(text).writerows([["email", "phone_number", "title"], *table])
+
+    made = imported(tmp_path_factory.mktemp("rows"), "profiles", text.getvalue(), moment=NOW)
+
+    rejected = [each.row for each in made.rejected]
+    assert sorted([*made.rows, *rejected]) == list(range(1, len(table) + 1))
+    assert made.rows == sorted(made.rows)
+    assert rejected == sorted(rejected)
+    titles = [item["attributes"].get("title", "") for item in made.items]
+    assert titles == [table[row - 1][2] for row in made.rows]
+    assert [each.original for each in made.rejected] == [table[row - 1] for row in rejected]
+
+
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {"email": st.sampled_from(["a@b.c", "b@b.c", "bad", None])},
+        optional={
+            "title": st.text(max_size=3) | st.integers(),
+            "properties": st.dictionaries(
+                st.text(max_size=3), st.none() | st.booleans() | st.text(max_size=3), max_size=2
+            ),
+            "location": st.dictionaries(st.sampled_from(["city", "zip", "town"]), st.text(max_size=3), max_size=2),
+        },
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(records=RECORDS)
+def test_every_record_is_in_exactly_one_part_or_rejected(tmp_path_factory: pytest.TempPathFactory, records: list[Any]):
+    made = imported(Path(), "profiles", records, moment=NOW)
+
+    assert sorted([*made.rows, *(each.row for each in made.rejected)]) == list(range(1, len(records) + 1))
+    assert [item["attributes"].get("properties", {}) for item in made.items] == [
+        records[row - 1].get("properties", {}) for row in made.rows
+    ]

@@ -1,0 +1,119 @@
+"""The file of rejected rows, which can be mended and imported again."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from action_samples import NOW
+
+from tasks.imports.options import Options
+from tasks.imports.parts import Part, parts
+from tasks.imports.plan import compile_plan
+from tasks.imports.rejects import Rejected, originals, reject_file
+from tasks.imports.sources import Source, source_of
+
+CSV = 'email,title\na@b.c,"one, ""two"""\nbad,"x\ny"\nc@b.c\n'
+LINES = '{"email": "a@b.c"}\n{"email": "bad", "title": "Dr"}\nnonsense\n'
+
+
+def rejected(source: Source) -> list[Rejected]:
+    plan = compile_plan("profiles", source.columns, Options(moment=NOW))
+    return [each for each in parts(source, plan) if isinstance(each, Rejected)]
+
+
+def written(folder: Path, name: str, text: str) -> tuple[Source, Path]:
+    """A source and the file of its bad rows."""
+    (folder / name).write_text(text)
+    source, out = source_of(folder / name), folder / f"rejected-{name}"
+    with reject_file(out, source) as write:
+        for each in rejected(source):
+            write(each)
+    return source, out
+
+
+def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
+    _, out = written(tmp_path, "rows.csv", CSV)
+
+    assert out.read_text().splitlines() == [
+        "row,stage,reason,email,title",
+        '2,check,email: this is not an e-mail address,bad,"x',
+        'y"',
+        '3,check,"there are 1 cells, and the header has 2",c@b.c',
+    ]
+
+
+def test_the_rejects_of_json_lines_have_the_original(tmp_path: Path):
+    _, out = written(tmp_path, "rows.jsonl", LINES)
+
+    assert [orjson.loads(line) for line in out.read_text().splitlines()] == [
+        {
+            "row": 2,
+            "stage": "check",
+            "reason": "email: this is not an e-mail address",
+            "original": {"email": "bad", "title": "Dr"},
+        },
+        {"row": 3, "stage": "check", "reason": "this is no JSON object", "original": "nonsense"},
+    ]
+
+
+def test_a_mended_file_of_rejects_can_be_imported(tmp_path: Path):
+    for name, text in (("rows.csv", CSV), ("rows.jsonl", LINES)):
+        _, out = written(tmp_path, name, text)
+        out.write_text(out.read_text().replace("bad", "good@b.c"))
+        source = source_of(out)
+
+        results = list(parts(source, compile_plan("profiles", source.columns, Options(moment=NOW))))
+
+        assert [each.rows for each in results if isinstance(each, Part)] == ["1"]
+        again = tmp_path / f"again-{name}"
+        with reject_file(again, source) as write:
+            for each in results:
+                if isinstance(each, Rejected):
+                    write(each)
+        assert again.read_text().count("reason") == 1
+
+
+def test_rejects_are_added_to_a_file_that_is_there(tmp_path: Path):
+    source, out = written(tmp_path, "rows.csv", CSV)
+
+    with reject_file(out, source) as write:
+        write(Rejected(1, "job", "title: Klaviyo said no", ["a@b.c", "x"]))
+
+    assert out.read_text().count("row,stage,reason") == 1
+    assert out.read_text().splitlines()[-1] == "1,job,title: Klaviyo said no,a@b.c,x"
+
+
+def test_only_its_owner_may_read_the_file(tmp_path: Path):
+    _, out = written(tmp_path, "rows.csv", CSV)
+
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+def test_what_json_cannot_say_is_written_as_text(tmp_path: Path):
+    out = tmp_path / "rejected.jsonl"
+
+    with reject_file(out, source_of([])) as write:
+        write(Rejected(1, "check", "why", {"at": datetime(2026, 1, 1, tzinfo=UTC), "what": {1}}))
+
+    assert orjson.loads(out.read_bytes())["original"] == {"at": "2026-01-01T00:00:00+00:00", "what": "{1}"}
+
+
+def test_originals_are_found_by_reading_a_second_time(tmp_path: Path):
+    source, _ = written(tmp_path, "rows.csv", CSV)
+
+    assert list(originals(source, {3, 1})) == [(1, ["a@b.c", 'one, "two"']), (3, ["c@b.c"])]
+
+
+def test_no_more_is_read_than_up_to_the_last_row_that_is_wanted():
+    read: list[int] = []
+
+    def rows() -> object:
+        for number in range(10_000):
+            read.append(number)
+            yield {"email": f"{number}@b.c"}
+
+    assert list(originals(source_of(rows()), [2])) == [(2, {"email": "1@b.c"})]
+    assert len(read) < 2_000
