@@ -16,10 +16,16 @@ from tasks.imports.options import Channel
 from tasks.imports.seen import Seen
 from tasks.rules import E164, EMAIL, MAX_PROPERTIES, MAX_TEXT, email, of_properties, of_time, phone_number
 
-#: What a whole column is held against, and the rule that tells what is wrong with one text of it.
-_PATTERNS: dict[Form, tuple[re.Pattern[str], Callable[[str], str]]] = {
-    "email": (EMAIL, email),
-    "phone": (E164, phone_number),
+
+def _lines_of(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Lines that each match: one look at a column takes half the time of a look at each of its texts."""
+    return re.compile(rf"(?>{pattern.pattern}\n)*+")
+
+
+#: What a column is held against as a whole, and the rule that tells what is wrong with one text of it.
+_FORMS: dict[Form, tuple[re.Pattern[str], Callable[[str], str]]] = {
+    "email": (_lines_of(EMAIL), email),
+    "phone": (_lines_of(E164), phone_number),
 }
 #: What a channel writes to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
@@ -28,10 +34,12 @@ ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whats
 def well_formed(block: Block) -> None:
     """Addresses and phone numbers have the form of one."""
     for name, values in block.columns.items():
-        if block.fields[name].form not in _PATTERNS:
+        if block.fields[name].form not in _FORMS:
             continue
-        pattern, rule = _PATTERNS[block.fields[name].form]
-        if not all(map(pattern.fullmatch, filter(None, values))):
+        lines, rule = _FORMS[block.fields[name].form]
+        texts = list(filter(None, values))
+        column = "\n".join([*texts, ""])
+        if column.count("\n") != len(texts) or not lines.fullmatch(column):
             for place, value in enumerate(values):
                 try:
                     rule(value) if value else None

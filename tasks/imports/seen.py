@@ -32,9 +32,12 @@ class Seen:
 
     def add(self, keys: Sequence[int]) -> list[int]:
         """Add the keys of further rows; the places of those that came before, in an earlier call or in this one."""
-        new = set(keys)
-        if len(new) == len(keys) and self._set.isdisjoint(new) and not any(map(self._left, self._suspects(new))):
-            self._set |= new
+        if (
+            len(set(keys)) == len(keys)
+            and self._set.isdisjoint(keys)
+            and not any(map(self._left, self._suspects(keys)))
+        ):
+            self._set.update(keys)
             repeated = []
         else:
             repeated = [place for place, key in enumerate(keys) if self._known(key)]
@@ -48,7 +51,7 @@ class Seen:
         self._set.add(key)
         return False
 
-    def _suspects(self, keys: set[int]) -> list[int]:
+    def _suspects(self, keys: Sequence[int]) -> list[int]:
         sieve, last = self._sieve, SIEVE - 1
         return [key for key in keys if sieve[key & last]] if sieve else []
 
