@@ -33,8 +33,8 @@ _BY_TYPE: tuple[tuple[Any, Form], ...] = (
 class Field:
     """One place in an item: the dotted name that people use for it, and the keys that lead there.
 
-    Below an ``open`` field, such as ``properties``, every name is a field of its own. ``shape`` is the annotation
-    that tells how the value travels; ``choices`` and ``longest`` (characters) limit it.
+    Below an ``open`` field, such as ``properties``, every name is a field of its own. Its ``annotation`` tells how a
+    value travels; ``choices`` and ``longest`` (characters) limit it.
     """
 
     name: str

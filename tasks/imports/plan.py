@@ -21,6 +21,9 @@ from worker.wire import put
 _ITEMS = "\0"
 _ITEMS_AS_JSON = b'"\\u0000"'
 
+#: Batches of records differ in the fields that they have; how many layouts are kept for them.
+MOST_LAYOUTS = 50
+
 #: A value of each form that passes every check.
 _SAMPLES = {"number": 1, "boolean": True, "list": [], "json": {}}
 
@@ -49,8 +52,10 @@ class Plan:
 
     def layout(self, names: Sequence[str]) -> Layout:
         """The order of these fields in an item."""
-        key = tuple(names)
+        key = tuple(sorted(names))
         if key not in self._layouts:
+            if len(self._layouts) >= MOST_LAYOUTS:
+                self._layouts.clear()
             self._layouts[key] = Layout(self.kind, [self.fields[name] for name in key])
         return self._layouts[key]
 
@@ -70,9 +75,8 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> P
     """
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1)
-        raise InputError(
-            "import", [f"{kind!r} is none of {', '.join(KINDS)}" + (f"; did you mean {near[0]!r}?" if near else "")]
-        )
+        advice = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError("import", [f"{kind!r} is none of {', '.join(KINDS)}{advice}"])
     known = KINDS[kind]
     try:
         zone = options.zone()

@@ -14,7 +14,7 @@ from tasks.imports.fields import TEXTS, Field
 from tasks.imports.plan import Plan
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Unreadable
-from tasks.imports.values import Convert, dumped
+from tasks.imports.values import Convert, dumped, mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _texts(record: Mapping[str, Any] | Unreadable, plan: Plan) -> dict[str, str]
             continue
         try:
             if field.open:
-                opened.setdefault(field.name, {}).update(_mapping(value))
+                opened.setdefault(field.name, {}).update(mapping(value))
             elif field.name not in plan.fields:
                 *above, last = field.keys
                 opened.setdefault(".".join(above), {})[last] = _typed(field, value, plan)
@@ -122,12 +122,6 @@ def _named(record: Mapping[Any, Any], groups: set[str], above: str = "") -> Iter
             yield from _named(value, groups, f"{name}.")
         elif value is not None:
             yield name, value
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError("this is not an object")
-    return value
 
 
 def _text(field: Field, value: Any, plan: Plan) -> str:

@@ -35,7 +35,7 @@ FORMATS: dict[str, Format] = {
 #: Characters of a CSV, or rows of anything else, that make a batch.
 CHARACTERS = 1 << 16
 ROWS = 500
-#: Characters of a cell, bytes of a line: far more than Klaviyo takes. What is longer lacks a quote or a line break.
+#: Characters of a cell, bytes of a line: what is longer is not taken into memory. It lacks a quote or a line break.
 LONGEST = 1_000_000
 
 _DELIMITERS = ",;\t|"
@@ -129,11 +129,9 @@ def _json_lines(given: str | Path, name: str) -> Generator[list[Record | Unreada
                 line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.lstrip()[:1] not in (b"{", b""):
                     raise SourceError(name, "this is not JSON Lines, which is one object, {…}, in each line")
-            if len(line) > LONGEST:
-                raise SourceError(name, f"line {number:,} is over {LONGEST:,} bytes")
             if line.isspace():
                 continue
-            block.append(_json(line))
+            block.append(_json(line) if len(line) <= LONGEST else _too_long(line, binary))
             if len(block) == ROWS:
                 yield block
                 block = []
@@ -150,6 +148,14 @@ def _json(line: bytes) -> Record | Unreadable:
     if isinstance(row, dict):
         return row
     return Unreadable(row if isinstance(row, str) else orjson.dumps(row).decode(), "this is no JSON object")
+
+
+def _too_long(line: bytes, binary: IO[bytes]) -> Unreadable:
+    """Pass over the rest of a line."""
+    start = line[:LONGEST].decode(errors="replace")
+    while line and not line.endswith(b"\n"):
+        line = binary.readline(LONGEST)
+    return Unreadable(start, f"the line is over {LONGEST:,} bytes")
 
 
 def _csv(given: str | Path, name: str, delimiter: str | None) -> Generator[list[list[str]], None, None]:
@@ -208,8 +214,9 @@ def _opened(given: str | Path, name: str) -> Iterator[IO[bytes]]:
             yield cast(IO[bytes], gzip.GzipFile(fileobj=binary) if start.startswith(_GZIP) else binary)
     except UnicodeDecodeError:
         raise SourceError(name, "this is not UTF-8 text: save it as CSV (UTF-8)") from None
-    except csv.Error:
-        raise SourceError(name, "a quote is not closed, or stands where none belongs") from None
+    except csv.Error as error:
+        large = f"a cell is over {LONGEST:,} characters: perhaps " if "field larger" in str(error) else ""
+        raise SourceError(name, f"{large}a quote is not closed, or stands where none belongs") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise SourceError(name, "the gzip file is damaged or cut short") from None
     except OSError as error:

@@ -7,8 +7,9 @@ No message repeats a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, tzinfo
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -45,6 +46,8 @@ def number(value: Any) -> int | float:
             return int(value)
         if _NUMBER.fullmatch(value):
             value = float(value)
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("this is not a number; write it like 1234.5")
     if value != value or abs(value) > 1.7e308:
@@ -91,6 +94,13 @@ def listed(value: Any) -> list[str]:
     return list(value)
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """What has names inside."""
+    if not isinstance(value, Mapping):
+        raise ValueError("this is not an object")
+    return value
+
+
 def parsed(value: str) -> Any:
     """What a JSON text says."""
     try:
@@ -131,7 +141,8 @@ def converter(
         case "list":
             return lambda value: dumped(render([(each or str)(one) for one in listed(value)]))
         case _:
-            return lambda value: dumped(render(_opened(field, parsed(value) if cells else value)))
+            read = mapping if field.open else lambda value: value
+            return lambda value: dumped(render(read(parsed(value) if cells else value)))
 
 
 def _allowed(field: Field, value: Any) -> Any:
@@ -139,10 +150,4 @@ def _allowed(field: Field, value: Any) -> Any:
         raise ValueError(f"this is none of {', '.join(map(str, field.choices))}")
     if field.longest and len(value) > field.longest:
         raise ValueError(f"this is over {field.longest} characters")
-    return value
-
-
-def _opened(field: Field, value: Any) -> Any:
-    if field.open and not isinstance(value, dict):
-        raise ValueError("this is not an object")
     return value

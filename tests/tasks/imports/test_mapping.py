@@ -127,6 +127,7 @@ def test_all_columns_that_lead_nowhere_are_told_at_once(run: Run):
         ("coupon_codes", "code\n", "there is no column for coupon_id"),
         ("profils", "email\n", "did you mean 'profiles'?"),
         ("subscribe", "email\n", "say for which channels: email, sms or whatsapp"),
+        ("subscribe", "email,subscriptions.email.marketing.consent,consented_at\n", "goes with historical_import only"),
     ],
 )
 def test_what_every_row_would_lack_is_refused_before_a_row_is_read(run: Run, kind: str, header: str, told: str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -87,6 +89,8 @@ def test_any_text_arrives_as_it_was(run: Run, text: str):
         ({"email": "a@b.c", "properties": {"x": object()}}, "this cannot be written as JSON"),
         ({"email": "a@b.c", "location": {"latitude": "north"}}, "location.latitude: this is not a number"),
         ({"email": "a@b.c", "title": "x", "first_name": "y", "title ": 1}, "'title ' is no field"),
+        ({"email": "a@b.c", "location.city": "x", "location": {"city": "y"}}, "location.city: this is given twice"),
+        ({"email": "a@b.c", "patch_properties": {"append": 1}}, "patch_properties.append: this is not an object"),
         ({"email": None}, "there is no identifier"),
         ("a@b.c", "this is not a mapping"),
     ],
@@ -123,11 +127,37 @@ def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run
     assert second == {**first, "id": "02", "attributes": {**first["attributes"], "email": "b@b.c"}}
 
 
+def test_records_may_each_have_other_fields(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tasks.imports.sources.ROWS", 1)
+    monkeypatch.setattr("tasks.imports.plan.MOST_LAYOUTS", 2)
+    names = [name for name, each in KINDS["profiles"].fields.items() if each.form == "text"]
+
+    made = run("profiles", [{"email": f"{name}@b.c", name: "x"} for name in names])
+
+    assert len(made.items) == len(names)
+
+
+def test_a_cell_may_hold_all_properties(run: Run):
+    made = run("profiles", 'email;properties\na@b.c;{"n": 1}\nb@b.c;[1]\n')
+
+    assert made.items[0]["attributes"]["properties"] == {"n": 1}
+    assert made.reasons == {2: "properties: this is not an object"}
+
+
+def test_a_record_may_hold_what_a_database_gives(run: Run):
+    row = {"email": "a@b.c", "location.latitude": Decimal("48.40"), "properties.since": date(2026, 1, 31)}
+
+    made = run("profiles", [row])
+
+    assert made.items[0]["attributes"]["location"] == {"latitude": 48.4}
+    assert made.items[0]["attributes"]["properties"] == {"since": "2026-01-31"}
+
+
 def test_records_can_be_mapped_too(run: Run):
     made = run(
         "profiles",
-        [{"Mail": "a@b.c", "n": 1, "t": "2"}],
-        mapping=("Mail=email", "t=properties.t:number", "*=properties.*"),
+        [{"Mail": "a@b.c", "n": 1, "t": "2", "Note": "x"}],
+        mapping=("Mail=email", "t=properties.t:number", "Note=", "*=properties.*"),
     )
 
     assert made.items[0]["attributes"] == {"email": "a@b.c", "properties": {"n": 1, "t": 2}}

@@ -142,12 +142,21 @@ def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
         source_of(tmp_path / "customers.csv")
 
 
-@pytest.mark.parametrize(("name", "head"), [("rows.csv", "email\n"), ("rows.jsonl", '{"a": 1}\n{"a": "')])
-def test_a_line_without_end_is_not_taken_into_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, head: str
-):
-    monkeypatch.setattr(sources, "LONGEST", 1_000)
-    path = file(tmp_path, head + '"' + "x" * 200_000, name)
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("email\n" + "x" * 1_200_000, "a line is over"), ('email\n"' + "x\n" * 600_000, "a cell is over")],
+)
+def test_a_csv_whose_lines_or_quotes_do_not_end_is_not_taken_into_memory(tmp_path: Path, content: str, told: str):
+    with pytest.raises(SourceError, match=told):
+        rows_of(source_of(file(tmp_path, content)))
 
-    with pytest.raises(SourceError):
-        rows_of(source_of(path))
+
+def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sources, "LONGEST", 10)
+
+    rows = rows_of(
+        source_of(file(tmp_path, '{"a": 1}\n{"a": "long long long"}\n{"a": 2}\n{"a": "no end', "rows.jsonl"))
+    )
+
+    assert rows[::2] == [{"a": 1}, {"a": 2}]
+    assert rows[1::2] == [Unreadable(text, "the line is over 10 bytes") for text in ('{"a": "lon', '{"a": "no ')]
