@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -26,19 +27,20 @@ def upgrade(url: str) -> None:
 
     """
     engine = open_engine(url)
-    path = engine.url.database or ""
-    if engine.dialect.name == "sqlite":
-        # It will hold customers' data: a new folder is its owner's alone.
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shown = engine.url.render_as_string(hide_password=True)
     try:
+        if engine.dialect.name == "sqlite":
+            # It will hold customers' data: a new folder is its owner's alone.
+            Path(engine.url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # One transaction for all, in which nobody else can be: SQLite's is exclusive by itself.
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             command.upgrade(_config(connection), "head")
     except DBAPIError as error:
-        shown = engine.url.render_as_string(hide_password=True)
         raise SettingsError(f"the store at {shown} cannot be upgraded: {str(error.orig).strip()}") from None
+    except (CommandError, OSError) as error:  # of a newer version's step, Alembic says that it cannot be located
+        raise SettingsError(f"the store at {shown} cannot be upgraded: {error}") from None
     finally:
         engine.dispose()
 

@@ -66,6 +66,17 @@ def test_an_upgrade_that_fails_leaves_nothing(engine, empty_store_url):
     assert inspect(engine).get_table_names() == ["watermarks"]
 
 
+def test_a_store_of_a_newer_version_is_left_alone(engine, empty_store_url):
+    upgrade(empty_store_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(SettingsError, match="Can't locate revision identified by '9999'"):
+        upgrade(empty_store_url)
+
+    assert not is_current(engine)
+
+
 def test_a_store_that_was_not_made_is_told_with_the_command_that_makes_it(empty_store_url, monkeypatch):
     monkeypatch.setenv("KLAVIYO_STORE_URL", empty_store_url)
     get_settings.cache_clear()
@@ -95,6 +106,13 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path
         upgrade(f"postgresql://klaviyo:hunter2@/store?host={tmp_path}")
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SettingsError, match=r"cannot be upgraded: .*Not a directory"):
+        upgrade(f"sqlite:///{tmp_path}/file/inside/store.db")
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
