@@ -91,6 +91,7 @@ class Stream:
     ``sort``: the order of a full scan where there is no ``born``.
     ``page_size``: the largest that Klaviyo makes, even where it is no parameter; None where that is not known.
     ``deletes``: whether what a full scan has not found is deleted, rather than merely too old to be listed.
+    ``sliced``: whether its order by time can be relied on, so that a window of it may be cut in two.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Stream:
     parent: Parent | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     deletes: bool = True
+    sliced: bool = True
 
     def request(
         self,

@@ -24,6 +24,9 @@ TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
 #: The task that sees to what is overdue; seconds between two looks for that, and until it is told again.
 SWEEP, SWEEPING, AGAIN = "klaviyo.job_sweep", 2.0, 30.0
 
+#: The task that sees to a sync of which nothing has been heard.
+LOOK_AFTER = "klaviyo.sync_look_after"
+
 
 class GovernorStep(bootsteps.StartStopStep):
     """A step of the worker's consumer: started at each connection to Redis, stopped when it is lost or closed."""

@@ -12,14 +12,15 @@ from typing import Any, Generic, TypeVar
 
 import redis
 from celery import Task
+from celery.exceptions import Ignore, Retry
 from kombu.exceptions import OperationalError
 
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action, ActionTask
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Refused, Unavailable
-from worker.execution import Call, carry_out, patiently, unacknowledged_if_left
-from worker.governor import Lane
+from worker.execution import Call, back_to_wait, carry_out, lane_of, patiently, unacknowledged_if_left
+from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
 from worker.transport import HEADER, header
 
@@ -91,6 +92,9 @@ class AskingStep(Step, Generic[S]):
     def run(self, *, action: str, params: Params, **about: Any) -> None:
         """Make the request and go on."""
         account, told = self.account, self.about(**about)
+        if not self.needed(told):
+            patiently(lambda: get_governor().release(self.task_id))
+            raise Ignore("this step has been taken")
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
         try:
             envelope = carry_out(call, self.request)
@@ -98,6 +102,15 @@ class AskingStep(Step, Generic[S]):
             self.failed(error, params, account, told)
         else:
             self.answered(envelope, params, account, told)
+
+    def needed(self, about: S) -> bool:
+        """Whether the request still has to be made."""
+        return True
+
+    def later(self, action: str, params: Params, reason: str, seconds: float) -> Retry | Ignore:
+        """Put the step back to wait, to be taken again from its beginning; raise what this returns."""
+        call = Call(ACTIONS[action].declaration, self.account, params, self.task_id, self.holder)
+        return back_to_wait(call, self.request, lane_of(self.request), reason, seconds)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: S) -> None:
         """Go on with Klaviyo's answer."""

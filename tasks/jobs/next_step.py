@@ -14,6 +14,7 @@ from celery.canvas import Signature
 from tasks.jobs.kinds import KINDS
 from worker.action import PREFIX
 from worker.app import app
+from worker.bootstep import LOOK_AFTER
 from worker.execution import patiently
 from worker.ledger import OPEN, Job, get_ledger, group
 from worker.steps import published
@@ -90,5 +91,7 @@ def overdue(members: Iterable[str]) -> None:
             go_on(which)
         elif what == "watch":
             watch(which, takeover=True)
+        elif what == "sync":
+            published(lambda which=which: app.send_task(LOOK_AFTER, (which,)))  # type: ignore[misc]
         elif what == "slots":
             go_on(*patiently(lambda which=which: get_ledger().slots(which)))  # type: ignore[misc]

@@ -122,6 +122,27 @@ class Sandbox:
     def clear_jobs(self) -> None:
         self._http.delete("/_sandbox/jobs")
 
+    def seed(self, **how: Any) -> None:
+        """Sow an account with so many of everything."""
+        self._door("POST", "/seed", **how)
+
+    def trap(self, **how: Any) -> None:
+        """Set one of the traps of incremental reading."""
+        self._door("POST", "/traps", **how)
+
+    def clear_traps(self) -> None:
+        self._http.delete("/_sandbox/traps")
+
+    def change(self, **how: Any) -> list[str]:
+        """Change or delete records; the ids of those."""
+        [ids] = self._door("POST", "/change", **how).values()
+        return ids
+
+    def rows(self, type: str, account: str = "default") -> dict[str, dict[str, Any]]:
+        """Every resource of a type by its id, as the API shows it."""
+        answer = self._http.get("/_sandbox/rows", params={"account": account, "type": type}, timeout=120)
+        return {row["id"]: row for row in map(json.loads, answer.text.splitlines())}
+
     def limits(self, **how: Any) -> None:
         self._door("POST", "/limits", **how)
 

@@ -44,6 +44,11 @@ def last(connection: Connection, account: str, stream: str, direction: Direction
     return connection.execute(chosen).mappings().first()
 
 
+def run(connection: Connection, id: int) -> RowMapping:
+    """One run."""
+    return connection.execute(select(sync_runs).where(sync_runs.c.id == id)).mappings().one()
+
+
 def plan(connection: Connection, run: int, windows: Iterable[Window]) -> None:
     """Note what a run has to read. What is planned already stays as far as it is."""
     insert_missing(
@@ -63,6 +68,32 @@ def unread(connection: Connection, run: int) -> list[RowMapping]:
     return list(connection.execute(chosen).mappings())
 
 
+def left(connection: Connection, run: int) -> int:
+    """How many windows of a run are not closed."""
+    c = sync_windows.c
+    counted = select(func.count()).where(c.run == run, c.closed.is_(None))
+    return int(connection.execute(counted).scalar_one())
+
+
+def window(connection: Connection, run: int, partition: str, slice: int) -> RowMapping | None:
+    """One window as it stands."""
+    c = sync_windows.c
+    chosen = select(sync_windows).where(c.run == run, c.partition == partition, c.slice == slice)
+    return connection.execute(chosen).mappings().first()
+
+
+def split(connection: Connection, run: int, kept: Window, until: datetime, fresh: Window) -> bool:
+    """End an open window at ``until`` and open another behind it; False where somebody has split it meanwhile."""
+    c = sync_windows.c
+    ours = (c.run == run, c.partition == kept.partition, c.slice == kept.slice, c.closed.is_(None))
+    unchanged = c.until.is_(None) if kept.until is None else c.until == kept.until
+    narrowed = update(sync_windows).where(*ours, unchanged).values(until=until)
+    if not connection.execute(narrowed).rowcount:
+        return False
+    plan(connection, run, [fresh])
+    return True
+
+
 def count_page(
     connection: Connection, run: int, window: Window, page: int, rows: int, closed: datetime | None = None
 ) -> bool:
@@ -80,15 +111,16 @@ def count_page(
     return bool(connection.execute(counted).rowcount)
 
 
-def end(connection: Connection, run: int, state: State, ended: datetime, report: dict[str, Any] | None = None) -> None:
-    """Note how a run ended, once: a run that has ended stays as it is."""
+def end(connection: Connection, run: int, state: State, ended: datetime, report: dict[str, Any] | None = None) -> bool:
+    """Note how a run ended, once: a run that has ended stays as it is. Whether it had not."""
     sums = select(func.coalesce(func.sum(sync_windows.c.rows), 0), func.coalesce(func.sum(sync_windows.c.pages), 0))
     rows, pages = connection.execute(sums.where(sync_windows.c.run == run)).one()
-    connection.execute(
+    over = (
         update(sync_runs)
         .where(sync_runs.c.id == run, sync_runs.c.state == "running")
         .values(state=state, ended=ended, rows=rows, requests=pages, report=report)
     )
+    return bool(connection.execute(over).rowcount)
 
 
 def watermark(connection: Connection, account: str, stream: str, partition: str = "") -> datetime | None:

@@ -1,0 +1,326 @@
+"""Copying a stream of Klaviyo's into the store, page by page, each page a task and a transaction.
+
+A run reads windows: the partitions of a stream, and slices of its time. A window is cut in two as long as fewer are
+read at once than the account's budget could keep busy, so that not the latency of one cursor but the budget sets the
+pace. The watermark moves when all windows of a run have been read whole, to the moment at which the run began: what is
+dated later, or comes late, is read by the next one. Any page may be delivered twice, and any worker may die.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import uuid4
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from schedules import requests
+from schedules.slices import chains, middle
+from schedules.stream import Partition, Stream, TimeField
+from schedules.streams import STREAMS, rows
+from worker.action import PREFIX
+from worker.app import app
+from worker.declaration import Params
+from worker.errors import BadRequest, KlaviyoError, NotFound
+from worker.execution import patiently
+from worker.jsonapi import Envelope
+from worker.ledger import get_ledger
+from worker.paging import next_page, records
+from worker.steps import AskingStep
+from worker.store import runs
+from worker.store.connection import reading, transaction
+from worker.store.rows import mark_deleted, upsert
+from worker.store.runs import Window
+
+Mode = Literal["incremental", "full"]
+
+#: Seconds before the present at which a run's windows end: Klaviyo's clock may be behind ours, and refuses the future.
+BEHIND = timedelta(seconds=5)
+
+#: Seconds after which a run that has written no page is looked after.
+STILL = 600.0
+
+#: Seconds until a page is read again that could not be written.
+AWAY = 5.0
+
+#: How often a window may begin anew because its cursor has expired.
+RESTARTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which page this is. Times are ISO 8601; ``since`` and ``until`` are those of the filter that is being paged.
+
+    ``reached`` is the time of the last row so far, ``request`` the sync that asked for the run.
+    """
+
+    request: str
+    run: int
+    stream: str
+    mode: Mode
+    partition: str
+    slice: int
+    page: int = 1
+    since: str | None = None
+    until: str | None = None
+    reached: str | None = None
+    restarts: int = 0
+
+
+class Page(AskingStep[Reading]):
+    """Read one page, write it, and ask for the next one."""
+
+    name = f"{PREFIX}sync_page"
+    about = Reading
+
+    def begin(self, account: str, request: str, run: int, stream: Stream, mode: Mode, window: Window) -> None:
+        """Publish the first page of a window."""
+        reading_ = Reading(
+            request, run, stream.name, mode, window.partition, window.slice,
+            since=_iso(window.since), until=_iso(window.until),
+        )  # fmt: skip
+        self._first(account, stream, reading_)
+
+    def _first(self, account: str, stream: Stream, about: Reading) -> None:
+        assert stream.action is not None
+        partition, by = partition_of(stream, about.partition), time_of(stream, about.mode)
+        given = stream.request(partition, by, _time(about.since), _time(about.until))
+        self._read(account, stream, stream.action.declaration.bind(given), about)
+
+    def _read(self, account: str, stream: Stream, params: Params, about: Reading) -> None:
+        # The same page has the same id: one that is asked for twice at once is read once.
+        page = f"{about.page}.{about.restarts}" if about.restarts else about.page
+        task_id = f"sync-{about.run}-{about.partition or 'all'}-{about.slice}-{page}"
+        self.ask(stream.action, params, account, about, lane="bulk", task_id=task_id)  # type: ignore[arg-type]
+
+    def run(self, *, action: str, params: Params, **about: Any) -> None:
+        """Read the page; where the store cannot be reached, later."""
+        try:
+            super().run(action=action, params=params, **about)
+        except (OperationalError, InterfaceError) as error:
+            raise self.later(
+                action, params, f"the store cannot be reached: {type(error.orig).__name__}", AWAY
+            ) from None
+
+    def needed(self, about: Reading) -> bool:
+        """Whether this page has not been read, or its reader has not come to ask for the next one."""
+        with reading() as connection:
+            window = runs.window(connection, about.run, about.partition, about.slice)
+        return window is not None and not window["closed"] and window["pages"] <= about.page
+
+    def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
+        """Write the page and what it says about its window in one step, then go on."""
+        stream, moment = STREAMS[about.stream], datetime.now(UTC)
+        assert stream.action is not None
+        following = next_page(stream.action.declaration, params, envelope)
+        by = time_of(stream, about.mode)
+        times = [time for each in records(envelope) if by and (time := _of(each, by))]
+        reached = max(times, default=None)
+        with transaction() as connection:
+            window = runs.window(connection, about.run, about.partition, about.slice)
+            if window is None or window["closed"] or window["pages"] > about.page:
+                return
+            kept = _window(window)
+            fresh = None
+            if following and by and stream.sliced and reached and _few(connection, about.run, stream):
+                fresh = _cut(kept, min(times), reached, moment)
+                if fresh and not runs.split(connection, about.run, kept, fresh.since or moment, fresh):
+                    fresh = None
+            until = fresh.since if fresh else kept.until
+            over = following is None or bool(by and reached and until and reached >= until)
+            count, closed = len(records(envelope)), moment if over else None
+            if runs.count_page(connection, about.run, kept, about.page, count, closed):
+                scan = about.run if about.mode == "full" else None
+                partition = partition_of(stream, about.partition)
+                for table, found in rows(stream, envelope, partition, account, moment, scan).items():
+                    upsert(connection, table, found)
+        self._go_on(account, stream, about, following if not over else None, reached, fresh)
+
+    def _go_on(
+        self, account: str, stream: Stream, about: Reading, following: Params | None, reached: datetime | None,
+        fresh: Window | None,
+    ) -> None:  # fmt: skip
+        if fresh:
+            self.begin(account, about.request, about.run, stream, about.mode, fresh)
+        if following:
+            further = replace(about, page=about.page + 1, reached=_iso(reached) or about.reached)
+            self._read(account, stream, following, further)
+            remind(account, about.request, about.stream)
+        else:
+            finish(account, about)
+
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
+        """Begin a window anew whose cursor has expired; a list that is gone is empty; else the run has failed."""
+        stream = STREAMS[about.stream]
+        if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < RESTARTS:
+            anew = replace(about, restarts=about.restarts + 1, since=about.reached or about.since)
+            self._first(account, stream, anew)
+        elif isinstance(error, NotFound) and stream.parent:
+            with transaction() as connection:
+                if window := runs.window(connection, about.run, about.partition, about.slice):
+                    runs.count_page(connection, about.run, _window(window), about.page, 0, datetime.now(UTC))
+            finish(account, about)
+        else:
+            fail(account, about, error)
+            raise error
+
+
+page: Any = app.register_task(Page())
+
+
+# The life of a run.
+
+
+def begin(account: str, request: str, name: str, mode: Mode, since: datetime | None = None) -> None:
+    """Begin to read a stream, or go on with a run of it that has not ended."""
+    stream, now = STREAMS[name], datetime.now(UTC)
+    remind(account, request, name)
+    with transaction() as connection:
+        last = runs.last(connection, account, name, "pull")
+        if last is not None and last["state"] == "running":
+            run, this = last["id"], last["mode"]
+        else:
+            this = mode if stream.time else "full"
+            run = runs.begin(connection, account, name, "pull", this, now)
+            runs.plan(connection, run, planned(connection, account, stream, this, now - BEHIND, since))
+        windows = [_window(each) for each in runs.unread(connection, run)]
+    for each in windows:
+        page.begin(account, request, run, stream, this, each)
+    if not windows:
+        finish(account, Reading(request, run, name, this, "", 0))
+
+
+def planned(
+    connection: Any, account: str, stream: Stream, mode: Mode, until: datetime, since: datetime | None = None
+) -> Iterable[Window]:
+    """The windows that a run begins with."""
+    by = time_of(stream, mode)
+    for partition in partitions(connection, account, stream):
+        start = since if mode == "incremental" else None
+        if mode == "incremental" and by and start is None:
+            start = runs.watermark(connection, account, stream.name, partition.name)
+            start = start - by.look_back if start else None
+        # A full scan has no end: it takes what is dated into the future, too.
+        yield Window(partition.name, 0, start, until if mode == "incremental" and by else None)
+
+
+def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]:
+    """The partitions of a stream: its own, or one for each row of its parent's table."""
+    if stream.parent is None:
+        return list(stream.partitions)
+    table = STREAMS[stream.parent.stream].table
+    chosen = select(table.c.id).where(table.c.account == account, table.c.deleted_at.is_(None)).order_by(table.c.id)
+    for column, skipped in stream.parent.skip.items():
+        chosen = chosen.where(table.c[column].is_(None) | table.c[column].not_in(skipped))
+    return [stream.parent.partition(id) for id in connection.execute(chosen).scalars()]
+
+
+def finish(account: str, about: Reading) -> None:
+    """End a run whose windows have all been read whole: what a full scan has not seen is gone, the watermark moves."""
+    stream, now = STREAMS[about.stream], datetime.now(UTC)
+    with transaction() as connection:
+        if runs.left(connection, about.run):
+            return
+        began = runs.run(connection, about.run)["started"]
+        gone = 0
+        if about.mode == "full" and stream.deletes:
+            for table in tables_of(stream):
+                gone += mark_deleted(connection, table, account, about.run, began)
+        for partition in partitions(connection, account, stream) if stream.time else ():
+            runs.advance(connection, account, stream.name, partition.name, began - BEHIND)
+        done = runs.end(connection, about.run, "done", now, {"deleted": gone})
+    if done:
+        _over(account, about.request, about.stream, None)
+
+
+def fail(account: str, about: Reading, error: KlaviyoError) -> None:
+    """End a run that cannot be read whole: the watermark stays, and the next run reads all of it."""
+    with transaction() as connection:
+        done = runs.end(connection, about.run, "failed", datetime.now(UTC), {"error": str(error)})
+    if done:
+        _over(account, about.request, about.stream, str(error))
+
+
+def _over(account: str, request: str, stream: str, error: str | None) -> None:
+    requests.ended(account, request, stream, error)
+    patiently(lambda: get_ledger().remind(_reminder(account, request, stream), None))
+
+
+def look_after(which: str) -> None:
+    """Take up a stream of which nothing has been heard for a while."""
+    account, id, name = which.split("|")
+    request = requests.load(id)
+    if request is None or request.streams.get(name) != "running":
+        patiently(lambda: get_ledger().remind(_reminder(account, id, name), None))
+        return
+    with reading() as connection:
+        last = runs.last(connection, account, name, "pull")
+    if last is not None and last["state"] != "running" and last["started"].timestamp() >= request.asked:
+        _over(account, id, name, (last["report"] or {}).get("error"))
+    else:
+        begin(account, id, name, "full" if request.mode == "full" else "incremental", _time(request.since))
+
+
+def remind(account: str, request: str, stream: str) -> None:
+    """Somebody has to look after the run if no page of it is written for a while."""
+    patiently(lambda: get_ledger().remind(_reminder(account, request, stream), STILL))
+
+
+def _reminder(account: str, request: str, stream: str) -> str:
+    return f"sync|{account}|{request}|{stream}"
+
+
+# Windows, partitions and times.
+
+
+def time_of(stream: Stream, mode: Mode) -> TimeField | None:
+    """The field by which a run reads: what has changed since, or, of everything, when it came to be."""
+    return stream.time if mode == "incremental" else stream.born
+
+
+def partition_of(stream: Stream, name: str) -> Partition:
+    """The partition of this name."""
+    if stream.parent is not None:
+        return stream.parent.partition(name.partition("=")[2])
+    return next(each for each in stream.partitions if each.name == name)
+
+
+def tables_of(stream: Stream) -> list[Any]:
+    """The tables that a run of a stream writes: its own, and those of streams that come with it."""
+    with_it = [each.table for each in STREAMS.values() if each.parent and each.parent.stream == stream.name
+               and each.parent.include]  # fmt: skip
+    return [stream.table, *with_it]
+
+
+def _few(connection: Any, run: int, stream: Stream) -> bool:
+    """Whether fewer windows are being read than the budget could keep busy."""
+    assert stream.action is not None
+    return runs.left(connection, run) < chains(stream.action.declaration.limits.steady)
+
+
+def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> Window | None:
+    cut = middle(first, reached, window.until or now)
+    return Window(window.partition, uuid4().int % 2**31, cut, window.until) if cut else None
+
+
+def _of(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
+    value = (resource.get("attributes") or {}).get(by.name)
+    return _time(value) if isinstance(value, str) else None
+
+
+def _window(row: RowMapping) -> Window:
+    return Window(row["partition"], row["slice"], row["since"], row["until"])
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

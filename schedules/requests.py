@@ -1,0 +1,90 @@
+"""Syncs as they were asked for: several streams of one account, each begun when what it hangs on has been read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from worker.action import PREFIX
+from worker.app import app
+from worker.connection import get_redis
+from worker.execution import patiently
+from worker.governor import PREFIX as KEYS
+from worker.steps import published
+
+#: The task that begins the streams of a request which can be begun.
+GO_ON = f"{PREFIX}sync_streams"
+
+#: Seconds for which a request is kept.
+KEPT = 14 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A sync that was asked for at a time in seconds since 1970.
+
+    Its streams have states: ``wanted``, ``running``, ``done``, or what went wrong.
+    """
+
+    id: str
+    account: str
+    mode: str
+    since: str | None
+    entry: str | None
+    asked: float
+    streams: dict[str, str]
+
+    @property
+    def over(self) -> bool:
+        """Whether all of its streams have ended."""
+        return not {"wanted", "running"} & set(self.streams.values())
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The streams that have not been read whole, and why."""
+        return {name: state for name, state in self.streams.items() if state not in ("wanted", "running", "done")}
+
+
+def _key(id: str) -> str:
+    return f"{KEYS}sync:{id}"
+
+
+def save(request: Request) -> None:
+    """Write down a request; one that is known stays as it is."""
+    told = orjson.dumps({"account": request.account, "mode": request.mode, "since": request.since,
+                         "entry": request.entry, "asked": request.asked})  # fmt: skip
+    key = _key(request.id)
+
+    def write() -> None:
+        if get_redis().hsetnx(key, "asked", told):
+            states: Any = {f"stream:{name}": state for name, state in request.streams.items()}
+            get_redis().hset(key, mapping=states)
+            get_redis().expire(key, KEPT)
+
+    patiently(write)
+
+
+def load(id: str) -> Request | None:
+    """A request as it stands."""
+    raw: Any = patiently(lambda: get_redis().hgetall(_key(id)))
+    if not raw:
+        return None
+    streams = {
+        name.decode().removeprefix("stream:"): state.decode()
+        for name, state in raw.items()
+        if name.startswith(b"stream:")
+    }
+    return Request(id, streams=streams, **orjson.loads(raw[b"asked"]))
+
+
+def note(id: str, stream: str, state: str) -> None:
+    """Write down how a stream of a request stands."""
+    patiently(lambda: get_redis().hset(_key(id), f"stream:{stream}", state))
+
+
+def ended(account: str, id: str, stream: str, error: str | None) -> None:
+    """A stream has been read whole, or has failed: what hangs on it may begin."""
+    note(id, stream, error or "done")
+    published(lambda: app.send_task(GO_ON, (id,)))

@@ -1,0 +1,107 @@
+"""The task that beat and `klaviyo sync` ask for: read these streams of an account into the store."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from schedules import pull
+from schedules.requests import GO_ON, Request, load, note, save
+from schedules.streams import STREAMS
+from worker.accounts import account as account_of
+from worker.action import PREFIX
+from worker.app import app
+from worker.bootstep import LOOK_AFTER
+from worker.errors import InputError
+from worker.settings import get_settings
+from worker.steps import Step, published
+
+SYNC = f"{PREFIX}sync"
+
+
+class Sync(Step):
+    """Begin a sync. Its streams are read by tasks of their own; this one is over when the first have begun."""
+
+    name = SYNC
+
+    def run(
+        self, *, account: str, streams: list[str], mode: str = "incremental", since: str | None = None,
+        entry: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Write down what is asked for, and begin."""
+        alias = account_of(get_settings(), account).alias
+        save(Request(self.task_id, alias, mode, since, entry, time.time(), dict.fromkeys(checked(streams), "wanted")))
+        go_on(self.task_id)
+        return {"account": alias, "streams": streams, "mode": mode}
+
+
+class GoOn(Step):
+    """Begin the streams of a request whose parents have been read."""
+
+    name = GO_ON
+    ignore_result = True
+
+    def run(self, request: str) -> None:
+        """Look and begin."""
+        go_on(request)
+
+
+class LookAfter(Step):
+    """Take up a run that has written nothing for a while."""
+
+    name = LOOK_AFTER
+    ignore_result = True
+
+    def run(self, which: str) -> None:
+        """Ask for its pages again."""
+        pull.look_after(which)
+
+
+def checked(streams: list[str]) -> list[str]:
+    """The streams that are read by themselves, parents first.
+
+    Raises:
+        InputError: there is none of this name.
+
+    """
+    if unknown := [name for name in streams if name not in STREAMS]:
+        raise InputError(SYNC, [f"there is no stream {unknown[0]!r}; there are {', '.join(STREAMS)}"])
+    return [name for name, stream in STREAMS.items() if name in streams and stream.action is not None]
+
+
+def go_on(id: str) -> None:
+    """Begin every stream of a request that can begin."""
+    request = load(id)
+    if request is None:
+        return
+    for name, state in request.streams.items():
+        parent = STREAMS[name].parent
+        waits = parent and request.streams.get(parent.stream) in ("wanted", "running")
+        if state == "wanted" and not waits:
+            since = datetime.fromisoformat(request.since) if request.since else None
+            pull.remind(request.account, id, name)
+            note(id, name, "running")
+            pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
+
+
+sync = app.register_task(Sync())
+app.register_task(GoOn())
+app.register_task(LookAfter())
+
+
+def start(account: str, streams: list[str], mode: str = "incremental", since: datetime | None = None) -> str:
+    """Ask for a sync; returns the request's id.
+
+    Raises:
+        InputError: there is no such stream. SettingsError: there is no such account.
+
+    """
+    alias = account_of(get_settings(), account).alias
+    kwargs = {
+        "account": alias,
+        "streams": checked(streams),
+        "mode": mode,
+        "since": since.isoformat() if since else None,
+    }
+    return str(published(lambda: sync.apply_async((), kwargs)).id)
