@@ -14,7 +14,8 @@
 --   later:<line>    zset   "lane|id\nmessage" -> not before (ms); "lane|" .. "^" .. … for one that goes to the head
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
---   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use)
+--   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
+--                          urgent (until when a part of each window is kept for the lane now)
 --   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
 --   blocked         hash   bucket or line -> until (ms), after a 429
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
@@ -38,6 +39,8 @@ local FALLBACK = 50         -- when a line waits for an answer whose settling sh
 local PROBATION = 60000     -- how long after its birth an unknown bucket sends one request before the rest
 local FORWARD = 1500        -- RateLimit-Reset is whole seconds: how far the window's start may be off
 local BATCH = 16            -- tasks a line may release in one turn, so that lines share the workers' slots
+local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
+local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local DAY = 86400000
 
 local function call(...) return redis.call(...) end
@@ -66,11 +69,12 @@ end
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
 local function load_bucket(b)
   b.wanted = call('ZCOUNT', key('wanted', b.name), now, '+inf')
-  local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until')
+  local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until', 'urgent')
   b.flight = tonumber(f[1]) or 0
   b.limit = tonumber(f[2])
   b.foreign_until = tonumber(f[4]) or 0
   b.foreign = b.foreign_until > now and tonumber(f[3]) or 0
+  b.urgent = (tonumber(f[5]) or 0) > now
 end
 
 local function born()
@@ -83,7 +87,7 @@ local function born()
 end
 
 -- When the next request of this line may be granted: now or earlier = at once; nil, t = not before an answer or t.
-local function next_grant(line, spec, birth)
+local function next_grant(line, spec, birth, lane)
   local at = tonumber(call('HGET', P .. 'blocked', line)) or 0
   for _, b in ipairs(spec.buckets) do
     local blocked = tonumber(call('HGET', P .. 'blocked', b.name)) or 0
@@ -95,6 +99,7 @@ local function next_grant(line, spec, birth)
     for _, w in ipairs(b.windows) do
       local n, t = w[1], w[2]
       if t == 60000 then n = (b.limit or n) - b.foreign end
+      if lane == 'bulk' and b.urgent then n = n - math.floor(n * SPARE) end
       local back = n - b.flight - b.wanted - 1
       if back < 0 then
         return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
@@ -216,7 +221,8 @@ local function serve(line, birth)
   local free, released, at, fallback = free_slots(spec.queue), 0, now, nil
   for _, b in ipairs(spec.buckets) do load_bucket(b) end
   while released < free and released < BATCH do
-    at, fallback = next_grant(line, spec, birth)
+    local first = call('EXISTS', key('now', line)) == 1 and 'now' or 'bulk'
+    at, fallback = next_grant(line, spec, birth, first)
     if not at or at > now then break end
     local item, lane = pop_item(line)
     if not item then break end
@@ -275,10 +281,19 @@ local function enqueue(line, lane, id, message, not_before, at_head)
     call('ZADD', P .. 'due', 'LT', not_before, line)
   else
     call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id .. '\n' .. message)
-    -- A line that is due later is due then for a reason that one more task does not change.
-    if not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
+    -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
+    -- the lane now is kept for this one.
+    local first = lane == 'now' and call('LLEN', key('now', line)) == 1 and call('EXISTS', key('bulk', line)) == 1
+    if first or not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
       call('ZADD', P .. 'due', 'LT', now, line)
     end
+  end
+end
+
+-- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
+local function mark_urgent(spec_text)
+  for name in spec_text:gmatch(';(.-)=[%d:,]+') do
+    call('HSET', key('bucket', name), 'urgent', now + RECENT)
   end
 end
 
@@ -289,6 +304,7 @@ local ops = {}
 function ops.wait(line, spec, lane, id, message, delay)
   if not call('SET', key('once', id), 1, 'NX', 'PX', 30000) then return 0 end
   call('HSET', P .. 'lines', line, spec)
+  if lane == 'now' then mark_urgent(spec) end
   enqueue(line, lane, id, message, now + tonumber(delay), false)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born()) or 0
@@ -354,7 +370,8 @@ function ops.reserve(line, spec_text, id, ttl)
     call('ZREM', key('wanted', b.name), id)
     b.wanted = 0
   end
-  local at, fallback = next_grant(line, spec, born())
+  mark_urgent(spec_text)
+  local at, fallback = next_grant(line, spec, born(), 'now')
   if not at or at > now then
     local wait = math.max(1, (at or fallback) - now)
     for _, b in ipairs(spec.buckets) do
