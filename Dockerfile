@@ -20,7 +20,7 @@ RUN python -m venv /opt/klaviyo \
     && /opt/klaviyo/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.12-slim
-# /data is where beat remembers what ran when; a volume put there is the user's too.
+# /data is where the user may write; a volume put there is the user's too.
 RUN useradd --system --uid 1000 --home-dir /data klaviyo && install --directory --owner klaviyo /data
 COPY --from=build /opt/klaviyo /opt/klaviyo
 ENV PATH=/opt/klaviyo/bin:$PATH PYTHONUNBUFFERED=1

@@ -10,10 +10,11 @@ from typing import NoReturn
 from uuid import uuid4
 
 import pytest
+import redis
 from postgres_server import NoServer, postgres_server
 from sqlalchemy.engine import make_url
 
-from worker.embedded import find_server
+from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings
 from worker.store import connection
@@ -95,3 +96,19 @@ def store(new_database: NewDatabase, upgraded_url: str, monkeypatch: pytest.Monk
     yield url
     connection.close()
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory):
+    """A real server for the scripts."""
+    with server(tmp_path_factory.mktemp("valkey")) as url:
+        client = redis.Redis.from_url(url)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def client(valkey):
+    """The real server, emptied."""
+    valkey.flushall()
+    return valkey

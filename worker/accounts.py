@@ -1,4 +1,4 @@
-"""Which Klaviyo accounts there are, and the credentials of each."""
+"""Which Klaviyo accounts there are, and the credentials and the time zone of each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Account:
     alias: str
     api_key: SecretStr | None
     company_id: str | None
+    timezone: str = "UTC"
 
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""
@@ -64,9 +65,9 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
     """
     alias = alias_of(name)
     if found := settings.accounts.get(alias):
-        return Account(alias, found.api_key, found.company_id)
+        return Account(alias, found.api_key, found.company_id, found.timezone or settings.timezone)
     if alias == DEFAULT:
-        return Account(alias, settings.api_key, settings.company_id)
+        return Account(alias, settings.api_key, settings.company_id, settings.timezone)
     known = ", ".join(aliases(settings)) or "none"
     missing = Account(alias, None, None)
     raise SettingsError(f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}")

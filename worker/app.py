@@ -8,6 +8,7 @@ from celery import Celery
 from kombu import Queue
 
 from worker.bootstep import GovernorStep
+from worker.governor import PREFIX
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
@@ -45,6 +46,15 @@ def configuration() -> dict[str, Any]:
         "worker_soft_shutdown_timeout": settings.shutdown_seconds,
         "worker_enable_soft_shutdown_on_idle": True,
         "timezone": "UTC",
+        # A beat that was killed is replaced when its lock has run out and the next one has looked.
+        "beat_scheduler": "schedules.beat:Scheduler",
+        "beat_max_loop_interval": 4,
+        "beat_enable_remote_control": True,
+        "redbeat_redis_url": settings.redis_url,
+        "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 30},
+        "redbeat_key_prefix": f"{PREFIX}redbeat:",
+        "redbeat_lock_key": f"{PREFIX}redbeat:lock",
+        "redbeat_lock_timeout": 13,
     }
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,14 +25,23 @@ def _sendable(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def _known_zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("it is no time zone: give an IANA name such as Europe/Berlin") from None
+
+
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class AccountSettings(BaseModel):
-    """The credentials of one more Klaviyo account."""
+    """What is set for one more Klaviyo account."""
 
     api_key: ApiKey | None = Field(None, description="its private API key")
     company_id: str | None = Field(None, description="its public company id, for /client actions")
+    timezone: Zone | None = Field(None, description="the zone of its schedule")
 
 
 class Settings(BaseSettings):
@@ -49,7 +59,7 @@ class Settings(BaseSettings):
     company_id: str | None = Field(None, description="public company id (6 characters), for `/client` actions")
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
-        description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`",
+        description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`",
     )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
@@ -77,6 +87,12 @@ class Settings(BaseSettings):
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )
 
+    schedule: dict[str, str] = Field(
+        default_factory=dict,
+        description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",
+    )
+    timezone: Zone = Field("UTC", description="the zone of the schedule; an account may have its own")
+
     @field_validator("base_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
@@ -96,6 +112,11 @@ class Settings(BaseSettings):
     @field_validator("accounts")
     @classmethod
     def _aliases(cls, value: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
+        return {alias_of(name): each for name, each in value.items()}
+
+    @field_validator("schedule")
+    @classmethod
+    def _entries(cls, value: dict[str, str]) -> dict[str, str]:
         return {alias_of(name): each for name, each in value.items()}
 
     @property
@@ -120,7 +141,7 @@ class Settings(BaseSettings):
 
 
 def alias_of(name: str) -> str:
-    """Account aliases are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
+    """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
     return name.lower().replace("_", "-")
 
 

@@ -552,7 +552,7 @@ def used_by(client, governor, each, lane, number):
     return len(released(client, each))
 
 
-def known(client, governor, clock, lane):
+def after_one(client, governor, clock, lane):
     """A bucket of which one request was answered, in this lane, a minute ago."""
     each = line("40/s 40/m")
     publish(governor, each, "first", lane=lane)
@@ -568,20 +568,20 @@ def used_by_bulk(client, governor, each):
 
 
 def test_the_lane_bulk_may_use_all_of_a_window_that_nobody_else_wants(client, governor, clock):
-    each = known(client, governor, clock, "bulk")
+    each = after_one(client, governor, clock, "bulk")
 
     assert used_by_bulk(client, governor, each) == 40
 
 
 def test_where_the_lane_now_was_used_lately_bulk_leaves_it_a_twentieth(client, governor, clock):
-    each = known(client, governor, clock, "now")
+    each = after_one(client, governor, clock, "now")
 
     assert used_by_bulk(client, governor, each) == 38
     assert [publish(governor, each, name) for name in ("a", "b", "c")] == [[True], [True], [False]]
 
 
 def test_ten_minutes_after_the_last_quick_call_nothing_is_kept_for_the_next(client, governor, clock):
-    each = known(client, governor, clock, "now")
+    each = after_one(client, governor, clock, "now")
     clock.wait(601)
     governor.beat("worker", 1_000, QUEUES, 10**6)
 

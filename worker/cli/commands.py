@@ -11,6 +11,7 @@ from worker.cli.demo import demo
 from worker.cli.limits import limits
 from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
+from worker.cli.schedules import schedules
 from worker.cli.terminal import Commands
 from worker.cli.up import up
 
@@ -28,5 +29,6 @@ app.command()(sandbox)
 app.command()(actions)
 app.command(context_settings=PASS_ON)(call)
 app.command()(limits)
+app.command()(schedules)
 app.command()(revision)
 app.command()(check)

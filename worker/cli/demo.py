@@ -86,7 +86,7 @@ def _started(processes: Processes, folder: Path, port: int, flower: int) -> Side
     sandbox = SideDoor(_address(port))
     processes.start("sandbox", command(port, "--latency", "10-60", "--job-seconds", "2"))
     start_flower(processes, flower)
-    start_beat(processes, folder, level="warning")
+    start_beat(processes, level="warning")
     start_worker(processes, "worker", get_settings(), level="warning")
     processes.wait_for("the sandbox", sandbox.ready)
     processes.wait_for("the worker", lambda: get_redis().exists(f"{PREFIX}slots") == 1)

@@ -45,7 +45,7 @@ def up(
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 start_flower(processes, flower_port)
-                start_beat(processes, FOLDER)
+                start_beat(processes)
                 for number in range(1, workers + 1):
                     start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
                 say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C ends everything.", "bold")
@@ -58,9 +58,9 @@ def start_worker(processes: Processes, name: str, settings: Settings, level: str
     processes.start(name, line, patience=settings.shutdown_seconds + 15)
 
 
-def start_beat(processes: Processes, folder: Path, level: str = "info") -> None:
-    """Start beat, which remembers in this folder what ran when."""
-    processes.start("beat", [*CELERY, "beat", "--schedule", str(folder / "beat"), "--loglevel", level])
+def start_beat(processes: Processes, level: str = "info") -> None:
+    """Start beat, which remembers in Redis what ran when."""
+    processes.start("beat", [*CELERY, "beat", "--loglevel", level])
 
 
 def start_flower(processes: Processes, port: int) -> None:

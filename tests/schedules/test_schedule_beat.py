@@ -1,0 +1,274 @@
+"""What beat publishes: every due time, by one beat, and only what is in the code. On a real server, with our clock."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+from celery import Celery
+from redbeat.schedulers import get_redis
+
+import schedules.beat
+from schedules.beat import STANDBY, Scheduler
+from schedules.crontab import Crontab
+from worker.app import configuration
+from worker.settings import get_settings
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Beat:
+    """One beat process's scheduler: what it publishes goes to ``published``, by our clock."""
+
+    def __init__(self, client, entries, published, clock):
+        self.app = Celery("test", broker="memory://", set_as_current=False)
+        self.app.conf.update({name: value for name, value in configuration().items() if "beat" in name})
+        self.app.conf.beat_schedule = {
+            name: {"task": "test.sync", "schedule": Crontab(text), "kwargs": {}, "options": {"expires": 60}}
+            for name, text in entries.items()
+        }
+        self.app.now = lambda: clock[0]
+        self.app.conf.update(redbeat_redis_url=f"unix://{client.connection_pool.connection_kwargs['path']}?db=0")
+        self.app.conf.result_expires = None  # else Celery adds an entry of its own
+        self.scheduler = Scheduler(self.app)
+        self.scheduler.send_task = lambda name, args, kwargs, **options: published.append(options["task_id"])
+
+    def tick(self):
+        return self.scheduler.tick()
+
+    def close(self):
+        get_redis(self.app).connection_pool.disconnect()
+        self.app.close()
+
+
+@pytest.fixture
+def clock():
+    return [START]
+
+
+@pytest.fixture
+def published():
+    return []
+
+
+@pytest.fixture
+def beat(client, monkeypatch, clock, published):
+    """Makes beats on one server."""
+    monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
+    made = []
+
+    def start(**entries):
+        made.append(Beat(client, entries or {"hourly": "30 * * * *"}, published, clock))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def dies(client):
+    """The beat that leads is killed, and its lock has run out."""
+    client.delete("klaviyo:redbeat:lock")
+
+
+def test_a_new_entry_waits_for_its_first_due_time(beat, clock, published):
+    one = beat()
+    one.tick()
+    assert published == []
+
+    clock[0] += HOUR
+    one.tick()
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_what_was_missed_while_no_beat_ran_is_run_once(beat, client, clock, published):
+    beat().tick()
+    dies(client)
+    clock[0] += 5 * HOUR
+    later = beat()
+
+    later.tick()
+    later.tick()
+
+    assert published == ["hourly@2026-11-24T16:30:00Z"]
+
+
+def test_a_beat_that_dies_between_publishing_and_writing_it_down_gives_the_run_the_same_name_twice(
+    beat, client, monkeypatch, clock, published
+):
+    one = beat()
+    one.tick()
+    clock[0] += HOUR
+    with monkeypatch.context() as patch:
+        patch.setattr("schedules.beat.CodeEntry.reschedule", lambda *_, **__: 1 / 0)
+        one.tick()
+    dies(client)
+
+    beat().tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"] * 2
+
+
+def test_a_run_that_could_not_be_published_is_published_later(beat, clock, published):
+    one = beat()
+    one.tick()
+    clock[0] += HOUR
+    publish, one.scheduler.send_task = one.scheduler.send_task, lambda *_, **__: 1 / 0
+    one.tick()
+    one.scheduler.send_task = publish
+
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_an_entry_that_was_taken_out_of_the_code_does_not_run_and_leaves_nothing_to_run(beat, client, clock, published):
+    beat(kept="30 * * * *", gone="31 * * * *").tick()
+    dies(client)
+    clock[0] += HOUR
+
+    beat(kept="30 * * * *").tick()
+
+    assert published == ["kept@2026-11-24T12:30:00Z"]
+    assert client.zrange("klaviyo:redbeat::schedule", 0, -1) == [b"klaviyo:redbeat:kept"]
+    assert not client.exists("klaviyo:redbeat:gone")
+
+
+def test_an_entry_in_redis_that_was_never_in_the_code_does_not_run(beat, client, clock, published):
+    one = beat()
+    one.tick()
+    client.hset("klaviyo:redbeat:foreign", mapping=client.hgetall("klaviyo:redbeat:hourly"))
+    client.zadd("klaviyo:redbeat::schedule", {"klaviyo:redbeat:foreign": 1})
+    clock[0] += HOUR
+
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_an_entry_that_was_moved_is_not_run_for_a_time_that_it_did_not_have(beat, client, clock, published):
+    beat(moved="30 * * * *").tick()
+    dies(client)
+    clock[0] += timedelta(minutes=20)
+
+    later = beat(moved="10 * * * *")
+    later.tick()
+    assert published == []
+    clock[0] += HOUR
+    later.tick()
+
+    assert published == ["moved@2026-11-24T13:10:00Z"]
+
+
+def test_an_entry_that_was_off_for_a_while_is_not_run_for_that_time(beat, client, clock, published):
+    beat(kept="0 0 1 1 *", paused="30 * * * *").tick()
+    dies(client)
+    beat(kept="0 0 1 1 *").tick()
+    dies(client)
+    clock[0] += 3 * HOUR
+
+    beat(kept="0 0 1 1 *", paused="30 * * * *").tick()
+
+    assert published == []
+
+
+def test_a_beat_that_stands_by_publishes_and_changes_nothing(beat, client, clock, published):
+    one, two = beat(old="30 * * * *"), beat(new="30 * * * *")
+    one.tick()
+    clock[0] += HOUR
+
+    assert two.tick() == STANDBY
+
+    assert published == []
+    assert client.zrange("klaviyo:redbeat::schedule", 0, -1) == [b"klaviyo:redbeat:old"]
+
+
+def test_of_two_beats_one_publishes_and_the_other_takes_its_place(beat, client, clock, published):
+    one, two = beat(), beat()
+    for _ in range(2):
+        one.tick()
+        two.tick()
+        clock[0] += HOUR
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+    dies(client)
+    two.tick()
+
+    assert published[1:] == ["hourly@2026-11-24T13:30:00Z"]
+
+
+def test_a_beat_that_has_lost_the_lead_while_it_slept_stands_by(beat, client, clock, published):
+    one, two = beat(), beat()
+    one.tick()
+    dies(client)
+    two.tick()
+    clock[0] += HOUR
+
+    assert one.tick() == 0.0
+    assert one.tick() == STANDBY
+
+    assert published == []
+
+
+def test_entries_that_were_lost_from_redis_are_there_again(beat, client, clock, published):
+    one = beat()
+    one.tick()
+
+    client.delete("klaviyo:redbeat:hourly", "klaviyo:redbeat::schedule")
+    one.tick()
+    clock[0] += HOUR
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_a_flushed_redis_is_led_and_filled_again(beat, client, clock, published):
+    one = beat()
+    one.tick()
+
+    client.flushall()
+    one.tick()
+    one.tick()
+    clock[0] += HOUR
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, caplog):
+    one = beat()
+    one.tick()
+
+    def away(*_):
+        raise redis.ConnectionError("refused")
+
+    monkeypatch.setattr(schedules.beat, "get_redis", away)
+    with caplog.at_level("INFO", "schedules.beat"):
+        waits = [one.tick() for _ in range(3)]
+
+    assert waits == [schedules.beat.AGAIN] * 3
+    assert caplog.messages == ["Beat cannot reach Redis (refused); what falls due runs when it is back."]
+
+
+@pytest.mark.parametrize(
+    ("url", "kwargs"),
+    [
+        ("unix:///run/redis.sock?db=3", {"path": "/run/redis.sock", "db": 3}),
+        ("rediss://:secret@redis:6380/1", {"host": "redis", "port": 6380, "db": 1, "ssl_cert_reqs": ssl.CERT_REQUIRED}),
+        ("rediss://redis?ssl_cert_reqs=none", {"host": "redis", "ssl_cert_reqs": "none"}),
+        ("redis://redis:6379/2", {"host": "redis", "port": 6379, "db": 2}),
+    ],
+)
+def test_every_kind_of_address_reaches_redbeat(monkeypatch, url, kwargs):
+    monkeypatch.setenv("KLAVIYO_REDIS_URL", url)
+    get_settings.cache_clear()
+    with Celery("test", set_as_current=False) as app:
+        app.add_defaults(configuration)
+        made = get_redis(app).connection_pool.connection_kwargs
+    get_settings.cache_clear()
+
+    assert {name: made[name] for name in kwargs} == kwargs
+    assert made["socket_timeout"] == 30

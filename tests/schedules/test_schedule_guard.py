@@ -1,0 +1,129 @@
+"""One run of an entry at a time, and each due time once; on a real server."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schedules.guard import begin, due_of, end, plan, records, renew, run_id
+
+ENTRY = "catalog.default"
+KEY = f"klaviyo:schedule:{ENTRY}"
+FIRST = datetime(2026, 11, 24, 3, 17, tzinfo=UTC)
+RUN, NEXT = run_id(ENTRY, FIRST), run_id(ENTRY, FIRST + timedelta(days=1))
+
+
+@pytest.fixture(autouse=True)
+def server(client, monkeypatch):
+    monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
+    return client
+
+
+def record():
+    return records([ENTRY])[0]
+
+
+def time_runs_out(server):
+    server.hset(KEY, "until", 0)
+
+
+def test_a_runs_identity_is_its_entry_and_its_due_time():
+    assert RUN == "catalog.default@2026-11-24T03:17:00Z"
+    assert run_id(ENTRY, FIRST.astimezone()) == RUN
+    assert due_of(RUN) == FIRST
+
+
+def test_a_run_that_was_published_twice_begins_once():
+    assert begin(RUN, "one", 60)
+    assert not begin(RUN, "another", 60)
+
+    end(RUN, True, "")
+
+    assert not begin(RUN, "another", 60)
+
+
+def test_a_message_that_comes_back_because_its_worker_died_goes_on():
+    assert begin(RUN, "one", 60)
+    assert begin(RUN, "one", 60)
+
+
+def test_a_message_that_comes_back_when_its_run_has_ended_is_dropped():
+    begin(RUN, "one", 60)
+    end(RUN, True, "")
+
+    assert not begin(RUN, "one", 60)
+
+
+def test_a_run_that_still_goes_on_is_not_started_again():
+    begin(RUN, "one", 60)
+
+    assert not begin(NEXT, "two", 60)
+
+    assert record().run == RUN
+    assert record().skipped == NEXT
+
+
+def test_a_run_that_is_renewed_keeps_its_lock(server):
+    begin(RUN, "one", 60)
+    time_runs_out(server)
+
+    assert renew(RUN, 60)
+
+    assert not begin(NEXT, "two", 60)
+
+
+def test_a_run_that_is_not_heard_of_any_more_makes_way_and_is_told_to_stop(server):
+    begin(RUN, "one", 60)
+    time_runs_out(server)
+
+    assert begin(NEXT, "two", 60)
+
+    assert not renew(RUN, 60)
+    assert not end(RUN, True, "late")
+    assert record().state == "running"
+    assert record().run == NEXT
+
+
+def test_an_older_run_never_follows_a_newer_one():
+    begin(NEXT, "two", 60)
+    end(NEXT, True, "")
+
+    assert not begin(RUN, "one", 60)
+
+
+def test_a_success_is_kept_when_the_next_run_fails():
+    begin(RUN, "one", 60)
+    end(RUN, True, "12 rows")
+    good = record()
+    begin(NEXT, "two", 60)
+    end(NEXT, False, "Klaviyo could not answer.")
+
+    bad = record()
+
+    assert (good.state, good.told) == ("ok", "12 rows")
+    assert (bad.state, bad.told) == ("failed", "Klaviyo could not answer.")
+    assert bad.succeeded == good.succeeded == good.ended
+    assert good.started <= good.ended <= bad.started <= bad.ended
+
+
+def test_an_ended_run_can_be_neither_renewed_nor_ended_again():
+    begin(RUN, "one", 60)
+    end(RUN, True, "")
+
+    assert not renew(RUN, 60)
+    assert not end(RUN, False, "no")
+    assert record().state == "ok"
+
+
+def test_planning_an_entry_anew_keeps_what_is_known_of_its_runs():
+    begin(RUN, "one", 60)
+    plan(ENTRY, "7 1 * * * UTC")
+
+    found = record()
+
+    assert (found.when, found.run, found.state) == ("7 1 * * * UTC", RUN, "running")
+    assert found.since is not None
+
+
+def test_of_an_entry_that_never_ran_nothing_is_known():
+    assert record().state == ""
+    assert record().started is None
