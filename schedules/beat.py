@@ -92,7 +92,9 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             if client.zcard(self.app.redbeat_conf.schedule_key) < len(self.app.redbeat_conf.schedule):
                 # Somebody has emptied Redis, or it was too full.
                 super().setup_schedule()
-            return float(super().tick(**kwargs))
+            seconds = float(super().tick(**kwargs))
+            self._tell(f"This beat leads; entries: {len(self.app.redbeat_conf.schedule)}.")
+            return seconds
         except LockError:
             self.lock = None
             self._tell("This beat was away for so long that another may have taken the lead: it stands by.", WARNING)
@@ -109,7 +111,6 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             return False
         super().setup_schedule()
         self.lock = lock
-        self._tell(f"This beat leads, with {len(self.app.redbeat_conf.schedule)} entries.")
         return True
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
