@@ -17,7 +17,7 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import requests
+from schedules import guard, requests
 from schedules.slices import chains, middle
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
@@ -42,6 +42,9 @@ BEHIND = timedelta(seconds=5)
 
 #: Seconds after which a run that has written no page is looked after.
 STILL = 600.0
+
+#: Seconds without a sign of life after which a scheduled run counts as dead, and the next one may begin.
+SILENT = 3 * STILL
 
 #: Seconds until a page is read again that could not be written.
 AWAY = 5.0
@@ -265,8 +268,10 @@ def look_after(which: str) -> None:
 
 
 def remind(account: str, request: str, stream: str) -> None:
-    """Somebody has to look after the run if no page of it is written for a while."""
+    """Somebody has to look after the run if no page of it is written for a while; until then it is alive."""
     patiently(lambda: get_ledger().remind(_reminder(account, request, stream), STILL))
+    if requests.scheduled(request):
+        guard.renew(request, SILENT)
 
 
 def _reminder(account: str, request: str, stream: str) -> str:

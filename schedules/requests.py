@@ -32,7 +32,6 @@ class Request:
     account: str
     mode: str
     since: str | None
-    entry: str | None
     asked: float
     streams: dict[str, str]
 
@@ -47,6 +46,11 @@ class Request:
         return {name: state for name, state in self.streams.items() if state not in ("wanted", "running", "done")}
 
 
+def scheduled(id: str) -> bool:
+    """Whether beat has asked for it: then its id is that of a run of an entry (`schedules.guard`)."""
+    return "@" in id
+
+
 def _key(id: str) -> str:
     return f"{KEYS}sync:{id}"
 
@@ -54,7 +58,7 @@ def _key(id: str) -> str:
 def save(request: Request) -> None:
     """Write down a request; one that is known stays as it is."""
     told = orjson.dumps({"account": request.account, "mode": request.mode, "since": request.since,
-                         "entry": request.entry, "asked": request.asked})  # fmt: skip
+                         "asked": request.asked})  # fmt: skip
     key = _key(request.id)
 
     def write() -> None:

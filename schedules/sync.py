@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from schedules import pull
-from schedules.requests import GO_ON, Request, load, note, save
+from celery.exceptions import Ignore
+
+from schedules import guard, pull
+from schedules.entries import Mode
+from schedules.requests import GO_ON, Request, load, note, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
 from worker.action import PREFIX
@@ -26,14 +31,20 @@ class Sync(Step):
     name = SYNC
 
     def run(
-        self, *, account: str, streams: list[str], mode: str = "incremental", since: str | None = None,
-        entry: str | None = None,
+        self, *, account: str, streams: list[str], mode: Mode = "changes", since: str | None = None
     ) -> dict[str, Any]:  # fmt: skip
-        """Write down what is asked for, and begin."""
-        alias = account_of(get_settings(), account).alias
-        save(Request(self.task_id, alias, mode, since, entry, time.time(), dict.fromkeys(checked(streams), "wanted")))
+        """Write down what is asked for, and begin; what beat asks for only where the run before it is over.
+
+        Raises:
+            Ignore: it has been run, or another goes on.
+
+        """
+        alias, chosen = account_of(get_settings(), account).alias, checked(streams)
+        if scheduled(self.task_id) and not guard.begin(self.task_id, self.holder, pull.SILENT):
+            raise Ignore("this run of the entry is not wanted")
+        save(Request(self.task_id, alias, mode, since, time.time(), dict.fromkeys(chosen, "wanted")))
         go_on(self.task_id)
-        return {"account": alias, "streams": streams, "mode": mode}
+        return {"account": alias, "streams": chosen, "mode": mode}
 
 
 class GoOn(Step):
@@ -58,20 +69,28 @@ class LookAfter(Step):
         pull.look_after(which)
 
 
-def checked(streams: list[str]) -> list[str]:
-    """The streams that are read by themselves, parents first.
+def checked(streams: Iterable[str]) -> list[str]:
+    """The streams that are read by themselves, parents first; ``jobs`` stands for ``jobs:…`` of every kind.
 
     Raises:
         InputError: there is none of this name.
 
     """
-    if unknown := [name for name in streams if name not in STREAMS]:
-        raise InputError(SYNC, [f"there is no stream {unknown[0]!r}; there are {', '.join(STREAMS)}"])
-    return [name for name, stream in STREAMS.items() if name in streams and stream.action is not None]
+    families = {name.partition(":")[0] for name in STREAMS}
+    asked = set(streams)
+    if unknown := sorted(asked - families - set(STREAMS)):
+        near = difflib.get_close_matches(unknown[0], [*families, *STREAMS], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(families))}"
+        raise InputError(SYNC, [f"there is no stream {unknown[0]!r}; {hint}"])
+    return [
+        name
+        for name, stream in STREAMS.items()
+        if (name in asked or name.partition(":")[0] in asked) and stream.action is not None
+    ]
 
 
 def go_on(id: str) -> None:
-    """Begin every stream of a request that can begin."""
+    """Begin every stream of a request that can begin; where all have ended, so has the request."""
     request = load(id)
     if request is None:
         return
@@ -83,6 +102,9 @@ def go_on(id: str) -> None:
             pull.remind(request.account, id, name)
             note(id, name, "running")
             pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
+    if request.over and scheduled(id):
+        told = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
+        guard.end(id, not request.failed, told)
 
 
 sync = app.register_task(Sync())
@@ -90,7 +112,7 @@ app.register_task(GoOn())
 app.register_task(LookAfter())
 
 
-def start(account: str, streams: list[str], mode: str = "incremental", since: datetime | None = None) -> str:
+def start(account: str, streams: Iterable[str], mode: Mode = "changes", since: datetime | None = None) -> str:
     """Ask for a sync; returns the request's id.
 
     Raises:

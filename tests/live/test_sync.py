@@ -53,7 +53,7 @@ def synced(system, store):
     system.sandbox.limits(off=True)
     system.worker(STORE_URL=store.url, CONCURRENCY=16).ready()
 
-    def sync(*streams, mode="incremental", seconds=60):
+    def sync(*streams, mode="changes", seconds=60):
         request = start("default", list(streams), mode)
         key = f"klaviyo:sync:{request}"
 

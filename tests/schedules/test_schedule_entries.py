@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from schedules.entries import ENTRIES, beat_schedule, planned
+from schedules.streams import STREAMS
+from schedules.sync import checked
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings
 
@@ -97,3 +99,15 @@ def test_a_wrong_setting_is_one_sentence_with_its_variable(environment, variable
         beat_schedule(get_settings())
 
     assert str(caught.value).startswith(f"{variable}: ")
+
+
+def test_every_stream_that_an_entry_names_can_be_read():
+    for entry in ENTRIES:
+        if entry.task == "klaviyo.sync" and entry.kwargs["mode"] != "reports":
+            assert checked(entry.kwargs["streams"])
+
+
+def test_every_stream_is_read_by_some_entry():
+    read = {name for entry in ENTRIES if entry.kwargs["mode"] == "changes" for name in checked(entry.kwargs["streams"])}
+
+    assert read == {name for name, stream in STREAMS.items() if stream.action is not None}
