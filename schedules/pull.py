@@ -38,7 +38,7 @@ from worker.store.runs import Window
 Mode = Literal["incremental", "full"]
 
 #: Seconds before the present at which a run's windows end: Klaviyo's clock may be behind ours, and refuses the future.
-BEHIND = timedelta(seconds=5)
+BEHIND = timedelta(seconds=2)
 
 #: Seconds after which a run that has written no page is looked after.
 STILL = 600.0
