@@ -39,6 +39,10 @@ bench: setup ## run the measurements that the README quotes
 	$(BIN)/python -m benchmarks.governor
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.buckets
+	$(BIN)/python -m benchmarks.watching
+	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.syncs
 
 docs: setup ## write docs/actions.md from the declarations
 	$(BIN)/klaviyo actions --markdown > docs/actions.md

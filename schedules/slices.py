@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 
 #: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
-WORTH = 4
+WORTH = 8
 
 #: Seconds that an answer may take: what is to be under way at once follows from it and from the budget.
 LATENCY = 1.0
