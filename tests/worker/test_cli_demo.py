@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.events import bulk_create_events
-from tasks.profiles import bulk_import_profiles
 from worker.action import ACTIONS
 from worker.cli.demo_data import CUSTOMERS, DataError, generate, load
 from worker.cli.demo_sandbox import Proof, fullest
-from worker.cli.demo_story import batches, imports, next_cursor
+from worker.cli.demo_story import batches, next_cursor
 
 
 @pytest.fixture
@@ -94,18 +93,6 @@ def test_a_file_without_customers_is_refused_with_what_it_needs(write, rows):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"gone\.csv cannot be read"):
         load(tmp_path / "gone.csv")
-
-
-def test_imports_are_cut_by_number_and_by_bytes_and_each_is_a_valid_call(write):
-    rows = [[str(number), "x" * 1_000] for number in range(1, 12_001)]
-    many = load(write("customers.csv", ["customer_id"], *([row[0]] for row in rows)))
-    assert [len(part) for part in imports(many.customers)] == [10_000, 2_000]
-    heavy = load(write("heavy.csv", ["customer_id", "notes"], *rows))
-    parts = list(imports(heavy.customers))
-    assert sum(len(part) for part in parts) == 12_000
-    assert len(parts) == 3
-    for part in parts:
-        bulk_import_profiles.declaration.bind({"profiles": part})
 
 
 def test_purchases_are_cut_into_batches_by_customer_and_each_is_a_valid_call(tmp_path):
