@@ -74,7 +74,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
     update = KINDS[create.name.replace("create_", "update_")]
     there = existing(_READ[create.name], account)
     new, changed = _Collected(create.action, create.most_items), _Collected(update.action, update.most_items)
-    kept = {name.partition(".")[0] for name in update.fields}
+    kept = {field.keys[0] for field in update.fields.values()} - {"id"}
     document: Any = {}
     number = unchanged = 0
 

@@ -22,11 +22,12 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.governor import get_governor
 from worker.ledger import get_ledger
+from worker.runs import get_runs
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
 HERE = Path(__file__).parent
-CACHES = (get_settings, get_redis, get_governor, get_ledger)
+CACHES = (get_settings, get_redis, get_governor, get_ledger, get_runs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -98,7 +98,7 @@ class Sandbox:
         self.url = said.removeprefix("sandbox: ").strip()
         assert self.url.startswith("http://"), f"the sandbox did not start: {said!r}"
         headers = {"revision": "2026-07-15", "authorization": f"Klaviyo-API-Key {KEY}"}
-        self._http = httpx.Client(base_url=self.url, timeout=10, headers=headers)
+        self._http = httpx.Client(base_url=self.url, timeout=60, headers=headers)
 
     def _door(self, method: str, path: str, **given: Any) -> Any:
         options = {"params": given} if method == "GET" else {"json": given}

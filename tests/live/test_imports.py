@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from system import ROOT, end, until
 
-from tasks.imports import import_profiles
+from tasks.imports import (
+    Import,
+    cancel_import,
+    estimate,
+    import_catalog_items,
+    import_events,
+    import_profiles,
+    run_import,
+    subscribe,
+)
+from tasks.imports.sending import Stopped
+from worker.errors import SourceError, Unauthorized
+from worker.runs import get_runs
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Where the reject files go of what has no file."""
+    monkeypatch.chdir(tmp_path)
+
 
 BAD = ("malformed e-mail", "malformed phone", "no identifier", "too large", "duplicate", "refused", "job")
 
@@ -54,3 +76,128 @@ def test_of_ten_thousand_rows_with_137_bad_ones_exactly_those_are_rejected(idle,
     assert Counter(each["stage"] for each in told.values()) == {"check": 99, "refused": 19, "job": 19}
     assert (report.rows, report.landed, report.failed, report.unknown) == (10_000, 9_863, 137, 0)
     assert idle.sandbox.state()["profile"] == 9_863
+
+
+def catalogue(number, **changed):
+    return [
+        {"external_id": f"i{n}", "title": changed.get(f"i{n}", f"Item {n}"), "description": "…", "url": "https://x.example",
+         "price": n}
+        for n in range(number)
+    ]  # fmt: skip
+
+
+def test_an_import_that_was_killed_goes_on_where_it_was(system, tmp_path):
+    system.sandbox.limits(steady=100_000)
+    system.sandbox.jobs(seconds=0.3, times=None)
+    source = tmp_path / "people.jsonl"
+    source.write_text("".join(f'{{"email": "p{n}@example.com", "title": "{"x" * 900}"}}\n' for n in range(30_000)))
+    system.worker(READ_TIMEOUT=5).ready()
+    code = f"from tasks.imports import import_profiles; import_profiles({str(source)!r}, run='R1')"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=system.environment())
+    until(lambda: system.sandbox.state().get("profile-bulk-import-job", 0) >= 2, 60, "two jobs")
+    end(process, signal.SIGKILL)
+
+    report = import_profiles(source, run="R1")
+
+    assert (report.rows, report.landed, report.failed) == (30_000, 30_000, 0)
+    state = system.sandbox.state()
+    assert (state["profile"], state["doubled_jobs"]) == (30_000, 0)
+    assert state["profile-bulk-import-job"] == report.jobs
+
+
+def test_a_run_is_not_taken_up_again_with_another_source(idle, tmp_path):
+    source = tmp_path / "people.csv"
+    source.write_text("email\nada@example.com\n")
+    import_profiles(source, run="R2")
+    source.write_text("email\ngrace@example.com\n")
+
+    with pytest.raises(SourceError, match="from row 1 on it is not what it was when run R2 began"):
+        import_profiles(source, run="R2")
+
+
+def test_what_is_there_already_is_compared_and_only_what_differs_is_sent(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    first = import_catalog_items(catalogue(230))
+
+    second = import_catalog_items(catalogue(232, i7="Renamed"))
+
+    assert (first.landed, first.jobs) == (230, 3)
+    assert (second.landed, second.unchanged, second.jobs) == (3, 229, 2)
+    assert len(idle.sandbox.ledger("bulk_update_catalog_items")) == 1
+    assert idle.sandbox.names("/api/catalog-items", "title")["Renamed"] == 1
+
+
+def test_deleting_takes_external_ids(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    import_catalog_items(catalogue(5), mode="create")
+
+    report = import_catalog_items([{"external_id": "i1"}, {"external_id": "i3"}], mode="delete")
+
+    assert (report.landed, idle.sandbox.state()["catalog-item"]) == (2, 3)
+
+
+def test_events_that_are_imported_twice_are_there_once(idle):
+    bought = [{"email": f"p{n % 40}@example.com", "time": "2026-11-01T12:00:00Z", "value": n % 3} for n in range(500)]
+
+    reports = [import_events(bought, metric="Placed Order") for _ in range(2)]
+
+    assert [report.landed for report in reports] == [500, 500]
+    assert (idle.sandbox.state()["event"], idle.sandbox.state()["doubled_events"]) == (500, 0)
+
+
+def test_a_refusal_that_points_at_nothing_is_narrowed_down_by_halves(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    idle.sandbox.fault("status", operation="bulk_import_profiles", status=400, times=1)
+
+    report = import_profiles({"email": f"p{n}@example.com"} for n in range(9))
+
+    assert (report.landed, report.failed, report.jobs) == (9, 0, 2)
+    assert idle.sandbox.state()["profile"] == 9
+
+
+def test_a_key_that_is_refused_ends_the_import_and_takes_back_the_rest(idle):
+    idle.sandbox.fault("status", operation="bulk_create_catalog_items", status=401, times=None)
+
+    with pytest.raises(Unauthorized):
+        import_catalog_items(catalogue(1_000), mode="create")
+
+    assert len(idle.sandbox.ledger("bulk_create_catalog_items")) <= 10
+    [run] = get_runs().recent()
+    assert (run.state, run.parts) == ("failed", run.settled)
+
+
+def test_an_import_that_is_cancelled_sends_no_more(idle):
+    idle.sandbox.fault("latency", operation="bulk_create_catalog_items", seconds=0.3, times=None)
+    seen = []
+
+    def cancel(run):
+        if run.parts >= 20 and not seen:
+            seen.append(run.id)
+            cancel_import(run.id)
+
+    with pytest.raises(Stopped):
+        run_import(Import("create_catalog_items", catalogue(20_000)), progress=cancel)
+
+    assert get_runs().run(seen[0]).state == "cancelled"
+    assert len(idle.sandbox.ledger("bulk_create_catalog_items")) < 60
+
+
+def test_consent_whose_answer_was_lost_is_told_as_unknown_and_not_given_twice(idle):
+    idle.sandbox.fault("cut_after_commit", operation="bulk_subscribe_profiles")
+
+    report = subscribe([{"email": f"p{n}@example.com"} for n in range(3)], channels=["email"])
+
+    assert (report.landed, report.unknown) == (0, 3)
+    assert len(idle.sandbox.ledger("bulk_subscribe_profiles")) == 1
+
+
+def test_a_dry_run_sends_nothing_and_tells_what_would_be_sent(idle, tmp_path):
+    source = tmp_path / "people.csv"
+    source.write_text("email\n" + "".join(f"p{n}@example.com\n" for n in range(25_000)) + "malformed\n")
+
+    found = estimate(Import("profiles", source))
+
+    assert (found.rows, found.checked, found.requests) == (25_001, 1, 3)
+    assert found.bytes > 1_000_000
+    assert [each.row for each in found.rejects] == [25_001]
+    assert idle.sandbox.arrived() == 0
