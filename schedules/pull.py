@@ -8,6 +8,7 @@ dated later, or comes late, is read by the next one. Any page may be delivered t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,7 @@ class Page(AskingStep[Reading]):
 
     def run(self, *, action: str, params: Params, **about: Any) -> None:
         """Read the page; where the store cannot be reached, later."""
+        self.request.update(began=time.monotonic())
         try:
             super().run(action=action, params=params, **about)
         except (OperationalError, InterfaceError) as error:
@@ -128,7 +130,7 @@ class Page(AskingStep[Reading]):
                 return
             kept = _window(window)
             fresh = None
-            if following and by and stream.sliced and reached and _few(connection, about.run, stream):
+            if following and by and stream.sliced and reached and self._few(connection, about.run, stream):
                 fresh = _cut(kept, min(times), reached, moment)
                 if fresh and not runs.split(connection, about.run, kept, fresh.since or moment, fresh):
                     fresh = None
@@ -154,6 +156,12 @@ class Page(AskingStep[Reading]):
             remind(account, about.request, about.stream)
         else:
             finish(account, about)
+
+    def _few(self, connection: Any, run: int, stream: Stream) -> bool:
+        """Whether fewer windows are being read than the budget could keep busy."""
+        assert stream.action is not None
+        seconds = time.monotonic() - self.request.get("began")
+        return runs.left(connection, run) < chains(stream.action.declaration.limits.steady, seconds)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
         """Begin a window anew whose cursor has expired; a list that is gone is empty; else the run has failed."""
@@ -298,12 +306,6 @@ def tables_of(stream: Stream) -> list[Any]:
     with_it = [each.table for each in STREAMS.values() if each.parent and each.parent.stream == stream.name
                and each.parent.include]  # fmt: skip
     return [stream.table, *with_it]
-
-
-def _few(connection: Any, run: int, stream: Stream) -> bool:
-    """Whether fewer windows are being read than the budget could keep busy."""
-    assert stream.action is not None
-    return runs.left(connection, run) < chains(stream.action.declaration.limits.steady)
 
 
 def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> Window | None:

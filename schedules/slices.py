@@ -8,16 +8,20 @@ from datetime import datetime
 #: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
 WORTH = 8
 
-#: Seconds that an answer may take: what is to be under way at once follows from it and from the budget.
-LATENCY = 1.0
-
 #: Windows of one stream that are read at once: a worker has as many threads.
 MOST = 32
 
+#: How many more windows are read at once than the budget would need if each took as long as the last page: what is
+#: under way is lost with its worker, what is not under way leaves budget unused.
+MORE = 1.5
 
-def chains(steady: int) -> int:
-    """How many windows to read at once so that so many requests a minute are made, each after the one before it."""
-    return max(2, min(MOST, math.ceil(steady / 60 * LATENCY)))
+
+def chains(steady: int, seconds: float) -> int:
+    """How many windows to read at once, each a page after the other, to make so many requests a minute.
+
+    ``seconds``: how long a page takes, from its request until it is written.
+    """
+    return max(2, min(MOST, math.ceil(steady / 60 * seconds * MORE)))
 
 
 def middle(first: datetime, reached: datetime, until: datetime) -> datetime | None:

@@ -26,6 +26,7 @@ from tasks.imports.sending import Stopped
 from worker.errors import SourceError, Unauthorized
 from worker.runs import get_runs
 
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """Where the reject files go of what has no file."""
