@@ -183,6 +183,11 @@ class Governor:
         moment = (self._clock() if self._clock else self._now()) / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute()[1:], strict=True) if seen]
 
+    def slots(self) -> dict[str, int]:
+        """How many tasks at once the workers take from each queue; empty where none was heard of lately."""
+        found: Any = self._client.hgetall(f"{self._prefix}slots")
+        return {queue.decode(): int(count) for queue, count in found.items()}
+
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))

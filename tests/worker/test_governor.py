@@ -410,6 +410,13 @@ def test_the_tasks_leave_room_for_a_process_that_waits_to_send_itself(client, go
     assert governor.reserve(ref(each), "now-1", LEASE) == 0
 
 
+def test_what_the_workers_take_is_told_until_they_have_taken_leave(governor):
+    assert set(governor.slots()) == set(QUEUES)
+
+    governor.beat("worker", 0, QUEUES, 10**6)
+    assert governor.slots() == {}
+
+
 def test_slots_are_shared_fairly_among_lines_of_one_queue(client, clock):
     governor = Governor(client, clock=clock)
     one, two = line("350/s 3500/m", "one"), line("350/s 3500/m", "two")

@@ -23,9 +23,8 @@ from worker.cli.processes import LOOPBACK, Processes, free_port
 from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.terminal import FAILED, say
 from worker.cli.up import interruptible, start_beat, start_flower, start_worker
-from worker.connection import get_redis
 from worker.embedded import find_server, server
-from worker.governor import PREFIX
+from worker.governor import get_governor
 from worker.settings import get_settings
 
 #: Requests that the worker has under way at once: at 70 ms each, what the largest tier's 350 a second take, and more.
@@ -89,7 +88,7 @@ def _started(processes: Processes, folder: Path, port: int, flower: int) -> Side
     start_beat(processes, level="warning")
     start_worker(processes, "worker", get_settings(), level="warning")
     processes.wait_for("the sandbox", sandbox.ready)
-    processes.wait_for("the worker", lambda: get_redis().exists(f"{PREFIX}slots") == 1)
+    processes.wait_for("the worker", lambda: bool(get_governor().slots()))
     processes.wait_for("Flower", lambda: _answers(f"{_address(flower)}/healthcheck"))
     return sandbox
 
