@@ -40,7 +40,7 @@ class Job:
     ``id`` is ours, ``job_id`` Klaviyo's. ``status`` is how it ended, ``failure`` why it did not begin. ``run`` is the
     import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to look
     at before it is sent again, where that does harm; ``tries`` counts how often it was. ``continuation`` is the
-    signature that is published when it has ended.
+    signature that is published when it has ended. ``landed``, ``rejected`` and ``unknown`` count an import's records.
     """
 
     id: str
@@ -65,6 +65,9 @@ class Job:
     outcome: dict[str, Any] | None
     continuation: dict[str, Any] | None
     failure: dict[str, Any] | None
+    landed: int = 0
+    rejected: int = 0
+    unknown: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -290,15 +293,26 @@ class Ledger:
         found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
         return [float(each) for each in found]
 
-    def recent(self, since: float, until: float) -> list[Job]:
-        """The jobs that were opened between two times, newest first."""
-        ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", until * 1000, since * 1000))
+    def recent(self, since: float, until: float, most: int | None = None) -> list[Job]:
+        """The jobs that were opened between two times, newest first; not more than the newest ``most``."""
+        span, count = (until * 1000, since * 1000), -1 if most is None else most
+        ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", *span, start=0, num=count))
         return list(self.jobs(ids).values())
+
+    def known_as(self, job_id: str) -> Job | None:
+        """The newest job that has this id at Klaviyo's."""
+        ids = _ids(self._client.zrevrange(f"{self._prefix}jobs", 0, -1))
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hget(f"{self._prefix}job:{id}", "job_id")
+        found = zip(ids, pipe.execute(), strict=True) if ids else ()
+        return next((self.job(id) for id, theirs in found if theirs == job_id.encode()), None)
 
 
 FIELDS = (
     "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
-    "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure",
+    "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure", "landed", "rejected",
+    "unknown",
 )  # fmt: skip
 
 
@@ -322,6 +336,7 @@ def _job(id: str, raw: dict[str, bytes | None]) -> Job:
         number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
         time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
         loaded("outcome"), loaded("continuation"), loaded("failure"),
+        number("landed"), number("rejected"), number("unknown"),
     )  # fmt: skip
 
 
