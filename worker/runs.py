@@ -6,7 +6,7 @@ ledger.lua, each job once; here is what only the run itself knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -30,6 +30,10 @@ class Run:
     ``asked`` is how it was asked for. ``rows`` have been read; of these, ``checked`` were turned down before anything
     was sent, and ``unchanged`` needed nothing to be sent. The records of the others are ``landed``, ``rejected`` by
     Klaviyo, ``unknown``, or still on their way in one of the ``parts``, of which so many are ``settled``.
+
+    ``read`` bytes of the source have been read, of its ``size``; 0 where nobody knows that. ``seen`` is when the
+    process that reads it was last heard of, ``rejects`` its file for rows that have not landed, ``reasons`` why they
+    have not, the most frequent first.
     """
 
     id: str
@@ -49,11 +53,24 @@ class Run:
     landed: int
     rejected: int
     unknown: int
+    read: int
+    size: int
+    seen: float
     reason: str
+    rejects: str
+    reasons: tuple[tuple[str, int], ...]
+
+    @property
+    def failed(self) -> int:
+        """How many of the rows are known not to have landed, or may not have."""
+        return self.checked + self.rejected + self.unknown
 
 
-_NUMBERS = ("rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown")
-_FIELDS = ("state", "kind", "account", "source", "asked", "started", "ended", "reason", *_NUMBERS)
+_NUMBERS = (
+    "rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown", "read", "size",
+)  # fmt: skip
+_TEXTS = ("state", "kind", "account", "source", "asked", "started", "ended", "seen", "reason", "rejects", "reasons")
+_FIELDS = (*_TEXTS, *_NUMBERS)
 
 
 class Runs:
@@ -81,17 +98,17 @@ class Runs:
             fields: Any = {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked)}
             self._client.hset(key, mapping=fields)
             self._client.zadd(f"{self._prefix}runs", {id: now})
-        self._client.hset(key, "state", "running")
+        self._client.hset(key, mapping={"state": "running", "seen": now})
         self._client.hdel(key, "ended", "reason")
         self._client.persist(key)
         found = self.run(id)
         assert found is not None
         return found
 
-    def note(self, id: str, **fields: int) -> None:
-        """Write down how far the source has been read."""
-        counts: Any = fields
-        self._client.hset(self._key(id), mapping=counts)
+    def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
+        """Write down how far the source has been read, and what was turned down."""
+        fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
+        self._client.hset(self._key(id), mapping=fields)
 
     def digest(self, id: str, part: int, digest: str) -> bool:
         """Whether a part is what it was the last time; the first time tells."""
@@ -128,7 +145,10 @@ class Runs:
             asked=orjson.loads(raw["asked"]),
             started=float(raw["started"]),
             ended=float(raw["ended"]) if raw["ended"] else None,
+            seen=float(raw["seen"] or raw["started"]),
             reason=(raw["reason"] or b"").decode(),
+            rejects=(raw["rejects"] or b"").decode(),
+            reasons=tuple((reason, count) for reason, count in orjson.loads(raw["reasons"] or b"[]")),
             **counts,
         )
 

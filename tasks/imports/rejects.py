@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, added_columns
+from worker.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,28 @@ def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], Non
             writer.writerow((rejected.row, rejected.stage, rejected.reason, *rejected.original[added:]))
 
         yield write
+
+
+def reject_path(given: Path | None, file: Path | None, source: Source, run: str) -> Path:
+    """The file for the rows of a run that do not land: the given one, or one beside the source's own file.
+
+    Raises:
+        InputError: it is the source itself, or no file can be there.
+
+    """
+    path = (given or _beside(file, source, run)).absolute()
+    if file and path.exists() and path.samefile(file):
+        raise InputError("import", [f"{path.name} is the source: name another file for the rows that do not land"])
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError("import", [f"rows that do not land cannot be told in {path}: name another file for them"])
+    return path
+
+
+def _beside(file: Path | None, source: Source, run: str) -> Path:
+    if file is None:
+        return Path(f"{run}.rejects.jsonl")
+    stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
+    return file.with_name(f"{stem}.{run}.rejects.{'jsonl' if source.columns is None else 'csv'}")
 
 
 def originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int, Record | Unreadable]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file
 from tasks.imports.sources import Record, Source, Unreadable
 from worker.execution import patiently
@@ -20,7 +21,8 @@ class Report:
 
     ``rows`` were read. Of these ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing,
     ``landed`` are at Klaviyo, ``rejected`` it has turned down, and of the ``unknown`` nobody can tell. ``requests``
-    began the ``jobs``. The rows that have not landed are in the file ``rejects``, None where all have.
+    began the ``jobs``. The rows that have not landed are in the file ``rejects``, None where all have; ``reasons``
+    says why, with the number of rows, the most frequent first.
     """
 
     run: str
@@ -38,6 +40,7 @@ class Report:
     bytes: int
     seconds: float
     rejects: str | None
+    reasons: tuple[tuple[str, int], ...]
 
     @property
     def failed(self) -> int:
@@ -54,6 +57,7 @@ class Rejects:
 
     def __init__(self, path: Path, source: Source, rereadable: bool) -> None:
         self.path = path
+        self.reasons = Reasons()
         self._source = source
         self._rereadable = rereadable
         self._told = source if rereadable else replace(source, columns=None)
@@ -79,6 +83,7 @@ class Rejects:
             self._context = reject_file(self.path, self._told)
             self._write = self._context.__enter__()
         assert self._write is not None
+        self.reasons.add(rejected.reason)
         self._write(replace(rejected, original=self._as_told(rejected.original)))
 
     def add_late(self, run: str) -> None:
@@ -104,7 +109,7 @@ def late_rejects(run: str) -> Iterator[dict[str, Any]]:
         yield from patiently(lambda id=id: get_ledger().rejects_of(id))  # type: ignore[misc]
 
 
-def report(run: Run, rejects: Path | None) -> Report:
+def report(run: Run) -> Report:
     """The report of a run as it stands."""
     jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(run.id))).values()
     return Report(
@@ -122,5 +127,6 @@ def report(run: Run, rejects: Path | None) -> Report:
         requests=sum(1 + job.tries for job in jobs if job.sent or job.accepted),
         bytes=run.bytes,
         seconds=round((run.ended or patiently(get_runs().now)) - run.started, 3),
-        rejects=str(rejects) if rejects else None,
+        rejects=run.rejects or None,
+        reasons=run.reasons,
     )

@@ -21,7 +21,7 @@ from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
 from tasks.imports.plan import Plan, compile_plan
-from tasks.imports.rejects import Rejected
+from tasks.imports.rejects import Rejected, reject_path
 from tasks.imports.report import Rejects, Report, report
 from tasks.imports.sending import Sender, Stopped, withdraw
 from tasks.imports.sources import STDIN, Format, Source, source_of
@@ -57,9 +57,9 @@ class Import:
     delimiter: str | None = None
 
     @property
-    def rereadable(self) -> bool:
-        """Whether the source can be read a second time."""
-        return isinstance(self.rows, str | Path) and str(self.rows) != STDIN
+    def file(self) -> Path | None:
+        """Where the rows can be read a second time, if they can."""
+        return Path(self.rows) if isinstance(self.rows, str | Path) and str(self.rows) != STDIN else None
 
     def opened(self) -> tuple[Source, Plan]:
         """The source and how its rows become requests.
@@ -76,7 +76,7 @@ class Import:
         """The same as JSON, by which a run is known again, and by which it can be asked for once more."""
         options = asdict(self.options)
         options["moment"] = self.options.moment.isoformat()
-        path = str(Path(str(self.rows)).absolute()) if self.rereadable else None
+        path = str(self.file.absolute()) if self.file else None
         told = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane, "options": options}
         as_json: dict[str, Any] = orjson.loads(orjson.dumps(told))
         return as_json
@@ -135,16 +135,17 @@ def run_import(
     alias, asked = account(get_settings(), wanted.account).alias, wanted.asked()
     if before is not None and (before.kind, before.account, before.asked) != (wanted.kind, alias, asked):
         raise InputError("import", [f"run {id} was another import: of {before.kind} from {before.source}"])
+    path = reject_path(rejects, wanted.file, source, id)
     this = patiently(lambda: runs.begin(id, wanted.kind, alias, source.name, asked))
-    path = rejects or _beside(wanted, source, id)
-    seen = _Watched(id, progress)
+    told = Rejects(path, source, rereadable=wanted.file is not None)
+    seen = _Watched(id, told, progress)
 
     def stopped() -> bool:
         seen.look()
         return stop() or seen.run.state == "cancelled"
 
     sender = Sender(this, wanted.lane, stopped)
-    with Rejects(path, source, wanted.rereadable) as told:
+    with told:
         try:
             _send(wanted, source, plan, sender, told, seen)
             seen.look(at_once=True)
@@ -164,29 +165,37 @@ def run_import(
             raise
         told.add_late(id)
     patiently(lambda: runs.end(id, "complete"))
-    return report(seen.look(at_once=True), path if told.written else None)
+    return report(seen.look(at_once=True))
 
 
 def cancel_import(run: str) -> int:
     """Cancel a run: no more of it is read, and what has not been sent is taken back; how many parts that were."""
+    known = patiently(lambda: get_runs().run(run))
+    if known is None or known.ended:
+        return 0
     patiently(lambda: get_runs().cancel(run))
-    return withdraw(run)
+    taken = withdraw(run)
+    # Whoever reads its source may be gone.
+    patiently(lambda: get_runs().end(run, "cancelled"))
+    return taken
 
 
 class _Watched:
     """A run as it stands, asked for a few times a second at the most."""
 
-    def __init__(self, id: str, progress: Callable[[Run], None]) -> None:
+    def __init__(self, id: str, told: Rejects, progress: Callable[[Run], None]) -> None:
         self._id = id
+        self._told = told
         self._progress = progress
         self._looked = 0.0
-        self.counts = {"rows": 0, "bytes": 0, "checked": 0, "unchanged": 0}
+        self.counts = {"rows": 0, "bytes": 0, "checked": 0, "unchanged": 0, "read": 0, "size": 0}
         self.run = self._read()
 
     def look(self, at_once: bool = False) -> Run:
         """The run, with what has been read of its source written down."""
         if at_once or time.monotonic() - self._looked >= PAUSE:
-            patiently(lambda: get_runs().note(self._id, **self.counts))
+            path, reasons = str(self._told.path) if self._told.written else "", self._told.reasons.most_frequent()
+            patiently(lambda: get_runs().note(self._id, path, reasons, **self.counts))
             self.run = self._read()
             self._progress(self.run)
         return self.run
@@ -213,7 +222,9 @@ def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, told: Reje
             sender.send(each.action, each.part, items)
             counts["rows"] += items
             counts["bytes"] = sender.bytes
+        counts["read"], counts["size"] = source.meter.read, source.meter.size
         seen.look()
+    counts["read"] = counts["size"]
 
 
 def routed(wanted: Import, source: Source, plan: Plan) -> Iterator[Routed | Rejected]:
@@ -223,11 +234,3 @@ def routed(wanted: Import, source: Source, plan: Plan) -> Iterator[Routed | Reje
         return route(made, plan, wanted.account)
     action = KINDS[wanted.kind].action
     return (Routed(action, each) if isinstance(each, Part) else each for each in made)
-
-
-def _beside(wanted: Import, source: Source, run: str) -> Path:
-    if not wanted.rereadable:
-        return Path(f"{run}.rejects.jsonl")
-    path = Path(str(wanted.rows))
-    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    return path.with_name(f"{stem}.{run}.rejects.{'jsonl' if source.columns is None else 'csv'}")

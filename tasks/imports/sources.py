@@ -8,14 +8,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO, Any, Literal, cast
 
 import orjson
@@ -59,6 +61,26 @@ class Batch:
     rows: Sequence[Record | Unreadable]
 
 
+@dataclass(slots=True)
+class Meter:
+    """How far a file has been read, in bytes; of a pipe or an iterable nothing is known."""
+
+    size: int = 0
+    _file: IO[bytes] | None = None
+
+    def follow(self, file: IO[bytes] | None) -> None:
+        """From now on this file is read, or none."""
+        stat = os.fstat(file.fileno()) if file else None
+        if stat:
+            self.size = stat.st_size if S_ISREG(stat.st_mode) else 0
+        self._file = file if self.size else None
+
+    @property
+    def read(self) -> int:
+        """How many bytes of it have been read."""
+        return self._file.tell() if self._file else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Rows. ``columns`` are None where each row says its own.
@@ -70,6 +92,7 @@ class Source:
     name: str
     columns: tuple[str, ...] | None
     batches: Callable[[], Iterator[Batch]]
+    meter: Meter = field(default_factory=Meter)
 
 
 def source_of(
@@ -84,17 +107,18 @@ def source_of(
     if not isinstance(given, str | Path):
         return Source("the rows", None, lambda: _numbered(_grouped(iter(given))))
     name = "standard input" if str(given) == STDIN else Path(given).name
+    meter = Meter()
     if (format or _format(name)) == "jsonl":
         if str(given) != STDIN:
-            with closing(_json_lines(given, name)) as lines:
+            with closing(_json_lines(given, name, meter)) as lines:
                 next(lines)
-        return Source(name, None, lambda: _numbered(_json_lines(given, name)))
-    blocks = _csv(given, name, delimiter)
+        return Source(name, None, lambda: _numbered(_json_lines(given, name, meter)), meter)
+    blocks = _csv(given, name, delimiter, meter)
     (header,) = next(blocks)
     if str(given) == STDIN:
-        return Source(name, tuple(header), lambda: _numbered(blocks))
+        return Source(name, tuple(header), lambda: _numbered(blocks), meter)
     blocks.close()
-    return Source(name, tuple(header), lambda: _numbered(islice(_csv(given, name, delimiter), 1, None)))
+    return Source(name, tuple(header), lambda: _numbered(islice(_csv(given, name, delimiter, meter), 1, None)), meter)
 
 
 def added_columns(columns: Sequence[str]) -> int:
@@ -121,8 +145,8 @@ def _grouped(rows: Iterator[Any]) -> Iterator[list[Any]]:
         yield [row if isinstance(row, Mapping) else Unreadable(str(row), "this is not a mapping") for row in block]
 
 
-def _json_lines(given: str | Path, name: str) -> Generator[list[Record | Unreadable], None, None]:
-    with _opened(given, name) as binary:
+def _json_lines(given: str | Path, name: str, meter: Meter) -> Generator[list[Record | Unreadable], None, None]:
+    with _opened(given, name, meter) as binary:
         block: list[Record | Unreadable] = []
         for number, line in enumerate(iter(lambda: binary.readline(LONGEST + 1), b""), 1):
             if number == 1:
@@ -158,11 +182,11 @@ def _too_long(line: bytes, binary: IO[bytes]) -> Unreadable:
     return Unreadable(start, f"the line is over {LONGEST:,} bytes")
 
 
-def _csv(given: str | Path, name: str, delimiter: str | None) -> Generator[list[list[str]], None, None]:
+def _csv(given: str | Path, name: str, delimiter: str | None, meter: Meter) -> Generator[list[list[str]], None, None]:
     """The header alone, then the rows."""
     if csv.field_size_limit() < LONGEST:
         csv.field_size_limit(LONGEST)
-    with _opened(given, name) as binary:
+    with _opened(given, name, meter) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
         try:
             first = text.readline(LONGEST)
@@ -203,7 +227,7 @@ def _sniffed(header: str) -> str:
 
 
 @contextmanager
-def _opened(given: str | Path, name: str) -> Iterator[IO[bytes]]:
+def _opened(given: str | Path, name: str, meter: Meter) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked; what goes wrong while they are read is told in a sentence."""
     stdin = str(given) == STDIN
     try:
@@ -211,6 +235,7 @@ def _opened(given: str | Path, name: str) -> Iterator[IO[bytes]]:
             start = binary.peek(4)
             if start.startswith(_ZIP):
                 raise SourceError(name, "this is an Excel workbook or a zip archive: save it as CSV (UTF-8)")
+            meter.follow(binary)
             yield cast(IO[bytes], gzip.GzipFile(fileobj=binary) if start.startswith(_GZIP) else binary)
     except UnicodeDecodeError:
         raise SourceError(name, "this is not UTF-8 text: save it as CSV (UTF-8)") from None
@@ -221,3 +246,5 @@ def _opened(given: str | Path, name: str) -> Iterator[IO[bytes]]:
         raise SourceError(name, "the gzip file is damaged or cut short") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None
+    finally:
+        meter.follow(None)

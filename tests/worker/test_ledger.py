@@ -223,6 +223,34 @@ def test_a_part_that_is_forgotten_counts_no_more(ledger, run):
     assert opened(ledger, "R-1", run="R", rows="1-3") == ["R-1"]
 
 
+def test_a_run_tells_how_far_it_has_come_and_when_it_was_last_heard_of(client, run):
+    later = Runs(client, clock=lambda: 1_700_000_060.0)
+
+    later.note("R", "/x.rejects.csv", [("email: is missing", 3)], rows=9, checked=3)
+
+    now = run()
+    assert (now.rows, now.failed, now.rejects, now.reasons) == (9, 3, "/x.rejects.csv", (("email: is missing", 3),))
+    assert now.seen - now.started == 60
+
+
+def test_a_job_is_found_by_klaviyos_id(ledger):
+    accepted(ledger, "R-1")
+    accepted(ledger, "R-2")
+
+    assert ledger.known_as("K-R-2") == ledger.job("R-2")
+    assert ledger.known_as("nonesuch") is None
+
+
+def test_the_newest_jobs_come_first_and_only_so_many(ledger, clock):
+    for id in ("a", "b", "c"):
+        opened(ledger, id)
+        clock.wait(60)
+    now = clock() / 1000
+
+    assert [job.id for job in ledger.recent(now - 150, now)] == ["c", "b"]
+    assert [job.id for job in ledger.recent(0, now, most=1)] == ["c"]
+
+
 def test_what_was_sent_cannot_be_withdrawn(ledger):
     opened(ledger, "a")
     opened(ledger, "b")

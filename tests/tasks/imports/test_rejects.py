@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import pytest
 from action_samples import NOW
 
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
 from tasks.imports.plan import compile_plan
-from tasks.imports.rejects import Rejected, originals, reject_file
+from tasks.imports.reasons import Reasons
+from tasks.imports.rejects import Rejected, originals, reject_file, reject_path
 from tasks.imports.sources import Source, source_of
+from worker.errors import InputError
 
 CSV = 'email,title\na@b.c,"one, ""two"""\nbad,"x\ny"\nc@b.c\n'
 LINES = '{"email": "a@b.c"}\n{"email": "bad", "title": "Dr"}\nnonsense\n'
@@ -117,3 +120,34 @@ def test_no_more_is_read_than_up_to_the_last_row_that_is_wanted():
 
     assert list(originals(source_of(rows()), [2])) == [(2, {"email": "1@b.c"})]
     assert len(read) < 2_000
+
+
+def test_the_source_is_never_the_file_of_its_own_rejects(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text(CSV)
+
+    with pytest.raises(InputError, match=r"rows\.csv is the source"):
+        reject_path(path, path, source_of(path), "R")
+
+
+def test_a_reject_file_that_cannot_be_written_is_told_before_anything_is_sent(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text(CSV)
+
+    with pytest.raises(InputError, match="name another file for them"):
+        reject_path(tmp_path / "nowhere" / "rejects.csv", path, source_of(path), "R")
+    assert reject_path(None, path, source_of(path), "R") == tmp_path / "rows.R.rejects.csv"
+
+
+def test_reasons_that_differ_in_a_number_or_a_quotation_are_one():
+    reasons = Reasons(["the row is 5,001 bytes", "email: missing", "the row is 7,300 bytes", "no such list 'A'"])
+    reasons.add("no such list 'B'")
+    reasons.add("no such list 'C'")
+
+    assert reasons.most_frequent() == [("no such list 'A'", 3), ("the row is 5,001 bytes", 2), ("email: missing", 1)]
+
+
+def test_reasons_without_end_are_told_apart_only_up_to_a_hundred():
+    reasons = Reasons("x" * number for number in range(150))
+
+    assert reasons.most_frequent()[0] == ("other reasons", 50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,25 @@ def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatc
 
     assert rows[::2] == [{"a": 1}, {"a": 2}]
     assert rows[1::2] == [Unreadable(text, "the line is over 10 bytes") for text in ('{"a": "lon', '{"a": "no ')]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_meter_tells_how_many_of_the_bytes_have_been_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+):
+    monkeypatch.setattr(sources, "CHARACTERS", 1_000)
+    content = pack(b"email\n" + b"".join(b"p%d@example.com\n" % number for number in range(100_000)))
+    source = source_of(file(tmp_path, content))
+
+    assert source.meter.read == 0
+    shares = [source.meter.read / source.meter.size for _ in source.batches()]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.4
+    assert shares[-1] == 1.0
+
+
+def test_of_what_is_no_file_the_meter_tells_nothing():
+    source = source_of([{"email": "ada@example.com"}])
+
+    assert len(rows_of(source)) == 1
+    assert (source.meter.read, source.meter.size) == (0, 0)
