@@ -150,9 +150,11 @@ def run_import(
             _send(wanted, source, plan, sender, told, seen)
             seen.look(at_once=True)
             while seen.look().settled < seen.run.parts:
+                sender.look()
                 if stopped():
                     raise Stopped(f"import {id} is broken off")
                 time.sleep(PAUSE)
+            sender.look()
         except Stopped:
             if seen.run.state == "cancelled":
                 withdraw(id)

@@ -88,14 +88,20 @@ class Sender:
     def wait(self, parts: int, size: int) -> None:
         """Wait until fewer parts, and no more bytes, wait for their request."""
         while len(self._waiting) >= parts or (self._waiting and sum(self._waiting.values()) > size):
-            self._look()
+            self.look()
             if self._stop():
                 raise Stopped(f"import {self._run.id} takes no more rows")
             self._pause(PAUSE)
         if len(self._waiting) > parts // 2:
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See which of them have gone on, and whether one met what the others would meet, too.
+
+        Raises:
+            Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
+
+        """
         found = patiently(lambda: get_ledger().jobs(self._waiting))
         for id in list(self._waiting):
             job = found.get(id)

@@ -202,3 +202,13 @@ def test_a_dry_run_sends_nothing_and_tells_what_would_be_sent(idle, tmp_path):
     assert found.bytes > 1_000_000
     assert [each.row for each in found.rejects] == [25_001]
     assert idle.sandbox.arrived() == 0
+
+
+def test_a_key_that_klaviyo_does_not_know_ends_an_import_instead_of_rejecting_its_rows(idle, tmp_path):
+    idle.sandbox.fault("status", operation="bulk_import_profiles", status=401, times=None)
+    write(tmp_path / "customers.csv", 1, 10)
+
+    with pytest.raises(Unauthorized):
+        import_profiles(tmp_path / "customers.csv", mapping=["E-Mail=email", "note=properties.note"], run="R")
+
+    assert get_runs().run("R").state == "failed"
