@@ -275,9 +275,12 @@ class Ledger:
         batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
         return [each for batch in batches for each in orjson.loads(batch)]
 
-    def in_progress(self, group: str) -> list[Job]:
-        """The jobs of a group that Klaviyo has, oldest first."""
-        ids = _ids(self._client.zrange(f"{self._prefix}jobs:open:{group}", 0, -1))
+    def in_progress(self, *groups: str) -> list[Job]:
+        """The jobs of these groups that Klaviyo has, oldest first in each."""
+        pipe = self._client.pipeline(transaction=False)
+        for group in groups:
+            pipe.zrange(f"{self._prefix}jobs:open:{group}", 0, -1)
+        ids = [id for found in pipe.execute() for id in _ids(found)]
         return [job for job in self.jobs(ids).values() if job.state in OPEN]
 
     def owners(self, group: str, job_ids: Iterable[str]) -> dict[str, str]:

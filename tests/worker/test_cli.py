@@ -6,61 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fakeredis
 import httpx
 import pytest
 import redis
-from typer.testing import CliRunner
+from typed import forget, klaviyo, run
 
-from worker import client, connection, governor
+from worker import governor
 from worker.action import ACTIONS
-from worker.cli.commands import app
 from worker.governor import Governor
-from worker.settings import get_settings
 from worker.tiers import Bucket, Limits, Line
 
-CACHES = (get_settings, connection.get_redis, governor.get_governor)
-
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch, tmp_path):
-    """An account of its own, and no file of settings from where the tests happen to run."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")
-    monkeypatch.setenv("KLAVIYO_COMPANY_ID", "ABC123")
-    monkeypatch.setenv("KLAVIYO_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
-    forget()
-    yield monkeypatch
-    forget()
-
-
-def forget():
-    for cache in CACHES:
-        cache.cache_clear()
-
-
-@pytest.fixture
-def store(monkeypatch):
-    """A Redis of this test's own in place of the configured one."""
-    fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
-    told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
-    monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
-    for module in ("worker.cli.check.get_redis", "worker.governor.get_redis"):
-        monkeypatch.setattr(module, lambda: fake)
-    return fake
-
-
-def klaviyo(answer):
-    """What stands in for `get_client`: a Klaviyo that gives this answer to each request."""
-    made = client.make_client(get_settings(), httpx.MockTransport(answer))
-    return lambda: made
-
-
-def run(*words):
-    result = CliRunner().invoke(app, list(words))
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+pytestmark = pytest.mark.usefixtures("settings")
 
 
 class TestActions:
@@ -175,19 +131,19 @@ class TestCall:
         assert not {"ada@example.com", "secret"} & set(result.stderr.split())
         assert published == []
 
-    def test_an_account_that_is_not_configured_is_told_with_its_variable(self, store):
+    def test_an_account_that_is_not_configured_is_told_with_its_variable(self, fake_redis):
         result = run("call", "get_tags", "--account", "eu")
         assert result.exit_code == 2
         assert "KLAVIYO_ACCOUNTS__EU__API_KEY" in result.stderr
 
-    def test_now_prints_the_envelope(self, store, monkeypatch):
+    def test_now_prints_the_envelope(self, fake_redis, monkeypatch):
         tags = {"data": [{"type": "tag", "id": "1", "attributes": {"name": "vip"}}]}
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(200, json=tags)))
         result = run("call", "get_tags", "--now")
         assert result.exit_code == 0
         assert json.loads(result.stdout) == {**tags, "error": None, "successful": True}
 
-    def test_a_refusal_by_klaviyo_is_one_sentence_and_exit_code_1(self, store, monkeypatch):
+    def test_a_refusal_by_klaviyo_is_one_sentence_and_exit_code_1(self, fake_redis, monkeypatch):
         gone = {"errors": [{"detail": "No such tag.", "source": {"pointer": "/data/id"}}]}
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(404, json=gone)))
         result = run("call", "get_tag", "--id", "1", "--now")
@@ -208,14 +164,14 @@ class TestLimits:
     def rows(self):
         return {row["name"]: row for row in json.loads(run("limits", "--json").stdout)}
 
-    def test_before_the_first_call_there_is_nothing_to_show(self, store):
+    def test_before_the_first_call_there_is_nothing_to_show(self, fake_redis):
         result = run("limits")
         assert (result.exit_code, result.stdout) == (0, "")
         assert "nothing to show" in result.stderr
 
-    def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, store):
+    def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, fake_redis):
         line = self.line()
-        taken = Governor(store)
+        taken = Governor(fake_redis)
         assert taken.reserve((line.name, line.spec), "now-1", 60_000) == 0
         for number in range(5):
             taken.wait((line.name, line.spec), "now" if number < 3 else "bulk", f"t{number}", message(100.0 - number))
@@ -225,27 +181,27 @@ class TestLimits:
         assert row["in_flight"] == row["windows"][0]["used"] == row["windows"][1]["used"] == 1
         assert (row["now"], row["bulk"], row["later"], row["tier"]) == (3, 2, 1, "S")
 
-    def test_the_oldest_waits_since_it_was_wanted(self, store):
+    def test_the_oldest_waits_since_it_was_wanted(self, fake_redis):
         line = self.line()
-        seconds, _ = store.time()
-        taken = Governor(store)
+        seconds, _ = fake_redis.time()
+        taken = Governor(fake_redis)
         taken.wait((line.name, line.spec), "bulk", "old", message(seconds - 300.0))
         taken.wait((line.name, line.spec), "now", "new", message(seconds - 20.0))
         assert 299 <= self.rows()["default:get_tags"]["oldest_seconds"] <= 310
         assert "5 min" in run("limits").stdout
 
-    def test_a_blocked_bucket_says_for_how_long(self, store):
+    def test_a_blocked_bucket_says_for_how_long(self, fake_redis):
         line = self.line()
-        taken = Governor(store)
+        taken = Governor(fake_redis)
         assert taken.reserve((line.name, line.spec), "t1", 60_000) == 0
         taken.settle("t1", governor.Settlement(used=False, block=64_800.0))
         assert 64_700 < self.rows()["default:get_tags"]["blocked_seconds"] <= 64_800
         assert "18.0 h" in run("limits").stdout
 
-    def test_a_combination_of_buckets_has_a_row_for_those_who_wait_for_all_of_them(self, store):
+    def test_a_combination_of_buckets_has_a_row_for_those_who_wait_for_all_of_them(self, fake_redis):
         buckets = (Bucket("get_profile", Limits.parse("75/s 750/m")), Bucket("include=lists", Limits.parse("1/s 15/m")))
         line = Line("default", buckets)
-        Governor(store).wait((line.name, line.spec), "now", "t1", message(1.0))
+        Governor(fake_redis).wait((line.name, line.spec), "now", "t1", message(1.0))
         rows = self.rows()
         assert rows["default:get_profile+include=lists"]["now"] == 1
         assert rows["default:get_profile"]["now"] == rows["default:include=lists"]["now"] == 0
@@ -264,7 +220,7 @@ class TestCheck:
     def answer(self, request):
         return httpx.Response(200, json={"data": [ACCOUNT] if request.url.path == "/api/accounts" else []})
 
-    def test_everything_in_order_is_told_line_by_line(self, store, monkeypatch):
+    def test_everything_in_order_is_told_line_by_line(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
         result = run("check")
         assert result.exit_code == 0
@@ -273,14 +229,14 @@ class TestCheck:
         assert "✗" not in result.stdout
         assert "pk_secret" not in result.output
 
-    def test_a_wrong_key_stops_with_what_to_do(self, store, monkeypatch):
+    def test_a_wrong_key_stops_with_what_to_do(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(401, json={})))
         result = run("check")
         assert result.exit_code == 1
         assert "Klaviyo does not know its key" in result.stdout
         assert "KLAVIYO_API_KEY" in result.stdout
 
-    def test_a_company_id_of_another_account_stops(self, store, monkeypatch, settings):
+    def test_a_company_id_of_another_account_stops(self, fake_redis, monkeypatch, settings):
         settings.setenv("KLAVIYO_COMPANY_ID", "XYZ789")
         forget()
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
@@ -288,7 +244,7 @@ class TestCheck:
         assert result.exit_code == 1
         assert "KLAVIYO_COMPANY_ID=ABC123" in result.stdout
 
-    def test_scopes_that_are_missing_are_named(self, store, monkeypatch):
+    def test_scopes_that_are_missing_are_named(self, fake_redis, monkeypatch):
         def answer(request):
             return httpx.Response(403, json={}) if request.url.path == "/api/lists" else self.answer(request)
 
@@ -297,21 +253,21 @@ class TestCheck:
         assert result.exit_code == 0
         assert "may not read: lists" in result.stdout
 
-    def test_a_redis_that_may_throw_tasks_away_stops(self, store, monkeypatch):
+    def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
         told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
-        monkeypatch.setattr(store, "info", lambda: told)
+        monkeypatch.setattr(fake_redis, "info", lambda: told)
         result = run("check")
         assert result.exit_code == 1
         assert "maxmemory-policy is allkeys-lru" in result.stdout
         assert "Set it to noeviction" in result.stdout
 
-    def test_an_old_redis_stops(self, store, monkeypatch):
-        monkeypatch.setattr(store, "info", lambda: {"redis_version": "5.0.7"})
+    def test_an_old_redis_stops(self, fake_redis, monkeypatch):
+        monkeypatch.setattr(fake_redis, "info", lambda: {"redis_version": "5.0.7"})
         result = run("check")
         assert result.exit_code == 1
         assert "at least 6.2 is needed" in result.stdout
 
-    def test_a_klaviyo_out_of_reach_stops(self, store, monkeypatch):
+    def test_a_klaviyo_out_of_reach_stops(self, fake_redis, monkeypatch):
         def answer(request):
             raise httpx.ConnectError("no")
 

@@ -8,6 +8,7 @@ from worker.cli.actions import actions
 from worker.cli.call import PASS_ON, call
 from worker.cli.check import check
 from worker.cli.demo import demo
+from worker.cli.jobs import jobs
 from worker.cli.limits import limits
 from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
@@ -28,6 +29,7 @@ app.command()(up)
 app.command()(sandbox)
 app.command()(actions)
 app.command(context_settings=PASS_ON)(call)
+app.command()(jobs)
 app.command()(limits)
 app.command()(schedules)
 app.command()(revision)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.terminal import print_json, say, stdout
+from worker.cli.times import duration
 from worker.governor import Look, get_governor
 from worker.tiers import DAY, MINUTE, SECOND
 
@@ -105,14 +106,3 @@ def share(window: dict[str, Any]) -> Text:
     part = window["used"] / window["limit"]
     style = "red" if part >= WHOLLY else "yellow" if part >= NEARLY else ""
     return Text(f"{window['used']:,}/{window['limit']:,}", style)
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as an operator reads them: 0.4 s, 35 s, 4 min, 18.0 h."""
-    if seconds is None:
-        return "-"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -17,8 +17,8 @@ from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, Planned, planned
 from schedules.guard import Record, due_of, records
 from worker.app import app
-from worker.cli.limits import duration
 from worker.cli.terminal import print_json, say, stdout
+from worker.cli.times import duration
 from worker.connection import get_redis
 from worker.settings import get_settings
 

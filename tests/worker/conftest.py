@@ -1,0 +1,28 @@
+"""What the tests of the commands share."""
+
+import fakeredis
+import pytest
+from typed import forget
+
+
+@pytest.fixture
+def settings(monkeypatch, tmp_path):
+    """An account of its own, and no file of settings from where the tests happen to run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")
+    monkeypatch.setenv("KLAVIYO_COMPANY_ID", "ABC123")
+    monkeypatch.setenv("KLAVIYO_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
+    forget()
+    yield monkeypatch
+    forget()
+
+
+@pytest.fixture
+def fake_redis(monkeypatch):
+    """A Redis of this test's own in place of the configured one."""
+    fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
+    told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
+    monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
+    for module in ("cli.check", "governor", "ledger", "runs"):
+        monkeypatch.setattr(f"worker.{module}.get_redis", lambda: fake)
+    return fake

@@ -1,0 +1,94 @@
+"""`klaviyo jobs`: the asynchronous jobs in progress and those of late, and everything that is known of one."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+import tasks  # noqa: F401  registers every action
+from tasks.jobs import KINDS
+from worker.accounts import aliases
+from worker.cli import jobs_view as view
+from worker.cli.terminal import WRONG, print_json, say, stdout, stop
+from worker.cli.times import moment
+from worker.ledger import Job, get_ledger, group
+from worker.settings import get_settings
+
+#: How far back is looked, unless something else is asked for.
+SINCE = "1d"
+
+#: Jobs that are shown at most; --json has all of them.
+SHOWN = 25
+
+#: Seconds between two looks.
+PAUSE = 1.0
+
+
+def jobs(
+    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one job, by our id or by Klaviyo's")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="those that ended badly, or with failed records")] = False,
+    since: Annotated[str, typer.Option(metavar="TIME", help="begun since then: 2h, 3d, or ISO 8601")] = SINCE,
+    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
+    """Show the jobs that Klaviyo has for us, those in progress first; or one, with its errors."""
+    if id is not None:
+        _one(id, as_json)
+    elif as_json:
+        print_json([view.described(each) for each in found(since, failed)])
+    elif watch:
+        _watch(since, failed)
+    else:
+        _table(since, failed)
+
+
+def found(since: str, failed: bool, most: int | None = None) -> list[Job]:
+    """Those in progress, however old, then the others since then, each newest first."""
+    ledger = get_ledger()
+    now = ledger.now()
+    recent = ledger.recent(moment(since, now), now, None if failed else most)
+    groups = [group(alias, kind) for alias in aliases(get_settings()) for kind in KINDS]
+    both = {job.id: job for job in (*recent, *ledger.in_progress(*groups))}
+    chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
+    return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
+
+
+def _table(since: str, failed: bool) -> None:
+    chosen = found(since, failed, SHOWN)
+    if not chosen:
+        say(f"No job {'has failed' if failed else 'has begun'} since then; --since looks further back.")
+        return
+    console = stdout()
+    console.print(view.table(chosen[:SHOWN], get_ledger().now(), console.width))
+    if len(chosen) >= SHOWN:
+        say(f"The first {SHOWN} are shown; a later --since shows fewer, --json all of them.")
+
+
+def _watch(since: str, failed: bool) -> None:
+    console = stdout()
+    if not console.is_terminal:
+        raise stop("--watch needs a terminal; leave it out, or use --json.", WRONG)
+    try:
+        with Live(console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                room = max(1, console.height - 2)
+                chosen = found(since, failed, room)[:room]
+                live.update(view.table(chosen, get_ledger().now(), console.width), refresh=True)
+                time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        return
+
+
+def _one(id: str, as_json: bool) -> None:
+    ledger = get_ledger()
+    job = ledger.job(id) or ledger.known_as(id)
+    if job is None:
+        raise stop(f"There is no job {id!r}: it never was, or ended over a week ago. `klaviyo jobs` lists them.", WRONG)
+    errors = view.errors_of(job)
+    if as_json:
+        print_json({**view.described(job), "errors": errors})
+    else:
+        stdout().print(view.shown(job, errors, ledger.now()))
