@@ -139,6 +139,7 @@ def run_import(
     this = patiently(lambda: runs.begin(id, wanted.kind, alias, source.name, asked))
     told = Rejects(path, source, rereadable=wanted.file is not None)
     seen = _Watched(id, told, progress)
+    seen.look(at_once=True)
 
     def stopped() -> bool:
         seen.look()

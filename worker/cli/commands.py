@@ -8,8 +8,11 @@ from worker.cli.actions import actions
 from worker.cli.call import PASS_ON, call
 from worker.cli.check import check
 from worker.cli.demo import demo
+from worker.cli.import_rows import import_rows
+from worker.cli.imports import imports
 from worker.cli.jobs import jobs
 from worker.cli.limits import limits
+from worker.cli.reimport import reimport
 from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
 from worker.cli.schedules import schedules
@@ -29,6 +32,9 @@ app.command()(up)
 app.command()(sandbox)
 app.command()(actions)
 app.command(context_settings=PASS_ON)(call)
+app.command("import")(import_rows)
+app.command()(imports)
+app.command()(reimport)
 app.command()(jobs)
 app.command()(limits)
 app.command()(schedules)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from worker.errors import InputError, KlaviyoError, SettingsError
+from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 from worker.settings import get_settings
 
 #: Columns where there is no terminal to ask: a pipe or a log takes a table of any width.
@@ -51,7 +51,7 @@ class Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (InputError, SettingsError) as error:
+        except (InputError, SourceError, SettingsError) as error:
             raise stop(str(error), WRONG) from None
         except KlaviyoError as error:
             raise stop(str(error)) from None
