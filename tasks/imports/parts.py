@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
-from operator import getitem
-from typing import Any
 
-import orjson
-
-from tasks.imports.kinds import KINDS
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
 from tasks.imports.rows import Judged, judge
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Source
+from tasks.jobs.rows import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,67 +97,6 @@ class _Splitter:
     def _part(self) -> Part:
         self._number += 1
         body = self._plan.before + b",".join(self._items) + self._plan.after
-        part = Part(self._number, body, _joined(self._spans))
+        part = Part(self._number, body, joined(self._spans))
         self._empty()
         return part
-
-
-# The rows of a part.
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Numbers as a short text: 1, 2, 3 and 7 are ``1-3,7``."""
-    return _joined((number, number) for number in numbers)
-
-
-def numbers(ranges: str) -> list[int]:
-    """The numbers that such a text stands for."""
-    found: list[int] = []
-    for each in filter(None, ranges.split(",")):
-        first, _, last = each.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> str:
-    joined: list[tuple[int, int]] = []
-    for first, last in spans:
-        if joined and joined[-1][1] + 1 == first:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in joined)
-
-
-# What becomes of a part that Klaviyo refused.
-
-
-def pointed(kind: str, pointers: Iterable[str]) -> list[int]:
-    """The items that the pointers of Klaviyo's errors name, ``/data/attributes/profiles/data/17/attributes/email``."""
-    place = re.compile("/" + "/".join(map(re.escape, KINDS[kind].path)) + r"/(\d+)(?:/|$)")
-    return sorted({int(found[1]) for pointer in pointers if (found := place.match(pointer))})
-
-
-def without(kind: str, part: Part, indexes: Iterable[int]) -> Part | None:
-    """The part without some of its items; None where nothing is left."""
-    out = set(indexes)
-    return _some(kind, part, [place for place in range(len(numbers(part.rows))) if place not in out])
-
-
-def halves(kind: str, part: Part) -> tuple[Part, Part] | None:
-    """The part as two, to find out which items Klaviyo does not take; None where it is a single item."""
-    places = range(len(numbers(part.rows)))
-    middle = len(places) // 2
-    first, second = _some(kind, part, places[:middle]), _some(kind, part, places[middle:])
-    return (first, second) if first and second else None
-
-
-def _some(kind: str, part: Part, places: Sequence[int]) -> Part | None:
-    if not places:
-        return None
-    body = orjson.loads(part.body)
-    *above, last = KINDS[kind].path
-    holder: dict[str, Any] = reduce(getitem, above, body)
-    holder[last] = [holder[last][place] for place in places]
-    rows = numbers(part.rows)
-    return Part(part.number, orjson.dumps(body), ranges(rows[place] for place in places))

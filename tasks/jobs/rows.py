@@ -7,12 +7,17 @@ from collections.abc import Iterable
 
 def ranges(rows: Iterable[int]) -> str:
     """The text for ascending row numbers."""
-    parts: list[list[int]] = []
-    for row in rows:
-        if parts and row == parts[-1][1] + 1:
-            parts[-1][1] = row
+    return joined((row, row) for row in rows)
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> str:
+    """The text for ascending spans of rows, each with its first and its last."""
+    parts: list[tuple[int, int]] = []
+    for first, last in spans:
+        if parts and first == parts[-1][1] + 1:
+            parts[-1] = (parts[-1][0], last)
         else:
-            parts.append([row, row])
+            parts.append((first, last))
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 

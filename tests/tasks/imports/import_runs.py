@@ -12,10 +12,11 @@ from action_samples import NOW
 
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, numbers, parts
+from tasks.imports.parts import Part, parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.rejects import Rejected
 from tasks.imports.sources import source_of
+from tasks.jobs.rows import numbers
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Where one request ends and the next begins, and what becomes of a part that Klaviyo refuses."""
+"""Where one request ends and the next begins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import pytest
 from action_samples import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_runs import Run, imported, items_of
+from import_runs import Run, imported
 
 from tasks.imports.kinds import KINDS, MARGIN
-from tasks.imports.parts import Part, halves, numbers, pointed, ranges, without
 from worker.declaration import MAX_BODY
 
 
@@ -71,65 +70,6 @@ def test_the_same_source_makes_the_same_parts(run: Run):
     rows = "email,metric\n" + "a@b.c,M\n" * 1_500
 
     assert run("events", rows).parts == run("events", rows).parts
-
-
-@pytest.mark.parametrize(
-    ("listed", "text"),
-    [([], ""), ([4], "4"), ([1, 2, 3], "1-3"), ([1, 2, 4, 7, 8], "1-2,4,7-8"), ([10, 20, 21], "10,20-21")],
-)
-def test_rows_are_a_short_text(listed: list[int], text: str):
-    assert ranges(listed) == text
-    assert numbers(text) == listed
-
-
-# What becomes of a part.
-
-
-def some(run: Run, count: int = 5) -> Part:
-    (part,) = run("profiles", ["bad", *profiles(count)]).parts
-    return part
-
-
-def test_a_part_can_be_sent_without_some_of_its_items(run: Run):
-    part = some(run)
-
-    less = without("profiles", part, [0, 3])
-
-    assert less is not None
-    assert (less.number, less.rows) == (1, "3-4,6")
-    assert [item["attributes"]["external_id"][-1] for item in items_of("profiles", less)] == ["1", "2", "4"]
-
-
-def test_a_part_without_all_of_its_items_is_none(run: Run):
-    assert without("profiles", some(run), range(5)) is None
-
-
-def test_a_part_can_be_halved_until_one_item_is_left(run: Run):
-    part = some(run)
-
-    both = halves("profiles", part)
-
-    assert both is not None
-    assert [each.rows for each in both] == ["2-3", "4-6"]
-    assert [item for each in both for item in items_of("profiles", each)] == items_of("profiles", part)
-    single = halves("profiles", both[0])
-    assert single is not None
-    assert halves("profiles", single[0]) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "pointers", "found"),
-    [
-        ("profiles", ["/data/attributes/profiles/data/17/attributes/email"], [17]),
-        ("profiles", ["/data/attributes/profiles/data/3", "/data/attributes/profiles/data/3/id"], [3]),
-        ("profiles", ["/data/attributes/profiles", "/data/relationships/lists/data/0", "page[size]"], []),
-        ("events", ["/data/attributes/events-bulk-create/data/9/attributes/events/data/0/attributes/time"], [9]),
-        ("delete_catalog_items", ["/data/attributes/items/data/12/id", "/data/attributes/items/data/2/id"], [2, 12]),
-        ("create_catalog_items", ["/data/attributes/variants/data/1/id"], []),
-    ],
-)
-def test_the_pointers_of_errors_name_items(kind: str, pointers: list[str], found: list[int]):
-    assert pointed(kind, pointers) == found
 
 
 # Nothing is lost.
