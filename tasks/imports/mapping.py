@@ -15,11 +15,14 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 
 from tasks.imports.fields import Field, Form
 from tasks.imports.sources import added_columns
 
 _TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boolean", "date": "time", "json": "json"}
+#: Where a field adds to lists or takes from them, which is not the same twice; see `tasks.rules.edits`.
+_EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,15 @@ class ColumnMap:
         """The field that a column or a dotted key leads to; None where it is left out.
 
         Raises:
-            ValueError: it leads nowhere.
+            ValueError: it leads nowhere, or to an edit that is not safe to repeat.
 
         """
+        found = self._found(column)
+        if found and not _EDITS.isdisjoint(pairwise(found.keys)):
+            raise ValueError(f"{column!r}: an import may repeat a part; edit properties with update_profile")
+        return found
+
+    def _found(self, column: str) -> Field | None:
         if (target := self.renamed.get(column)) is not None:
             return self._named(target) if target.name else None
         if (found := self._known(column, self._default)) is not None:

@@ -111,6 +111,23 @@ def test_a_column_that_leads_nowhere_is_refused_before_a_row_is_read(
     assert str(refused.value).startswith("import profiles: ")
 
 
+@pytest.mark.parametrize("kind", ["profiles", "events"])
+@pytest.mark.parametrize(
+    ("column", "mapping"),
+    [
+        ("patch_properties.append", ()),
+        ("patch_identifiers.unappend.email", ()),
+        ("skus", ("skus=patch_properties.append.skus",)),
+        ("skus", ("*=patch_properties.unappend.*",)),
+    ],
+)
+def test_an_edit_that_is_not_safe_to_repeat_is_refused(run: Run, kind: str, column: str, mapping: tuple[str, ...]):
+    with pytest.raises(InputError) as refused:
+        run(kind, f"email,{column}\n", mapping=mapping, fixed={"metric": "M"} if kind == "events" else {})
+
+    assert f"column {column!r}: an import may repeat a part; edit properties with update_profile" in str(refused.value)
+
+
 def test_all_columns_that_lead_nowhere_are_told_at_once(run: Run):
     with pytest.raises(InputError) as refused:
         run("profiles", "email,Town,Plan\n")

@@ -90,7 +90,7 @@ def test_any_text_arrives_as_it_was(run: Run, text: str):
         ({"email": "a@b.c", "location": {"latitude": "north"}}, "location.latitude: this is not a number"),
         ({"email": "a@b.c", "title": "x", "first_name": "y", "title ": 1}, "'title ' is no field"),
         ({"email": "a@b.c", "location.city": "x", "location": {"city": "y"}}, "location.city: this is given twice"),
-        ({"email": "a@b.c", "patch_properties": {"append": 1}}, "patch_properties.append: this is not an object"),
+        ({"email": "a@b.c", "patch_properties": {"append": {"skus": "1"}}}, "edit properties with update_profile"),
         ({"email": None}, "there is no identifier"),
         ("a@b.c", "this is not a mapping"),
     ],
@@ -105,11 +105,11 @@ def test_a_bad_record_is_set_aside(run: Run, record: Any, told: str):
 def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run):
     nested = {
         "email": "a@b.c", "id": "01", "location": {"city": "Ulm", "latitude": 48.4}, "first_name": None,
-        "properties": {"n": 1, "deep": {"x": [None]}}, "patch_properties": {"append": {"skus": "1"}},
+        "properties": {"n": 1, "deep": {"x": [None]}}, "patch_properties": {"unset": "plan"},
     }  # fmt: skip
     dotted = {
         "email": "b@b.c", "id": "02", "location.city": "Ulm", "location.latitude": 48.4, "properties.n": 1,
-        "properties.deep": {"x": [None]}, "patch_properties.append": {"skus": "1"},
+        "properties.deep": {"x": [None]}, "patch_properties.unset": "plan",
     }  # fmt: skip
 
     first, second = run("profiles", [nested, dotted]).items
@@ -122,7 +122,7 @@ def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run
             "location": {"city": "Ulm", "latitude": 48.4},
             "properties": {"n": 1, "deep": {"x": [None]}},
         },
-        "meta": {"patch_properties": {"append": {"skus": "1"}}},
+        "meta": {"patch_properties": {"unset": "plan"}},
     }
     assert second == {**first, "id": "02", "attributes": {**first["attributes"], "email": "b@b.c"}}
 
