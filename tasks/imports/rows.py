@@ -13,7 +13,7 @@ from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.plan import Plan
 from tasks.imports.seen import Seen
-from tasks.imports.sources import Batch, Unreadable
+from tasks.imports.sources import Batch, Grid, Unreadable
 from tasks.imports.values import Convert, dumped, mapping
 
 
@@ -32,7 +32,7 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     if plan.header is None:
         _read_records(cast(Sequence[Mapping[str, Any] | Unreadable], batch.rows), plan, block)
     else:
-        _read_cells(cast(Sequence[Sequence[str]], batch.rows), plan, plan.header, block)
+        _read_cells(cast(Sequence[Sequence[str]] | Grid, batch.rows), plan, plan.header, block)
     for name, text in plan.fixed.items():
         block.columns[name] = [own or text for own in block.column(name)]
     well_formed(block)
@@ -50,18 +50,22 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     return Judged(items, block.indexes, block.rejected)
 
 
-def _read_cells(rows: Sequence[Sequence[str]], plan: Plan, header: Sequence[str], block: Block) -> None:
+def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequence[str], block: Block) -> None:
     """Columns of a CSV."""
-    width = len(header)
+    column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
+    for place, field in plan.columns.items():
+        values, convert = column(place), plan.convert(field)
+        block.columns[field.name] = values if convert is None else _read(values, convert, field, block)
+
+
+def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Values]:
+    """The columns of rows, some of which may not be as wide as the header."""
     if set(map(len, rows)) - {width}:
         for place, row in enumerate(rows):
             if len(row) != width:
                 block.reject(place, f"there are {len(row)} cells, and the header has {width}")
         rows = [row if len(row) == width else [""] * width for row in rows]
-    columns: list[Values] = list(zip(*rows, strict=True)) or [()] * width
-    for place, field in plan.columns.items():
-        convert = plan.convert(field)
-        block.columns[field.name] = columns[place] if convert is None else _read(columns[place], convert, field, block)
+    return list(zip(*rows, strict=True)) or [()] * width
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,17 @@ def test_a_csv_reads_the_same_in_all_its_dialects(tmp_path: Path, content: bytes
 
     assert source.columns == ("email", "title")
     assert rows_of(source) == ROWS
+
+
+@pytest.mark.parametrize("lines", ["a,b\n", "a,b\nc\nd,e,f\n", "a,b,c\nd\n", "a\n\nb,c", "a,\n,b\n"])
+def test_lines_are_the_rows_that_a_reader_sees(tmp_path: Path, lines: str):
+    source = source_of(file(tmp_path, f"email,title\n{lines}"))
+
+    assert rows_of(source) == [row for row in csv.reader(lines.splitlines()) if row]
+
+
+def test_a_blank_line_is_no_row_of_a_single_column(tmp_path: Path):
+    assert rows_of(source_of(file(tmp_path, "email\na@b.c\n\nb@b.c\n"))) == [["a@b.c"], ["b@b.c"]]
 
 
 def test_a_quoted_cell_goes_on_over_the_end_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
