@@ -4,85 +4,100 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from bisect import bisect_left
 from collections.abc import Sequence
-from heapq import merge
 
-#: Keys in the set, where they are quick to add and take 60 bytes each.
-IN_SET = 150_000
-#: Keys in sorted arrays, of 8 bytes each. What is more goes to a file.
-IN_ARRAYS = 2_000_000
-#: A byte for each remainder of a key that has left the set: whoever's byte is not set is not there.
+#: Keys in the set, where they are quick to add and take 80 bytes each. A few more would double its slots.
+IN_SET = 300_000
+#: Keys in the table. When there are so many, they go to a file.
+IN_TABLE = 1_000_000
+#: Slots of the table, of 8 bytes each. Half of them stay free, or keys would often meet.
+SLOTS = 1 << 21
+#: What stands in a free slot: no text has this hash.
+FREE = -1
+#: A byte for each beginning of a key that is in the file: whoever's byte is not set is not there.
 SIEVE = 1 << 24
+
+# The first bits of a key tell from which slot on it is looked for, those of a negative one from the end. So the keys
+# stand nearly in order, and those that go to the file together are neighbours there, too.
+_TO_SLOT = 64 - 21
+_TO_SIEVE = 64 - 24
 
 
 class Seen:
-    """The keys, 64-bit hashes, of all rows so far: the latest in a set, then in sorted arrays, then in a file."""
+    """The keys, 64-bit hashes, of all rows so far: the first in a set, the latest in a table, the others in a file."""
 
-    def __init__(self, in_set: int = IN_SET, in_arrays: int = IN_ARRAYS) -> None:
+    def __init__(self, in_set: int = IN_SET, in_table: int = IN_TABLE) -> None:
         self._in_set = in_set
-        self._in_arrays = in_arrays
+        self._in_table = in_table
         self._set: set[int] = set()
+        self._table = array("q")
+        self._count = 0
         self._sieve = bytearray()
-        self._arrays: list[array[int]] = []
         self._file: sqlite3.Connection | None = None
 
     def __contains__(self, key: int) -> bool:
-        return key in self._set or self._left(key)
+        return key in self._set or self._tabled(key) or self._filed(key)
 
     def add(self, keys: Sequence[int]) -> list[int]:
         """Add the keys of further rows; the places of those that came before, in an earlier call or in this one."""
-        if (
-            len(set(keys)) == len(keys)
-            and self._set.isdisjoint(keys)
-            and not any(map(self._left, self._suspects(keys)))
-        ):
-            self._set.update(keys)
-            repeated = []
-        else:
-            repeated = [place for place, key in enumerate(keys) if self._known(key)]
         if len(self._set) >= self._in_set:
-            self._make_room()
-        return repeated
+            return self._add_to_table(keys)
+        if len(set(keys)) == len(keys) and self._set.isdisjoint(keys):
+            self._set.update(keys)
+            return []
+        return [place for place, key in enumerate(keys) if self._known(key)]
 
     def _known(self, key: int) -> bool:
-        if key in self:
+        if key in self._set:
             return True
         self._set.add(key)
         return False
 
-    def _suspects(self, keys: Sequence[int]) -> list[int]:
-        sieve, last = self._sieve, SIEVE - 1
-        return [key for key in keys if sieve[key & last]] if sieve else []
-
-    def _left(self, key: int) -> bool:
-        """Whether the key is among those that have left the set."""
-        if not self._sieve or not self._sieve[key & (SIEVE - 1)]:
-            return False
-        for each in self._arrays:
-            place = bisect_left(each, key)
-            if place < len(each) and each[place] == key:
-                return True
-        found = self._file and self._file.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone()
-        return found is not None
-
-    def _make_room(self) -> None:
-        self._sieve = self._sieve or bytearray(SIEVE)
-        for key in self._set:
-            self._sieve[key & (SIEVE - 1)] = 1
-        self._arrays.append(array("q", sorted(self._set)))
-        self._set = set()
-        if sum(map(len, self._arrays)) >= self._in_arrays:
+    def _add_to_table(self, keys: Sequence[int]) -> list[int]:
+        if self._count >= self._in_table:
             self._write()
+        if not self._table:
+            self._table = array("q", [FREE]) * SLOTS
+        first = self._set.intersection(keys)
+        table, sieve = self._table, self._sieve
+        repeated = []
+        for place, key in enumerate(keys):
+            slot = key >> _TO_SLOT
+            while (there := table[slot]) != FREE and there != key:
+                slot += 1
+            if there == key or key in first or (sieve and self._filed(key)):
+                repeated.append(place)
+            else:
+                table[slot] = key
+        self._count += len(keys) - len(repeated)
+        return repeated
+
+    def _tabled(self, key: int) -> bool:
+        slot = key >> _TO_SLOT
+        while self._table and self._table[slot] != FREE:
+            if self._table[slot] == key:
+                return True
+            slot += 1
+        return False
+
+    def _filed(self, key: int) -> bool:
+        if self._file is None or not self._sieve[key >> _TO_SIEVE]:
+            return False
+        return self._file.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
 
     def _write(self) -> None:
-        """Move the arrays into a file, in the order of the keys: neighbours share a page."""
+        """Move what the table holds to the file."""
         if self._file is None:
             self._file = sqlite3.connect("")  # SQLite's own temporary file, which vanishes with the connection
             self._file.executescript(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
                 "CREATE TABLE seen (key INTEGER PRIMARY KEY)"
             )
+            self._sieve = bytearray(SIEVE)
         with self._file:
-            self._file.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in merge(*self._arrays)))
-        self._arrays = []
+            self._file.executemany("INSERT INTO seen VALUES (?)", ((key,) for key in self._table if key != FREE))
+        for key in self._table:
+            if key != FREE:
+                self._sieve[key >> _TO_SIEVE] = 1
+        self._table = array("q")
+        self._count = 0
