@@ -38,7 +38,7 @@ class Layout:
         marked = _MARK.findall(self._marked(fields))
         self.fields = [fields[int(place)] for place in marked]
         self._gaps: list[int] = []
-        self._templates: dict[Mask, str] = {}
+        self._templates: dict[Mask, list[str]] = {}
 
     def _marked(self, fields: Sequence[Field]) -> str:
         row: dict[str, Any] = {}
@@ -46,20 +46,28 @@ class Layout:
             put(row, field.keys, f"\0{place}\0")
         return orjson.dumps(self._render([self._kind.item(row)])[0]).decode()
 
-    def _template(self, mask: Mask) -> str:
+    def _template(self, mask: Mask) -> list[str]:
+        """An item in pieces: the text before each field and a slot for it, in turn, then the text after the last.
+
+        A field that is not there has both, without a text before it. So the slot of a field is always the same.
+        """
         absent = {place for place, given in zip(self._gaps, mask, strict=True) if not given}
-        fields = [field for place, field in enumerate(self.fields) if place not in absent]
-        order = iter(fields)
+        there = [field for place, field in enumerate(self.fields) if place not in absent]
+        marked = iter(_MARK.split(self._marked(there)))
+        text = next(marked)
+        pieces = []
+        for place, field in enumerate(self.fields):
+            if place in absent:
+                pieces += ["", ""]
+                continue
+            assert field is there[int(next(marked))], "the order of an item's fields depends on which of them it has"
+            quote = '"' if field.form in TEXTS else ""
+            pieces += [text + quote, ""]
+            text = quote + next(marked)
+        return [*pieces, f"{text}\n"]
 
-        def slot(mark: re.Match[str]) -> str:
-            field = fields[int(mark[1])]
-            assert field is next(order), "the order of an item's fields depends on which of them it has"
-            return '"%s"' if field.form in TEXTS else "%s"
-
-        return _MARK.sub(slot, self._marked(fields).replace("%", "%%"))
-
-    def items(self, columns: Mapping[str, Sequence[str]], length: int) -> list[bytes]:
-        """The items of one row or more, as JSON."""
+    def lines(self, columns: Mapping[str, Sequence[str]], length: int) -> bytes:
+        """The items of one row or more, as JSON, each in a line: JSON has no bare line break."""
         values = _escaped(self.fields, [columns[field.name] for field in self.fields])
         gaps = [place for place, each in enumerate(values) if place in self._gaps or not all(each)]
         if gaps != self._gaps or len(self._templates) > MOST_TEMPLATES:
@@ -67,9 +75,11 @@ class Layout:
         masks: list[Mask] = list(zip(*(map(bool, values[place]) for place in gaps), strict=True)) or [()] * length
         for mask in set(masks).difference(self._templates):
             self._templates[mask] = self._template(mask)
-        # One formatting for all rows: JSON has no bare line break, so a line break can part them afterwards.
-        pattern = "\n".join(map(self._templates.__getitem__, masks))
-        return (pattern % tuple(filter(None, chain.from_iterable(zip(*values, strict=True))))).encode().split(b"\n")
+        # A stride for a column: half the time of formatting row by row.
+        pieces = list(chain.from_iterable(map(self._templates.__getitem__, masks)))
+        for place, column in enumerate(values):
+            pieces[2 * place + 1 :: 2 * len(values) + 1] = column
+        return "".join(pieces).encode()[:-1]
 
 
 def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:

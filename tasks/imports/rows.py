@@ -44,7 +44,7 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         block.settle()
     if not block.indexes:
         return Judged([], [], block.rejected)
-    items = plan.layout(list(block.columns)).items(block.columns, len(block.indexes))
+    items = plan.layout(list(block.columns)).lines(block.columns, len(block.indexes)).split(b"\n")
     items = _fitting(items, plan.kind.most_item_bytes, block)
     items = _new(items, plan.kind.key, block)
     return Judged(items, block.indexes, block.rejected)
