@@ -16,13 +16,13 @@ Values = Sequence[str]
 
 @dataclass(slots=True)
 class Block:
-    """Rows on their way: their places in the batch, their columns by field, and who was turned down and why.
+    """Rows on their way: their numbers, their columns by field, and who was turned down and why.
 
     ``fields`` are all that the import knows, with a column here or not. A rejected row keeps its place in the columns
     until `settle`.
     """
 
-    indexes: Sequence[int]
+    numbers: Sequence[int]
     columns: dict[str, Values]
     fields: Mapping[str, Field]
     options: Options
@@ -31,15 +31,15 @@ class Block:
 
     def column(self, name: str) -> Values:
         """The texts of a field, which may have no column."""
-        return self.columns.get(name) or [""] * len(self.indexes)
+        return self.columns.get(name) or [""] * len(self.numbers)
 
     def rows(self, names: Sequence[str]) -> list[tuple[str, ...]]:
         """The texts of some fields, row by row."""
-        return list(zip(*map(self.column, names), strict=True)) if names else [()] * len(self.indexes)
+        return list(zip(*map(self.column, names), strict=True)) if names else [()] * len(self.numbers)
 
     def reject(self, place: int, reason: str) -> None:
         """Turn a row down; the first reason counts."""
-        self.rejected.setdefault(self.indexes[place], reason)
+        self.rejected.setdefault(self.numbers[place], reason)
 
     def reject_where(self, name: str, problem: Callable[[str], str | None]) -> None:
         """Turn down the rows whose text of a field has a problem."""
@@ -49,10 +49,10 @@ class Block:
 
     def settle(self) -> None:
         """Take the rows out that were turned down."""
-        if self.rejected.keys().isdisjoint(self.indexes):
+        if self.rejected.keys().isdisjoint(self.numbers):
             return
-        stays = [index not in self.rejected for index in self.indexes]
-        self.indexes = list(compress(self.indexes, stays))
+        stays = [number not in self.rejected for number in self.numbers]
+        self.numbers = list(compress(self.numbers, stays))
         self.columns = {name: list(compress(values, stays)) for name, values in self.columns.items()}
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
-from tasks.imports.rows import Judged, judge
+from tasks.imports.rows import judge
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Source
 from tasks.jobs.rows import joined
@@ -36,23 +35,11 @@ def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
     splitter = _Splitter(plan)
     for batch in source.batches():
         judged = judge(batch, plan, seen)
-        for first, items in _runs(judged):
-            yield from splitter.add(batch.first + first, items)
-        for place in sorted(judged.rejected):
-            yield Rejected(batch.first + place, "check", judged.rejected[place], batch.rows[place])
+        if judged.rows:
+            yield from splitter.add(judged.rows, judged.lines)
+        for row in sorted(judged.rejected):
+            yield Rejected(row, "check", judged.rejected[row], batch.rows[row - batch.first])
     yield from splitter.rest()
-
-
-def _runs(judged: Judged) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Items whose rows follow each other, with the place of the first."""
-    places, start = judged.places, 0
-    if places and places[-1] - places[0] + 1 != len(places):
-        for at, (place, following) in enumerate(pairwise(places), 1):
-            if following != place + 1:
-                yield places[start], judged.items[start:at]
-                start = at
-    if places:
-        yield places[start], judged.items[start:]
 
 
 class _Splitter:
@@ -66,37 +53,40 @@ class _Splitter:
         self._empty()
 
     def _empty(self) -> None:
-        self._items: list[bytes] = []
+        self._pieces = [self._plan.before]
+        self._count = 0
         self._bytes = -1  # each item counts with a comma, and there is one comma less than there are items
         self._spans: list[tuple[int, int]] = []
 
-    def add(self, first: int, items: Sequence[bytes]) -> Iterator[Part]:
-        """Take items of the rows from ``first`` on; the parts that are full by then."""
-        size = sum(map(len, items)) + len(items)
-        if self._has_room(len(items), size):
-            self._take(first, items, size)
+    def add(self, rows: Sequence[int], lines: bytes) -> Iterator[Part]:
+        """Take the items of these rows, each in a line; the parts that are full by then."""
+        if self._has_room(len(rows), lines):
+            self._take(rows, lines)
             return
-        for row, item in enumerate(items, first):
-            if self._items and not self._has_room(1, len(item) + 1):
+        for row, item in zip(rows, lines.split(b"\n"), strict=True):
+            if self._count and not self._has_room(1, item):
                 yield self._part()
-            self._take(row, [item], len(item) + 1)
+            self._take([row], item)
 
     def rest(self) -> Iterator[Part]:
         """The last part, if anything is left."""
-        if self._items:
+        if self._count:
             yield self._part()
 
-    def _has_room(self, count: int, size: int) -> bool:
-        return self._bytes + size <= self._most_bytes and len(self._items) + count <= self._most_items
+    def _has_room(self, count: int, lines: bytes) -> bool:
+        return self._bytes + len(lines) + 1 <= self._most_bytes and self._count + count <= self._most_items
 
-    def _take(self, first: int, items: Sequence[bytes], size: int) -> None:
-        self._items += items
-        self._bytes += size
-        self._spans.append((first, first + len(items) - 1))
+    def _take(self, rows: Sequence[int], lines: bytes) -> None:
+        self._pieces += [b"," if self._count else b"", lines.replace(b"\n", b",")]
+        self._count += len(rows)
+        self._bytes += len(lines) + 1
+        if rows[-1] - rows[0] + 1 == len(rows):
+            self._spans.append((rows[0], rows[-1]))
+        else:
+            self._spans += zip(rows, rows, strict=True)
 
     def _part(self) -> Part:
         self._number += 1
-        body = self._plan.before + b",".join(self._items) + self._plan.after
-        part = Part(self._number, body, joined(self._spans))
+        part = Part(self._number, b"".join([*self._pieces, self._plan.after]), joined(self._spans))
         self._empty()
         return part

@@ -19,16 +19,19 @@ from tasks.imports.values import Convert, dumped, mapping
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The items of a batch with the places of their rows in it, and why the other rows are none, by their places."""
+    """The items of a batch, each in a line, with the numbers of their rows, and why the other rows are none.
 
-    items: Sequence[bytes]
-    places: Sequence[int]
+    The items are not cut apart: most go into a request as they are.
+    """
+
+    lines: bytes
+    rows: Sequence[int]
     rejected: Mapping[int, str]
 
 
 def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     """Make items of the rows that are good; ``seen`` knows those of earlier batches."""
-    block = Block(range(len(batch.rows)), {}, plan.fields, plan.options, seen)
+    block = Block(range(batch.first, batch.first + len(batch.rows)), {}, plan.fields, plan.options, seen)
     if plan.header is None:
         _read_records(cast(Sequence[Mapping[str, Any] | Unreadable], batch.rows), plan, block)
     else:
@@ -42,12 +45,12 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     for rule in plan.kind.rules:
         rule(block)
         block.settle()
-    if not block.indexes:
-        return Judged([], [], block.rejected)
-    items = plan.layout(list(block.columns)).lines(block.columns, len(block.indexes)).split(b"\n")
-    items = _fitting(items, plan.kind.most_item_bytes, block)
-    items = _new(items, plan.kind.key, block)
-    return Judged(items, block.indexes, block.rejected)
+    if not block.numbers:
+        return Judged(b"", [], block.rejected)
+    lines = plan.layout(list(block.columns)).lines(block.columns, len(block.numbers))
+    lines = _fitting(lines, plan.kind.most_item_bytes, block)
+    lines = _new(lines, plan.kind.key, block)
+    return Judged(lines, block.numbers, block.rejected)
 
 
 def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequence[str], block: Block) -> None:
@@ -142,27 +145,27 @@ def _typed(field: Field, value: Any, plan: Plan) -> Any:
     return text if field.form in TEXTS else orjson.loads(text)
 
 
-def _fitting(items: list[bytes], most: int, block: Block) -> list[bytes]:
+def _fitting(lines: bytes, most: int, block: Block) -> bytes:
     """Turn down what is too large for Klaviyo."""
-    if max(map(len, items), default=0) <= most:
-        return items
+    if len(lines) <= most or max(map(len, items := lines.split(b"\n"))) <= most:
+        return lines
     for place, item in enumerate(items):
         if len(item) > most:
             block.reject(place, f"the row is {len(item):,} bytes; Klaviyo takes {most:,}")
     block.settle()
-    return [item for item in items if len(item) <= most]
+    return b"\n".join([item for item in items if len(item) <= most])
 
 
-def _new(items: list[bytes], key: Sequence[str], block: Block) -> list[bytes]:
+def _new(lines: bytes, key: Sequence[str], block: Block) -> bytes:
     """Turn down what came before."""
     repeated = set(block.seen.add(_keys(block, key)))
     if not repeated:
-        return items
+        return lines
     for place in repeated:
         name = next(name for name in key if all(block.column(each)[place] for each in name.split("+")))
         block.reject(place, f"{name.replace('+', ' and ')}: an earlier row has the same")
     block.settle()
-    return [item for place, item in enumerate(items) if place not in repeated]
+    return b"\n".join([item for place, item in enumerate(lines.split(b"\n")) if place not in repeated])
 
 
 def _keys(block: Block, key: Sequence[str]) -> list[int]:
