@@ -119,10 +119,11 @@ class Page(AskingStep[Reading]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Write the page and what it says about its window in one step, then go on."""
         stream, moment = STREAMS[about.stream], datetime.now(UTC)
+        seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
         following = next_page(stream.action.declaration, params, envelope)
         by = time_of(stream, about.mode)
-        times = [time for each in records(envelope) if by and (time := _of(each, by))]
+        times = [found for each in records(envelope) if by and (found := _of(each, by))]
         reached = max(times, default=None)
         with transaction() as connection:
             window = runs.window(connection, about.run, about.partition, about.slice)
@@ -130,7 +131,7 @@ class Page(AskingStep[Reading]):
                 return
             kept = _window(window)
             fresh = None
-            if following and by and stream.sliced and reached and self._few(connection, about.run, stream):
+            if following and by and stream.sliced and reached and few(connection, about.run, stream, seconds):
                 fresh = _cut(kept, min(times), reached, moment)
                 if fresh and not runs.split(connection, about.run, kept, fresh.since or moment, fresh):
                     fresh = None
@@ -156,12 +157,6 @@ class Page(AskingStep[Reading]):
             remind(account, about.request, about.stream)
         else:
             finish(account, about)
-
-    def _few(self, connection: Any, run: int, stream: Stream) -> bool:
-        """Whether fewer windows are being read than the budget could keep busy."""
-        assert stream.action is not None
-        seconds = time.monotonic() - self.request.get("began")
-        return runs.left(connection, run) < chains(stream.action.declaration.limits.steady, seconds)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
         """Begin a window anew whose cursor has expired; a list that is gone is empty; else the run has failed."""
@@ -306,6 +301,12 @@ def tables_of(stream: Stream) -> list[Any]:
     with_it = [each.table for each in STREAMS.values() if each.parent and each.parent.stream == stream.name
                and each.parent.include]  # fmt: skip
     return [stream.table, *with_it]
+
+
+def few(connection: Any, run: int, stream: Stream, seconds: float) -> bool:
+    """Whether fewer windows are being read than the budget could keep busy, at so many seconds an answer."""
+    assert stream.action is not None
+    return runs.left(connection, run) < chains(stream.action.declaration.limits.steady, seconds)
 
 
 def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> Window | None:

@@ -6,20 +6,20 @@ import math
 from datetime import datetime
 
 #: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
-WORTH = 8
+WORTH = 10
 
 #: Windows of one stream that are read at once: a worker has as many threads.
 MOST = 32
 
 #: How many more windows are read at once than the budget would need if each took as long as the last page: what is
 #: under way is lost with its worker, what is not under way leaves budget unused.
-MORE = 1.5
+MORE = 1.25
 
 
 def chains(steady: int, seconds: float) -> int:
     """How many windows to read at once, each a page after the other, to make so many requests a minute.
 
-    ``seconds``: how long a page takes, from its request until it is written.
+    ``seconds``: how long Klaviyo takes to answer.
     """
     return max(2, min(MOST, math.ceil(steady / 60 * seconds * MORE)))
 

@@ -61,7 +61,8 @@ def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp
 
     read = sum(system.sandbox.statuses(f"get_{name}").count(200) for name in ("profiles", "events"))
     needed = PROFILES / 100 + EVENTS / 1000
-    print(f"{len(died)} kills ({', '.join(died)}): {read} pages read, {needed:.0f} needed")
+    written = sum(run["requests"] for name in ("profiles", "events") for run in store.runs(name))
+    print(f"{len(died)} kills ({', '.join(died)}): {read} pages read, {written} written, {needed:.0f} needed")
     assert_equal(system, store, "profiles", "events")
     # A window that is cut in two costs a page, a kill those that were under way: at the full scale 5 % in all.
     assert read <= needed * 1.05 + (40 if SCALE == 1 else 0)
