@@ -123,7 +123,7 @@ class Page(AskingStep[Reading]):
         assert stream.action is not None
         following = next_page(stream.action.declaration, params, envelope)
         by = time_of(stream, about.mode)
-        times = [found for each in records(envelope) if by and (found := _of(each, by))]
+        times = [at for each in records(envelope) if by and (at := _of(each, by))]
         reached = max(times, default=None)
         with transaction() as connection:
             window = runs.window(connection, about.run, about.partition, about.slice)
