@@ -14,7 +14,7 @@ import orjson
 from tasks.catalog_categories import get_catalog_categories
 from tasks.catalog_items import get_catalog_items
 from tasks.catalog_variants import get_catalog_variants
-from tasks.imports.kinds import KINDS, catalog_id
+from tasks.imports.kinds import KINDS, Kind, catalog_id
 from tasks.imports.parts import Part
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
@@ -25,7 +25,11 @@ from worker.action import Action
 #: Each kind that compares, and the kind whose rows it takes.
 UPSERTS = {f"upsert_catalog_{things}": f"create_catalog_{things}" for things in ("items", "variants", "categories")}
 
-_READ: dict[str, Action[Any]] = {
+#: The field that holds the ids of a relationship.
+_IDS_OF = {"categories": "category_ids", "items": "item_ids"}
+
+#: What lists the things that each kind creates.
+READ: dict[str, Action[Any]] = {
     "create_catalog_items": get_catalog_items,
     "create_catalog_variants": get_catalog_variants,
     "create_catalog_categories": get_catalog_categories,
@@ -72,9 +76,8 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
     """Send the items of these parts where they belong."""
     create = plan.kind
     update = KINDS[create.name.replace("create_", "update_")]
-    there = existing(_READ[create.name], account)
+    there = existing(READ[create.name], account)
     new, changed = _Collected(create.action, create.most_items), _Collected(update.action, update.most_items)
-    kept = {field.keys[0] for field in update.fields.values()} - {"id"}
     document: Any = {}
     number = unchanged = 0
 
@@ -96,10 +99,8 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
             if (known := there.get(id)) is None:
                 if new.add(row, item):
                     yield full(new)
-            elif differs(item, orjson.loads(known)):
-                attributes = {name: value for name, value in item["attributes"].items() if name in kept}
-                relations = {"relationships": item["relationships"]} if item.get("relationships") else {}
-                if changed.add(row, {"type": item["type"], "id": id, "attributes": attributes, **relations}):
+            elif differs(wanted := as_update(item, update), orjson.loads(known)):
+                if changed.add(row, wanted):
                     yield full(changed)
             else:
                 unchanged += 1
@@ -116,8 +117,17 @@ def existing(read: Action[Any], account: str) -> dict[str, bytes]:
     return {each["id"]: orjson.dumps(each["attributes"]) for page in pages for each in page["data"]}
 
 
-def differs(item: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Whether an item says anything that is not so already. Relationships are not told with what is there."""
-    return bool(item.get("relationships")) or any(
-        known.get(name) != value for name, value in item["attributes"].items() if name != "external_id"
+def as_update(item: Mapping[str, Any], update: Kind) -> dict[str, Any]:
+    """A new item as a change of the one that is there, as far as Klaviyo lets it be changed: no variant moves."""
+    kept = {field.keys[0] for field in update.fields.values()} - {"id"}
+    attributes = {name: value for name, value in item["attributes"].items() if name in kept}
+    related = {name: value for name, value in item.get("relationships", {}).items() if _IDS_OF.get(name) in kept}
+    made = {"type": item["type"], "id": catalog_id(item["attributes"]["external_id"]), "attributes": attributes}
+    return made | ({"relationships": related} if related else {})
+
+
+def differs(update: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a change says anything that is not so already. Relationships are not told with what is there."""
+    return bool(update.get("relationships")) or any(
+        known.get(name) != value for name, value in update["attributes"].items()
     )
