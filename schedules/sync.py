@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.exceptions import Ignore
 
-from schedules import guard, pull
+from schedules import guard, pull, push_task
 from schedules.entries import Mode
 from schedules.requests import GO_ON, Request, load, note, save, scheduled
 from schedules.streams import STREAMS
@@ -65,8 +65,11 @@ class LookAfter(Step):
     ignore_result = True
 
     def run(self, which: str) -> None:
-        """Ask for its pages again."""
-        pull.look_after(which)
+        """Ask for its pages again, or for the push that waits."""
+        if which.startswith(push_task.WAITS):
+            push_task.try_again(which)
+        else:
+            pull.look_after(which)
 
 
 def checked(streams: Iterable[str]) -> list[str]:

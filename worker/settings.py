@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJson
 
 from worker.errors import SettingsError
 
@@ -42,6 +43,27 @@ class AccountSettings(BaseModel):
     api_key: ApiKey | None = Field(None, description="its private API key")
     company_id: str | None = Field(None, description="its public company id, for /client actions")
     timezone: Zone | None = Field(None, description="the zone of its schedule")
+
+
+class PushSettings(BaseModel):
+    """What is pushed from a source to Klaviyo again and again."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelled DELETE must not pass for none
+
+    kind: Literal["profiles", "events", "catalog_items", "catalog_variants", "catalog_categories"]
+    source: str = Field(repr=False)  # a query may say more than it seems
+    database_url: SecretStr | None = None
+    map: str | list[str] = Field(default_factory=list, validate_default=True)
+    fixed: dict[str, Any] = Field(default_factory=dict)
+    time_zone: str | None = None
+    delete: Literal["none", "missing"] = "none"
+    account: str = "default"
+    schedule: str | None = None
+
+    @field_validator("map")
+    @classmethod
+    def _listed(cls, value: str | list[str]) -> list[str]:
+        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -92,6 +114,12 @@ class Settings(BaseSettings):
         description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",
     )
     timezone: Zone = Field("UTC", description="the zone of the schedule; an account may have its own")
+    pushes: dict[str, PushSettings] = Field(
+        default_factory=dict,
+        description="what is pushed to Klaviyo from a source: `KLAVIYO_PUSHES__<NAME>__KIND`, `…__SOURCE` "
+        "(a file or `sql:SELECT …`), `…__DATABASE_URL`, `…__MAP`, `…__FIXED__<FIELD>`, `…__TIME_ZONE`, `…__DELETE` "
+        "(`none` or `missing`), `…__ACCOUNT`, `…__SCHEDULE` (a crontab)",
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -117,6 +145,11 @@ class Settings(BaseSettings):
     @field_validator("schedule")
     @classmethod
     def _entries(cls, value: dict[str, str]) -> dict[str, str]:
+        return {alias_of(name): each for name, each in value.items()}
+
+    @field_validator("pushes")
+    @classmethod
+    def _names(cls, value: dict[str, PushSettings]) -> dict[str, PushSettings]:
         return {alias_of(name): each for name, each in value.items()}
 
     @property
@@ -161,3 +194,6 @@ def get_settings() -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("; ".join(problems) + f" (environment or {Path('.env').absolute()})") from None
+    except NotJson as error:
+        field = error.args[0].partition('"')[2].partition('"')[0]
+        raise SettingsError(f"KLAVIYO_{field.upper()}: a value that has to be JSON is none") from None

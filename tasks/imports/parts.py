@@ -32,7 +32,7 @@ def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
 
     """
     seen = Seen()
-    splitter = _Splitter(plan)
+    splitter = Splitter(plan)
     for batch in source.batches():
         judged = judge(batch, plan, seen)
         if judged.rows:
@@ -42,7 +42,7 @@ def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
     yield from splitter.rest()
 
 
-class _Splitter:
+class Splitter:
     """Collects items until one more would be too much: by bytes first, then by count."""
 
     def __init__(self, plan: Plan) -> None:

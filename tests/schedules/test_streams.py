@@ -14,7 +14,7 @@ UNTIL = datetime(2026, 11, 24, tzinfo=UTC)
 
 #: What every row has without its stream's doing.
 COMMON = {"account", "synced_at", "deleted_at", "seen"}
-STATE = {"sync_runs", "sync_windows", "watermarks", "push_hashes", "campaign_values", "flow_values"}
+STATE = {"sync_runs", "sync_windows", "watermarks", "push_hashes", "push_parts", "campaign_values", "flow_values"}
 
 every_stream = pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 asked_for = [stream for stream in STREAMS.values() if stream.action]

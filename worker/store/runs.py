@@ -111,14 +111,25 @@ def count_page(
     return bool(connection.execute(counted).rowcount)
 
 
-def end(connection: Connection, run: int, state: State, ended: datetime, report: dict[str, Any] | None = None) -> bool:
-    """Note how a run ended, once: a run that has ended stays as it is. Whether it had not."""
+def note(connection: Connection, run: int, report: dict[str, Any]) -> None:
+    """Put this in place of a run's report, whether the run has ended or not."""
+    connection.execute(update(sync_runs).where(sync_runs.c.id == run).values(report=report))
+
+
+def end(
+    connection: Connection, run: int, state: State, ended: datetime, report: dict[str, Any] | None = None,
+    counts: tuple[int, int] | None = None,
+) -> bool:  # fmt: skip
+    """Note how a run ended, once: a run that has ended stays as it is. Whether it had not.
+
+    ``counts`` are the rows and the requests of a run that reads no windows.
+    """
     sums = select(func.coalesce(func.sum(sync_windows.c.rows), 0), func.coalesce(func.sum(sync_windows.c.pages), 0))
-    rows, pages = connection.execute(sums.where(sync_windows.c.run == run)).one()
+    rows, requests = counts or connection.execute(sums.where(sync_windows.c.run == run)).one()
     over = (
         update(sync_runs)
         .where(sync_runs.c.id == run, sync_runs.c.state == "running")
-        .values(state=state, ended=ended, rows=rows, requests=pages, report=report)
+        .values(state=state, ended=ended, rows=rows, requests=requests, report=report)
     )
     return bool(connection.execute(over).rowcount)
 

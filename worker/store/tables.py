@@ -246,3 +246,13 @@ push_hashes = Table(
     Column("seen", BigInteger),
     info={NEWEST: "sent_at"},
 )
+#: A part of a push that is on its way: for each row its number, key and digest, and whether Klaviyo had the record.
+#: `id` is the job's in the ledger. It stands here before the job is opened, and until what became of it is known.
+push_parts = Table(
+    "push_parts",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("run", Number, ForeignKey("sync_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("rows", Document, nullable=False),
+    Index("ix_push_parts_run", "run"),
+)

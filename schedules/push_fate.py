@@ -1,0 +1,48 @@
+"""What became of a part that was sent, as the ledger of jobs tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tasks.jobs.rows import numbers
+from worker.execution import patiently
+from worker.ledger import get_ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """The rows of a part that have not landed, None where none has; how many were turned down, or nobody can tell."""
+
+    lost: frozenset[int] | None
+    rejected: int = 0
+    unknown: int = 0
+    reasons: tuple[str, ...] = field(default=())
+
+    def __add__(self, other: Fate) -> Fate:
+        lost = None if self.lost is None or other.lost is None else self.lost | other.lost
+        reasons = self.reasons + other.reasons
+        return Fate(lost, self.rejected + other.rejected, self.unknown + other.unknown, reasons)
+
+
+def fate(part: str) -> Fate | None:
+    """What became of it; None as long as that is not known.
+
+    A part that the ledger does not know was never sent, or so long ago that nobody can tell: its rows are sent again.
+    """
+    job = patiently(lambda: get_ledger().job(part))
+    if job is None:
+        return Fate(None)
+    if job.state != "settled":
+        return None
+    rejects = patiently(lambda: get_ledger().rejects_of(part))
+    reasons = tuple(each["reason"] for each in rejects)
+    lost = {each["row"] for each in rejects}
+    if job.status == "split":
+        # Klaviyo refused it and pointed at no record: its halves were sent by themselves.
+        first, second = fate(f"{part}a"), fate(f"{part}b")
+        own = Fate(frozenset(lost), job.rejected, job.unknown, reasons)
+        return first + second + own if first and second else None
+    if job.status == "withdrawn" or job.unknown:
+        # Which of them have landed is not told, or none has.
+        lost |= set(numbers(job.rows))
+    return Fate(frozenset(lost), job.rejected, job.unknown, reasons)

@@ -1,0 +1,49 @@
+"""Pushes of the settings, carried out by workers that may die."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+
+import pytest
+from system import end, until
+
+from worker.app import app
+from worker.store.migrate import upgrade
+
+
+def begun(system):
+    return len(system.sandbox.ledger("bulk_import_profiles"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_query_is_pushed_by_a_worker_and_taken_over_by_another_when_that_ends(system, tmp_path, how):
+    shop = tmp_path / "shop.db"
+    with sqlite3.connect(shop) as database:
+        database.execute("CREATE TABLE customers (email TEXT, name TEXT, spent NUMERIC)")
+        people = [(f"p{number}@example.com", f"P{number}", number / 4) for number in range(25_000)]
+        database.executemany("INSERT INTO customers VALUES (?, ?, ?)", people)
+    url = f"sqlite:///{tmp_path}/store.db"
+    upgrade(url)
+    settings = {
+        "STORE_URL": url,
+        "PUSHES__CUSTOMERS__KIND": "profiles",
+        "PUSHES__CUSTOMERS__SOURCE": "sql:SELECT email, name AS first_name, spent FROM customers WHERE email LIKE '%'",
+        "PUSHES__CUSTOMERS__DATABASE_URL": f"sqlite:///{shop}",
+        "PUSHES__CUSTOMERS__MAP": "spent=properties.spent:number",
+    }
+    first = system.worker(**settings).ready()
+    system.sandbox.jobs(seconds=[1, 1.5], times=None)
+    task = app.send_task("klaviyo.push", kwargs={"name": "customers"})
+    until(lambda: begun(system), 30, lambda: f"a job\n{first.text()}")
+    end(first.process, how)
+    second = system.worker(**settings).ready()
+    system.redis.delete("klaviyo:push:default:profiles:customers")
+
+    told = system.end_of(task.id, 60)
+
+    assert told.status == "SUCCESS", told
+    assert (told.result["rows"], told.result["landed"], told.result["state"]) == (25_000, 25_000, "done"), second.text()
+    assert begun(system) == 3
+    assert system.sandbox.state()["profile"] == 25_000
+    assert "example.com" not in first.text() + second.text()
