@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schedules.crontab import Crontab
@@ -33,13 +33,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An entry on one account; ``crontab`` is None where it is switched off."""
+    """An entry on one account; ``crontab`` is None where it is switched off, ``kwargs`` go with the entry's own."""
 
     name: str
     account: str
     timezone: str
     entry: Entry
     crontab: Crontab | None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _sync(
@@ -88,11 +89,14 @@ ENTRIES = (
     ),
 )  # fmt: skip
 
+#: The task of a push that the settings define.
+PUSH = "klaviyo.push"
+
 OFF = "off"
 
 
 def planned(settings: Settings) -> Iterator[Planned]:
-    """Every entry on every account.
+    """Every entry on every account, and every push that has a schedule.
 
     Raises:
         SettingsError: a setting names an entry that does not exist, or no crontab.
@@ -106,8 +110,17 @@ def planned(settings: Settings) -> Iterator[Planned]:
         zone = account(settings, alias).timezone
         for entry in ENTRIES:
             when = settings.schedule.get(entry.name, entry.crontab).strip()
-            crontab = None if when.lower() == OFF else _crontab(entry, when, zone)
-            yield Planned(f"{entry.name}.{alias}", alias, zone, entry, crontab)
+            crontab = None if when.lower() == OFF else _crontab(_variable(entry.name), when, zone)
+            yield Planned(f"{entry.name}.{alias}", alias, zone, entry, crontab, {"account": alias})
+    for name, push in settings.pushes.items():
+        if push.schedule:
+            owner = account(settings, push.account)
+            reason = f"What has changed in {push.source.partition(' ')[0]} travels to Klaviyo."
+            entry = Entry(f"push-{name}", push.schedule, PUSH, {"name": name}, reason, 12 * HOUR)
+            crontab = _crontab(
+                f"KLAVIYO_PUSHES__{name.upper().replace('-', '_')}__SCHEDULE", push.schedule, owner.timezone
+            )
+            yield Planned(entry.name, owner.alias, owner.timezone, entry, crontab)
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -116,7 +129,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         each.name: {
             "task": each.entry.task,
             "schedule": each.crontab,
-            "kwargs": {"account": each.account, **each.entry.kwargs},
+            "kwargs": {**each.kwargs, **each.entry.kwargs},
             "options": {"expires": each.entry.expires},
         }
         for each in planned(settings)
@@ -124,13 +137,13 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
-def _crontab(entry: Entry, when: str, zone: str) -> Crontab:
+def _crontab(variable: str, when: str, zone: str) -> Crontab:
     try:
         return Crontab(when, zone)
     except ValueError as error:
         raise SettingsError(
-            f"{_variable(entry.name)}: {error}. Give minute, hour, day of month, month and day of week, such as "
-            f"{entry.crontab!r}, or {OFF!r}."
+            f"{variable}: {error}. Give minute, hour, day of month, month and day of week, such as '7 1 * * *', "
+            f"or, for an entry, {OFF!r}."
         ) from None
 
 

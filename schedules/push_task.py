@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +11,12 @@ from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard
+from schedules.entries import PUSH
 from schedules.pull import SILENT
 from schedules.push import Push, PushReport, run_push
 from schedules.push_lock import Held
 from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
-from worker.action import PREFIX
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
 from worker.execution import LeftBehind, patiently
@@ -31,21 +30,6 @@ WAITS = "PUSH"
 
 #: Seconds until a push is tried again that could not begin, or had lost the store.
 LATER = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A push that runs by itself: a crontab, and what its task takes."""
-
-    name: str
-    crontab: str
-    kwargs: dict[str, Any]
-
-
-def pushes() -> list[Scheduled]:
-    """The pushes whose settings say when they run."""
-    defined_ones = get_settings().pushes.items()
-    return [Scheduled(name, each.schedule, {"name": name}) for name, each in defined_ones if each.schedule]
 
 
 def defined(name: str) -> Push:
@@ -72,7 +56,7 @@ def defined(name: str) -> Push:
 class PushStep(Step):
     """Carry out a push of the settings. It waits for the jobs that it begins, which other threads look after."""
 
-    name = f"{PREFIX}push"
+    name = PUSH
 
     def run(self, *, name: str, force: bool = False) -> dict[str, Any]:
         """Carry it out, or go on with it; what beat asks for only where the run before it is over.

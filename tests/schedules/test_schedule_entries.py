@@ -85,7 +85,7 @@ def test_a_setting_moves_an_entry_on_every_account_and_another_switches_one_off(
     ("variable", "value", "said"),
     [
         ("KLAVIYO_SCHEDULE__CATALOGUE", "off", "there is no such entry; there are .*KLAVIYO_SCHEDULE__CATALOG,"),
-        ("KLAVIYO_SCHEDULE__FULL_SCAN", "weekly", "'weekly' is no crontab.*such as '41 4 \\* \\* sun', or 'off'"),
+        ("KLAVIYO_SCHEDULE__FULL_SCAN", "weekly", "'weekly' is no crontab.*such as '7 1 \\* \\* \\*'"),
         ("KLAVIYO_SCHEDULE__CATALOG", "7", "'7' is no crontab"),
         ("KLAVIYO_TIMEZONE", "Berlin", "it is no time zone"),
         ("KLAVIYO_ACCOUNTS__EU__TIMEZONE", "../etc/passwd", "it is no time zone"),
@@ -111,3 +111,16 @@ def test_every_stream_is_read_by_some_entry():
     read = {name for entry in ENTRIES if entry.kwargs["mode"] == "changes" for name in checked(entry.kwargs["streams"])}
 
     assert read == {name for name, stream in STREAMS.items() if stream.action is not None}
+
+
+def test_a_push_with_a_schedule_is_an_entry_in_the_zone_of_its_account(monkeypatch):
+    monkeypatch.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
+    monkeypatch.setenv("KLAVIYO_ACCOUNTS__EU__TIMEZONE", "Europe/Berlin")
+    for part, value in {"KIND": "catalog_items", "SOURCE": "items.csv", "ACCOUNT": "eu", "SCHEDULE": "5 6 * * *"}.items():
+        monkeypatch.setenv(f"KLAVIYO_PUSHES__SHOP__{part}", value)
+    get_settings.cache_clear()
+
+    entry = beat_schedule(get_settings())["push-shop"]
+
+    assert (entry["task"], entry["kwargs"]) == ("klaviyo.push", {"name": "shop"})
+    assert (entry["schedule"].text, entry["schedule"].zone) == ("5 6 * * *", "Europe/Berlin")
