@@ -19,8 +19,8 @@ SIEVE = 1 << 24
 
 # The first bits of a key tell from which slot on it is looked for, those of a negative one from the end. So the keys
 # stand nearly in order, and those that go to the file together are neighbours there, too.
-_TO_SLOT = 64 - 21
-_TO_SIEVE = 64 - 24
+_TO_SLOT = 65 - SLOTS.bit_length()
+_TO_SIEVE = 65 - SIEVE.bit_length()
 
 
 class Seen:
