@@ -11,9 +11,10 @@ import orjson
 from tasks.imports.block import Block, Values
 from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
+from tasks.imports.grid import Grid
 from tasks.imports.plan import Plan
 from tasks.imports.seen import Seen
-from tasks.imports.sources import Batch, Grid, Unreadable
+from tasks.imports.sources import Batch, Unreadable
 from tasks.imports.values import Convert, dumped, mapping
 
 

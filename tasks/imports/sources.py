@@ -22,6 +22,7 @@ from typing import IO, Any, Literal, cast
 
 import orjson
 
+from tasks.imports.grid import Grid, grid_of
 from worker.errors import SourceError
 
 Format = Literal["csv", "jsonl"]
@@ -52,32 +53,6 @@ class Unreadable:
 
     text: str
     reason: str
-
-
-class Grid:
-    """The rows of lines that all have the same number of cells.
-
-    It is one list of cells, in which a line break follows each row: quicker to make, and to take columns from, than a
-    list for every row.
-    """
-
-    def __init__(self, cells: list[str], width: int) -> None:
-        self._cells = cells
-        self._step = width + 1
-
-    def __len__(self) -> int:
-        return len(self._cells) // self._step
-
-    def __getitem__(self, row: int) -> list[str]:
-        start = row * self._step
-        return self._cells[start : start + self._step - 1]
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return map(self.__getitem__, range(len(self)))
-
-    def column(self, place: int) -> list[str]:
-        """The cells of one column."""
-        return self._cells[place :: self._step]
 
 
 #: Rows that follow each other.
@@ -244,7 +219,7 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         # Without quotes a row is what stands between delimiters: a third of the time that the reader takes.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
-            return _grid(lines, delimiter, width) or list(
+            return grid_of(lines, delimiter, width) or list(
                 map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
             )
     own = list(io.StringIO(block, newline=""))
@@ -254,16 +229,6 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         if row:
             rows.append(row)
     return rows
-
-
-def _grid(lines: str, delimiter: str, width: int) -> Grid | None:
-    """Lines without quotes as rows; None unless each has ``width`` cells, and more than a blank line seems to have."""
-    lines = lines.removesuffix("\n")
-    cells = [*lines.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter), "\n"]
-    count = lines.count("\n") + 1
-    # Where every row ends in one of the line breaks, and these are all there are, none is inside of a row.
-    even = len(cells) == count * (width + 1) and cells[width :: width + 1] == ["\n"] * count
-    return Grid(cells, width) if even and width > 1 else None
 
 
 def _sniffed(header: str) -> str:

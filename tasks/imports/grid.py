@@ -1,0 +1,41 @@
+"""The rows of a block of lines, as one list of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class Grid:
+    """The rows of lines that all have the same number of cells.
+
+    It is one list of cells, in which a line break follows each row: quicker to make, and to take columns from, than a
+    list for every row.
+    """
+
+    def __init__(self, cells: list[str], width: int) -> None:
+        self._cells = cells
+        self._step = width + 1
+
+    def __len__(self) -> int:
+        return len(self._cells) // self._step
+
+    def __getitem__(self, row: int) -> list[str]:
+        start = row * self._step
+        return self._cells[start : start + self._step - 1]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def column(self, place: int) -> list[str]:
+        """The cells of one column."""
+        return self._cells[place :: self._step]
+
+
+def grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
+    """Lines without quotes as rows; None unless each has ``width`` cells, and more than a blank line seems to have."""
+    lines = lines.removesuffix("\n")
+    cells = [*lines.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter), "\n"]
+    count = lines.count("\n") + 1
+    # Where every row ends in one of the line breaks, and these are all there are, none is inside of a row.
+    even = len(cells) == count * (width + 1) and cells[width :: width + 1] == ["\n"] * count
+    return Grid(cells, width) if even and width > 1 else None
