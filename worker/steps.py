@@ -94,7 +94,7 @@ class AskingStep(Step, Generic[S]):
         account, told = self.account, self.about(**about)
         if not self.needed(told):
             patiently(lambda: get_governor().release(self.task_id))
-            raise Ignore("this step has been taken")
+            return
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
         try:
             envelope = carry_out(call, self.request)

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from celery.exceptions import Ignore
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
 from tasks.jobs.next_step import FIND, go_on
@@ -83,9 +82,15 @@ class Find(AskingStep[Search]):
             action, params, job.account, search, lane=job.lane, countdown=after, task_id=f"{job.id}.{uuid4()}"
         )  # fmt: skip
 
+    def needed(self, about: Search) -> bool:
+        """Whether nobody has found it meanwhile."""
+        return self._lost(about.job) is not None
+
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
         """Go on with a page of the list, or with what a job tells of its records."""
-        kind, job = KINDS[about.kind], self._row(about.job)
+        kind, job = KINDS[about.kind], self._lost(about.job)
+        if job is None:
+            return
         if kind.trace == "id":
             self._found(job, kind, about)
         elif about.into:
@@ -95,18 +100,19 @@ class Find(AskingStep[Search]):
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
         """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
-        kind, job = KINDS[about.kind], self._row(about.job)
+        kind, job = KINDS[about.kind], self._lost(about.job)
+        if job is None:
+            return
         if isinstance(error, NotFound):
             self._next(job, kind, about)
             return
         patiently(lambda: get_ledger().remind(f"job|{job.id}", get_settings().backoff_max_seconds))
         raise error
 
-    def _row(self, id: str) -> Job:
-        row = patiently(lambda: get_ledger().job(id))
-        if row is None or row.state != "spawning" or not row.sent:
-            raise Ignore("it need not be looked for any more")
-        return row
+    def _lost(self, id: str) -> Job | None:
+        """The job, if it still has to be looked for."""
+        job = patiently(lambda: get_ledger().job(id))
+        return job if job is not None and job.state == "spawning" and job.sent else None
 
     def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
         page, began = resources(envelope), (job.sent or 0) - SKEW

@@ -10,8 +10,6 @@ from functools import cache
 from typing import Any, NoReturn
 from uuid import uuid4
 
-from celery.exceptions import Ignore
-
 from tasks.jobs.isolate import isolate
 from tasks.jobs.kinds import KINDS, Kind
 from tasks.jobs.next_step import SPAWN, go_on
@@ -60,13 +58,14 @@ class Spawn(Step):
         ledger, settings = get_ledger(), get_settings()
         row, prepared = patiently(lambda: (ledger.job(job), ledger.request(job)))
         if row is None or prepared is None or not self._may_send(row, KINDS[kind]):
-            raise Ignore("the job has gone on without this step")
+            patiently(lambda: get_governor().release(self.task_id))
+            return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
         attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings)
         if not patiently(lambda: ledger.sending(job, settings.lease_ms)):
             unused = Settlement(used=False, forget=True)
             patiently(lambda: get_governor().settle(call.task_id, unused, call.holder))
-            raise Ignore("the job has gone on without this step")
+            return
         try:
             envelope = attempt(call, get_governor(), settings)
         except Refused as refused:
@@ -86,12 +85,10 @@ class Spawn(Step):
         if job.state == "spawning" and not job.sent:
             return True
         if job.state != "spawning" or job.sent is None:
-            patiently(lambda: get_governor().release(self.task_id))
             return False
         left = job.sent + get_settings().lease_ms / 1000 - patiently(get_ledger().now)
         if left > 0 or kind.trace:
             # Somebody may be sending it this moment; when that is over, it is looked for.
-            patiently(lambda: get_governor().release(self.task_id))
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
@@ -99,13 +96,13 @@ class Spawn(Step):
             self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
-    def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> NoReturn:
+    def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> None:
         """Klaviyo did not answer, or could not."""
         settings = get_settings()
         if error.sent and kind.trace:
             # Klaviyo may still be at it: whoever looks now might look too early.
             go_on(job.id, after=settings.read_timeout)
-            raise Ignore("it is not known whether Klaviyo has begun the job: it is looked for")
+            return
         if error.sent and job.once:
             self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
         if attempts + 1 >= settings.max_attempts:
@@ -128,15 +125,12 @@ class Spawn(Step):
         tell(job.id, "ACCEPTED", job_id=job_id, **counters(data.get("attributes") or {}))
         go_on(job.id)
 
-    def refused(self, job: Job, kind: Kind, refused: Refused) -> NoReturn:
+    def refused(self, job: Job, kind: Kind, refused: Refused) -> None:
         """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
-        ledger = get_ledger()
         if _no_room(kind, refused):
-            patiently(lambda: ledger.crowded(job.id, NO_ROOM))
-            raise Ignore("Klaviyo has too many jobs of this kind in progress: it waits for one to end")
-        if job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused):
-            raise Ignore("Klaviyo refused some of its records: the others are sent without them")
-        self.over(job, refused, "refused")
+            patiently(lambda: get_ledger().crowded(job.id, NO_ROOM))
+        elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
+            self.over(job, refused, "refused")
 
     def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
         """It has not begun, or nobody can tell."""

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from celery.exceptions import Ignore
-
 from tasks.jobs.kinds import KINDS, Kind, by_id
 from tasks.jobs.next_step import DEAD, LOOK, WATCH, go_on, watch
 from tasks.jobs.pace import pause
@@ -84,7 +82,7 @@ class Watch(AskingStep[Looking]):
         """Write down what a page tells, and go on to the next page, list or look."""
         kind, watched = KINDS[about.kind], group(account, about.kind)
         if not patiently(lambda: get_ledger().watches(watched, about.token)):
-            raise Ignore("another one watches by now")
+            return
         resources = records(envelope)
         owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
         for each in resources:

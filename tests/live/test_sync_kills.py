@@ -35,7 +35,7 @@ def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp
     system.sandbox.seed(account="default", profiles=PROFILES, events=EVENTS, seed=2)
     system.sandbox.fault("latency", seconds=0.3, times=None)
     let_pass()
-    settings = {"STORE_URL": store.url, "READ_TIMEOUT": 1.5, "CONCURRENCY": 8}
+    settings = {"STORE_URL": store.url, "READ_TIMEOUT": 1.5 if SCALE == 1 else 5, "CONCURRENCY": 8}
     workers = [system.worker(**settings).ready() for _ in range(2)]
     scheduler = beat(system, **settings)
 

@@ -116,7 +116,12 @@ def test_every_stream_is_read_by_some_entry():
 def test_a_push_with_a_schedule_is_an_entry_in_the_zone_of_its_account(monkeypatch):
     monkeypatch.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     monkeypatch.setenv("KLAVIYO_ACCOUNTS__EU__TIMEZONE", "Europe/Berlin")
-    for part, value in {"KIND": "catalog_items", "SOURCE": "items.csv", "ACCOUNT": "eu", "SCHEDULE": "5 6 * * *"}.items():
+    for part, value in {
+        "KIND": "catalog_items",
+        "SOURCE": "items.csv",
+        "ACCOUNT": "eu",
+        "SCHEDULE": "5 6 * * *",
+    }.items():
         monkeypatch.setenv(f"KLAVIYO_PUSHES__SHOP__{part}", value)
     get_settings.cache_clear()
 
