@@ -6,14 +6,14 @@ import math
 from datetime import datetime
 
 #: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
-WORTH = 10
+WORTH = 16
 
 #: Windows of one stream that are read at once: a worker has as many threads.
 MOST = 32
 
 #: How many more windows are read at once than the budget would need if each took as long as the last page: what is
 #: under way is lost with its worker, what is not under way leaves budget unused.
-MORE = 1.25
+MORE = 1.1
 
 
 def chains(steady: int, seconds: float) -> int:
