@@ -78,7 +78,7 @@ ENTRIES = (
         "Codes that were handed out or have expired; they are read coupon by coupon.",
     ),
     _sync(
-        "reports", "22 4 * * *", "reports", "campaigns flows",
+        "reports", "22 4 * * *", "reports", "campaign_values flow_values",
         "Figures of campaigns and flows, when yesterday is over: 225 requests a day are all that Klaviyo allows.",
     ),
     _sync(

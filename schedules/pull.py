@@ -16,10 +16,10 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from sqlalchemy import RowMapping, select
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, requests
 from schedules.slices import chains, middle
+from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
 from worker.action import PREFIX
@@ -30,7 +30,6 @@ from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
 from worker.paging import next_page, records
-from worker.steps import AskingStep
 from worker.store import runs
 from worker.store.connection import reading, transaction
 from worker.store.rows import mark_deleted, upsert
@@ -46,9 +45,6 @@ STILL = 600.0
 
 #: Seconds without a sign of life after which a scheduled run counts as dead, and the next one may begin.
 SILENT = 3 * STILL
-
-#: Seconds until a page is read again that could not be written.
-AWAY = 5.0
 
 #: How often a window may begin anew because its cursor has expired.
 RESTARTS = 10
@@ -74,7 +70,7 @@ class Reading:
     restarts: int = 0
 
 
-class Page(AskingStep[Reading]):
+class Page(StoringStep[Reading]):
     """Read one page, write it, and ask for the next one."""
 
     name = f"{PREFIX}sync_page"
@@ -101,14 +97,9 @@ class Page(AskingStep[Reading]):
         self.ask(stream.action, params, account, about, lane="bulk", task_id=task_id)  # type: ignore[arg-type]
 
     def run(self, *, action: str, params: Params, **about: Any) -> None:
-        """Read the page; where the store cannot be reached, later."""
+        """Read the page, and remember when that began."""
         self.request.update(began=time.monotonic())
-        try:
-            super().run(action=action, params=params, **about)
-        except (OperationalError, InterfaceError) as error:
-            raise self.later(
-                action, params, f"the store cannot be reached: {type(error.orig).__name__}", AWAY
-            ) from None
+        super().run(action=action, params=params, **about)
 
     def needed(self, about: Reading) -> bool:
         """Whether this page has not been read, or its reader has not come to ask for the next one."""
@@ -239,7 +230,7 @@ def finish(account: str, about: Reading) -> None:
             runs.advance(connection, account, stream.name, partition.name, began - BEHIND)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
     if done:
-        _over(account, about.request, about.stream, None)
+        over(account, about.request, about.stream, None)
 
 
 def fail(account: str, about: Reading, error: KlaviyoError) -> None:
@@ -247,11 +238,17 @@ def fail(account: str, about: Reading, error: KlaviyoError) -> None:
     with transaction() as connection:
         done = runs.end(connection, about.run, "failed", datetime.now(UTC), {"error": str(error)})
     if done:
-        _over(account, about.request, about.stream, str(error))
+        over(account, about.request, about.stream, str(error))
 
 
-def _over(account: str, request: str, stream: str, error: str | None) -> None:
+def over(account: str, request: str, stream: str, error: str | None) -> None:
+    """A stream of a request has been read whole, or has failed."""
     requests.ended(account, request, stream, error)
+    forget(account, request, stream)
+
+
+def forget(account: str, request: str, stream: str) -> None:
+    """Nobody has to look after it any more."""
     patiently(lambda: get_ledger().remind(_reminder(account, request, stream), None))
 
 
@@ -260,12 +257,12 @@ def look_after(which: str) -> None:
     account, id, name = which.split("|")
     request = requests.load(id)
     if request is None or request.streams.get(name) != "running":
-        patiently(lambda: get_ledger().remind(_reminder(account, id, name), None))
+        forget(account, id, name)
         return
     with reading() as connection:
         last = runs.last(connection, account, name, "pull")
     if last is not None and last["state"] != "running" and last["started"].timestamp() >= request.asked:
-        _over(account, id, name, (last["report"] or {}).get("error"))
+        over(account, id, name, (last["report"] or {}).get("error"))
     else:
         begin(account, id, name, "full" if request.mode == "full" else "incremental", _time(request.since))
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from celery.exceptions import Ignore
 
-from schedules import guard, pull, push_task
+from schedules import guard, pull, push_task, reports
 from schedules.entries import Mode
+from schedules.reports import REPORTS
 from schedules.requests import GO_ON, Request, load, note, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
@@ -68,6 +69,8 @@ class LookAfter(Step):
         """Ask for its pages again, or for the push that waits."""
         if which.startswith(push_task.WAITS):
             push_task.try_again(which)
+        elif which.rpartition("|")[2] in REPORTS:
+            reports.look_after(which)
         else:
             pull.look_after(which)
 
@@ -79,17 +82,18 @@ def checked(streams: Iterable[str]) -> list[str]:
         InputError: there is none of this name.
 
     """
-    families = {name.partition(":")[0] for name in STREAMS}
+    families = {name.partition(":")[0] for name in (*STREAMS, *REPORTS)}
     asked = set(streams)
     if unknown := sorted(asked - families - set(STREAMS)):
         near = difflib.get_close_matches(unknown[0], [*families, *STREAMS], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(families))}"
         raise InputError(SYNC, [f"there is no stream {unknown[0]!r}; {hint}"])
-    return [
+    read = [
         name
         for name, stream in STREAMS.items()
         if (name in asked or name.partition(":")[0] in asked) and stream.action is not None
     ]
+    return [*read, *(name for name in REPORTS if name in asked)]
 
 
 def go_on(id: str) -> None:
@@ -98,13 +102,16 @@ def go_on(id: str) -> None:
     if request is None:
         return
     for name, state in request.streams.items():
-        parent = STREAMS[name].parent
+        parent = STREAMS[name].parent if name in STREAMS else None
         waits = parent and request.streams.get(parent.stream) in ("wanted", "running")
         if state == "wanted" and not waits:
             since = datetime.fromisoformat(request.since) if request.since else None
             pull.remind(request.account, id, name)
             note(id, name, "running")
-            pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
+            if name in REPORTS:
+                reports.begin(request.account, id, name)
+            else:
+                pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
     if request.over and scheduled(id):
         told = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
         guard.end(id, not request.failed, told)

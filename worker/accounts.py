@@ -1,4 +1,4 @@
-"""Which Klaviyo accounts there are, and the credentials and the time zone of each."""
+"""Which Klaviyo accounts there are, and the credentials and the settings of each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Account:
     api_key: SecretStr | None
     company_id: str | None
     timezone: str = "UTC"
+    conversion_metric: str = ""
 
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""
@@ -65,9 +66,10 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
     """
     alias = alias_of(name)
     if found := settings.accounts.get(alias):
-        return Account(alias, found.api_key, found.company_id, found.timezone or settings.timezone)
+        zone, metric = found.timezone or settings.timezone, found.conversion_metric or settings.conversion_metric
+        return Account(alias, found.api_key, found.company_id, zone, metric)
     if alias == DEFAULT:
-        return Account(alias, settings.api_key, settings.company_id, settings.timezone)
+        return Account(alias, settings.api_key, settings.company_id, settings.timezone, settings.conversion_metric)
     known = ", ".join(aliases(settings)) or "none"
     missing = Account(alias, None, None)
     raise SettingsError(f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}")

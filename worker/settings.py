@@ -43,6 +43,7 @@ class AccountSettings(BaseModel):
     api_key: ApiKey | None = Field(None, description="its private API key")
     company_id: str | None = Field(None, description="its public company id, for /client actions")
     timezone: Zone | None = Field(None, description="the zone of its schedule")
+    conversion_metric: str | None = Field(None, description="the metric whose events its reports count as conversions")
 
 
 class PushSettings(BaseModel):
@@ -81,7 +82,8 @@ class Settings(BaseSettings):
     company_id: str | None = Field(None, description="public company id (6 characters), for `/client` actions")
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
-        description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`",
+        description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
+        "`…__CONVERSION_METRIC`",
     )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
@@ -114,6 +116,9 @@ class Settings(BaseSettings):
         description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",
     )
     timezone: Zone = Field("UTC", description="the zone of the schedule; an account may have its own")
+    conversion_metric: str = Field(
+        "Placed Order", description="name or id of the metric whose events reports count as conversions"
+    )
     pushes: dict[str, PushSettings] = Field(
         default_factory=dict,
         description="what is pushed to Klaviyo from a source: `KLAVIYO_PUSHES__<NAME>__KIND`, `…__SOURCE` "
