@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from schedules.push_choice import Choice, Outgoing
 from schedules.push_fate import fate
 from schedules.push_hashes import Records
-from schedules.push_kinds import KINDS, Kind
+from schedules.push_kinds import Delete, Kind, Push
 from schedules.push_lock import held
+from schedules.push_report import PushReport, State
 from schedules.push_source import opened
 from tasks.imports.options import Options
 from tasks.imports.plan import compile_plan
@@ -35,90 +36,11 @@ from worker.settings import get_settings
 from worker.store import runs
 from worker.store.connection import reading, transaction
 
-Delete = Literal["none", "missing"]
-State = Literal["running", "done", "failed"]
-
 #: Seconds between two looks at the parts that are on their way, and how many of these are looked at.
 PAUSE, LOOKED_AT = 0.25, 100
 
 #: Of so many records that were pushed one may be missing from the source; more, and it is taken for broken.
 TENTH = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """What is to be pushed. ``rows``: a path, ``sql:SELECT …`` on ``database_url``, or mappings.
-
-    ``name`` tells several pushes of one kind apart: each knows its own records only. ``mapping``, ``fixed`` and
-    ``time_zone`` are those of an import. ``delete``: whether what the source no longer has is deleted at Klaviyo.
-    """
-
-    kind: str
-    rows: Rows = field(repr=False)
-    name: str = ""
-    database_url: str | None = field(default=None, repr=False)
-    mapping: Sequence[str] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    time_zone: str | None = None
-    delete: Delete = "none"
-    account: str = DEFAULT
-
-    @property
-    def stream(self) -> str:
-        """What its runs are called in the store."""
-        return f"{self.kind}:{self.name}" if self.name else self.kind
-
-    def checked(self) -> Kind:
-        """What kind it is.
-
-        Raises:
-            InputError: it contradicts itself.
-
-        """
-        if self.kind not in KINDS:
-            raise InputError("push", [f"{self.kind!r} is none of {', '.join(KINDS)}"])
-        kind = KINDS[self.kind]
-        if self.delete == "missing" and kind.delete is None:
-            raise InputError("push", [f"{self.kind} are never deleted by a push: only a catalog's records are"])
-        return kind
-
-
-@dataclass(frozen=True, slots=True)
-class PushReport:
-    """How a run of a push stands, or has ended.
-
-    Of the ``rows``, ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing; ``created``,
-    ``updated`` and ``deleted`` records have landed, Klaviyo turned down the ``rejected`` ones, and of the ``unknown``
-    nobody can tell. These are tried again by the next run; ``reasons`` says why, with the number of rows.
-    ``requests`` are those since the run was last taken up; ``note`` is what else there is to say.
-    """
-
-    run: int
-    stream: str
-    account: str
-    state: State
-    rows: int
-    unchanged: int
-    checked: int
-    created: int
-    updated: int
-    deleted: int
-    rejected: int
-    unknown: int
-    requests: int
-    seconds: float
-    reasons: tuple[tuple[str, int], ...]
-    note: str | None = None
-
-    @property
-    def landed(self) -> int:
-        """How many records are at Klaviyo as they are to be, or gone from there, by this run's doing."""
-        return self.created + self.updated + self.deleted
-
-    def told(self) -> dict[str, Any]:
-        """The same as JSON."""
-        return {**asdict(self), "landed": self.landed}
-
 
 Progress = Callable[[PushReport], Any]
 
@@ -175,11 +97,12 @@ def run_push(
         running = _Running(wanted, kind, alias, progress, lambda: stop() or lost.is_set())
         try:
             return running.carry_through(force)
-        except (Stopped, LeftBehind, DBAPIError):
+        except (LeftBehind, DBAPIError):
             # Still on record as running. Where the store is away there is nowhere to say anything else.
             raise
         except Exception as error:
-            running.fail(error)
+            if not isinstance(error, Stopped) or running.cancelled:
+                running.fail(error)
             raise
 
 
@@ -195,6 +118,7 @@ class _Running:
         self._records = Records(alias, wanted.stream)
         self._choice: Choice | None = None
         self._looked = 0.0
+        self._failed = False
         self._note: str | None = None
         self._began = datetime.now(UTC)
         with transaction() as connection:
@@ -229,6 +153,7 @@ class _Running:
 
     def fail(self, error: Exception) -> None:
         """It cannot be seen through. What has been sent is looked after by the next run."""
+        self._failed = True
         withdraw(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
         patiently(lambda: get_runs().end(self._import, "failed", reason))
@@ -265,7 +190,12 @@ class _Running:
             time.sleep(PAUSE)
 
     def _look(self) -> int:
-        """Write down what became of parts that were sent; how many there are whose end is not known."""
+        """Write down what became of parts that were sent; how many there are whose end is not known.
+
+        Raises:
+            Unauthorized, Forbidden, Gone, SettingsError: Klaviyo takes no part.
+
+        """
         with reading() as connection:
             parts = self._records.on_their_way(connection, LOOKED_AT)
         left = 0
@@ -279,16 +209,21 @@ class _Running:
             if self._choice:
                 for reason in ended.reasons:
                     self._choice.tally.reasons.add(reason)
+            if ended.fatal and part.startswith(self._import) and not self._failed:
+                raise ended.fatal
         self._looked = time.monotonic()
         if self._choice:
             self._progress(self._report("running"))
         return left + (len(parts) == LOOKED_AT)
 
-    def _stopped(self) -> bool:
-        if self._stop():
-            return True
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has cancelled its import."""
         this = patiently(lambda: get_runs().run(self._import))
         return this is not None and this.state == "cancelled"
+
+    def _stopped(self) -> bool:
+        return self._stop() or self.cancelled
 
     def _may_delete(self, force: bool) -> bool:
         """Whether the source can be believed where it is silent.

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from tasks.imports.sending import FATAL, job_failure
+from tasks.jobs.outcome import raised
 from tasks.jobs.rows import numbers
+from worker.errors import KlaviyoError
 from worker.execution import patiently
 from worker.ledger import get_ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """The rows of a part that have not landed, None where none has; how many were turned down, or nobody can tell."""
+    """The rows of a part that have not landed, None where none has; how many were turned down, or nobody can tell.
+
+    ``fatal`` is what no other part would be spared.
+    """
 
     lost: frozenset[int] | None
     rejected: int = 0
     unknown: int = 0
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[str, ...] = ()
+    fatal: KlaviyoError | None = None
 
     def __add__(self, other: Fate) -> Fate:
         lost = None if self.lost is None or other.lost is None else self.lost | other.lost
         reasons = self.reasons + other.reasons
-        return Fate(lost, self.rejected + other.rejected, self.unknown + other.unknown, reasons)
+        counts = self.rejected + other.rejected, self.unknown + other.unknown
+        return Fate(lost, *counts, reasons, self.fatal or other.fatal)
 
 
 def fate(part: str) -> Fate | None:
@@ -45,4 +53,6 @@ def fate(part: str) -> Fate | None:
     if job.status == "withdrawn" or job.unknown:
         # Which of them have landed is not told, or none has.
         lost |= set(numbers(job.rows))
-    return Fate(frozenset(lost), job.rejected, job.unknown, reasons)
+    error = raised(job_failure(job)) if job.failure else None
+    fatal = error if isinstance(error, FATAL) else None
+    return Fate(frozenset(lost), job.rejected, job.unknown, reasons, fatal)

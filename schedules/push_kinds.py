@@ -1,18 +1,23 @@
-"""What can be pushed, as data: which import takes the rows, what tells records apart, how they are looked up. Pure."""
+"""What can be pushed: the kinds of records, as data, and one push as its user says it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from tasks.imports.kinds import KINDS as IMPORTS
 from tasks.imports.kinds import Kind as Import
+from tasks.imports.run import Rows
 from tasks.imports.upsert import READ
+from worker.accounts import DEFAULT
 from worker.action import Action
+from worker.errors import InputError
+
+Delete = Literal["none", "missing"]
 
 #: What identifies a profile: the first of these that it has.
 _PROFILE = ("email", "phone_number", "external_id", "id", "_kx")
@@ -64,3 +69,41 @@ KINDS = {
         _catalog("categories"),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What is to be pushed. ``rows``: a path, ``sql:SELECT …`` on ``database_url``, or mappings.
+
+    ``name`` tells several pushes of one kind apart: each knows its own records only. ``mapping``, ``fixed`` and
+    ``time_zone`` are those of an import. ``delete``: whether what the source no longer has is deleted at Klaviyo.
+    """
+
+    kind: str
+    rows: Rows = field(repr=False)
+    name: str = ""
+    database_url: str | None = field(default=None, repr=False)
+    mapping: Sequence[str] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str | None = None
+    delete: Delete = "none"
+    account: str = DEFAULT
+
+    @property
+    def stream(self) -> str:
+        """What its runs are called in the store."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+    def checked(self) -> Kind:
+        """What kind it is.
+
+        Raises:
+            InputError: it contradicts itself.
+
+        """
+        if self.kind not in KINDS:
+            raise InputError("push", [f"{self.kind!r} is none of {', '.join(KINDS)}"])
+        kind = KINDS[self.kind]
+        if self.delete == "missing" and kind.delete is None:
+            raise InputError("push", [f"{self.kind} are never deleted by a push: only a catalog's records are"])
+        return kind

@@ -13,8 +13,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from schedules import guard
 from schedules.entries import PUSH
 from schedules.pull import SILENT
-from schedules.push import Push, PushReport, run_push
+from schedules.push import run_push
+from schedules.push_kinds import Push
 from schedules.push_lock import Held
+from schedules.push_report import PushReport
 from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
 from worker.app import app

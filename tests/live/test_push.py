@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from system import ROOT, end, until
 
 from schedules.push import push
-from worker.errors import InputError
+from worker.errors import InputError, Unauthorized
 from worker.settings import get_settings
 from worker.store import connection, tables
 from worker.store.engine import open_engine
@@ -169,3 +169,16 @@ def test_events_that_are_pushed_twice_are_not_doubled_and_those_that_klaviyo_ref
     assert (first.created, first.rejected) == (500, 1)
     assert (second.unchanged, second.created, second.rejected) == (500, 1, 1)
     assert idle.sandbox.state()["event"] == 501
+
+
+def test_a_key_that_may_not_write_fails_the_run_and_the_next_one_sends_everything(idle, store):
+    people = [{"email": f"p{number}@example.com"} for number in range(20)]
+    idle.sandbox.fault("status", status=401, operation="bulk_import_profiles", times=None)
+    with pytest.raises(Unauthorized):
+        push("profiles", people)
+    idle.sandbox.clear_faults()
+
+    report = push("profiles", people)
+
+    assert (report.created, report.rejected) == (20, 0)
+    assert [row["state"] for row in rows(store, tables.sync_runs)] == ["failed", "done"]

@@ -12,8 +12,9 @@ class Ledger:
     def __init__(self):
         self.known, self.rejects = {}, {}
 
-    def add(self, id, rows, status="complete", state="settled", rejected=0, unknown=0, turned_down=()):
-        job = SimpleNamespace(state=state, status=status, rows=rows, rejected=rejected, unknown=unknown)
+    def add(self, id, rows, status="complete", state="settled", rejected=0, unknown=0, turned_down=(), failure=None):
+        job = SimpleNamespace(state=state, status=status, rows=rows, rejected=rejected, unknown=unknown,
+                              failure=failure, kind="bulk_import_profiles", account="default")  # fmt: skip
         self.known[id] = job
         self.rejects[id] = [{"row": row, "reason": "it is bad"} for row in turned_down]
 
@@ -68,3 +69,18 @@ def test_a_part_that_was_split_is_known_when_both_halves_are(ledger):
 
     assert halfway is None
     assert whole == Fate(frozenset({1}), 1, 0, ("it is bad",))
+
+
+def test_what_no_other_part_would_be_spared_is_told(ledger):
+    failure = {"type": "SettingsError", "args": ["account 'default' has no API key"]}
+    ledger.add("p", "1-2", status="refused", rejected=2, turned_down=[1, 2], failure=failure)
+    ledger.add("q", "1-2", status="refused", rejected=2, turned_down=[1, 2], failure={
+        "type": "BadRequest", "args": ["bulk_import_profiles", "default", 400, []],
+    })  # fmt: skip
+
+    fatal, bad = fate("p"), fate("q")
+
+    assert fatal
+    assert str(fatal.fatal) == "account 'default' has no API key"
+    assert bad
+    assert bad.fatal is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schedules.push import Push, run_push
+from schedules.push import run_push
+from schedules.push_kinds import Push
 from schedules.push_task import defined, pushes
 from worker.errors import InputError, SettingsError
 from worker.settings import get_settings
