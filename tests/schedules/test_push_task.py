@@ -6,7 +6,7 @@ import pytest
 
 from schedules.push import run_push
 from schedules.push_kinds import Push
-from schedules.push_task import defined, pushes
+from schedules.push_task import defined
 from worker.errors import InputError, SettingsError
 from worker.settings import get_settings
 
@@ -38,12 +38,6 @@ def test_a_push_is_defined_by_json_too_and_its_mapping_may_have_commas(define):
     define(ORDERS='{"kind": "events", "source": "o.csv", "map": ["a, b=value"], "fixed": {"metric": "Placed Order"}}')
 
     assert (defined("orders").mapping, defined("orders").fixed) == (("a, b=value",), {"metric": "Placed Order"})
-
-
-def test_pushes_that_have_a_crontab_run_by_themselves(define):
-    define(A__KIND="profiles", A__SOURCE="a.csv", A__SCHEDULE="5 4 * * *", B__KIND="profiles", B__SOURCE="b.csv")
-
-    assert [(each.name, each.crontab, each.kwargs) for each in pushes()] == [("a", "5 4 * * *", {"name": "a"})]
 
 
 def test_an_unknown_push_is_named_with_the_variable_that_would_define_it(define):
