@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from celery import chord
 from system import until
 
 from tasks.campaigns import create_campaign, refresh_campaign_recipient_estimation, send_campaign
@@ -12,6 +13,7 @@ from tasks.events import bulk_create_events
 from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, bulk_suppress_profiles, create_profile
+from worker.app import app
 
 IMPORT = "profile-bulk-import-job"
 
@@ -173,6 +175,23 @@ def test_a_spawn_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(idl
     assert {end.result["data"]["completed"] for end in ends.values()} == {1}
     state = idle.sandbox.state()
     assert (state["doubled_jobs"], state["profile"], state[IMPORT]) == (0, 3, 3)
+
+
+def test_jobs_can_be_the_members_of_a_chord(idle):
+    idle.sandbox.jobs(seconds=0.3, times=None)
+    jobs = [run_job(bulk_import_profiles).si(profiles=[{"email": f"{name}@example.com"}]) for name in "abc"]
+
+    counted = chord(jobs, app.tasks["celery.accumulate"].s()).delay()
+
+    assert [each["data"]["completed"] for each in counted.get(timeout=30)[0]] == [1, 1, 1]
+
+
+def test_another_code_base_can_begin_a_job(idle, foreign):
+    sent = foreign.send_task(
+        "klaviyo.job", kwargs={"kind": "bulk_import_profiles", "params": {"profiles": people(2)}}, queue="klaviyo"
+    )
+
+    assert outcome(idle, sent).result["data"]["completed"] == 2
 
 
 def test_flower_learns_each_state_of_a_job(system, events):

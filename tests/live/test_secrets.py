@@ -7,6 +7,7 @@ import pytest
 from system import KEY, until
 
 from tasks.events import create_event
+from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 
 PERSON = "ada.lovelace"
@@ -34,6 +35,8 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
         create_profile.delay(email=f"{PERSON}@example").id,
         create_event.delay(metric="Bought", profile={"email": person["email"]}, properties={"who": PERSON}).id,
         bulk_import_profiles.delay(profiles=[person]).id,
+        run_job(bulk_import_profiles).delay(profiles=[person, {"email": f"{PERSON}@reject.example"}]).id,
+        run_job(bulk_import_profiles).delay(profiles=[{"email": f"{PERSON}@refused.example"}]).id,
         get_profiles.delay(filter=f'equals(email,"{PERSON}@example.com")').id,
         foreign.send_task("klaviyo.create_profile", kwargs={**person, "nick": PERSON}, queue="klaviyo.l").id,
         foreign.send_task("klaviyo.create_profile", args=[PERSON], queue="klaviyo.l").id,
