@@ -52,25 +52,30 @@ def postgres() -> Iterator[str]:
 NewDatabase = Callable[[str | None], str]
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
-    """Databases of either kind."""
-    if request.param == "sqlite":
-        folder = tmp_path_factory.mktemp("stores")
-        yield lambda like: _new_file(folder / f"{uuid4()}.db", like)
-        return
-    address = request.getfixturevalue("postgres")
-    server = open_engine(address.format("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+@pytest.fixture(scope="session")
+def new_postgres(postgres: str) -> Iterator[NewDatabase]:
+    """Databases of one PostgreSQL server."""
+    server = open_engine(postgres.format("postgres")).execution_options(isolation_level="AUTOCOMMIT")
 
     def make(like: str | None) -> str:
         name = f"store_{uuid4().hex}"
         with server.connect() as connection:
             template = make_url(like).database if like else "template1"
             connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return address.format(name)
+        return postgres.format(name)
 
     yield make
     server.dispose()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """Databases of either kind."""
+    if request.param == "postgresql":
+        made: NewDatabase = request.getfixturevalue("new_postgres")
+        return made
+    folder = tmp_path_factory.mktemp("stores")
+    return lambda like: _new_file(folder / f"{uuid4()}.db", like)
 
 
 def _new_file(path: Path, like: str | None) -> str:

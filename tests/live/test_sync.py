@@ -182,3 +182,18 @@ def test_events_that_arrive_late_are_found_by_looking_back_a_day(syncing, store)
     sync(syncing, "events")
 
     assert_equal(syncing, store, "events")
+
+
+def test_postgresql_is_written_by_many_threads_at_once(system, new_postgres):
+    store = Copy(new_postgres(None))
+    system.sandbox.limits(off=True)
+    seed(system, profiles=1_500, events=12_000, lists=6, members=150, campaigns=4, items=150, tags=20)
+    for _ in range(2):
+        system.worker(STORE_URL=store.url, CONCURRENCY=16).ready()
+    streams = ("profiles", "events", "lists", "campaigns", "campaign_messages", "catalog_items", "tags")
+
+    sync(system, *streams, "list_members", mode="full")
+
+    assert_equal(system, store, *streams)
+    system.sandbox.limits(off=False)
+    store.close()
