@@ -159,7 +159,9 @@ def begin(account: str, request: str, stream: str) -> None:
 def go_on(account: str, request: str, run: int, stream: str, metric: str) -> None:
     """Read the newest day that has not been read, if it still fits; else the run is over."""
     with reading() as connection:
-        unread = [_day(each["partition"]) for each in runs.unread(connection, run)]
+        # Days that were planned for another conversion metric, before the setting changed, are nobody's any more.
+        planned = (each["partition"] for each in runs.unread(connection, run))
+        unread = [_day(each) for each in planned if each == _partition(_day(each), metric)]
         _, _, pages = _read_before(connection, account, stream, metric)
     left = left_of_day(account, REPORTS[stream].action)
     fits, waits = affordable(sorted(unread, reverse=True), pages, left)

@@ -209,3 +209,25 @@ def test_an_id_is_meant_before_a_name_and_of_one_name_the_metric_that_was_update
 
     assert by_name == ("M2", "Placed Order")
     assert conversion_metric("default") == ("M1", "Placed Order")
+
+
+def test_a_run_is_gone_on_with_for_another_metric_once_the_setting_says_so(night, monkeypatch):
+    night.left = FREE + 2
+    night.begin()
+    with transaction() as connection:
+        row = {"account": "default", "id": "M2", "name": "Sold", "synced_at": datetime.now(UTC)}
+        connection.execute(insert(tables.metrics).values(**row))
+    monkeypatch.setenv("KLAVIYO_CONVERSION_METRIC", "Sold")
+    get_settings.cache_clear()
+
+    night.begin()
+    for _ in range(2):
+        night.answer()
+
+    days = [YESTERDAY.isoformat(), (YESTERDAY - timedelta(days=1)).isoformat()]
+    assert [(about.metric, about.day) for _, about in night.asked] == [
+        ("M1", days[0]),
+        ("M2", days[0]),
+        ("M2", days[1]),
+    ]
+    assert night.run()["state"] == "done"
