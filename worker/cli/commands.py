@@ -12,6 +12,7 @@ from worker.cli.import_rows import import_rows
 from worker.cli.imports import imports
 from worker.cli.jobs import jobs
 from worker.cli.limits import limits
+from worker.cli.push import push
 from worker.cli.reimport import reimport
 from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
@@ -36,6 +37,7 @@ app.command("import")(import_rows)
 app.command()(imports)
 app.command()(reimport)
 app.command()(jobs)
+app.command()(push)
 app.command()(limits)
 app.command()(schedules)
 app.command()(revision)
