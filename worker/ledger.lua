@@ -13,6 +13,7 @@
 --   jobs:open:<group>       zset  id -> when it took its slot; group is "account|kind", slots are Klaviyo's cap
 --   jobs:queue:<group>      list  ids that wait for a slot, oldest at the left
 --   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
+--   jobs:watch:<group>            the token of the group's watcher; expires
 --   jobs:room:<group>             how many slots there are for us while others use the rest; expires
 --   jobs:took:<kind>        list  seconds that the last jobs of this kind took, newest at the left
 --   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
@@ -63,9 +64,9 @@ end
 
 local ops = {}
 
--- id cap run field value … -> ids that may be spawned now: this one, others, or none. A known job is not opened again.
+-- id cap run field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
 function ops.open(id, cap, run, ...)
-  if call('EXISTS', job(id)) == 1 then return {} end
+  if call('EXISTS', job(id)) == 1 then return { 0, {} } end
   call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
   call('ZADD', P .. 'jobs', now, id)
   call('ZREMRANGEBYSCORE', P .. 'jobs', '-inf', now - 2 * KEPT * 1000)
@@ -75,7 +76,7 @@ function ops.open(id, cap, run, ...)
   end
   local group = group_of(id)
   call('RPUSH', P .. 'jobs:queue:' .. group, id)
-  return fill(group, tonumber(cap))
+  return { 1, fill(group, tonumber(cap)) }
 end
 
 -- member at -> 1. Somebody has to see to it by then (ms from now), or "" for: it is seen to.
@@ -206,23 +207,28 @@ function ops.errors(id, page, errors)
   return 1
 end
 
--- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. The end, told once.
---   landed …  how many of its records, of those that are not counted yet
---   reject …  what is to be told of the others
-function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
-  local before, run = get(id, 'state', 'run')
-  if not before or before == 'settled' then return { 0, {} } end
+local function settle(id, status, outcome, landed, rejected, unknown, rejects)
+  local run = get(id, 'run')
   local group, cap = group_of(id)
   call('HSET', job(id), 'state', 'settled', 'status', status, 'outcome', outcome, 'settled', now)
   call('HDEL', job(id), 'request', 'continuation')
   call('DEL', job(id) .. ':errors')
   call('ZREM', P .. 'overdue', 'job|' .. id)
   call('ZREM', P .. 'jobs:open:' .. group, id)
-  count(id, run or '', landed, rejected, unknown, { ... })
+  count(id, run or '', landed, rejected, unknown, rejects)
   if run and run ~= '' then call('HINCRBY', P .. 'run:' .. run, 'settled', 1) end
   call('EXPIRE', job(id), KEPT)
   call('EXPIRE', job(id) .. ':rejects', KEPT)
   return { 1, fill(group, cap) }
+end
+
+-- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. The end, told once, of a job
+-- that has ended.
+--   landed …  how many of its records, of those that are not counted yet
+--   reject …  what is to be told of the others
+function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
+  if get(id, 'state') ~= 'ended' then return { 0, {} } end
+  return settle(id, status, outcome, landed, rejected, unknown, { ... })
 end
 
 -- id -> 1 | 0. A part of an import that has not landed is to be opened again: as if it had never been.
@@ -241,9 +247,37 @@ end
 
 -- id outcome -> {1 | 0, ids that may be spawned now}. Take it back, if Klaviyo cannot have it.
 function ops.withdraw(id, outcome)
-  local state, sent, run = get(id, 'state', 'sent', 'run')
+  local state, sent = get(id, 'state', 'sent')
   if state ~= 'waiting' and (state ~= 'spawning' or sent) then return { 0, {} } end
-  return ops.settle(id, 'withdrawn', outcome, 0, 0, 0)
+  return settle(id, 'withdrawn', outcome, 0, 0, 0, {})
+end
+
+-- account|kind token ms takeover -> 1 if this is the group's watcher for so long. Until it has published its first look,
+-- somebody has to see whether it has.
+function ops.watch(group, token, ms, takeover)
+  local key = P .. 'jobs:watch:' .. group
+  local current = call('GET', key)
+  if current == token then
+    call('PEXPIRE', key, ms)
+    return 1
+  end
+  if current and takeover ~= '1' then return 0 end
+  call('SET', key, token, 'PX', ms)
+  call('ZADD', P .. 'overdue', now + GRACE, 'watch|' .. group)
+  return 1
+end
+
+-- account|kind token -> 1 if the watcher may rest: Klaviyo has no job of the group. One that is accepted later finds none.
+function ops.rest(group, token)
+  local key = P .. 'jobs:watch:' .. group
+  if call('GET', key) ~= token then return 1 end
+  for _, id in ipairs(call('ZRANGE', P .. 'jobs:open:' .. group, 0, -1)) do
+    local state = get(id, 'state')
+    if state == 'accepted' or state == 'processing' then return 0 end
+  end
+  call('DEL', key)
+  call('ZREM', P .. 'overdue', 'watch|' .. group)
+  return 1
 end
 
 local arguments = {}

@@ -126,8 +126,8 @@ class Ledger:
         items: int = 0,
         once: str = "",
         continuation: Mapping[str, Any] | None = None,
-    ) -> list[str]:
-        """Enter a job that is to be spawned; a known id changes nothing.
+    ) -> tuple[bool, list[str]]:
+        """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
 
         ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
         harm. ``continuation``: the signature to publish when it has ended.
@@ -136,7 +136,8 @@ class Ledger:
             "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
         }  # fmt: skip
-        return _ids(self._call("open", id, cap, run, *_flat(fields)))
+        done, released = self._call("open", id, cap, run, *_flat(fields))
+        return bool(done), _ids(released)
 
     def slots(self, group: str) -> list[str]:
         """See whether a slot is free for those who wait for one."""
@@ -223,20 +224,12 @@ class Ledger:
     # Watchers: one for each group, known by its token.
 
     def watch(self, group: str, token: str, seconds: float, takeover: bool = False) -> bool:
-        """Become the watcher of a group for so many seconds, if it has none; ``takeover``: in any case."""
-        key = f"{self._prefix}jobs:watch:{group}"
-        if takeover or self._client.set(key, token, nx=True, px=int(seconds * 1000)):
-            self._client.set(key, token, px=int(seconds * 1000))
-            return True
-        return self.watches(group, token)
+        """Be the watcher of a group for so many seconds, if it has no other one; ``takeover``: in any case."""
+        return bool(self._call("watch", group, token, int(seconds * 1000), int(takeover)))
 
-    def watches(self, group: str, token: str) -> bool:
-        """Whether this is the watcher of the group."""
-        return bool(self._client.get(f"{self._prefix}jobs:watch:{group}") == token.encode())
-
-    def unwatch(self, group: str) -> None:
-        """The group needs no watcher for now."""
-        self._client.delete(f"{self._prefix}jobs:watch:{group}")
+    def rest(self, group: str, token: str) -> bool:
+        """Whether this watcher may rest, since Klaviyo has no job of the group; the next one needs a new watcher."""
+        return bool(self._call("rest", group, token))
 
     def now(self) -> float:
         """The time by the ledger's clock."""

@@ -94,13 +94,15 @@ class Runs:
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
         """Enter a run, or go on with it; what is known of it."""
         now, key = self.now(), self._key(id)
-        if self._client.hsetnx(key, "started", now):
-            fields: Any = {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked)}
-            self._client.hset(key, mapping=fields)
-            self._client.zadd(f"{self._prefix}runs", {id: now})
-        self._client.hset(key, mapping={"state": "running", "seen": now})
-        self._client.hdel(key, "ended", "reason")
-        self._client.persist(key)
+        fields: Any = {"state": "running", "seen": now}
+        if not self._client.hexists(key, "kind"):
+            fields |= {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked), "started": now}
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping=fields)
+            pipe.hdel(key, "ended", "reason")
+            pipe.zadd(f"{self._prefix}runs", {id: now}, nx=True)
+            pipe.execute()
+        self._keep(id)
         found = self.run(id)
         assert found is not None
         return found
@@ -109,19 +111,27 @@ class Runs:
         """Write down how far the source has been read, and what was turned down."""
         fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
         self._client.hset(self._key(id), mapping=fields)
+        self._keep(id)
+
+    def _keep(self, id: str) -> None:
+        """Keep what is known of a run for a while: whoever carries it out says so again and again."""
+        for of in ("", ":parts", ":digests"):
+            self._client.expire(self._key(id, of), KEPT)
+
+    def halved(self, id: str) -> int:
+        """One more of its parts is sent in halves; how many that makes."""
+        return int(self._client.hincrby(self._key(id), "halved", 1))
 
     def digest(self, id: str, part: int, digest: str) -> bool:
         """Whether a part is what it was the last time; the first time tells."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)
-        self._client.expire(key, KEPT)
         return bool(self._client.hget(key, str(part)) == digest.encode())
 
     def end(self, id: str, state: RunState, reason: str = "") -> None:
         """The run is over."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
-        for of in ("", ":parts", ":digests"):
-            self._client.expire(self._key(id, of), KEPT)
+        self._keep(id)
         self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT)
 
     def cancel(self, id: str) -> None:

@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action, ActionTask
 from worker.declaration import Params
-from worker.errors import KlaviyoError, Refused, Unavailable
+from worker.errors import KlaviyoError, Refused, SettingsError, Unavailable
 from worker.execution import Call, back_to_wait, carry_out, lane_of, patiently, unacknowledged_if_left
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
@@ -98,7 +98,7 @@ class AskingStep(Step, Generic[S]):
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
         try:
             envelope = carry_out(call, self.request)
-        except (Refused, Unavailable) as error:
+        except (Refused, Unavailable, SettingsError) as error:
             self.failed(error, params, account, told)
         else:
             self.answered(envelope, params, account, told)

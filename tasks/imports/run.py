@@ -127,6 +127,9 @@ def run_import(
     """
     id, runs = run or new_run(), get_runs()
     before = patiently(lambda: runs.run(id))
+    if before is not None and wanted.kind in UPSERTS:
+        again = "begin it anew, it compares with what is there"
+        raise InputError("import", [f"run {id} compared with a catalog that it has changed since: {again}"])
     if before is not None:
         # The moment is the time of events that have none: another one would make other requests.
         moment = datetime.fromisoformat(before.asked["options"]["moment"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 
 from tasks.imports.parts import Part
+from tasks.jobs.isolate import with_records
 from tasks.jobs.kinds import KINDS as JOBS
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import raised
-from tasks.jobs.rows import numbers
+from tasks.jobs.records import records
+from tasks.jobs.rows import numbers, ranges
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
 from worker.execution import patiently
 from worker.governor import Lane
@@ -57,7 +60,8 @@ class Sender:
             Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
 
         """
-        id, ledger = f"{self._run.id}-{part.number:06d}", get_ledger()
+        if self._stop():
+            raise Stopped(f"import {self._run.id} takes no more rows")
         digest = blake2b(part.body, digest_size=12).hexdigest()
         if not patiently(lambda: get_runs().digest(self._run.id, part.number, digest)):
             raise SourceError(
@@ -67,15 +71,22 @@ class Sender:
             )
         self.sent += 1
         self.bytes += len(part.body)
+        self._open(f"{self._run.id}-{part.number:06d}", action, part, items)
+
+    def _open(self, id: str, action: str, part: Part, items: int) -> None:
+        """Open a job for a part, unless it has one that is not worth another."""
+        ledger, kind = get_ledger(), JOBS[action]
         known = patiently(lambda: ledger.job(id))
+        if known is not None and known.status == "split":
+            self._open_halves(known, part)
+            return
+        if known is not None and (known.state != "settled" or not again(known)):
+            return
         if known is not None:
-            if known.state != "settled" or not again(known):
-                return
             patiently(lambda: ledger.forget(id))
-        kind = JOBS[action]
         self.wait(MOST_PARTS, MOST_BYTES - len(part.body))
         spawn = kind.spawn.declaration
-        released = patiently(
+        _, released = patiently(
             lambda: ledger.open(
                 id, action, self._run.account, Request(spawn.method, spawn.path, {}, part.body),
                 lane=self._lane, cap=kind.cap, run=self._run.id, rows=part.rows, items=items,
@@ -84,6 +95,15 @@ class Sender:
         )  # fmt: skip
         go_on(*released)
         self._waiting[id] = len(part.body)
+
+    def _open_halves(self, split: Job, part: Part) -> None:
+        """The same for the halves in which a part was sent: one may have landed, the other not."""
+        kind, rows = JOBS[split.kind], numbers(split.rows)
+        middle, whole = len(rows) // 2, Request("POST", "", {}, part.body)
+        items = dict(zip(numbers(part.rows), records(part.body, kind.path), strict=True))
+        for name, own in (("a", rows[:middle]), ("b", rows[middle:])):
+            body = with_records(whole, kind, [items[row] for row in own]).body or b""
+            self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=ranges(own)), len(own))
 
     def wait(self, parts: int, size: int) -> None:
         """Wait until fewer parts, and no more bytes, wait for their request."""

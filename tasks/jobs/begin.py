@@ -63,14 +63,15 @@ class Begin(Step):
         alias = account(get_settings(), self.account).alias
         lane: Lane = self.request.get("klaviyo_lane") or "now"
         continuation: Any = self.replace(collect.si())
-        released = patiently(
+        news, released = patiently(
             lambda: get_ledger().open(
                 self.task_id, this.name, alias, request, lane=lane, cap=this.cap,
                 items=len(records(request.body, this.path)),
                 once="" if repeat.blindly else repeat.note, continuation=continuation,
             )
         )  # fmt: skip
-        tell(self.task_id, "SPAWNING")
+        if news:
+            tell(self.task_id, "SPAWNING")
         go_on(*released)
         raise Ignore("the job goes on by itself")
 

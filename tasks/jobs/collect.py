@@ -39,6 +39,8 @@ class Collect(Step):
             if patiently(lambda: app.AsyncResult(id).state) in states.READY_STATES:
                 raise Ignore("it has been told")
             found = job.outcome or {}
+        elif job.state != "ended":
+            raise Ignore("it has been opened again, and goes on")
         else:
             kind = KINDS[job.kind]
             told, request = patiently(lambda: (ledger.errors_of(id), ledger.request(id)))

@@ -35,8 +35,8 @@ SKEW = 60.0
 #: Pages of the list that are read at most: jobs of a week, a hundred a page.
 PAGES = 50
 
-#: Seconds after which the list is read again where a job has not got to its records yet.
-UNDECIDED = 2.0
+#: Seconds after which the list is read again where a job has not got to its records yet, and the longest such pause.
+UNDECIDED, LONGEST = 2.0, 60.0
 
 
 #: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
@@ -50,7 +50,8 @@ Candidate = tuple[str, str]
 class Search:
     """Which job is looked for and how far that has come.
 
-    ``into`` is the job of Klaviyo's that is looked into, "" for the list; ``maybe`` are those that it may be.
+    ``into`` is the job of Klaviyo's that is looked into, "" for the list; ``maybe`` are those that it may be, ``pages``
+    and ``rounds`` how often the list was asked for.
     """
 
     job: str
@@ -58,6 +59,7 @@ class Search:
     into: str = ""
     maybe: list[Candidate] = field(default_factory=list)
     pages: int = 1
+    rounds: int = 0
 
 
 class Find(AskingStep[Search]):
@@ -106,7 +108,11 @@ class Find(AskingStep[Search]):
         if isinstance(error, NotFound):
             self._next(job, kind, about)
             return
-        patiently(lambda: get_ledger().remind(f"job|{job.id}", get_settings().backoff_max_seconds))
+        now = patiently(get_ledger().now)
+        if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline):
+            self._unknown(job, kind, f"it could not be looked for: {error}")
+        else:
+            patiently(lambda: get_ledger().remind(f"job|{job.id}", get_settings().backoff_max_seconds))
         raise error
 
     def _lost(self, id: str) -> Job | None:
@@ -145,7 +151,9 @@ class Find(AskingStep[Search]):
             self._found(job, kind, search)
         elif where == NOWHERE:
             if all(each[1] == where for each in rest):
-                self.begin(job, kind, UNDECIDED)
+                assert kind.listing is not None
+                anew = Search(job.id, kind.name, rounds=search.rounds + 1)
+                self._ask(job, kind.listing, kind.page(), anew, min(UNDECIDED * 2**search.rounds, LONGEST))
             else:
                 self._next(job, kind, replace(search, maybe=[*rest, (job_id, where)]))
         else:
@@ -160,7 +168,8 @@ class Find(AskingStep[Search]):
             errors = (data or {}).get("attributes", {}).get("errors") or ()
             told = [*envelope.get("included", []), *({"attributes": each.get("meta") or {}} for each in errors)]
         ours = {name for each in records(self._body(job), kind.path) for name in names(each)}
-        if any(names(each) & ours for each in told):
+        # All of them: another job of the same size may share a record with ours.
+        if told and all(names(each) & ours for each in told):
             self._found(job, kind, search)
         else:
             self._next(job, kind, search)
@@ -182,10 +191,13 @@ class Find(AskingStep[Search]):
             patiently(lambda: ledger.again(job.id, tries=job.tries + 1))
             go_on(job.id)
             return
+        self._unknown(job, kind, "its answer was lost, and no such job is there")
+
+    def _unknown(self, job: Job, kind: Kind, reason: str) -> None:
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
-        unknown = OutcomeUnknown(kind.name, job.account, "its answer was lost, and no such job is there", look_at)
+        unknown = OutcomeUnknown(kind.name, job.account, reason, look_at)
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
-        _, released = patiently(lambda: ledger.ended(job.id, "unknown", failure=failure))
+        _, released = patiently(lambda: get_ledger().ended(job.id, "unknown", failure=failure))
         go_on(job.id, *released)
 
 

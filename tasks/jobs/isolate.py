@@ -16,20 +16,25 @@ from worker.errors import Refused
 from worker.execution import patiently
 from worker.jsonapi import Request
 from worker.ledger import Job, get_ledger
+from worker.runs import get_runs
+
+#: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
+HALVED = 200
 
 
 def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
     """Go on with a part of an import that Klaviyo has refused; False where no record can be told from the others.
 
-    Where Klaviyo points at records, those are set aside. Where it does not, each half is sent by itself, until the bad
-    records are alone.
+    Where Klaviyo points at records, those are set aside. Where it points at nothing, each half is sent by itself, until
+    the bad records are alone; but where it points beside the records, or halves were refused too often, the fault is
+    that of the whole.
     """
     request = patiently(lambda: get_ledger().request(job.id))
     if request is None:
         return True
     listed, rows = records(request.body, kind.path), numbers(job.rows)
     bad = _pointed_at(refused, kind, len(listed))
-    if len(bad) == len(listed) or (not bad and len(listed) < 2):
+    if len(bad) == len(listed):
         return False
     if bad:
         good = [place for place in range(len(listed)) if place not in bad]
@@ -37,18 +42,20 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
             {"row": rows[place], "stage": REFUSED, "reason": why, "sent": listed[place]}
             for place, why in sorted(bad.items())
         ]
-        fields = {"request": _with(request, kind, [listed[place] for place in good]), "items": len(good)}
+        fields = {"request": with_records(request, kind, [listed[place] for place in good]), "items": len(good)}
         fields["rows"] = ranges([rows[place] for place in good])
         fields["tries"] = job.tries + 1
         patiently(lambda: get_ledger().narrow(job.id, rejects, **fields))
         go_on(job.id)
         return True
+    if len(listed) < 2 or _beside(refused, kind) or patiently(lambda: get_runs().halved(job.run)) > HALVED:
+        return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
-        released = patiently(
+        _, released = patiently(
             lambda name=name, half=half, of=of: get_ledger().open(  # type: ignore[misc]
-                f"{job.id}{name}", job.kind, job.account, _with(request, kind, half),
-                lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half),
+                f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
+                lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
             )
         )  # fmt: skip
         go_on(*released)
@@ -68,7 +75,13 @@ def _pointed_at(refused: Refused, kind: Kind, count: int) -> dict[int, str]:
     return found
 
 
-def _with(request: Request, kind: Kind, listed: list[Any]) -> Request:
+def _beside(refused: Refused, kind: Kind) -> bool:
+    """Whether Klaviyo points at something that is not among the records: a list that is not there, for example."""
+    records_, pointers = "/" + "/".join(kind.path), refused.pointers
+    return any(not records_.startswith(pointer) and not pointer.startswith(records_) for pointer in pointers)
+
+
+def with_records(request: Request, kind: Kind, listed: list[Any]) -> Request:
     """The same request with other records."""
     document = orjson.loads(request.body or b"{}")
     at(document, kind.path[:-1])[kind.path[-1]] = listed

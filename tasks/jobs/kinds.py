@@ -86,9 +86,9 @@ CATALOG_CAP, COUPON_CAP = 500, 100
 
 HOUR, DAY = 3_600.0, 86_400.0
 
-#: How a job whose spawning was not answered is recognised among Klaviyo's: by the records that it tells, by their
-#: number, or by its id, which is the campaign's.
-Trace = Literal["contents", "count", "id"]
+#: How a job whose spawning was not answered is recognised among Klaviyo's: by the records that it tells, or by its id,
+#: which is the campaign's. Their number would not do: others' jobs have the same.
+Trace = Literal["contents", "id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ class Kind:
         errors: lists the records that failed; None where the job itself tells them.
         contents: reads which records the job took; with the parameters that make it tell them.
         result: reads what the job was for, once it is complete.
-        trace: how a job is found whose spawning was not answered; None where spawning it again does no harm.
+        trace: how a job is found whose spawning was not answered; None where Klaviyo does not tell what it was about:
+            then it is spawned again, or, where that does harm, its outcome is unknown.
         respawn: whether it may be spawned again once it was looked for and not found.
         cap: most jobs in progress on one account; 0 where Klaviyo names none.
         first, most: seconds between two looks, for a job that has just begun and for one that takes long.
@@ -166,7 +167,7 @@ def _catalog(spawn: Action[Any], records: str, status: Action[Any], listing: Act
     return Kind(
         spawn, records, status, listing,
         contents=(status, {"include": [records]}) if tells else None,
-        trace="contents" if tells else "count",
+        trace="contents" if tells else None,
         cap=CATALOG_CAP,
     )  # fmt: skip
 
@@ -224,11 +225,11 @@ _ALL = (
     ),
     Kind(
         bulk_suppress_profiles, "profiles", get_bulk_suppress_profiles_job, get_bulk_suppress_profiles_jobs,
-        newest_first="-created", trace="count",
+        newest_first="-created",
     ),
     Kind(
         bulk_unsuppress_profiles, "profiles", get_bulk_unsuppress_profiles_job, get_bulk_unsuppress_profiles_jobs,
-        newest_first="-created", trace="count",
+        newest_first="-created",
     ),
     # A scheduled campaign's job is over when it is scheduled. A send that nobody knows of is never repeated.
     Kind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),

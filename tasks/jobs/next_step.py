@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from celery.canvas import Signature
+from celery.utils.log import get_logger
 
 from tasks.jobs.kinds import KINDS
 from worker.action import PREFIX
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
+from worker.errors import KlaviyoError
 from worker.execution import patiently
 from worker.ledger import OPEN, Job, get_ledger, group
 from worker.steps import published
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from tasks.jobs.read import Read
     from tasks.jobs.spawn import Spawn
     from tasks.jobs.watch import Look, Watch
+
+logger = get_logger(__name__)
 
 SPAWN, FIND, WATCH, LOOK, READ, COLLECT = (
     f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "look", "read", "collect")
@@ -86,12 +90,20 @@ def collect(job: Job) -> None:
 def overdue(members: Iterable[str]) -> None:
     """See to what nobody has seen to in time."""
     for member in members:
-        what, _, which = member.partition("|")
-        if what == "job":
-            go_on(which)
-        elif what == "watch":
-            watch(which, takeover=True)
-        elif what == "sync":
-            published(lambda which=which: app.send_task(LOOK_AFTER, (which,)))  # type: ignore[misc]
-        elif what == "slots":
-            go_on(*patiently(lambda which=which: get_ledger().slots(which)))  # type: ignore[misc]
+        try:
+            _see_to(member)
+        except (KlaviyoError, LookupError, ValueError) as error:
+            # The others are not to wait for it; it is told again after a while.
+            logger.error("%s could not be seen to: %s", member, error)
+
+
+def _see_to(member: str) -> None:
+    what, _, which = member.partition("|")
+    if what == "job":
+        go_on(which)
+    elif what == "watch":
+        watch(which, takeover=True)
+    elif what == "sync":
+        published(lambda: app.send_task(LOOK_AFTER, (which,)))
+    elif what == "slots":
+        go_on(*patiently(lambda: get_ledger().slots(which)))

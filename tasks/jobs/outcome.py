@@ -79,5 +79,6 @@ def settled(job: Job, found: dict[str, Any], told: list[dict[str, Any]], listed:
     untold = max(0, found.get("failed", 0) - len(failed))
     if untold:
         why = f"{untold} more failed among rows {job.rows}, and Klaviyo does not tell which"
-        rejects.append({"row": rows[0], "stage": JOB, "reason": why, "sent": None})
+        told_of = next(row for row in rows if row not in failed)
+        rejects.append({"row": told_of, "stage": JOB, "reason": why, "sent": None})
     return Settled(job.status, found, len(rows) - len(failed) - untold, len(failed), untold, rejects)

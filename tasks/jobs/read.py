@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
 from tasks.jobs.next_step import READ, collect
 from tasks.jobs.records import told
+from tasks.jobs.watch import BELIEVED, GONE
 from worker.action import Action
 from worker.app import app
 from worker.declaration import Params
@@ -22,11 +23,12 @@ from worker.steps import AskingStep
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Which job is read, and the number of the page."""
+    """Which job is read, the number of the page, and how often it was not there (404)."""
 
     job: str
     kind: str
     page: int = 0
+    gone: int = 0
 
 
 class Read(AskingStep[Reading]):
@@ -70,6 +72,12 @@ class Read(AskingStep[Reading]):
         ledger = get_ledger()
         job = patiently(lambda: ledger.job(about.job))
         if job is None or job.state != "ended":
+            return
+        if isinstance(error, NotFound) and about.gone + 1 < BELIEVED:
+            again = replace(about, gone=about.gone + 1)
+            action = KINDS[about.kind].result or KINDS[about.kind].errors
+            assert action is not None
+            self.ask(action, params, account, again, lane=job.lane, countdown=GONE, task_id=f"{job.id}.{uuid4()}")
             return
         if isinstance(error, NotFound | Gone):
             patiently(lambda: ledger.expired(job.id))

@@ -41,7 +41,7 @@ def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     kept = {
         "index": index(pointer, path),
         "code": error.get("code"),
-        "title": error.get("title"),
+        "title": mask(str(error["title"])) if error.get("title") else None,
         "detail": mask(str(error["detail"])) if error.get("detail") else None,
         "pointer": pointer,
         "name": name,

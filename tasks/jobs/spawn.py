@@ -79,6 +79,8 @@ class Spawn(Step):
             self.unavailable(row, KINDS[kind], call, unavailable, attempts)
         else:
             self.accepted(row, KINDS[kind], envelope)
+        if attempts:
+            patiently(lambda: get_governor().done(self.task_id))
 
     def _may_send(self, job: Job, kind: Kind) -> bool:
         """Whether to send it now. Where it was sent before, nobody knows what became of it."""
@@ -121,8 +123,8 @@ class Spawn(Step):
             _, released = patiently(lambda: ledger.ended(job.id, "accepted"))
             go_on(job.id, *released)
             return
-        patiently(lambda: ledger.accept(job.id, job_id, kind.own_id))
-        tell(job.id, "ACCEPTED", job_id=job_id, **counters(data.get("attributes") or {}))
+        if patiently(lambda: ledger.accept(job.id, job_id, kind.own_id)) == "ok":
+            tell(job.id, "ACCEPTED", job_id=job_id, **counters(data.get("attributes") or {}))
         go_on(job.id)
 
     def refused(self, job: Job, kind: Kind, refused: Refused) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.states import READY_STATES
+
 from worker.app import app
 from worker.execution import patiently
 from worker.steps import published
 
 
 def tell(id: str, state: str, **meta: Any) -> None:
-    """The job is in this state now: ``AsyncResult.state`` and ``.info``, and an event from which Flower learns it."""
+    """The job is in this state now: ``AsyncResult.state`` and ``.info``, and an event from which Flower learns it.
+
+    Told late, it must not hide how the job has ended.
+    """
+    if patiently(lambda: app.AsyncResult(id).state) in READY_STATES:
+        return
     patiently(lambda: app.backend.store_result(id, meta, state))
     published(lambda: _event(f"task-{state.lower()}", uuid=id, **meta))
 

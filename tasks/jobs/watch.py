@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
-from tasks.jobs.next_step import DEAD, LOOK, WATCH, go_on, watch
+from tasks.jobs.next_step import DEAD, FAILED, LOOK, WATCH, go_on
 from tasks.jobs.pace import pause
 from tasks.jobs.records import counters, told
 from tasks.jobs.telling import tell
@@ -21,7 +21,7 @@ from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound
 from worker.execution import patiently
 from worker.jsonapi import Envelope
-from worker.ledger import Job, get_ledger, group
+from worker.ledger import OPEN, Job, get_ledger, group
 from worker.paging import next_page, records
 from worker.settings import get_settings
 from worker.steps import AskingStep
@@ -33,6 +33,9 @@ PAGE = 100
 
 #: Jobs that are asked for one by one after one look.
 SINGLY = 50
+
+#: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
+BELIEVED, GONE = 3, 5.0
 
 #: Seconds after which a group is looked at again when Klaviyo did not let us.
 REFUSED = 60.0
@@ -81,7 +84,7 @@ class Watch(AskingStep[Looking]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: Looking) -> None:
         """Write down what a page tells, and go on to the next page, list or look."""
         kind, watched = KINDS[about.kind], group(account, about.kind)
-        if not patiently(lambda: get_ledger().watches(watched, about.token)):
+        if not patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
             return
         resources = records(envelope)
         owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
@@ -90,23 +93,28 @@ class Watch(AskingStep[Looking]):
                 seen(owner, kind, each["attributes"], about.look)
         assert kind.listing is not None
         following = next_page(kind.listing.declaration, params, envelope)
-        missing = self._missing(watched, about.look)
-        complete, last = about.part == len(kind.in_progress), about.part + 1 >= len(kind.in_progress)
         more = replace(about, requests=about.requests + 1)
-        if following and (not complete or (missing and about.left > 1)):
-            self._read(account, kind, replace(more, left=about.left - 1), following)
-        elif not last:
+        complete, last = about.part == len(kind.in_progress), about.part + 1 >= len(kind.in_progress)
+        if following and not complete:
+            self._read(account, kind, more, following)
+            return
+        if not last:
             self._read(account, kind, replace(more, part=about.part + 1))
+            return
+        missing = self._missing(watched, about.look)
+        if complete and following and missing and about.left > 1:
+            self._read(account, kind, replace(more, left=about.left - 1), following)
         elif not complete and len(missing) >= SEVERAL:
             self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE) + 1))
         else:
             self._end(account, kind, about, missing)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Looking) -> None:
-        """Look again later: whatever the reason, the jobs are there."""
+        """Look again later: whatever the reason, the jobs are there; until their deadline."""
         watched = group(account, about.kind)
-        if patiently(lambda: get_ledger().watches(watched, about.token)):
+        if patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
             patiently(lambda: get_ledger().remind(f"watch|{watched}", REFUSED))
+            stuck(patiently(lambda: get_ledger().in_progress(watched)), KINDS[about.kind])
         raise error
 
     def _missing(self, watched: str, look: int) -> list[Job]:
@@ -118,25 +126,20 @@ class Watch(AskingStep[Looking]):
         watched = group(account, kind.name)
         for job in missing[:SINGLY]:
             look.begin(job, kind)
-        open_ = patiently(lambda: get_ledger().in_progress(watched))
-        stuck(open_, kind)
-        if open_:
-            self.begin(account, kind, looking.token, looking.requests)
-            return
-        patiently(lambda: get_ledger().unwatch(watched))
-        patiently(lambda: get_ledger().remind(f"watch|{watched}", None))
-        if patiently(lambda: get_ledger().in_progress(watched)):
-            # One was accepted while this watcher was leaving, and thought it still there.
-            watch(watched)
+        stuck(patiently(lambda: get_ledger().in_progress(watched)), kind)
+        if not patiently(lambda: get_ledger().rest(watched, looking.token)):
+            # A new token: should this step be delivered once more, the watcher that it begins is the last.
+            self.begin(account, kind, str(uuid4()), looking.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class OneJob:
-    """Which job is looked at, and whether that goes on until it is over."""
+    """Which job is looked at, whether that goes on until it is over, and how often it was not there (404)."""
 
     job: str
     kind: str
     again: bool
+    gone: int = 0
 
 
 class Look(AskingStep[OneJob]):
@@ -145,15 +148,17 @@ class Look(AskingStep[OneJob]):
     name = LOOK
     about = OneJob
 
-    def begin(self, job: Job, kind: Kind, again: bool = False) -> None:
+    def begin(self, job: Job, kind: Kind, again: bool = False, gone: int = 0) -> None:
         """Publish the next look at this job, when it is due."""
         assert kind.status is not None
-        wait = 0.0
-        if again:
+        wait = GONE if gone else 0.0
+        if again and not gone:
             ledger = get_ledger()
             took, now = patiently(lambda: (ledger.took(kind.name), ledger.now()))
             wait = pause([now - (job.accepted or now)], took, kind.first, kind.most)
-        asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again)
+        if again:
+            patiently(lambda: get_ledger().remind(f"job|{job.id}", wait + FAILED))
+        asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
         self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
@@ -164,17 +169,22 @@ class Look(AskingStep[OneJob]):
             self._again(about.job, kind)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: OneJob) -> None:
-        """Klaviyo does not know it any more, or cannot say."""
-        if isinstance(error, NotFound):
-            over(about.job, "vanished")
+        """Klaviyo does not know it any more, or cannot say. It has been known to say 404 of what is there."""
+        kind = KINDS[about.kind]
+        row = patiently(lambda: get_ledger().job(about.job))
+        if isinstance(error, NotFound) and row is not None and row.state in OPEN:
+            if about.gone + 1 < BELIEVED:
+                self.begin(row, kind, about.again, about.gone + 1)
+            else:
+                over(about.job, "vanished")
             return
         if about.again:
-            self._again(about.job, KINDS[about.kind])
+            self._again(about.job, kind)
         raise error
 
     def _again(self, id: str, kind: Kind) -> None:
         row = patiently(lambda: get_ledger().job(id))
-        if row is not None and row.state in ("accepted", "processing") and not stuck([row], kind):
+        if row is not None and row.state in OPEN and not stuck([row], kind):
             self.begin(row, kind, again=True)
 
 

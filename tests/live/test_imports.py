@@ -23,7 +23,7 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
-from worker.errors import SourceError, Unauthorized
+from worker.errors import InputError, SourceError, Unauthorized
 from worker.runs import get_runs
 
 
@@ -164,7 +164,8 @@ def test_a_key_that_is_refused_ends_the_import_and_takes_back_the_rest(idle):
 
     assert len(idle.sandbox.ledger("bulk_create_catalog_items")) <= 10
     [run] = get_runs().recent()
-    assert (run.state, run.parts) == ("failed", run.settled)
+    assert run.state == "failed"
+    until(lambda: get_runs().run(run.id).settled == run.parts, 10, "the end of those that were on their way")
 
 
 def test_an_import_that_is_cancelled_sends_no_more(idle):
@@ -212,3 +213,32 @@ def test_a_key_that_klaviyo_does_not_know_ends_an_import_instead_of_rejecting_it
         import_profiles(tmp_path / "customers.csv", mapping=["E-Mail=email", "note=properties.note"], run="R")
 
     assert get_runs().run("R").state == "failed"
+
+
+def test_halves_that_were_refused_for_another_reason_are_sent_when_the_run_is_taken_up_again(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    people = [{"email": f"p{n}@example.com"} for n in range(5)]
+    idle.sandbox.fault("status", operation="bulk_import_profiles", status=400, times=1)
+    idle.sandbox.fault("status", operation="bulk_import_profiles", status=401, times=1)
+
+    first = import_profiles(people, run="R3")
+    second = import_profiles(people, run="R3")
+
+    assert (first.landed + first.rejected, second.landed, second.failed) == (5, 5, 0)
+    assert first.rejected in (2, 3)
+    assert (idle.sandbox.state()["profile"], idle.sandbox.state()["doubled_jobs"]) == (5, 0)
+
+
+def test_a_fault_of_the_whole_request_is_not_sought_among_its_records(idle):
+    report = import_profiles(({"email": f"p{n}@example.com"} for n in range(500)), list_ids=["NoList"])
+
+    assert (report.landed, report.rejected) == (0, 500)
+    assert len(idle.sandbox.ledger("bulk_import_profiles")) == 1
+
+
+def test_an_upsert_is_begun_anew_and_not_taken_up_again(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    import_catalog_items(catalogue(3), run="R4")
+
+    with pytest.raises(InputError, match="begin it anew"):
+        import_catalog_items(catalogue(3), run="R4")

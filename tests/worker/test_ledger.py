@@ -36,7 +36,8 @@ def ledger(client, clock):
 
 
 def opened(ledger, id="job", **how):
-    return ledger.open(id, KIND, ACCOUNT, REQUEST, **{"items": 3, **how})
+    """Open a job; the ids that may be spawned now."""
+    return ledger.open(id, KIND, ACCOUNT, REQUEST, **{"items": 3, **how})[1]
 
 
 def accepted(ledger, id="job", **how):
@@ -75,7 +76,7 @@ def test_a_job_goes_through_its_states_and_keeps_the_times(ledger, clock):
 def test_a_known_job_is_not_opened_again(ledger):
     accepted(ledger)
 
-    assert opened(ledger) == []
+    assert ledger.open("job", KIND, ACCOUNT, REQUEST) == (False, [])
     assert ledger.job("job").state == "accepted"
 
 
@@ -267,6 +268,29 @@ def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
     assert ledger.watch(GROUP, "one", 60)
     assert ledger.watch(GROUP, "two", 60, takeover=True)
 
-    assert not ledger.watches(GROUP, "one")
-    ledger.unwatch(GROUP)
-    assert ledger.watch(GROUP, "three", 60)
+    assert not ledger.watch(GROUP, "one", 60)
+
+
+def test_a_watcher_that_dies_before_its_first_look_is_seen_to(ledger, clock):
+    ledger.watch(GROUP, "one", 60)
+    clock.wait(16)
+
+    assert ledger.overdue(30) == [f"watch|{GROUP}"]
+
+
+def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
+    ledger.watch(GROUP, "one", 60)
+    accepted(ledger, "a")
+    opened(ledger, "b")
+
+    assert not ledger.rest(GROUP, "one")
+    ledger.ended("a", "complete")
+    assert ledger.rest(GROUP, "one")
+    assert ledger.watch(GROUP, "two", 60)
+
+
+def test_a_job_that_has_not_ended_is_not_settled(ledger):
+    accepted(ledger)
+
+    assert ledger.settle("job", Settled("complete", {})) == (False, [])
+    assert ledger.job("job").state == "accepted"

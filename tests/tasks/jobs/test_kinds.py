@@ -25,9 +25,9 @@ def test_every_reading_of_one_job_is_one_that_the_action_takes(kind):
 
 
 @KIND
-def test_a_lost_spawn_is_looked_for_unless_repeating_it_does_no_harm(kind):
-    assert kind.trace or kind.status is None or kind.spawn.declaration.repeat.blindly
-    assert kind.trace != "contents" or kind.contents
+def test_a_lost_spawn_is_looked_for_where_klaviyo_tells_what_it_was_about(kind):
+    assert (kind.trace == "contents") == bool(kind.contents)
+    assert kind.trace != "id" or not kind.respawn
 
 
 def test_every_operation_that_begins_a_job_has_its_kind():
