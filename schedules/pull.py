@@ -76,10 +76,12 @@ class Page(StoringStep[Reading]):
     name = f"{PREFIX}sync_page"
     about = Reading
 
-    def begin(self, account: str, request: str, run: int, stream: Stream, mode: Mode, window: Window) -> None:
-        """Publish the first page of a window."""
+    def begin(
+        self, account: str, request: str, run: int, stream: Stream, mode: Mode, window: Window, pages: int = 0
+    ) -> None:  # fmt: skip
+        """Publish the first page of a window, of which so many ``pages`` have been read before: they are read again."""
         reading_ = Reading(
-            request, run, stream.name, mode, window.partition, window.slice,
+            request, run, stream.name, mode, window.partition, window.slice, pages + 1,
             since=_iso(window.since), until=_iso(window.until),
         )  # fmt: skip
         self._first(account, stream, reading_)
@@ -109,7 +111,7 @@ class Page(StoringStep[Reading]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Write the page and what it says about its window in one step, then go on."""
-        stream, moment = STREAMS[about.stream], datetime.now(UTC)
+        stream, moment = STREAMS[about.stream], present()
         seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
         following = next_page(stream.action.declaration, params, envelope)
@@ -153,12 +155,14 @@ class Page(StoringStep[Reading]):
         """Begin a window anew whose cursor has expired; a list that is gone is empty; else the run has failed."""
         stream = STREAMS[about.stream]
         if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < RESTARTS:
-            anew = replace(about, restarts=about.restarts + 1, since=about.reached or about.since)
+            # What comes out of order may stand behind what was reached.
+            since = about.reached or about.since if stream.sliced else about.since
+            anew = replace(about, restarts=about.restarts + 1, since=since)
             self._first(account, stream, anew)
         elif isinstance(error, NotFound) and stream.parent:
             with transaction() as connection:
                 if window := runs.window(connection, about.run, about.partition, about.slice):
-                    runs.count_page(connection, about.run, _window(window), about.page, 0, datetime.now(UTC))
+                    runs.count_page(connection, about.run, _window(window), about.page, 0, present())
             finish(account, about)
         else:
             fail(account, about, error)
@@ -173,7 +177,7 @@ page: Any = app.register_task(Page())
 
 def begin(account: str, request: str, name: str, mode: Mode, since: datetime | None = None) -> None:
     """Begin to read a stream, or go on with a run of it that has not ended."""
-    stream, now = STREAMS[name], datetime.now(UTC)
+    stream, now = STREAMS[name], present()
     remind(account, request, name)
     with transaction() as connection:
         last = runs.last(connection, account, name, "pull")
@@ -183,9 +187,9 @@ def begin(account: str, request: str, name: str, mode: Mode, since: datetime | N
             this = mode if stream.time else "full"
             run = runs.begin(connection, account, name, "pull", this, now)
             runs.plan(connection, run, planned(connection, account, stream, this, now - BEHIND, since))
-        windows = [_window(each) for each in runs.unread(connection, run)]
-    for each in windows:
-        page.begin(account, request, run, stream, this, each)
+        windows = [(_window(each), each["pages"]) for each in runs.unread(connection, run)]
+    for each, pages in windows:
+        page.begin(account, request, run, stream, this, each, pages)
     if not windows:
         finish(account, Reading(request, run, name, this, "", 0))
 
@@ -217,7 +221,7 @@ def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]
 
 def finish(account: str, about: Reading) -> None:
     """End a run whose windows have all been read whole: what a full scan has not seen is gone, the watermark moves."""
-    stream, now = STREAMS[about.stream], datetime.now(UTC)
+    stream, now = STREAMS[about.stream], present()
     with transaction() as connection:
         if runs.left(connection, about.run):
             return
@@ -227,7 +231,13 @@ def finish(account: str, about: Reading) -> None:
             for table in tables_of(stream):
                 gone += mark_deleted(connection, table, account, about.run, began)
         for partition in partitions(connection, account, stream) if stream.time else ():
-            runs.advance(connection, account, stream.name, partition.name, began - BEHIND)
+            name = partition.name
+            start, before = (
+                runs.read_from(connection, about.run, name), runs.watermark(connection, account, stream.name, name)
+            )  # fmt: skip
+            # What was read from a later time on leaves a gap, which the next run has to read.
+            if start is None or (before is not None and start <= before):
+                runs.advance(connection, account, stream.name, name, began - BEHIND)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
     if done:
         over(account, about.request, about.stream, None)
@@ -236,7 +246,7 @@ def finish(account: str, about: Reading) -> None:
 def fail(account: str, about: Reading, error: KlaviyoError) -> None:
     """End a run that cannot be read whole: the watermark stays, and the next run reads all of it."""
     with transaction() as connection:
-        done = runs.end(connection, about.run, "failed", datetime.now(UTC), {"error": str(error)})
+        done = runs.end(connection, about.run, "failed", present(), {"error": str(error)})
     if done:
         over(account, about.request, about.stream, str(error))
 
@@ -279,6 +289,11 @@ def _reminder(account: str, request: str, stream: str) -> str:
 
 
 # Windows, partitions and times.
+
+
+def present() -> datetime:
+    """The present, by the one clock that all workers share."""
+    return datetime.fromtimestamp(patiently(get_ledger().now), UTC)
 
 
 def time_of(stream: Stream, mode: Mode) -> TimeField | None:

@@ -62,10 +62,13 @@ def save(request: Request) -> None:
     key = _key(request.id)
 
     def write() -> None:
-        if get_redis().hsetnx(key, "asked", told):
-            states: Any = {f"stream:{name}": state for name, state in request.streams.items()}
-            get_redis().hset(key, mapping=states)
-            get_redis().expire(key, KEPT)
+        if get_redis().exists(key):
+            return
+        states: Any = {f"stream:{name}": state for name, state in request.streams.items()}
+        with get_redis().pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping={"asked": told, **states})
+            pipe.expire(key, KEPT)
+            pipe.execute()
 
     patiently(write)
 

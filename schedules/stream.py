@@ -21,13 +21,14 @@ SECOND = timedelta(seconds=1)
 class TimeField:
     """A field by which a stream is read in windows of time.
 
-    ``look_back``: how far before its watermark a run begins, for records that are dated back.
+    ``look_back``: how far before its watermark a run begins: for records that are dated back, for lists that show a
+    change late, and for clocks that differ.
     """
 
     name: str
     lower: Literal["greater-or-equal", "greater-than"] = "greater-or-equal"
     upper: Literal["less-than"] | None = "less-than"
-    look_back: timedelta = timedelta(0)
+    look_back: timedelta = timedelta(minutes=5)
 
     def between(self, since: datetime | None, until: datetime | None) -> Filter | None:
         """The records from `since` on and before `until`; None where neither bounds them.

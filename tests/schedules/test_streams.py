@@ -94,10 +94,11 @@ def test_windows_of_other_fields_touch_and_do_not_overlap():
     ]
 
 
-def test_events_that_are_dated_back_are_looked_for_one_day_long():
-    assert {
-        name: stream.time.look_back for name, stream in STREAMS.items() if stream.time and stream.time.look_back
-    } == {"events": timedelta(days=1)}
+def test_every_run_looks_back_some_minutes_and_for_events_a_day():
+    look_back = {name: stream.time.look_back for name, stream in STREAMS.items() if stream.time}
+
+    assert look_back.pop("events") == timedelta(days=1)
+    assert set(look_back.values()) == {timedelta(minutes=5)}
 
 
 def test_campaigns_are_asked_for_by_channel_the_archived_ones_last():

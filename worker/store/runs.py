@@ -68,6 +68,13 @@ def unread(connection: Connection, run: int) -> list[RowMapping]:
     return list(connection.execute(chosen).mappings())
 
 
+def read_from(connection: Connection, run: int, partition: str) -> datetime | None:
+    """Where the windows of a partition begin; None where they begin with its first row."""
+    c = sync_windows.c
+    chosen = select(c.since).where(c.run == run, c.partition == partition).order_by(c.since.is_not(None), c.since)
+    return connection.execute(chosen.limit(1)).scalar()
+
+
 def left(connection: Connection, run: int) -> int:
     """How many windows of a run are not closed."""
     c = sync_windows.c
