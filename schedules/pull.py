@@ -32,7 +32,7 @@ from worker.ledger import get_ledger
 from worker.paging import next_page, records
 from worker.store import runs
 from worker.store.connection import reading, transaction
-from worker.store.rows import mark_deleted, upsert
+from worker.store.rows import mark_deleted, spare, upsert
 from worker.store.runs import Window
 
 Mode = Literal["incremental", "full"]
@@ -160,8 +160,11 @@ class Page(StoringStep[Reading]):
             anew = replace(about, restarts=about.restarts + 1, since=since)
             self._first(account, stream, anew)
         elif isinstance(error, NotFound) and stream.parent:
+            # Gone, or one of Klaviyo's bad hours: what is known of it stays until a full scan misses the parent itself.
+            values = partition_of(stream, about.partition).values
             with transaction() as connection:
                 if window := runs.window(connection, about.run, about.partition, about.slice):
+                    spare(connection, stream.table, account, about.run, **values)
                     runs.count_page(connection, about.run, _window(window), about.page, 0, present())
             finish(account, about)
         else:
@@ -223,7 +226,8 @@ def finish(account: str, about: Reading) -> None:
     """End a run whose windows have all been read whole: what a full scan has not seen is gone, the watermark moves."""
     stream, now = STREAMS[about.stream], present()
     with transaction() as connection:
-        if runs.left(connection, about.run):
+        if runs.goes_on(connection, about.run):
+            remind(account, about.request, about.stream)
             return
         began = runs.run(connection, about.run)["started"]
         gone = 0

@@ -108,6 +108,8 @@ class Sandbox:
 
     def reset(self, seed: int = 7) -> None:
         self._door("POST", "/reset", seed=seed)
+        #: When records were made or changed last, by a test.
+        self.touched = time.monotonic()
 
     def fault(self, kind: str, **how: Any) -> None:
         self._door("POST", "/faults", fault=kind, **how)
@@ -125,17 +127,21 @@ class Sandbox:
     def seed(self, **how: Any) -> None:
         """Sow an account with so many of everything."""
         self._door("POST", "/seed", **how)
+        self.touched = time.monotonic()
 
     def trap(self, **how: Any) -> None:
         """Set one of the traps of incremental reading."""
         self._door("POST", "/traps", **how)
+        self.touched = time.monotonic()
 
     def clear_traps(self) -> None:
         self._http.delete("/_sandbox/traps")
+        self.touched = time.monotonic()
 
     def change(self, **how: Any) -> list[str]:
         """Change or delete records; the ids of those."""
         [ids] = self._door("POST", "/change", **how).values()
+        self.touched = time.monotonic()
         return ids
 
     def rows(self, type: str, account: str = "default") -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from copies import TYPES, Copy, assert_equal, let_pass, states, sync
+from copies import TYPES, Copy, assert_equal, states, sync
 from system import until
 
 from schedules.sync import start
@@ -35,12 +35,10 @@ def syncing(system, store):
 
 def seed(system, **how):
     system.sandbox.seed(account="default", **how)
-    let_pass()
 
 
 def trap(system, **how):
     system.sandbox.trap(account="default", **how)
-    let_pass()
 
 
 def test_every_stream_is_copied_whole(syncing, store):
@@ -65,7 +63,6 @@ def test_a_second_run_reads_what_has_changed_and_no_more(syncing, store):
     seed(syncing, profiles=3_000)
     sync(syncing, "profiles")
     changed = syncing.sandbox.change(account="default", type="profile", share=0.01)
-    let_pass()
 
     sync(syncing, "profiles")
 
@@ -102,6 +99,17 @@ def test_who_has_left_a_list_is_noticed(syncing, store):
     assert {id for _, id in store.members("list_members", "list_id")} == set(row["relationships"]["profiles"][4:])
 
 
+def test_a_list_that_is_not_there_for_once_keeps_its_members(syncing, store):
+    seed(syncing, profiles=50, lists=1, members=30)
+    sync(syncing, "lists", "list_members")
+    before = store.members("list_members", "list_id")
+    syncing.sandbox.fault("status", operation="get_profiles_for_list", status=404, times=None)
+
+    sync(syncing, "lists", "list_members")
+
+    assert store.members("list_members", "list_id") == before
+
+
 def test_events_dated_into_the_future_do_not_freeze_the_sync(syncing, store):
     seed(syncing, profiles=50, events=400)
     trap(syncing, events_in_future=30, refuse_future_end=True)
@@ -131,7 +139,6 @@ def test_rows_at_the_bound_of_greater_than_are_written_once(syncing, store):
     trap(syncing, bound_included=True)
     sync(syncing, "profiles")
     syncing.sandbox.change(account="default", type="profile", share=0.1)
-    let_pass()
 
     sync(syncing, "profiles")
 
@@ -168,7 +175,6 @@ def test_records_that_change_and_vanish_while_they_are_read_are_right_in_the_end
     sync(syncing, "profiles", mode="full")
     sync(syncing, "profiles")
     syncing.sandbox.clear_traps()
-    let_pass()
 
     sync(syncing, "profiles")
     sync(syncing, "profiles", mode="full")

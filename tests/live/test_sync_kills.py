@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from copies import Copy, assert_equal, let_pass, states
+from copies import Copy, assert_equal, states
 from system import ROOT, end, until
 
 from schedules.sync import start
@@ -34,7 +34,6 @@ def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp
     system.sandbox.limits(off=SCALE == 1)
     system.sandbox.seed(account="default", profiles=PROFILES, events=EVENTS, seed=2)
     system.sandbox.fault("latency", seconds=0.3, times=None)
-    let_pass()
     settings = {"STORE_URL": store.url, "READ_TIMEOUT": 1.5 if SCALE == 1 else 5, "CONCURRENCY": 8}
     workers = [system.worker(**settings).ready() for _ in range(2)]
     scheduler = beat(system, **settings)

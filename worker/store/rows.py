@@ -82,3 +82,9 @@ def mark_deleted(connection: Connection, table: Table, account: str, scan: int, 
     # `synced_at`, too: a page of an earlier scan that is delivered once more must not bring the row back.
     marked = update(table).where(gone).values(deleted_at=began, synced_at=began)
     return connection.execute(marked).rowcount
+
+
+def spare(connection: Connection, table: Table, account: str, scan: int, **within: Any) -> None:
+    """Have a full scan take this part of a table for seen, though it could not be read."""
+    part = [table.c[name] == value for name, value in within.items()]
+    connection.execute(update(table).where(table.c.account == account, *part).values(seen=scan))

@@ -82,6 +82,12 @@ def left(connection: Connection, run: int) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
+def goes_on(connection: Connection, run: int) -> bool:
+    """Whether a window of a run is not closed."""
+    c = sync_windows.c
+    return connection.execute(select(c.slice).where(c.run == run, c.closed.is_(None)).limit(1)).first() is not None
+
+
 def window(connection: Connection, run: int, partition: str, slice: int) -> RowMapping | None:
     """One window as it stands."""
     c = sync_windows.c
