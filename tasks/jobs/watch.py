@@ -35,7 +35,7 @@ PAGE = 100
 SINGLY = 50
 
 #: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
-BELIEVED, GONE = 3, 5.0
+BELIEVED, GONE = 3, 2.0
 
 #: Seconds after which a group is looked at again when Klaviyo did not let us.
 REFUSED = 60.0
