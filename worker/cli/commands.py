@@ -17,6 +17,7 @@ from worker.cli.reimport import reimport
 from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
 from worker.cli.schedules import schedules
+from worker.cli.store import store
 from worker.cli.terminal import Commands
 from worker.cli.up import up
 
@@ -38,6 +39,7 @@ app.command()(imports)
 app.command()(reimport)
 app.command()(jobs)
 app.command()(push)
+app.command()(store)
 app.command()(limits)
 app.command()(schedules)
 app.command()(revision)

@@ -26,6 +26,7 @@ from worker.cli.up import interruptible, start_beat, start_flower, start_worker
 from worker.embedded import find_server, server
 from worker.governor import get_governor
 from worker.settings import get_settings
+from worker.store.migrate import upgrade
 
 #: Requests that the worker has under way at once: at 70 ms each, what the largest tier's 350 a second take, and more.
 CONCURRENCY = 48
@@ -42,7 +43,10 @@ def demo(
     with interruptible(), _folder() as folder:
         loaded = load(data or generate(folder))
         port, flower = free_port(), free_port()
-        with server(folder / "redis") as redis_url, Processes(_settings(redis_url, port), logs=folder) as processes:
+        with (
+            server(folder / "redis") as redis_url,
+            Processes(_settings(redis_url, port, folder), logs=folder) as processes,
+        ):
             sandbox = _started(processes, folder, port, flower)
             with View(sandbox) as view:
 
@@ -62,12 +66,14 @@ def demo(
             raise typer.Exit(FAILED)
 
 
-def _settings(redis_url: str, port: int) -> dict[str, str]:
+def _settings(redis_url: str, port: int, folder: Path) -> dict[str, str]:
     """The settings of all the demo's processes, this one included."""
     environment = {
         **ACCOUNT,
         "KLAVIYO_REDIS_URL": redis_url,
         "KLAVIYO_BASE_URL": _address(port),
+        # For what beat may start meanwhile: made-up rows have no place among customers'.
+        "KLAVIYO_STORE_URL": f"sqlite:///{folder / 'store.db'}",
         "KLAVIYO_CONCURRENCY": str(CONCURRENCY),
         # A proxy of this machine's must not be asked for this machine.
         "NO_PROXY": LOOPBACK,
@@ -76,6 +82,7 @@ def _settings(redis_url: str, port: int) -> dict[str, str]:
     get_settings.cache_clear()
     # The actions were declared under the settings from before.
     app.conf.update(configuration())
+    upgrade(get_settings().store_url)
     return environment
 
 

@@ -16,9 +16,11 @@ from rich.text import Text
 from worker.accounts import aliases
 from worker.cli.processes import CELERY, LOOPBACK, Processes
 from worker.cli.sandbox import ACCOUNT, command
+from worker.cli.store import told
 from worker.cli.terminal import WRONG, address, say, stop
 from worker.embedded import find_server, server
 from worker.settings import RUNNING, Settings, get_settings
+from worker.store.migrate import upgrade
 
 FOLDER = Path(".klaviyo")
 
@@ -36,9 +38,12 @@ def up(
         RUNNING.unlink(missing_ok=True)
         get_settings.cache_clear()
         settings = get_settings()
-        extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}"} if sandbox else {}
-        if not sandbox:
+        extra: dict[str, str] = {}
+        if sandbox:
+            extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}", "KLAVIYO_STORE_URL": _empty()}
+        else:
             _need_account(settings)
+        say(told(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
         with _redis(settings, sandbox) as redis_url:
             environment = {"KLAVIYO_REDIS_URL": redis_url, **extra}
             with Processes(environment, tell=_tell) as processes, _announced(environment):
@@ -103,6 +108,14 @@ def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
     with server(data.absolute()) as url:
         say(f"Redis: {find_server()[1]}, embedded, data in {data}.", "dim")
         yield url
+
+
+def _empty() -> str:
+    """The address of a store for the sandbox: it begins empty, and so does its copy, apart from customers' rows."""
+    file = FOLDER / "sandbox-store.db"
+    for each in FOLDER.glob(f"{file.name}*"):  # what SQLite keeps beside it, too
+        each.unlink()
+    return f"sqlite:///{file}"
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -19,7 +20,16 @@ from worker.store.engine import READS, open_engine
 LOCK = 11_12_01_22_09_25_15
 
 
-def upgrade(url: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What became of the store at an address, which is told without a password: its version before and now."""
+
+    address: str
+    before: str | None
+    now: str
+
+
+def upgrade(url: str) -> Upgrade:
     """Make the tables of the store at this address, or bring them up to date; harmless where they are.
 
     Raises:
@@ -36,7 +46,9 @@ def upgrade(url: str) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            before = _version(connection)
             command.upgrade(_config(connection), "head")
+            return Upgrade(shown, before, str(_version(connection)))
     except DBAPIError as error:
         raise SettingsError(f"the store at {shown} cannot be upgraded: {str(error.orig).strip()}") from None
     except (CommandError, OSError) as error:  # of a newer version's step, Alembic says that it cannot be located
@@ -51,7 +63,11 @@ def is_current(engine: Engine) -> bool:
         return False  # connecting would make an empty file
     with engine.execution_options(**{READS: True}).connect() as connection:
         head = ScriptDirectory.from_config(_config(connection)).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return _version(connection) == head
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config(connection: Connection) -> Config:

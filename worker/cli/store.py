@@ -1,0 +1,37 @@
+"""`klaviyo store`: the tables of the store, made or brought up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from worker.cli.terminal import say, stdout
+from worker.settings import get_settings
+from worker.store.migrate import Upgrade, upgrade
+
+
+def store() -> None:
+    """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
+    done = upgrade(get_settings().store_url)
+    stdout().print(told(done), soft_wrap=True, markup=False)
+    if _file(done):
+        say(
+            "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
+            "dim",
+        )
+
+
+def told(done: Upgrade) -> str:
+    """Where the store is and what was done, in a sentence."""
+    where = f"The store at {_file(done) or done.address}"
+    if done.before is None:
+        return f"{where} was made (version {done.now})."
+    if done.before != done.now:
+        return f"{where} was brought from version {done.before} to {done.now}."
+    return f"{where} is up to date (version {done.now}); nothing was done."
+
+
+def _file(done: Upgrade) -> Path | None:
+    url = make_url(done.address)
+    return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None
