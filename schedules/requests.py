@@ -91,6 +91,20 @@ def note(id: str, stream: str, state: str) -> None:
     patiently(lambda: get_redis().hset(_key(id), f"stream:{stream}", state))
 
 
+def claim(id: str, stream: str) -> bool:
+    """Note that a stream that was wanted runs now; False where somebody else was quicker."""
+    key, name = _key(id), f"stream:{stream}"
+
+    def step(pipe: Any) -> bool:
+        wanted = pipe.hget(key, name) == b"wanted"
+        pipe.multi()
+        if wanted:
+            pipe.hset(key, name, "running")
+        return wanted
+
+    return bool(patiently(lambda: get_redis().transaction(step, key, value_from_callable=True)))
+
+
 def ended(account: str, id: str, stream: str, error: str | None) -> None:
     """A stream has been read whole, or has failed: what hangs on it may begin."""
     note(id, stream, error or "done")

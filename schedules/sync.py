@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 from schedules import guard, pull, push_task, reports
 from schedules.entries import Mode
 from schedules.reports import REPORTS
-from schedules.requests import GO_ON, Request, load, note, save, scheduled
+from schedules.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
 from worker.action import PREFIX
@@ -107,7 +107,9 @@ def go_on(id: str) -> None:
         if state == "wanted" and not waits:
             since = datetime.fromisoformat(request.since) if request.since else None
             pull.remind(request.account, id, name)
-            note(id, name, "running")
+            # Two streams that end at once have this done twice at once.
+            if not claim(id, name):
+                continue
             if name in REPORTS:
                 reports.begin(request.account, id, name)
             else:
