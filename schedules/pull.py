@@ -46,6 +46,9 @@ STILL = 600.0
 #: Seconds without a sign of life after which a scheduled run counts as dead, and the next one may begin.
 SILENT = 3 * STILL
 
+#: For how long it is remembered which windows a run has read.
+KEPT = timedelta(days=30)
+
 #: How often a window may begin anew because its cursor has expired.
 RESTARTS = 10
 
@@ -186,6 +189,9 @@ def begin(account: str, request: str, name: str, mode: Mode, since: datetime | N
         last = runs.last(connection, account, name, "pull")
         if last is not None and last["state"] == "running":
             run, this = last["id"], last["mode"]
+            if mode == "full" and this != "full":
+                # Not what was asked for: its turn comes when somebody looks after it.
+                return
         else:
             this = mode if stream.time else "full"
             run = runs.begin(connection, account, name, "pull", this, now)
@@ -243,6 +249,7 @@ def finish(account: str, about: Reading) -> None:
             if start is None or (before is not None and start <= before):
                 runs.advance(connection, account, stream.name, name, began - BEHIND)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
+        runs.prune(connection, account, stream.name, now - KEPT)
     if done:
         over(account, about.request, about.stream, None)
 

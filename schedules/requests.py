@@ -95,14 +95,15 @@ def claim(id: str, stream: str) -> bool:
     """Note that a stream that was wanted runs now; False where somebody else was quicker."""
     key, name = _key(id), f"stream:{stream}"
 
-    def step(pipe: Any) -> bool:
+    def step(pipe: Any) -> Any:
         wanted = pipe.hget(key, name) == b"wanted"
         pipe.multi()
         if wanted:
             pipe.hset(key, name, "running")
         return wanted
 
-    return bool(patiently(lambda: get_redis().transaction(step, key, value_from_callable=True)))
+    client: Any = get_redis()
+    return bool(patiently(lambda: client.transaction(step, key, value_from_callable=True)))
 
 
 def ended(account: str, id: str, stream: str, error: str | None) -> None:

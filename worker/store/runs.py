@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from worker.store.rows import insert_missing, upsert
 from worker.store.tables import sync_runs, sync_windows, watermarks
@@ -145,6 +145,13 @@ def end(
         .values(state=state, ended=ended, rows=rows, requests=requests, report=report)
     )
     return bool(connection.execute(over).rowcount)
+
+
+def prune(connection: Connection, account: str, stream: str, before: datetime) -> None:
+    """Forget the windows of the runs of a stream that ended before a moment; the runs themselves stay."""
+    c = sync_runs.c
+    old = select(c.id).where(c.account == account, c.stream == stream, c.ended < before)
+    connection.execute(delete(sync_windows).where(sync_windows.c.run.in_(old)))
 
 
 def watermark(connection: Connection, account: str, stream: str, partition: str = "") -> datetime | None:

@@ -6,7 +6,22 @@ import pytest
 from sqlalchemy import select
 
 from worker.store.connection import transaction
-from worker.store.runs import Window, advance, begin, count_page, end, last, plan, unread, watermark
+from worker.store.runs import (
+    Window,
+    advance,
+    begin,
+    count_page,
+    end,
+    goes_on,
+    last,
+    left,
+    plan,
+    prune,
+    read_from,
+    split,
+    unread,
+    watermark,
+)
 from worker.store.tables import sync_runs
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -91,3 +106,27 @@ def test_each_partition_has_a_watermark_of_its_own(connection):
     advance(connection, "default", "campaigns", "channel=email", NOON)
 
     assert watermark(connection, "default", "campaigns", "channel=sms") is None
+
+
+def test_a_cut_window_ends_where_the_fresh_one_begins_and_is_cut_once(connection, run):
+    cut, fresh = NOON - HOUR / 2, Window("sms", 7, NOON - HOUR / 2, NOON)
+
+    assert split(connection, run, SMS, cut, fresh)
+    assert not split(connection, run, SMS, cut, Window("sms", 8, cut, NOON))
+    assert [(each["slice"], each["until"]) for each in unread(connection, run)] == [(0, None), (0, cut), (7, NOON)]
+
+
+def test_what_was_read_from_is_the_earliest_beginning_of_a_partition(connection, run):
+    assert read_from(connection, run, "email") is None
+    assert read_from(connection, run, "sms") == NOON - HOUR
+
+
+def test_the_windows_of_runs_long_over_are_forgotten(connection, run):
+    end(connection, run, "done", NOON)
+
+    prune(connection, "default", "campaigns", NOON)
+    assert left(connection, run) == 2
+    prune(connection, "default", "campaigns", NOON + HOUR)
+
+    assert (left(connection, run), goes_on(connection, run)) == (0, False)
+    assert last(connection, "default", "campaigns", "pull")["id"] == run
