@@ -148,12 +148,19 @@ def begin(account: str, request: str, stream: str) -> None:
         return
     left = left_of_day(account, REPORTS[stream].action)
     with transaction() as connection:
-        today, read_on, pages = _read_before(connection, account, stream, metric)
-        fits, waits = affordable(due(today, read_on), pages, left)
+        fits, waits = planned(connection, account, stream, metric, left)
         runs.plan(connection, run, [Window(_partition(day, metric)) for day in fits])
         told = {"metric": name, "planned": sum(fits.values()), "left": left, "waits": [f"{day}" for day in waits]}
         runs.note(connection, run, told)
     go_on(account, request, run, stream, metric)
+
+
+def planned(
+    connection: Connection, account: str, stream: str, metric: str, left: int
+) -> tuple[dict[date, int], list[date]]:  # fmt: skip
+    """The days that a run reads with the requests that are ``left``, with those of each; and the days that wait."""
+    today, read_on, pages = _read_before(connection, account, stream, metric)
+    return affordable(due(today, read_on), pages, left)
 
 
 def go_on(account: str, request: str, run: int, stream: str, metric: str) -> None:

@@ -65,12 +65,13 @@ def estimate(wanted: Import) -> Estimate:
             size += len(each.part.body)
     looks = patiently(get_governor().look)
     alias = account(get_settings(), wanted.account).alias
-    seconds = max((_seconds(alias, action, count, looks) for action, count in requests.items()), default=0.0)
+    seconds = max((seconds_at(alias, action, count, looks) for action, count in requests.items()), default=0.0)
     count = sum(requests.values())
     return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown))
 
 
-def _seconds(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:
+def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:
+    """Seconds until ``count`` requests of an action are sent, behind those that wait already."""
     line = ACTIONS[action].declaration.line(alias, {})
     found = next((look for look in looks if look.line == line.name), None)
     if found is None:

@@ -18,6 +18,7 @@ from worker.cli.revision import revision
 from worker.cli.sandbox import sandbox
 from worker.cli.schedules import schedules
 from worker.cli.store import store
+from worker.cli.sync import sync
 from worker.cli.terminal import Commands
 from worker.cli.up import up
 
@@ -40,6 +41,7 @@ app.command()(reimport)
 app.command()(jobs)
 app.command()(push)
 app.command()(store)
+app.command()(sync)
 app.command()(limits)
 app.command()(schedules)
 app.command()(revision)

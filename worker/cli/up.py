@@ -88,7 +88,7 @@ def interruptible() -> Iterator[None]:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """One `up` for a folder: two servers on the same files would destroy them."""
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(mode=0o700, exist_ok=True)  # customers' data is kept in it
     with (FOLDER / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,105 @@
+"""How far each stream of an account is: its rows in the store, its watermark, its last run. Only reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+
+from schedules.reports import REPORTS
+from schedules.stream import Stream
+from schedules.streams import STREAMS
+from worker.store import runs
+from worker.store.tables import sync_runs, sync_windows, watermarks
+
+
+@dataclass(frozen=True, slots=True)
+class PullRun:
+    """A run of a stream, so far or in the end. ``closed`` of its ``windows`` have been read whole."""
+
+    id: int
+    mode: str
+    state: str
+    started: datetime
+    ended: datetime | None
+    rows: int
+    requests: int
+    windows: int
+    closed: int
+    deleted: int
+    note: str | None
+    error: str | None
+
+    def seconds(self, now: datetime) -> float:
+        """How long it took, or has taken."""
+        return ((self.ended or now) - self.started).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One stream of one account. ``watermark``: up to where all of its partitions have been read."""
+
+    account: str
+    stream: str
+    rows: int
+    watermark: datetime | None
+    run: PullRun | None
+
+
+def standing(connection: Connection, account: str, name: str) -> Standing:
+    """How far a stream or a report is. What comes with another stream's pages has that one's run."""
+    if name in REPORTS:
+        table = REPORTS[name].table
+        rows = connection.execute(select(func.count()).where(table.c.account == account)).scalar_one()
+        return Standing(account, name, int(rows), None, last_run(connection, account, name))
+    stream = STREAMS[name]
+    source = stream.parent.stream if stream.parent and stream.action is None else name
+    rows, upto = count_rows(connection, account, stream), watermark(connection, account, source)
+    return Standing(account, name, rows, upto, last_run(connection, account, source))
+
+
+def last_run(connection: Connection, account: str, name: str) -> PullRun | None:
+    """The run of a stream that began last."""
+    row = runs.last(connection, account, name, "pull")
+    return _run(connection, row) if row else None
+
+
+def last_done(connection: Connection, account: str, name: str) -> RowMapping | None:
+    """The run that was the last to read a stream to its end."""
+    c = sync_runs.c
+    mine = c.account == account, c.stream == name, c.direction == "pull", c.state == "done"
+    return connection.execute(select(sync_runs).where(*mine).order_by(c.id.desc()).limit(1)).mappings().first()
+
+
+def _run(connection: Connection, row: RowMapping) -> PullRun:
+    c = sync_windows.c
+    sums = select(func.count(), func.count(c.closed), func.sum(c.rows), func.sum(c.pages)).where(c.run == row["id"])
+    windows, closed, rows, pages = connection.execute(sums).one()
+    report: dict[str, Any] = row["report"] or {}
+    return PullRun(
+        row["id"], row["mode"], row["state"], row["started"], row["ended"], rows or 0, pages or 0, windows, closed,
+        report.get("deleted", 0), report.get("note"), report.get("error"),
+    )  # fmt: skip
+
+
+def watermark(connection: Connection, account: str, name: str) -> datetime | None:
+    """The watermark of the partition that is least far."""
+    c = watermarks.c
+    earliest = select(func.min(c.value)).where(c.account == account, c.stream == name)
+    value: datetime | None = connection.execute(earliest).scalar()
+    return value
+
+
+def count_rows(connection: Connection, account: str, stream: Stream) -> int:
+    """The rows of a stream that have not been deleted."""
+    return int(connection.execute(select(func.count()).where(*present(account, stream))).scalar_one())
+
+
+def present(account: str, stream: Stream) -> list[ColumnElement[bool]]:
+    """What its rows in the store have in common; the streams of jobs share a table."""
+    table = stream.table
+    common = [table.c.account == account, table.c.deleted_at.is_(None)]
+    kind = stream.name.partition(":")[2]
+    return [*common, table.c.kind == f"{kind}-job"] if kind else common

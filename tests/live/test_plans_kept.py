@@ -1,0 +1,50 @@
+"""The plan of a sync, beside what the sync then did."""
+
+from __future__ import annotations
+
+import pytest
+from copies import Copy, sync
+
+from schedules.plan import plan
+from worker.settings import get_settings
+from worker.store import connection
+
+
+@pytest.fixture
+def store(system, monkeypatch, tmp_path):
+    """A store for the test's own process, too: a plan reads it."""
+    made = Copy(f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.setenv("KLAVIYO_STORE_URL", made.url)
+    get_settings.cache_clear()
+    system.worker(STORE_URL=made.url, CONCURRENCY=16).ready()
+    yield made
+    connection.close()
+    made.close()
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def compared(store, estimates):
+    """For each stream: by how much the plan was off, of what was read."""
+    off = {}
+    for each in estimates:
+        run = store.runs(each.stream)[-1]
+        assert (run["state"], run["mode"]) == ("done", each.mode)
+        off[each.stream] = each.requests / run["requests"] - 1
+        print(each, run["requests"], run["rows"], (run["ended"] - run["started"]).total_seconds())
+    return off
+
+
+def test_a_plan_is_within_a_tenth_of_what_is_read_the_first_time_and_of_a_full_scan(system, store):
+    system.sandbox.seed(account="default", profiles=20_000, events=60_000, seed=5)
+
+    first = plan("default", ["profiles", "events"], "incremental")
+    sync(system, "profiles", "events", seconds=100)
+    off_first = compared(store, first)
+    full = plan("default", ["profiles", "events"], "full")
+    sync(system, "profiles", "events", mode="full", seconds=100)
+    off_full = compared(store, full)
+
+    assert max(map(abs, off_first.values())) <= 0.1, off_first
+    assert max(map(abs, off_full.values())) <= 0.1, off_full
+    assert sum(each.probes for each in full) <= 4
