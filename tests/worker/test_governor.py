@@ -1,6 +1,7 @@
 """What the governor does with one task, one lease, one answer."""
 
 import pytest
+from clock import Clock
 
 from worker.governor import Delivery, Governor, Settlement
 from worker.jsonapi import Quota
@@ -8,17 +9,6 @@ from worker.tiers import Bucket, Limits, Line
 
 QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
 LEASE = 60_000
-
-
-class Clock:
-    def __init__(self):
-        self.ms = 1_700_000_000_000
-
-    def __call__(self):
-        return self.ms
-
-    def wait(self, seconds):
-        self.ms += int(seconds * 1000)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """What the ledger does with one job, however often and in whatever order it is told."""
 
+import random
 from dataclasses import replace
 
 import pytest
+from clock import Clock
 
 from worker.jsonapi import Request
 from worker.ledger import Ledger, Settled, group, packed, unpacked
@@ -12,17 +14,6 @@ KIND, ACCOUNT = "bulk_import_profiles", "default"
 GROUP = group(ACCOUNT, KIND)
 REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, b'{"data":{}}')
 LEASE = 75_000
-
-
-class Clock:
-    def __init__(self):
-        self.ms = 1_700_000_000_000
-
-    def __call__(self):
-        return self.ms
-
-    def wait(self, seconds):
-        self.ms += int(seconds * 1000)
 
 
 @pytest.fixture
@@ -161,8 +152,6 @@ def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, cloc
 
 
 def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(ledger):
-    import random
-
     large = Request("POST", "/x", {}, random.Random(1).randbytes(100_000))
     ledger.open("large", KIND, ACCOUNT, large)
     ledger.sending("large", LEASE)
