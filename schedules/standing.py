@@ -77,6 +77,9 @@ def _run(connection: Connection, row: RowMapping) -> PullRun:
     c = sync_windows.c
     sums = select(func.count(), func.count(c.closed), func.sum(c.rows), func.sum(c.pages)).where(c.run == row["id"])
     windows, closed, rows, pages = connection.execute(sums).one()
+    if row["ended"]:
+        # The windows of a run long over are forgotten.
+        rows, pages = row["rows"], row["requests"]
     report: dict[str, Any] = row["report"] or {}
     return PullRun(
         row["id"], row["mode"], row["state"], row["started"], row["ended"], rows or 0, pages or 0, windows, closed,

@@ -1,0 +1,91 @@
+"""How far each stream is, as the store tells it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schedules.standing import standing
+from schedules.streams import STREAMS
+from worker.store import runs
+from worker.store.connection import reading, transaction
+from worker.store.rows import upsert
+from worker.store.runs import Window
+
+pytestmark = pytest.mark.usefixtures("store")
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def stored(name, *rows):
+    with transaction() as connection:
+        upsert(connection, STREAMS[name].table, [{"account": "default", "synced_at": NOW, **row} for row in rows])
+
+
+def read(name, *windows, done=False):
+    """A run of a stream that has read a page of each of these windows, of 70 rows."""
+    with transaction() as connection:
+        run = runs.begin(connection, "default", name, "pull", "full", NOW)
+        runs.plan(connection, run, windows)
+        for each in windows:
+            runs.count_page(connection, run, each, 1, 70, NOW if done else None)
+        if done:
+            runs.end(connection, run, "done", NOW + HOUR, {"deleted": 3})
+
+
+def stands(name):
+    with reading() as connection:
+        return standing(connection, "default", name)
+
+
+def test_rows_of_others_and_those_that_are_deleted_do_not_count():
+    stored("tags", {"id": "a"}, {"id": "b", "deleted_at": NOW}, {"id": "c", "account": "eu"})
+
+    assert stands("tags").rows == 1
+
+
+def test_the_kinds_of_jobs_are_told_apart():
+    stored("jobs:profile-bulk-import", {"id": "a", "kind": "profile-bulk-import-job"})
+    stored("jobs:coupon-code-bulk-create", *({"id": id, "kind": "coupon-code-bulk-create-job"} for id in "ab"))
+
+    assert (stands("jobs:profile-bulk-import").rows, stands("jobs:coupon-code-bulk-create").rows) == (1, 2)
+
+
+def test_a_run_that_goes_on_is_told_by_what_its_windows_have_read():
+    read("profiles", Window("", 0), Window("", 1))
+
+    run = stands("profiles").run
+
+    assert (run.state, run.rows, run.requests, run.closed, run.windows) == ("running", 140, 2, 0, 2)
+    assert run.seconds(NOW + HOUR) == 3_600
+
+
+def test_a_run_is_still_told_when_its_windows_are_forgotten():
+    read("profiles", Window("", 0), done=True)
+    with transaction() as connection:
+        runs.prune(connection, "default", "profiles", NOW + 2 * HOUR)
+
+    run = stands("profiles").run
+
+    assert (run.state, run.rows, run.requests, run.deleted) == ("done", 70, 1, 3)
+
+
+def test_a_stream_is_as_far_as_the_partition_that_is_least_far():
+    with transaction() as connection:
+        runs.advance(connection, "default", "campaigns", "channel=email", NOW)
+        runs.advance(connection, "default", "campaigns", "channel=sms", NOW - HOUR)
+
+    assert stands("campaigns").watermark == NOW - HOUR
+
+
+def test_what_comes_with_another_stream_has_its_run_and_its_watermark():
+    read("campaigns", Window("channel=email", 0), done=True)
+    stored("campaign_messages", {"id": "m"})
+
+    messages = stands("campaign_messages")
+
+    assert (messages.rows, messages.run) == (1, stands("campaigns").run)
+
+
+def test_a_stream_that_was_never_read_has_no_run():
+    assert (stands("flow_values").rows, stands("flow_values").run, stands("flows").run) == (0, None, None)
