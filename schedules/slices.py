@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 #: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
 WORTH = 16
 
 #: Windows of one stream that are read at once: a worker has as many threads.
 MOST = 32
+
+#: A cut is at least so far from either end of what is left: a window is asked for from a second before its beginning,
+#: and one that is shorter than that would be cut for ever.
+APART = timedelta(seconds=2)
 
 #: How many more windows are read at once than the budget would need if each took as long as the last page: what is
 #: under way is lost with its worker, what is not under way leaves budget unused.
@@ -30,4 +34,4 @@ def middle(first: datetime, reached: datetime, until: datetime) -> datetime | No
     if span.total_seconds() <= 0 or left / span < WORTH:
         return None
     cut = (reached + left / 2).replace(microsecond=0)
-    return cut if reached < cut < until else None
+    return cut if reached + APART <= cut <= until - APART else None

@@ -79,11 +79,12 @@ def checked(streams: Iterable[str]) -> list[str]:
     """The streams that are read by themselves, parents first; ``jobs`` stands for ``jobs:…`` of every kind.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: one has a name that none has, or there is nothing to read: they come with streams not asked for.
 
     """
     families = {name.partition(":")[0] for name in (*STREAMS, *REPORTS)}
-    asked = set(streams)
+    if not (asked := set(streams)):
+        raise InputError(SYNC, ["it names no stream"])
     if unknown := sorted(asked - families - set(STREAMS)):
         near = difflib.get_close_matches(unknown[0], [*families, *STREAMS], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(families))}"
@@ -93,7 +94,10 @@ def checked(streams: Iterable[str]) -> list[str]:
         for name, stream in STREAMS.items()
         if (name in asked or name.partition(":")[0] in asked) and stream.action is not None
     ]
-    return [*read, *(name for name in REPORTS if name in asked)]
+    if not (chosen := [*read, *(name for name in REPORTS if name in asked)]):
+        parents = sorted({stream.parent.stream for name in asked if (stream := STREAMS[name]).parent})
+        raise InputError(SYNC, [f"{' and '.join(sorted(asked))} come with {' and '.join(parents)}: ask for these"])
+    return chosen
 
 
 def go_on(id: str) -> None:

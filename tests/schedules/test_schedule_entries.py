@@ -8,7 +8,7 @@ import pytest
 from schedules.entries import ENTRIES, beat_schedule, planned
 from schedules.streams import STREAMS
 from schedules.sync import checked
-from worker.errors import SettingsError
+from worker.errors import InputError, SettingsError
 from worker.settings import Settings, get_settings
 
 
@@ -105,6 +105,15 @@ def test_every_stream_that_an_entry_names_can_be_read():
     for entry in ENTRIES:
         if entry.task == "klaviyo.sync" and entry.kwargs["mode"] != "reports":
             assert checked(entry.kwargs["streams"])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["campaign_messages"], "campaign_messages come with campaigns: ask for these"), ([], "no stream")],
+)
+def test_a_sync_that_would_read_nothing_is_refused(names, said):
+    with pytest.raises(InputError, match=said):
+        checked(names)
 
 
 def test_every_stream_is_read_by_some_entry():

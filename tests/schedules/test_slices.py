@@ -39,3 +39,9 @@ def test_a_window_that_is_over_is_not_cut():
 def test_a_window_of_seconds_is_not_cut_at_its_ends():
     first = START
     assert middle(first, first + timedelta(milliseconds=10), first + timedelta(milliseconds=900)) is None
+
+
+def test_a_window_of_two_seconds_is_not_cut_for_ever():
+    reached = START + timedelta(milliseconds=10)
+    assert middle(START, reached, reached + timedelta(seconds=3)) is None
+    assert middle(START, reached, START + timedelta(seconds=7)) == START + timedelta(seconds=3)
