@@ -93,6 +93,16 @@ def upgraded_url(new_database: NewDatabase) -> str:
 
 
 @pytest.fixture
+def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting from outside: the live tests of the same process leave theirs in the environment until the end."""
+    for name in [name for name in os.environ if name.startswith("KLAVIYO_")]:
+        monkeypatch.delenv(name)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
 def store(new_database: NewDatabase, upgraded_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A store of this test's own as that of the process, on either kind of database; the value is its address."""
     url = new_database(upgraded_url)

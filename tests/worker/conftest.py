@@ -6,7 +6,7 @@ from typed import forget
 
 
 @pytest.fixture
-def settings(monkeypatch, tmp_path):
+def settings(clean_settings, monkeypatch, tmp_path):
     """An account of its own, and no file of settings from where the tests happen to run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")

@@ -47,7 +47,7 @@ def shown(table, width=140):
 
 REFUSED = {
     ("sync", "profils"): "did you mean 'profiles'?",
-    ("sync", "campaign_messages"): "campaign_messages come with campaigns: read these.",
+    ("sync", "campaign_messages"): "campaign_messages come with campaigns: ask for these",
     ("sync", "--full"): "Name the streams to read, or `all`",
     ("sync", "--no-wait"): "Name the streams to read, or `all`",
     ("sync", "profiles", "--full", "--since", "3d"): "give one of them",

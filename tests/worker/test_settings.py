@@ -1,7 +1,5 @@
 """Settings and accounts: one clear sentence for what is wrong, and no secret in it."""
 
-import os
-
 import pytest
 
 from worker.accounts import account, aliases
@@ -10,13 +8,8 @@ from worker.settings import Settings, get_settings
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch, tmp_path):
+def fresh(clean_settings, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("KLAVIYO_")]:
-        monkeypatch.delenv(name)
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
 
 
 def test_accounts_are_read_from_nested_variables_in_any_spelling(monkeypatch):
