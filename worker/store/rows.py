@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Table, and_, func, or_, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, and_, case, func, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -24,8 +24,9 @@ _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.in
 def upsert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
     """Insert the rows, or put them in place of those with the same keys, unless a row there is newer.
 
-    A row without `seen` leaves it as it is, and one without `deleted_at` is not deleted. Rows are written in the order
-    of their keys: two pages with rows in common would lock each other out of PostgreSQL.
+    `seen` is that of the later scan, whichever row is newer: what a scan has found is there, even where another run has
+    read it since. A row without `deleted_at` is not deleted. Rows are written in the order of their keys: two pages
+    with rows in common would lock each other out of PostgreSQL.
     """
     statement, columns = _prepared(table, connection.dialect)
     # Of two rows with the same key the later one is the newer one, as on the page: sorting keeps their order.
@@ -57,16 +58,18 @@ def _prepared(table: Table, dialect: Dialect) -> tuple[str, Columns]:
 
 def _upsert(table: Table, dialect: str) -> Insert:
     statement = _INSERTS[dialect](table)
-    new = statement.excluded
+    new, newest = statement.excluded, table.info[NEWEST]
+    newer = new[newest] >= table.c[newest]
     changed: dict[str, ColumnElement[Any]] = {
         column.name: new[column.name] for column in table.columns if not column.primary_key
     }
     if "seen" in changed:
-        changed["seen"] = func.coalesce(new.seen, table.c.seen)
-    newest = table.info[NEWEST]
-    written: Insert = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key), set_=changed, where=new[newest] >= table.c[newest]
-    )
+        later = func.coalesce(new.seen > table.c.seen, new.seen.is_not(None))
+        # Only where it is written for the sake of `seen` do the other columns stay.
+        changed = {name: case((newer, value), else_=table.c[name]) for name, value in changed.items()}
+        changed["seen"] = case((later, new.seen), else_=table.c.seen)
+        newer = or_(newer, later)
+    written: Insert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed, where=newer)
     return written
 
 

@@ -168,6 +168,25 @@ def test_an_incremental_read_does_not_unsee_what_a_scan_has_seen():
     assert all_of(profiles)[0]["seen"] == 7
 
 
+def test_a_scan_has_seen_what_it_found_although_the_row_there_is_newer():
+    write(profiles, profile("P1", NOON + HOUR, email="new@example.com", seen=6))
+
+    write(profiles, profile("P1", email="old@example.com", seen=7))
+
+    with transaction() as connection:
+        assert mark_deleted(connection, profiles, "default", scan=7, began=NOON + HOUR * 2) == 0
+    (found,) = all_of(profiles)
+    assert (found["email"], found["synced_at"], found["seen"]) == ("new@example.com", NOON + HOUR, 7)
+
+
+def test_a_page_of_an_earlier_scan_does_not_unsee_what_a_later_one_has_seen():
+    write(profiles, profile("P1", seen=7))
+
+    write(profiles, profile("P1", NOON + HOUR, seen=6))
+
+    assert all_of(profiles)[0]["seen"] == 7
+
+
 def test_a_row_that_is_there_again_is_not_deleted_any_more():
     write(profiles, profile("P1"))
     with transaction() as connection:
