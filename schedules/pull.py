@@ -196,9 +196,9 @@ def begin(account: str, request: str, name: str, mode: Mode, since: datetime | N
             this = mode if stream.time else "full"
             run = runs.begin(connection, account, name, "pull", this, now)
             runs.plan(connection, run, planned(connection, account, stream, this, now - BEHIND, since))
-        windows = [(_window(each), each["pages"]) for each in runs.unread(connection, run)]
-    for each, pages in windows:
-        page.begin(account, request, run, stream, this, each, pages)
+        windows = _next(stream, runs.unread(connection, run))
+    for each in windows:
+        page.begin(account, request, run, stream, this, _window(each), each["pages"])
     if not windows:
         finish(account, Reading(request, run, name, this, "", 0))
 
@@ -231,10 +231,15 @@ def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]
 def finish(account: str, about: Reading) -> None:
     """End a run whose windows have all been read whole: what a full scan has not seen is gone, the watermark moves."""
     stream, now = STREAMS[about.stream], present()
+    with reading() as connection:
+        goes_on = runs.goes_on(connection, about.run)
+        further = _next(stream, runs.unread(connection, about.run)) if goes_on and stream.in_turn else []
+    if goes_on:
+        remind(account, about.request, about.stream)
+        for each in further:
+            page.begin(account, about.request, about.run, stream, about.mode, _window(each), each["pages"])
+        return
     with transaction() as connection:
-        if runs.goes_on(connection, about.run):
-            remind(account, about.request, about.stream)
-            return
         began = runs.run(connection, about.run)["started"]
         gone = 0
         if about.mode == "full" and stream.deletes:
@@ -340,6 +345,11 @@ def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> W
 def _of(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
     value = (resource.get("attributes") or {}).get(by.name)
     return _time(value) if isinstance(value, str) else None
+
+
+def _next(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:
+    """Of the windows that have not been read those that can be: all, or the first partition's."""
+    return [each for each in unread if not stream.in_turn or each["partition"] == unread[0]["partition"]]
 
 
 def _window(row: RowMapping) -> Window:

@@ -93,6 +93,8 @@ class Stream:
     ``page_size``: the largest that Klaviyo makes, even where it is no parameter; None where that is not known.
     ``deletes``: whether what a full scan has not found is deleted, rather than merely too old to be listed.
     ``sliced``: whether its order by time can be relied on, so that a window of it may be cut in two.
+    ``in_turn``: whether its partitions are read one after the other, in the order of their names, because a record may
+    move from one to a later one: read at once, neither might have it, and it would look deleted.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Stream:
     params: Mapping[str, Any] = field(default_factory=dict)
     deletes: bool = True
     sliced: bool = True
+    in_turn: bool = False
 
     def request(
         self,

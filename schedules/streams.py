@@ -96,7 +96,7 @@ JOB: dict[str, Take] = {
     **moments("created_at", "completed_at"),
 }
 
-#: What is archived while the others are read is found among the archived ones, which come after them.
+#: What is archived while the others are read is found among the archived ones, whose turn comes after them.
 CAMPAIGNS = tuple(
     Partition(
         {"channel": channel, "archived": archived},
@@ -204,6 +204,7 @@ _ALL = (
         born=TimeField("created_at"),
         partitions=CAMPAIGNS,
         sliced=False,  # archived ones come slightly out of order
+        in_turn=True,
         params={"include": ["campaign-messages", "tags"]},
     ),
     Stream(
