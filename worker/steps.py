@@ -6,6 +6,7 @@ before it does anything, and what it leaves behind tells the next one the same.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Generic, TypeVar
@@ -61,7 +62,7 @@ class Step(Task):  # type: ignore[type-arg]
             return self.run(*args, **kwargs)
 
 
-class AskingStep(Step, Generic[S]):
+class AskingStep(Step, ABC, Generic[S]):
     """A step that makes one request, under the governor like any action, and goes on with the answer.
 
     ``about`` is a dataclass of what it must know besides the request. It travels with the message, and Flower shows it:
@@ -112,9 +113,9 @@ class AskingStep(Step, Generic[S]):
         call = Call(ACTIONS[action].declaration, self.account, params, self.task_id, self.holder)
         return back_to_wait(call, self.request, lane_of(self.request), reason, seconds)
 
+    @abstractmethod
     def answered(self, envelope: Envelope, params: Params, account: str, about: S) -> None:
         """Go on with Klaviyo's answer."""
-        raise NotImplementedError
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: S) -> None:
         """Go on without one."""
