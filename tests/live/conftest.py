@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from celery import Celery
+from copies import Copy
 from system import ROOT, Sandbox, Server, System, end, until
 
 from worker import client
@@ -34,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store of this test's own, for the worker that is told of it."""
+    made = Copy(f"sqlite:///{tmp_path}/store.db")
+    yield made
+    made.close()
 
 
 def _children() -> dict[int, str]:

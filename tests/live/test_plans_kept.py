@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from copies import Copy, sync
+from copies import sync
 
 from schedules.plan import plan
 from worker.settings import get_settings
@@ -11,15 +11,13 @@ from worker.store import connection
 
 
 @pytest.fixture
-def store(system, monkeypatch, tmp_path):
-    """A store for the test's own process, too: a plan reads it."""
-    made = Copy(f"sqlite:///{tmp_path}/store.db")
-    monkeypatch.setenv("KLAVIYO_STORE_URL", made.url)
+def store(system, store, monkeypatch):
+    """The store of the test's own process, too: a plan reads it."""
+    monkeypatch.setenv("KLAVIYO_STORE_URL", store.url)
     get_settings.cache_clear()
-    system.worker(STORE_URL=made.url, CONCURRENCY=16).ready()
-    yield made
+    system.worker(STORE_URL=store.url, CONCURRENCY=16).ready()
+    yield store
     connection.close()
-    made.close()
     monkeypatch.undo()
     get_settings.cache_clear()
 

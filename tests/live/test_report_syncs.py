@@ -6,18 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from copies import Copy, sync
+from copies import sync
 
 from worker.store import tables
 
 QUERIES = ("query_campaign_values", "query_flow_values")
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = Copy(f"sqlite:///{tmp_path}/store.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

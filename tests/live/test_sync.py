@@ -17,13 +17,6 @@ from worker.store import tables
 
 
 @pytest.fixture
-def store(tmp_path):
-    made = Copy(f"sqlite:///{tmp_path}/store.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def syncing(system, store):
     """A worker that knows the store, and a Klaviyo without limits."""
     system.sandbox.limits(off=True)

@@ -7,18 +7,10 @@ import signal
 import subprocess
 import sys
 
-import pytest
-from copies import Copy, states
+from copies import states
 from system import ROOT, end, until
 
 COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = Copy(f"sqlite:///{tmp_path}/store.db")
-    yield made
-    made.close()
 
 
 def environment(system, store):
