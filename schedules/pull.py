@@ -26,10 +26,10 @@ from worker.action import PREFIX
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
 from worker.paging import next_page, records
+from worker.patience import patiently
 from worker.store import runs
 from worker.store.connection import reading, transaction
 from worker.store.rows import mark_deleted, spare, upsert

@@ -21,8 +21,8 @@ from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
-from worker.execution import LeftBehind, patiently
 from worker.ledger import get_ledger
+from worker.patience import LeftBehind, patiently
 from worker.settings import alias_of, get_settings
 from worker.shutdown import closing
 from worker.steps import Step, published

@@ -10,8 +10,8 @@ import orjson
 from worker.action import PREFIX
 from worker.app import app
 from worker.connection import get_redis
-from worker.execution import patiently
 from worker.governor import PREFIX as KEYS
+from worker.patience import patiently
 from worker.steps import published
 
 #: The task that begins the streams of a request which can be begun.

@@ -31,12 +31,12 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.declaration import Params
 from worker.errors import InputError, KlaviyoError
-from worker.execution import patiently, unacknowledged_if_left
 from worker.governor import PREFIX as KEYS
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
 from worker.paging import records as records_on
+from worker.patience import patiently, unacknowledged_if_left
 from worker.settings import get_settings
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.

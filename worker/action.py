@@ -23,10 +23,12 @@ from worker.accounts import DEFAULT, account
 from worker.app import app
 from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.errors import InputError, KlaviyoError
-from worker.execution import now, run, unacknowledged_if_left
-from worker.governor import Lane
+from worker.execution import now, run
+from worker.governor import Expiry, Lane
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
+from worker.patience import unacknowledged_if_left
+from worker.revocation import ended_if_revoked
 from worker.settings import get_settings
 from worker.transport import HEADER, header
 
@@ -49,10 +51,11 @@ class Options:
     account: str = DEFAULT
     lane: Lane = "now"
     countdown: float = 0.0
+    expires: Expiry | None = None
 
     def headers(self, declaration: Declaration, params: Params) -> dict[str, Any]:
         """The message headers that put a call into its waiting list."""
-        wait = header(declaration.line(self.account, params), self.lane, self.countdown)
+        wait = header(declaration.line(self.account, params), self.lane, self.countdown, self.expires)
         return {HEADER: {**wait, "account": self.account}}
 
 
@@ -77,7 +80,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         """Carry out one delivery."""
         if args:
             raise InputError(self.declaration.name, ["it takes keyword arguments only"])
-        with unacknowledged_if_left(self.request):
+        with unacknowledged_if_left(self.request), ended_if_revoked(self):
             return run(self.declaration, self.request, params)
 
     def apply_async(  # type: ignore[override]

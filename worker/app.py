@@ -8,6 +8,7 @@ from celery import Celery
 from kombu import Queue
 
 from worker.bootstep import GovernorStep
+from worker.connection import ANSWER_TIMEOUT, Parser, attempt_timeout
 from worker.governor import PREFIX
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
@@ -19,13 +20,19 @@ def configuration() -> dict[str, Any]:
     settings = get_settings()
     return {
         "broker_url": settings.broker_url,
-        "broker_transport_options": OPTIONS,
+        "broker_transport_options": {
+            **OPTIONS,
+            "socket_timeout": attempt_timeout(),
+            "socket_connect_timeout": attempt_timeout(),
+        },
+        # A try, and one more on a new connection: what a server that has restarted needs, and no more.
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "result_backend": settings.result_url,
         "result_expires": settings.result_expires,
-        # A result that cannot be stored because Redis restarts is stored when it is back.
-        "result_backend_always_retry": True,
+        "redis_socket_timeout": ANSWER_TIMEOUT,
+        "redis_socket_connect_timeout": ANSWER_TIMEOUT,
         "result_extended": False,
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
@@ -51,13 +58,18 @@ def configuration() -> dict[str, Any]:
         "beat_max_loop_interval": 4,
         "beat_enable_remote_control": True,
         "redbeat_redis_url": settings.redis_url,
-        "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 30},
+        "redbeat_redis_options": {
+            "socket_connect_timeout": ANSWER_TIMEOUT,
+            "socket_timeout": ANSWER_TIMEOUT,
+            "health_check_interval": 30,
+            "parser_class": Parser,
+        },
         "redbeat_key_prefix": f"{PREFIX}redbeat:",
         "redbeat_lock_key": f"{PREFIX}redbeat:lock",
         "redbeat_lock_timeout": 13,
     }
 
 
-app = Celery("klaviyo", amqp="worker.transport:AMQP", set_as_current=False)
+app = Celery("klaviyo", amqp="worker.transport:AMQP", control="worker.control:Control", set_as_current=False)
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)

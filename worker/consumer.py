@@ -14,6 +14,7 @@ from celery.utils.objects import Bunch
 from celery.worker import consumer
 
 from worker.governor import Delivery, get_governor
+from worker.shutdown import closing
 from worker.transport import HEADER
 
 logger = get_logger(__name__)
@@ -22,8 +23,17 @@ logger = get_logger(__name__)
 UNKNOWN = 30.0
 
 
+#: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
+RECONNECT = 1.0
+
+
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let go of the connection, and wait a little before the next one."""
+        super().on_connection_error_after_connected(exc)
+        closing.wait(RECONNECT)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Let an action of a newer version wait; fail what no worker of ours can know."""

@@ -280,6 +280,9 @@ function ops.rest(group, token)
   return 1
 end
 
+-- A server that is full refuses a script's writes until one that needs no memory has passed. Whoever opens a job is
+-- told; every later step works it off.
+if op ~= 'open' then call('DEL', P .. 'none') end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
 return ops[op](unpack(arguments))

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         repr=False,  # it may hold a password
         description="where the syncs keep their rows: `sqlite:///path` or `postgresql://user:password@host/database`",
     )
+    publish_timeout: float = Field(
+        5.0, ge=0.3, le=300, description="seconds after which `.delay()` gives up on a Redis that does not answer"
+    )
     connect_timeout: float = Field(5.0, gt=0, le=60, description="seconds to reach Klaviyo")
     read_timeout: float = Field(30.0, gt=0, le=600, description="seconds without a byte before an answer is given up")
     max_attempts: int = Field(

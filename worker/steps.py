@@ -20,9 +20,11 @@ from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action, ActionTask
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Refused, SettingsError, Unavailable
-from worker.execution import Call, back_to_wait, carry_out, lane_of, patiently, unacknowledged_if_left
+from worker.execution import Call, Revoked, back_to_wait, carry_out, lane_of
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
+from worker.patience import patiently, unacknowledged_if_left
+from worker.revocation import ended_if_revoked
 from worker.transport import HEADER, header
 
 T = TypeVar("T")
@@ -58,7 +60,12 @@ class Step(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Carry out one delivery."""
-        with unacknowledged_if_left(self.request):
+        with unacknowledged_if_left(self.request), ended_if_revoked(self):
+            # One that waits for a request's budget is told by its claim.
+            if not self.request.get(HEADER):
+                reason = patiently(lambda: get_governor().revoked(self.task_id))
+                if reason is not None:
+                    raise Revoked(reason, expired=False)
             return self.run(*args, **kwargs)
 
 

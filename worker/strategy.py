@@ -33,6 +33,9 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         if eta := headers.get("eta"):
             # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
             headers["klaviyo_eta"], headers["eta"] = eta, None
+        if hasattr(task, "declaration") and (expires := headers.get("expires")):
+            # Celery goes by this machine's clock, and only once the message is here.
+            headers["klaviyo_expires"], headers["expires"] = expires, None
         if "klaviyo" not in headers:
             # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
             headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"

@@ -25,9 +25,9 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError
 
-from worker.connection import get_redis
-from worker.governor import PREFIX, Delivery, get_governor
-from worker.shutdown import closing
+from worker.connection import Parser, get_redis
+from worker.governor import PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
+from worker.shutdown import closing, working
 from worker.tiers import Line
 
 logger = get_logger(__name__)
@@ -59,18 +59,20 @@ OPTIONS = {
     "unacked_restore_limit": 1_000,
     "visibility_timeout": VISIBILITY,
     "socket_keepalive": True,
-    "health_check_interval": 25,
+    # So long after a pop has no answer, its connection counts as dead: an address that drops packets says nothing.
+    "health_check_interval": 3,
 }
 
 
-def header(line: Line, lane: str, delay: float = 0.0) -> dict[str, Any]:
+def header(line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None) -> dict[str, Any]:
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
     ``since`` is the moment from which the task is wanted, by this machine's clock: it stays with the message, so that
     a look at the waiting lists can tell how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
-    return {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    told = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    return {**told, "expires": [expires.seconds, expires.absolute]} if expires else told
 
 
 class QoS(stock.QoS):
@@ -126,10 +128,16 @@ class QoS(stock.QoS):
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
-        now = time.time()
-        if tags := {tag: now for tag in list(self._delivered)}:
-            with self.channel.conn_or_acquire() as client:
-                client.zadd(self.unacked_index_key, tags, xx=True)
+        if tags := list(self._delivered):
+            get_governor().hold(self.unacked_index_key, tags)
+
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Put back what nobody has refreshed in time, by Redis's clock: kombu's way goes by this machine's.
+
+        No lock is needed: `restore_by_tag` puts each back once, whoever else is at it.
+        """
+        for tag in get_governor().abandoned(self.unacked_index_key, self.visibility_timeout, num):
+            self.restore_by_tag(tag)
 
 
 class Channel(stock.Channel):
@@ -144,6 +152,9 @@ class Channel(stock.Channel):
         self._tag = f"{uuid.uuid4()}."
         self._tags = count()
         super().__init__(*args, **kwargs)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        return {**super()._connparams(asynchronous), "parser_class": Parser}
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Any:
@@ -214,13 +225,30 @@ class Channel(stock.Channel):
             self._flush_brpop_reauth()
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        # What a worker publishes works off what waits: it is taken though Redis be full.
+        urgent = working.is_set()
+        governor = get_governor() if urgent else get_publishing_governor()
         if wait := message.get("headers", {}).get(HEADER):
             line = (wait["line"], wait["spec"])
-            get_governor().wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"])
+            expires = Expiry(*wait["expires"]) if wait.get("expires") else None
+            governor.wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"], expires, urgent)
             return
-        super()._put(queue, message, **kwargs)
-        with self.conn_or_acquire() as client:
-            client.lpush(f"{PREFIX}wake:{queue}", 1)
+        governor.put(
+            self._q_for_pri(queue, self._get_message_priority(message, reverse=False)), queue, dumps(message), urgent
+        )
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Bind a queue; where it is bound already, do not write: a worker has to start on a Redis that is full."""
+        member = self.sep.join([routing_key or "", pattern or "", queue or ""])
+        if self.typeof(exchange).type != "fanout" and queue not in self._expires:
+            with self.conn_or_acquire() as client:
+                if client.sismember(self.keyprefix_queue % (exchange,), member):
+                    return
+        super()._queue_bind(exchange, routing_key, pattern, queue)
+
+    def _purge(self, queue: str) -> int:
+        """Drop what is in a queue and what waits for it; returns how many tasks that were."""
+        return int(super()._purge(queue)) + get_governor().purge(queue)
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.qos.restore_by_tag(message.delivery_tag)

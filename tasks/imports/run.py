@@ -29,8 +29,8 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
 from worker.errors import InputError
-from worker.execution import patiently
 from worker.governor import Lane
+from worker.patience import patiently
 from worker.runs import Run, get_runs
 from worker.settings import get_settings
 

@@ -20,10 +20,10 @@ from worker.action import NAMES_2024, PREFIX, Action, Options, masked
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import InputError
-from worker.execution import patiently
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
+from worker.patience import patiently
 from worker.settings import get_settings
 from worker.steps import Step
 

@@ -17,8 +17,8 @@ from worker.action import PREFIX
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import KlaviyoError
-from worker.execution import patiently
 from worker.ledger import OPEN, Job, get_ledger, group
+from worker.patience import patiently
 from worker.steps import published
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 from celery.states import READY_STATES
 
 from worker.app import app
-from worker.execution import patiently
+from worker.patience import patiently
 from worker.steps import published
 
 

@@ -300,8 +300,8 @@ def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
     waiting, later, queued = set(), set(), set()
     for place in range(len(lines)):
         now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
-        waiting |= {item.split("\n", 1)[0] for item in (*now, *bulk)}
-        later |= {item.split("|", 1)[1].removeprefix("^").split("\n", 1)[0] for item in at_a_time}
+        waiting |= {*now, *bulk}
+        later |= {item.split("|", 1)[1].removeprefix("^") for item in at_a_time}
     for messages in found[1 + 3 * len(lines) : -2]:
         queued |= {json.loads(message)["headers"]["id"] for message in messages}
     unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}

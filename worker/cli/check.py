@@ -15,6 +15,7 @@ from rich.text import Text
 import tasks  # noqa: F401  registers every action
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
+from worker.cli.limits import told
 from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
 from worker.connection import get_redis
 from worker.declaration import Declaration
@@ -39,6 +40,8 @@ def check(
     settings = get_settings()
     _good("settings", "read; Klaviyo is at " + settings.base_url)
     _check_redis()
+    for pause in get_governor().paused():
+        _warn("paused", told(pause))
     names = [name] if name else aliases(settings)
     if not names:
         raise _bad("account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)
