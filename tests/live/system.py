@@ -59,12 +59,15 @@ class Server:
     """A Redis-compatible server on a private socket that can be killed and started again on the same data."""
 
     def __init__(self, binary: str, data: Path, socket: Path) -> None:
-        self._binary, self._data, self._socket = binary, data, socket
+        self._binary, self._data, self.socket = binary, data, socket
         data.mkdir(parents=True, exist_ok=True)
         self._process = start(binary, data, socket)
         self.url = f"unix://{socket}?db=0"
         self.broker_url = f"redis+socket://{socket}?virtual_host=0"
-        self.redis = redis.Redis.from_url(self.url, decode_responses=True)
+        self.redis = self.connect()
+
+    def connect(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, decode_responses=True)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         end(self._process, how)
@@ -74,8 +77,8 @@ class Server:
 
     def start_again(self) -> None:
         # What a killed server leaves behind: start() would wait for an answer on a dead socket's file.
-        self._socket.unlink(missing_ok=True)
-        self._process = start(self._binary, self._data, self._socket)
+        self.socket.unlink(missing_ok=True)
+        self._process = start(self._binary, self._data, self.socket)
 
     def close(self) -> None:
         self.redis.close()
