@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, ParamSpec
 
 from celery import Task
@@ -51,11 +51,11 @@ class Options:
     account: str = DEFAULT
     lane: Lane = "now"
     countdown: float = 0.0
-    expires: Expiry | None = None
+    expires: float | timedelta | datetime | None = None
 
     def headers(self, declaration: Declaration, params: Params) -> dict[str, Any]:
         """The message headers that put a call into its waiting list."""
-        wait = header(declaration.line(self.account, params), self.lane, self.countdown, self.expires)
+        wait = header(declaration.line(self.account, params), self.lane, self.countdown, expiry(self.expires))
         return {HEADER: {**wait, "account": self.account}}
 
 
@@ -90,6 +90,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         *,
         countdown: float | None = None,
         eta: datetime | None = None,
+        expires: float | timedelta | datetime | None = None,
         headers: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncResult[Envelope]:
@@ -115,6 +116,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             account(get_settings(), chosen.pop("klaviyo_account", None) or DEFAULT).alias,
             chosen.pop("klaviyo_lane", None) or "now",
             max(0.0, countdown or 0.0),
+            expires,
         )
         line = self.declaration.line(where.account, params)
         result: AsyncResult[Envelope] = super().apply_async(  # type: ignore[call-arg]
@@ -127,6 +129,18 @@ class ActionTask(Task):  # type: ignore[type-arg]
             **options,
         )
         return result
+
+
+def expiry(expires: float | timedelta | datetime | str | None) -> Expiry | None:
+    """When a task expires, as Celery's option of that name says it; a signature that has travelled has a text."""
+    if expires is None:
+        return None
+    if isinstance(expires, str):
+        expires = datetime.fromisoformat(expires)
+    if isinstance(expires, datetime):
+        moment = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+        return Expiry(moment.timestamp(), absolute=True)
+    return Expiry(expires.total_seconds() if isinstance(expires, timedelta) else float(expires))
 
 
 def masked(params: Params) -> str:
@@ -195,13 +209,24 @@ class Action(Generic[P]):
         result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), headers=headers)
         return result
 
-    def on(self, name: str = DEFAULT, *, lane: Lane = "now", countdown: float = 0.0) -> Action[P]:
-        """The same action on another account, in another lane or later (``countdown`` in seconds, of any length)."""
-        return replace(self, options=Options(name, lane, countdown))
+    def on(
+        self,
+        name: str = DEFAULT,
+        *,
+        lane: Lane = "now",
+        countdown: float = 0.0,
+        expires: float | timedelta | datetime | None = None,
+    ) -> Action[P]:
+        """The same action on another account, in another lane, later, or not after some time.
+
+        ``countdown`` is in seconds, of any length. ``expires`` (seconds, a timedelta, or a moment, in UTC if it has no
+        zone): a task that has not been sent by then ends as REVOKED.
+        """
+        return replace(self, options=Options(name, lane, countdown, expires))
 
     def _sent_with(self) -> dict[str, Any]:
         headers = {"klaviyo_account": self.options.account, "klaviyo_lane": self.options.lane}
-        return {"headers": headers, "countdown": self.options.countdown or None}
+        return {"headers": headers, "countdown": self.options.countdown or None, "expires": self.options.expires}
 
     def _no_positional(self, args: tuple[Any, ...]) -> None:
         if args:

@@ -6,9 +6,10 @@ task that only the new workers know. Here such an action waits, and no body is w
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from celery.exceptions import NotRegistered
+from celery.exceptions import CPendingDeprecationWarning, NotRegistered
 from celery.utils.log import get_logger
 from celery.utils.objects import Bunch
 from celery.worker import consumer
@@ -32,7 +33,11 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Let go of the connection, and wait a little before the next one."""
-        super().on_connection_error_after_connected(exc)
+        logger.warning("The connection to Redis is lost: %s. It is made again.", exc)
+        with warnings.catch_warnings():
+            # What Celery 6 will do instead with tasks that are under way; here they are left to go on on purpose.
+            warnings.simplefilter("ignore", CPendingDeprecationWarning)
+            super().on_connection_error_after_connected(exc)
         closing.wait(RECONNECT)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:

@@ -422,6 +422,12 @@ function ops.store(name, value, ttl, small)
   return 1
 end
 
+-- member set… -> 1. Bind a queue.
+function ops.bind(member, ...)
+  for _, set in ipairs({ ... }) do call('SADD', set, member) end
+  return 1
+end
+
 -- unacked_index tag… -> 1. A worker shows that it lives and still holds these deliveries.
 function ops.hold(index, ...)
   for _, tag in ipairs({ ... }) do call('ZADD', index, 'XX', now / 1000, tag) end

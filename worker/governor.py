@@ -19,6 +19,9 @@ from worker.tiers import MINUTE
 
 PREFIX = "klaviyo:"
 
+#: What a script of somebody else's begins with where a server that is full must take it (see governor.lua).
+EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
+
 #: Bytes of a result that is stored though Redis be full: what it stands for has freed about as much.
 SMALL_RESULT = 65_536
 
@@ -184,6 +187,10 @@ class Governor:
     def put(self, list_key: str, queue: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. ``urgent`` as in `wait`."""
         self._call("put", list_key, queue, message, int(urgent))
+
+    def bind(self, member: str, tables: list[str]) -> None:
+        """Enter a queue's binding into these sets."""
+        self._call("bind", member, *tables)
 
     def store(self, key: str, value: str | bytes, ttl: int) -> None:
         """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one."""

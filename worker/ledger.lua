@@ -64,8 +64,10 @@ end
 
 local ops = {}
 
--- id cap run field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
-function ops.open(id, cap, run, ...)
+-- id cap run urgent field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
+-- urgent: 1 where a worker says it, which a server that is full must take: it works off a message by that.
+function ops.open(id, cap, run, urgent, ...)
+  if urgent == '1' then call('DEL', P .. 'none') end
   if call('EXISTS', job(id)) == 1 then return { 0, {} } end
   call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
   call('ZADD', P .. 'jobs', now, id)
@@ -264,6 +266,12 @@ function ops.watch(group, token, ms, takeover)
   if current and takeover ~= '1' then return 0 end
   call('SET', key, token, 'PX', ms)
   call('ZADD', P .. 'overdue', now + GRACE, 'watch|' .. group)
+  return 1
+end
+
+-- id -> 1. Klaviyo no longer has its errors.
+function ops.expired(id)
+  call('HSET', job(id), 'status', 'expired')
   return 1
 end
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import resources
 from itertools import count
 from queue import Empty
@@ -26,7 +27,7 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError
 
 from worker.connection import Parser, get_redis
-from worker.governor import PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
+from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
 from worker.shutdown import closing, working
 from worker.tiers import Line
 
@@ -238,13 +239,18 @@ class Channel(stock.Channel):
         )
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        """Bind a queue; where it is bound already, do not write: a worker has to start on a Redis that is full."""
-        member = self.sep.join([routing_key or "", pattern or "", queue or ""])
-        if self.typeof(exchange).type != "fanout" and queue not in self._expires:
-            with self.conn_or_acquire() as client:
-                if client.sismember(self.keyprefix_queue % (exchange,), member):
-                    return
-        super()._queue_bind(exchange, routing_key, pattern, queue)
+        """Bind a queue, though Redis be full: a worker has to start on such a server too, to work off what fills it."""
+        if queue in self._expires:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+            return
+        if self.typeof(exchange).type == "fanout":
+            self._fanout_queues[queue] = exchange, routing_key.replace("#", "*")
+        tables = [name % (exchange,) for name in (self.keyprefix_queue, self.keyprefix_binding_permanent)]
+        get_governor().bind(self.sep.join([routing_key or "", pattern or "", queue or ""]), tables)
+
+    @cached_property
+    def _refresh_binding(self) -> Any:
+        return self._create_client().register_script(EVEN_IF_FULL + stock.REFRESH_BINDING)
 
     def _purge(self, queue: str) -> int:
         """Drop what is in a queue and what waits for it; returns how many tasks that were."""
