@@ -384,7 +384,7 @@ class Waiting(KlaviyoError):
 
 
 def _seconds_until(eta: str | None) -> float:
-    return max(0.0, (_moment(eta) - datetime.now(UTC)).total_seconds()) if eta else 0.0
+    return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000) if eta else 0.0
 
 
 def _expiry(given: str | None) -> Expiry | None:

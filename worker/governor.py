@@ -152,7 +152,10 @@ class Governor:
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """The time by Redis's clock, in ms since 1970: the one clock that decides."""
+        if self._clock:
+            return self._clock()
         seconds, micros = self._client.time()
         return int(seconds * 1000 + micros / 1000)
 
@@ -317,7 +320,7 @@ class Governor:
     def paused(self) -> list[Pause]:
         """Everything that is paused."""
         found: Any = self._client.hgetall(f"{self._prefix}paused")
-        moment = (self._clock() if self._clock else self._now()) if found else 0
+        moment = self.now() if found else 0
         return sorted(
             (_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
         )
@@ -330,7 +333,7 @@ class Governor:
         pipe.script_load(SCRIPT)
         for line in lines:
             pipe.evalsha(SHA, 1, self._prefix, *self._arguments("look", (line,)))
-        moment = (self._clock() if self._clock else self._now()) / 1000
+        moment = self.now() / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute()[1:], strict=True) if seen]
 
     def slots(self) -> dict[str, int]:
