@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,16 +18,19 @@ from typing import Any, TypeVar
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.accounts import account
+from worker.accounts import DEFAULT, account
+from worker.calls import delay_of, received
 from worker.client import get_client, send
 from worker.connection import AWAY
 from worker.declaration import Declaration, Params, Repeat, Resolved
 from worker.errors import KlaviyoError, Refused, SettingsError, Throttled, Unavailable
-from worker.governor import Delivery, Governor, Lane, Settlement, get_governor
+from worker.governor import Delivery, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.place import checked_id, lane_of, place_of
 from worker.settings import Settings, get_settings
 from worker.shutdown import closing, left_behind
 from worker.tiers import Line
+from worker.transport import HEADER
 
 logger = get_logger(__name__)
 T = TypeVar("T")
@@ -167,15 +170,22 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             sleep(backoff(attempts, settings))
 
 
-def opened(declaration: Declaration, request: Any, given: Params) -> Call:
+def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
     """The call that a delivery asks for.
 
     What one of our own callers published was checked there; what came by send_task is checked here. The task's id makes
     the ids that are set for it the same in every delivery.
+
+    Raises:
+        InputError, SettingsError: the call is wrong, or there is no such account.
+
     """
-    wait = request.get("klaviyo") or {}
-    params = given if wait else declaration.bind(given, request.id)
-    alias = account(get_settings(), wait.get("account") or request.get("klaviyo_account") or "default").alias
+    checked_id(declaration.name, request.id)
+    lane_of(request)
+    if not isinstance(request.get(HEADER), Mapping):
+        given = received(declaration, args, params, follows=bool(request.parent_id))
+        params = declaration.bind(given, request.id)
+    alias = account(get_settings(), place_of(request).account or DEFAULT).alias
     return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
 
 
@@ -194,7 +204,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
     state, attempts = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
     if state == "none":
-        raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
+        raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request))
     if state == "unknown":
         patiently(lambda: governor.done(call.task_id))
         name = call.declaration.name
@@ -203,7 +213,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
     return attempts
 
 
-def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
+def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Envelope:
     """Carry out one delivery of an action's task.
 
     Raises:
@@ -213,7 +223,7 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
 
     """
     try:
-        call = opened(declaration, request, given)
+        call = opened(declaration, request, args, params)
     except KlaviyoError:
         patiently(lambda: get_governor().release(request.id))
         raise
@@ -252,12 +262,6 @@ def carry_out(call: Call, request: Any) -> Envelope:
         raise
     forget(attempts)
     return envelope
-
-
-def lane_of(request: Any) -> Lane:
-    """The lane in which a delivery has waited."""
-    lane: Lane = (request.get("klaviyo") or {}).get("lane", "now")
-    return lane
 
 
 class Crowded(KlaviyoError):
@@ -333,12 +337,3 @@ def back_to_wait(
 
 class Waiting(KlaviyoError):
     """Not an error: why a task waits, as RETRY in Flower shows it."""
-
-
-def _seconds_until(eta: str | None) -> float:
-    if not eta:
-        return 0.0
-    when = datetime.fromisoformat(eta)
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

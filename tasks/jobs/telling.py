@@ -8,7 +8,7 @@ from celery.states import READY_STATES
 
 from worker.app import app
 from worker.execution import patiently
-from worker.steps import published
+from worker.passing import published
 
 
 def tell(id: str, state: str, **meta: Any) -> None:
