@@ -126,6 +126,8 @@ def published(publish: Callable[[], T]) -> T:
         try:
             return publish()
         except OperationalError as error:
+            if isinstance(error.__cause__, LookupError):
+                raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
             raise redis.ConnectionError(str(error)) from None
 
     return patiently(step)

@@ -145,7 +145,7 @@ def delivery() -> Any:
 
 
 def carry_out() -> Any:
-    return execution.run(declaration("add_profiles_to_list"), delivery(), GIVEN)
+    return execution.run(declaration("add_profiles_to_list"), delivery(), (), GIVEN)
 
 
 def test_a_task_looks_up_and_adds_each_with_a_lease_of_its_own(governor: StubGovernor, answers: list[Any]):
