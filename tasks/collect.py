@@ -35,7 +35,7 @@ from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
 from worker.paging import records as records_on
 from worker.passing import published
-from worker.place import PREFIX, checked_id, lane_of
+from worker.place import PREFIX, lane_of
 from worker.settings import get_settings
 from worker.steps import Opening, Step
 from worker.tiers import DEFAULT_QUEUE
@@ -83,7 +83,6 @@ class Collect(Opening):
     def run(self, action: str, /, **params: Any) -> Envelope:
         """Check the call and ask for the first page."""
         chosen, given = _checked(action, params)
-        checked_id(COLLECT, self.task_id)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         if self.request.is_eager:
             return _whole(list(chosen.on(alias, lane=lane).pages(**given)))

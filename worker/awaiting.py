@@ -24,7 +24,7 @@ _waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Future[
 _looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
-async def aget(result: AsyncResult[Any] | ResultSet[Any], timeout: float | None = None) -> Any:
+async def aget(result: AsyncResult[Any] | ResultSet, timeout: float | None = None) -> Any:
     """What a task ends with: its value, for a group the list of its tasks' values.
 
     Raises:
@@ -34,7 +34,7 @@ async def aget(result: AsyncResult[Any] | ResultSet[Any], timeout: float | None 
     """
     async with asyncio.timeout(timeout):
         if isinstance(result, ResultSet):
-            return list(await asyncio.gather(*(aget(each) for each in result.results)))
+            return list(await asyncio.gather(*(aget(each) for each in result.results or [])))
         if not isinstance(result, EagerResult):
             await _end_of(str(result.id))
         return await asyncio.to_thread(_told, result)

@@ -18,6 +18,7 @@ from celery.signals import before_task_publish
 from worker.accounts import DEFAULT
 from worker.errors import InputError
 from worker.governor import Lane
+from worker.tiers import is_line
 from worker.transport import HEADER
 
 #: What every task's name begins with.
@@ -63,16 +64,27 @@ def lane_named(action: str, lane: object) -> Lane:
     raise InputError(action, [f"there is no lane {str(lane)[:40]!r}: {hint}"])
 
 
-def checked_id(action: str, task_id: str) -> str:
-    """A task's id: it stands in Redis's keys and lists, before a line's end.
+def checked_id(action: str, id: str) -> str:
+    """An id, of a task or a run: it stands in Redis's keys and lists, between signs and before a line's end.
 
     Raises:
         InputError: it cannot stand there.
 
     """
-    if not task_id.isprintable() or any(map(str.isspace, task_id)) or task_id.startswith("^") or len(task_id) > 255:
-        raise InputError(action, ["a task's id has up to 255 visible characters, and does not begin with '^'"])
-    return task_id
+    if len(id) > 255 or id.startswith("^") or any(not sign.isprintable() or sign in " |" for sign in id):
+        raise InputError(action, ["an id has up to 255 characters, no blank and no '|' among them, and no '^' first"])
+    return id
+
+
+def is_ours(wait: object, task_id: object) -> bool:
+    """Whether this is a `HEADER` as we write it, of a task with a good id: it comes to stand in Redis's keys."""
+    if not (isinstance(wait, Mapping) and wait.get("lane") in LANES and is_line(wait.get("line"), wait.get("spec"))):
+        return False
+    try:
+        checked_id("", str(task_id))
+    except InputError:
+        return False
+    return True
 
 
 def lane_of(request: Any) -> Lane:
@@ -132,7 +144,9 @@ def _priority(request: Any) -> Any:
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
     """Give a message, and what follows it, the account and the lane that it has none of."""
     wait = headers.get(HEADER)
-    if isinstance(wait, Mapping):
+    if HEADER in headers and not is_ours(wait, headers.get("id")):
+        del headers[HEADER]  # a signal cannot refuse; without it the task is checked in the worker that takes it
+    if HEADER in headers:
         place = Place(wait.get("account"), wait.get("lane"))
     else:
         headers.update(taken(properties, headers).options())
@@ -150,17 +164,19 @@ def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **
             embedded["chord"] = placed(embedded["chord"], place)
 
 
+#: Where chains, groups, chords and maps have other signatures.
+_INSIDE = ("tasks", "header", "body", "task")
+
+
 def placed(part: Mapping[str, Any], place: Place) -> dict[str, Any]:
     """A copy of a signature, in which every call of ours that has no account or lane of its own has this one."""
     kwargs, options = dict(part.get("kwargs") or {}), dict(part.get("options") or {})
-    for name in ("header", "body", "task"):
-        if isinstance(kwargs.get(name), Mapping) and part.get("subtask_type"):
-            kwargs[name] = placed(kwargs[name], place)
-    if part.get("subtask_type") in ("chain", "group"):
-        kwargs["tasks"] = [placed(each, place) for each in kwargs["tasks"]]
-    for name in ("link", "link_error"):
-        if linked := options.get(name):
-            options[name] = [placed(each, place) for each in ([linked] if isinstance(linked, Mapping) else linked)]
+    for inside, names in ((kwargs, _INSIDE if part.get("subtask_type") else ()), (options, ("link", "link_error"))):
+        for name in names:
+            if isinstance(inner := inside.get(name), Mapping):
+                inside[name] = placed(inner, place)
+            elif inner:
+                inside[name] = [placed(each, place) for each in inner]
     if str(part.get("task")).startswith(PREFIX):
         own = place_in(options).inside(place_in(options.get("headers") or {}))
         options.update(own.inside(place).options())

@@ -62,7 +62,11 @@ class Step(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Carry out one delivery."""
-        return carried_out(self, lambda: self.run(*args, **kwargs))
+        return carried_out(self, lambda: self._checked_run(*args, **kwargs))
+
+    def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
+        checked_id(self.name, self.task_id)
+        return self.run(*args, **kwargs)
 
 
 class Opening(Step, ABC):

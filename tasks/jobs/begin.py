@@ -26,7 +26,7 @@ from worker.execution import patiently
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
-from worker.place import PREFIX, Place, checked_id, lane_named, lane_of
+from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.settings import get_settings
 from worker.steps import Opening
 
@@ -60,7 +60,7 @@ class Begin(Opening):
             raise SettingsError(
                 "a job is followed by workers, and task_always_eager has none: test with worker.testing"
             )
-        this, id = kind_of(kind), checked_id(JOB, self.task_id)
+        this, id = kind_of(kind), self.task_id
         declaration = this.spawn.declaration
         params = declaration.bind(
             received(declaration, () if previous is None else (previous,), params, follows=True), id

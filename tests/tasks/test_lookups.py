@@ -141,7 +141,9 @@ GIVEN = {"list_id": "L1", "emails": ["ada@example.com", "nobody@example.com"]}
 
 def delivery() -> Any:
     values = {"klaviyo": {"account": "default", "lane": "now"}}
-    return SimpleNamespace(id="task-1", klaviyo_delivery=("unacked", "index", "tag"), get=values.get)
+    return SimpleNamespace(
+        id="task-1", klaviyo_delivery=("unacked", "index", "tag"), get=values.get, headers={}, delivery_info={}
+    )
 
 
 def carry_out() -> Any:
