@@ -22,7 +22,6 @@ from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
-from worker.action import PREFIX
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
@@ -30,6 +29,7 @@ from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
 from worker.paging import next_page, records
 from worker.patience import patiently
+from worker.place import PREFIX
 from worker.store import runs
 from worker.store.connection import reading, transaction
 from worker.store.rows import mark_deleted, spare, upsert

@@ -15,6 +15,7 @@ from celery.utils.objects import Bunch
 from celery.worker import consumer
 
 from worker.governor import Delivery, get_governor
+from worker.place import is_ours
 from worker.shutdown import closing
 from worker.transport import HEADER
 
@@ -43,7 +44,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Let an action of a newer version wait; fail what no worker of ours can know."""
         name, task_id = message.headers.get("task"), message.headers.get("id")
-        if wait := message.headers.get(HEADER):
+        if is_ours(wait := message.headers.get(HEADER), task_id):
             logger.error("Action %s[%s] is not known to this worker: it waits. Upgrade the worker.", name, task_id)
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.accounts import account
+from worker.accounts import DEFAULT, account
+from worker.calls import delay_of, expiry_of, received
 from worker.client import get_client, send
 from worker.declaration import Declaration, Params, Repeat, Resolved
 from worker.errors import (
@@ -30,12 +31,14 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import Delivery, Expiry, Governor, Lane, Settlement, get_governor
+from worker.governor import Delivery, Expiry, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.patience import patiently
+from worker.place import checked_id, lane_of, place_of
 from worker.settings import Settings, get_settings
 from worker.shutdown import closing
 from worker.tiers import Line
+from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -157,15 +160,22 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             sleep(backoff(attempts, settings))
 
 
-def opened(declaration: Declaration, request: Any, given: Params) -> Call:
+def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
     """The call that a delivery asks for.
 
     What one of our own callers published was checked there; what came by send_task is checked here. The task's id makes
     the ids that are set for it the same in every delivery.
+
+    Raises:
+        InputError, SettingsError: the call is wrong, or there is no such account.
+
     """
-    wait = request.get("klaviyo") or {}
-    params = given if wait else declaration.bind(given, request.id)
-    alias = account(get_settings(), wait.get("account") or request.get("klaviyo_account") or "default").alias
+    checked_id(declaration.name, request.id)
+    lane_of(request)
+    if not isinstance(request.get(HEADER), Mapping):
+        given = received(declaration, args, params, follows=bool(request.parent_id))
+        params = declaration.bind(given, request.id)
+    alias = account(get_settings(), place_of(request).account or DEFAULT).alias
     return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
 
 
@@ -185,8 +195,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
     claim = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
     if claim.state == "none":
-        delay, expires = _seconds_until(request.get("klaviyo_eta")), _expiry(request.get("klaviyo_expires"))
-        raise back_to_wait(call, request, lane, "it waits for its turn", delay, expires=expires)
+        raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
     if claim.state in ("revoked", "expired"):
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
@@ -197,7 +206,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
     return claim.attempts
 
 
-def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
+def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Envelope:
     """Carry out one delivery of an action's task.
 
     Raises:
@@ -207,7 +216,7 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
 
     """
     try:
-        call = opened(declaration, request, given)
+        call = opened(declaration, request, args, params)
     except KlaviyoError:
         patiently(lambda: get_governor().release(request.id))
         raise
@@ -275,12 +284,6 @@ def forbidden(error: Forbidden) -> None:
     governor = get_governor()
     if patiently(lambda: governor.forbidden(error.account)) >= ALL_FORBIDDEN:
         refused(error)
-
-
-def lane_of(request: Any) -> Lane:
-    """The lane in which a delivery has waited."""
-    lane: Lane = (request.get("klaviyo") or {}).get("lane", "now")
-    return lane
 
 
 class Crowded(KlaviyoError):
@@ -381,16 +384,3 @@ class Revoked(Ignore):
 
 class Waiting(KlaviyoError):
     """Not an error: why a task waits, as RETRY in Flower shows it."""
-
-
-def _seconds_until(eta: str | None) -> float:
-    return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000) if eta else 0.0
-
-
-def _expiry(given: str | None) -> Expiry | None:
-    return Expiry(_moment(given).timestamp(), absolute=True) if given else None
-
-
-def _moment(told: str) -> datetime:
-    when = datetime.fromisoformat(told)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)

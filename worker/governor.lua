@@ -422,8 +422,9 @@ function ops.store(name, value, ttl, small)
   return 1
 end
 
--- member set… -> 1. Bind a queue.
-function ops.bind(member, ...)
+-- member urgent set… -> 1. Bind a queue; urgent as above.
+function ops.bind(member, urgent, ...)
+  if urgent == '1' then even_if_full() end
   for _, set in ipairs({ ... }) do call('SADD', set, member) end
   return 1
 end
@@ -767,7 +768,7 @@ function ops.beat(worker, slots, queues, ttl)
 end
 
 -- Whoever adds something is told that Redis is full, or says itself that it must be taken; a look changes nothing.
-local asks = { wait = true, put = true, store = true, look = true }
+local asks = { wait = true, put = true, bind = true, store = true, look = true }
 if not asks[op] then even_if_full() end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end

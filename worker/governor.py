@@ -15,6 +15,7 @@ import redis
 from worker.connection import get_publisher, get_redis
 from worker.errors import Paused
 from worker.jsonapi import Quota
+from worker.shutdown import working
 from worker.tiers import MINUTE
 
 PREFIX = "klaviyo:"
@@ -192,8 +193,8 @@ class Governor:
         self._call("put", list_key, queue, message, int(urgent))
 
     def bind(self, member: str, tables: list[str]) -> None:
-        """Enter a queue's binding into these sets."""
-        self._call("bind", member, *tables)
+        """Enter a queue's binding into these sets; a worker's though Redis be full."""
+        self._call("bind", member, int(working.is_set()), *tables)
 
     def store(self, key: str, value: str | bytes, ttl: int) -> None:
         """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one."""

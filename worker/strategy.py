@@ -11,6 +11,7 @@ from celery.worker.strategy import default as celery_default
 
 from worker.connection import AWAY
 from worker.governor import get_governor
+from worker.place import taken
 from worker.shutdown import closing, left_behind
 
 # At DEBUG it tells the first thousand characters of every call.
@@ -30,6 +31,8 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
+        # A foreign signature's own account and lane come as properties: its headers may be those of its group.
+        headers.update(taken(dict(message.properties or {}), headers).options())
         if eta := headers.get("eta"):
             # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
             headers["klaviyo_eta"], headers["eta"] = eta, None

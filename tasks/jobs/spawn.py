@@ -27,13 +27,15 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, lane_of, refused
+from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, refused
 from worker.governor import Settlement, get_governor
 from worker.jsonapi import Envelope, unknown
 from worker.ledger import Job, get_ledger
+from worker.passing import published
 from worker.patience import patiently
+from worker.place import lane_of
 from worker.settings import get_settings
-from worker.steps import Step, published
+from worker.steps import Step
 from worker.transport import HEADER, header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.

@@ -68,14 +68,14 @@ class TestActions:
 class TestCall:
     @pytest.fixture
     def published(self, monkeypatch):
-        """What would have been published: name, parameters and headers of each task."""
+        """What would have been published: name, parameters and options of each task."""
         calls = []
 
         class Published:
             id = "a-task-id"
 
         def apply_async(task, args=None, kwargs=None, **options):
-            calls.append((task.declaration.name, task.declaration.bind(kwargs), options["headers"]))
+            calls.append((task.declaration.name, task.declaration.bind(kwargs), options))
             return Published()
 
         monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)

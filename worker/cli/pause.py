@@ -10,9 +10,10 @@ import typer
 
 import tasks  # noqa: F401  registers every action
 from worker.accounts import account as account_of
-from worker.action import ACTIONS, NAMES_2024, PREFIX
+from worker.action import ACTIONS, NAMES_2024
 from worker.cli.terminal import WRONG, say, stop
 from worker.governor import get_governor
+from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.tiers import Tier
 

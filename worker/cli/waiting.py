@@ -11,12 +11,12 @@ import typer
 from rich.table import Table
 
 import tasks  # noqa: F401  registers every action
-from worker.action import PREFIX
 from worker.app import app
 from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import duration, moment
 from worker.governor import get_governor
 from worker.messages import Message, read
+from worker.place import PREFIX
 from worker.revocation import revoke
 
 #: Rows that are shown where nobody says how many.
