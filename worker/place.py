@@ -143,7 +143,7 @@ def _priority(request: Any) -> Any:
 @before_task_publish.connect
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
     """Give a message, and what follows it, the account and the lane that it has none of."""
-    wait = headers.get(HEADER)
+    wait: Any = headers.get(HEADER)
     if HEADER in headers and not is_ours(wait, headers.get("id")):
         del headers[HEADER]  # a signal cannot refuse; without it the task is checked in the worker that takes it
     if HEADER in headers:
