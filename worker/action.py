@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
 from celery.canvas import Signature, chunks, group
 from celery.result import AsyncResult, EagerResult
@@ -202,9 +202,12 @@ class Action(Generic[P]):
         expiry(self.declaration.name, expires)
         return replace(self, options=Options(name, lane, countdown, expires))
 
-    def __getattr__(self, name: str) -> Any:
-        """Say what a Celery team looks for and does not find."""
-        raise AttributeError(f"{self.name} has no {name!r}" + (f": {why}" if (why := _ELSEWHERE.get(name)) else ""))
+    if not TYPE_CHECKING:  # it would hide every misspelled method from the type checker
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where to find what a Celery team looks for here."""
+            why = _ELSEWHERE.get(name)
+            raise AttributeError(f"{self.name} has no {name!r}" + (f": {why}" if why else ""))
 
     def _account(self) -> str:
         return account(get_settings(), self.options.account or here().account or DEFAULT).alias

@@ -16,11 +16,13 @@ from celery import states
 from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
+from worker.connection import AWAY
 
 #: Seconds between two looks for results.
 PAUSE = 0.1
 
-_waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Future[None]]] = WeakKeyDictionary()
+#: Who waits in an event loop, by the task's id, and the one who looks for all of them.
+_waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, set[asyncio.Future[None]]]] = WeakKeyDictionary()
 _looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
@@ -47,31 +49,39 @@ def _told(result: AsyncResult[Any]) -> Any:
 
 async def _end_of(id: str) -> None:
     loop = asyncio.get_running_loop()
-    waiting = _waiting.setdefault(loop, {})
-    ended = waiting.setdefault(id, loop.create_future())
+    waiting, ended = _waiting.setdefault(loop, {}), loop.create_future()
+    waiting.setdefault(id, set()).add(ended)
     if (looking := _looking.get(loop)) is None or looking.done():
         _looking[loop] = loop.create_task(_look(waiting))
-    # Others may wait for the same one: whoever gives up does not end it for them.
-    await asyncio.shield(ended)
+    try:
+        await ended
+    finally:
+        others = waiting.get(id, set())
+        others.discard(ended)
+        if not others:
+            waiting.pop(id, None)
 
 
-async def _look(waiting: dict[str, asyncio.Future[None]]) -> None:
-    """Look for the results that are waited for, until there are none."""
+async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
+    """Look for the results that are waited for, until there are none; while Redis is away, look again."""
     while waiting:
+        error, ended = None, list(waiting)
         try:
-            ended = await asyncio.to_thread(_ended, list(waiting))
-        except Exception as error:
-            for future in waiting.values():
+            ended = await asyncio.to_thread(_ended, ended)
+        except AWAY:
+            ended = []
+        except Exception as found:
+            error = found
+        for future in [each for id in ended for each in waiting.pop(id, ())]:
+            if error is not None and not future.done():
                 future.set_exception(error)
-            waiting.clear()
-            return
-        for id in ended:
-            waiting.pop(id).set_result(None)
+            elif not future.done():
+                future.set_result(None)
         await asyncio.sleep(PAUSE)
 
 
 def _ended(ids: list[str]) -> list[str]:
     backend: Any = app.backend
     found = backend.mget([backend.get_key_for_task(id) for id in ids])
-    return [id for id, meta in zip(ids, found, strict=True)
-            if meta and backend.decode(meta)["status"] in states.READY_STATES]  # fmt: skip
+    states_found = [backend.decode(meta)["status"] if meta else None for meta in found]
+    return [id for id, state in zip(ids, states_found, strict=True) if state in states.READY_STATES]

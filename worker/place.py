@@ -143,9 +143,10 @@ def _priority(request: Any) -> Any:
 @before_task_publish.connect
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
     """Give a message, and what follows it, the account and the lane that it has none of."""
-    if HEADER in headers and not is_ours(headers[HEADER], headers.get("id")):
+    wait: Any = headers.get(HEADER)
+    if HEADER in headers and not is_ours(wait, headers.get("id")):
         del headers[HEADER]  # a signal cannot refuse; without it the task is checked in the worker that takes it
-    if isinstance(wait := headers.get(HEADER), Mapping):
+    if HEADER in headers:
         place = Place(wait.get("account"), wait.get("lane"))
     else:
         headers.update(taken(properties, headers).options())
