@@ -16,14 +16,12 @@ AWAY = (
     redis.exceptions.OutOfMemoryError,
 )
 
+#: Seconds, where the address sets no others: to connect, for an answer, and without use until a connection is tried.
+WAITING = {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 30}
+
 
 @lru_cache(maxsize=1)
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
-    return redis.Redis.from_url(
-        get_settings().redis_url,
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        health_check_interval=30,
-        retry_on_timeout=False,
-    )
+    address = get_settings().redis
+    return redis.Redis.from_url(address.url, **{**WAITING, **address.keywords}, retry_on_timeout=False)
