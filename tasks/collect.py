@@ -53,6 +53,7 @@ class _Step(Task):  # type: ignore[type-arg]
     """A task of which nothing is told but its name: it carries people's data."""
 
     Strategy = ActionTask.Strategy
+    Request = ActionTask.Request
     acks_late = True
     typing = False
     throws = (KlaviyoError,)

@@ -60,6 +60,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     """The Celery task of one action. Every way of publishing leads through its ``apply_async``."""
 
     Strategy = "worker.strategy:default"
+    Request = "worker.request:Request"
     acks_late = True
     typing = False
     # Errors that explain themselves: a line in the log, no traceback.

@@ -71,7 +71,7 @@ def configuration() -> dict[str, Any]:
         "task_reject_on_worker_lost": True,
         "worker_deduplicate_successful_tasks": True,
         "worker_consumer": "worker.consumer:Consumer",
-        "worker_pool": "threads",
+        "worker_pool": "worker.threads:TaskPool",
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,

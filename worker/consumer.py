@@ -1,4 +1,4 @@
-"""The worker's consumer: what it does with a message that it cannot make a task of.
+"""The worker's consumer: what it does with a message that it cannot make a task of, and when it is shut down.
 
 Celery discards such a message and writes its body, people's data, into the log. During a deployment that hits every
 task that only the new workers know. Here such an action waits, and no body is written anywhere.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.exceptions import NotRegistered
+from celery.exceptions import NotRegistered, WorkerShutdown
+from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.utils.objects import Bunch
 from celery.worker import consumer
 
 from worker.governor import Delivery, get_governor
+from worker.shutdown import closing
 from worker.transport import HEADER
 
 logger = get_logger(__name__)
@@ -24,6 +26,15 @@ UNKNOWN = 30.0
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def start(self) -> None:
+        """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""
+        try:
+            super().start()
+        except WorkerShutdown:
+            if not closing.is_set():
+                worker_shutting_down.send(sender=self.hostname, sig="shutdown", how="Warm", exitcode=0)
+            raise
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Let an action of a newer version wait; fail what no worker of ours can know."""

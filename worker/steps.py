@@ -33,6 +33,7 @@ class Step(Task):  # type: ignore[type-arg]
     """A step that makes no request, or leaves it to others."""
 
     Strategy = ActionTask.Strategy
+    Request = ActionTask.Request
     acks_late = True
     typing = False
     throws = (KlaviyoError,)
