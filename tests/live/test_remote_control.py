@@ -1,4 +1,4 @@
-"""`celery inspect`, `celery control` and Flower's worker page, on our worker as on any other."""
+"""`celery inspect` and `celery control`, on our worker as on any other."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from celery import Celery
-from system import KEY, end, until
+from system import KEY, asked, end, until
 
 from tasks.profiles import create_profile
 from worker.app import app
@@ -43,15 +42,6 @@ def stock(live_server, tmp_path_factory):
         yield asking
         asking.pool.force_close_all()
     end(process)
-
-
-def asked(which, worker, command, **arguments):
-    """What one worker answers to one command of remote control."""
-    replies = which.control.broadcast(
-        command, arguments=arguments, destination=[worker], reply=True, timeout=5, limit=1
-    )
-    assert len(replies) == 1, f"no answer to {command}"
-    return replies[0][worker]
 
 
 @pytest.fixture
@@ -142,40 +132,3 @@ def test_the_pool_grows_and_shrinks_by_remote_control_and_keeps_one_thread(idle)
     assert "keeps one at least" in asked(app, "w1@test", "pool_shrink", n=before)["error"]
     assert size() == before
     idle.end_of(create_profile.delay(email="ada@example.com").id)
-
-
-def test_flower_shows_a_workers_page(system, flower):
-    worker = system.worker().ready()
-
-    def page():
-        answer = httpx.get(f"{flower}/worker/{worker.name}", timeout=10)
-        return answer.status_code == 200 and "klaviyo.create_profile" in answer.text
-
-    until(page, 10, "the worker's page")
-
-
-def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(system):
-    worker = system.worker(CONCURENCY=3).ready()
-    assert worker.text().count("KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?") == 1
-    assert ".> transport:   unix:///" in worker.text()
-    system.sandbox.fault("latency", seconds=0.4, times=1)
-    done = create_profile.delay(email="ada@example.com").id
-    until(lambda: asked(app, worker.name, "active"), 5, "a task under way")
-
-    app.control.shutdown(destination=[worker.name])
-
-    assert worker.process.wait(10) == 0
-    assert system.status(done) == "SUCCESS"
-
-
-def test_remote_shutdown_waits_no_longer_than_a_signal_does(system):
-    worker = system.worker(SHUTDOWN_SECONDS=0.5).ready()
-    system.sandbox.fault("latency", seconds=4, times=1)
-    left = create_profile.delay(email="ada@example.com").id
-    until(lambda: asked(app, worker.name, "active"), 5, "a task under way")
-
-    app.control.shutdown(destination=[worker.name])
-
-    worker.process.wait(10)
-    assert "the time to stop is over" in worker.text()
-    assert system.status(left) != "SUCCESS"
