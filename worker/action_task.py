@@ -25,6 +25,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     """The Celery task of one action."""
 
     Strategy = "worker.strategy:default"
+    Request = "worker.request:Request"
     acks_late = True
     typing = False
     # Errors that explain themselves: a line in the log, no traceback.

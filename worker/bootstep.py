@@ -44,9 +44,10 @@ class GovernorStep(bootsteps.StartStopStep):
         """Begin to turn the governor."""
         governor = get_governor()
         name = _name(consumer)
-        queues = [queue.name for queue in consumer.task_consumer.queues]
 
         def beat() -> None:
+            # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
+            queues = [queue.name for queue in consumer.task_consumer.queues]
             governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL)
 
         def refresh() -> None:

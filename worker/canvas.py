@@ -26,6 +26,7 @@ class Quiet(Task):  # type: ignore[type-arg]
     """A task of Celery's of which nothing is told but its name."""
 
     Strategy = ActionTask.Strategy
+    Request = ActionTask.Request
     acks_late = True
     typing = False
     throws = (KlaviyoError,)

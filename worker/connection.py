@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
 from redis.retry import Retry
 
+from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
@@ -58,30 +59,32 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
         return super().parse_error(response)
 
 
+#: Seconds, where the address sets no others: to connect, for an answer, and without use until a connection is tried.
+WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, "health_check_interval": 30}
+
+
 @lru_cache(maxsize=1)
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
-    return make_client(ANSWER_TIMEOUT)
+    return _client({})
 
 
 @lru_cache(maxsize=1)
 def get_publisher() -> redis.Redis:
     """The client that callers publish with: it gives up in time for a second try within their patience."""
-    return make_client(attempt_timeout())
+    return _client(brief(get_settings().redis))
 
 
-def attempt_timeout() -> float:
-    """Seconds for one of the three steps of a publication that goes wrong: a try, a new connection, a second try."""
-    return get_settings().publish_timeout / 3
+def brief(address: RedisAddress) -> dict[str, float]:
+    """The timeouts of a publication: what can go wrong is a try, a new connection, and a second try."""
+    seconds = get_settings().publish_timeout / 3
+    return {
+        name: min(seconds, address.timing.get(name, seconds)) for name in ("socket_timeout", "socket_connect_timeout")
+    }
 
 
-def make_client(timeout: float) -> redis.Redis:
+def _client(timeouts: dict[str, float]) -> redis.Redis:
     """A client whose commands are sent once: who repeats one knows whether that does harm."""
-    return redis.Redis.from_url(
-        get_settings().redis_url,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 0),
-        parser_class=Parser,
-    )
+    address = get_settings().redis
+    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts}
+    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0), parser_class=Parser)

@@ -1,4 +1,4 @@
-"""The worker's consumer: what it does with a message that it cannot make a task of.
+"""The worker's consumer: what it does with a message that it cannot make a task of, and when it is shut down.
 
 Celery discards such a message and writes its body, people's data, into the log. During a deployment that hits every
 task that only the new workers know. Here such an action waits, and no body is written anywhere.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from celery.exceptions import CPendingDeprecationWarning, NotRegistered
+from celery.exceptions import CPendingDeprecationWarning, NotRegistered, WorkerShutdown
+from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.utils.objects import Bunch
 from celery.worker import consumer
@@ -31,6 +32,15 @@ RECONNECT = 1.0
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def start(self) -> None:
+        """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""
+        try:
+            super().start()
+        except WorkerShutdown:
+            if not closing.is_set():
+                worker_shutting_down.send(sender=self.hostname, sig="shutdown", how="Warm", exitcode=0)
+            raise
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Let go of the connection, and wait a little before the next one."""

@@ -12,6 +12,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.connection import Parser
 from worker.governor import get_governor
 from worker.patience import patiently, unacknowledged_if_left
+from worker.settings import get_settings
 
 
 class Backend(RedisBackend):
@@ -23,6 +24,10 @@ class Backend(RedisBackend):
     task that is published: Celery's way is two round trips more for each, and a channel for as long as its result
     object lives; ``.get()`` subscribes by itself.
     """
+
+    def as_uri(self, include_password: bool = False) -> str:
+        """Where results are, in the spelling of ``KLAVIYO_REDIS_URL`` unless a program asks for the whole."""
+        return str(super().as_uri(include_password=True)) if include_password else get_settings().redis.shown
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing yet."""

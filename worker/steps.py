@@ -39,6 +39,7 @@ class Step(Task):  # type: ignore[type-arg]
     """A step that makes no request, or leaves it to others."""
 
     Strategy = ActionTask.Strategy
+    Request = ActionTask.Request
     acks_late = True
     typing = False
     throws = (KlaviyoError,)
@@ -68,7 +69,7 @@ class Step(Task):  # type: ignore[type-arg]
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         checked_id(self.name, self.task_id)
         # One that waits for a request's budget is told by its claim.
-        if not self.request.get(HEADER):
+        if not self.request.get(HEADER) and not self.request.is_eager:
             reason = patiently(lambda: get_governor().revoked(self.task_id))
             if reason is not None:
                 raise Revoked(reason, expired=False)

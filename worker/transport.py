@@ -24,10 +24,12 @@ from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
+from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
 from worker.connection import Parser, get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
+from worker.redis_address import PORT, RedisAddress
 from worker.shutdown import closing, working
 from worker.tiers import Line
 
@@ -155,7 +157,10 @@ class Channel(stock.Channel):
         super().__init__(*args, **kwargs)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        return {**super()._connparams(asynchronous), "parser_class": Parser}
+        client: Any = self.connection.client
+        # kombu knows no option for it.
+        dialect = {name: value for name, value in client.transport_options.items() if name == "protocol"}
+        return {**super()._connparams(asynchronous), **dialect, "parser_class": Parser}
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Any:
@@ -266,25 +271,48 @@ class Transport(stock.Transport):
     Channel = Channel
 
 
-class Pool(kombu.connection.ConnectionPool):
-    """A pool whose connections use `Transport` too: kombu makes them anew from the URL."""
-
-    def new(self) -> Any:
-        """One more connection."""
-        connection = super().new()
-        connection.transport_cls = Transport
-        return connection
-
-
-class Connection(kombu.Connection):
-    """A connection that uses `Transport` whatever its URL says.
+class Ours:
+    """A connection that uses `Transport` under the name of the stock one, which is text and can be told to others.
 
     The setting ``broker_transport`` would do, but a unix socket's URL (``redis+socket://``) overrules it.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.transport_cls = Transport
+    def get_transport_cls(self) -> type[Transport]:
+        """The transport, whatever the URL says."""
+        return Transport
+
+    def as_uri(self, include_password: bool = False, mask: str = "**", **kwargs: Any) -> str:
+        """Where it leads to, in the spelling of ``KLAVIYO_REDIS_URL`` unless a program asks for the whole."""
+        if include_password:
+            whole: str = super().as_uri(include_password=True, mask=mask, **kwargs)
+            return whole
+        if self.uri_prefix:
+            parts = url_to_parts(self.hostname)
+            return RedisAddress(path=f"/{parts.path}", db=int(parts.query.get("virtual_host", 0))).shown
+        return RedisAddress(
+            host=self.hostname or "localhost",
+            port=self.port or PORT,
+            db=int(str(self.virtual_host).strip("/") or 0),
+            username=self.userid,
+            password=self.password,
+            tls=bool(self.ssl),
+        ).shown
+
+
+class PooledConnection(Ours, kombu.connection.PooledConnection):
+    """A connection of a pool."""
+
+
+class Pool(kombu.connection.ConnectionPool):
+    """A pool of such connections: kombu's makes its own kind."""
+
+    def new(self) -> Any:
+        """One more connection."""
+        return PooledConnection(self, **dict(self.connection._info(resolve=False)))
+
+
+class Connection(Ours, kombu.Connection):
+    """A connection that waits for Redis as a worker has to."""
 
     def Pool(self, limit: int | None = None, **kwargs: Any) -> Pool:
         """A pool of such connections. Everything that is published goes through one."""

@@ -93,7 +93,7 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
             patch.setenv(name, value)
     for cache in CACHES:
         cache.cache_clear()
-    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().result_url)
+    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().redis.result_url)
     # The connections and the backend that another test of this process may have made.
     app._after_fork()
     app._backend_cache, app._local.backend = None, None

@@ -55,6 +55,13 @@ def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: floa
         raise AssertionError(f"process {process.args!r} did not end within {seconds} s") from None
 
 
+def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
+    """What one worker answers to one command of remote control."""
+    replies = app.control.broadcast(command, arguments=arguments, destination=[worker], reply=True, timeout=5, limit=1)
+    assert len(replies) == 1, f"no answer to {command}"
+    return replies[0][worker]
+
+
 class Server:
     """A Redis-compatible server on a private socket that can be killed and started again on the same data."""
 

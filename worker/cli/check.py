@@ -24,7 +24,7 @@ from worker.errors import Forbidden, Refused, Throttled, Unauthorized, Unavailab
 from worker.execution import Call, attempt
 from worker.governor import get_governor
 from worker.jsonapi import REVISION, Envelope
-from worker.settings import get_settings
+from worker.settings import get_settings, misspelled_settings
 
 #: Seconds for which a probe waits until its bucket has room.
 PATIENCE = 70.0
@@ -39,6 +39,8 @@ def check(
     """Check the settings, Redis, Klaviyo, and each account's key and scopes. Nothing is written."""
     settings = get_settings()
     _good("settings", "read; Klaviyo is at " + settings.base_url)
+    if said := misspelled_settings():
+        _warn("settings", said)
     _check_redis()
     for pause in get_governor().paused():
         _warn("paused", told(pause))
