@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
+from worker import forks
 from worker.bootstep import GovernorStep
 from worker.governor import PREFIX
 from worker.settings import get_settings
@@ -61,3 +62,4 @@ def configuration() -> dict[str, Any]:
 app = Celery("klaviyo", amqp="worker.transport:AMQP", set_as_current=False)
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)
+forks.watch(app)
