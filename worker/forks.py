@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from celery import Celery
+from celery.backends.redis import RedisBackend
 from kombu import pools
 from kombu.utils.objects import cached_property
 
@@ -25,12 +26,13 @@ def watch(app: Celery) -> None:
 
 def _leave_to_parent(app: Any) -> None:
     # Nothing is closed here: what a child says on a connection, its parent is answered.
-    _unlock(type(app))
+    for part in (app, vars(app).get("amqp"), app._backend):
+        _unlock(type(part))
     if get_redis.cache_info().currsize:
         _unlock_pool(get_redis().connection_pool)
     if app._pool is not None:
         _leave_broker(app)
-    if app._backend is not None:
+    if isinstance(app._backend, RedisBackend):
         _leave_backend(app._backend)
     for names in (vars(app), vars(app._local)):
         names.pop("oid", None)
@@ -47,7 +49,6 @@ def _leave_broker(app: Any) -> None:
 
 def _leave_backend(backend: Any) -> None:
     """Keep the backend, which results of the parent's refer to, without its subscription and what that waits for."""
-    _unlock(type(backend))
     if "client" in vars(backend):
         _unlock_pool(backend.client.connection_pool)
     backend.result_consumer = backend.ResultConsumer(
