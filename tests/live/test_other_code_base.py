@@ -1,0 +1,87 @@
+"""An application with packages of its own, named like ours, calls actions through the module that is written for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from textwrap import dedent
+
+import pytest
+
+import tasks  # noqa: F401  registers every action
+from worker.action import ACTIONS
+from worker.cli.client_module import module
+
+SHOP = dedent("""
+    import importlib.util
+    import json
+    import sys
+    from datetime import datetime, timezone
+
+    from celery import Celery, chain, group
+
+    import klaviyo_actions as klaviyo
+    from tasks.checkout import THEIRS  # their own package of this name
+    from worker import THEIRS as ALSO_THEIRS
+
+    assert THEIRS and ALSO_THEIRS
+    assert not any(importlib.util.find_spec(name) for name in ("schedules", "sandbox", "tasks.profiles"))
+    assert not any(name.partition(".")[0] == "pydantic" for name in sys.modules)
+
+    app = Celery("shop", broker=sys.argv[1], backend=sys.argv[1])
+
+    queued = klaviyo.create_profile.delay(email="ada@example.com", location={"city": "London"})
+    placed = klaviyo.create_event.delay(
+        metric="Bought", profile={"email": "grace@example.com"}, time=datetime(2026, 11, 1, tzinfo=timezone.utc)
+    )
+    elsewhere = klaviyo.create_list.on("b", lane="bulk", app=app).delay(name="elsewhere")
+    later = klaviyo.create_tag_group.on("b", lane="bulk", countdown=3600).delay(name="later")
+    many = group(klaviyo.create_coupon.s(external_id=f"c{n}") for n in range(3)).apply_async()
+    bad = klaviyo.create_profile.delay(email="no address")
+    try:
+        klaviyo.create_profile.delay(emial="ada@example.com")
+    except TypeError as error:
+        refused = str(error)
+    print(json.dumps({
+        "queued": queued.get(timeout=20)["data"]["attributes"]["location"]["city"],
+        "placed": placed.get(timeout=20)["successful"],
+        "elsewhere": elsewhere.get(timeout=20)["data"]["attributes"]["name"],
+        "later": later.id,
+        "many": sorted(each["data"]["id"] for each in many.get(timeout=20)),
+        "bad": type(bad.get(timeout=20, propagate=False)).__name__,
+        "refused": refused,
+    }))
+""")
+
+
+@pytest.fixture
+def shop(idle, tmp_path):
+    """What the application tells at its end; nothing of ours is on its path."""
+    (tmp_path / "klaviyo_actions.py").write_text(module([each.declaration for each in ACTIONS.values()]))
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "worker.py").write_text("THEIRS = True")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "__init__.py").touch()
+    (tmp_path / "tasks" / "checkout.py").write_text("THEIRS = True")
+    # Without `site`, an editable install of ours is not found either.
+    command = [sys.executable, "-S", "shop.py", idle.server.broker_url]
+    environment = {"PATH": "", "PYTHONPATH": sysconfig.get_path("purelib")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and_time(idle, shop):
+    assert shop["queued"] == "London"
+    assert shop["placed"] is True
+    assert shop["elsewhere"] == "elsewhere"
+    assert shop["many"] == ["c0", "c1", "c2"]
+    assert shop["bad"] == "InputError"
+    assert "emial" in shop["refused"]
+    assert [row["account"] for row in idle.sandbox.ledger("create_list")] == ["b"]
+    assert not idle.sandbox.ledger("create_tag_group")
+    (waiting,) = idle.redis.zrange("klaviyo:later:b:create_tag_group", 0, -1)
+    headers = json.loads(waiting.split("\n", 1)[1])["headers"]
+    assert (headers["id"], headers["klaviyo_lane"]) == (shop["later"], "bulk")
