@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import sysconfig
 from textwrap import dedent
 
+import other_code_base
 import pytest
 
 import tasks  # noqa: F401  registers every action
@@ -60,17 +58,11 @@ SHOP = dedent("""
 def shop(idle, tmp_path):
     """What the application tells at its end; nothing of ours is on its path."""
     (tmp_path / "klaviyo_actions.py").write_text(module([each.declaration for each in ACTIONS.values()]))
-    (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "worker.py").write_text("THEIRS = True")
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "__init__.py").touch()
     (tmp_path / "tasks" / "checkout.py").write_text("THEIRS = True")
-    # Without `site`, an editable install of ours is not found either.
-    command = [sys.executable, "-S", "shop.py", idle.server.broker_url]
-    environment = {"PATH": "", "PYTHONPATH": sysconfig.get_path("purelib")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(other_code_base.run(SHOP, tmp_path, idle.server.broker_url))
 
 
 def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and_time(idle, shop):
