@@ -18,7 +18,7 @@ SHOP = dedent("""
     import sys
     from datetime import datetime, timezone
 
-    from celery import Celery, chain, group
+    from celery import Celery, group
 
     import klaviyo_actions as klaviyo
     from tasks.checkout import THEIRS  # their own package of this name

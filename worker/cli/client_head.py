@@ -64,7 +64,7 @@ class Action(Generic[P]):
         return self._signature(args, kwargs, immutable=True)
 
     def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
-        """A signature that is handed the result of the task before it, if there is one."""
+        """A signature that is handed the result of the task before it, if there is one, as Celery's canvas has it."""
         return self._signature(args, kwargs, immutable=False)
 
     def _signature(self, args: Any, kwargs: Any, immutable: bool) -> Signature[Envelope]:
