@@ -8,6 +8,7 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
+from worker import forks
 from worker.bootstep import GovernorStep
 from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
 from worker.governor import PREFIX
@@ -95,3 +96,4 @@ app = Celery(
 )
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)
+forks.watch(app)

@@ -277,6 +277,17 @@ class TestCheck:
         assert "maxmemory-policy is allkeys-lru" in result.stdout
         assert "Set it to noeviction" in result.stdout
 
+    def test_calls_in_a_queue_that_nobody_reads_are_told_with_what_to_do(self, fake_redis, monkeypatch):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        names = ["klaviyo.create_profile", "shop.ship", "klaviyo.job", "klaviyo.create_profile"]
+        fake_redis.rpush("celery", *[json.dumps({"headers": {"task": name}}) for name in names], "none", "[]", "{}")
+        result = run("check")
+        assert result.exit_code == 0
+        assert "klaviyo.create_profile × 2, klaviyo.job × 1" in result.stdout
+        assert 'queue="klaviyo"' in result.stdout
+        assert "shop" not in result.stdout
+        assert fake_redis.llen("celery") == 7
+
     def test_an_old_redis_stops(self, fake_redis, monkeypatch):
         monkeypatch.setattr(fake_redis, "info", lambda: {"redis_version": "5.0.7"})
         result = run("check")

@@ -7,6 +7,7 @@ import typer
 from worker.cli.actions import actions
 from worker.cli.call import PASS_ON, call
 from worker.cli.check import check
+from worker.cli.client import client
 from worker.cli.demo import demo
 from worker.cli.import_rows import import_rows
 from worker.cli.imports import imports
@@ -50,4 +51,5 @@ app.command()(pause)
 app.command()(resume)
 app.command()(schedules)
 app.command()(revision)
+app.command()(client)
 app.command()(check)
