@@ -83,6 +83,6 @@ def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and
     assert "emial" in shop["refused"]
     assert Counter(row["account"] for row in idle.sandbox.ledger("create_list")) == {"b": 2}
     (waiting,) = idle.redis.zrange("klaviyo:later:b:create_tag_group", 0, -1)
-    assert waiting == f"bulk|{shop['later']}"
+    assert waiting == f"bulk|^{shop['later']}"
     headers = json.loads(idle.redis.hget("klaviyo:waiting", shop["later"]).split("\n", 1)[1])["headers"]
     assert headers["klaviyo_lane"] == "bulk"
