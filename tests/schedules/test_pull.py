@@ -81,11 +81,7 @@ def test_a_page_has_an_id_that_redis_can_keep_whatever_the_record_is_called(monk
     asked = []
     monkeypatch.setattr(pull.page, "ask", lambda *_, task_id, **__: asked.append(task_id))
 
-    pull.page._read(
-        "default",
-        STREAMS["coupon_codes"],
-        {},
-        pull.About("R1", "run", "coupon_codes", "full", f"coupon={name}", 0, 1, None, None),
-    )
+    about = pull.Reading("R1", "run", "coupon_codes", "full", f"coupon={name}", 0, 1)
+    pull.page._read("default", STREAMS["coupon_codes"], {}, about)
 
     assert checked_id("sync", asked[0])
