@@ -19,6 +19,7 @@ from celery import Task
 from celery.app import amqp
 from celery.app.task import Context
 from celery.canvas import maybe_signature
+from celery.signals import task_postrun
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
@@ -39,12 +40,18 @@ def passing_on() -> bool:
 
 @contextmanager
 def then_passing_on() -> Iterator[None]:
-    """Work on a task. When it is done, Celery tells errbacks and chords, until this thread takes the next task."""
+    """Work on a task. When it is done, Celery tells errbacks and chords, until the task has ended."""
     _over.set(False)
     try:
         yield
     finally:
         _over.set(True)
+
+
+@task_postrun.connect
+def _ended(**_: Any) -> None:
+    """The thread is free: what it does next follows nothing."""
+    _over.set(False)
 
 
 def carried_out(task: Task[Any, Any], work: Callable[[], T]) -> T:

@@ -71,8 +71,8 @@ def checked_id(action: str, id: str) -> str:
         InputError: it cannot stand there.
 
     """
-    if len(id) > 255 or id.startswith("^") or any(not sign.isprintable() or sign in " |" for sign in id):
-        raise InputError(action, ["an id has up to 255 characters, no blank and no '|' among them, and no '^' first"])
+    if len(id) > 1_000 or id.startswith("^") or any(not sign.isprintable() or sign in " |" for sign in id):
+        raise InputError(action, ["an id has up to 1,000 characters, no blank and no '|' among them, and no '^' first"])
     return id
 
 
@@ -106,8 +106,12 @@ def by_priority(priority: Any) -> Lane | None:
 def place_of(request: Any) -> Place:
     """Where a delivery belongs, as its message says."""
     wait = _told(request, HEADER)
-    waits = Place(wait.get("account"), wait.get("lane")) if isinstance(wait, Mapping) else Place()
-    return waits.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
+    ours = _waits(wait) if isinstance(wait, Mapping) else Place()
+    return ours.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
+
+
+def _waits(wait: Mapping[str, Any]) -> Place:
+    return Place(wait.get("account"), wait.get("lane"))
 
 
 def place_in(told: Mapping[str, Any]) -> Place:
@@ -143,11 +147,13 @@ def _priority(request: Any) -> Any:
 @before_task_publish.connect
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
     """Give a message, and what follows it, the account and the lane that it has none of."""
-    wait: Any = headers.get(HEADER)
-    if HEADER in headers and not is_ours(wait, headers.get("id")):
-        del headers[HEADER]  # a signal cannot refuse; without it the task is checked in the worker that takes it
+    if HEADER in headers and not is_ours(wait := headers[HEADER], headers.get("id")):
+        # A signal cannot refuse. Without the header the task is checked in the worker that takes it.
+        del headers[HEADER]
+        if isinstance(wait, Mapping):
+            headers.update(place_in(headers).inside(_waits(wait)).options())
     if HEADER in headers:
-        place = Place(wait.get("account"), wait.get("lane"))
+        place = _waits(headers[HEADER])
     else:
         headers.update(taken(properties, headers).options())
         place = place_in(headers).inside(here())

@@ -219,14 +219,14 @@ def test_a_lane_that_is_none_is_refused_at_the_call(broker, fake_redis, call):
     assert not broker.messages
 
 
-@pytest.mark.parametrize("id", ["a\nb", "a b", "^a", "a|b", "x" * 256, "a\x00"])
+@pytest.mark.parametrize("id", ["a\nb", "a b", "^a", "a|b", "x" * 1_001, "a\x00"])
 def test_an_id_that_redis_could_not_keep_apart_is_refused_at_the_call(broker, id):
     for call in (
         lambda: create_profile.apply_async(kwargs=ADA, task_id=id),
         lambda: collect.apply_async(("get_profiles",), task_id=id),
         lambda: run_job(bulk_import_profiles).apply_async({"profiles": [ADA]}, task_id=id),
     ):
-        with pytest.raises(InputError, match="an id has up to 255 characters"):
+        with pytest.raises(InputError, match="an id has up to 1,000 characters"):
             call()
     assert not broker.messages
 
@@ -242,6 +242,12 @@ def test_a_header_of_ours_that_somebody_made_up_does_not_travel(broker, wait):
     app.send_task("klaviyo.create_profile", kwargs=ADA, headers={"klaviyo": wait})
 
     assert "klaviyo" not in broker.headers()
+
+
+def test_a_task_whose_header_is_dropped_keeps_its_account(broker):
+    app.send_task("klaviyo.job_read", headers={"klaviyo": {"lane": "now", "account": "eu"}})
+
+    assert broker.headers()["klaviyo_account"] == "eu"
 
 
 def test_every_line_that_is_declared_is_known_as_one():
