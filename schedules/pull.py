@@ -18,6 +18,7 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, select
 
 from schedules import guard, requests
+from schedules.clock import present
 from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
@@ -305,11 +306,6 @@ def _reminder(account: str, request: str, stream: str) -> str:
 
 
 # Windows, partitions and times.
-
-
-def present() -> datetime:
-    """The present, by the one clock that all workers share."""
-    return datetime.fromtimestamp(patiently(get_ledger().now), UTC)
 
 
 def time_of(stream: Stream, mode: Mode) -> TimeField | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from schedules.clock import present
 from schedules.push_hashes import DOUBTFUL, Records, Sent
 from schedules.push_kinds import Kind
 from tasks.imports.kinds import Kind as Import
@@ -174,8 +174,9 @@ class Choice:
             else:
                 yield from self._changed.add(row.sent(known), orjson.dumps(change))
         if as_they_are:
+            now = present()
             with transaction() as connection:
-                self._records.adopt(connection, as_they_are, self._run, datetime.now(UTC))
+                self._records.adopt(connection, as_they_are, self._run, now)
         self.tally.unchanged += len(rows) - len(wanted) + len(as_they_are)
 
     def _look_up(self, keys: Sequence[str]) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def run(store):
 
 
 @pytest.fixture
-def choice(run):
+def choice(run, monkeypatch):
+    monkeypatch.setattr("schedules.push_choice.present", lambda: NOW)
+
     def make(catalog=None, marks=False, kind="catalog_items"):
         known = KINDS[kind]
         reading = Kind(known.name, known.rows, known.update, known.delete, catalog and SimpleNamespace(on=catalog.on))

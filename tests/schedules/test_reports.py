@@ -17,7 +17,8 @@ from worker.store import runs, tables
 from worker.store.connection import reading, transaction
 
 TODAY = date(2026, 11, 24)
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+NOW = datetime(2026, 11, 24, 5, tzinfo=UTC)
+YESTERDAY = NOW.date() - timedelta(days=1)
 
 
 def ago(days):
@@ -86,6 +87,7 @@ def night(store, monkeypatch):
     made = Night()
     made.asked, made.told = [], []
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
+    monkeypatch.setattr(reports, "present", lambda: NOW)
     monkeypatch.setattr(reports, "left_of_day", lambda account, action: made.left)
     monkeypatch.setattr(pull, "remind", lambda *which: None)
     monkeypatch.setattr(pull, "over", lambda *how: made.told.append(how))

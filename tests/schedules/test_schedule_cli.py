@@ -10,6 +10,7 @@ from schedules.entries import planned
 from schedules.guard import Record, begin, end, plan, run_id
 from worker.cli.commands import app
 from worker.cli.schedules import rows
+from worker.ledger import Ledger
 from worker.settings import Settings, get_settings
 
 ENTRY = "profiles-events.default"
@@ -92,6 +93,7 @@ def klaviyo(monkeypatch, tmp_path, client):
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")
     for module in ("schedules.guard.get_redis", "worker.cli.schedules.get_redis"):
         monkeypatch.setattr(module, lambda: client)
+    monkeypatch.setattr("schedules.clock.get_ledger", lambda: Ledger(client))
     get_settings.cache_clear()
     yield lambda *words: CliRunner().invoke(app, ["schedules", *words])
     get_settings.cache_clear()
