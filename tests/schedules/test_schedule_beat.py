@@ -21,11 +21,11 @@ HOUR = timedelta(hours=1)
 class Beat:
     """One beat process's scheduler: what it publishes goes to ``published``, by our clock."""
 
-    def __init__(self, client, entries, published, clock):
+    def __init__(self, client, entries, published, clock, zone):
         self.app = Celery("test", broker="memory://", set_as_current=False)
         self.app.conf.update({name: value for name, value in configuration().items() if "beat" in name})
         self.app.conf.beat_schedule = {
-            name: {"task": "test.sync", "schedule": Crontab(text), "kwargs": {}, "options": {"expires": 60}}
+            name: {"task": "test.sync", "schedule": Crontab(text, zone), "kwargs": {}, "options": {"expires": 60}}
             for name, text in entries.items()
         }
         self.app.conf.update(redbeat_redis_url=f"unix://{client.connection_pool.connection_kwargs['path']}?db=0")
@@ -58,8 +58,8 @@ def beat(client, monkeypatch, clock, published):
     monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
     made = []
 
-    def start(**entries):
-        made.append(Beat(client, entries or {"hourly": "30 * * * *"}, published, clock))
+    def start(zone="UTC", **entries):
+        made.append(Beat(client, entries or {"hourly": "30 * * * *"}, published, clock, zone))
         return made[-1]
 
     yield start
@@ -82,6 +82,17 @@ def test_a_new_entry_waits_for_its_first_due_time(beat, clock, published):
     one.tick()
 
     assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_an_entry_that_is_new_in_the_hour_that_clocks_repeat_does_not_run_at_once(beat, clock, published):
+    clock[0] = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)
+    one = beat(zone="Europe/Berlin", often="*/15 * * * *")
+
+    for minutes in (0, 9, 1):
+        clock[0] += timedelta(minutes=minutes)
+        one.tick()
+
+    assert published == ["often@2026-10-25T01:15:00Z"]
 
 
 @pytest.fixture(params=[40, -40, 7200], ids=["40 s ahead", "40 s behind", "in another zone"])
