@@ -24,6 +24,7 @@ from worker.execution import patiently
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
+from worker.paging import one
 from worker.settings import get_settings
 from worker.steps import Step
 
@@ -56,7 +57,7 @@ class Begin(Step):
         this = kind_of(kind)
         params = dict(params)
         if previous is not None and "id" in this.spawn.declaration.parameters and "id" not in params:
-            params["id"] = (previous.get("data") or {}).get("id")
+            params["id"] = one(previous).get("id")
         declaration = this.spawn.declaration
         params = declaration.bind(params, self.request.id)
         request, repeat = declaration.request(params), declaration.repeat_of(params)
