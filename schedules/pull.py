@@ -19,6 +19,7 @@ from sqlalchemy import RowMapping, select
 
 from schedules import guard, requests
 from schedules.clock import present
+from schedules.resources import moment
 from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
@@ -30,7 +31,7 @@ from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
-from worker.paging import next_page, records
+from worker.paging import listed, next_page
 from worker.store import runs
 from worker.store.connection import reading, transaction
 from worker.store.rows import mark_deleted, spare, upsert
@@ -118,9 +119,10 @@ class Page(StoringStep[Reading]):
         stream, moment = STREAMS[about.stream], present()
         seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
+        resources = listed(stream.action.declaration, envelope)
         following = next_page(stream.action.declaration, params, envelope)
         by = time_of(stream, about.mode)
-        times = [at for each in records(envelope) if by and (at := _of(each, by))]
+        times = [at for each in resources if by and (at := _of(each, by))]
         reached = max(times, default=None)
         with transaction() as connection:
             window = runs.window(connection, about.run, about.partition, about.slice)
@@ -134,7 +136,7 @@ class Page(StoringStep[Reading]):
                     fresh = None
             until = fresh.since if fresh else kept.until
             over = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(records(envelope)), moment if over else None
+            count, closed = len(resources), moment if over else None
             if runs.count_page(connection, about.run, kept, about.page, count, closed):
                 scan = about.run if about.mode == "full" else None
                 partition = partition_of(stream, about.partition)
@@ -339,8 +341,8 @@ def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> W
 
 
 def _of(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
-    value = (resource.get("attributes") or {}).get(by.name)
-    return _time(value) if isinstance(value, str) else None
+    found: datetime | None = moment(by.name)(resource)
+    return found
 
 
 def _next(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:

@@ -24,6 +24,7 @@ from tasks.imports.sources import Batch, Record, Source, Unreadable
 from tasks.imports.upsert import as_update, differs
 from tasks.jobs.rows import numbers
 from worker.filters import F
+from worker.paging import attributes, listed
 from worker.store.connection import reading, transaction
 
 #: Ids that are looked up in one request: they have to fit into its address.
@@ -188,7 +189,8 @@ class Choice:
             by_id = {catalog_id(key): key for key in keys[start : start + IDS]}
             self.tally.lookups += 1
             page = read(filter=F("ids").any(by_id), page_size=IDS)
-            found |= {by_id[each["id"]]: each["attributes"] for each in page["data"]}
+            there = listed(self._kind.read.declaration, page)
+            found |= {by_id[each["id"]]: attributes(each) for each in there if each["id"] in by_id}
         return found
 
     def _nothing_is_there(self) -> bool:
@@ -197,7 +199,8 @@ class Choice:
             if self._kind.read is None or self._records.count(connection):
                 return False
         self.tally.lookups += 1
-        return not self._kind.read.on(self._records.account, lane="bulk")(page_size=1)["data"]
+        page = self._kind.read.on(self._records.account, lane="bulk")(page_size=1)
+        return not listed(self._kind.read.declaration, page)
 
     # Rows that were turned down.
 

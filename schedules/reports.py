@@ -6,7 +6,6 @@ what does not fit is left to the next night.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
@@ -24,7 +23,7 @@ from worker.accounts import account as account_of
 from worker.action import PREFIX, Action
 from worker.app import app
 from worker.declaration import Params
-from worker.errors import KlaviyoError
+from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.jsonapi import Envelope
 from worker.paging import next_page, records
@@ -56,12 +55,21 @@ class Report:
             }
         )
 
-    def row(self, result: Mapping[str, Any], account: str, day: date, metric: str, now: datetime) -> dict[str, Any]:
-        """One result as a row."""
-        groups = {name: result["groupings"].get(name) or "" for name in self.groups}
+    def row(self, result: Any, account: str, day: date, metric: str, now: datetime) -> dict[str, Any]:
+        """One result as a row.
+
+        Raises:
+            Malformed: it is none.
+
+        """
+        match result:
+            case {"groupings": dict(told), "statistics": dict(statistics)}:
+                groups = {name: str(told.get(name) or "") for name in self.groups}
+            case _:
+                raise Malformed(self.action.declaration.name, "a row has no groupings or no statistics")
         return {
             "account": account, "conversion_metric_id": metric, "since": day, "until": day + timedelta(days=1),
-            **groups, "statistics": result["statistics"], "synced_at": now,
+            **groups, "statistics": statistics, "synced_at": now,
         }  # fmt: skip
 
 

@@ -146,8 +146,8 @@ def test_a_night_reads_what_fits_and_says_what_is_left_to_the_next(night):
 def test_a_day_of_more_pages_than_were_planned_leaves_the_others_to_the_next_night(night):
     night.left = FREE + 30
     night.begin()
-    for _ in range(20):
-        night.answer(following="https://a.klaviyo.com/api/campaign-values-reports?page_cursor=x")
+    for number in range(20):
+        night.answer(following=f"https://a.klaviyo.com/api/campaign-values-reports?page_cursor={number}")
     night.answer()
 
     assert night.run()["state"] == "done"
