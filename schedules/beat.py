@@ -1,7 +1,7 @@
 """RedBeat as this project runs it: the code says what runs, each due time is published at least once and begins once.
 
 RedBeat keeps in Redis when each entry ran last, so that a missed run is made up for, and a lock, so that of many beats
-one leads. Four things differ here:
+one leads. Five things differ here:
 
 - A definition in Redis is never read. An entry that was taken out of the code does not run, and a beat of the version
   before, still leading, runs its own.
@@ -10,6 +10,7 @@ one leads. Four things differ here:
 - A beat that loses the lock, asleep or cut off for too long, waits for its turn again. RedBeat's ends with a traceback,
   and one that stands by hangs in the wait for the lock and answers no ping.
 - While Redis is away it waits.
+- What is due, its clock says, which all beats and workers share, not the machine's.
 """
 
 from __future__ import annotations
@@ -80,6 +81,11 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     lock: Lead | None = None
     _told = ""
 
+    def __init__(self, app: Any, **kwargs: Any) -> None:
+        # Celery, RedBeat and the entries all ask the application.
+        app.now = lambda: redis_time(app)
+        super().__init__(app, **kwargs)
+
     def setup_schedule(self) -> None:
         """Nothing yet: a beat that stands by must not change what the one that leads runs."""
 
@@ -146,3 +152,14 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         if sentence != self._told:
             logger.log(level, sentence)
         self._told = sentence
+
+
+def redis_time(app: Any) -> datetime:
+    """The present.
+
+    Raises:
+        redis.ConnectionError: Redis is away.
+
+    """
+    seconds, micros = get_redis(app).time()
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)

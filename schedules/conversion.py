@@ -7,6 +7,7 @@ from sqlalchemy import select
 from tasks.metrics import get_metrics
 from worker.accounts import account as account_of
 from worker.errors import SettingsError
+from worker.paging import attributes
 from worker.settings import get_settings
 from worker.store import tables
 from worker.store.connection import reading
@@ -31,8 +32,8 @@ def conversion_metric(account: str) -> tuple[str, str]:
     if found := _meant(wanted, known):
         return found
     listed = [each for page in get_metrics.on(account, lane="bulk").pages() for each in page["data"]]
-    listed.sort(key=lambda each: each["attributes"].get("updated") or "", reverse=True)
-    if found := _meant(wanted, [(each["id"], each["attributes"]["name"]) for each in listed]):
+    listed.sort(key=lambda each: str(attributes(each).get("updated") or ""), reverse=True)
+    if found := _meant(wanted, [(each["id"], str(attributes(each).get("name"))) for each in listed]):
         return found
     variable = account_of(get_settings(), account).variable("CONVERSION_METRIC")
     raise SettingsError(f"account {account!r} has no metric {wanted!r}: set {variable} to a metric's name or id")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from schedules import pull
+from schedules.clock import redis_time
 from schedules.conversion import conversion_metric
 from schedules.density import Curve
 from schedules.probes import Probes
@@ -79,9 +80,9 @@ def _report(account: str, name: str) -> Count:
         metric, _ = conversion_metric(account)
     except SettingsError as error:
         return Count(None, 0, 0, f"it would fail: {error}")
-    left = left_of_day(account, REPORTS[name].action)
+    left, now = left_of_day(account, REPORTS[name].action), redis_time()
     with reading() as connection:
-        days, _ = days_of(connection, account, name, metric, left)
+        days, _ = days_of(connection, account, name, metric, left, now)
     pages = sum(days.values())
     return Count(None, pages, pages, f"{len(days)} days that are due")
 
@@ -102,7 +103,7 @@ def _sizes(connection: Connection, account: str, stream: Stream, parts: Sequence
 def _by_time(
     account: str, stream: Stream, mode: Mode, by: TimeField, since: datetime | None, probes: Probes
 ) -> Count:  # fmt: skip
-    now = datetime.now(UTC)
+    now = redis_time()
     with reading() as connection:
         windows = list(pull.planned(connection, account, stream, mode, now - pull.BEHIND, since))
         stored = [_stored(connection, account, stream, mode, by, window) for window in windows]

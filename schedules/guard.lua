@@ -51,4 +51,10 @@ ops['end'] = function(state, told)
   return 1
 end
 
+-- Of no run: from now on beat plans the entry, with this timetable.
+function ops.plan(when)
+  set('when', when, 'since', now)
+  return 1
+end
+
 return ops[op](unpack(ARGV, 3))

@@ -83,8 +83,13 @@ def end(run: str, succeeded: bool, told: str) -> bool:
 
 
 def plan(entry: str, when: str) -> None:
-    """Beat plans this entry from now on."""
-    get_redis().hset(_key(entry), mapping={"when": when, "since": int(datetime.now(UTC).timestamp() * 1000)})
+    """Beat plans this entry from now on.
+
+    Raises:
+        redis.ConnectionError: Redis is away.
+
+    """
+    get_redis().eval(SCRIPT, 1, _key(entry), "plan", "", when)
 
 
 def records(entries: Iterable[str]) -> list[Record]:

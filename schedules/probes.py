@@ -13,8 +13,9 @@ from schedules.density import Curve, Page, Survey
 from schedules.resources import moment
 from schedules.stream import Partition, Stream, TimeField
 from worker.action import Action
+from worker.errors import Malformed
 from worker.jsonapi import Envelope
-from worker.paging import next_page, records
+from worker.paging import listed, next_page
 
 #: Pages that are counted one by one of a list that cannot be asked for from a time on; a longer one is told as such.
 COUNTED = 10
@@ -61,7 +62,7 @@ class Probes:
         params: Mapping[str, Any] = stream.request(partition)
         for page in range(1, COUNTED + 1):
             envelope = self._get(stream.action, params)
-            rows += len(records(envelope))
+            rows += len(listed(declaration, envelope))
             following = next_page(declaration, declaration.bind(params), envelope)
             if following is None:
                 return rows, page, True
@@ -83,7 +84,8 @@ class Probes:
             return Found(survey.curve())
         survey.add(_forwards(begin, times))
         last, _ = self._page(stream, _sparse(stream, partition, by, since, until, f"-{by.name}"), by)
-        survey.add(_backwards(end if until else max(last), last))
+        if last:
+            survey.add(_backwards(end if until else max(last), last))
         while (look := survey.look()) is not None:
             at = datetime.fromtimestamp(look, UTC)
             times, more = self._page(stream, _sparse(stream, partition, by, at, until, by.name), by)
@@ -100,11 +102,16 @@ class Probes:
         times: list[float] = []
         for _ in range(COUNTED):
             envelope = self._get(stream.action, params)
-            times += [at.timestamp() for each in records(envelope) if (at := take(each))]
+            page = [take(each) for each in listed(declaration, envelope)]
+            if page and not any(page):
+                raise Malformed(declaration.name, f"no row of a page has a {by.name!r}")
+            times += [at.timestamp() for at in page if at]
             following = next_page(declaration, declaration.bind(params), envelope)
             if following is None or len({int(each) for each in times}) > 1:
                 return times, following is not None
             params = following
+        if not times:
+            raise Malformed(declaration.name, f"{COUNTED} pages are empty, and there is another")
         self._whole = False
         return times, True
 

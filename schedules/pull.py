@@ -19,6 +19,8 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, select
 
 from schedules import guard, requests
+from schedules.clock import present
+from schedules.resources import moment
 from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
@@ -28,7 +30,7 @@ from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
-from worker.paging import next_page, records
+from worker.paging import listed, next_page
 from worker.patience import patiently
 from worker.place import PREFIX
 from worker.store import runs
@@ -120,9 +122,10 @@ class Page(StoringStep[Reading]):
         stream, moment = STREAMS[about.stream], present()
         seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
+        resources = listed(stream.action.declaration, envelope)
         following = next_page(stream.action.declaration, params, envelope)
         by = time_of(stream, about.mode)
-        times = [at for each in records(envelope) if by and (at := _of(each, by))]
+        times = [at for each in resources if by and (at := _of(each, by))]
         reached = max(times, default=None)
         with transaction() as connection:
             window = runs.window(connection, about.run, about.partition, about.slice)
@@ -136,7 +139,7 @@ class Page(StoringStep[Reading]):
                     fresh = None
             until = fresh.since if fresh else kept.until
             over = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(records(envelope)), moment if over else None
+            count, closed = len(resources), moment if over else None
             if runs.count_page(connection, about.run, kept, about.page, count, closed):
                 scan = about.run if about.mode == "full" else None
                 partition = partition_of(stream, about.partition)
@@ -310,11 +313,6 @@ def _reminder(account: str, request: str, stream: str) -> str:
 # Windows, partitions and times.
 
 
-def present() -> datetime:
-    """The present, by the one clock that all workers share."""
-    return datetime.fromtimestamp(patiently(get_ledger().now), UTC)
-
-
 def time_of(stream: Stream, mode: Mode) -> TimeField | None:
     """The field by which a run reads: what has changed since, or, of everything, when it came to be."""
     return stream.time if mode == "incremental" else stream.born
@@ -346,8 +344,8 @@ def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> W
 
 
 def _of(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
-    value = (resource.get("attributes") or {}).get(by.name)
-    return _time(value) if isinstance(value, str) else None
+    found: datetime | None = moment(by.name)(resource)
+    return found
 
 
 def _next(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 
+from schedules.clock import present
 from schedules.push_choice import Choice, Outgoing
 from schedules.push_fate import fate
 from schedules.push_hashes import Records
@@ -120,7 +120,7 @@ class _Running:
         self._looked = 0.0
         self._failed = False
         self._note: str | None = None
-        self._began = datetime.now(UTC)
+        self._began = present()
         with transaction() as connection:
             last = runs.last(connection, alias, wanted.stream, "push")
             if last is not None and last["state"] == "running":
@@ -203,9 +203,9 @@ class _Running:
             if (ended := fate(part)) is None:
                 left += 1
                 continue
-            told = {"rejected": ended.rejected, "unknown": ended.unknown}
+            told, now = {"rejected": ended.rejected, "unknown": ended.unknown}, present()
             with transaction() as connection:
-                self._records.land(connection, part, ended.lost, told, datetime.now(UTC))
+                self._records.land(connection, part, ended.lost, told, now)
             if self._choice:
                 for reason in ended.reasons:
                     self._choice.tally.reasons.add(reason)
@@ -262,16 +262,16 @@ class _Running:
             unchanged=tally.unchanged if tally else 0,
             checked=tally.checked if tally else 0,
             requests=sent + (tally.lookups if tally else 0),
-            seconds=round((datetime.now(UTC) - self._began).total_seconds(), 3),
+            seconds=round((present() - self._began).total_seconds(), 3),
             reasons=tuple(tally.reasons.most_frequent()) if tally else (),
             note=self._note,
             **{name: counted.get(name, 0) for name in names},
         )
 
     def _end(self, state: Literal["done", "failed"]) -> PushReport:
-        report = self._report(state)
+        report, now = self._report(state), present()
         with transaction() as connection:
             counts = report.rows, report.requests
-            runs.end(connection, self.id, state, datetime.now(UTC), report.told(), counts)
+            runs.end(connection, self.id, state, now, report.told(), counts)
         self._progress(report)
         return report

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from schedules.clock import present
 from schedules.push_hashes import DOUBTFUL, Records, Sent
 from schedules.push_kinds import Kind
 from tasks.imports.kinds import Kind as Import
@@ -24,6 +24,7 @@ from tasks.imports.sources import Batch, Record, Source, Unreadable
 from tasks.imports.upsert import as_update, differs
 from tasks.jobs.rows import numbers
 from worker.filters import F
+from worker.paging import attributes, listed
 from worker.store.connection import reading, transaction
 
 #: Ids that are looked up in one request: they have to fit into its address.
@@ -174,8 +175,9 @@ class Choice:
             else:
                 yield from self._changed.add(row.sent(known), orjson.dumps(change))
         if as_they_are:
+            now = present()
             with transaction() as connection:
-                self._records.adopt(connection, as_they_are, self._run, datetime.now(UTC))
+                self._records.adopt(connection, as_they_are, self._run, now)
         self.tally.unchanged += len(rows) - len(wanted) + len(as_they_are)
 
     def _look_up(self, keys: Sequence[str]) -> dict[str, Any]:
@@ -187,7 +189,8 @@ class Choice:
             by_id = {catalog_id(key): key for key in keys[start : start + IDS]}
             self.tally.lookups += 1
             page = read(filter=F("ids").any(by_id), page_size=IDS)
-            found |= {by_id[each["id"]]: each["attributes"] for each in page["data"]}
+            there = listed(self._kind.read.declaration, page)
+            found |= {by_id[each["id"]]: attributes(each) for each in there if each["id"] in by_id}
         return found
 
     def _nothing_is_there(self) -> bool:
@@ -196,7 +199,8 @@ class Choice:
             if self._kind.read is None or self._records.count(connection):
                 return False
         self.tally.lookups += 1
-        return not self._kind.read.on(self._records.account, lane="bulk")(page_size=1)["data"]
+        page = self._kind.read.on(self._records.account, lane="bulk")(page_size=1)
+        return not listed(self._kind.read.declaration, page)
 
     # Rows that were turned down.
 

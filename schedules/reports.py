@@ -6,7 +6,6 @@ what does not fit is left to the next night.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Table, select
 
 from schedules import pull, requests
+from schedules.clock import present
 from schedules.conversion import conversion_metric
 from schedules.report_plan import DAYS, affordable, due
 from schedules.storing import StoringStep
@@ -23,7 +23,7 @@ from worker.accounts import account as account_of
 from worker.action import Action
 from worker.app import app
 from worker.declaration import Params
-from worker.errors import KlaviyoError
+from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.jsonapi import Envelope
 from worker.paging import next_page, records
@@ -56,12 +56,21 @@ class Report:
             }
         )
 
-    def row(self, result: Mapping[str, Any], account: str, day: date, metric: str, now: datetime) -> dict[str, Any]:
-        """One result as a row."""
-        groups = {name: result["groupings"].get(name) or "" for name in self.groups}
+    def row(self, result: Any, account: str, day: date, metric: str, now: datetime) -> dict[str, Any]:
+        """One result as a row.
+
+        Raises:
+            Malformed: it is none.
+
+        """
+        match result:
+            case {"groupings": dict(told), "statistics": dict(statistics)}:
+                groups = {name: str(told.get(name) or "") for name in self.groups}
+            case _:
+                raise Malformed(self.action.declaration.name, "a row has no groupings or no statistics")
         return {
             "account": account, "conversion_metric_id": metric, "since": day, "until": day + timedelta(days=1),
-            **groups, "statistics": result["statistics"], "synced_at": now,
+            **groups, "statistics": statistics, "synced_at": now,
         }  # fmt: skip
 
 
@@ -111,7 +120,7 @@ class ReportPage(StoringStep[ReadingReport]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: ReadingReport) -> None:
         """Write the page, then go on."""
-        report, now, day = REPORTS[about.stream], datetime.now(UTC), date.fromisoformat(about.day)
+        report, now, day = REPORTS[about.stream], present(), date.fromisoformat(about.day)
         following = next_page(report.action.declaration, params, envelope)
         results = records(envelope)
         with transaction() as connection:
@@ -136,12 +145,13 @@ page: Any = app.register_task(ReportPage())
 def begin(account: str, request: str, stream: str) -> None:
     """Begin to read a report, or go on with a run of it that has not ended."""
     pull.remind(account, request, stream)
+    now = present()
     with transaction() as connection:
         last = runs.last(connection, account, stream, "pull")
         if last is not None and last["state"] == "running":
             run = last["id"]
         else:
-            run = runs.begin(connection, account, stream, "pull", "incremental", datetime.now(UTC))
+            run = runs.begin(connection, account, stream, "pull", "incremental", now)
     try:
         metric, name = conversion_metric(account)
     except KlaviyoError as error:
@@ -149,7 +159,7 @@ def begin(account: str, request: str, stream: str) -> None:
         return
     left = left_of_day(account, REPORTS[stream].action)
     with transaction() as connection:
-        fits, waits = planned(connection, account, stream, metric, left)
+        fits, waits = planned(connection, account, stream, metric, left, now)
         runs.plan(connection, run, [Window(_partition(day, metric)) for day in fits])
         told = {"metric": name, "planned": sum(fits.values()), "left": left, "waits": [f"{day}" for day in waits]}
         runs.note(connection, run, told)
@@ -157,20 +167,21 @@ def begin(account: str, request: str, stream: str) -> None:
 
 
 def planned(
-    connection: Connection, account: str, stream: str, metric: str, left: int
+    connection: Connection, account: str, stream: str, metric: str, left: int, now: datetime
 ) -> tuple[dict[date, int], list[date]]:  # fmt: skip
     """The days that a run reads with the requests that are ``left``, with those of each; and the days that wait."""
-    today, read_on, pages = _read_before(connection, account, stream, metric)
+    today, read_on, pages = _read_before(connection, account, stream, metric, now)
     return affordable(due(today, read_on), pages, left)
 
 
 def go_on(account: str, request: str, run: int, stream: str, metric: str) -> None:
     """Read the newest day that has not been read, if it still fits; else the run is over."""
+    now = present()
     with reading() as connection:
         # Days that were planned for another conversion metric, before the setting changed, are nobody's any more.
         planned = (each["partition"] for each in runs.unread(connection, run))
         unread = [_day(each) for each in planned if each == _partition(_day(each), metric)]
-        _, _, pages = _read_before(connection, account, stream, metric)
+        _, _, pages = _read_before(connection, account, stream, metric, now)
     left = left_of_day(account, REPORTS[stream].action)
     fits, waits = affordable(sorted(unread, reverse=True), pages, left)
     if not fits:
@@ -184,12 +195,13 @@ def go_on(account: str, request: str, run: int, stream: str, metric: str) -> Non
 def _end(
     account: str, request: str, run: int, stream: str, error: str | None, waits: list[date] | None = None
 ) -> None:  # fmt: skip
+    now = present()
     with transaction() as connection:
         report = dict(runs.run(connection, run)["report"] or {})
         days = sorted({*report.get("waits", ()), *map(str, waits or ())}, reverse=True)
         note = f"{len(days)} days are left to the next night, {days[-1]} to {days[0]}" if days else None
         told = {**report, "waits": days, "note": note} | ({"error": error} if error else {})
-        done = runs.end(connection, run, "failed" if error else "done", datetime.now(UTC), told)
+        done = runs.end(connection, run, "failed" if error else "done", now, told)
     if done:
         pull.over(account, request, stream, error)
 
@@ -215,11 +227,11 @@ def left_of_day(account: str, action: Action[Any]) -> int:
 
 
 def _read_before(
-    connection: Connection, account: str, stream: str, metric: str
+    connection: Connection, account: str, stream: str, metric: str, now: datetime
 ) -> tuple[date, dict[date, date], dict[date, int]]:  # fmt: skip
     """Today, when each of the days before it was last read whole, and how many pages it took."""
     zone = ZoneInfo(account_of(get_settings(), account).timezone)
-    today = datetime.now(zone).date()
+    today = now.astimezone(zone).date()
     w, r = tables.sync_windows.c, tables.sync_runs.c
     days = [_partition(today - timedelta(age), metric) for age in range(1, DAYS + 1)]
     chosen = (

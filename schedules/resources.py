@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+#: Where whole numbers end for a database.
+WHOLE = 2**63
+
 Resource = Mapping[str, Any]
 Take = Callable[[Resource], Any]
 
@@ -25,7 +28,7 @@ def flag(path: str) -> Take:
 
 def count(path: str) -> Take:
     """An attribute that is a whole number."""
-    return lambda resource: int(value) if _is_number(value := _at(resource, path)) else None
+    return lambda resource: int(value) if _is_number(value := _at(resource, path)) and abs(value) < WHOLE else None
 
 
 def figure(path: str) -> Take:
@@ -45,7 +48,7 @@ def day(path: str) -> Take:
 
 def linked(name: str) -> Take:
     """The id of the one resource that a relationship names."""
-    return lambda resource: _linkage(resource).get(name)
+    return lambda resource: id if isinstance(id := _linkage(resource).get(name), str) else None
 
 
 def texts(*names: str) -> dict[str, Take]:
@@ -85,19 +88,31 @@ def relationships(resource: Resource) -> dict[str, Any] | None:
 
 def related(resource: Resource, name: str) -> list[tuple[str, str]]:
     """The types and ids of the resources that a relationship names, as they stand among what a page includes."""
-    data = ((resource.get("relationships") or {}).get(name) or {}).get("data") or []
-    return [(each["type"], each["id"]) for each in (data if isinstance(data, list) else [data])]
+    match (resource.get("relationships") or {}).get(name):
+        case {"data": data}:
+            listed = data if isinstance(data, list) else [data]
+        case _:
+            listed = []
+    return [key for each in listed if (key := _key(each))]
 
 
 def _linkage(resource: Resource) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, relationship in (resource.get("relationships") or {}).items():
-        match (relationship or {}).get("data"):
-            case list(many):
-                found[name] = [each["id"] for each in many]
-            case dict(one):
-                found[name] = one["id"]
+        match relationship:
+            case {"data": list(many)}:
+                found[name] = [key[1] for each in many if (key := _key(each))]
+            case {"data": dict(one)} if key := _key(one):
+                found[name] = key[1]
     return found
+
+
+def _key(linked: Any) -> tuple[str, str] | None:
+    """The type and the id of a resource that another names."""
+    match linked:
+        case {"type": str(type), "id": str(id)}:
+            return type, id
+    return None
 
 
 def _at(resource: Resource, path: str) -> Any:
@@ -114,6 +129,8 @@ def _is_number(value: Any) -> bool:
 def _moment(value: Any) -> datetime | None:
     try:
         read = datetime.fromisoformat(value)
+        if not 1 < read.year < 9999:
+            return None  # nobody could add a second to it, or take one away
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from celery.exceptions import Ignore
 
 from schedules import guard, pull, push_task, reports
+from schedules.clock import present
 from schedules.entries import Mode
 from schedules.reports import REPORTS
 from schedules.requests import GO_ON, Request, claim, load, save, scheduled
@@ -44,7 +44,7 @@ class Sync(Step):
         alias, chosen = account_of(get_settings(), account).alias, checked(streams)
         if scheduled(self.task_id) and not guard.begin(self.task_id, self.holder, pull.SILENT):
             raise Ignore("this run of the entry is not wanted")
-        save(Request(self.task_id, alias, mode, since, time.time(), dict.fromkeys(chosen, "wanted")))
+        save(Request(self.task_id, alias, mode, since, present().timestamp(), dict.fromkeys(chosen, "wanted")))
         go_on(self.task_id)
         return {"account": alias, "streams": chosen, "mode": mode}
 

@@ -13,6 +13,7 @@ from tasks.shapes import FlowField, ListField, MemberField, MemberIds, ProfileEx
 from worker.action import action
 from worker.declaration import SAFE, Adds, Ask, Params, Resolved, never
 from worker.jsonapi import Envelope
+from worker.paging import attributes, listed
 from worker.wire import Aside
 
 OptInProcess = Literal["double_opt_in", "single_opt_in"]
@@ -38,7 +39,8 @@ def look_up(params: Params, ask: Ask) -> Resolved:
         some = emails[start : start + AT_ONCE]
         one_of_them = f"any(email,{json.dumps(some, ensure_ascii=False)})"
         page = ask(get_profiles, filter=one_of_them, fields_profile=["email"], page_size=AT_ONCE)
-        found = {str(each["attributes"].get("email")).casefold(): each["id"] for each in page["data"]}
+        known = listed(get_profiles.declaration, page)
+        found = {str(attributes(each).get("email")).casefold(): each["id"] for each in known}
         ids |= {found[email.casefold()]: None for email in some if email.casefold() in found}
         unknown += [email for email in some if email.casefold() not in found]
     rest = {name: value for name, value in params.items() if name != "emails"}

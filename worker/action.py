@@ -169,8 +169,8 @@ class Action(Generic[P]):
     def _pages(self, alias: str, params: Params | None) -> Iterator[Envelope]:
         while params is not None:
             envelope = self.task.here(alias, params)
-            yield envelope
             params = next_page(self.declaration, params, envelope)
+            yield envelope
 
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""

@@ -10,6 +10,7 @@ KlaviyoError
 │   └── Conflict 409 · Gone 410 · TooLarge 413 · UnsupportedMediaType 415
 ├── Throttled                429: the task waits, and no attempt is used
 ├── Unavailable              5xx, no connection, no answer, a Cloudflare challenge: tried again with backoff
+├── Malformed                an answer that cannot be gone on with, whatever is asked again
 ├── OutcomeUnknown           it may have happened and must not be repeated blindly
 └── JobFailed                an asynchronous job ended, and not well
     └── JobCancelled · JobVanished · JobExpired · JobTimedOut
@@ -202,6 +203,18 @@ class Unavailable(KlaviyoError):
     def __str__(self) -> str:
         tried = f" after {self.attempts} attempts" if self.attempts else ""
         return f"{self.action} on account {self.account}: {self.reason}{tried}."
+
+
+class Malformed(KlaviyoError):
+    """An answer of Klaviyo's is not what it is by its documentation; ``reason`` holds nobody's data."""
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(action, reason)
+        self.action = action
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.action}: Klaviyo's answer cannot be read: {self.reason}."
 
 
 class OutcomeUnknown(KlaviyoError):

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import orjson
 
+from worker.document import problem
 from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
 
 #: The revision that every declaration speaks. Stable until 2027-07-15, retired on 2028-07-15.
 REVISION = "2026-07-15"
 MEDIA_TYPE = "application/vnd.api+json"
 
+#: Seconds that no wait is longer than: a day is the longest window that Klaviyo has.
+LONGEST = 86_400.0
+
+#: Requests a minute, and seconds, beyond which a header says nothing about a minute.
+MOST, MINUTE = 1_000_000, 60
+
 #: Addresses and numbers in Klaviyo's texts are a person's data; they must not reach a log or an exception.
 _PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
 _AVAILABLE_IN = re.compile(r"available in (\d+) second")
-_TOLD = ("id", "code", "title", "detail", "source", "meta")
+_TEXTS = ("id", "code", "title", "detail")
 
 
 class Envelope(dict[str, Any]):
@@ -61,14 +70,16 @@ class Quota:
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
-    """Read the rate limit headers; None where one is missing or not a number."""
+    """Read the rate limit headers; None where one is missing, no number, or none that a minute's can be."""
     try:
         limit, remaining, reset = (
             int(headers[name].split(",")[0]) for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
         )
     except (KeyError, ValueError):
         return None
-    return Quota(limit, max(remaining, 0), max(reset, 0)) if limit > 0 else None
+    if not 0 < limit <= MOST or reset > MINUTE:
+        return None
+    return Quota(limit, min(max(remaining, 0), limit), max(reset, 0))
 
 
 def mask(text: str) -> str:
@@ -105,8 +116,8 @@ def _envelope(action: str, account: str, status: int, content: bytes) -> Envelop
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise Unavailable(action, account, f"{status} with a body that is not JSON") from None
-    if not isinstance(document, dict):
-        raise Unavailable(action, account, f"{status} with a body that is not a JSON:API document")
+    if wrong := problem(document):
+        raise Unavailable(action, account, f"{status} with a body that is not a JSON:API document: {wrong}")
     data = document.get("data")
     envelope["data"] = data
     for name in ("included", "links"):
@@ -134,23 +145,45 @@ def _errors(content: bytes) -> list[dict[str, Any]]:
 
 
 def _told(error: dict[str, Any]) -> dict[str, Any]:
-    told = {name: error[name] for name in _TOLD if error.get(name) is not None}
+    told: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
     for name in ("title", "detail"):
         if name in told:
-            told[name] = mask(str(told[name]))
-    meta = told.pop("meta", None)
+            told[name] = mask(told[name])
+    source, meta = error.get("source"), error.get("meta")
+    if isinstance(source, dict):
+        told["source"] = {name: value for name, value in source.items() if isinstance(value, str)}
     if isinstance(meta, dict) and (ids := {k: v for k, v in meta.items() if k.startswith("duplicate_")}):
         told["meta"] = ids
     return told
 
 
 def _retry_after(headers: Mapping[str, str], errors: list[dict[str, Any]]) -> float | None:
+    """Seconds, from 0 to `LONGEST`; the header has them, or a moment."""
     given = headers.get("retry-after", "")
-    if given.isdigit():
-        return float(given)
-    # A captured 429 came without the header and told the time in its text.
-    spoken = next((m for e in errors if (m := _AVAILABLE_IN.search(str(e.get("detail", ""))))), None)
-    return float(spoken[1]) if spoken else None
+    if (seconds := _seconds(given)) is None:
+        seconds = _until(given, headers.get("date", ""))
+    if seconds is None:
+        # A captured 429 came without the header and told the time in its text.
+        spoken = next((m for e in errors if (m := _AVAILABLE_IN.search(e.get("detail", "")))), None)
+        seconds = _seconds(spoken[1]) if spoken else None
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+
+
+def _seconds(text: str) -> float | None:
+    """A number of seconds; None where it is none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(seconds) else seconds
+
+
+def _until(moment: str, now: str) -> float | None:
+    """Seconds from one HTTP date to another; None where they are none."""
+    try:
+        return (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def outcome(result: Envelope | BaseException) -> Envelope:

@@ -21,7 +21,7 @@ from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
 from worker.calls import COUNTDOWN, routed, seconds_until
 from worker.declaration import Params
-from worker.errors import KlaviyoError, Refused, SettingsError, Unavailable
+from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
@@ -165,8 +165,11 @@ class AskingStep(Step, ABC, Generic[S]):
             envelope = carry_out(call, self.request)
         except (Refused, Unavailable, SettingsError) as error:
             self.failed(error, params, account, told)
-        else:
+            return
+        try:
             self.answered(envelope, params, account, told)
+        except Malformed as error:
+            self.failed(error, params, account, told)
 
     def needed(self, about: S) -> bool:
         """Whether the request still has to be made."""
@@ -179,7 +182,7 @@ class AskingStep(Step, ABC, Generic[S]):
 
     @abstractmethod
     def answered(self, envelope: Envelope, params: Params, account: str, about: S) -> None:
-        """Go on with Klaviyo's answer."""
+        """Go on with Klaviyo's answer; where this finds it `Malformed`, go on without one."""
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: S) -> None:
         """Go on without one."""

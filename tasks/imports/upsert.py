@@ -21,6 +21,7 @@ from tasks.imports.rejects import Rejected
 from tasks.jobs.records import at
 from tasks.jobs.rows import numbers, ranges
 from worker.action import Action
+from worker.paging import attributes
 
 #: Each kind that compares, and the kind whose rows it takes.
 UPSERTS = {f"upsert_catalog_{things}": f"create_catalog_{things}" for things in ("items", "variants", "categories")}
@@ -114,7 +115,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
 def existing(read: Action[Any], account: str) -> dict[str, bytes]:
     """The attributes of everything that is there, by its id, as JSON."""
     pages = read.on(account, lane="bulk").pages()
-    return {each["id"]: orjson.dumps(each["attributes"]) for page in pages for each in page["data"]}
+    return {each["id"]: orjson.dumps(attributes(each)) for page in pages for each in page["data"]}
 
 
 def as_update(item: Mapping[str, Any], update: Kind) -> dict[str, Any]:

@@ -6,8 +6,9 @@ job whose records are ours is ours. Where none is, the request has not arrived, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ import orjson
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
 from tasks.jobs.next_step import FIND, go_on
-from tasks.jobs.records import at, names, records
+from tasks.jobs.records import at, counters, names, objects, records
 from tasks.jobs.telling import tell
 from worker.action import Action
 from worker.app import app
@@ -23,8 +24,7 @@ from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
 from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger, group
-from worker.paging import next_page
-from worker.paging import records as resources
+from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
 from worker.settings import get_settings
 from worker.steps import AskingStep
@@ -121,20 +121,20 @@ class Find(AskingStep[Search]):
         return job if job is not None and job.state == "spawning" and job.sent else None
 
     def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
-        page, began = resources(envelope), (job.sent or 0) - SKEW
+        assert kind.listing is not None
+        page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - SKEW
         count = len(records(self._body(job), kind.path)) or None
         fits = {
-            each["id"]: each["attributes"]
+            each["id"]: told
             for each in page
-            if _time(each["attributes"]) >= began
-            and (count is None or each["attributes"].get("total_count") in (count, None))
+            if _time(told := attributes(each)) >= began
+            and (count is None or counters(told).get("total", count) == count)
         }
         taken = patiently(lambda: get_ledger().owners(group(job.account, job.kind), fits))
         new = [(id, _tells(kind, told)) for id, told in fits.items() if id not in taken]
         search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
-        assert kind.listing is not None
         following = next_page(kind.listing.declaration, params, envelope)
-        older = kind.newest_first and page and _time(page[-1]["attributes"]) < began
+        older = kind.newest_first and page and _time(attributes(page[-1])) < began
         if following and not older and search.pages <= PAGES:
             self._ask(job, kind.listing, following, search)
         else:
@@ -163,10 +163,10 @@ class Find(AskingStep[Search]):
     def _looked_into(self, job: Job, kind: Kind, envelope: Envelope, search: Search) -> None:
         data = envelope.get("data")
         if isinstance(data, list):
-            told = [(each.get("attributes") or {}).get("original_payload") or each for each in data]
+            told = [attributes(each).get("original_payload") or each for each in data]
         else:
-            errors = (data or {}).get("attributes", {}).get("errors") or ()
-            told = [*envelope.get("included", []), *({"attributes": each.get("meta") or {}} for each in errors)]
+            errors = objects(attributes(one(envelope)).get("errors"))
+            told = [*envelope.get("included", []), *({"attributes": each.get("meta")} for each in errors)]
         ours = {name for each in records(self._body(job), kind.path) for name in names(each)}
         # All of them: another job of the same size may share a record with ours.
         if told and all(names(each) & ours for each in told):
@@ -201,17 +201,22 @@ class Find(AskingStep[Search]):
         go_on(job.id, *released)
 
 
-def _tells(kind: Kind, attributes: dict[str, Any]) -> str:
+def _tells(kind: Kind, said: dict[str, Any]) -> str:
     """Where a job tells its records."""
-    done, failed = attributes.get("completed_count") or 0, attributes.get("failed_count") or 0
-    if done or (failed and kind.errors is None) or attributes.get("status") in ("complete", "cancelled"):
+    counts = counters(said)
+    done, failed = counts.get("completed", 0), counts.get("failed", 0)
+    if done or (failed and kind.errors is None) or said.get("status") in ("complete", "cancelled"):
         return ERRORS if failed and not done else CONTENTS
     return NOWHERE
 
 
-def _time(attributes: dict[str, Any]) -> float:
-    created = attributes.get("created_at") or attributes.get("created")
-    return datetime.fromisoformat(created).timestamp() if created else 0.0
+def _time(said: dict[str, Any]) -> float:
+    """When a job was made; one that does not tell may have been made at any time."""
+    try:
+        made = datetime.fromisoformat(said.get("created_at") or said.get("created") or "")
+        return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
 
 
 app.register_task(Find())

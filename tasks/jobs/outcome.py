@@ -76,7 +76,8 @@ def settled(job: Job, found: dict[str, Any], told: list[dict[str, Any]], listed:
             sent = each.get("sent") or (listed[place] if listed else None)
             failed.setdefault(rows[place], {"row": rows[place], "stage": JOB, "reason": reason(each), "sent": sent})
     rejects = [failed[row] for row in sorted(failed)]
-    untold = max(0, found.get("failed", 0) - len(failed))
+    # Klaviyo may count more failures than there are records.
+    untold = min(max(0, found.get("failed", 0) - len(failed)), len(rows) - len(failed))
     if untold:
         why = f"{untold} more failed among rows {job.rows}, and Klaviyo does not tell which"
         told_of = next(row for row in rows if row not in failed)

@@ -16,7 +16,7 @@ from worker.declaration import Params
 from worker.errors import Gone, KlaviyoError, NotFound
 from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger
-from worker.paging import first_page, next_page, records
+from worker.paging import attributes, first_page, next_page, records
 from worker.patience import patiently
 from worker.steps import AskingStep
 
@@ -58,10 +58,10 @@ class Read(AskingStep[Reading]):
         action = kind.result or kind.errors
         if job is None or job.state != "ended" or action is None:
             return
-        found = [each.get("attributes") or {} for each in records(envelope)]
+        following = next_page(action.declaration, params, envelope)
+        found = [attributes(each) for each in records(envelope)]
         page = found if kind.result else [told(each, kind.path) for each in found]
         patiently(lambda: ledger.errors(job.id, about.page, page))
-        following = next_page(action.declaration, params, envelope)
         if following is None:
             collect(job)
         else:

@@ -18,14 +18,29 @@ _COUNTS = {"total_count": "total", "completed_count": "completed", "failed_count
 
 
 def counters(attributes: Mapping[str, Any]) -> Counters:
-    """The counts that a job's attributes hold."""
-    return {ours: attributes[theirs] for theirs, ours in _COUNTS.items() if isinstance(attributes.get(theirs), int)}
+    """The counts that a job's attributes hold; what no count can be is left out."""
+    found = {ours: _count(attributes.get(theirs)) for theirs, ours in _COUNTS.items()}
+    return {name: count for name, count in found.items() if count is not None}
 
 
-def index(pointer: str | None, path: Sequence[str]) -> int | None:
+def _count(value: Any) -> int | None:
+    """A number of records; one in quotes, too."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def index(pointer: Any, path: Sequence[str]) -> int | None:
     """The place of the record that a pointer leads into: 17 of ``/data/attributes/profiles/data/17/attributes``."""
-    found = re.match(rf"/{'/'.join(map(re.escape, path))}/(\d+)(?:/|$)", pointer or "") if path else None
+    if not path or not isinstance(pointer, str):
+        return None
+    found = re.match(rf"/{'/'.join(map(re.escape, path))}/([0-9]{{1,9}})(?:/|$)", pointer)
     return int(found[1]) if found else None
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of what should be a list of them."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
@@ -57,10 +72,13 @@ def reason(error: Mapping[str, Any]) -> str:
     return f"{said} ({field.replace('/', '.')})" if field and not field.isdigit() and "/data/" not in field else said
 
 
-def names(resource: Mapping[str, Any]) -> set[str]:
-    """What a record is known by, in a request or in an answer."""
-    attributes = resource.get("attributes") or {}
-    found = {str(attributes[name]).casefold() for name in NAMES if attributes.get(name)}
+def names(resource: Any) -> set[str]:
+    """What a record is known by, in a request or in an answer; nothing where it is no record."""
+    if not isinstance(resource, Mapping):
+        return set()
+    attributes = resource.get("attributes")
+    given = attributes if isinstance(attributes, Mapping) else {}
+    found = {str(given[name]).casefold() for name in NAMES if given.get(name)}
     id = str(resource.get("id") or "")
     # Catalog ids end in the external id; a coupon code's begins with the code.
     return found | ({id.casefold(), id.rpartition(":::")[2].casefold()} if id else set())

@@ -31,6 +31,7 @@ from worker.execution import Call, attempt, back_to_wait, backoff, claimed, give
 from worker.governor import Settlement, get_governor
 from worker.jsonapi import Envelope, unknown
 from worker.ledger import Job, get_ledger
+from worker.paging import attributes, one
 from worker.passing import published
 from worker.patience import patiently
 from worker.place import lane_of
@@ -124,15 +125,19 @@ class Spawn(Step):
     def accepted(self, job: Job, kind: Kind, envelope: Envelope) -> None:
         """Klaviyo has it."""
         ledger = get_ledger()
-        data = envelope.get("data") or {}
-        job_id = str(data.get("id") or "")
+        data = one(envelope)
+        job_id = data.get("id") or ""
+        if not job_id and kind.trace:
+            # It has begun, and its id was not told.
+            go_on(job.id)
+            return
         if kind.status is None or not job_id:
             # Nothing more will be heard of it.
             _, released = patiently(lambda: ledger.ended(job.id, "accepted"))
             go_on(job.id, *released)
             return
         if patiently(lambda: ledger.accept(job.id, job_id, kind.own_id)) == "ok":
-            tell(job.id, "ACCEPTED", job_id=job_id, **counters(data.get("attributes") or {}))
+            tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
     def refused(self, job: Job, kind: Kind, refused: Refused) -> None:

@@ -14,14 +14,14 @@ from uuid import uuid4
 from tasks.jobs.kinds import KINDS, Kind, by_id
 from tasks.jobs.next_step import DEAD, FAILED, LOOK, WATCH, go_on
 from tasks.jobs.pace import pause
-from tasks.jobs.records import counters, told
+from tasks.jobs.records import counters, objects, told
 from tasks.jobs.telling import tell
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound
 from worker.jsonapi import Envelope
 from worker.ledger import OPEN, Job, get_ledger, group
-from worker.paging import next_page, records
+from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
 from worker.settings import get_settings
 from worker.steps import AskingStep
@@ -86,13 +86,13 @@ class Watch(AskingStep[Looking]):
         kind, watched = KINDS[about.kind], group(account, about.kind)
         if not patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
             return
-        resources = records(envelope)
+        assert kind.listing is not None
+        resources = listed(kind.listing.declaration, envelope)
+        following = next_page(kind.listing.declaration, params, envelope)
         owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
         for each in resources:
             if owner := owners.get(each["id"]):
-                seen(owner, kind, each["attributes"], about.look)
-        assert kind.listing is not None
-        following = next_page(kind.listing.declaration, params, envelope)
+                seen(owner, kind, attributes(each), about.look)
         more = replace(about, requests=about.requests + 1)
         complete, last = about.part == len(kind.in_progress), about.part + 1 >= len(kind.in_progress)
         if following and not complete:
@@ -164,7 +164,7 @@ class Look(AskingStep[OneJob]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
         """Write down what it tells."""
         kind, now = KINDS[about.kind], patiently(get_ledger().now)
-        seen(about.job, kind, (envelope.get("data") or {}).get("attributes") or {}, int(now * 1000))
+        seen(about.job, kind, attributes(one(envelope)), int(now * 1000))
         if about.again:
             self._again(about.job, kind)
 
@@ -188,11 +188,11 @@ class Look(AskingStep[OneJob]):
             self.begin(row, kind, again=True)
 
 
-def seen(id: str, kind: Kind, attributes: dict[str, Any], look: int) -> None:
+def seen(id: str, kind: Kind, said: dict[str, Any], look: int) -> None:
     """Write down what Klaviyo says of a job at this look."""
-    status, counts = attributes.get("status"), counters(attributes)
+    status, counts = said.get("status"), counters(said)
     if status in ("complete", "cancelled"):
-        errors = [told(each, kind.path) for each in attributes.get("errors") or ()]
+        errors = [told(each, kind.path) for each in objects(said.get("errors"))]
         over(id, status, counts, errors)
         return
     state = "processing" if status == "processing" else "accepted"

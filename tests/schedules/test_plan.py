@@ -25,6 +25,7 @@ def looks(store, monkeypatch):
     """A store for the plan, and what the governor knows of other work: nothing, unless a test says so."""
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     known = []
+    monkeypatch.setattr(counting, "redis_time", lambda: datetime.now(UTC))
     monkeypatch.setattr(plan, "get_governor", lambda: SimpleNamespace(look=lambda: known))
     return known
 

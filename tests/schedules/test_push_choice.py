@@ -10,6 +10,7 @@ import pytest
 from schedules.push_choice import Choice
 from schedules.push_hashes import DOUBTFUL, Records
 from schedules.push_kinds import KINDS, Kind
+from tasks.catalog_items import get_catalog_items
 from tasks.imports.kinds import catalog_id
 from tasks.imports.options import Options
 from tasks.imports.plan import compile_plan
@@ -47,10 +48,13 @@ def run(store):
 
 
 @pytest.fixture
-def choice(run):
+def choice(run, monkeypatch):
+    monkeypatch.setattr("schedules.push_choice.present", lambda: NOW)
+
     def make(catalog=None, marks=False, kind="catalog_items"):
         known = KINDS[kind]
-        reading = Kind(known.name, known.rows, known.update, known.delete, catalog and SimpleNamespace(on=catalog.on))
+        read = catalog and SimpleNamespace(on=catalog.on, declaration=get_catalog_items.declaration)
+        reading = Kind(known.name, known.rows, known.update, known.delete, read)
         plan = compile_plan(known.rows.name, None, Options())
         return Choice(reading, plan, Records("default", kind), run, marks)
 

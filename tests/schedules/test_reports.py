@@ -17,7 +17,8 @@ from worker.store import runs, tables
 from worker.store.connection import reading, transaction
 
 TODAY = date(2026, 11, 24)
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+NOW = datetime(2026, 11, 24, 5, tzinfo=UTC)
+YESTERDAY = NOW.date() - timedelta(days=1)
 
 
 def ago(days):
@@ -86,6 +87,7 @@ def night(store, monkeypatch):
     made = Night()
     made.asked, made.told = [], []
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
+    monkeypatch.setattr(reports, "present", lambda: NOW)
     monkeypatch.setattr(reports, "left_of_day", lambda account, action: made.left)
     monkeypatch.setattr(pull, "remind", lambda *which: None)
     monkeypatch.setattr(pull, "over", lambda *how: made.told.append(how))
@@ -144,8 +146,8 @@ def test_a_night_reads_what_fits_and_says_what_is_left_to_the_next(night):
 def test_a_day_of_more_pages_than_were_planned_leaves_the_others_to_the_next_night(night):
     night.left = FREE + 30
     night.begin()
-    for _ in range(20):
-        night.answer(following="https://a.klaviyo.com/api/campaign-values-reports?page_cursor=x")
+    for number in range(20):
+        night.answer(following=f"https://a.klaviyo.com/api/campaign-values-reports?page_cursor={number}")
     night.answer()
 
     assert night.run()["state"] == "done"

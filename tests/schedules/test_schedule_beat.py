@@ -20,16 +20,16 @@ HOUR = timedelta(hours=1)
 class Beat:
     """One beat process's scheduler: what it publishes goes to ``published``, by our clock."""
 
-    def __init__(self, client, entries, published, clock):
+    def __init__(self, client, entries, published, clock, zone):
         self.app = Celery("test", broker="memory://", set_as_current=False)
         self.app.conf.update({name: value for name, value in configuration().items() if "beat" in name})
         self.app.conf.beat_schedule = {
-            name: {"task": "test.sync", "schedule": Crontab(text), "kwargs": {}, "options": {"expires": 60}}
+            name: {"task": "test.sync", "schedule": Crontab(text, zone), "kwargs": {}, "options": {"expires": 60}}
             for name, text in entries.items()
         }
-        self.app.now = lambda: clock[0]
         self.app.conf.update(redbeat_redis_url=f"unix://{client.connection_pool.connection_kwargs['path']}?db=0")
         self.app.conf.result_expires = None  # else Celery adds an entry of its own
+        get_redis(self.app).time = lambda: (int(clock[0].timestamp()), clock[0].microsecond)
         self.scheduler = Scheduler(self.app)
         self.scheduler.send_task = lambda name, args, kwargs, **options: published.append(options["task_id"])
 
@@ -57,8 +57,8 @@ def beat(client, monkeypatch, clock, published):
     monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
     made = []
 
-    def start(**entries):
-        made.append(Beat(client, entries or {"hourly": "30 * * * *"}, published, clock))
+    def start(zone="UTC", **entries):
+        made.append(Beat(client, entries or {"hourly": "30 * * * *"}, published, clock, zone))
         return made[-1]
 
     yield start
@@ -81,6 +81,56 @@ def test_a_new_entry_waits_for_its_first_due_time(beat, clock, published):
     one.tick()
 
     assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_an_entry_that_is_new_in_the_hour_that_clocks_repeat_does_not_run_at_once(beat, clock, published):
+    clock[0] = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)
+    one = beat(zone="Europe/Berlin", often="*/15 * * * *")
+
+    for minutes in (0, 9, 1):
+        clock[0] += timedelta(minutes=minutes)
+        one.tick()
+
+    assert published == ["often@2026-10-25T01:15:00Z"]
+
+
+@pytest.fixture(params=[40, -40, 7200], ids=["40 s ahead", "40 s behind", "in another zone"])
+def wrong_clock(request, monkeypatch, clock):
+    """The machine on which beat runs tells another time than Redis."""
+    monkeypatch.setattr(Celery, "now", lambda app: clock[0] + timedelta(seconds=request.param))
+
+
+@pytest.mark.usefixtures("wrong_clock")
+def test_a_beat_whose_clock_is_wrong_starts_nothing_early_nothing_late_and_nothing_twice(beat, clock, published):
+    one = beat(often="* * * * *")
+    one.tick()
+
+    for seconds in (30, 29):
+        clock[0] += timedelta(seconds=seconds)
+        one.tick()
+        assert published == []
+    clock[0] += timedelta(seconds=1)
+    one.tick()
+    one.tick()
+
+    assert published == ["often@2026-11-24T12:01:00Z"]
+
+
+@pytest.mark.usefixtures("wrong_clock")
+def test_a_beat_whose_clock_is_wrong_takes_over_without_a_run_too_many_or_too_few(
+    beat, client, monkeypatch, clock, published
+):
+    with monkeypatch.context() as right:
+        right.setattr(Celery, "now", lambda app: clock[0])
+        beat(often="* * * * *").tick()
+    dies(client)
+    wrong = beat(often="* * * * *")
+
+    for _ in range(5):
+        clock[0] += timedelta(seconds=30)
+        wrong.tick()
+
+    assert published == ["often@2026-11-24T12:01:00Z", "often@2026-11-24T12:02:00Z"]
 
 
 def test_what_was_missed_while_no_beat_ran_is_run_once(beat, client, clock, published):

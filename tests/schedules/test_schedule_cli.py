@@ -10,6 +10,7 @@ from schedules.entries import planned
 from schedules.guard import Record, begin, end, plan, run_id
 from worker.cli.commands import app
 from worker.cli.schedules import rows
+from worker.ledger import Ledger
 from worker.settings import Settings, get_settings
 
 ENTRY = "profiles-events.default"
@@ -77,6 +78,19 @@ def test_a_running_one_tells_how_long_and_a_dead_one_when_it_was_last_heard_of()
     assert (row(**dead).state, row(**dead).told) == ("failed", "nothing was heard of it after 24 Nov 06:07")
 
 
+@pytest.mark.parametrize("minutes", range(0, 240, 5))
+def test_the_next_run_lies_ahead_also_while_clocks_change(minutes):
+    settings = Settings(
+        _env_file=None, api_key="pk_a", timezone="Europe/Berlin", schedule={"profiles-events": "*/15 * * * *"}
+    )
+    now = datetime(2026, 10, 24, 23, 0, tzinfo=UTC) + timedelta(minutes=minutes)
+
+    found = next(rows([next(planned(settings))], [Record(since=now)], now))
+
+    assert timedelta() < found.next_run - now <= timedelta(minutes=15)
+    assert found.missed is None
+
+
 def test_an_entry_that_is_off_is_neither_missed_nor_due():
     each = next(planned(Settings(_env_file=None, api_key="pk_a", schedule={"profiles-events": "off"})))
 
@@ -92,6 +106,7 @@ def klaviyo(monkeypatch, tmp_path, client):
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")
     for module in ("schedules.guard.get_redis", "worker.cli.schedules.get_redis"):
         monkeypatch.setattr(module, lambda: client)
+    monkeypatch.setattr("schedules.clock.get_ledger", lambda: Ledger(client))
     get_settings.cache_clear()
     yield lambda *words: CliRunner().invoke(app, ["schedules", *words])
     get_settings.cache_clear()

@@ -20,7 +20,7 @@ from tasks.lists import get_lists
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile, get_lists_for_profile, get_profiles
 from tasks.reporting import query_flow_values
-from worker.errors import InputError, SettingsError
+from worker.errors import InputError, Malformed, SettingsError
 from worker.filters import F
 from worker.paging import first_page, next_page
 from worker.settings import get_settings
@@ -117,7 +117,8 @@ def test_a_list_without_pages_is_one_page(asked: Asked):
 
 
 def test_reports_have_a_cursor_of_another_name():
-    envelope = {"links": {"next": "https://a.klaviyo.com/api/flow-values-reports?page_cursor=abc"}}
+    following = "https://a.klaviyo.com/api/flow-values-reports?page_cursor=abc"
+    envelope = {"data": {"attributes": {"results": []}}, "links": {"next": following}}
 
     assert next_page(query_flow_values.declaration, {"statistics": ["opens"]}, envelope) == {
         "statistics": ["opens"],
@@ -127,7 +128,35 @@ def test_reports_have_a_cursor_of_another_name():
 
 @pytest.mark.parametrize("envelope", [{}, {"links": None}, {"links": {"self": "x"}}, {"links": {"next": None}}])
 def test_a_page_without_a_next_link_is_the_last(envelope: dict[str, Any]):
-    assert next_page(get_profiles.declaration, {}, envelope) is None
+    assert next_page(get_profiles.declaration, {}, {"data": [], **envelope}) is None
+
+
+@pytest.mark.parametrize("data", [None, {"type": "profile", "id": "P1"}, {"attributes": {"results": "many"}}])
+def test_what_is_no_list_is_not_taken_for_an_empty_one(data: Any):
+    with pytest.raises(Malformed, match="it holds no list"):
+        next_page(get_profiles.declaration, {}, {"data": data})
+
+
+def test_a_page_that_is_followed_by_itself_is_not_read_for_ever():
+    again = {"data": [], "links": {"next": "https://a.klaviyo.com/api/profiles?page[cursor]=abc"}}
+
+    assert next_page(get_profiles.declaration, {}, again) == {"page_cursor": "abc"}
+    with pytest.raises(Malformed, match="followed by itself"):
+        next_page(get_profiles.declaration, {"page_cursor": "abc"}, again)
+
+
+def test_a_next_page_whose_address_is_none_is_not_taken_for_the_end():
+    with pytest.raises(Malformed, match="the address of its next page is none"):
+        next_page(get_profiles.declaration, {}, {"data": [], "links": {"next": "https://[x?page[cursor]=abc"}})
+
+
+def test_a_next_page_elsewhere_is_asked_of_klaviyo():
+    elsewhere = {"data": [], "links": {"next": "https://example.com/steal?page[cursor]=abc&page[size]=1"}}
+
+    assert next_page(get_profiles.declaration, {"page_size": 100}, elsewhere) == {
+        "page_size": 100,
+        "page_cursor": "abc",
+    }
 
 
 # As tasks.

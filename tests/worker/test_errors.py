@@ -24,6 +24,7 @@ EXAMPLES = [
     errors.Throttled("create_profile", "eu", 429, [], 17.0),
     errors.Unavailable("create_profile", "eu", "no answer", True, 3),
     errors.OutcomeUnknown("create_list", "eu", "no answer", "the lists"),
+    errors.Malformed("get_profiles", "its next page is the page itself"),
     *(
         kind("bulk_import_profiles", "eu", {"id": "K1", "status": "…", "total": 4, "completed": 1})
         for kind in (errors.JobFailed, errors.JobCancelled, errors.JobVanished, errors.JobExpired, errors.JobTimedOut)

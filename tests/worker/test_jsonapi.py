@@ -30,7 +30,11 @@ def refused(detail="No.", **more):
 
 
 def test_data_included_and_links_come_in_the_envelope():
-    document = {"data": {"type": "profile", "id": "1"}, "included": [{"type": "list"}], "links": {"next": None}}
+    document = {
+        "data": {"type": "profile", "id": "1"},
+        "included": [{"type": "list", "id": "L"}],
+        "links": {"next": None},
+    }
 
     assert answer(200, document) == {**document, "error": None, "successful": True}
 

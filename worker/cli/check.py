@@ -25,6 +25,7 @@ from worker.errors import Forbidden, Refused, Throttled, Unauthorized, Unavailab
 from worker.execution import Call, attempt
 from worker.governor import get_governor
 from worker.jsonapi import REVISION, Envelope
+from worker.paging import records
 from worker.settings import get_settings, misspelled_settings
 
 #: Seconds for which a probe waits until its bucket has room.
@@ -114,10 +115,11 @@ def _check_account(which: Account) -> None:
 
 
 def _describe(which: Account, label: str, envelope: Envelope) -> None:
-    data = (envelope["data"] or [{}])[0]
+    data = next(iter(records(envelope)), {})
     attributes = data.get("attributes") or {}
     company = attributes.get("public_api_key") or data.get("id")
-    organisation = (attributes.get("contact_information") or {}).get("organization_name") or "unnamed"
+    contact = attributes.get("contact_information")
+    organisation = (contact if isinstance(contact, dict) else {}).get("organization_name") or "unnamed"
     _good(label, f"key valid, revision {REVISION}; it is {organisation!r}, company id {company}")
     if which.company_id is None:
         _warn(label, f"no company id is set: /client actions need {which.variable('COMPANY_ID')}={company}.")

@@ -13,6 +13,7 @@ from tasks.imports.options import Channel, Options
 from tasks.imports.public import Mode
 from tasks.lists import get_lists
 from worker.errors import Forbidden, InputError
+from worker.paging import attributes
 
 Kind = Literal[
     "profiles", "events", "items", "variants", "categories", "coupon-codes",
@@ -128,7 +129,7 @@ def list_id(kind: Kind, given: str, account: str) -> str:
     """The id of a list, by its id or by its name."""
     try:
         pages = get_lists.on(account).pages(fields_list=["name"])
-        known = [(each["id"], each["attributes"]["name"]) for page in pages for each in page["data"]]
+        known = [(each["id"], str(attributes(each).get("name"))) for page in pages for each in page["data"]]
     except Forbidden:
         # A key that may not read lists may be one that may fill them; whether there is one, Klaviyo will say.
         if _LIST_ID.fullmatch(given):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from schedules.clock import redis_time
 from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, Planned, planned
 from schedules.guard import Record, due_of, records
@@ -50,7 +51,7 @@ class Row:
 def schedules(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
     """Show what runs by itself: when it ran last and how that ended, when it runs next, what was missed."""
     plan = list(planned(get_settings()))
-    found = list(rows(plan, records(each.name for each in plan), datetime.now(UTC)))
+    found = list(rows(plan, records(each.name for each in plan), redis_time()))
     if as_json:
         print_json([_plain(row) for row in found])
         return
