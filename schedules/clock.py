@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from worker.execution import patiently
 from worker.ledger import get_ledger
+from worker.patience import patiently
 
 
 def redis_time() -> datetime:

@@ -15,8 +15,8 @@ from typing import Any
 from celery.utils.log import get_logger
 
 from worker.connection import get_redis
-from worker.execution import patiently
 from worker.governor import PREFIX
+from worker.patience import patiently
 
 logger = get_logger(__name__)
 

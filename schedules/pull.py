@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 from uuid import uuid4
 
 from sqlalchemy import RowMapping, select
@@ -24,14 +25,14 @@ from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
-from worker.action import PREFIX
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
 from worker.paging import listed, next_page
+from worker.patience import patiently
+from worker.place import PREFIX
 from worker.store import runs
 from worker.store.connection import reading, transaction
 from worker.store.rows import mark_deleted, spare, upsert
@@ -100,7 +101,9 @@ class Page(StoringStep[Reading]):
     def _read(self, account: str, stream: Stream, params: Params, about: Reading) -> None:
         # The same page has the same id: one that is asked for twice at once is read once.
         page = f"{about.page}.{about.restarts}" if about.restarts else about.page
-        task_id = f"sync-{about.run}-{about.partition or 'all'}-{about.slice}-{page}"
+        # A partition may be named after a record, and those are called what their owner likes.
+        part = quote(about.partition or "all", safe="=:,$@+")
+        task_id = f"sync-{about.run}-{part}-{about.slice}-{page}"
         self.ask(stream.action, params, account, about, lane="bulk", task_id=task_id)  # type: ignore[arg-type]
 
     def run(self, *, action: str, params: Params, **about: Any) -> None:

@@ -29,8 +29,8 @@ from tasks.imports.sending import Sender, Stopped, withdraw
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
 from worker.errors import InputError, KlaviyoError
-from worker.execution import LeftBehind, patiently
 from worker.ledger import get_ledger
+from worker.patience import LeftBehind, patiently
 from worker.runs import get_runs
 from worker.settings import get_settings
 from worker.store import runs

@@ -8,8 +8,8 @@ from tasks.imports.sending import FATAL, job_failure
 from tasks.jobs.outcome import raised
 from tasks.jobs.rows import numbers
 from worker.errors import KlaviyoError
-from worker.execution import patiently
 from worker.ledger import get_ledger
+from worker.patience import patiently
 
 
 @dataclass(frozen=True, slots=True)

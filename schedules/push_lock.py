@@ -11,8 +11,8 @@ from redis.exceptions import LockError
 
 from worker.connection import AWAY, get_redis
 from worker.errors import KlaviyoError
-from worker.execution import patiently
 from worker.governor import PREFIX
+from worker.patience import patiently
 
 #: Seconds for which the lock holds unless it is renewed, which happens a few times within them.
 HOLDS = 60.0

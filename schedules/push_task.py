@@ -21,11 +21,12 @@ from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
-from worker.execution import LeftBehind, patiently
 from worker.ledger import get_ledger
+from worker.passing import published
+from worker.patience import LeftBehind, patiently
 from worker.settings import alias_of, get_settings
 from worker.shutdown import closing
-from worker.steps import Step, published
+from worker.steps import Step
 
 #: What a reminder of a push that waits begins with. An account's alias is in lower case.
 WAITS = "PUSH"

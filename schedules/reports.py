@@ -20,13 +20,14 @@ from schedules.report_plan import DAYS, affordable, due
 from schedules.storing import StoringStep
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
-from worker.action import PREFIX, Action
+from worker.action import Action
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.jsonapi import Envelope
 from worker.paging import next_page, records
+from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.store import runs, tables
 from worker.store.connection import reading, transaction

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from worker.action import PREFIX
 from worker.app import app
 from worker.connection import get_redis
-from worker.execution import patiently
 from worker.governor import PREFIX as KEYS
-from worker.steps import published
+from worker.passing import published
+from worker.patience import patiently
+from worker.place import PREFIX
 
 #: The task that begins the streams of a request which can be begun.
 GO_ON = f"{PREFIX}sync_streams"

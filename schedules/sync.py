@@ -16,12 +16,13 @@ from schedules.reports import REPORTS
 from schedules.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
-from worker.action import PREFIX
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
+from worker.passing import published
+from worker.place import PREFIX
 from worker.settings import get_settings
-from worker.steps import Step, published
+from worker.steps import Step
 
 SYNC = f"{PREFIX}sync"
 

@@ -27,3 +27,4 @@ from tasks import templates as templates
 from tasks import tracking_settings as tracking_settings
 from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
+from worker import canvas as canvas

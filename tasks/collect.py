@@ -15,29 +15,30 @@ A worker may die anywhere. A page that was asked for twice is kept once, and onl
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import orjson
-import redis
-from celery import Task
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
-from kombu.exceptions import OperationalError
 
-from worker.accounts import DEFAULT, account
-from worker.action import ACTIONS, COLLECT, NAMES_2024, PREFIX, Action, ActionTask
+from worker.accounts import account
+from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.app import app
+from worker.calls import delay_of, routed
 from worker.connection import get_redis
 from worker.declaration import Params
-from worker.errors import InputError, KlaviyoError
-from worker.execution import patiently, unacknowledged_if_left
+from worker.errors import InputError
 from worker.governor import PREFIX as KEYS
-from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
 from worker.paging import records as records_on
+from worker.passing import published
+from worker.patience import patiently
+from worker.place import PREFIX, lane_of
 from worker.settings import get_settings
+from worker.steps import Opening, Step
+from worker.tiers import DEFAULT_QUEUE
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
 WHOLE = 8_000_000
@@ -49,91 +50,64 @@ SPARE = 600
 ASKED = "asked"
 
 
-class _Step(Task):  # type: ignore[type-arg]
-    """A task of which nothing is told but its name: it carries people's data."""
+def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, Any]) -> NoReturn:
+    """Ask for a page, and let the step after it take the task's place. The second to ask for it goes no further.
 
-    Strategy = ActionTask.Strategy
-    acks_late = True
-    typing = False
-    throws = (KlaviyoError,)
-    resultrepr_maxsize = 1
+    Raises:
+        Ignore: the task is over; its id, its callbacks and what is chained to it are the next step's.
+
+    """
+    key, number = _key(task.request.id), so_far["pages"]
+    store = get_redis()
+
+    def publish() -> None:
+        if int(store.hget(key, ASKED) or -1) >= number:
+            return
+        page: Any = action.si(**params)
+        step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
+        try:
+            task.replace(page | step)
+        except Ignore:
+            store.hset(key, ASKED, number)
+            store.expire(key, get_settings().result_expires)
+
+    published(publish)
+    raise Ignore(f"page {number + 1} is asked for")
+
+
+class Collect(Opening):
+    """Begin: ask for the first page."""
+
+    name = COLLECT
+
+    def run(self, action: str, /, **params: Any) -> Envelope:
+        """Check the call and ask for the first page."""
+        chosen, given = _checked(action, params)
+        alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
+        if self.request.is_eager:
+            return _whole(list(chosen.on(alias, lane=lane).pages(**given)))
+        so_far = {"pages": 0, "count": 0, "size": 0, "account": alias, "lane": lane}
+        ask(self, chosen.on(alias, lane=lane, countdown=delay_of(self.request)), given, so_far)
+
+    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+        """Check the action's name and its parameters."""
+        if not args or len(args) != 1:
+            raise InputError(COLLECT, ["it takes an action's name, and its parameters as keywords"])
+        action, params = _checked(args[0], kwargs)
+        return (action.declaration.name,), params, "{…}"
+
+
+class Keep(Step):
+    """Go on: keep a page, then ask for the next one or end."""
+
+    name = f"{PREFIX}collect_page"
 
     def apply_async(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> AsyncResult[Envelope]:
         """Publish it, with none of its values in the headers that events and Flower show."""
-        result: AsyncResult[Envelope] = super().apply_async(
-            args, kwargs, **{**options, "argsrepr": "(…)", "kwargsrepr": "{…}"}
-        )
+        result: AsyncResult[Envelope] = super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, "{…}"))
         return result
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Carry out one delivery."""
-        with unacknowledged_if_left(self.request):
-            return self.run(*args, **kwargs)
-
-    def ask(self, action: Action[Any], params: Params, so_far: Mapping[str, Any]) -> NoReturn:
-        """Ask for a page, and let the step after it take this task's place. The second to ask for it goes no further.
-
-        Raises:
-            Ignore: this task is over; its id, its callbacks and what is chained to it are the next step's.
-
-        """
-        key, number = _key(self.request.id), so_far["pages"]
-        store = get_redis()
-
-        def publish() -> None:
-            if int(store.hget(key, ASKED) or -1) >= number:
-                return
-            page: Any = action.si(**params)
-            step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
-            try:
-                self.replace(page | step)
-            except Ignore:
-                store.hset(key, ASKED, number)
-                store.expire(key, get_settings().result_expires)
-            except OperationalError as error:
-                raise redis.ConnectionError(str(error)) from None
-
-        patiently(publish)
-        raise Ignore(f"page {number + 1} is asked for")
-
-
-class Collect(_Step):
-    """Begin: ask for the first page."""
-
-    name = COLLECT
-
-    def run(self, action: str, /, **params: Any) -> NoReturn:
-        """Check the call and ask for the first page."""
-        chosen, given = _checked(action, params)
-        alias = account(get_settings(), self.request.get("klaviyo_account") or DEFAULT).alias
-        lane: Lane = self.request.get("klaviyo_lane") or "now"
-        countdown = self.request.get("klaviyo_countdown") or 0.0
-        so_far = {"pages": 0, "count": 0, "size": 0, "account": alias, "lane": lane}
-        self.ask(chosen.on(alias, lane=lane, countdown=countdown), given, so_far)
-
-    def apply_async(  # type: ignore[override]
-        self, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> AsyncResult[Envelope]:
-        """Check the call and publish it.
-
-        Raises:
-            InputError: the call is wrong, or the action has no pages; nothing was published.
-
-        """
-        if not args or len(args) != 1:
-            raise TypeError("collect takes an action's name, and its parameters as keywords")
-        action, params = _checked(args[0], kwargs or {})
-        account(get_settings(), (options.get("headers") or {}).get("klaviyo_account") or DEFAULT)
-        result: AsyncResult[Envelope] = super().apply_async((action.declaration.name,), params, **options)
-        return result
-
-
-class Keep(_Step):
-    """Go on: keep a page, then ask for the next one or end."""
-
-    name = f"{PREFIX}collect_page"
 
     def run(self, page: Mapping[str, Any], /, *, action: str, params: Params, so_far: Mapping[str, Any]) -> Envelope:
         """Keep one page; the last one's result is that of the whole collection."""
@@ -157,13 +131,12 @@ class Keep(_Step):
         following = next_page(chosen.declaration, params, page)
         if following is not None:
             patiently(lambda: self.update_state(state="PROGRESS", meta=told))
-            self.ask(chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
+            ask(self, chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
         if so_far["size"] > WHOLE:
             return Envelope(data=None, error=None, successful=True, **told, stored=key)
         pages = patiently(lambda: list(_pages(key, number + 1)))
         patiently(lambda: store.expire(key, SPARE))
-        return Envelope(data=[each for page in pages for each in records_on(page)],
-                        error=None, successful=True, **told, **_included(pages))  # fmt: skip
+        return _whole(pages)
 
 
 KEEP = Keep.name
@@ -212,7 +185,13 @@ def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
         yield orjson.loads(zlib.decompress(content))
 
 
-def _included(pages: list[dict[str, Any]]) -> dict[str, Any]:
+def _whole(pages: Sequence[Mapping[str, Any]]) -> Envelope:
+    """The result that holds all of the records."""
+    data = [each for page in pages for each in records_on(page)]
+    return Envelope(data=data, error=None, successful=True, pages=len(pages), count=len(data), **_included(pages))
+
+
+def _included(pages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What came with the records, each once."""
     found = {(each["type"], each["id"]): each for page in pages for each in page.get("included", [])}
     return {"included": list(found.values())} if found else {}

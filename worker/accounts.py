@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -27,6 +28,12 @@ class Account:
         if self.alias == DEFAULT:
             return f"KLAVIYO_{setting}"
         return f"KLAVIYO_ACCOUNTS__{self.alias.upper().replace('-', '_')}__{setting}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this account's key from another one, and nothing else of it."""
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        return hashlib.sha256(key.encode()).hexdigest()[:12]
 
     def key(self) -> str:
         """The private API key.

@@ -3,6 +3,8 @@
 create_profile.delay(email="ada@example.com")                          queue it
 create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
 create_profile.si(email="ada@example.com")                             a signature, for chains and groups
+create_profile.apply_async(kwargs={…}, link=…)                         with Celery's options; also .s, .map, .chunks
+await create_profile.adelay(email="ada@example.com")                   queue it, from asyncio
 create_profile(email="ada@example.com")                                make the request now, in this process
 get_profiles.pages(sort="created")                                     read a list, page by page, in this process
 get_profiles.collect(sort="created")                                   have the workers read a list to its end
@@ -10,29 +12,27 @@ get_profiles.collect(sort="created")                                   have the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Generic, ParamSpec
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from celery import Task
-from celery.canvas import Signature
-from celery.result import AsyncResult
+from celery.canvas import Signature, chunks, group
+from celery.result import AsyncResult, EagerResult
 
 from worker.accounts import DEFAULT, account
+from worker.action_task import ActionTask
 from worker.app import app
+from worker.calls import expiry, only
 from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
-from worker.errors import InputError, KlaviyoError
-from worker.execution import now, run, unacknowledged_if_left
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
+from worker.place import PREFIX, Place, here, lane_named
 from worker.settings import get_settings
-from worker.transport import HEADER, header
 
 P = ParamSpec("P")
-
-PREFIX = "klaviyo."
 
 #: The task that reads a list to its end, `tasks.collect`.
 COLLECT = f"{PREFIX}collect"
@@ -44,91 +44,18 @@ NAMES_2024: dict[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where and when a call runs."""
+    """Where and when a call runs; None where it is left to what the call follows."""
 
-    account: str = DEFAULT
-    lane: Lane = "now"
+    account: str | None = None
+    lane: Lane | None = None
     countdown: float = 0.0
+    expires: float | timedelta | datetime | None = None
 
-    def headers(self, declaration: Declaration, params: Params) -> dict[str, Any]:
-        """The message headers that put a call into its waiting list."""
-        wait = header(declaration.line(self.account, params), self.lane, self.countdown)
-        return {HEADER: {**wait, "account": self.account}}
-
-
-class ActionTask(Task):  # type: ignore[type-arg]
-    """The Celery task of one action. Every way of publishing leads through its ``apply_async``."""
-
-    Strategy = "worker.strategy:default"
-    acks_late = True
-    typing = False
-    # Errors that explain themselves: a line in the log, no traceback.
-    throws = (KlaviyoError,)
-    # One character: what people and shops are called has no place in events, logs and Flower.
-    resultrepr_maxsize = 1
-    max_retries = None
-
-    def __init__(self, declaration: Declaration, name: str) -> None:
-        self.declaration = declaration
-        self.name = PREFIX + name
-        self.__doc__ = declaration.doc
-
-    def run(self, *args: Any, **params: Any) -> Envelope:
-        """Carry out one delivery."""
-        if args:
-            raise InputError(self.declaration.name, ["it takes keyword arguments only"])
-        with unacknowledged_if_left(self.request):
-            return run(self.declaration, self.request, params)
-
-    def apply_async(  # type: ignore[override]
-        self,
-        args: Any = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        countdown: float | None = None,
-        eta: datetime | None = None,
-        headers: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> AsyncResult[Envelope]:
-        """Check the call and publish it.
-
-        ``countdown`` (seconds) and ``eta`` wait in Redis, however long. The account is ``klaviyo_account`` in
-        ``headers``; ``on()`` is the better way to say it.
-
-        Raises:
-            InputError: the call is wrong; nothing was published.
-            SettingsError: there is no such account.
-
-        """
-        if args:
-            raise TypeError(f"{self.declaration.name} takes keyword arguments only")
-        # A task of a chain is published again if the worker dies there; its id was fixed with the chain.
-        params = self.declaration.bind(kwargs or {}, options.get("task_id"))
-        chosen = dict(headers or {})
-        if eta is not None:
-            moment = eta if eta.tzinfo else eta.replace(tzinfo=UTC)
-            countdown = (moment - datetime.now(UTC)).total_seconds()
-        where = Options(
-            account(get_settings(), chosen.pop("klaviyo_account", None) or DEFAULT).alias,
-            chosen.pop("klaviyo_lane", None) or "now",
-            max(0.0, countdown or 0.0),
-        )
-        line = self.declaration.line(where.account, params)
-        result: AsyncResult[Envelope] = super().apply_async(  # type: ignore[call-arg]
-            None,
-            params,
-            headers={**chosen, **where.headers(self.declaration, params)},
-            queue=line.queue,
-            argsrepr="()",
-            kwargsrepr=masked(params),
-            **options,
-        )
-        return result
-
-
-def masked(params: Params) -> str:
-    """The call as Flower shows it: which parameters it had, and none of their values."""
-    return "{" + ", ".join(f"{name!r}: '***'" for name in params) + "}"
+    def sent(self) -> dict[str, Any]:
+        """As options of Celery's ``apply_async``."""
+        times = {"countdown": self.countdown or None, "expires": self.expires}
+        when = {name: value for name, value in times.items() if value is not None}
+        return {**Place(self.account, self.lane).options(), **when}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +82,81 @@ class Action(Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Envelope:
         """Make the request now, in this process, within the same budget; wait for it if need be."""
         self._no_positional(args)
-        alias = account(get_settings(), self.options.account).alias
-        return now(self.declaration, alias, self.declaration.bind(kwargs))
+        return self.task.here(self._account(), self.declaration.bind(kwargs))
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Queue it: once this returns, it will be carried out."""
         self._no_positional(args)
-        return self.task.apply_async(None, kwargs, **self._sent_with())
+        return self.apply_async(None, kwargs)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Queue it as `delay` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.delay, *args, **kwargs)
+
+    def apply_async(
+        self, args: None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[Envelope]:
+        """Queue it with any of Celery's options: ``link``, ``link_error``, ``task_id``, ``eta``, ``priority``….
+
+        `ActionTask.apply_async` tells what they mean here. The parameters, in ``kwargs``, are checked at run time only.
+        """
+        return self.task.apply_async(args, kwargs, **{**self.options.sent(), **options})
+
+    def apply(
+        self, args: None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> EagerResult[Envelope]:
+        """Carry it out now, in this process, with the outcome as a result of Celery's; errors are in it."""
+        result: EagerResult[Envelope] = self.task.apply(args, kwargs, **{**self.options.sent(), **options})
+        return result
+
+    def signature(
+        self, args: None = None, kwargs: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None,
+        *, immutable: bool = False, **more: Any,
+    ) -> Signature[Envelope]:  # fmt: skip
+        """A signature as Celery makes it, of a call that may be incomplete: it is checked when it is published."""
+        sent = {**self.options.sent(), **(options or {}), **more}
+        return self.task.signature(args, dict(kwargs or {}), options=sent, immutable=immutable)
+
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
+        """A signature, checked here already. In a chain it is given the result of the task before it.
+
+        An action takes nothing from there but, where it needs an ``id`` and has none, the id of the record: such a call
+        is incomplete, and made by `signature`.
+        """
+        self._no_positional(args)
+        return self._signed(kwargs, immutable=False)
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""
         self._no_positional(args)
-        params = self.declaration.bind(kwargs, stamped=False)
-        return self.task.signature(None, params, options=self._sent_with(), immutable=True)
+        return self._signed(kwargs, immutable=True)
+
+    def map(self, calls: Iterable[Mapping[str, Any]]) -> group:
+        """A call for each of these mappings of parameters, as a group: each waits for its own turn at Klaviyo.
+
+        Celery's ``map`` is one task that makes the calls one after the other, in one worker; its result is a list, as
+        that of a group is.
+
+        Raises:
+            InputError: one of them is wrong.
+
+        """
+        name = self.declaration.name
+        return group([self._signed(only(name, each), immutable=True) for each in calls], app=app)
+
+    def starmap(self, calls: Iterable[Sequence[Mapping[str, Any]] | Mapping[str, Any]]) -> group:
+        """The same as `map`: an action takes its parameters by name. A list of one mapping stands for the mapping."""
+        return self.map(only(self.declaration.name, each) for each in calls)
+
+    def chunks(self, calls: Iterable[Mapping[str, Any]], n: int) -> group:
+        """`map` in parts of ``n``: a task for each part, whose result is the list of its calls' results.
+
+        The part's task makes its calls in the workers, each of which waits for its own turn; so this process publishes
+        only one message a part.
+        """
+        checked = (self._bound(only(self.declaration.name, each)) for each in calls)
+        pattern: Any = self.task.signature(options=self.options.sent())
+        return chunks(pattern, checked, n, app=app).group()
 
     def pages(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[Envelope]:
         """Read a list to its end in this process, a request a page within the same budget, as the pages are wanted.
@@ -175,34 +164,77 @@ class Action(Generic[P]):
         Pages are as large as Klaviyo makes them; ``page_size`` makes them smaller, ``page_cursor`` begins elsewhere.
         """
         self._no_positional(args)
-        alias = account(get_settings(), self.options.account).alias
-        return self._pages(alias, first_page(self.declaration, kwargs))
+        return self._pages(self._account(), first_page(self.declaration, kwargs))
 
     def _pages(self, alias: str, params: Params | None) -> Iterator[Envelope]:
         while params is not None:
-            envelope = now(self.declaration, alias, params)
+            envelope = self.task.here(alias, params)
             params = next_page(self.declaration, params, envelope)
             yield envelope
 
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""
         self._no_positional(args)
-        headers = {**self._sent_with()["headers"], "klaviyo_countdown": self.options.countdown}
         task = app.tasks[COLLECT]
-        result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), headers=headers)
+        result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), **self.options.sent())
         return result
 
-    def on(self, name: str = DEFAULT, *, lane: Lane = "now", countdown: float = 0.0) -> Action[P]:
-        """The same action on another account, in another lane or later (``countdown`` in seconds, of any length)."""
-        return replace(self, options=Options(name, lane, countdown))
+    def on(
+        self,
+        name: str | None = None,
+        *,
+        lane: Lane | None = None,
+        countdown: float = 0.0,
+        expires: float | timedelta | datetime | None = None,
+    ) -> Action[P]:
+        """The same action on another account, in another lane, later, or not after some time.
 
-    def _sent_with(self) -> dict[str, Any]:
-        headers = {"klaviyo_account": self.options.account, "klaviyo_lane": self.options.lane}
-        return {"headers": headers, "countdown": self.options.countdown or None}
+        ``countdown`` is in seconds, of any length. ``expires`` (seconds, a timedelta, or a time, in UTC if it has no
+        zone): a task that has not been sent by then ends as REVOKED. What is left out is as where the call is made:
+        inside a task, the task's account and lane.
+
+        Raises:
+            InputError: there is no such lane, or that is no time.
+
+        """
+        if lane is not None:
+            lane_named(self.declaration.name, lane)
+        expiry(self.declaration.name, expires)
+        return replace(self, options=Options(name, lane, countdown, expires))
+
+    if not TYPE_CHECKING:  # it would hide every misspelled method from the type checker
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where to find what a Celery team looks for here."""
+            why = _ELSEWHERE.get(name)
+            raise AttributeError(f"{self.name} has no {name!r}" + (f": {why}" if why else ""))
+
+    def _account(self) -> str:
+        return account(get_settings(), self.options.account or here().account or DEFAULT).alias
+
+    def _bound(self, params: Mapping[str, Any]) -> Params:
+        return self.declaration.bind(params, stamped=False)
+
+    def _signed(self, params: Mapping[str, Any], *, immutable: bool) -> Signature[Envelope]:
+        return self.task.signature(None, self._bound(params), options=self.options.sent(), immutable=immutable)
 
     def _no_positional(self, args: tuple[Any, ...]) -> None:
         if args:
             raise TypeError(f"{self.declaration.name} takes keyword arguments only")
+
+
+#: Where to find what an action does not have.
+_ELSEWHERE = {
+    "AsyncResult": "use worker.app.app.AsyncResult(id)",
+    "link": "it belongs to a call, .si(…).link(…) or .apply_async(…, link=…)",
+    "link_error": "it belongs to a call, .si(…).on_error(…) or .apply_async(…, link_error=…)",
+    "priority": "it belongs to a call, .on(lane='bulk') or .apply_async(…, priority=…)",
+    "retry": "what Klaviyo could not answer is repeated by itself, where that does no harm",
+    "autoretry_for": "what Klaviyo could not answer is repeated by itself, where that does no harm",
+    "max_retries": "KLAVIYO_MAX_ATTEMPTS says how often",
+    "default_retry_delay": "KLAVIYO_BACKOFF_SECONDS says how long",
+    "rate_limit": "Klaviyo's own limits are kept, across all workers",
+}
 
 
 def action(

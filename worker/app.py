@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu import Queue
 
+from worker import forks
 from worker.bootstep import GovernorStep
+from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
 from worker.governor import PREFIX
+from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
+
+
+class Loader(AppLoader):
+    """Celery's loader, which takes our result backend wherever a URL of Redis asks for one.
+
+    Celery would take it from the URL too (``worker.results:Backend+redis://…``), but masks no password in such a URL.
+    """
+
+    override_backends: ClassVar[dict[str, str]] = {  # type: ignore[misc]
+        "redis": "worker.results:Backend",
+        "rediss": "worker.results:Backend",
+    }
+
+
+def connecting(address: RedisAddress) -> dict[str, Any]:
+    """Celery's settings about Redis: what the address says, as each library that connects to it is told.
+
+    No password stands where Celery does not mask it when it shows its settings.
+    """
+    results = {
+        "redis_socket_timeout": address.timing.get("socket_timeout", ANSWER_TIMEOUT),
+        "redis_socket_connect_timeout": address.timing.get("socket_connect_timeout", ANSWER_TIMEOUT),
+        "redis_backend_health_check_interval": address.timing.get("health_check_interval"),
+        "redis_backend_use_ssl": address.ssl,
+    }
+    return {
+        "broker_url": address.broker_url,
+        "broker_transport_options": {**OPTIONS, **address.timing, **address.dialect, **brief(address)},
+        "result_backend": address.result_url,
+        **{name: value for name, value in results.items() if value},
+        "redbeat_redis_url": address.url,
+        "redbeat_redis_options": {**WAITING, **address.keywords, "parser_class": Parser},
+    }
 
 
 def configuration() -> dict[str, Any]:
     """Celery's settings, made when the application is first used."""
     settings = get_settings()
     return {
-        "broker_url": settings.broker_url,
-        "broker_transport_options": OPTIONS,
+        **connecting(settings.redis),
+        # A try, and one more on a new connection: what a server that has restarted needs, and no more.
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "result_backend": settings.result_url,
         "result_expires": settings.result_expires,
-        # A result that cannot be stored because Redis restarts is stored when it is back.
-        "result_backend_always_retry": True,
         "result_extended": False,
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
@@ -37,7 +72,7 @@ def configuration() -> dict[str, Any]:
         "task_reject_on_worker_lost": True,
         "worker_deduplicate_successful_tasks": True,
         "worker_consumer": "worker.consumer:Consumer",
-        "worker_pool": "threads",
+        "worker_pool": "worker.threads:TaskPool",
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
@@ -50,14 +85,15 @@ def configuration() -> dict[str, Any]:
         "beat_scheduler": "schedules.beat:Scheduler",
         "beat_max_loop_interval": 4,
         "beat_enable_remote_control": True,
-        "redbeat_redis_url": settings.redis_url,
-        "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 30},
         "redbeat_key_prefix": f"{PREFIX}redbeat:",
         "redbeat_lock_key": f"{PREFIX}redbeat:lock",
         "redbeat_lock_timeout": 13,
     }
 
 
-app = Celery("klaviyo", amqp="worker.transport:AMQP", set_as_current=False)
+app = Celery(
+    "klaviyo", loader=Loader, amqp="worker.transport:AMQP", control="worker.control:Control", set_as_current=False
+)
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)
+forks.watch(app)

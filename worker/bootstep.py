@@ -13,8 +13,10 @@ from celery import bootsteps
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
+from worker.accounts import account, aliases
 from worker.governor import get_governor
 from worker.ledger import get_ledger
+from worker.settings import get_settings
 from worker.transport import REFRESH
 
 logger = get_logger(__name__)
@@ -42,9 +44,10 @@ class GovernorStep(bootsteps.StartStopStep):
         """Begin to turn the governor."""
         governor = get_governor()
         name = _name(consumer)
-        queues = [queue.name for queue in consumer.task_consumer.queues]
 
         def beat() -> None:
+            # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
+            queues = [queue.name for queue in consumer.task_consumer.queues]
             governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL)
 
         def refresh() -> None:
@@ -55,6 +58,7 @@ class GovernorStep(bootsteps.StartStopStep):
                 consumer.app.send_task(SWEEP, (members,))
 
         self._guarded(beat)
+        self._guarded(_resume_changed)
         for seconds, work in ((TICK, governor.tick), (BEAT, beat), (REFRESH, refresh), (SWEEPING, sweep)):
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
 
@@ -82,3 +86,14 @@ class GovernorStep(bootsteps.StartStopStep):
 def _name(consumer: Any) -> str:
     """What this worker is called; two on one machine may share their host's name."""
     return f"{consumer.hostname}/{os.getpid()}"
+
+
+def _resume_changed() -> None:
+    """Let accounts go on whose credentials Klaviyo has refused, and which are others now."""
+    governor, settings = get_governor(), get_settings()
+    known = aliases(settings)
+    for pause in governor.paused():
+        alias = pause.what.removeprefix("account:")
+        if pause.key and alias in known and account(settings, alias).fingerprint != pause.key:
+            logger.warning("Account %s has another key now: it goes on.", alias)
+            governor.resume(pause.what)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 import threading
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import httpx
 
@@ -60,16 +61,29 @@ class _Clients(threading.local):
     for each of them (measured: 1.4 ms instead of 0.9 ms).
     """
 
-    @cached_property
-    def client(self) -> httpx.Client:
-        return make_client(get_settings())
+    client: httpx.Client | None = None
 
 
 _clients = _Clients()
 
 
+def _leave_to_parent() -> None:
+    """Forget the client that a forked child has got: its connection is the parent's, and so are the answers on it.
+
+    httpx closes its own end without a word, so that the parent's stays as it is.
+    """
+    if _clients.client is not None:
+        _clients.client.close()
+        _clients.client = None
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 def get_client() -> httpx.Client:
-    """The HTTP client of this thread."""
+    """The HTTP client of this thread, in this process."""
+    if _clients.client is None:
+        _clients.client = make_client(get_settings())
     return _clients.client
 
 

@@ -1,29 +1,90 @@
-"""The one Redis client of this process. Nothing connects at import."""
+"""How this process speaks to Redis: one client of our own, and one reading of its refusals for every client.
+
+Redis may be away, loading, full, a replica until a failover ends, busy, or unable to write to its disk. redis-py has
+errors of several families for these; kombu and Celery wait for one family only and end at the others. So `Parser`
+makes each a `redis.ConnectionError`: what everybody takes for a reason to wait and to connect anew. Nothing connects at
+import.
+"""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.connection import DefaultParser
+from redis.retry import Retry
 
+from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 
-#: What says that Redis cannot take a command now, but will: away, loading, full, or a replica until the failover ends.
-AWAY = (
-    redis.exceptions.ConnectionError,
-    redis.exceptions.TimeoutError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-)
+#: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
+#: without a reset shows by nothing else.
+ANSWER_TIMEOUT = 5.0
+
+
+class NotNow(redis.ConnectionError):
+    """Redis has answered, and cannot serve this command now; it may later."""
+
+
+#: What says that Redis cannot take a command now, but will.
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+
+_SAID = {
+    "OOM": "Redis is full: give it more memory, or let the workers work off what waits",
+    "READONLY": "this Redis is a replica: a failover is under way, or the address is not the primary's",
+    "MISCONF": "Redis cannot write to its disk",
+    "BUSY": "Redis is busy with somebody's script",
+    "LOADING": "Redis is loading its data",
+    "MASTERDOWN": "this replica has lost its primary",
+    "NOREPLICAS": "Redis has fewer replicas than it wants for a write",
+    "UNBLOCKED": "Redis has become a replica",
+    "NOPERM": "the user of this connection is not allowed to do this",
+}
+#: At the beginning, or within what Redis 6 says of an error inside a script.
+_CODE = re.compile(rf"(?:^|-)({'|'.join(_SAID)}) ")
+
+
+class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
+    """redis-py's parser, with one family of errors for all that passes by itself."""
+
+    @classmethod
+    def parse_error(cls, response: str) -> Any:
+        """The exception that stands for an error reply."""
+        if found := _CODE.search(response):
+            said = re.sub(r"\.? script: .*", "", response.partition(found[1])[2].strip())
+            return NotNow(f"{_SAID[found[1]]} ({found[1]} {said})")
+        return super().parse_error(response)
+
+
+#: Seconds, where the address sets no others: to connect, for an answer, and without use until a connection is tried.
+WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, "health_check_interval": 30}
 
 
 @lru_cache(maxsize=1)
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
-    return redis.Redis.from_url(
-        get_settings().redis_url,
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        health_check_interval=30,
-        retry_on_timeout=False,
-    )
+    return _client({})
+
+
+@lru_cache(maxsize=1)
+def get_publisher() -> redis.Redis:
+    """The client that callers publish with: it gives up in time for a second try within their patience."""
+    return _client(brief(get_settings().redis))
+
+
+def brief(address: RedisAddress) -> dict[str, float]:
+    """The timeouts of a publication: what can go wrong is a try, a new connection, and a second try."""
+    seconds = get_settings().publish_timeout / 3
+    return {
+        name: min(seconds, address.timing.get(name, seconds)) for name in ("socket_timeout", "socket_connect_timeout")
+    }
+
+
+def _client(timeouts: dict[str, float]) -> redis.Redis:
+    """A client whose commands are sent once: who repeats one knows whether that does harm."""
+    address = get_settings().redis
+    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts}
+    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0), parser_class=Parser)

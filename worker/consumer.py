@@ -1,4 +1,4 @@
-"""The worker's consumer: what it does with a message that it cannot make a task of.
+"""The worker's consumer: what it does with a message that it cannot make a task of, and when it is shut down.
 
 Celery discards such a message and writes its body, people's data, into the log. During a deployment that hits every
 task that only the new workers know. Here such an action waits, and no body is written anywhere.
@@ -6,14 +6,18 @@ task that only the new workers know. Here such an action waits, and no body is w
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from celery.exceptions import NotRegistered
+from celery.exceptions import CPendingDeprecationWarning, NotRegistered, WorkerShutdown
+from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.utils.objects import Bunch
 from celery.worker import consumer
 
 from worker.governor import Delivery, get_governor
+from worker.place import is_ours
+from worker.shutdown import closing
 from worker.transport import HEADER
 
 logger = get_logger(__name__)
@@ -22,13 +26,35 @@ logger = get_logger(__name__)
 UNKNOWN = 30.0
 
 
+#: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
+RECONNECT = 1.0
+
+
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def start(self) -> None:
+        """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""
+        try:
+            super().start()
+        except WorkerShutdown:
+            if not closing.is_set():
+                worker_shutting_down.send(sender=self.hostname, sig="shutdown", how="Warm", exitcode=0)
+            raise
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let go of the connection, and wait a little before the next one."""
+        logger.warning("The connection to Redis is lost: %s. It is made again.", exc)
+        with warnings.catch_warnings():
+            # What Celery 6 will do instead with tasks that are under way; here they are left to go on on purpose.
+            warnings.simplefilter("ignore", CPendingDeprecationWarning)
+            super().on_connection_error_after_connected(exc)
+        closing.wait(RECONNECT)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Let an action of a newer version wait; fail what no worker of ours can know."""
         name, task_id = message.headers.get("task"), message.headers.get("id")
-        if wait := message.headers.get(HEADER):
+        if is_ours(wait := message.headers.get(HEADER), task_id):
             logger.error("Action %s[%s] is not known to this worker: it waits. Upgrade the worker.", name, task_id)
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)

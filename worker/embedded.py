@@ -18,6 +18,7 @@ import redis
 
 from worker.children import spawn
 from worker.errors import SettingsError
+from worker.redis_address import RedisAddress
 
 MINIMUM = (6, 2)
 
@@ -66,7 +67,7 @@ def server(data: Path) -> Iterator[str]:
         socket = Path(folder) / "redis.sock"
         process = start(binary, data, socket)
         try:
-            yield f"unix://{socket}?db=0"
+            yield RedisAddress(path=str(socket)).url
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -2,6 +2,7 @@
 
 KlaviyoError
 ├── SettingsError            a setting, an account, a key or a scope is missing or wrong
+├── Paused                   somebody has paused what a call belongs to
 ├── InputError               a call that is refused before anything is published
 ├── SourceError              a file of rows is not what it claims to be
 ├── Refused                  Klaviyo said no; asking again would not help
@@ -29,6 +30,22 @@ class KlaviyoError(Exception):
 
 class SettingsError(KlaviyoError):
     """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""
+
+
+class Paused(KlaviyoError):
+    """A request that was to be made at once, and somebody has paused its account, its action or its tier."""
+
+    def __init__(self, action: str, account: str, reasons: str) -> None:
+        super().__init__(action, account, reasons)
+        self.action = action
+        self.account = account
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return (
+            f"{self.action} on account {self.account} was not sent: paused are {self.reasons}. "
+            "klaviyo resume lets it go on."
+        )
 
 
 class InputError(KlaviyoError):

@@ -9,31 +9,47 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.accounts import account
+from worker.accounts import DEFAULT, account
+from worker.calls import delay_of, expiry_of, received
 from worker.client import get_client, send
-from worker.connection import AWAY
 from worker.declaration import Declaration, Params, Repeat, Resolved
-from worker.errors import KlaviyoError, Refused, SettingsError, Throttled, Unavailable
-from worker.governor import Delivery, Governor, Lane, Settlement, get_governor
+from worker.errors import (
+    Forbidden,
+    KlaviyoError,
+    Paused,
+    Refused,
+    SettingsError,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
+from worker.governor import Delivery, Expiry, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.patience import patiently
+from worker.place import checked_id, lane_of, place_of
 from worker.settings import Settings, get_settings
-from worker.shutdown import closing, left_behind
+from worker.shutdown import closing
 from worker.tiers import Line
+from worker.transport import HEADER
 
 logger = get_logger(__name__)
-T = TypeVar("T")
 
 #: Seconds a bucket is left alone after a 429 that does not say how long.
 UNTOLD_BLOCK = 5.0
+
+#: Seconds between two tries of an account whose credentials Klaviyo refuses (governor.lua has the same).
+PROBE = 60.0
+
+#: Answers 403 in a row, of whatever actions, after which an account's key counts as good for nothing.
+ALL_FORBIDDEN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +100,8 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
-        end = Settlement(used=True, quota=quota(response.headers))
+        welcome = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
+        end = Settlement(used=True, quota=quota(response.headers), welcome=welcome)
         return interpret(name, alias, response.status, response.headers, response.content)
     except Throttled as throttled:
         wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
@@ -95,7 +112,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
         end = Settlement(used=False, forget=True)
         raise
     except Refused:
-        end = Settlement(used=True, quota=end.quota, forget=True)
+        end = replace(end, forget=True)
         raise
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
@@ -108,30 +125,6 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
                 "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
                 adopted, name, alias, call.declaration.limits.steady,
             )  # fmt: skip
-
-
-def patiently(step: Callable[[], T]) -> T:
-    """Do a step of the governor's, waiting while Redis is away: there is no other place to put a task meanwhile."""
-    while True:
-        try:
-            return step()
-        except AWAY:
-            if closing.wait(0.25):
-                raise LeftBehind("Redis is away and the worker is stopping") from None
-
-
-class LeftBehind(Ignore):
-    """Nobody can say how the task went on; its message stays on record and goes back to wait by itself."""
-
-
-@contextmanager
-def unacknowledged_if_left(request: Any) -> Iterator[None]:
-    """Keep Celery from acknowledging a task that is left behind: it would be lost."""
-    try:
-        yield
-    except LeftBehind:
-        left_behind.add(request.klaviyo_delivery[-1])
-        raise
 
 
 def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
@@ -167,15 +160,22 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             sleep(backoff(attempts, settings))
 
 
-def opened(declaration: Declaration, request: Any, given: Params) -> Call:
+def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
     """The call that a delivery asks for.
 
     What one of our own callers published was checked there; what came by send_task is checked here. The task's id makes
     the ids that are set for it the same in every delivery.
+
+    Raises:
+        InputError, SettingsError: the call is wrong, or there is no such account.
+
     """
-    wait = request.get("klaviyo") or {}
-    params = given if wait else declaration.bind(given, request.id)
-    alias = account(get_settings(), wait.get("account") or request.get("klaviyo_account") or "default").alias
+    checked_id(declaration.name, request.id)
+    lane_of(request)
+    if not isinstance(request.get(HEADER), Mapping):
+        given = received(declaration, args, params, follows=bool(request.parent_id))
+        params = declaration.bind(given, request.id)
+    alias = account(get_settings(), place_of(request).account or DEFAULT).alias
     return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
 
 
@@ -184,6 +184,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
 
     Raises:
         Retry, Ignore: it has no lease, or the worker is stopping.
+        Revoked: nobody wants it any more.
         OutcomeUnknown: it was sent before and must not be sent again.
 
     """
@@ -192,18 +193,20 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
-    state, attempts = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
-    if state == "none":
-        raise back_to_wait(call, request, lane, "it waits for its turn", _seconds_until(request.get("klaviyo_eta")))
-    if state == "unknown":
+    claim = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
+    if claim.state == "none":
+        raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
+    if claim.state in ("revoked", "expired"):
+        raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
+    if claim.state == "unknown":
         patiently(lambda: governor.done(call.task_id))
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
         raise unknown(name, call.account, lost, call.repeat.note)
-    return attempts
+    return claim.attempts
 
 
-def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
+def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Envelope:
     """Carry out one delivery of an action's task.
 
     Raises:
@@ -213,7 +216,7 @@ def run(declaration: Declaration, request: Any, given: Params) -> Envelope:
 
     """
     try:
-        call = opened(declaration, request, given)
+        call = opened(declaration, request, args, params)
     except KlaviyoError:
         patiently(lambda: get_governor().release(request.id))
         raise
@@ -227,7 +230,7 @@ def carry_out(call: Call, request: Any) -> Envelope:
     attempts = claimed(call, request, lane, governor, settings)
 
     def forget(attempts: int) -> None:
-        if attempts:
+        if attempts or expires(request):
             patiently(lambda: governor.done(call.task_id))
 
     try:
@@ -247,17 +250,40 @@ def carry_out(call: Call, request: Any) -> Envelope:
             raise given_up(unavailable, attempts + 1) from None
         delay = backoff(attempts, settings)
         raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
-    except KlaviyoError:
+    except Unauthorized as unauthorized:
+        refused(unauthorized)
+        raise back_to_wait(call, request, lane, str(unauthorized), 0.0) from None
+    except KlaviyoError as error:
+        if isinstance(error, Forbidden):
+            forbidden(error)
         forget(attempts)
         raise
     forget(attempts)
     return envelope
 
 
-def lane_of(request: Any) -> Lane:
-    """The lane in which a delivery has waited."""
-    lane: Lane = (request.get("klaviyo") or {}).get("lane", "now")
-    return lane
+def refused(error: Unauthorized | Forbidden) -> None:
+    """Klaviyo refuses an account's credentials: let its tasks wait, try one now and then, and tell an operator."""
+    alias, governor = error.account, get_governor()
+    owner, said = account(get_settings(), alias), str(error)
+    news = patiently(
+        lambda: governor.pause(
+            f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint
+        )
+    )
+    if news:
+        logger.error(
+            "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
+            "one task is tried every %d s meanwhile.",
+            alias, said, owner.variable("API_KEY"), PROBE,
+        )  # fmt: skip
+
+
+def forbidden(error: Forbidden) -> None:
+    """Klaviyo lacks a scope for one request; where it says so to all of them, the account's key is good for nothing."""
+    governor = get_governor()
+    if patiently(lambda: governor.forbidden(error.account)) >= ALL_FORBIDDEN:
+        refused(error)
 
 
 class Crowded(KlaviyoError):
@@ -287,7 +313,10 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
         line = (lookup.line.name, lookup.line.spec)
         seconds = 0.0
         while time.monotonic() < until:
-            seconds = patiently(lambda: governor.reserve(line, lookup.task_id, settings.lease_ms))
+            try:
+                seconds = patiently(lambda: governor.reserve(line, lookup.task_id, settings.lease_ms))
+            except Paused:
+                raise Crowded(name, UNTOLD_BLOCK) from None
             if not seconds:
                 try:
                     return attempt(lookup, governor, settings)
@@ -306,6 +335,11 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
     return resolved
 
 
+def expires(request: Any) -> bool:
+    """Whether the governor knows of an expiry of this delivery's task."""
+    return bool((request.get("klaviyo") or {}).get("expires") or request.get("klaviyo_expires"))
+
+
 def nothing_to_do(resolved: Resolved) -> Envelope:
     """The result of a call that turned out to need no request."""
     return Envelope(data=None, error=None, successful=True, **resolved.told)
@@ -317,13 +351,21 @@ def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
 
 
 def back_to_wait(
-    call: Call, request: Any, lane: str, reason: str, delay: float, attempt: bool = False
+    call: Call,
+    request: Any,
+    lane: str,
+    reason: str,
+    delay: float,
+    attempt: bool = False,
+    expires: Expiry | None = None,
 ) -> Retry | Ignore:
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
     delivery = Delivery(*request.klaviyo_delivery)
     line = (call.line.name, call.line.spec)
     parked = patiently(
-        lambda: get_governor().park(delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt)
+        lambda: get_governor().park(
+            delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires
+        )
     )
     if parked is None:
         return Ignore(reason)
@@ -331,14 +373,14 @@ def back_to_wait(
     return Retry(reason, exc=Waiting(reason), when=when)
 
 
+class Revoked(Ignore):
+    """Nobody wants the task any more: it ends as REVOKED, and nothing is sent (`worker.revocation`)."""
+
+    def __init__(self, reason: str, expired: bool) -> None:
+        super().__init__(reason, expired)
+        self.reason = reason
+        self.expired = expired
+
+
 class Waiting(KlaviyoError):
     """Not an error: why a task waits, as RETRY in Flower shows it."""
-
-
-def _seconds_until(eta: str | None) -> float:
-    if not eta:
-        return 0.0
-    when = datetime.fromisoformat(eta)
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -10,8 +10,14 @@
 -- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
 --
 --   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
---   now:<line>      list   "id\nmessage", oldest at the right       bulk:<line>  the same, served after now
---   later:<line>    zset   "lane|id\nmessage" -> not before (ms); "lane|" .. "^" .. … for one that goes to the head
+--   waiting         hash   id -> "lane|line\nmessage" of every task that waits, so that one is found without a search
+--   now:<line>      list   ids, oldest at the right                 bulk:<line>  the same, served after now
+--   later:<line>    zset   "lane|id" -> not before (ms); "lane|^id" for one that goes to the head
+--   expires         hash   id -> when a task expires (ms), from its publishing to its end
+--   expiring        zset   the same of those that wait
+--   revoked:<id>    set for a while: the task must not be sent; its value is the reason
+--   paused          hash   "account:a", "action:a:x", "action:x" or "tier:queue" -> "probe|JSON": who, when, why; where
+--                          probe is not 0, one task is tried at that time (ms)
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
@@ -23,6 +29,7 @@
 --   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
 --   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
+--   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
 --   born            string when this state began: a flushed Redis is recognised by its absence
 
 local P, op = KEYS[1], ARGV[1]
@@ -41,10 +48,16 @@ local FORWARD = 1500        -- RateLimit-Reset is whole seconds: how far the win
 local BATCH = 16            -- tasks a line may release in one turn, so that lines share the workers' slots
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
+local ONCE = 120000         -- how long a second publishing of a task is known as such
+local PROBE = 60000         -- between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
 local function call(...) return redis.call(...) end
 local function key(name, part) return P .. name .. ':' .. part end
+
+-- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
+-- What works off the waiting lists, or tells that it can, begins with this one; what adds to them must not.
+local function even_if_full() call('DEL', P .. 'none') end
 
 local function parse(spec)
   local queue, rest = spec:match('^([^;]*);(.*)$')
@@ -178,11 +191,11 @@ local function promote(line)
   local later, heads = key('later', line), {}
   for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 200)) do
     call('ZREM', later, item)
-    local lane, head, rest = item:match('^(%a+)|(%^?)(.*)$')
+    local lane, head, id = item:match('^(%a+)|(%^?)(.*)$')
     if head == '^' then
-      heads[#heads + 1] = { lane, rest }
+      heads[#heads + 1] = { lane, id }
     else
-      call('LPUSH', key(lane, line), rest)
+      call('LPUSH', key(lane, line), id)
     end
   end
   for i = #heads, 1, -1 do call('RPUSH', key(heads[i][1], line), heads[i][2]) end
@@ -195,11 +208,55 @@ local function schedule(line, at)
   if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
 end
 
-local function pop_item(line)
-  for _, lane in ipairs({ 'now', 'bulk' }) do
-    local item = call('RPOP', key(lane, line))
-    if item then return item, lane end
+-- What waits under an id: lane, line, message; nothing where it does not wait.
+local function find(id)
+  local stored = call('HGET', P .. 'waiting', id)
+  if not stored then return end
+  -- A message may be megabytes long: a pattern that took all of it would copy it once more.
+  local ends = stored:find('\n', 1, true)
+  local lane, line = stored:sub(1, ends - 1):match('^(%a+)|(.*)$')
+  return lane, line, stored:sub(ends + 1)
+end
+
+-- Take a task out of its list.
+local function take_out(id, lane, line)
+  -- The oldest are asked for most: look from their end.
+  if call('LREM', key(lane, line), -1, id) == 0 then
+    call('ZREM', key('later', line), lane .. '|' .. id, lane .. '|^' .. id)
   end
+  call('HDEL', P .. 'waiting', id)
+  call('ZREM', P .. 'expiring', id)
+end
+
+-- The next task of a line, taken from its list.
+local function pop(line)
+  for _, lane in ipairs({ 'now', 'bulk' }) do
+    local id = call('RPOP', key(lane, line))
+    if id then return id, lane end
+  end
+end
+
+-- How many tasks of a line may go though something of it is paused; nil where nothing is. And when it may be tried.
+local function paused(line, queue)
+  if call('EXISTS', P .. 'paused') == 0 then return end
+  local account, action = line:match('^([^:]*):([^+]*)')
+  local who = { 'account:' .. account, 'action:' .. account .. ':' .. action, 'action:' .. action, 'tier:' .. queue }
+  local may, at
+  for i, value in ipairs(call('HMGET', P .. 'paused', unpack(who))) do
+    if value then
+      local probe = tonumber(value:match('^%d+'))
+      if probe == 0 then return 0 end
+      may, at = probe <= now and may ~= 0 and 1 or 0, math.max(at or 0, probe)
+    end
+  end
+  return may, at
+end
+
+-- The one task that is tried has been taken: no other for a while.
+local function probed(line)
+  local account = 'account:' .. line:match('^[^:]*')
+  local value = call('HGET', P .. 'paused', account)
+  if value then call('HSET', P .. 'paused', account, (now + PROBE) .. value:match('|.*$')) end
 end
 
 local function waiting(line)
@@ -218,23 +275,33 @@ local function serve(line, birth)
     schedule(line, nil)
     return 0
   end
+  local most, probe = paused(line, spec.queue)
+  if most == 0 then
+    schedule(line, probe)
+    return 0
+  end
   local free, released, at, fallback = free_slots(spec.queue), 0, now, nil
   for _, b in ipairs(spec.buckets) do load_bucket(b) end
-  while released < free and released < BATCH do
+  while released < free and released < (most or BATCH) do
     local first = call('EXISTS', key('now', line)) == 1 and 'now' or 'bulk'
     at, fallback = next_grant(line, spec, birth, first)
     if not at or at > now then break end
-    local item, lane = pop_item(line)
-    if not item then break end
-    local id, message = item:match('^([^\n]*)\n(.*)$')
-    if is_leased(id) then
+    local id, lane = pop(line)
+    if not id then break end
+    local _, _, message = find(id)
+    if not message then
+      -- Nothing waits under this id any more.
+    elseif is_leased(id) then
       -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
-      call('ZADD', key('later', line), lease_deadline(id) + 1, lane .. '|^' .. item)
+      call('ZADD', key('later', line), lease_deadline(id) + 1, lane .. '|^' .. id)
     else
+      call('HDEL', P .. 'waiting', id)
+      call('ZREM', P .. 'expiring', id)
       send_off(id, message, line, spec)
       released = released + 1
     end
   end
+  if most and released > 0 then probed(line) end
   if released > 0 then call('ZADD', P .. 'served', now, line) end
   if waiting(line) == 0 then
     schedule(line, nil)
@@ -246,6 +313,21 @@ local function serve(line, birth)
     schedule(line, fallback or (free <= released and now + 10 or now))
   end
   return released
+end
+
+-- What has expired while it waited goes to a worker, without a lease: its claim is told, and the worker ends it.
+local function expire()
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'expiring', '-inf', now, 'LIMIT', 0, 100)) do
+    local lane, line, message = find(id)
+    if line then
+      local spec = load_line(line)
+      take_out(id, lane, line)
+      call('LPUSH', spec.queue, message)
+      call('LPUSH', key('wake', spec.queue), 1)
+    else
+      call('ZREM', P .. 'expiring', id)
+    end
+  end
 end
 
 local function sweep()
@@ -273,14 +355,17 @@ local function serve_due(lines)
   return released
 end
 
--- Put a task into its waiting list. at_head: it has waited before.
+-- Put a task into its waiting list, unless a copy of it waits already. at_head: it has waited before.
 local function enqueue(line, lane, id, message, not_before, at_head)
+  if call('HSETNX', P .. 'waiting', id, lane .. '|' .. line .. '\n' .. message) == 0 then return end
+  local expires = call('HGET', P .. 'expires', id)
+  if expires then call('ZADD', P .. 'expiring', expires, id) end
   if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
   if not_before > now then
-    call('ZADD', key('later', line), not_before, lane .. (at_head and '|^' or '|') .. id .. '\n' .. message)
+    call('ZADD', key('later', line), not_before, lane .. (at_head and '|^' or '|') .. id)
     call('ZADD', P .. 'due', 'LT', not_before, line)
   else
-    call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id .. '\n' .. message)
+    call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id)
     -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
     -- the lane now is kept for this one.
     local first = lane == 'now' and call('LLEN', key('now', line)) == 1 and call('EXISTS', key('bulk', line)) == 1
@@ -299,15 +384,60 @@ end
 
 local ops = {}
 
--- line spec lane id message delay_ms -> number of tasks of the line that were released
--- A task is published once, however often a broken connection makes the publisher say it.
-function ops.wait(line, spec, lane, id, message, delay)
-  if not call('SET', key('once', id), 1, 'NX', 'PX', 30000) then return 0 end
+-- When a task expires, from what a publisher says: "+ms" from now, or a moment in ms; "" for never.
+local function set_expiry(id, expires)
+  if expires == '' then return end
+  local at = tonumber(expires)
+  call('HSET', P .. 'expires', id, expires:sub(1, 1) == '+' and now + at or at)
+end
+
+-- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released
+-- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
+-- says it, which works off what waits by that, so that a server that is full must take it.
+function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
+  if urgent == '1' then even_if_full() end
+  if not call('SET', key('once', id), 1, 'NX', 'PX', ONCE) then return 0 end
   call('HSET', P .. 'lines', line, spec)
+  set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
   enqueue(line, lane, id, message, now + tonumber(delay), false)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born()) or 0
+end
+
+-- list queue message urgent -> 1. A message that has no line; urgent as above.
+function ops.put(list, queue, message, urgent)
+  if urgent == '1' then even_if_full() end
+  call('LPUSH', list, message)
+  call('LPUSH', key('wake', queue), 1)
+  call('LTRIM', key('wake', queue), 0, 63)
+  return 1
+end
+
+-- key value ttl_s small -> 1. Store a result and tell who listens. small: 1 where a server that is full must take it.
+function ops.store(name, value, ttl, small)
+  if small == '1' then even_if_full() end
+  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
+  call('PUBLISH', name, value)
+  return 1
+end
+
+-- member urgent set… -> 1. Bind a queue; urgent as above.
+function ops.bind(member, urgent, ...)
+  if urgent == '1' then even_if_full() end
+  for _, set in ipairs({ ... }) do call('SADD', set, member) end
+  return 1
+end
+
+-- unacked_index tag… -> 1. A worker shows that it lives and still holds these deliveries.
+function ops.hold(index, ...)
+  for _, tag in ipairs({ ... }) do call('ZADD', index, 'XX', now / 1000, tag) end
+  return 1
+end
+
+-- unacked_index ms most -> the deliveries that nobody has shown to hold for so long
+function ops.abandoned(index, ms, most)
+  return call('ZRANGEBYSCORE', index, '-inf', (now - tonumber(ms)) / 1000, 'LIMIT', 0, most)
 end
 
 -- unacked unacked_index tag queue line spec lane id message -> 1 if the delivery was still on record
@@ -329,22 +459,39 @@ end
 -- -> number of tasks released
 function ops.tick()
   local idle = true
-  for _, what in ipairs({ 'due', 'granted', 'claimed' }) do
+  for _, what in ipairs({ 'due', 'granted', 'claimed', 'expiring' }) do
     idle = idle and #call('ZRANGEBYSCORE', P .. what, '-inf', now, 'LIMIT', 0, 1) == 0
   end
   if idle then return 0 end
   sweep()
+  expire()
   return serve_due(200)
 end
 
--- id ttl_ms unrepeatable holder -> state, attempts used so far. state: ok | none (no lease) | unknown (was sent before)
+-- id ttl_ms unrepeatable holder -> state, attempts used so far, reason
+--   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
   if call('HGET', P .. 'holder', id) == holder then
     return { 'ok', tonumber(call('HGET', P .. 'attempts', id)) or 0 }
   end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
+  local reason = call('GET', key('revoked', id))
+  local expires = tonumber(call('HGET', P .. 'expires', id))
+  if reason or expires and expires <= now then
+    if deadline then close_lease(id, false) end
+    return { reason and 'revoked' or 'expired', tonumber(call('HGET', P .. 'attempts', id)) or 0, reason or '' }
+  end
   if not deadline or deadline <= now then return { 'none', 0 } end
+  if call('EXISTS', P .. 'paused') == 1 then
+    local queue, line = call('HGET', P .. 'lease', id):match('^([^|]*)|(.*)$')
+    local may, probe = paused(line, queue)
+    -- It was released before the pause. What is tried meanwhile has been released since.
+    if may == 0 and not probe then
+      close_lease(id, false)
+      return { 'none', 0 }
+    end
+  end
   local attempts = tonumber(call('HGET', P .. 'attempts', id)) or 0
   if unrepeatable == '1' then
     if call('EXISTS', key('sent', id)) == 1 then
@@ -359,9 +506,12 @@ function ops.claim(id, ttl, unrepeatable, holder)
   return { 'ok', attempts }
 end
 
--- line spec id ttl_ms -> 0 if leased, else ms to wait. For a request made in the caller's own process.
+-- line spec id ttl_ms -> 0 if leased, -1 if somebody has paused it, else ms to wait. For a request made in the
+-- caller's own process; where Klaviyo has refused the account, such a request may be the one that finds it right again.
 function ops.reserve(line, spec_text, id, ttl)
   if is_leased(id) then return 0 end  -- asked again because the connection broke before the reply
+  local may, probe = paused(line, spec_text:match('^[^;]*'))
+  if may == 0 and not probe then return -1 end
   call('HSET', P .. 'lines', line, spec_text)
   sweep()
   local spec = parse(spec_text)
@@ -422,18 +572,32 @@ local function correct(b, limit, remaining, reset)
   return adopted
 end
 
--- id holder used limit remaining reset block_ms forget -> adopted limit, or 0
+-- Something that was paused goes on: all its lines are looked at.
+local function wake_all()
+  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
+end
+
+-- id holder used limit remaining reset block_ms forget welcome -> adopted limit, or 0
 --   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
-function ops.settle(id, holder, used, limit, remaining, reset, block, forget)
+--   welcome   1 if Klaviyo has accepted the account's credentials: what waits because it had not goes on
+function ops.settle(id, holder, used, limit, remaining, reset, block, forget, welcome)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
   local line, spec = close_lease(id, used == '1')
   local adopted = 0
   if line then
+    if welcome == '1' and call('EXISTS', P .. 'forbidden', P .. 'paused') > 0 then
+      local account = line:match('^[^:]*')
+      call('HDEL', P .. 'forbidden', account)
+      if (call('HGET', P .. 'paused', 'account:' .. account) or '0|'):sub(1, 2) ~= '0|' then
+        call('HDEL', P .. 'paused', 'account:' .. account)
+        wake_all()
+      end
+    end
     if tonumber(block) > 0 then
       -- With several buckets nobody says which one was full: only this combination waits.
       local who = #spec.buckets == 1 and spec.buckets[1].name or line
@@ -454,15 +618,16 @@ function ops.release(id)
   return 1
 end
 
--- unacked unacked_index tag | line spec lane id delay_ms at_head count -> attempts used, or -1 if no longer ours
+-- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
 -- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
-function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count)
+function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
   local stored = call('HGET', unacked, tag)
   if not stored then return -1 end
   local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as pop.lua wrote it
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   call('HSET', P .. 'lines', line, spec)
+  set_expiry(id, expires)
   local attempts = count == '1' and call('HINCRBY', P .. 'attempts', id, 1)
     or tonumber(call('HGET', P .. 'attempts', id)) or 0
   enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
@@ -471,7 +636,80 @@ end
 
 -- id -> 1. The task is over: nothing about it need be remembered.
 function ops.done(id)
-  return call('HDEL', P .. 'attempts', id)
+  call('DEL', key('revoked', id))
+  return call('HDEL', P .. 'attempts', id) + call('HDEL', P .. 'expires', id)
+end
+
+-- id reason ttl_ms -> the message of a task that waits, or false. From now on no claim of it is granted.
+function ops.revoke(id, reason, ttl)
+  call('SET', key('revoked', id), reason, 'PX', ttl)
+  local _, _, message = find(id)
+  return message or false
+end
+
+-- id result_key result ttl_s -> 1 if it waited: it is out of its list, and told as the result says. Where it does not
+-- wait and nobody has claimed it, only that is told; the worker that gets it will tell the same.
+function ops.withdraw(id, result_key, result, ttl)
+  local lane, line = find(id)
+  if not line and call('HEXISTS', P .. 'holder', id) == 1 then return 0 end
+  local told = (call('GET', result_key) or ''):sub(1, 60)
+  if told == '' or told:find('"RETRY"', 1, true) then
+    call('SET', result_key, result, 'EX', ttl)
+    call('PUBLISH', result_key, result)
+  end
+  if not line then return 0 end
+  take_out(id, lane, line)
+  call('HDEL', P .. 'attempts', id)
+  call('HDEL', P .. 'expires', id)
+  call('DEL', key('revoked', id))
+  return 1
+end
+
+-- queue -> how many tasks waited for it; they are gone, and nothing is told of them.
+function ops.purge(queue)
+  local count = 0
+  for _, line in ipairs(call('HKEYS', P .. 'lines')) do
+    if call('HGET', P .. 'lines', line):match('^[^;]*') == queue then
+      for _, list in ipairs({ key('now', line), key('bulk', line), key('later', line) }) do
+        local later = list == key('later', line)
+        local ids = later and call('ZRANGE', list, 0, -1) or call('LRANGE', list, 0, -1)
+        for _, id in ipairs(ids) do
+          if later then id = id:match('^%a+|%^?(.*)$') end
+          count = count + call('HDEL', P .. 'waiting', id)
+          call('ZREM', P .. 'expiring', id)
+          call('HDEL', P .. 'expires', id)
+        end
+        call('DEL', list)
+      end
+      call('ZREM', P .. 'due', line)
+    end
+  end
+  return count
+end
+
+-- account -> how often Klaviyo has answered 403 since it last accepted a request of this account
+function ops.forbidden(account)
+  return call('HINCRBY', P .. 'forbidden', account, 1)
+end
+
+-- what probe_after_ms about -> 1 if it was not paused before. probe_after_ms 0: until somebody resumes it.
+function ops.pause(what, probe, about)
+  local before = call('HGET', P .. 'paused', what)
+  -- What somebody has paused on purpose is not opened by a worker that finds the account refused.
+  if before and before:sub(1, 2) == '0|' and probe ~= '0' then return 0 end
+  if before and probe ~= '0' then
+    call('HSET', P .. 'paused', what, (now + tonumber(probe)) .. before:match('|.*$'))
+    return 0
+  end
+  call('HSET', P .. 'paused', what, (probe == '0' and 0 or now + tonumber(probe)) .. '|' .. about)
+  return before and 0 or 1
+end
+
+-- what -> 1 if it was paused
+function ops.resume(what)
+  local found = call('HDEL', P .. 'paused', what)
+  if found == 1 then wake_all() end
+  return found
 end
 
 -- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
@@ -482,7 +720,8 @@ function ops.look(line)
   if not text then return false end
   local since = ''
   for _, lane in ipairs({ 'bulk', 'now' }) do
-    local item = call('LINDEX', key(lane, line), -1)
+    local id = call('LINDEX', key(lane, line), -1)
+    local item = id and call('HGET', P .. 'waiting', id)
     -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
     local at = item and item:find('"since":', 1, true)
     local found = at and item:match('^"since":%s*([%d.]+)', at) or ''
@@ -528,6 +767,9 @@ function ops.beat(worker, slots, queues, ttl)
   return 1
 end
 
+-- Whoever adds something is told that Redis is full, or says itself that it must be taken; a look changes nothing.
+local asks = { wait = true, put = true, bind = true, store = true, look = true }
+if not asks[op] then even_if_full() end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
 return ops[op](unpack(arguments))

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
+import orjson
 import redis
 
-from worker.connection import get_redis
+from worker.connection import get_publisher, get_redis
+from worker.errors import Paused
 from worker.jsonapi import Quota
+from worker.shutdown import working
 from worker.tiers import MINUTE
 
 PREFIX = "klaviyo:"
+
+#: What a script of somebody else's begins with where a server that is full must take it (see governor.lua).
+EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
+
+#: Bytes of a result that is stored though Redis be full: what it stands for has freed about as much.
+SMALL_RESULT = 65_536
+
+#: Milliseconds for which it is remembered that a task was revoked: as long as a result is kept by default.
+REVOKED_MS = 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 Lane = Literal["now", "bulk"]
-Claim = Literal["ok", "none", "unknown"]
 
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
@@ -36,17 +47,60 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What became of the claim of a lease, and how many attempts its task has used.
+
+    ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
+    have been carried out. ``revoked`` (``reason`` tells why), ``expired``: nobody wants it any more.
+    """
+
+    state: Literal["ok", "none", "unknown", "revoked", "expired"]
+    attempts: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """How a request ended, as far as the windows care.
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
-    429). ``forget``: it was certainly not carried out.
+    429). ``forget``: it was certainly not carried out. ``welcome``: Klaviyo has accepted the account's credentials.
     """
 
     used: bool
     quota: Quota | None = None
     block: float = 0.0
     forget: bool = False
+    welcome: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When a task is no longer wanted: seconds from its publishing, or a moment (seconds since 1970)."""
+
+    seconds: float
+    absolute: bool = False
+
+    @property
+    def told(self) -> str:
+        """As governor.lua reads it."""
+        return f"{'' if self.absolute else '+'}{int(self.seconds * 1000)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something that somebody, or a worker that Klaviyo has refused, has paused.
+
+    ``what`` is ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
+    ``since`` is in seconds since 1970, ``tried`` the seconds until one task is tried; None: until it is resumed.
+    """
+
+    what: str
+    by: str
+    why: str
+    since: float
+    tried: float | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +153,30 @@ class Governor:
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """The time by Redis's clock, in ms since 1970: the one clock that decides."""
+        if self._clock:
+            return self._clock()
         seconds, micros = self._client.time()
         return int(seconds * 1000 + micros / 1000)
 
-    def wait(self, line: LineRef, lane: str, task_id: str, message: str, delay: float = 0.0) -> int:
+    def wait(
+        self,
+        line: LineRef,
+        lane: str,
+        task_id: str,
+        message: str,
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        urgent: bool = False,
+    ) -> int:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
 
-        Returns how many tasks of the line that released, this one or others.
+        ``urgent``: a worker says it, to work off what waits; Redis takes it though it be full. Returns how many tasks
+        of the line that released, this one or others.
         """
-        return int(self._call("wait", *line, lane, task_id, message, int(delay * 1000)))
+        told = (int(delay * 1000), expires.told if expires else "", int(urgent))
+        return int(self._call("wait", *line, lane, task_id, message, *told))
 
     def restore(
         self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
@@ -120,21 +188,52 @@ class Governor:
         place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
         return bool(self._call("restore", *place, *(line or ("", "")), lane, task_id, message))
 
+    def put(self, list_key: str, queue: str, message: str, urgent: bool) -> None:
+        """Put a message that has no line into its queue's list, and wake a worker. ``urgent`` as in `wait`."""
+        self._call("put", list_key, queue, message, int(urgent))
+
+    def bind(self, member: str, tables: list[str]) -> None:
+        """Enter a queue's binding into these sets; a worker's though Redis be full."""
+        self._call("bind", member, int(working.is_set()), *tables)
+
+    def store(self, key: str, value: str | bytes, ttl: int) -> None:
+        """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one."""
+        self._call("store", key, value, ttl, int(len(value) <= SMALL_RESULT))
+
+    def hold(self, index: str, tags: list[str]) -> None:
+        """Show that these deliveries are still being worked on."""
+        self._call("hold", index, *tags)
+
+    def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
+        """The deliveries that nobody has shown to be worked on for so long."""
+        return [tag.decode() for tag in self._call("abandoned", index, int(seconds * 1000), most)]
+
     def tick(self) -> int:
         """Release what may be released; returns how many tasks that were."""
         return int(self._call("tick"))
 
-    def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> tuple[Claim, int]:
-        """Take up the lease of a task for the delivery ``holder``, and how many attempts the task has used.
-
-        ``unknown``: the action must not be repeated, and an earlier request of this task may have been carried out.
-        """
-        state, attempts = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
-        return state.decode(), int(attempts)
+    def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
+        """Take up the lease of a task for the delivery ``holder``."""
+        state, attempts, *reason = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
+        return Claim(state.decode(), int(attempts), reason[0].decode() if reason else "")
 
     def reserve(self, line: LineRef, task_id: str, ttl_ms: int) -> float:
-        """Lease for a request of this process: 0 when it was given, else seconds after which to ask again."""
-        return int(self._call("reserve", *line, task_id, ttl_ms)) / 1000
+        """Lease for a request of this process: 0 when it was given, else seconds after which to ask again.
+
+        Raises:
+            Paused: somebody has paused the account, the action or its tier.
+
+        """
+        milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
+        if milliseconds < 0:
+            account, action = line[0].partition("+")[0].split(":", 1)
+            reasons = "; ".join(f"{each.what} by {each.by} ({each.why})" for each in self.paused())
+            raise Paused(action, account, reasons)
+        return milliseconds / 1000
+
+    def forbidden(self, account: str) -> int:
+        """Klaviyo has answered 403; how often it has done so since it last accepted a request of this account."""
+        return int(self._call("forbidden", account))
 
     def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
         """Close a lease, unless somebody else holds it by now.
@@ -142,7 +241,8 @@ class Governor:
         Returns the steady limit that was adopted from Klaviyo's headers, if it was news.
         """
         quota = (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
-        adopted = self._call("settle", task_id, holder, int(end.used), *quota, int(end.block * 1000), int(end.forget))
+        how = (int(end.block * 1000), int(end.forget), int(end.welcome))
+        adopted = self._call("settle", task_id, holder, int(end.used), *quota, *how)
         return int(adopted) or None
 
     def release(self, task_id: str) -> None:
@@ -158,19 +258,73 @@ class Governor:
         delay: float,
         at_head: bool,
         attempt: bool,
+        expires: Expiry | None = None,
     ) -> int | None:
         """Move the message of a delivery back to its waiting list; returns the attempts used, ``attempt`` included.
 
-        None: the delivery is no longer ours, somebody else has the task.
+        ``expires`` where the task's publisher said so and the governor has not been told. None: the delivery is no
+        longer ours, somebody else has the task.
         """
         place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
-        how = (*line, lane, task_id, int(delay * 1000), int(at_head), int(attempt))
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), int(attempt), expires.told if expires else "")
         attempts = int(self._call("park", *place, *how))
         return None if attempts < 0 else attempts
 
     def done(self, task_id: str) -> None:
-        """The task is over: forget its attempts."""
+        """The task is over: forget its attempts, its expiry, and that it was revoked."""
         self._call("done", task_id)
+
+    def revoke(self, task_id: str, reason: str) -> str | None:
+        """From now on no claim of this task is granted, for a day; returns its message where it waits."""
+        message = self._call("revoke", task_id, reason, REVOKED_MS)
+        return message.decode() if message else None
+
+    def revoked(self, task_id: str) -> str | None:
+        """Why a task was revoked; None where it was not."""
+        reason: Any = self._client.get(f"{self._prefix}revoked:{task_id}")
+        return None if reason is None else reason.decode()
+
+    def waiting(self) -> Iterator[bytes]:
+        """The message of every task that waits, in no order; what comes or goes meanwhile may or may not be seen."""
+        for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
+            yield stored.partition(b"\n")[2]
+
+    def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int) -> bool:
+        """Take a task out of its waiting list and store how it ended; whether it waited.
+
+        The result of one that does not wait is stored too, unless a worker has claimed it or it has ended.
+        """
+        return bool(self._call("withdraw", task_id, result_key, result, ttl))
+
+    def count(self) -> int:
+        """How many tasks wait."""
+        found: Any = self._client.hlen(f"{self._prefix}waiting")
+        return int(found)
+
+    def purge(self, queue: str) -> int:
+        """Forget every task that waits for a queue; returns how many those were."""
+        return int(self._call("purge", queue))
+
+    def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
+        """Let nothing of an account, an action or a tier go until it is resumed; whether that was news.
+
+        ``probe``: seconds after which one task is tried, again and again; what that finds right goes on by itself.
+        ``what`` is as in `Pause`, ``key`` tells which credentials were refused.
+        """
+        about = orjson.dumps({"by": by, "why": why, "since": since, "key": key})
+        return bool(self._call("pause", what, int(probe * 1000), about))
+
+    def resume(self, what: str) -> bool:
+        """Let it go on; whether it was paused."""
+        return bool(self._call("resume", what))
+
+    def paused(self) -> list[Pause]:
+        """Everything that is paused."""
+        found: Any = self._client.hgetall(f"{self._prefix}paused")
+        moment = self.now() if found else 0
+        return sorted(
+            (_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
+        )
 
     def look(self) -> list[Look]:
         """Every line that this Redis knows, as it stands; each is read in one step, and nothing is changed."""
@@ -180,7 +334,7 @@ class Governor:
         pipe.script_load(SCRIPT)
         for line in lines:
             pipe.evalsha(SHA, 1, self._prefix, *self._arguments("look", (line,)))
-        moment = (self._clock() if self._clock else self._now()) / 1000
+        moment = self.now() / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute()[1:], strict=True) if seen]
 
     def slots(self) -> dict[str, int]:
@@ -191,6 +345,13 @@ class Governor:
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def _pause(what: str, value: bytes, moment: int) -> Pause:
+    probe, _, about = value.partition(b"|")
+    told = orjson.loads(about)
+    tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
+    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])
 
 
 def _look(line: str, seen: list[Any], moment: float) -> Look:
@@ -230,3 +391,9 @@ def _look(line: str, seen: list[Any], moment: float) -> Look:
 def get_governor() -> Governor:
     """The governor of this process."""
     return Governor(get_redis())
+
+
+@lru_cache(maxsize=1)
+def get_publishing_governor() -> Governor:
+    """The same for somebody who publishes and has no more patience than `worker.connection.get_publisher`."""
+    return Governor(get_publisher())

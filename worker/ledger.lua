@@ -64,8 +64,10 @@ end
 
 local ops = {}
 
--- id cap run field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
-function ops.open(id, cap, run, ...)
+-- id cap run urgent field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
+-- urgent: 1 where a worker says it, which a server that is full must take: it works off a message by that.
+function ops.open(id, cap, run, urgent, ...)
+  if urgent == '1' then call('DEL', P .. 'none') end
   if call('EXISTS', job(id)) == 1 then return { 0, {} } end
   call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
   call('ZADD', P .. 'jobs', now, id)
@@ -267,6 +269,12 @@ function ops.watch(group, token, ms, takeover)
   return 1
 end
 
+-- id -> 1. Klaviyo no longer has its errors.
+function ops.expired(id)
+  call('HSET', job(id), 'status', 'expired')
+  return 1
+end
+
 -- account|kind token -> 1 if the watcher may rest: Klaviyo has no job of the group. One that is accepted later finds none.
 function ops.rest(group, token)
   local key = P .. 'jobs:watch:' .. group
@@ -280,6 +288,9 @@ function ops.rest(group, token)
   return 1
 end
 
+-- A server that is full refuses a script's writes until one that needs no memory has passed. Whoever opens a job is
+-- told; every later step works it off.
+if op ~= 'open' then call('DEL', P .. 'none') end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
 return ops[op](unpack(arguments))

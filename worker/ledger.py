@@ -20,6 +20,7 @@ import redis
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
 from worker.jsonapi import Request
+from worker.shutdown import working
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -136,7 +137,7 @@ class Ledger:
             "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
         }  # fmt: skip
-        done, released = self._call("open", id, cap, run, *_flat(fields))
+        done, released = self._call("open", id, cap, run, int(working.is_set()), *_flat(fields))
         return bool(done), _ids(released)
 
     def slots(self, group: str) -> list[str]:
@@ -180,7 +181,7 @@ class Ledger:
 
     def expired(self, id: str) -> None:
         """Klaviyo no longer has the errors of a job that has ended."""
-        self._client.hset(f"{self._prefix}job:{id}", "status", "expired")
+        self._call("expired", id)
 
     def sending(self, id: str, lease_ms: int) -> bool:
         """It is about to be sent. False: it must not be, somebody else is at it, or has gone on with it."""

@@ -1,24 +1,56 @@
-"""Results in Redis, followed only where somebody waits for one."""
+"""Results in Redis: stored whatever Redis's state, and followed only where somebody waits for one."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from celery import states
 from celery.backends.redis import RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
+from worker.connection import Parser
+from worker.governor import get_governor
+from worker.patience import patiently, unacknowledged_if_left
+from worker.settings import get_settings
+
 
 class Backend(RedisBackend):
-    """Celery's Redis backend, without a subscription for every task that is published.
+    """Celery's Redis backend, with three differences.
 
-    Celery subscribes at ``.delay()`` already: two round trips more for each call, a channel for as long as its result
-    object lives and, while Redis is away, 20 seconds until a RuntimeError that tells to restart the application.
-    ``.get()`` subscribes by itself.
+    A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
+    gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes results all the same, as
+    long as they are about as small as the messages that they are the end of. And nothing is subscribed to for every
+    task that is published: Celery's way is two round trips more for each, and a channel for as long as its result
+    object lives; ``.get()`` subscribes by itself.
     """
+
+    def as_uri(self, include_password: bool = False) -> str:
+        """Where results are, in the spelling of ``KLAVIYO_REDIS_URL`` unless a program asks for the whole."""
+        return str(super().as_uri(include_password=True)) if include_password else get_settings().redis.shown
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing yet."""
+
+    def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
+        """Store a result; a worker does so before anything else happens to the task."""
+        with _left(kwargs.get("request")):
+            return patiently(lambda: super(Backend, self).store_result(task_id, result, state, *args, **kwargs))
+
+    def on_chord_part_return(self, request: Any, state: str, result: Any, *args: Any, **kwargs: Any) -> None:
+        """Count a task as one of its chord's; Celery's script counts each once, however often it is told."""
+        with _left(request):
+            patiently(lambda: super(Backend, self).on_chord_part_return(request, state, result, *args, **kwargs))
+
+    def set(self, key: str, value: Any, expires: int | None = None, **policy: Any) -> None:
+        """Store something under a key."""
+        patiently(lambda: self._set(key, value, expires))
+
+    def _set(self, key: str, value: Any, expires: int | None = None) -> None:
+        get_governor().store(bytes_to_str(key), value, self.expires if expires is None else expires)
+
+    def _get_pool(self, **params: Any) -> Any:
+        return super()._get_pool(**params, parser_class=Parser)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
@@ -33,3 +65,8 @@ class Backend(RedisBackend):
         meta["task_id"] = bytes_to_str(task_id)
         self._set_with_state(self.get_key_for_task(task_id), self.encode(meta), state)
         return result
+
+
+def _left(request: Any) -> Any:
+    """Who is told where the worker stops before Redis has taken it: the message, where there is one."""
+    return unacknowledged_if_left(request) if getattr(request, "klaviyo_delivery", None) else nullcontext()

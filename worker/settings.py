@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
 from worker.errors import SettingsError
+from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
+from worker.setting_names import PREFIX, meant, misspelled
 
 #: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
 RUNNING = Path(".klaviyo/up.env")
@@ -39,6 +44,8 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 class AccountSettings(BaseModel):
     """What is set for one more Klaviyo account."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelled TIMEZONE must not pass for none
 
     api_key: ApiKey | None = Field(None, description="its private API key")
     company_id: str | None = Field(None, description="its public company id, for /client actions")
@@ -71,7 +78,7 @@ class Settings(BaseSettings):
     """Everything that can be set. The README's table is printed from here."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KLAVIYO_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_file=(".env", RUNNING),  # the later one wins; the environment wins over both
         extra="ignore",
@@ -88,12 +95,17 @@ class Settings(BaseSettings):
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
-        description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` or `unix:///path?db=0`",
+        repr=False,  # it may hold a password
+        description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` (TLS) or `unix:///path?db=0`; options: "
+        + ", ".join(f"`{name}`" for name in OPTIONS),
     )
     store_url: str = Field(
         "sqlite:///.klaviyo/store.db",
         repr=False,  # it may hold a password
         description="where the syncs keep their rows: `sqlite:///path` or `postgresql://user:password@host/database`",
+    )
+    publish_timeout: float = Field(
+        5.0, ge=0.3, le=300, description="seconds after which `.delay()` gives up on a Redis that does not answer"
     )
     connect_timeout: float = Field(5.0, gt=0, le=60, description="seconds to reach Klaviyo")
     read_timeout: float = Field(30.0, gt=0, le=600, description="seconds without a byte before an answer is given up")
@@ -136,10 +148,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("it must begin with redis://, rediss:// or unix://")
-        if urlsplit(value).scheme == "unix" and ("password" in value or "@" in value):
-            raise ValueError("a unix socket with a password is not supported; guard it by its folder")
+        ssl = parse(value).ssl
+        for name in FILES:
+            if name in ssl and not Path(ssl[name]).is_file():
+                raise ValueError(f"{name} names no file that can be read here")
         return value
 
     @field_validator("accounts")
@@ -158,19 +170,9 @@ class Settings(BaseSettings):
         return {alias_of(name): each for name, each in value.items()}
 
     @property
-    def broker_url(self) -> str:
-        """The Redis address as Celery spells it."""
-        parts = urlsplit(self.redis_url)
-        if parts.scheme == "unix":
-            return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
-        if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
-            return f"{self.redis_url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
-        return self.redis_url
-
-    @property
-    def result_url(self) -> str:
-        """The same address, as Celery spells it for a result backend of our own."""
-        return f"worker.results:Backend+{self.broker_url.removeprefix('redis+')}"
+    def redis(self) -> RedisAddress:
+        """Where Redis is, for every client of it."""
+        return parse(self.redis_url)
 
     @property
     def lease_ms(self) -> int:
@@ -181,6 +183,14 @@ class Settings(BaseSettings):
 def alias_of(name: str) -> str:
     """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
     return name.lower().replace("_", "-")
+
+
+#: The names of the settings, and those inside the ones that are groups.
+KNOWN: dict[str, tuple[str, ...] | None] = {
+    **{name: () if field.default_factory is dict else None for name, field in Settings.model_fields.items()},
+    "accounts": tuple(AccountSettings.model_fields),
+    "pushes": tuple(PushSettings.model_fields),
+}
 
 
 @lru_cache(maxsize=1)
@@ -194,11 +204,33 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = [
-            f"KLAVIYO_{'__'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False)
-        ]
+        problems = [_problem(each) for each in error.errors(include_input=False, include_url=False)]
         raise SettingsError("; ".join(problems) + f" (environment or {Path('.env').absolute()})") from None
     except NotJson as error:
         field = error.args[0].partition('"')[2].partition('"')[0]
         raise SettingsError(f"KLAVIYO_{field.upper()}: a value that has to be JSON is none") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = "__".join(str(part) for part in error["loc"]).upper()
+    said = error["msg"].removeprefix("Value error, ")
+    near = meant(name, KNOWN)
+    if error["type"] == "extra_forbidden":
+        members = KNOWN[str(error["loc"][0])] or ()
+        said = "there is no such setting; " + (
+            f"did you mean {near}?" if near else f"there are {', '.join(members).upper()}"
+        )
+    elif error["type"] == "model_type" and near:
+        said = f"it names no setting; did you mean {near}?"
+    return f"{PREFIX}{name}: {said}"
+
+
+def misspelled_settings() -> str:
+    """What to tell about variables, in the environment and the files of settings, that look like ours and set nothing.
+
+    Nothing where there are none. Their values stay untold.
+    """
+    found = dict(os.environ)
+    for file in (Path(".env"), RUNNING):
+        found |= {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+    return " ".join(misspelled([name for name, value in found.items() if value], KNOWN))

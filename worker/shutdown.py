@@ -14,7 +14,8 @@ from worker.settings import get_settings
 
 logger = get_logger(__name__)
 
-closing = threading.Event()
+#: Set in a worker process, and once it has begun to stop.
+working, closing = threading.Event(), threading.Event()
 
 #: Deliveries that this process leaves to the next worker: they must not be acknowledged.
 left_behind: set[str] = set()
@@ -23,6 +24,7 @@ _limit: list[threading.Timer] = []
 
 @worker_init.connect
 def _open(**_: Any) -> None:
+    working.set()
     closing.clear()
 
 

@@ -7,25 +7,31 @@ before it does anything, and what it leaves behind tells the next one the same.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import redis
 from celery import Task
 from celery.exceptions import Ignore, Retry
-from kombu.exceptions import OperationalError
+from celery.result import AsyncResult
 
-from worker.accounts import DEFAULT
-from worker.action import ACTIONS, Action, ActionTask
+from worker.accounts import DEFAULT, account
+from worker.action import ACTIONS, Action
+from worker.action_task import ActionTask
+from worker.calls import COUNTDOWN, routed, seconds_until
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
-from worker.execution import Call, back_to_wait, carry_out, lane_of, patiently, unacknowledged_if_left
+from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
+from worker.passing import carried_out, passing_on, published
+from worker.patience import patiently
+from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, lane_of, place_of, taken
+from worker.settings import get_settings
+from worker.tiers import DEFAULT_QUEUE
 from worker.transport import HEADER, header
 
-T = TypeVar("T")
 S = TypeVar("S")
 
 
@@ -33,6 +39,7 @@ class Step(Task):  # type: ignore[type-arg]
     """A step that makes no request, or leaves it to others."""
 
     Strategy = ActionTask.Strategy
+    Request = ActionTask.Request
     acks_late = True
     typing = False
     throws = (KlaviyoError,)
@@ -53,13 +60,70 @@ class Step(Task):  # type: ignore[type-arg]
     @property
     def account(self) -> str:
         """The alias of the account whose budget it has waited for, or that its publisher asked for."""
-        wait = self.request.get(HEADER) or {}
-        return str(wait.get("account") or self.request.get("klaviyo_account") or DEFAULT)
+        return str(place_of(self.request).account or DEFAULT)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Carry out one delivery."""
-        with unacknowledged_if_left(self.request):
-            return self.run(*args, **kwargs)
+        return carried_out(self, lambda: self._checked_run(*args, **kwargs))
+
+    def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
+        checked_id(self.name, self.task_id)
+        # One that waits for a request's budget is told by its claim.
+        if not self.request.get(HEADER) and not self.request.is_eager:
+            reason = patiently(lambda: get_governor().revoked(self.task_id))
+            if reason is not None:
+                raise Revoked(reason, expired=False)
+        return self.run(*args, **kwargs)
+
+
+class Opening(Step, ABC):
+    """A task by which callers begin something larger. How its steps go on is told by its own message."""
+
+    @abstractmethod
+    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+        """The arguments as they are published, and what events and Flower show of them.
+
+        Raises:
+            InputError: the call is wrong.
+
+        """
+
+    def apply_async(  # type: ignore[override]
+        self,
+        args: Any = None,
+        kwargs: Any = None,
+        *,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> AsyncResult[Envelope]:
+        """Check the call and publish it; the options mean what they do in `ActionTask.apply_async`.
+
+        Raises:
+            InputError: the call is wrong; nothing was published.
+            SettingsError: there is no such account.
+
+        """
+        told: dict[str, Any] = dict(headers or {})
+        late = Place(lane=by_priority(options.pop("priority", None)))
+        place = taken(options, told).inside(late).inside(here())
+        shown, waits = "{…}", dict[str, Any]()
+        try:
+            checked_id(self.name, options.get("task_id") or "")
+            lane_named(self.name, place.lane or LANES[0])
+            account(get_settings(), place.account or DEFAULT)
+            if delay := seconds_until(self.name, countdown, eta):
+                waits = {COUNTDOWN: delay}
+            args, kwargs, shown = self.checked(args, kwargs or {}, options.get("task_id"))
+        except KlaviyoError:
+            # The task that it follows has succeeded: this one fails, in the worker that takes it.
+            if not passing_on():
+                raise
+        result: AsyncResult[Envelope] = super().apply_async(
+            args, kwargs, headers={**told, **waits, **place.options()}, **routed(options, DEFAULT_QUEUE, shown)
+        )
+        return result
 
 
 class AskingStep(Step, ABC, Generic[S]):
@@ -123,15 +187,3 @@ class AskingStep(Step, ABC, Generic[S]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: S) -> None:
         """Go on without one."""
         raise error
-
-
-def published(publish: Callable[[], T]) -> T:
-    """Publish something, waiting while Redis is away: there is no other place for it meanwhile."""
-
-    def step() -> T:
-        try:
-            return publish()
-        except OperationalError as error:
-            raise redis.ConnectionError(str(error)) from None
-
-    return patiently(step)

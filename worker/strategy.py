@@ -11,6 +11,7 @@ from celery.worker.strategy import default as celery_default
 
 from worker.connection import AWAY
 from worker.governor import get_governor
+from worker.place import taken
 from worker.shutdown import closing, left_behind
 
 # At DEBUG it tells the first thousand characters of every call.
@@ -30,9 +31,14 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
+        # A foreign signature's own account and lane come as properties: its headers may be those of its group.
+        headers.update(taken(dict(message.properties or {}), headers).options())
         if eta := headers.get("eta"):
             # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
             headers["klaviyo_eta"], headers["eta"] = eta, None
+        if hasattr(task, "declaration") and (expires := headers.get("expires")):
+            # Celery goes by this machine's clock, and only once the message is here.
+            headers["klaviyo_expires"], headers["expires"] = expires, None
         if "klaviyo" not in headers:
             # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
             headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"

@@ -6,6 +6,7 @@ minute) and, for a few operations, one day. Source: https://developers.klaviyo.c
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -88,6 +89,18 @@ class Bucket:
 
     name: str
     limits: Limits
+
+
+#: What `Line` writes, to tell it from what somebody else has made up: the governor takes it apart.
+_NAME = re.compile(r"[^\s;=:|]+:[^\s;:|]+")
+_SPEC = re.compile(r"klaviyo\.[a-z]+(;[^\s;:|]+:[^\s;:|]+=\d+:\d+(,\d+:\d+)*)+")
+
+
+def is_line(name: object, spec: object) -> bool:
+    """Whether these are the name and the spec of a line."""
+    if not (isinstance(name, str) and isinstance(spec, str) and _NAME.fullmatch(name) and _SPEC.fullmatch(spec)):
+        return False
+    return spec.partition(";")[0] in QUEUES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import resources
 from itertools import count
 from queue import Empty
@@ -23,11 +24,13 @@ from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
+from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker.connection import get_redis
-from worker.governor import PREFIX, Delivery, get_governor
-from worker.shutdown import closing
+from worker.connection import Parser, get_redis
+from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
+from worker.redis_address import PORT, RedisAddress
+from worker.shutdown import closing, working
 from worker.tiers import Line
 
 logger = get_logger(__name__)
@@ -59,18 +62,20 @@ OPTIONS = {
     "unacked_restore_limit": 1_000,
     "visibility_timeout": VISIBILITY,
     "socket_keepalive": True,
-    "health_check_interval": 25,
+    # So long after a pop has no answer, its connection counts as dead: an address that drops packets says nothing.
+    "health_check_interval": 3,
 }
 
 
-def header(line: Line, lane: str, delay: float = 0.0) -> dict[str, Any]:
+def header(line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None) -> dict[str, Any]:
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
     ``since`` is the moment from which the task is wanted, by this machine's clock: it stays with the message, so that
     a look at the waiting lists can tell how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
-    return {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    told = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    return {**told, "expires": [expires.seconds, expires.absolute]} if expires else told
 
 
 class QoS(stock.QoS):
@@ -126,10 +131,16 @@ class QoS(stock.QoS):
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
-        now = time.time()
-        if tags := {tag: now for tag in list(self._delivered)}:
-            with self.channel.conn_or_acquire() as client:
-                client.zadd(self.unacked_index_key, tags, xx=True)
+        if tags := list(self._delivered):
+            get_governor().hold(self.unacked_index_key, tags)
+
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Put back what nobody has refreshed in time, by Redis's clock: kombu's way goes by this machine's.
+
+        No lock is needed: `restore_by_tag` puts each back once, whoever else is at it.
+        """
+        for tag in get_governor().abandoned(self.unacked_index_key, self.visibility_timeout, num):
+            self.restore_by_tag(tag)
 
 
 class Channel(stock.Channel):
@@ -144,6 +155,12 @@ class Channel(stock.Channel):
         self._tag = f"{uuid.uuid4()}."
         self._tags = count()
         super().__init__(*args, **kwargs)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        client: Any = self.connection.client
+        # kombu knows no option for it.
+        dialect = {name: value for name, value in client.transport_options.items() if name == "protocol"}
+        return {**super()._connparams(asynchronous), **dialect, "parser_class": Parser}
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Any:
@@ -214,13 +231,35 @@ class Channel(stock.Channel):
             self._flush_brpop_reauth()
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        # What a worker publishes works off what waits: it is taken though Redis be full.
+        urgent = working.is_set()
+        governor = get_governor() if urgent else get_publishing_governor()
         if wait := message.get("headers", {}).get(HEADER):
             line = (wait["line"], wait["spec"])
-            get_governor().wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"])
+            expires = Expiry(*wait["expires"]) if wait.get("expires") else None
+            governor.wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"], expires, urgent)
             return
-        super()._put(queue, message, **kwargs)
-        with self.conn_or_acquire() as client:
-            client.lpush(f"{PREFIX}wake:{queue}", 1)
+        governor.put(
+            self._q_for_pri(queue, self._get_message_priority(message, reverse=False)), queue, dumps(message), urgent
+        )
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Bind a queue, though Redis be full: a worker has to start on such a server too, to work off what fills it."""
+        if queue in self._expires:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+            return
+        if self.typeof(exchange).type == "fanout":
+            self._fanout_queues[queue] = exchange, routing_key.replace("#", "*")
+        tables = [name % (exchange,) for name in (self.keyprefix_queue, self.keyprefix_binding_permanent)]
+        get_governor().bind(self.sep.join([routing_key or "", pattern or "", queue or ""]), tables)
+
+    @cached_property
+    def _refresh_binding(self) -> Any:
+        return self._create_client().register_script(EVEN_IF_FULL + stock.REFRESH_BINDING)
+
+    def _purge(self, queue: str) -> int:
+        """Drop what is in a queue and what waits for it; returns how many tasks that were."""
+        return int(super()._purge(queue)) + get_governor().purge(queue)
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.qos.restore_by_tag(message.delivery_tag)
@@ -232,25 +271,48 @@ class Transport(stock.Transport):
     Channel = Channel
 
 
-class Pool(kombu.connection.ConnectionPool):
-    """A pool whose connections use `Transport` too: kombu makes them anew from the URL."""
-
-    def new(self) -> Any:
-        """One more connection."""
-        connection = super().new()
-        connection.transport_cls = Transport
-        return connection
-
-
-class Connection(kombu.Connection):
-    """A connection that uses `Transport` whatever its URL says.
+class Ours:
+    """A connection that uses `Transport` under the name of the stock one, which is text and can be told to others.
 
     The setting ``broker_transport`` would do, but a unix socket's URL (``redis+socket://``) overrules it.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.transport_cls = Transport
+    def get_transport_cls(self) -> type[Transport]:
+        """The transport, whatever the URL says."""
+        return Transport
+
+    def as_uri(self, include_password: bool = False, mask: str = "**", **kwargs: Any) -> str:
+        """Where it leads to, in the spelling of ``KLAVIYO_REDIS_URL`` unless a program asks for the whole."""
+        if include_password:
+            whole: str = super().as_uri(include_password=True, mask=mask, **kwargs)
+            return whole
+        if self.uri_prefix:
+            parts = url_to_parts(self.hostname)
+            return RedisAddress(path=f"/{parts.path}", db=int(parts.query.get("virtual_host", 0))).shown
+        return RedisAddress(
+            host=self.hostname or "localhost",
+            port=self.port or PORT,
+            db=int(str(self.virtual_host).strip("/") or 0),
+            username=self.userid,
+            password=self.password,
+            tls=bool(self.ssl),
+        ).shown
+
+
+class PooledConnection(Ours, kombu.connection.PooledConnection):
+    """A connection of a pool."""
+
+
+class Pool(kombu.connection.ConnectionPool):
+    """A pool of such connections: kombu's makes its own kind."""
+
+    def new(self) -> Any:
+        """One more connection."""
+        return PooledConnection(self, **dict(self.connection._info(resolve=False)))
+
+
+class Connection(Ours, kombu.Connection):
+    """A connection that waits for Redis as a worker has to."""
 
     def Pool(self, limit: int | None = None, **kwargs: Any) -> Pool:
         """A pool of such connections. Everything that is published goes through one."""

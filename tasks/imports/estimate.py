@@ -11,8 +11,8 @@ from tasks.imports.run import Import, routed
 from tasks.jobs.rows import numbers
 from worker.accounts import account
 from worker.action import ACTIONS
-from worker.execution import patiently
 from worker.governor import Look, get_governor
+from worker.patience import patiently
 from worker.settings import get_settings
 from worker.tiers import SECOND, Window
 

@@ -10,8 +10,8 @@ from typing import Any
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file
 from tasks.imports.sources import Record, Source, Unreadable
-from worker.execution import patiently
 from worker.ledger import get_ledger
+from worker.patience import patiently
 from worker.runs import Run, RunState, get_runs
 
 

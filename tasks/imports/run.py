@@ -29,8 +29,9 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
 from worker.errors import InputError
-from worker.execution import patiently
 from worker.governor import Lane
+from worker.patience import patiently
+from worker.place import checked_id, lane_named
 from worker.runs import Run, get_runs
 from worker.settings import get_settings
 
@@ -69,6 +70,7 @@ class Import:
 
         """
         account(get_settings(), self.account)
+        lane_named("import", self.lane)
         source = source_of(self.rows, self.format, self.delimiter)
         return source, compile_plan(UPSERTS.get(self.kind, self.kind), source.columns, self.options)
 
@@ -125,7 +127,7 @@ def run_import(
         Stopped: ``stop`` said so, or the run was cancelled.
 
     """
-    id, runs = run or new_run(), get_runs()
+    id, runs = checked_id("import", run or new_run()), get_runs()
     before = patiently(lambda: runs.run(id))
     if before is not None and wanted.kind in UPSERTS:
         again = "begin it anew, it compares with what is there"

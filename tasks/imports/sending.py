@@ -14,11 +14,12 @@ from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import raised
 from tasks.jobs.records import records
 from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.withdraw import withdraw as withdraw_job
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
-from worker.execution import patiently
 from worker.governor import Lane
 from worker.jsonapi import Request
 from worker.ledger import Job, get_ledger
+from worker.patience import patiently
 from worker.runs import Run, get_runs
 
 #: Parts, and bytes of them, that wait for their request at most: enough for any budget, and little in Redis.
@@ -145,9 +146,5 @@ def again(job: Job) -> bool:
 
 def withdraw(run: str) -> int:
     """Take back every part of a run that has not been sent; how many that were."""
-    taken, ledger = 0, get_ledger()
-    for id in patiently(lambda: get_runs().jobs(run)):
-        done, released = patiently(lambda id=id: ledger.withdraw(id, {"status": "withdrawn"}))  # type: ignore[misc]
-        taken += done
-        go_on(*released)
-    return taken
+    parts = patiently(lambda: get_runs().jobs(run))
+    return sum(patiently(lambda part=part: withdraw_job(part)) for part in parts)  # type: ignore[misc]

@@ -12,6 +12,7 @@ from tasks.jobs import read as read
 from tasks.jobs import spawn as spawn
 from tasks.jobs import sweep as sweep
 from tasks.jobs import watch as watch
+from tasks.jobs import withdraw as withdraw
 from tasks.jobs.begin import JobCall as JobCall
 from tasks.jobs.begin import run_job as run_job
 from tasks.jobs.kinds import KINDS as KINDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, ParamSpec
@@ -15,18 +16,19 @@ from tasks.jobs.kinds import KINDS, Kind
 from tasks.jobs.next_step import go_on
 from tasks.jobs.records import records
 from tasks.jobs.telling import tell
-from worker.accounts import DEFAULT, account
-from worker.action import NAMES_2024, PREFIX, Action, Options, masked
+from worker.accounts import account
+from worker.action import NAMES_2024, Action, Options
 from worker.app import app
+from worker.calls import delay_of, masked, received
 from worker.declaration import Params
-from worker.errors import InputError
-from worker.execution import patiently
+from worker.errors import InputError, SettingsError
 from worker.governor import Lane
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
-from worker.paging import one
+from worker.patience import patiently
+from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.settings import get_settings
-from worker.steps import Step
+from worker.steps import Opening
 
 P = ParamSpec("P")
 
@@ -47,57 +49,49 @@ def kind_of(name: str) -> Kind:
     return kind
 
 
-class Begin(Step):
+class Begin(Opening):
     """Enter a job into the ledger. From there on it goes its own way, and ends as this task's result."""
 
     name = JOB
 
     def run(self, previous: Mapping[str, Any] | None = None, /, *, kind: str, params: Params) -> NoReturn:
         """Open the job; ``previous`` is the result before it in a chain, whose campaign it is for."""
-        this = kind_of(kind)
-        params = dict(params)
-        if previous is not None and "id" in this.spawn.declaration.parameters and "id" not in params:
-            params["id"] = one(previous).get("id")
+        if self.request.is_eager:
+            raise SettingsError(
+                "a job is followed by workers, and task_always_eager has none: test with worker.testing"
+            )
+        this, id = kind_of(kind), self.task_id
         declaration = this.spawn.declaration
-        params = declaration.bind(params, self.request.id)
+        params = declaration.bind(
+            received(declaration, () if previous is None else (previous,), params, follows=True), id
+        )
         request, repeat = declaration.request(params), declaration.repeat_of(params)
-        alias = account(get_settings(), self.account).alias
-        lane: Lane = self.request.get("klaviyo_lane") or "now"
-        continuation: Any = self.replace(collect.si())
+        alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
+        # Whoever publishes the last step may be carrying out something else.
+        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
         news, released = patiently(
             lambda: get_ledger().open(
-                self.task_id, this.name, alias, request, lane=lane, cap=this.cap,
+                id, this.name, alias, request, lane=lane, cap=this.cap,
                 items=len(records(request.body, this.path)),
                 once="" if repeat.blindly else repeat.note, continuation=continuation,
             )
         )  # fmt: skip
         if news:
-            tell(self.task_id, "SPAWNING")
-        go_on(*released)
+            tell(id, "SPAWNING")
+        go_on(*released, after=delay_of(self.request))
         raise Ignore("the job goes on by itself")
 
     def on_replace(self, sig: Signature[Any]) -> Any:
         """Keep the step that takes this task's place, instead of publishing it: it is the job's last."""
         return sig
 
-    def apply_async(  # type: ignore[override]
-        self, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> AsyncResult[Envelope]:
-        """Check the call and publish it.
-
-        Raises:
-            InputError: the call is wrong; nothing was published.
-
-        """
-        given = dict(kwargs or {})
-        this, params = kind_of(given.get("kind", "")), given.get("params") or {}
+    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+        """Check the parameters; those that lack what the task before gives are checked where it is known."""
+        this, params = kind_of(str(kwargs.get("kind", ""))), kwargs.get("params") or {}
         if not args:
-            params = this.spawn.declaration.bind(params, options.get("task_id"))
+            params = this.spawn.declaration.bind(params, task_id)
         shown = f"{{'kind': {this.name!r}, 'params': {masked(params)}}}"
-        result: AsyncResult[Envelope] = super().apply_async(
-            args, {"kind": this.name, "params": params}, **{**options, "argsrepr": "(…)", "kwargsrepr": shown}
-        )
-        return result
+        return args, {"kind": this.name, "params": params}, shown
 
 
 begin = app.register_task(Begin())
@@ -112,7 +106,16 @@ class JobCall(Generic[P]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Begin the job and follow it to its end; the result is the whole job's."""
-        return begin.apply_async((), {"kind": self.kind.name, "params": kwargs}, **self._sent_with())
+        return self.apply_async(dict(kwargs))
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Begin the job as `delay` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.delay, *args, **kwargs)
+
+    def apply_async(self, kwargs: Mapping[str, Any], **options: Any) -> AsyncResult[Envelope]:
+        """Begin the job with any of Celery's options; the parameters are checked at run time only."""
+        given = {"kind": self.kind.name, "params": kwargs}
+        return begin.apply_async((), given, **{**self.options.sent(), **options})
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""
@@ -125,18 +128,21 @@ class JobCall(Generic[P]):
             raise TypeError(f"{self.kind.name} takes nothing from the task before it: use .si(…)")
         return self._signature((), {}, immutable=False)
 
-    def on(self, name: str = DEFAULT, *, lane: Lane = "now") -> JobCall[P]:
-        """The same job on another account, or in another lane."""
-        return JobCall(self.kind, Options(name, lane))
+    def on(self, name: str | None = None, *, lane: Lane | None = None, countdown: float = 0.0) -> JobCall[P]:
+        """The same job on another account, in another lane or later, as `worker.action.Action.on` does it.
+
+        Raises:
+            InputError: there is no such lane.
+
+        """
+        if lane is not None:
+            lane_named(self.kind.name, lane)
+        return JobCall(self.kind, Options(name, lane, countdown))
 
     def _signature(self, args: Any, params: Params, *, immutable: bool) -> Signature[Envelope]:
         given = {"kind": self.kind.name, "params": params}
-        made: Signature[Envelope] = begin.signature(args, given, options=self._sent_with(), immutable=immutable)
+        made: Signature[Envelope] = begin.signature(args, given, options=self.options.sent(), immutable=immutable)
         return made
-
-    def _sent_with(self) -> dict[str, Any]:
-        alias = account(get_settings(), self.options.account).alias
-        return {"headers": {"klaviyo_account": alias, "klaviyo_lane": self.options.lane}}
 
 
 def run_job(action: Action[P]) -> JobCall[P]:

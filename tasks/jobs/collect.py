@@ -11,9 +11,9 @@ from tasks.jobs.outcome import outcome, raised, settled
 from tasks.jobs.records import records
 from worker.app import app
 from worker.errors import JobFailed
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
+from worker.patience import patiently
 from worker.steps import Step
 
 

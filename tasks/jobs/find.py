@@ -22,10 +22,10 @@ from worker.action import Action
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger, group
 from worker.paging import attributes, listed, next_page, one
+from worker.patience import patiently
 from worker.settings import get_settings
 from worker.steps import AskingStep
 

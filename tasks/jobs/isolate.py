@@ -13,9 +13,9 @@ from tasks.jobs.outcome import REFUSED
 from tasks.jobs.records import at, index, reason, records
 from tasks.jobs.rows import numbers, ranges
 from worker.errors import Refused
-from worker.execution import patiently
 from worker.jsonapi import Request
 from worker.ledger import Job, get_ledger
+from worker.patience import patiently
 from worker.runs import get_runs
 
 #: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.

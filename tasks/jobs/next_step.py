@@ -13,13 +13,13 @@ from celery.canvas import Signature
 from celery.utils.log import get_logger
 
 from tasks.jobs.kinds import KINDS
-from worker.action import PREFIX
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import KlaviyoError
-from worker.execution import patiently
 from worker.ledger import OPEN, Job, get_ledger, group
-from worker.steps import published
+from worker.passing import published
+from worker.patience import patiently
+from worker.place import PREFIX
 
 if TYPE_CHECKING:
     from tasks.jobs.find import Find

@@ -14,10 +14,10 @@ from worker.action import Action
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import Gone, KlaviyoError, NotFound
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger
 from worker.paging import attributes, first_page, next_page, records
+from worker.patience import patiently
 from worker.steps import AskingStep
 
 

@@ -24,15 +24,19 @@ from worker.errors import (
     SettingsError,
     Throttled,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, lane_of, patiently
+from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, refused
 from worker.governor import Settlement, get_governor
 from worker.jsonapi import Envelope, unknown
 from worker.ledger import Job, get_ledger
 from worker.paging import attributes, one
+from worker.passing import published
+from worker.patience import patiently
+from worker.place import lane_of
 from worker.settings import get_settings
-from worker.steps import Step, published
+from worker.steps import Step
 from worker.transport import HEADER, header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
@@ -69,8 +73,12 @@ class Spawn(Step):
             return
         try:
             envelope = attempt(call, get_governor(), settings)
-        except Refused as refused:
-            self.refused(row, KINDS[kind], refused)
+        except Unauthorized as unauthorized:
+            refused(unauthorized)
+            patiently(lambda: ledger.again(job))
+            raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
+        except Refused as error:
+            self.refused(row, KINDS[kind], error)
         except SettingsError as wrong:
             self.over(row, wrong, "refused")
         except Throttled as throttled:

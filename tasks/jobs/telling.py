@@ -7,8 +7,8 @@ from typing import Any
 from celery.states import READY_STATES
 
 from worker.app import app
-from worker.execution import patiently
-from worker.steps import published
+from worker.passing import published
+from worker.patience import patiently
 
 
 def tell(id: str, state: str, **meta: Any) -> None:

@@ -19,10 +19,10 @@ from tasks.jobs.telling import tell
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound
-from worker.execution import patiently
 from worker.jsonapi import Envelope
 from worker.ledger import OPEN, Job, get_ledger, group
 from worker.paging import attributes, listed, next_page, one
+from worker.patience import patiently
 from worker.settings import get_settings
 from worker.steps import AskingStep
 

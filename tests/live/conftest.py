@@ -20,15 +20,15 @@ from system import ROOT, Sandbox, Server, System, end, until
 
 from worker import client
 from worker.app import app
-from worker.connection import get_redis
-from worker.governor import get_governor
+from worker.connection import get_publisher, get_redis
+from worker.governor import get_governor, get_publishing_governor
 from worker.ledger import get_ledger
 from worker.runs import get_runs
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
 HERE = Path(__file__).parent
-CACHES = (get_settings, get_redis, get_governor, get_ledger, get_runs)
+CACHES = (get_settings, get_redis, get_publisher, get_governor, get_publishing_governor, get_ledger, get_runs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,7 +93,7 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
             patch.setenv(name, value)
     for cache in CACHES:
         cache.cache_clear()
-    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().result_url)
+    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().redis.result_url)
     # The connections and the backend that another test of this process may have made.
     app._after_fork()
     app._backend_cache, app._local.backend = None, None

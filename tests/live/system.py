@@ -55,16 +55,26 @@ def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: floa
         raise AssertionError(f"process {process.args!r} did not end within {seconds} s") from None
 
 
+def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
+    """What one worker answers to one command of remote control."""
+    replies = app.control.broadcast(command, arguments=arguments, destination=[worker], reply=True, timeout=5, limit=1)
+    assert len(replies) == 1, f"no answer to {command}"
+    return replies[0][worker]
+
+
 class Server:
     """A Redis-compatible server on a private socket that can be killed and started again on the same data."""
 
     def __init__(self, binary: str, data: Path, socket: Path) -> None:
-        self._binary, self._data, self._socket = binary, data, socket
+        self._binary, self._data, self.socket = binary, data, socket
         data.mkdir(parents=True, exist_ok=True)
         self._process = start(binary, data, socket)
         self.url = f"unix://{socket}?db=0"
         self.broker_url = f"redis+socket://{socket}?virtual_host=0"
-        self.redis = redis.Redis.from_url(self.url, decode_responses=True)
+        self.redis = self.connect()
+
+    def connect(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, decode_responses=True)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         end(self._process, how)
@@ -74,8 +84,8 @@ class Server:
 
     def start_again(self) -> None:
         # What a killed server leaves behind: start() would wait for an answer on a dead socket's file.
-        self._socket.unlink(missing_ok=True)
-        self._process = start(self._binary, self._data, self._socket)
+        self.socket.unlink(missing_ok=True)
+        self._process = start(self._binary, self._data, self.socket)
 
     def close(self) -> None:
         self.redis.close()
@@ -300,8 +310,8 @@ def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
     waiting, later, queued = set(), set(), set()
     for place in range(len(lines)):
         now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
-        waiting |= {item.split("\n", 1)[0] for item in (*now, *bulk)}
-        later |= {item.split("|", 1)[1].removeprefix("^").split("\n", 1)[0] for item in at_a_time}
+        waiting |= {*now, *bulk}
+        later |= {item.split("|", 1)[1].removeprefix("^") for item in at_a_time}
     for messages in found[1 + 3 * len(lines) : -2]:
         queued |= {json.loads(message)["headers"]["id"] for message in messages}
     unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}

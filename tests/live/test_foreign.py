@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from celery import Celery
 from system import assert_nothing_lost, until, whereabouts
 
 from tasks.profiles import create_profile
@@ -27,6 +28,18 @@ def test_a_foreign_call_to_the_wrong_queue_is_paced_too(idle, foreign):
     task_id = foreign.send_task("klaviyo.create_profile", kwargs={"email": "ada@example.com"}, queue="klaviyo.xs").id
 
     assert idle.end_of(task_id).status == "SUCCESS"
+
+
+def test_a_route_for_all_our_tasks_to_the_queue_klaviyo_serves_actions_of_every_tier(idle, live_server):
+    routes = {"klaviyo.*": {"queue": "klaviyo"}}
+    with Celery("shop", broker=live_server.broker_url, set_as_current=False, task_routes=routes) as shop:
+        calls = {"create_profile": {"email": "ada@example.com"}, "get_accounts": {}, "create_tag_group": {"name": "x"}}
+        ids = [shop.send_task(f"klaviyo.{name}", kwargs=kwargs).id for name, kwargs in calls.items()]
+        hour = shop.send_task("klaviyo.create_profile", kwargs={"email": "bo@example.com"}, countdown=3600).id
+
+    assert {end.status for end in idle.ended(ids).values()} == {"SUCCESS"}
+    until(lambda: whereabouts(idle.redis, [hour]).later, 5, "the call of an hour from now to wait in Redis")
+    assert {line.partition(":")[2] for line in idle.redis.hkeys("klaviyo:lines")} == set(calls)
 
 
 def test_a_foreign_call_finds_an_action_by_its_name_of_2024(idle, foreign):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schedules import pull
+from schedules.streams import STREAMS
+from worker.place import checked_id
 from worker.store import runs
 from worker.store.connection import reading
 
@@ -72,3 +74,14 @@ def test_campaigns_that_are_taken_up_again_go_on_with_the_partition_whose_turn_i
     pulling.begin("campaigns", "full")
 
     assert [about for _, about in pulling.asked] == [lost[1], lost[1]]
+
+
+@pytest.mark.parametrize("name", ["10OFF", "a b", "a\nb", "a|b", "$custom:::$default:::SAMPLE ITEM 1", "é" * 100])
+def test_a_page_has_an_id_that_redis_can_keep_whatever_the_record_is_called(monkeypatch, name):
+    asked = []
+    monkeypatch.setattr(pull.page, "ask", lambda *_, task_id, **__: asked.append(task_id))
+
+    about = pull.Reading("R1", "run", "coupon_codes", "full", f"coupon={name}", 0, 1)
+    pull.page._read("default", STREAMS["coupon_codes"], {}, about)
+
+    assert checked_id("sync", asked[0])

@@ -51,7 +51,10 @@ def test_an_unknown_push_is_named_with_the_variable_that_would_define_it(define)
     ("wrong", "problem"),
     [
         ({"A__KIND": "items", "A__SOURCE": "a.csv"}, "KLAVIYO_PUSHES__A__KIND: Input should be 'profiles'"),
-        ({"A__KIND": "profiles", "A__SOURCE": "a.csv", "A__DELETES": "missing"}, "KLAVIYO_PUSHES__A__DELETES: Extra"),
+        (
+            {"A__KIND": "profiles", "A__SOURCE": "a.csv", "A__DELETES": "missing"},
+            "DELETES: there is no such setting; did you mean KLAVIYO_PUSHES__A__DELETE",
+        ),
         ({"A": "{oops"}, "KLAVIYO_PUSHES"),
     ],
 )

@@ -10,7 +10,7 @@ from celery.exceptions import Ignore
 from hypothesis import given
 from malformed import answered, malformed, many, page, read_or_told
 
-import worker.action
+import worker.action_task
 from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
 from tasks.collect import Keep, collect, records
@@ -36,7 +36,7 @@ def test_what_is_there_before_an_import_is_read_or_not_believed(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action, "now", lambda *_: envelope)
+        patch.setattr(worker.action_task, "now", lambda *_: envelope)
         there = existing(get_catalog_items, "default")
         assert len(there) <= len(envelope["data"])
 
@@ -48,7 +48,7 @@ def test_a_lists_name_is_found_or_it_is_said_that_there_is_none(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action, "now", lambda *_: envelope)
+        patch.setattr(worker.action_task, "now", lambda *_: envelope)
         assert list_id("profiles", "News", "default")
 
 

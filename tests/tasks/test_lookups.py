@@ -141,11 +141,13 @@ GIVEN = {"list_id": "L1", "emails": ["ada@example.com", "nobody@example.com"]}
 
 def delivery() -> Any:
     values = {"klaviyo": {"account": "default", "lane": "now"}}
-    return SimpleNamespace(id="task-1", klaviyo_delivery=("unacked", "index", "tag"), get=values.get)
+    return SimpleNamespace(
+        id="task-1", klaviyo_delivery=("unacked", "index", "tag"), get=values.get, headers={}, delivery_info={}
+    )
 
 
 def carry_out() -> Any:
-    return execution.run(declaration("add_profiles_to_list"), delivery(), GIVEN)
+    return execution.run(declaration("add_profiles_to_list"), delivery(), (), GIVEN)
 
 
 def test_a_task_looks_up_and_adds_each_with_a_lease_of_its_own(governor: StubGovernor, answers: list[Any]):

@@ -11,7 +11,7 @@ import pytest
 from celery import Task
 from celery.exceptions import Ignore
 
-import worker.action
+import worker.action_task
 from tasks import collect as collecting
 from tasks.collect import Collect, Keep, collect, records
 from tasks.events import get_events
@@ -58,7 +58,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         calls.append((alias, dict(params)))
         return page(number_of(params), 3)
 
-    monkeypatch.setattr(worker.action, "now", now)
+    monkeypatch.setattr(worker.action_task, "now", now)
     return calls
 
 
@@ -228,9 +228,8 @@ def test_account_and_lane_hold_for_every_page_and_the_delay_for_the_first(worker
 
     workers.finish(workers.begin("get_profiles", headers), 2)
 
-    sent = [each.options for each in workers.asked]
-    assert [each["headers"] for each in sent] == [{"klaviyo_account": "eu", "klaviyo_lane": "bulk"}] * 2
-    assert [each["countdown"] for each in sent] == [60.0, None]
+    there = {"klaviyo_account": "eu", "klaviyo_lane": "bulk"}
+    assert [each.options for each in workers.asked] == [{**there, "countdown": 60.0}, there]
 
 
 def test_a_page_travels_once_and_its_own_result_is_dropped(workers: Workers):
@@ -325,5 +324,6 @@ def test_an_action_hands_its_account_and_lane_to_the_collection(monkeypatch: pyt
     assert args == ("get_profiles",)
     assert params == {"filter": 'equals(email,"ada@example.com")', "page_size": 100}
     assert options["headers"] == {"klaviyo_account": "eu", "klaviyo_lane": "bulk", "klaviyo_countdown": 5}
+    assert (options["queue"], options["kwargsrepr"]) == ("klaviyo", "{…}")
     with pytest.raises(SettingsError):
         get_profiles.on("mars").collect()

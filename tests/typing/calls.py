@@ -11,12 +11,14 @@ from typing import Any, assert_type
 
 from celery import chain, group
 from celery.canvas import Signature
-from celery.result import AsyncResult
+from celery.result import AsyncResult, EagerResult
 
 from tasks.events import create_event
+from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles, update_profile
 from worker.action import Action
+from worker.awaiting import aget
 from worker.filters import F
 from worker.jsonapi import Envelope
 
@@ -35,18 +37,48 @@ add_profiles_to_list.delay(list_id="XyZ123", emails=["ada@example.com"])
 chain(create_list.si(name="Members"), get_profiles.si(page_size=100))
 group(create_profile.si(email="ada@example.com"), create_profile.on("eu-store").si(email="ada@example.com"))
 
+assert_type(create_profile.s(email="ada@example.com"), Signature[Envelope])
+assert_type(
+    create_profile.apply_async(kwargs={"email": "ada@example.com"}, link=create_list.si(name="x")),
+    AsyncResult[Envelope],
+)
+assert_type(create_profile.apply(kwargs={"email": "ada@example.com"}), EagerResult[Envelope])
+assert_type(update_profile.signature(kwargs={"first_name": "Ada"}), Signature[Envelope])
+assert_type(create_profile.map([{"email": "ada@example.com"}]), group)
+assert_type(create_profile.starmap([[{"email": "ada@example.com"}]]), group)
+assert_type(create_profile.chunks(({"email": "ada@example.com"} for _ in range(3)), 2), group)
+create_profile.on(lane="bulk").on()
+run_job(bulk_import_profiles).on("eu-store", lane="bulk", countdown=60).delay(profiles=[{"email": "ada@example.com"}])
+
+
+async def from_asyncio() -> None:
+    assert_type(await create_profile.adelay(email="ada@example.com"), AsyncResult[Envelope])
+    await aget(await create_profile.adelay(email="ada@example.com"), timeout=5)
+    await run_job(bulk_import_profiles).adelay(profiles=[{"email": "ada@example.com"}])
+    await create_profile.adelay(emial="ada@example.com")  # type: ignore[call-arg]
+    await create_profile.adelay(email=7)  # type: ignore[arg-type]
+    await aget("an id")  # type: ignore[arg-type]
+
+
 # A name with a typo.
 
 create_profile.delay(emial="ada@example.com")  # type: ignore[call-arg]
 create_profile.on("eu-store").delay(emial="ada@example.com")  # type: ignore[call-arg]
 create_profile.si(emial="ada@example.com")  # type: ignore[call-arg]
+create_profile.s(emial="ada@example.com")  # type: ignore[call-arg]
 create_profile(emial="ada@example.com")  # type: ignore[call-arg]
+
+create_profile.dleay(email="ada@example.com")  # type: ignore[attr-defined]
+create_profile.retry()  # type: ignore[attr-defined]
 
 # A value of the wrong type.
 
 create_profile.delay(email=7)  # type: ignore[arg-type]
 create_profile.on("eu-store").delay(email=7)  # type: ignore[arg-type]
 create_profile.si(email=7)  # type: ignore[arg-type]
+create_profile.s(email=7)  # type: ignore[arg-type]
+create_profile.map(["ada@example.com"])  # type: ignore[list-item]
+create_profile.chunks([{"email": "ada@example.com"}], "two")  # type: ignore[arg-type]
 create_profile(email=7)  # type: ignore[arg-type]
 get_profiles.delay(page_size="100")  # type: ignore[arg-type]
 
@@ -72,11 +104,14 @@ get_profiles.delay(sort="age")  # type: ignore[arg-type]
 # By position.
 
 create_list.delay("Members")  # type: ignore[call-arg]
+create_list.s("Members")  # type: ignore[call-arg]
+create_list.apply_async(("Members",))  # type: ignore[arg-type]
 get_profile("01ABC")  # type: ignore[call-arg]
 
 # Where and when.
 
 create_profile.on(lane="slow")  # type: ignore[arg-type]
+run_job(bulk_import_profiles).on(lane="slow")  # type: ignore[arg-type]
 create_profile.on(7)  # type: ignore[arg-type]
 create_profile.on("eu-store", countdown="an hour")  # type: ignore[arg-type]
 create_profile.on("eu-store", email="ada@example.com")  # type: ignore[call-arg]

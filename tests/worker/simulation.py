@@ -136,7 +136,7 @@ class Simulation:
             self.at(self.rng.uniform(0.5, 5) + stalled, self._claim, worker, task.decode())
 
     def _claim(self, worker, task):
-        state, _ = self.governor.claim(task, LEASE, False, f"{worker}")
+        state = self.governor.claim(task, LEASE, False, f"{worker}").state
         if state != "ok":
             line = self._lines[task]
             self.governor.wait((line.name, line.spec), "now", f"{task}'", f"{task}'", 0.0)

@@ -6,13 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import flower.app
+import flower.command
+import flower.views
 import httpx
 import pytest
 import redis
+from celery.signals import beat_init, celeryd_after_setup
 from typed import forget, klaviyo, run
 
+import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
+import worker.celery  # noqa: F401  what Celery's commands load
 from worker import governor
 from worker.action import ACTIONS
+from worker.flower import Broker
 from worker.governor import Governor
 from worker.tiers import Bucket, Limits, Line
 
@@ -68,14 +75,14 @@ class TestActions:
 class TestCall:
     @pytest.fixture
     def published(self, monkeypatch):
-        """What would have been published: name, parameters and headers of each task."""
+        """What would have been published: name, parameters and options of each task."""
         calls = []
 
         class Published:
             id = "a-task-id"
 
         def apply_async(task, args=None, kwargs=None, **options):
-            calls.append((task.declaration.name, task.declaration.bind(kwargs), options["headers"]))
+            calls.append((task.declaration.name, task.declaration.bind(kwargs), options))
             return Published()
 
         monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)
@@ -229,6 +236,15 @@ class TestCheck:
         assert "✗" not in result.stdout
         assert "pk_secret" not in result.output
 
+    def test_a_misspelled_setting_is_a_warning_with_the_nearest_name(self, fake_redis, monkeypatch, settings):
+        settings.setenv("KLAVIYO_CONCURENCY", "hidden")
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        result = run("check")
+        assert result.exit_code == 0
+        assert "! settings" in result.stdout
+        assert "KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?" in result.stdout
+        assert "hidden" not in result.output
+
     def test_a_wrong_key_stops_with_what_to_do(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(401, json={})))
         result = run("check")
@@ -260,6 +276,17 @@ class TestCheck:
         assert result.exit_code == 1
         assert "maxmemory-policy is allkeys-lru" in result.stdout
         assert "Set it to noeviction" in result.stdout
+
+    def test_calls_in_a_queue_that_nobody_reads_are_told_with_what_to_do(self, fake_redis, monkeypatch):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        names = ["klaviyo.create_profile", "shop.ship", "klaviyo.job", "klaviyo.create_profile"]
+        fake_redis.rpush("celery", *[json.dumps({"headers": {"task": name}}) for name in names], "none", "[]", "{}")
+        result = run("check")
+        assert result.exit_code == 0
+        assert "klaviyo.create_profile × 2, klaviyo.job × 1" in result.stdout
+        assert 'queue="klaviyo"' in result.stdout
+        assert "shop" not in result.stdout
+        assert fake_redis.llen("celery") == 7
 
     def test_an_old_redis_stops(self, fake_redis, monkeypatch):
         monkeypatch.setattr(fake_redis, "info", lambda: {"redis_version": "5.0.7"})
@@ -298,3 +325,39 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
     assert done.returncode == 2
     assert "KLAVIYO_REDIS_URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["worker", "beat", "flower"])
+def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(command):
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker", command],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root, "KLAVIYO_REDIS_URL": "redis://redis?databse=1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is no option of such an address"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
+    settings.setenv("KLAVIYO_CONCURENCY", "hidden")
+    settings.setattr(flower.app.Flower, "start", lambda self: None)
+    for start in (
+        lambda: celeryd_after_setup.send(sender="w1", instance=None, conf=None),
+        lambda: beat_init.send(sender=None),
+        lambda: object.__new__(flower.command.Flower).start(),
+    ):
+        caplog.clear()
+        start()
+        assert caplog.messages == ["KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?"]
+
+
+def test_flowers_broker_page_asks_the_client_that_knows_our_addresses():
+    assert flower.views.Broker is Broker

@@ -5,15 +5,19 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from worker import execution, shutdown, strategy
-from worker.execution import LeftBehind, backoff, patiently, unacknowledged_if_left
+from worker import patience, shutdown, strategy
+from worker.connection import NotNow
+from worker.execution import backoff
+from worker.patience import LeftBehind, patiently, unacknowledged_if_left
 from worker.settings import Settings
 
 
 @pytest.fixture
 def stopping():
+    shutdown.working.set()
     shutdown.closing.set()
     yield
+    shutdown.working.clear()
     shutdown.closing.clear()
     shutdown.left_behind.clear()
 
@@ -32,12 +36,10 @@ def away():
     raise redis.exceptions.ConnectionError("away")
 
 
-@pytest.mark.parametrize(
-    "error", [redis.exceptions.ConnectionError, redis.exceptions.ReadOnlyError, redis.exceptions.OutOfMemoryError]
-)
+@pytest.mark.parametrize("error", [redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, NotNow])
 def test_a_step_is_done_when_redis_is_back(monkeypatch, error):
     answers = [error("away"), "done"]
-    monkeypatch.setattr(execution.closing, "wait", lambda seconds: False)
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
 
     def step():
         answer = answers.pop(0)

@@ -3,7 +3,7 @@
 import pytest
 from clock import Clock
 
-from worker.governor import Delivery, Governor, Settlement
+from worker.governor import Claim, Delivery, Governor, Settlement
 from worker.jsonapi import Quota
 from worker.tiers import Bucket, Limits, Line
 
@@ -43,7 +43,7 @@ def released(client, each):
 
 
 def answer(governor, name, **end):
-    assert governor.claim(name, LEASE, False, "holder")[0] == "ok"
+    assert governor.claim(name, LEASE, False, "holder").state == "ok"
     return governor.settle(name, Settlement(**{"used": True, **end}), "holder")
 
 
@@ -74,7 +74,7 @@ def test_a_task_without_room_waits_in_its_list(client, governor, clock):
     released(client, each)
 
     assert publish(governor, each, "one", "two") == [True, False]
-    assert client.lrange("klaviyo:now:a:operation", 0, -1) == [b"two\nmessage of two"]
+    assert client.lrange("klaviyo:now:a:operation", 0, -1) == [b"two"]
 
 
 def test_a_released_task_counts_until_its_window_has_passed_after_the_answer(client, governor, clock):
@@ -216,7 +216,7 @@ def test_a_lease_that_nobody_claims_returns_unused(client, governor, clock):
 
     clock.wait(15.1)
     assert governor.tick() == 1
-    assert governor.claim("one", LEASE, False, "late")[0] == "none"
+    assert governor.claim("one", LEASE, False, "late").state == "none"
     assert released(client, each) == ["two"]
 
 
@@ -250,9 +250,9 @@ def test_a_lease_that_was_not_claimed_can_be_given_back_and_a_claimed_one_cannot
 def test_a_second_claim_gets_nothing_but_the_same_delivery_may_ask_again(governor):
     publish(governor, line(), "one")
 
-    assert governor.claim("one", LEASE, False, "delivery 1") == ("ok", 0)
-    assert governor.claim("one", LEASE, False, "delivery 1") == ("ok", 0)
-    assert governor.claim("one", LEASE, False, "delivery 2") == ("none", 0)
+    assert governor.claim("one", LEASE, False, "delivery 1") == Claim("ok", 0)
+    assert governor.claim("one", LEASE, False, "delivery 1") == Claim("ok", 0)
+    assert governor.claim("one", LEASE, False, "delivery 2") == Claim("none", 0)
 
 
 def test_a_copy_of_a_running_task_waits_until_its_lease_is_over(client, governor, clock):
@@ -272,13 +272,13 @@ def test_a_copy_of_a_running_task_waits_until_its_lease_is_over(client, governor
 def test_an_unrepeatable_request_that_was_sent_once_is_unknown_the_second_time(client, governor, clock):
     each = line()
     publish(governor, each, "one")
-    assert governor.claim("one", LEASE, True, "delivery 1")[0] == "ok"
+    assert governor.claim("one", LEASE, True, "delivery 1").state == "ok"
     clock.wait(61)
     governor.tick()
     redelivered(client, governor, each, "one")
     governor.tick()
 
-    assert governor.claim("one", LEASE, True, "delivery 2")[0] == "unknown"
+    assert governor.claim("one", LEASE, True, "delivery 2").state == "unknown"
 
 
 def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, governor, clock):
@@ -290,7 +290,7 @@ def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, gove
     clock.wait(2)
     governor.tick()
 
-    assert governor.claim("one", LEASE, True, "delivery 2")[0] == "ok"
+    assert governor.claim("one", LEASE, True, "delivery 2").state == "ok"
 
 
 def test_a_task_is_published_once_however_often_the_publisher_says_it(client, governor):

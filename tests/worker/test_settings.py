@@ -4,7 +4,7 @@ import pytest
 
 from worker.accounts import account, aliases
 from worker.errors import SettingsError
-from worker.settings import Settings, get_settings
+from worker.settings import Settings, get_settings, misspelled_settings
 
 
 @pytest.fixture(autouse=True)
@@ -57,22 +57,82 @@ def test_a_wrong_setting_is_one_sentence_with_its_variable(monkeypatch, variable
     assert variable in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("KLAVIYO_ACCOUNTS__EU__TIMEZON", "there is no such setting; did you mean KLAVIYO_ACCOUNTS__EU__TIMEZONE?"),
+        ("KLAVIYO_ACCOUNTS__EU__APIKEY", "there is no such setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?"),
+        ("KLAVIYO_ACCOUNTS__EU__COLOUR", "there is no such setting; there are API_KEY, COMPANY_ID, TIMEZONE, CONV"),
+        ("KLAVIYO_ACCOUNTS__EU_API_KEY", "it names no setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?"),
+        ("klaviyo_pushes__shop__deletes", "there is no such setting; did you mean KLAVIYO_PUSHES__SHOP__DELETE?"),
+    ],
+)
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_misspelled_setting_of_an_account_or_a_push_is_refused_with_the_nearest_name(
+    monkeypatch, tmp_path, where, variable, said
+):
+    if where == "file":
+        (tmp_path / ".env").write_text(f"{variable}=hidden\n")
+    else:
+        monkeypatch.setenv(variable, "hidden")
+
+    with pytest.raises(SettingsError) as caught:
+        get_settings()
+
+    assert f"{variable.upper()}: {said}" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("KLAVIYO_CONCURENCY", "KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?"),
+        ("klaviyo_base_uri", "klaviyo_base_uri is no setting; did you mean KLAVIYO_BASE_URL?"),
+        ("KLAVIYO_CONCURRENCY__MAX", "KLAVIYO_CONCURRENCY__MAX is no setting; did you mean KLAVIYO_CONCURRENCY?"),
+        (
+            "KLAVIYO_ACCOUNT__EU__APIKEY",
+            "KLAVIYO_ACCOUNT__EU__APIKEY is no setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?",
+        ),
+        (
+            "KLAVIYO_ACCOUNTS_EU_STORE_API_KEY",
+            "KLAVIYO_ACCOUNTS_EU_STORE_API_KEY is no setting; did you mean KLAVIYO_ACCOUNTS__EU_STORE__API_KEY?",
+        ),
+        (
+            "KLAVIYO_SCHEDULES__CATALOG",
+            "KLAVIYO_SCHEDULES__CATALOG is no setting; did you mean KLAVIYO_SCHEDULE__CATALOG?",
+        ),
+        ("KLAVIYO_LIST", "KLAVIYO_LIST is no setting of this program."),
+    ],
+)
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_misspelled_setting_is_told_with_the_nearest_name_but_not_its_value(
+    monkeypatch, tmp_path, where, variable, said
+):
+    if where == "file":
+        (tmp_path / ".env").write_text(f"{variable}=hidden\n")
+    else:
+        monkeypatch.setenv(variable, "hidden")
+    get_settings()
+
+    assert misspelled_settings() == said
+
+
+def test_a_setting_in_any_case_and_what_is_empty_or_not_ours_is_not_taken_for_misspelled(monkeypatch):
+    for name in ("klaviyo_api_key", "KLAVIYO_Accounts__EU__Api_Key", "KLAVIYO_PUSHES", "KLAVIYO_SCHEDULE__CATALOG"):
+        monkeypatch.setenv(name, "{}")
+    for name in ("KLAVIYO_OPENAPI", "MY_KLAVIYO_LIST", "KLAVIYO"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("KLAVIYO_CONCURENCY", "")
+
+    assert misspelled_settings() == ""
+
+
 def test_no_secret_shows_in_a_settings_repr(monkeypatch):
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")
+    monkeypatch.setenv("KLAVIYO_REDIS_URL", "redis://:pk_secret@redis")
 
     assert "pk_secret" not in repr(get_settings())
     assert "pk_secret" not in repr(account(get_settings()))
-
-
-def test_a_unix_sockets_address_is_spelled_as_celery_wants_it():
-    settings = Settings(redis_url="unix:///tmp/x/redis.sock?db=2")
-
-    assert settings.broker_url == "redis+socket:///tmp/x/redis.sock?virtual_host=2"
-
-
-def test_a_tls_address_tells_celery_to_check_certificates():
-    assert Settings(redis_url="rediss://redis:6380/1").broker_url == "rediss://redis:6380/1?ssl_cert_reqs=required"
-    assert Settings(redis_url="rediss://redis?ssl_cert_reqs=none").broker_url == "rediss://redis?ssl_cert_reqs=none"
 
 
 def test_a_key_from_a_mounted_file_loses_its_lines_end():

@@ -15,10 +15,11 @@ from rich.text import Text
 from typing_extensions import is_typeddict
 
 import tasks  # noqa: F401  registers every action
-from worker.action import ACTIONS, NAMES_2024, PREFIX
+from worker.action import ACTIONS, NAMES_2024
 from worker.cli.markdown import markdown
 from worker.cli.terminal import WRONG, print_json, stdout, stop
 from worker.declaration import Adds, Alias, Declaration, Dropped, Parameter
+from worker.place import PREFIX
 from worker.wire import unwrap
 
 #: Values of a choice that are told before the rest is counted.

@@ -10,11 +10,12 @@ from rich.console import Console
 
 import tasks  # noqa: F401  registers every action
 from worker.accounts import DEFAULT
-from worker.action import ACTIONS, NAMES_2024, PREFIX, Action
+from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.cli.arguments import parameters
 from worker.cli.terminal import WRONG, print_json, say, stop
 from worker.governor import Lane
+from worker.place import PREFIX
 
 #: Options of the action itself pass through typer unread.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}

@@ -15,6 +15,8 @@ from rich.text import Text
 import tasks  # noqa: F401  registers every action
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
+from worker.cli import strays
+from worker.cli.limits import told
 from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
 from worker.connection import get_redis
 from worker.declaration import Declaration
@@ -24,7 +26,7 @@ from worker.execution import Call, attempt
 from worker.governor import get_governor
 from worker.jsonapi import REVISION, Envelope
 from worker.paging import records
-from worker.settings import get_settings
+from worker.settings import get_settings, misspelled_settings
 
 #: Seconds for which a probe waits until its bucket has room.
 PATIENCE = 70.0
@@ -39,7 +41,12 @@ def check(
     """Check the settings, Redis, Klaviyo, and each account's key and scopes. Nothing is written."""
     settings = get_settings()
     _good("settings", "read; Klaviyo is at " + settings.base_url)
+    if said := misspelled_settings():
+        _warn("settings", said)
     _check_redis()
+    for pause in get_governor().paused():
+        _warn("paused", told(pause))
+    _check_strays()
     names = [name] if name else aliases(settings)
     if not names:
         raise _bad("account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)
@@ -74,6 +81,12 @@ def _check_redis() -> None:
         _good("on disk", "append-only file: what is queued survives a restart")
     else:
         _warn("on disk", "no append-only file: what is queued since the last snapshot is lost if Redis dies.")
+
+
+def _check_strays() -> None:
+    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MOST - 1)
+    if found := strays.counted(messages):
+        _warn("lost calls", strays.told(found))
 
 
 def _check_account(which: Account) -> None:

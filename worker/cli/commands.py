@@ -7,11 +7,13 @@ import typer
 from worker.cli.actions import actions
 from worker.cli.call import PASS_ON, call
 from worker.cli.check import check
+from worker.cli.client import client
 from worker.cli.demo import demo
 from worker.cli.import_rows import import_rows
 from worker.cli.imports import imports
 from worker.cli.jobs import jobs
 from worker.cli.limits import limits
+from worker.cli.pause import pause, resume
 from worker.cli.push import push
 from worker.cli.reimport import reimport
 from worker.cli.revision import revision
@@ -21,6 +23,7 @@ from worker.cli.store import store
 from worker.cli.sync import sync
 from worker.cli.terminal import Commands
 from worker.cli.up import up
+from worker.cli.waiting import waiting
 
 app = typer.Typer(
     name="klaviyo",
@@ -43,6 +46,10 @@ app.command()(push)
 app.command()(store)
 app.command()(sync)
 app.command()(limits)
+app.command()(waiting)
+app.command()(pause)
+app.command()(resume)
 app.command()(schedules)
 app.command()(revision)
+app.command()(client)
 app.command()(check)

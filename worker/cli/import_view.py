@@ -18,8 +18,8 @@ from tasks.imports import Estimate, Report
 from worker.cli.tables import facts, listing, most_frequent
 from worker.cli.terminal import say
 from worker.cli.times import duration
-from worker.execution import patiently
 from worker.governor import get_governor
+from worker.patience import patiently
 from worker.runs import Run
 
 #: Seconds between two lines where there is no terminal.

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.terminal import print_json, say, stdout
-from worker.cli.times import duration
-from worker.governor import Look, get_governor
+from worker.cli.times import clock, duration
+from worker.governor import Look, Pause, get_governor
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
@@ -39,13 +39,30 @@ class Row:
 
 def limits(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
     """Show every bucket in use: how much of each window, who waits, what is blocked."""
-    found = list(rows(get_governor().look()))
+    found, pauses = list(rows(get_governor().look())), get_governor().paused()
+    for pause in pauses:
+        say(told(pause), "yellow")
     if as_json:
         print_json([asdict(row) for row in found])
     elif not found:
         say("No action has been called on this Redis yet: there is nothing to show.")
     else:
         stdout().print(_table(found))
+
+
+def told(pause: Pause) -> str:
+    """What is paused, by whom and why, and what to do about it."""
+    option, _, which = pause.what.partition(":")
+    name = {"account": f"--account {which}", "tier": f"--tier {which.rpartition('.')[2].upper()}"}.get(option)
+    if name is None:
+        alias, _, action = which.rpartition(":")
+        name = f"--action {action}" + (f" --account {alias}" if alias else "")
+    end = "" if pause.why.endswith(".") else "."
+    tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
+    return (
+        f"{pause.what} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To let it go on: klaviyo resume {name}"
+    )
 
 
 def rows(looks: Iterable[Look]) -> Iterator[Row]:

@@ -16,8 +16,8 @@ from worker.cli.import_view import NO_WORKER
 from worker.cli.tables import facts, most_frequent
 from worker.cli.terminal import FAILED, print_json, say, stdout
 from worker.cli.times import duration
-from worker.execution import patiently
 from worker.governor import get_governor
+from worker.patience import patiently
 
 
 def push(

@@ -19,8 +19,8 @@ from worker.cli.import_view import NO_WORKER
 from worker.cli.sync_view import Part, windows
 from worker.cli.tables import listing
 from worker.cli.times import duration
-from worker.execution import patiently
 from worker.governor import get_governor
+from worker.patience import patiently
 from worker.store.connection import reading
 
 #: Seconds between two looks, and between two lines where there is no terminal.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import kombu.exceptions
 import redis
@@ -69,5 +68,4 @@ def unreachable(error: Exception) -> str:
 
 def address() -> str:
     """Where Redis is, without the password that its address may carry."""
-    parts = urlsplit(get_settings().redis_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return get_settings().redis.url

@@ -19,7 +19,7 @@ from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.store import told
 from worker.cli.terminal import WRONG, address, say, stop
 from worker.embedded import find_server, server
-from worker.settings import RUNNING, Settings, get_settings
+from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 from worker.store.migrate import upgrade
 
 FOLDER = Path(".klaviyo")
@@ -38,6 +38,8 @@ def up(
         RUNNING.unlink(missing_ok=True)
         get_settings.cache_clear()
         settings = get_settings()
+        if said := misspelled_settings():
+            say(said, "yellow")
         extra: dict[str, str] = {}
         if sandbox:
             extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}", "KLAVIYO_STORE_URL": _empty()}

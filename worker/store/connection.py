@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -39,6 +40,22 @@ def get_engine() -> Engine:
     """
     with _opening:
         return _engine()
+
+
+#: The engine of a forked child's parent. It is kept: SQLite's files do not bear a close by another process.
+_of_parent: list[Engine] = []
+
+
+def _leave_to_parent() -> None:
+    """Begin without an engine in a forked child: the one it has got is its parent's, and so are the locks."""
+    global _writing, _opening
+    _writing, _opening = threading.RLock(), threading.Lock()
+    if _engine.cache_info().currsize:
+        _of_parent.append(_engine())
+    _engine.cache_clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,110 @@
+"""Every Python example of the documentation does what it says: it is run, with a worker, each in its own process.
+
+What builds a Celery application of its own is run where nothing of ours can be imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+
+import other_code_base
+import pytest
+from system import ROOT, System, until
+
+from tasks.lists import add_profiles_to_list, create_list
+from tasks.profiles import create_profile
+from worker.action import ACTIONS
+from worker.cli.client_module import module
+from worker.store.migrate import upgrade
+from worker.tiers import DEFAULT_QUEUE, QUEUES
+
+#: What the examples call by names that only Klaviyo, or an operator, can give.
+LIST, REDIS = "Y6nRLr", "redis://127.0.0.1:6379/0"
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def examples():
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text("utf-8")
+        for found in BLOCK.finditer(text):
+            line = text.count("\n", 0, found.start()) + 2
+            yield pytest.param(found[1], id=f"{path.relative_to(ROOT)}:{line}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An application's folder with the files that the examples read."""
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "customers.csv").write_text("email\nada@example.com\ngrace@example.com\n")
+    (folder / "crm.csv").write_text("E-Mail,plan\nada@example.com,gold\n")
+    shop = sqlite3.connect(folder / "shop.db")
+    shop.execute("CREATE TABLE products (sku TEXT, title TEXT, description TEXT, url TEXT)")
+    shop.execute("INSERT INTO products VALUES ('mug', 'Mug', 'It holds tea.', 'https://shop.example/mug')")
+    shop.commit()
+    shop.close()
+    upgrade(f"sqlite:///{folder}/store.db")
+    (folder / "app").mkdir()
+    (folder / "app" / "klaviyo_actions.py").write_text(module([each.declaration for each in ACTIONS.values()]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def documented(publisher, live_server, live_sandbox, folder):
+    """One worker for all of them, with the account that they name."""
+    live_server.redis.flushall()
+    live_sandbox.reset()
+    system = System(live_server, live_sandbox, folder)
+    system.worker(**settings(folder)).ready()
+    live_sandbox.jobs(seconds=0.2, times=None)
+    yield system
+    live_sandbox.clear_jobs()
+    system.stop_workers()
+
+
+def settings(folder):
+    return {"ACCOUNTS__EU_STORE__API_KEY": "pk_sandbox_b", "STORE_URL": f"sqlite:///{folder}/store.db"}
+
+
+@pytest.fixture
+def fresh(documented):
+    """An account with one list and one person on it, and no task; the value is the list's id."""
+    documented.sandbox.reset()
+    audience = create_list(name="Members")["data"]["id"]
+    person = create_profile(email="member@example.com")["data"]["id"]
+    add_profiles_to_list(list_id=audience, profile_ids=[person])
+    return audience
+
+
+@pytest.mark.parametrize("example", list(examples()))
+def test_an_example_does_what_it_says(documented, fresh, folder, example):
+    client = documented.redis
+    before = set(client.keys("celery-task-meta-*"))
+    requests = documented.sandbox.arrived()
+    source = example.replace(LIST, fresh)
+    if "Celery(" in example:
+        other_code_base.run(source.replace(REDIS, documented.server.broker_url), folder)
+    else:
+        environment = {**documented.environment(**settings(folder)), "PYTHONPATH": os.fspath(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+
+    def at_rest():
+        with client.pipeline(transaction=True) as pipe:  # a task that is on its way is seen in one place
+            pipe.keys("klaviyo:now:*")
+            pipe.keys("klaviyo:bulk:*")
+            pipe.exists("celery", "klaviyo:unacked", DEFAULT_QUEUE, *QUEUES)
+            return not any(pipe.execute())
+
+    until(at_rest, 20, "the end of every task of the example")
+    ends = documented.ends(
+        key.removeprefix("celery-task-meta-") for key in set(client.keys("celery-task-meta-*")) - before
+    )
+    assert {end.status for end in ends.values()} <= {"SUCCESS"}, ends
+    assert documented.sandbox.arrived() > requests

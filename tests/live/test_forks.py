@@ -1,0 +1,53 @@
+"""An application that forks with open connections: each process has its own, and the answers to its own questions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from system import ROOT
+
+from tasks.coupons import create_coupon
+from worker.store.migrate import upgrade
+
+APPLICATION = Path(__file__).with_name("forking_app.py")
+
+
+@pytest.fixture(params=["", "held"], ids=["at rest", "with every lock held by another thread"])
+def told(request, idle, tmp_path):
+    """What the application's processes were answered."""
+    store = f"sqlite:///{tmp_path}/store.db"
+    upgrade(store)
+    # A warning is what a child gets that leaves a connection lying about.
+    command = [sys.executable, "-W", "error::ResourceWarning", str(APPLICATION), request.param]
+    environment = {**idle.environment(STORE_URL=store, READ_TIMEOUT=5), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_each_child_gets_its_own_answers_and_the_parent_keeps_its_connections(told):
+    parent, still, later, children = told["before"], told["still"], told["after"], told["children"]
+    everyone = [parent, *children]
+
+    assert [child.get("raised") for child in children] == [None] * 4
+    assert [child["exit"] for child in children] == [0] * 4
+    assert [child["answer"]["attributes"]["name"] for child in children] == [f"child {n}" for n in range(4)]
+    for each in (*everyone, still, later):
+        assert each["queued"] == each["who"]
+        assert set(each["said"]) == {each["who"]}
+    for own in ("redis", "backend", "klaviyo", "random", "uuid", "oid"):
+        assert len({each[own] for each in everyone}) == 5, own
+    for kept in ("redis", "backend", "klaviyo", "oid"):
+        assert still[kept] == parent[kept], kept
+
+
+def test_a_worker_whose_pool_forks_carries_out_each_task(system):
+    system.worker("-P", "prefork", "-l", "INFO", CONCURRENCY=3).ready()
+    tasks = [create_coupon.delay(external_id=f"c{n}") for n in range(12)]
+
+    assert [task.get(timeout=20)["data"]["id"] for task in tasks] == [f"c{n}" for n in range(12)]
+    assert system.sandbox.statuses("create_coupon") == [201] * 12

@@ -1,0 +1,46 @@
+"""What one worker says of itself, and how remote control ends it."""
+
+from __future__ import annotations
+
+import httpx
+from system import asked, until
+
+from tasks.profiles import create_profile
+from worker.app import app
+
+
+def test_flower_shows_a_workers_page(system, flower):
+    worker = system.worker().ready()
+
+    def shown():
+        answer = httpx.get(f"{flower}/worker/{worker.name}", timeout=10)
+        return answer.status_code == 200 and "klaviyo.xl" in answer.text
+
+    until(shown, 10, "the worker's page")
+
+
+def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(system):
+    worker = system.worker(CONCURENCY=3).ready()
+    assert worker.text().count("KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?") == 1
+    assert ".> transport:   unix:///" in worker.text()
+    system.sandbox.fault("latency", seconds=0.4, times=1)
+    done = create_profile.delay(email="ada@example.com").id
+    until(lambda: asked(app, worker.name, "active"), 5, "a task under way")
+
+    app.control.shutdown(destination=[worker.name])
+
+    assert worker.process.wait(10) == 0
+    assert system.status(done) == "SUCCESS"
+
+
+def test_remote_shutdown_waits_no_longer_than_a_signal_does(system):
+    worker = system.worker(SHUTDOWN_SECONDS=0.5).ready()
+    system.sandbox.fault("latency", seconds=4, times=1)
+    left = create_profile.delay(email="ada@example.com").id
+    until(lambda: asked(app, worker.name, "active"), 5, "a task under way")
+
+    app.control.shutdown(destination=[worker.name])
+
+    worker.process.wait(10)
+    assert "the time to stop is over" in worker.text()
+    assert system.status(left) != "SUCCESS"

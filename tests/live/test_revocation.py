@@ -1,0 +1,104 @@
+"""What nobody wants any more is not sent: revoked, expired, dropped, purged; and what is paused waits."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery import chord
+from system import until
+
+from tasks.events import create_event
+from tasks.lists import get_lists
+from tasks.profiles import create_profile
+from worker.app import app
+from worker.governor import get_governor
+
+LATER = 3600
+
+
+def waiting(system):
+    return system.redis.hlen("klaviyo:waiting")
+
+
+def later(email="p@example.com", **options):
+    return create_profile.on(countdown=LATER, **options).delay(email=email)
+
+
+def test_a_foreign_application_and_flower_revoke_by_a_worker(idle, foreign, events):
+    task = later()
+
+    foreign.control.revoke(task.id, terminate=True)
+
+    until(lambda: idle.status(task.id) == "REVOKED", 10, "the revocation")
+    assert waiting(idle) == 0
+    assert "Traceback" not in idle.workers[0].text()
+
+
+def test_a_revoked_part_fails_its_chord(idle):
+    parts = [create_profile.si(email="a@example.com"), create_profile.on(countdown=LATER).si(email="b@example.com")]
+    body = chord(parts)(get_lists.si())
+    part = body.parent.results[1]
+
+    part.revoke()
+
+    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    assert idle.status(part.id) == "REVOKED"
+
+
+def test_what_has_a_stamp_is_revoked_by_it(idle):
+    signature = create_profile.on(countdown=LATER).si(email="a@example.com")
+    signature.stamp(customer="seven")
+    stamped, other = signature.apply_async(), later()
+
+    app.control.revoke_by_stamped_headers({"customer": ["seven"]})
+
+    assert idle.status(stamped.id) == "REVOKED"
+    assert idle.status(other.id) is None
+
+
+@pytest.mark.parametrize("expires", [0.5, timedelta(seconds=0.5), "moment"])
+def test_a_task_expires_while_it_waits(idle, events, expires):
+    if expires == "moment":
+        expires = datetime.now(UTC) + timedelta(seconds=0.5)
+    task = later(expires=expires)
+
+    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+
+    assert "expired" in str(json.loads(idle.redis.get(f"celery-task-meta-{task.id}"))["result"]["exc_message"])
+    assert waiting(idle) == 0
+    assert idle.sandbox.ledger() == []
+    assert not idle.redis.exists("klaviyo:expires", "klaviyo:expiring")
+    until(lambda: [e for e in events if e["type"] == "task-revoked" and e["uuid"] == task.id], 10, "its event")
+
+
+def test_a_task_that_is_in_time_does_not_expire(idle):
+    task = create_profile.on(expires=60).delay(email="p@example.com")
+
+    assert idle.end_of(task.id).status == "SUCCESS"
+    until(lambda: not idle.redis.exists("klaviyo:expires"), 10, "its expiry to be forgotten")
+
+
+def test_what_another_application_lets_expire_expires_while_it_waits(idle, foreign):
+    when = datetime.now(UTC) + timedelta(seconds=1)
+    task = foreign.send_task(
+        "klaviyo.create_profile", kwargs={"email": "p@example.com"}, queue="klaviyo.l", countdown=LATER, expires=when
+    )
+
+    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+    assert idle.sandbox.ledger() == []
+
+
+def test_what_is_paused_waits_and_goes_on_when_it_is_resumed(idle):
+    governor = get_governor()
+    for what in ("account:default", "action:create_profile", "action:default:create_profile", "tier:klaviyo.l"):
+        assert governor.pause(what, "somebody", "an incident", since=0)
+
+        paused = create_profile.delay(email=f"{what}@example.com".replace(":", "."))
+        free = create_event.on("a").delay(metric="Bought", profile={"email": "p@example.com"})
+        idle.end_of(free.id)
+        assert idle.status(paused.id) is None
+        assert governor.resume(what)
+
+        assert idle.end_of(paused.id).status == "SUCCESS"

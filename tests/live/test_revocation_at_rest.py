@@ -1,0 +1,96 @@
+"""Revocations and pauses last while no worker is up, and for the worker that starts later."""
+
+from __future__ import annotations
+
+import pytest
+from celery.exceptions import TaskRevokedError
+from celery.result import AsyncResult
+from system import until
+
+from tasks.jobs import run_job
+from tasks.lists import get_lists
+from tasks.profiles import bulk_import_profiles, create_profile
+from worker.app import app
+from worker.governor import get_governor
+
+LATER = 3600
+
+
+def waiting(system):
+    return system.redis.hlen("klaviyo:waiting")
+
+
+def later(email="p@example.com", **options):
+    return create_profile.on(countdown=LATER, **options).delay(email=email)
+
+
+def test_revoking_takes_a_waiting_task_out_of_redis_though_no_worker_is_up(system):
+    one, two, three = (later(f"p{n}@example.com") for n in range(3))
+
+    one.revoke()
+    app.control.revoke([two.id])
+
+    assert waiting(system) == 1
+    assert system.status(one.id) == system.status(two.id) == "REVOKED"
+    with pytest.raises(TaskRevokedError):
+        AsyncResult(one.id, app=app).get(timeout=5)
+    assert AsyncResult(three.id, app=app).state == "PENDING"
+
+
+def test_a_task_that_was_released_and_revoked_is_not_sent_by_the_worker_that_starts_later(system):
+    worker = system.worker().ready()
+    worker.kill()
+    released = create_profile.delay(email="p@example.com")
+    assert waiting(system) == 0
+
+    released.revoke()
+    assert system.status(released.id) == "REVOKED"
+    system.worker().ready()
+    after = create_profile.delay(email="q@example.com")
+    system.end_of(after.id)
+
+    until(lambda: not system.redis.exists("klaviyo:unacked", "klaviyo.l"), 20, "the end of the revoked task")
+    assert len(system.sandbox.ledger("create_profile")) == 1
+    assert system.status(released.id) == "REVOKED"
+
+
+def test_a_job_that_has_not_been_sent_is_taken_back(system):
+    job = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}])
+
+    job.revoke()
+    system.worker().ready()
+    system.end_of(get_lists.delay().id)
+
+    assert system.status(job.id) == "REVOKED"
+    until(lambda: waiting(system) == 0, 20, "the end of its step")
+    assert system.sandbox.ledger("bulk_import_profiles") == []
+
+
+def test_purge_drops_what_waits(system):
+    for n in range(30):
+        later(f"p{n}@example.com")
+
+    assert app.control.purge() >= 30
+    assert waiting(system) == 0
+
+
+def test_a_wrong_key_lets_its_tasks_wait_and_a_right_one_lets_them_go_on(system):
+    worker = system.worker(API_KEY="pk_wrong").ready()
+    ids = [create_profile.delay(email=f"p{n}@example.com").id for n in range(20)]
+    until(lambda: "is paused and its tasks wait" in worker.text(), 20, "the pause")
+    until(lambda: waiting(system) == 20, 20, "all of them to wait")
+
+    [pause] = get_governor().paused()
+    assert pause.what == "account:default"
+    assert "401" in pause.why
+    assert system.ends(ids) == {}
+    assert worker.text().count("is paused and its tasks wait") == 1
+    assert "pk_wrong" not in worker.text()
+    other = get_lists.on("a").delay()
+    assert system.end_of(other.id).status == "SUCCESS"
+    worker.stop()
+
+    system.worker().ready()
+    ends = system.ended(ids)
+    assert {end.status for end in ends.values()} == {"SUCCESS"}
+    assert get_governor().paused() == []

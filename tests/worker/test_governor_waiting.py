@@ -1,0 +1,261 @@
+"""What the governor does with tasks that nobody wants any more, and with what somebody has paused."""
+
+import json
+
+import pytest
+from clock import Clock
+
+from worker.errors import Paused
+from worker.governor import Claim, Delivery, Expiry, Governor, Settlement
+from worker.tiers import Bucket, Limits, Line
+
+QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
+LEASE = 60_000
+RESULT = "celery-task-meta-one"
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def governor(client, clock):
+    made = Governor(client, clock=clock)
+    client.set("klaviyo:born", clock.ms - 100_000)
+    made.beat("worker", 1_000, QUEUES, 10**6)
+    return made
+
+
+def line(name="operation", account="a"):
+    return Line(account, (Bucket(name, Limits.parse("3/s 60/m")),))
+
+
+def wait(governor, name, each=None, **how):
+    each = each or line()
+    governor.wait((each.name, each.spec), how.pop("lane", "now"), name, f"message of {name}", **how)
+
+
+def waits(governor):
+    return sorted(raw.decode().removeprefix("message of ") for raw in governor.waiting())
+
+
+def released(client, each=None):
+    queue = (each or line()).queue
+    found = [item.decode().removeprefix("message of ") for item in client.lrange(queue, 0, -1)[::-1]]
+    client.delete(queue)
+    return found
+
+
+@pytest.mark.parametrize("how", [{"delay": 60}, {"delay": 60, "lane": "bulk"}])
+def test_a_task_that_waits_is_found_by_its_id_and_taken_out(client, governor, how):
+    wait(governor, "one", **how)
+    wait(governor, "two", **how)
+
+    assert governor.revoke("one", "revoked") == "message of one"
+    assert governor.withdraw("one", RESULT, "told", 60)
+
+    assert waits(governor) == ["two"]
+    assert client.get(RESULT) == b"told"
+    assert not client.exists("klaviyo:revoked:one")
+
+
+def test_a_task_in_a_lane_is_taken_out_of_it(client, governor, clock):
+    governor.pause("account:a", "somebody", "", since=0)
+    for name in ("one", "two", "three"):
+        wait(governor, name)
+
+    assert governor.withdraw("two", "key", "told", 60)
+    governor.resume("account:a")
+    governor.tick()
+
+    assert released(client) == ["one", "three"]
+
+
+def test_what_was_handed_to_a_worker_is_not_claimed_once_it_is_revoked(client, governor):
+    wait(governor, "one")
+    assert governor.revoke("one", "because") is None
+    assert not governor.withdraw("one", RESULT, "told", 60)
+
+    assert governor.claim("one", LEASE, False, "delivery") == Claim("revoked", 0, "because")
+    assert client.get(RESULT) == b"told"
+    assert client.hgetall("klaviyo:lease") == {}
+    governor.done("one")
+    assert governor.revoked("one") is None
+
+
+def test_what_is_under_way_tells_how_it_ended_itself(client, governor):
+    wait(governor, "one")
+    governor.claim("one", LEASE, False, "delivery")
+
+    governor.revoke("one", "revoked")
+    assert not governor.withdraw("one", RESULT, "told", 60)
+
+    assert client.get(RESULT) is None
+    assert governor.claim("one", LEASE, False, "delivery").state == "ok"
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "PROCESSING"])
+def test_a_revocation_hides_no_end_and_no_state_of_a_job(client, governor, state):
+    told = json.dumps({"status": state})
+    client.set(RESULT, told)
+
+    governor.revoke("one", "revoked")
+    governor.withdraw("one", RESULT, "told", 60)
+
+    assert client.get(RESULT).decode() == told
+
+
+def test_a_second_publication_of_a_waiting_task_is_none(client, governor):
+    wait(governor, "one", delay=600)
+    client.delete("klaviyo:once:one")
+    wait(governor, "one", delay=600)
+
+    assert waits(governor) == ["one"]
+    assert client.zcard("klaviyo:later:a:operation") == 1
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_an_expired_task_leaves_its_list_and_is_told_so_at_its_claim(client, governor, clock, absolute):
+    when = clock.ms / 1000 + 10 if absolute else 10
+    wait(governor, "one", delay=600, expires=Expiry(when, absolute))
+    wait(governor, "two", delay=600)
+    clock.wait(9)
+    governor.tick()
+    assert waits(governor) == ["one", "two"]
+
+    clock.wait(2)
+    governor.tick()
+
+    assert waits(governor) == ["two"]
+    assert released(client) == ["one"]
+    assert client.zcard("klaviyo:later:a:operation") == 1
+    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+    governor.done("one")
+    assert not client.exists("klaviyo:expires", "klaviyo:expiring")
+
+
+def test_a_task_that_waits_again_still_expires(client, governor, clock):
+    each = line()
+    wait(governor, "one", expires=Expiry(10))
+    governor.claim("one", LEASE, False, "delivery")
+    client.hset("unacked", "tag", '[message of one,"","klaviyo.s"]')
+    governor.settle("one", Settlement(used=False, forget=True), "delivery")
+    delivery = Delivery("unacked", "unacked_index", "tag")
+    released(client)
+    governor.park(delivery, (each.name, each.spec), "now", "one", 600.0, at_head=True, attempt=True)
+
+    clock.wait(11)
+    governor.tick()
+
+    assert released(client) == ["one"]
+
+
+def test_an_expired_task_whose_worker_died_expires_again(client, governor, clock):
+    each = line()
+    wait(governor, "one", delay=600, expires=Expiry(1))
+    clock.wait(2)
+    governor.tick()
+    released(client)
+    client.hset("unacked", "tag", "as it was popped")
+    governor.restore(
+        Delivery("unacked", "unacked_index", "tag"), each.queue, (each.name, each.spec), "now", "one", "message of one"
+    )
+
+    governor.tick()
+
+    assert released(client) == ["one"]
+    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+
+
+def test_a_purge_drops_what_waits_for_a_queue_and_nothing_else(client, governor):
+    wait(governor, "one", delay=600)
+    wait(governor, "two", delay=600, lane="bulk", expires=Expiry(900))
+    other = Line("a", (Bucket("fast", Limits.parse("350/s 3500/m")),))
+    wait(governor, "other", other, delay=600)
+
+    assert governor.purge(line().queue) == 2
+
+    assert waits(governor) == ["other"]
+    assert not client.exists("klaviyo:expires", "klaviyo:expiring")
+    assert governor.count() == 1
+
+
+OTHER = Line("b", (Bucket("fast", Limits.parse("350/s 3500/m")),))
+
+
+@pytest.mark.parametrize("what", ["account:a", "action:operation", "action:a:operation", f"tier:{line().queue}"])
+def test_what_is_paused_waits_until_it_is_resumed(client, governor, what):
+    assert governor.pause(what, "somebody", "an incident", since=7)
+    wait(governor, "one")
+    wait(governor, "other", OTHER)
+    governor.tick()
+
+    assert waits(governor) == ["one"]
+    assert released(client, OTHER) == ["other"]
+    [pause] = governor.paused()
+    assert (pause.what, pause.by, pause.why, pause.since, pause.tried) == (what, "somebody", "an incident", 7, None)
+    with pytest.raises(Paused, match="an incident"):
+        governor.reserve((line().name, line().spec), "now", LEASE)
+    assert governor.resume(what)
+    assert not governor.resume(what)
+    governor.tick()
+    assert released(client) == ["one"]
+
+
+def test_what_was_released_before_a_pause_is_not_claimed_during_it(governor):
+    wait(governor, "one")
+    governor.pause("account:a", "somebody", "", since=0)
+
+    assert governor.claim("one", LEASE, False, "delivery").state == "none"
+
+
+def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_all_go(client, governor, clock):
+    assert governor.pause("account:a", "a worker", "401", since=0, probe=60, key="abc")
+    assert not governor.pause("account:a", "a worker", "401", since=0, probe=60, key="abc")
+    for name in ("one", "two", "three"):
+        wait(governor, name)
+    governor.tick()
+    assert released(client) == []
+
+    clock.wait(61)
+    governor.tick()
+    assert released(client) == ["one"]
+    governor.tick()
+    assert released(client) == []
+    assert governor.claim("one", LEASE, False, "delivery").state == "ok"
+
+    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+    governor.tick()
+    assert released(client) == ["two", "three"]
+    assert governor.paused() == []
+
+
+def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
+    wait(governor, "one")
+    governor.claim("one", LEASE, False, "delivery")
+    governor.pause("account:a", "somebody", "", since=0)
+    governor.pause("account:a", "a worker", "401", since=0, probe=60)
+
+    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+
+    assert [pause.by for pause in governor.paused()] == ["somebody"]
+
+
+def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor):
+    assert [governor.forbidden("a"), governor.forbidden("a"), governor.forbidden("b")] == [1, 2, 1]
+    wait(governor, "one")
+    governor.claim("one", LEASE, False, "delivery")
+
+    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+
+    assert [governor.forbidden("a"), governor.forbidden("b")] == [1, 2]
+
+
+def test_a_delivery_that_is_held_is_not_abandoned(client, governor, clock):
+    client.zadd("index", {"held": clock.ms / 1000, "lost": clock.ms / 1000})
+    clock.wait(20)
+    governor.hold("index", ["held", "unknown"])
+
+    assert governor.abandoned("index", 15, 10) == ["lost"]
+    assert client.zcard("index") == 2

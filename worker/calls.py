@@ -1,0 +1,140 @@
+"""A call as Celery hands it on: with the result of the task before it, a time, and whatever options Celery has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from worker.declaration import Alias, Declaration, Params
+from worker.errors import InputError
+from worker.governor import Expiry, get_governor
+from worker.patience import patiently
+from worker.transport import Connection
+
+#: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
+_ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "argsrepr", "kwargsrepr", "declare")
+
+#: Options that hand over a connection: that of a group, which may be another application's, to another Redis.
+_CARRIERS = ("producer", "publisher", "connection")
+
+#: A message header: seconds for which what the task begins is to wait.
+COUNTDOWN = "klaviyo_countdown"
+
+
+def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]:
+    """The options with those that a task of ours has set: its queue, JSON, and ``shown`` in place of its parameters.
+
+    They hold against ``task_routes`` too.
+    """
+    kept = {name: value for name, value in options.items() if name not in (*_ROUTE, *_CARRIERS)}
+    ours = {name: options[name] for name in _CARRIERS if _is_ours(options.get(name))}
+    # An empty exchange, since None would leave the place to what a route says.
+    way = {"queue": queue, "exchange": "", "routing_key": queue, "serializer": "json"}
+    return {**kept, **ours, **way, "argsrepr": "()", "kwargsrepr": shown}
+
+
+def _is_ours(carrier: Any) -> bool:
+    return isinstance(getattr(carrier, "connection", carrier), Connection)
+
+
+def masked(params: Mapping[str, Any]) -> str:
+    """The call as Flower shows it: which parameters it had, and none of their values."""
+    return "{" + ", ".join(f"{name!r}: '***'" for name in params) + "}"
+
+
+def received(declaration: Declaration, args: Sequence[Any], kwargs: Mapping[str, Any], *, follows: bool) -> Params:
+    """The parameters of a call, before they are checked.
+
+    Celery puts the result of the task before it first, unless the signature is immutable. An action takes from it the
+    id of the record that it tells of, where it needs an ``id`` and has none, and leaves the rest. ``follows``: there
+    was a task before it.
+
+    Raises:
+        InputError: a parameter was given by position.
+
+    """
+    given = dict(kwargs)
+    if not args:
+        return given
+    before = args[0]
+    told = isinstance(before, Mapping) and "successful" in before
+    if len(args) > 1 or not (follows or told):
+        raise InputError(declaration.name, ["it takes keyword arguments only"])
+    record = before.get("data") if told else None
+    if "id" in declaration.parameters and isinstance(record, Mapping) and record.get("id"):
+        aliases = [declaration.aliases.get(name) for name in given]
+        if "id" not in given and not any(isinstance(each, Alias) and each.keys == ("id",) for each in aliases):
+            given["id"] = record["id"]
+    return given
+
+
+def only(action: str, item: Any) -> Mapping[str, Any]:
+    """One call's parameters, as ``map``, ``starmap`` and ``chunks`` give them: a mapping, or a list that holds one.
+
+    Raises:
+        InputError: it is neither.
+
+    """
+    found = item[0] if isinstance(item, list | tuple) and len(item) == 1 else item
+    if not isinstance(found, Mapping):
+        raise InputError(action, ["each call is a mapping of parameters"])
+    return found
+
+
+def seconds_until(action: str, countdown: float | None, eta: datetime | str | None) -> float:
+    """How long a call is to wait; a time without a zone is UTC.
+
+    Raises:
+        InputError: that is no number, or no time.
+
+    """
+    try:
+        if eta is not None:
+            return max(0.0, (_moment(eta) - datetime.now(UTC)).total_seconds())
+        seconds = float(countdown or 0.0)
+        if not math.isfinite(seconds):
+            raise ValueError(countdown)
+        return max(0.0, seconds)
+    except (TypeError, ValueError):
+        raise InputError(action, ["countdown is a number of seconds, and eta a time"]) from None
+
+
+def expiry(action: str, expires: float | timedelta | datetime | str | None) -> Expiry | None:
+    """When a call expires: seconds, a timedelta, or a time, which is UTC if it has no zone.
+
+    Raises:
+        InputError: it is none of these.
+
+    """
+    if expires is None:
+        return None
+    try:
+        if isinstance(expires, timedelta):
+            return Expiry(expires.total_seconds())
+        if isinstance(expires, datetime | str):
+            return Expiry(_moment(expires).timestamp(), absolute=True)
+        if math.isfinite(expires):
+            return Expiry(float(expires))
+    except (TypeError, ValueError):
+        pass
+    raise InputError(action, ["expires is a number of seconds, a timedelta or a time"])
+
+
+def delay_of(request: Any) -> float:
+    """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
+    if eta := request.get("klaviyo_eta"):
+        return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000)
+    countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
+    return seconds_until(str(request.get("task")), countdown, None)
+
+
+def expiry_of(request: Any) -> Expiry | None:
+    """When a delivery's task expires, where its publisher has told Celery and not us."""
+    return expiry(str(request.get("task")), request.get("klaviyo_expires"))
+
+
+def _moment(told: datetime | str) -> datetime:
+    moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

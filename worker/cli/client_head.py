@@ -1,0 +1,89 @@
+"""Klaviyo's actions for an application that has nothing of klaviyo-worker's but its Redis; it needs Celery alone.
+
+    create_profile.delay(email="ada@example.com")                          queue it
+    create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
+    create_profile.si(email="ada@example.com")                             a signature, for chains, groups and chords
+
+They are sent by Celery's current application, as those of ``shared_task`` are, or by the one of ``.on(app=…)``: its
+broker is the worker's Redis and, for ``.get()``, its result backend too. A value that is wrong fails in the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Generic, Literal, ParamSpec, Required, TypedDict
+
+from celery import Celery, current_app
+from celery.canvas import Signature
+from celery.result import AsyncResult
+
+P = ParamSpec("P")
+
+#: The result of an action: ``data``, ``error``, ``successful``, and ``included``, ``links``, ``job_id`` if any.
+Envelope = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Action(Generic[P]):
+    """One Klaviyo operation, carried out by a worker."""
+
+    declared: Callable[P, None]
+    queue: str
+    account: str | None = None
+    lane: Literal["now", "bulk"] | None = None
+    countdown: float | None = None
+    app: Celery | None = None
+
+    @property
+    def name(self) -> str:
+        """The task's name, ``klaviyo.create_profile``."""
+        return f"klaviyo.{self.declared.__name__}"
+
+    def on(
+        self,
+        account: str | None = None,
+        *,
+        lane: Literal["now", "bulk"] | None = None,
+        countdown: float | None = None,
+        app: Celery | None = None,
+    ) -> Action[P]:
+        """The same action on another account, in another lane, later (seconds, of any length) or by this application.
+
+        In a chain, what names no account runs on that of the part before it.
+        """
+        return replace(self, account=account, lane=lane, countdown=countdown, app=app)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Queue it: once this returns, it will be carried out."""
+        return self.si(*args, **kwargs).apply_async()
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
+        """A signature that takes nothing from the task before it."""
+        return self._signature(args, kwargs, immutable=True)
+
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
+        """A signature that is handed the result of the task before it, if there is one, as Celery's canvas has it."""
+        return self._signature(args, kwargs, immutable=False)
+
+    def _signature(self, args: Any, kwargs: Any, immutable: bool) -> Signature[Envelope]:
+        self.declared(*args, **kwargs)  # refuses a name that it does not know, and a missing one
+        headers = {"klaviyo_account": self.account, "klaviyo_lane": self.lane}
+        options = {
+            "queue": self.queue,
+            "headers": {name: value for name, value in headers.items() if value is not None},
+            "countdown": self.countdown,
+            "serializer": "json",
+            # What Celery's events and Flower show: the parameters' names, and none of their values.
+            "argsrepr": "()",
+            "kwargsrepr": "{" + ", ".join(f"{name!r}: '***'" for name in kwargs) + "}",
+        }
+        return Signature(
+            self.name, kwargs=kwargs, options=options, immutable=immutable, app=self.app or current_app
+        )  # fmt: skip
+
+
+def action(queue: str) -> Callable[[Callable[P, None]], Action[P]]:
+    """Make an action of a signature; ``queue`` is that of its tier."""
+    return lambda declared: Action(declared, queue)

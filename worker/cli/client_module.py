@@ -1,0 +1,80 @@
+"""The actions as one module for other code bases: `klaviyo client > app/klaviyo_actions.py`. Pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from importlib import resources
+
+from worker.cli.client_types import Types
+from worker.declaration import Declaration
+from worker.jsonapi import REVISION
+
+HEAD = resources.files(__package__).joinpath("client_head.py").read_text("utf-8")
+
+WRITTEN = f"""\
+# Written by `klaviyo client` for Klaviyo's revision {REVISION}; do not edit.
+# `klaviyo client --check FILE` tells whether it still is what the workers have.
+# ruff: noqa
+# fmt: off
+
+"""
+
+
+def module(declarations: Collection[Declaration]) -> str:
+    """The whole module."""
+    parameters = [(each.annotation, _home(of)) for of in declarations for each in of.parameters.values()]
+    kinds = Types(parameters, _names(HEAD))
+    blocks = [WRITTEN + HEAD.rstrip(), *kinds.definitions()]
+    for section, members in sorted(_sections(declarations).items()):
+        blocks.append(f"# {section.replace('_', ' ').capitalize()}")
+        blocks += ["\n".join(_function(each, kinds)) for each in members]
+    return "\n\n\n".join(blocks) + "\n"
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two modules say the same, however an application's own tools have formatted one of them."""
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
+
+
+def _sections(declarations: Iterable[Declaration]) -> dict[str, list[Declaration]]:
+    sections: dict[str, list[Declaration]] = {}
+    for each in declarations:
+        sections.setdefault(each.section, []).append(each)
+    return sections
+
+
+def _function(declaration: Declaration, kinds: Types) -> Iterator[str]:
+    yield f'@action("{declaration.limits.tier.queue}")'
+    if declaration.parameters:
+        yield f"def {declaration.name}("
+        yield "    *,"
+        for each in declaration.parameters.values():
+            text = kinds.spelled(each.annotation, _home(declaration))
+            yield f"    {each.name}: {text}{'' if each.required else ' = None'},"
+        yield ") -> None:"
+    else:
+        yield f"def {declaration.name}() -> None:"
+    yield f'    """{declaration.doc.partition(chr(10))[0]}"""'
+
+
+def _home(declaration: Declaration) -> str:
+    """The module in which an action is declared."""
+    return f"{declaration.package}.{declaration.section}"
+
+
+def _names(source: str) -> set[str]:
+    """The names that a module has at its top level."""
+    found: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found |= {each.asname or each.name for each in names}
+            case ast.Assign(targets=targets):
+                found |= {each.id for each in targets if isinstance(each, ast.Name)}
+    return found

@@ -1,0 +1,38 @@
+"""Calls of ours that lie in Celery's default queue, where an application puts what it names no queue for. Pure.
+
+No worker of ours reads that queue: other applications' tasks are in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import orjson
+
+from worker.place import PREFIX
+
+#: Celery's default queue, and how many of its messages are looked at.
+QUEUE, MOST = "celery", 1_000
+
+
+def counted(messages: Iterable[bytes]) -> Counter[str]:
+    """How many calls of each task of ours are among these messages of any application."""
+    return Counter(name for message in messages if (name := _task(message)).startswith(PREFIX))
+
+
+def _task(message: bytes) -> str:
+    try:
+        return str(orjson.loads(message)["headers"]["task"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def told(found: Counter[str]) -> str:
+    """What lies there, and what to do, in a sentence or two."""
+    names = ", ".join(f"{name} × {count}" for name, count in found.most_common(3))
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return (
+        f"{names}{more} in the queue {QUEUE!r}, which no worker of ours reads. Name the queue where they are sent: "
+        'queue="klaviyo", or task_routes = {"klaviyo.*": {"queue": "klaviyo"}}.'
+    )

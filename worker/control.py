@@ -1,0 +1,46 @@
+"""Remote control: revocations are made in Redis, by whoever asks for them and by every worker that hears of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.app import control
+from celery.utils.functional import maybe_list
+from celery.utils.log import get_logger
+from celery.worker import state as worker_state
+from celery.worker.control import control_command
+
+from worker.revocation import revoke, revoke_stamped
+
+logger = get_logger(__name__)
+
+
+class Control(control.Control):
+    """Celery's remote control, with revocations that outlive every worker."""
+
+    def revoke(self, task_id: Any, *args: Any, **kwargs: Any) -> Any:
+        """Revoke a task, or several, by id; `worker.revocation.revoke` says what that does."""
+        for each in maybe_list(task_id):
+            revoke(self.app, each)
+        return super().revoke(task_id, *args, **kwargs)
+
+    def revoke_by_stamped_headers(self, headers: Any, *args: Any, **kwargs: Any) -> Any:
+        """Revoke what waits with these stamps, durably, and have the workers of this moment refuse what comes later."""
+        revoke_stamped(self.app, headers)
+        return super().revoke_by_stamped_headers(headers, *args, **kwargs)
+
+
+@control_command(name="revoke", variadic="task_id", signature="[id1 [id2 [... [idN]]]]")
+def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
+    """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
+    ids = maybe_list(task_id) or []
+    for each in ids:
+        revoke(state.app, each)
+    worker_state.revoked.update(ids)
+    running = [request.id for request in worker_state.active_requests if request.id in ids]
+    if running:
+        # A thread cannot be ended from outside, and a request that Klaviyo has cannot be taken back.
+        said = f"{', '.join(running)} under way: what has been sent cannot be taken back"
+        logger.warning("Revoked, but %s; it ends as Klaviyo says.", said)
+        return {"ok": f"tasks {ids} flagged as revoked; {said}"}
+    return {"ok": f"tasks {ids} flagged as revoked"}

@@ -1,0 +1,69 @@
+"""What a forked child does with what its parent has opened: it leaves it alone, and opens its own.
+
+Celery's and kombu's own provisions are carried out by billiard's forks only. Gunicorn, multiprocessing and whoever else
+calls `os.fork` leave their children with the parent's connections, on which one is sent the other's answers, and with
+locks that nobody will release: those of threads that there are in the parent only.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.backends.redis import RedisBackend
+from kombu import pools
+from kombu.utils.objects import cached_property
+
+from worker.connection import get_redis
+
+
+def watch(app: Celery) -> None:
+    """Let each child of this process have an application, and a Redis client, of its own."""
+    os.register_at_fork(after_in_child=lambda: _leave_to_parent(app))
+
+
+def _leave_to_parent(app: Any) -> None:
+    # Nothing is closed here: what a child says on a connection, its parent is answered.
+    for part in (app, vars(app).get("amqp"), app._backend):
+        _unlock(type(part))
+    if get_redis.cache_info().currsize:
+        _unlock_pool(get_redis().connection_pool)
+    if app._pool is not None:
+        _leave_broker(app)
+    if isinstance(app._backend, RedisBackend):
+        _leave_backend(app._backend)
+    for names in (vars(app), vars(app._local)):
+        names.pop("oid", None)
+
+
+def _leave_broker(app: Any) -> None:
+    parents = app._pool
+    app._after_fork()
+    for group in (pools.producers, pools.connections):
+        for key, pool in list(group.items()):
+            if parents in (pool, getattr(pool, "connections", None)):
+                group.pop(key)  # `del` would hash the key, a hash, once more
+
+
+def _leave_backend(backend: Any) -> None:
+    """Keep the backend, which results of the parent's refer to, without its subscription and what that waits for."""
+    if "client" in vars(backend):
+        _unlock_pool(backend.client.connection_pool)
+    backend.result_consumer = backend.ResultConsumer(
+        backend, backend.app, backend.accept, backend._pending_results, backend._pending_messages
+    )
+
+
+def _unlock_pool(pool: Any) -> None:
+    """Let redis-py leave the parent's connections, which it does at the next command, and takes a lock for."""
+    pool._lock, pool._fork_lock = threading.RLock(), threading.RLock()
+
+
+def _unlock(kind: type) -> None:
+    """Renew the locks of a class's cached properties; kombu's take theirs at every access."""
+    for each in kind.__mro__:
+        for found in vars(each).values():
+            if isinstance(found, cached_property):
+                vars(found)["lock"] = threading.RLock()

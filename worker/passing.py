@@ -1,0 +1,141 @@
+"""From the end of a task's work to the end of the task: what follows it is published, and its success stays one.
+
+Celery publishes callbacks and the next part of a chain before it stores the result, and makes a FAILURE of a task whose
+follower cannot be published. What Klaviyo has carried out has not failed. So here each part ends by itself: one of ours
+that is wrong is published as it is, and fails in the worker that takes it, with its own reason, its errbacks and its
+place in a chord; any other is entered as failed at once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import redis
+from celery import Task
+from celery.app import amqp
+from celery.app.task import Context
+from celery.canvas import maybe_signature
+from celery.signals import task_postrun
+from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
+
+from worker.patience import LeftBehind, patiently, unacknowledged_if_left
+from worker.revocation import ended_if_revoked
+
+logger = get_logger(__name__)
+T = TypeVar("T")
+
+_over: ContextVar[bool] = ContextVar("over", default=False)
+
+
+def passing_on() -> bool:
+    """Whether a task is over and what follows it is being published, by us or by Celery."""
+    by_celery: ContextVar[bool] = amqp._callback_publish_retry  # type: ignore[attr-defined]
+    return _over.get() or by_celery.get()
+
+
+@contextmanager
+def then_passing_on() -> Iterator[None]:
+    """Work on a task. When it is done, Celery tells errbacks and chords, until the task has ended."""
+    _over.set(False)
+    try:
+        yield
+    finally:
+        _over.set(True)
+
+
+@task_postrun.connect
+def _ended(**_: Any) -> None:
+    """The thread is free: what it does next follows nothing."""
+    _over.set(False)
+
+
+def carried_out(task: Task[Any, Any], work: Callable[[], T]) -> T:
+    """The result of a delivery's work, when what follows has been published."""
+    if task.request.is_eager:
+        return work()
+    with unacknowledged_if_left(task.request), ended_if_revoked(task):
+        with then_passing_on():
+            result = work()
+        pass_on(task, result)
+    return result
+
+
+def pass_on(task: Task[Any, Any], result: Any) -> None:
+    """Publish the callbacks of the task that is being carried out, and the next part of its chain."""
+    request: Any = task.request
+    callbacks, chain = request.callbacks or [], request.chain or []
+    request.callbacks = request.chain = None  # else Celery would publish them too
+    for number, callback in enumerate(callbacks):
+        # The same id when this is done once more: whatever is published twice within a while is one task.
+        publish(task, callback, (result,), str(uuid.uuid5(uuid.NAMESPACE_OID, f"{request.id} {number}")))
+    if chain:
+        publish(task, chain[-1], (result,), chain=chain[:-1])
+
+
+def publish(
+    task: Task[Any, Any], part: Any, args: tuple[Any, ...], task_id: str | None = None, chain: Sequence[Any] = ()
+) -> None:
+    """Publish one part that follows a task; where that cannot be, the part has failed, and the task has not."""
+    request: Any = task.request
+    signature: Any = maybe_signature(part, app=task.app)
+    if task_id:
+        signature.options.setdefault("task_id", task_id)
+    ids = {"parent_id": request.id, "root_id": request.root_id or request.id}
+    options = {**ids, "chain": list(chain)} if chain else ids
+    try:
+        published(lambda: signature.apply_async(args, **options))
+    except LeftBehind:
+        raise
+    except Exception as error:
+        why = error
+    else:
+        return
+    logger.error("%s[%s] follows %s[%s] and cannot be published (%s: %s): it has failed.",
+                 signature.task, signature.id, task.name, request.id, type(why).__name__, why)  # fmt: skip
+    patiently(lambda: _failed(task, signature, chain, why))
+
+
+def _failed(task: Task[Any, Any], part: Any, chain: Sequence[Any], error: Exception) -> None:
+    """Enter a part as failed, with all that Celery does for a task that fails."""
+    options = part.options
+    context = Context(
+        {
+            "id": options.get("task_id"), "task": part.task, "group": options.get("group_id"),
+            "group_index": options.get("group_index"), "chord": options.get("chord"), "chain": list(chain),
+            "errbacks": options.get("link_error"), "parent_id": task.request.id, "delivery_info": {},
+        }
+    )  # fmt: skip
+    backend: Any = task.backend
+    if part.subtask_type in ("chain", "group", "chord"):
+        # Nothing of it has an end of its own but its parts.
+        backend._fail_chain(list(_parts(part)), error)
+    backend.mark_as_failure(context.id, error, request=context, store_result=context.id is not None)
+
+
+def _parts(part: Any) -> Iterator[Any]:
+    """The tasks that a signature stands for."""
+    inner = part.kwargs.get("tasks") if part.subtask_type in ("chain", "group") else [part.kwargs.get("body")]
+    for each in inner or []:
+        if each and each.get("subtask_type") in ("chain", "group", "chord"):
+            yield from _parts(maybe_signature(each))
+        elif each:
+            yield each
+
+
+def published(publish: Callable[[], T]) -> T:
+    """Publish something, waiting while Redis is away: there is no other place for it meanwhile."""
+
+    def step() -> T:
+        try:
+            return publish()
+        except OperationalError as error:
+            if isinstance(error.__cause__, LookupError):
+                raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
+            raise redis.ConnectionError(str(error)) from None
+
+    return patiently(step)

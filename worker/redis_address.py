@@ -1,0 +1,230 @@
+"""Where Redis is: an address that is read once, and spelled for each library that connects to it.
+
+redis-py, kombu, Celery's result backend and Flower each read another dialect of the same URL, and each fails in another
+way on the rest. Here one dialect, redis-py's, is read into a value, from which each gets what it understands.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+PORT = 6379
+
+#: Seconds: a worker's connection is silent for a quarter of one while it waits for messages.
+SHORTEST = 1.0
+
+UNENCODED = "a user name or password in it must be percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40, % is %25"
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit()) or int(value) < least:
+            raise ValueError(f"must be a whole number from {least} on")
+        return int(value)
+
+    return read
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST <= seconds < float("inf"):
+        raise ValueError(f"must be a number of seconds, {SHORTEST:g} at least")
+    return seconds
+
+
+def _one_of(**words: Any) -> Callable[[str], Any]:
+    def read(value: str) -> Any:
+        if value.lower() not in words:
+            raise ValueError(f"must be {', '.join(list(words)[:-1])} or {list(words)[-1]}")
+        return words[value.lower()]
+
+    return read
+
+
+def _protocol(value: str) -> int:
+    if value not in ("2", "3"):
+        raise ValueError("must be 2 or 3")
+    return int(value)
+
+
+def _certificates(value: str) -> str:
+    """How the server's certificate is checked, in either of the spellings that are in use."""
+    read = _one_of(required="required", optional="optional", none="none")
+    checked: str = read(value.lower().removeprefix("cert_"))
+    return checked
+
+
+#: What may stand in an address's query, and how each is read.
+OPTIONS: dict[str, Callable[[str], Any]] = {
+    "db": _whole(0),
+    "protocol": _protocol,
+    "socket_timeout": _seconds,
+    "socket_connect_timeout": _seconds,
+    "health_check_interval": _whole(0),
+    "ssl_cert_reqs": _certificates,
+    "ssl_ca_certs": str,
+    "ssl_certfile": str,
+    "ssl_keyfile": str,
+    "ssl_check_hostname": _one_of(true=True, false=False, yes=True, no=False, **{"1": True, "0": False}),
+}
+
+#: Options that name files.
+FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """A Redis server, and how to connect to it.
+
+    ``path`` is that of a unix socket; where there is one, ``host`` and ``port`` mean nothing. ``options`` are those of
+    the query, but the database.
+    """
+
+    host: str = "localhost"
+    port: int = PORT
+    path: str = ""
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def url(self) -> str:
+        """The address without credentials and options: `keywords` has them. For redis-py, RedBeat and people."""
+        return self._spelled("")
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown anywhere."""
+        return self._spelled("**" if self.password else "", self.username)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What `redis.Redis.from_url` takes beside `url`."""
+        credentials = {"username": self.username, "password": self.password}
+        return {**{name: value for name, value in credentials.items() if value}, **dict(self.options)}
+
+    @property
+    def ssl(self) -> dict[str, Any]:
+        """What is said about TLS, by redis-py's names."""
+        return {name: value for name, value in self.options if name.startswith("ssl_")}
+
+    @property
+    def dialect(self) -> dict[str, int]:
+        """The version of the protocol, where one is said."""
+        return {name: value for name, value in self.options if name == "protocol"}
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """The seconds that are said, by redis-py's names, which are those of kombu's transport options too."""
+        return {name: value for name, value in self.options if name not in self.ssl and name != "protocol"}
+
+    @property
+    def broker_url(self) -> str:
+        """The address as kombu spells it, with everything that kombu reads from a URL: database, credentials, TLS."""
+        tls = {name: value if isinstance(value, str) else str(value).lower() for name, value in self.ssl.items()}
+        return self._for_celery(tls)
+
+    @property
+    def result_url(self) -> str:
+        """The address as Celery's result backend spells it; it takes `ssl` and `timing` as settings of Celery."""
+        return self._for_celery(self.dialect)
+
+    def _for_celery(self, query: dict[str, Any]) -> str:
+        if self.path:
+            return f"redis+socket://{quote(self.path)}?{urlencode({'virtual_host': self.db, **query})}"
+        said = f"?{urlencode(query)}" if query else ""
+        return self._spelled(quote(self.password or "", safe=""), self.username) + said
+
+    def _spelled(self, password: str, username: str | None = None) -> str:
+        if self.path:
+            return f"unix://{quote(self.path)}?db={self.db}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        who = f"{quote(username or '', safe='')}:{password}@" if username or password else ""
+        return f"{'rediss' if self.tls else 'redis'}://{who}{host}:{self.port}/{self.db}"
+
+
+def parse(url: str) -> RedisAddress:
+    """Read an address.
+
+    Raises:
+        ValueError: one sentence, without any part of the address but the names of options.
+
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORT
+    except ValueError:  # its text may show the password
+        raise ValueError(f"its host and port cannot be read; {UNENCODED}") from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    if parts.scheme == "unix":
+        _refuse_no_socket(parts)
+    elif "@" in f"{parts.path}{parts.query}{parts.fragment}" or parts.fragment:
+        raise ValueError(UNENCODED)
+    options = _options(parts)
+    db = _database(parts, options.pop("db", None))
+    if parts.scheme == "unix":
+        return RedisAddress(path=unquote(parts.path), db=db, options=tuple(options.items()))
+    tls = parts.scheme == "rediss"
+    if tls:
+        options.setdefault("ssl_cert_reqs", "required")
+    return RedisAddress(
+        host=unquote(parts.hostname or "localhost"),
+        port=port,
+        db=db,
+        username=unquote(parts.username or "") or None,
+        password=unquote(parts.password or "") or None,
+        tls=tls,
+        options=tuple(options.items()),
+    )
+
+
+def _refuse_no_socket(parts: SplitResult) -> None:
+    if "@" in f"{parts.netloc}{parts.query}":
+        raise ValueError("a unix socket with a password is not supported; guard it by its folder")
+    if parts.netloc or not parts.path.strip("/"):
+        raise ValueError("a unix socket is named by its whole path: unix:///run/redis.sock?db=0")
+
+
+def _options(parts: SplitResult) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in OPTIONS:
+            raise ValueError(f"{name!r} is no option of such an address; {_advice(name)}")
+        if name in found:
+            raise ValueError(f"{name} is given twice")
+        if name.startswith("ssl_") and parts.scheme != "rediss":
+            raise ValueError(f"{name} needs an address that begins with rediss://")
+        if not value:
+            raise ValueError(f"{name} has no value")
+        try:
+            found[name] = OPTIONS[name](value)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
+    return found
+
+
+def _advice(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), OPTIONS, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(OPTIONS))}"
+
+
+def _database(parts: SplitResult, asked: int | None) -> int:
+    """The database, which may stand in the path, in the query, or in both where they agree."""
+    path = parts.path.removeprefix("/") if parts.scheme != "unix" else ""
+    if not path:
+        return asked or 0
+    if not (path.isascii() and path.isdigit()):
+        raise ValueError("the database after the host must be a whole number, as in redis://host:6379/0")
+    if asked not in (None, int(path)):
+        raise ValueError("its path names one database and its db another")
+    return int(path)

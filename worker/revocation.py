@@ -1,0 +1,74 @@
+"""How a task ends that nobody wants any more: as Celery ends it, whoever finds that out.
+
+Celery's workers keep what was revoked in their memory, which a restart empties and which no worker that is down hears
+of. Here the governor knows it: a task that waits is taken out there and then, and no claim of any other is granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from celery import Celery, Task, states
+from celery.exceptions import TaskRevokedError
+from celery.signals import task_revoked
+from celery.utils.functional import maybe_list
+from celery.utils.objects import Bunch
+from kombu.utils.encoding import bytes_to_str
+
+from worker.execution import Revoked
+from worker.governor import get_governor
+from worker.messages import read
+from worker.patience import patiently
+
+#: Who else is told of a revoked id, and says whether it was one of theirs that nothing has been sent of: a job's id is
+#: that of its last step, which is not published yet.
+ALSO_REVOKED: list[Callable[[str], bool]] = []
+
+
+@contextmanager
+def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
+    """End the task that is being carried out where its claim finds that nobody wants it."""
+    try:
+        yield
+    except Revoked as revoked:
+        request: Any = task.request
+        task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
+        patiently(lambda: get_governor().done(request.id))
+        about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
+        task.send_event("task-revoked", **about)
+        task_revoked.send(sender=task, request=request, **about)
+        raise
+
+
+def revoke(app: Celery, task_id: str, reason: str = "revoked") -> bool:
+    """Revoke a task, durably; whether it waited, and is gone.
+
+    One that waits is told at once as REVOKED, and so is its chord. One that a worker has been handed is not sent any
+    more, unless it has been.
+    """
+    governor = get_governor()
+    backend: Any = app.backend
+    also = [withdraw(task_id) for withdraw in ALSO_REVOKED]
+    waiting = governor.revoke(task_id, reason)
+    error = TaskRevokedError(reason)
+    if waiting is not None and (message := read(waiting)).chord:
+        # Before it is gone: whoever tells it again, should this process die here, tells the same, and that counts once.
+        request = Bunch(id=task_id, group=message.group, group_index=message.group_index, chord=message.chord)
+        backend.on_chord_part_return(request, states.REVOKED, error)
+    meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
+    meta["task_id"] = task_id
+    key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
+    return governor.withdraw(task_id, key, backend.encode(meta), ttl) or any(also)
+
+
+def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
+    """Revoke every task that waits and has one of these stamps; the ids of those."""
+    wanted = {name: set(map(str, maybe_list(values))) for name, values in stamps.items()}
+    found = [
+        message.id
+        for message in map(read, get_governor().waiting())
+        if any(wanted[name] & set(map(str, maybe_list(message.stamps.get(name, [])))) for name in wanted)
+    ]
+    return [task_id for task_id in found if revoke(app, task_id)]
