@@ -16,7 +16,7 @@ from tasks.lists import add_profiles_to_list, look_up
 from worker import execution
 from worker.client import Response
 from worker.errors import BadRequest
-from worker.governor import Settlement
+from worker.governor import Claim, Settlement
 from worker.settings import get_settings
 
 KNOWN = {
@@ -85,8 +85,8 @@ class StubGovernor:
         self.settled: dict[str, Settlement] = {}
         self.parked: list[float] = []
 
-    def claim(self, *_: Any) -> tuple[str, int]:
-        return "ok", 0
+    def claim(self, *_: Any) -> Claim:
+        return Claim("ok", 0)
 
     def reserve(self, *_: Any) -> float:
         return self.busy
