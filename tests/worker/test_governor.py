@@ -583,3 +583,245 @@ def test_ten_minutes_after_the_last_quick_call_nothing_is_kept_for_the_next(clie
     governor.beat("worker", 1_000, QUEUES, 10**6)
 
     assert used_by_bulk(client, governor, each) == 40
+
+
+def nobody_works(governor):
+    """The only worker takes leave: what is published from here on waits."""
+    governor.beat("worker", 0, [], 10)
+
+
+def somebody_works(governor, clock):
+    governor.beat("worker", 1_000, QUEUES, 10**6)
+    clock.wait(0.1)
+    governor.tick()
+
+
+def parked(client, governor, each, name, delay=0.0, at_head=True, attempt=False):
+    client.hset("unacked", name, f'[message of {name},"","{each.queue}"]')
+    delivery = Delivery("unacked", "unacked_index", name)
+    return governor.park(delivery, ref(each), "now", name, delay, at_head=at_head, attempt=attempt)
+
+
+def bucket(governor):
+    return governor.look()[0].buckets[0]
+
+
+def test_tasks_that_have_waited_before_go_before_others_in_the_order_of_their_times(client, governor, clock):
+    each = line("9/s 60/m")
+    known(governor, clock, each)
+    released(client, each)
+    nobody_works(governor)
+    publish(governor, each, "new")
+    parked(client, governor, each, "second", delay=2)
+    parked(client, governor, each, "first", delay=1)
+    clock.wait(3)
+
+    somebody_works(governor, clock)
+
+    assert released(client, each) == ["first", "second", "new"]
+
+
+def test_a_task_goes_back_to_the_head_or_to_the_tail_as_is_said(client, governor, clock):
+    each = line("9/s 60/m")
+    known(governor, clock, each)
+    released(client, each)
+    nobody_works(governor)
+    publish(governor, each, "new")
+    parked(client, governor, each, "head")
+    parked(client, governor, each, "tail", at_head=False)
+
+    somebody_works(governor, clock)
+
+    assert released(client, each) == ["head", "new", "tail"]
+
+
+def test_what_a_dead_worker_held_goes_before_what_has_not_been_tried(client, governor, clock):
+    each = line("9/s 60/m")
+    known(governor, clock, each)
+    released(client, each)
+    nobody_works(governor)
+    publish(governor, each, "new")
+    redelivered(client, governor, each, "old")
+
+    somebody_works(governor, clock)
+
+    assert released(client, each) == ["old", "new"]
+
+
+def test_a_delivery_that_is_no_longer_on_record_does_not_come_back(client, governor):
+    each = line()
+
+    gone = Delivery("unacked", "unacked_index", "tag")
+
+    assert not governor.restore(gone, each.queue, ref(each), "now", "one", "message of one")
+    governor.tick()
+    assert released(client, each) == []
+
+
+def test_a_lease_cannot_be_claimed_when_its_time_is_over_even_if_nobody_has_looked(client, governor, clock):
+    publish(governor, line(), "one")
+    clock.wait(15.1)
+
+    assert governor.claim("one", LEASE, False, "holder").state == "none"
+
+
+def test_only_an_attempt_counts_as_one_and_a_task_that_is_over_has_none(client, governor):
+    each = line()
+
+    counts = [
+        parked(client, governor, each, "one", delay=60, attempt=attempt) for attempt in (False, True, False, True)
+    ]
+    governor.done("one")
+
+    assert counts == [0, 1, 1, 2]
+    assert parked(client, governor, each, "one", delay=60, attempt=True) == 1
+
+
+def test_a_shorter_wait_does_not_end_a_longer_one(client, governor, clock):
+    each = line()
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    released(client, each)
+    answer(governor, "one", used=False, block=60)
+    answer(governor, "two", used=False, block=1)
+
+    clock.wait(59)
+    publish(governor, each, "three")
+    assert released(client, each) == []
+    clock.wait(1.1)
+    governor.tick()
+    assert released(client, each) == ["three"]
+
+
+def test_a_process_that_has_sent_leaves_the_room_that_it_waited_for(client, governor, clock):
+    each = line("2/s 60/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    assert governor.reserve(ref(each), "now-1", LEASE) > 0
+    answer(governor, "one")
+    answer(governor, "two")
+    released(client, each)
+    clock.wait(1.1)
+    assert governor.reserve(ref(each), "now-1", LEASE) == 0
+
+    publish(governor, each, "three")
+
+    assert released(client, each) == ["three"]
+
+
+def test_a_worker_that_is_not_heard_of_any_more_has_no_room(governor, clock):
+    governor.beat("dead", 400, QUEUES, 5)
+    clock.wait(6)
+
+    governor.beat("worker", 40, QUEUES, 10)
+
+    assert set(governor.slots().values()) == {30}
+
+
+def sent_over_time(client, governor, clock, each, number, seconds, **end):
+    """How many of so many tasks, published one after the other and answered at once, are sent."""
+    count = 0
+    for n in range(number):
+        publish(governor, each, f"task {clock.ms} {n}")
+        for name in released(client, each):
+            answer(governor, name, **end)
+            count += 1
+        clock.wait(seconds)
+    return count
+
+
+def test_the_oldest_answer_that_counts_is_not_forgotten(client, governor, clock):
+    each = line("3/s 3/m")
+    known(governor, clock, each)
+    released(client, each)
+    assert sent_over_time(client, governor, clock, each, 3, 19) == 3
+
+    publish(governor, each, "fourth")
+    assert released(client, each) == []
+    clock.wait(3.1)
+    governor.tick()
+    assert released(client, each) == ["fourth"]
+
+
+def test_of_a_larger_limit_that_was_adopted_all_answers_are_remembered(client, governor, clock):
+    each = line("5/s 10/m")
+    known(governor, clock, each)
+    released(client, each)
+    publish(governor, each, "told")
+    answer(governor, "told", quota=Quota(20, 19, 59))
+    released(client, each)
+    clock.wait(61)
+
+    assert sent_over_time(client, governor, clock, each, 30, 0.3) == 20
+
+
+def test_a_days_window_holds_for_a_day(client, governor, clock):
+    each = line("5/s 15/m 20/d")
+    known(governor, clock, each)
+    released(client, each)
+
+    assert sent_over_time(client, governor, clock, each, 40, 5) == 19
+    clock.wait(80_000)
+    governor.tick()
+    assert released(client, each) == []
+    clock.wait(7_000)
+    governor.tick()
+    assert len(released(client, each)) == 5
+
+
+def test_what_a_window_has_seen_is_kept_for_longer_than_the_window(client, governor, clock):
+    publish(governor, line(), "one")
+    answer(governor, "one")
+
+    rings = list(client.scan_iter("klaviyo:ring:*"))
+
+    assert rings
+    assert all(client.pttl(ring) > 60_000 for ring in rings)
+
+
+def test_others_use_that_an_older_answer_does_not_show_is_not_forgotten(client, governor, clock):
+    each = line("9/s 60/m")
+    known(governor, clock, each)
+    released(client, each)
+    publish(governor, each, "one", "two")
+    answer(governor, "one", quota=Quota(60, 10, 30))
+    seen = bucket(governor).foreign
+    clock.wait(1)
+
+    answer(governor, "two", quota=Quota(60, 40, 29))
+
+    assert seen >= 40
+    assert bucket(governor).foreign == seen
+
+
+def test_a_task_whose_outcome_is_unknown_holds_no_room(client, governor, clock):
+    each = line()
+    publish(governor, each, "one")
+    assert governor.claim("one", LEASE, True, "first").state == "ok"
+    clock.wait(61)
+    governor.tick()
+    redelivered(client, governor, each, "one")
+    governor.tick()
+
+    assert governor.claim("one", LEASE, True, "second").state == "unknown"
+
+    assert bucket(governor).flight == 0
+
+
+def test_of_lines_that_share_a_bucket_the_one_that_somebody_waits_for_goes_first(client, governor, clock):
+    shared = Bucket("shared", Limits.parse("1/s 60/m"))
+    quiet, quick = line("9/s 60/m", "quiet", shared), line("9/s 60/m", "quick", shared)
+    publish(governor, quick, "first")
+    answer(governor, "first")
+    released(client, quick)
+    clock.wait(61)
+    publish(governor, quick, "second")
+    answer(governor, "second")
+    released(client, quick)
+    publish(governor, quiet, "bulk", lane="bulk")
+    publish(governor, quick, "third")
+
+    clock.wait(1.1)
+    governor.tick()
+
+    assert released(client, quick) == ["third"]

@@ -283,3 +283,150 @@ def test_a_job_that_has_not_ended_is_not_settled(ledger):
 
     assert ledger.settle("job", Settled("complete", {})) == (False, [])
     assert ledger.job("job").state == "accepted"
+
+
+def test_a_job_for_which_there_was_no_room_is_the_first_to_get_a_slot(ledger):
+    accepted(ledger, "b", cap=2)
+    for id in "ac":
+        opened(ledger, id, cap=2)
+    ledger.sending("a", LEASE)
+    ledger.crowded("a", 15)
+
+    assert ledger.ended("b", "complete") == (True, ["a"])
+
+
+def test_a_job_for_which_there_was_no_room_may_be_sent_at_once_when_there_is(ledger):
+    accepted(ledger, "b", cap=2)
+    opened(ledger, "a", cap=2)
+    ledger.sending("a", LEASE)
+    ledger.crowded("a", 15)
+    ledger.ended("b", "complete")
+
+    assert ledger.job("a").sent is None
+    assert ledger.sending("a", LEASE)
+
+
+def test_where_klaviyo_has_room_for_none_of_ours_one_is_tried_and_not_all(ledger):
+    for id in "abc":
+        opened(ledger, id, cap=1)
+    ledger.sending("a", LEASE)
+    ledger.crowded("a", 15)
+
+    assert ledger.slots(GROUP) == ["a"]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "vanished", "stuck", "unknown"])
+def test_how_long_a_job_takes_is_learned_from_those_that_klaviyo_has_completed(ledger, clock, status):
+    for id, end in (("a", status), ("b", "complete")):
+        accepted(ledger, id)
+        clock.wait(7 if end == "complete" else 3_600)
+        ledger.ended(id, end)
+
+    assert ledger.took(KIND) == [7]
+
+
+def test_only_the_last_durations_make_a_habit(ledger, clock):
+    for number in range(25):
+        accepted(ledger, f"{number}")
+        clock.wait(number)
+        ledger.ended(f"{number}", "complete")
+
+    assert ledger.took(KIND) == list(range(24, 4, -1))
+
+
+def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger):
+    ledger.watch(GROUP, "one", 60)
+    accepted(ledger)
+    ledger.watch(GROUP, "two", 60, takeover=True)
+
+    assert ledger.rest(GROUP, "one")
+    ledger.ended("job", "complete")
+    assert ledger.rest(GROUP, "one")
+    assert not ledger.watch(GROUP, "three", 60)
+
+
+def test_a_job_that_klaviyo_has_already_is_not_accepted_a_second_time(ledger):
+    accepted(ledger)
+
+    assert ledger.accept("job", "K-other", own=True) == "over"
+    assert ledger.job("job").job_id == "K-job"
+
+
+def test_what_a_late_look_has_seen_does_not_bring_back_a_job_that_has_ended(ledger):
+    accepted(ledger)
+    ledger.ended("job", "complete")
+
+    assert ledger.saw("job", 1, "processing", {"total": 3}) == "over"
+    assert (ledger.job("job").state, ledger.job("job").counters) == ("ended", {})
+
+
+def test_a_job_that_was_taken_back_while_it_waited_gets_no_slot(ledger):
+    accepted(ledger, "a", cap=1)
+    for id in "bc":
+        opened(ledger, id, cap=1)
+    ledger.withdraw("b", {"status": "withdrawn"})
+
+    assert ledger.ended("a", "complete") == (True, ["c"])
+    assert ledger.job("b").state == "settled"
+
+
+@pytest.mark.parametrize("step", ["accepted", "ended"])
+def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(ledger, clock, step):
+    accepted(ledger)
+    ledger.remind("job|job", None)
+    if step == "ended":
+        ledger.ended("job", "complete")
+    else:
+        opened(ledger, "other")
+        ledger.remind("job|other", None)
+        ledger.sending("other", LEASE)
+        ledger.accept("other", "K-other", own=True)
+    clock.wait(16)
+
+    assert ledger.overdue(30) == ["job|job" if step == "ended" else "job|other"]
+
+
+def test_a_settled_job_is_seen_to_no_more(ledger, clock):
+    accepted(ledger)
+    ledger.ended("job", "complete")
+    ledger.settle("job", Settled("complete", {}))
+    clock.wait(3_600)
+
+    assert ledger.overdue(30) == []
+
+
+def test_what_a_jobs_own_record_tells_of_its_errors_is_kept_until_it_is_settled(ledger):
+    accepted(ledger)
+    ledger.ended("job", "complete", errors=[{"index": 2}])
+    assert ledger.errors_of("job") == [{"index": 2}]
+
+    ledger.settle("job", Settled("complete", {}))
+
+    assert ledger.errors_of("job") == []
+
+
+def test_a_part_that_is_opened_again_tells_nothing_of_its_first_time(ledger, run):
+    accepted(ledger, "R-1", run="R", rows="1-3")
+    ledger.ended("R-1", "cancelled")
+    ledger.settle("R-1", Settled("cancelled", {}, unknown=3, rejects=[{"row": 1}]))
+
+    ledger.forget("R-1")
+    opened(ledger, "R-1", run="R", rows="1-3")
+
+    assert ledger.rejects_of("R-1") == []
+    assert (run().unknown, run().settled) == (0, 0)
+
+
+def test_what_is_known_of_a_settled_job_goes_after_a_week_and_no_list_grows_for_ever(client, ledger, clock):
+    accepted(ledger)
+    ledger.ended("job", "complete")
+    ledger.settle("job", Settled("complete", {}, rejects=[{"row": 1}]))
+    week = 7 * 86_400
+
+    left = [client.ttl(f"klaviyo:job:job{of}") for of in ("", ":rejects")]
+
+    assert all(week - 60 < seconds <= week for seconds in left)
+    clock.wait(2 * week + 1)
+    opened(ledger, "later")
+    assert [job.id for job in ledger.recent(0, clock() / 1000)] == ["later"]
+    assert client.zrange("klaviyo:jobs", 0, -1) == [b"later"]

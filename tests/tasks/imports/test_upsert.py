@@ -1,6 +1,10 @@
 """What an update may say of a record that is there, and whether it would change anything."""
 
-from tasks.imports.kinds import KINDS
+import orjson
+
+from tasks.imports import upsert
+from tasks.imports.kinds import KINDS, catalog_id
+from tasks.imports.run import Import, routed
 from tasks.imports.upsert import as_update, differs
 
 MUG = {"type": "catalog-item", "attributes": {"external_id": "M1", "integration_type": "$custom", "title": "Mug"}}
@@ -35,3 +39,22 @@ def test_relationships_are_not_told_with_what_is_there_so_they_are_always_sent()
     update = as_update(MUG | {"relationships": KITCHEN}, KINDS["update_catalog_items"])
 
     assert differs(update, {"title": "Mug"})
+
+
+def test_what_is_new_is_created_what_differs_updated_and_the_rest_left_alone(monkeypatch):
+    rows = [
+        {"external_id": id, "title": "Tea", "description": "Green", "url": "https://example.com"}
+        for id in ("NEW", "SAME", "OTHER")
+    ]
+    there = {catalog_id("SAME"): orjson.dumps(rows[1]), catalog_id("OTHER"): orjson.dumps({**rows[2], "title": "Mug"})}
+    monkeypatch.setattr(upsert, "existing", lambda read, account: there)
+    monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
+    wanted = Import("upsert_catalog_items", rows)
+
+    found = list(routed(wanted, *wanted.opened()))
+
+    assert [(each.action, each.part and each.part.rows) for each in found] == [
+        ("bulk_create_catalog_items", "1"),
+        ("bulk_update_catalog_items", "3"),
+    ]
+    assert sum(each.unchanged for each in found) == 1

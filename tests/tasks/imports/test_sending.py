@@ -1,0 +1,261 @@
+"""Which parts of an import are sent, which are sent again when it is taken up again, and which never are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from tasks.imports import report as reporting
+from tasks.imports import run as running
+from tasks.imports import sending
+from tasks.imports.options import Options
+from tasks.imports.parts import Part
+from tasks.imports.run import Import, run_import
+from tasks.imports.sending import MOST_PARTS, Sender, Stopped, withdraw
+from tasks.jobs import isolate as isolating
+from tasks.jobs import withdraw as withdrawing
+from tasks.jobs.isolate import HALVED, isolate
+from tasks.jobs.kinds import KINDS
+from tasks.jobs.records import records
+from worker.errors import BadRequest, Forbidden, SourceError
+from worker.ledger import Ledger, Settled
+from worker.runs import Runs
+from worker.settings import get_settings
+
+ACTION = "bulk_import_profiles"
+KIND = KINDS[ACTION]
+LEASE = 75_000
+
+
+class Sending:
+    """One run whose parts are handed to a real ledger."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.ledger, self.runs = Ledger(client), Runs(client)
+        self.run = self.runs.begin("R", "profiles", "default", "customers.csv", {"path": "/x"})
+        self.published: list[str] = []
+        self.stop = False
+        self.pauses: list[Callable[[], None]] = []
+        self.sender = self.taken_up()
+
+    def taken_up(self) -> Sender:
+        """Whoever sends the run from here on."""
+        return Sender(self.run, "bulk", lambda: self.stop, lambda seconds: self.pauses.pop(0)())
+
+    def send(self, number: int = 1, rows: str = "1-4", action: str = ACTION, body: bytes | None = None) -> str:
+        items = [{"type": "profile", "attributes": {"email": f"{n}@example.com"}} for n in range(4)]
+        made = body or orjson.dumps({"data": {"type": "x", "attributes": {"profiles": {"data": items}}}})
+        self.sender.send(action, Part(number, made, rows), 4)
+        return f"R-{number:06d}"
+
+    def end(self, id: str, status: str, how: str = "accepted", **failure: Any) -> None:
+        """It ends so, at Klaviyo or before."""
+        self.ledger.sending(id, LEASE)
+        if how == "accepted":
+            self.ledger.accept(id, f"K-{id}", True)
+        self.ledger.ended(id, status)
+        found = {"status": status, "kind": ACTION, "account": "default", "id": None, **failure}
+        self.ledger.settle(
+            id, Settled(status, found, landed=4 * (status == "complete"), unknown=4 * (status != "complete"))
+        )
+
+    def now(self) -> Any:
+        return self.runs.run("R")
+
+
+@pytest.fixture
+def at(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Sending:
+    made = Sending(client)
+    for module in (sending, isolating):
+        monkeypatch.setattr(module, "get_ledger", lambda: made.ledger)
+        monkeypatch.setattr(module, "get_runs", lambda: made.runs)
+        monkeypatch.setattr(module, "go_on", lambda *ids, **_: made.published.extend(ids))
+    monkeypatch.setattr(withdrawing, "get_ledger", lambda: made.ledger)
+    monkeypatch.setattr(withdrawing, "go_on", lambda *ids: made.published.extend(ids))
+    return made
+
+
+def test_a_part_is_sent_once_however_often_its_run_is_taken_up(at: Sending):
+    id = at.send()
+    at.taken_up()
+    at.send()
+    at.end(id, "complete")
+    at.sender = at.taken_up()
+    at.send()
+
+    assert at.published == [id]
+    assert (at.now().parts, at.now().landed) == (1, 4)
+
+
+@pytest.mark.parametrize("status", ["refused", "cancelled", "vanished", "stuck"])
+def test_a_part_that_has_not_landed_is_sent_again_and_counted_once(at: Sending, status: str):
+    id = at.send()
+    at.end(id, status, "accepted")
+    at.sender = at.taken_up()
+
+    at.send()
+
+    assert at.published == [id, id]
+    assert (at.now().parts, at.now().settled, at.now().unknown) == (1, 0, 0)
+    assert at.ledger.job(id).state == "spawning"
+
+
+def test_a_part_of_which_nobody_knows_is_not_sent_again(at: Sending):
+    id = at.send()
+    at.end(id, "unknown", "not accepted")
+    at.sender = at.taken_up()
+
+    at.send()
+
+    assert at.published == [id]
+
+
+def test_a_part_that_was_taken_back_is_sent_again(at: Sending):
+    id = at.send()
+    assert withdraw("R") == 1
+    at.sender = at.taken_up()
+
+    at.send()
+
+    assert at.published == [id, id]
+
+
+def test_a_run_whose_source_has_changed_is_not_gone_on_with(at: Sending):
+    at.send()
+    at.sender = at.taken_up()
+
+    with pytest.raises(SourceError, match="from row 1 on it is not what it was when run R began"):
+        at.send(body=b'{"data": {}}')
+
+
+def test_an_import_that_is_stopped_takes_no_more_parts(at: Sending):
+    at.stop = True
+
+    with pytest.raises(Stopped):
+        at.send()
+    assert at.published == []
+
+
+def test_no_more_parts_wait_than_may(at: Sending):
+    for number in range(1, MOST_PARTS + 1):
+        at.send(number)
+    waited = []
+    at.pauses = [lambda: at.end("R-000001", "complete"), lambda: waited.append(len(at.published))]
+
+    at.send(MOST_PARTS + 1)
+
+    assert waited == [MOST_PARTS]
+    assert len(at.published) == MOST_PARTS + 1
+
+
+def test_what_no_part_would_be_spared_ends_the_import(at: Sending):
+    id = at.send()
+    at.ledger.sending(id, LEASE)
+    forbidden = Forbidden(ACTION, "default", 403, [])
+    failure = {"type": "Forbidden", "args": list(forbidden.args)}
+    at.ledger.ended(id, "refused", failure=failure)
+    at.ledger.settle(
+        id, Settled("refused", {"status": "refused", "kind": ACTION, "account": "default", "failure": failure})
+    )
+
+    with pytest.raises(Forbidden):
+        at.sender.look()
+
+
+def test_a_part_that_must_not_be_sent_twice_says_what_to_look_at(at: Sending):
+    items = [{"type": "coupon-code", "attributes": {"unique_code": "A"}}]
+    id = at.send(action="bulk_subscribe_profiles", body=orjson.dumps({"data": items}))
+
+    spawn = KINDS["bulk_subscribe_profiles"].spawn.declaration
+    assert at.ledger.job(id).once == ("" if spawn.repeat.blindly else spawn.repeat.note)
+    assert not spawn.repeat.blindly
+
+
+def refused(*places: int) -> BadRequest:
+    pointers = [{"pointer": f"/data/attributes/profiles/data/{place}/attributes/email"} for place in places]
+    return BadRequest(ACTION, "default", 400, [{"detail": "No.", "source": each} for each in pointers])
+
+
+def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_rows(at: Sending):
+    id = at.send(rows="11-13,20")
+    at.ledger.sending(id, LEASE)
+
+    assert isolate(at.ledger.job(id), KIND, refused(1))
+
+    job = at.ledger.job(id)
+    assert (job.rows, job.items, job.tries) == ("11,13,20", 3, 1)
+    assert len(records(at.ledger.request(id).body, KIND.path)) == 3
+    assert [each["row"] for each in at.ledger.rejects_of(id)] == [12]
+
+
+def test_where_klaviyo_points_at_every_record_none_is_told_from_the_others(at: Sending):
+    id = at.send()
+    at.ledger.sending(id, LEASE)
+
+    assert not isolate(at.ledger.job(id), KIND, refused(0, 1, 2, 3))
+    assert at.ledger.rejects_of(id) == []
+
+
+def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themselves(at: Sending):
+    id = at.send(rows="11-13,20")
+    at.ledger.sending(id, LEASE)
+
+    assert isolate(at.ledger.job(id), KIND, refused())
+    at.ledger.settle(id, Settled("split", {}))
+    assert [at.ledger.job(f"{id}{half}").rows for half in "ab"] == ["11-12", "13,20"]
+    at.end(f"{id}a", "complete")
+    at.end(f"{id}b", "cancelled")
+    at.published.clear()
+    at.sender = at.taken_up()
+    at.send(rows="11-13,20")
+
+    assert at.published == [f"{id}b"]
+    sent = records(at.ledger.request(f"{id}b").body, KIND.path)
+    assert [each["attributes"]["email"] for each in sent] == ["2@example.com", "3@example.com"]
+
+
+def test_a_run_is_not_halved_for_ever(at: Sending):
+    id = at.send()
+    at.ledger.sending(id, LEASE)
+    for _ in range(HALVED):
+        at.runs.halved("R")
+
+    assert not isolate(at.ledger.job(id), KIND, refused())
+
+
+@pytest.mark.parametrize("error", ["BadRequest", "TooLarge", "Conflict"])
+def test_a_part_that_klaviyo_refused_for_its_records_sake_is_not_sent_again(at: Sending, error: str):
+    id = at.send()
+    at.ledger.sending(id, LEASE)
+    at.ledger.ended(id, "refused", failure={"type": error, "args": [ACTION, "default", 400, []]})
+    at.ledger.settle(id, Settled("refused", {"status": "refused"}, rejected=4))
+    at.sender = at.taken_up()
+
+    at.send()
+
+    assert at.published == [id]
+
+
+def test_events_without_a_time_have_that_of_the_first_try_when_a_run_is_taken_up_again(
+    at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_settings: None
+):
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
+    get_settings.cache_clear()
+    for module in (running, reporting):
+        monkeypatch.setattr(module, "get_runs", lambda: at.runs)
+    source = tmp_path / "events.csv"
+    source.write_text("email,metric\nada@example.com,Opened\n")
+
+    for minute in (1, 2):
+        moment = datetime(2026, 11, 24, 12, minute, tzinfo=UTC)
+        wanted = Import("events", source, Options(moment=moment))
+        with pytest.raises(Stopped):
+            run_import(wanted, run="E", rejects=tmp_path / "rejects.csv", stop=lambda: True)
+
+    assert at.runs.run("E").asked["options"]["moment"] == "2026-11-24T12:01:00+00:00"  # type: ignore[union-attr]

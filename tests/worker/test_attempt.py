@@ -1,0 +1,104 @@
+"""What a request leaves behind in the windows, however it ends."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from tasks.lists import create_list, get_lists
+from worker import execution
+from worker.client import Response
+from worker.errors import BadRequest, OutcomeUnknown, SettingsError, Throttled, Unavailable
+from worker.execution import UNTOLD_BLOCK, Call, attempt
+from worker.jsonapi import Quota
+from worker.settings import Settings
+
+WINDOW = {"ratelimit-limit": "150", "ratelimit-remaining": "149", "ratelimit-reset": "59"}
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Makes a request end in some way, and tells how its lease was settled and what was raised."""
+
+    def make(end, action=get_lists, **params):
+        def send(*_):
+            if isinstance(end, Exception):
+                raise end
+            status, headers = end
+            return Response(status, httpx.Headers(headers), b'{"data": []}')
+
+        monkeypatch.setattr(execution, "send", send)
+        monkeypatch.setattr(execution, "get_client", lambda: None)
+        told = []
+        governor = SimpleNamespace(settle=lambda id, end, holder: told.append(end))
+        call = Call(action.declaration, "default", action.declaration.bind(params), "id", "holder")
+        raised = None
+        try:
+            attempt(call, governor, Settings(_env_file=None, api_key="pk_a"))
+        except Exception as error:
+            raised = error
+        [one] = told
+        return one, type(raised)
+
+    return make
+
+
+def test_an_answer_counts_and_corrects_our_view(settled):
+    end, raised = settled((200, WINDOW))
+
+    assert (end.used, end.quota, end.block) == (True, Quota(150, 149, 59), 0.0)
+    assert raised is type(None)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("17", 17),
+        ("0", 0),
+        ("-5", 0),
+        ("soon", UNTOLD_BLOCK),
+        ("", UNTOLD_BLOCK),
+        ("1e9", 86_400),
+        ("nan", UNTOLD_BLOCK),
+    ],
+)
+def test_a_429_is_counted_in_no_window_and_blocks_for_as_long_as_it_says(settled, told, seconds):
+    end, raised = settled((429, {"retry-after": told}), create_list, name="News")
+
+    assert (end.used, end.forget, raised) == (False, True, Throttled)
+    assert end.block == pytest.approx(seconds + 0.05)
+
+
+def test_a_refusal_counts_and_was_certainly_not_carried_out(settled):
+    end, raised = settled((400, WINDOW), create_list, name="News")
+
+    assert (end.used, end.forget, end.quota, raised) == (True, True, Quota(150, 149, 59), BadRequest)
+
+
+def test_a_server_error_counts_and_may_have_been_carried_out(settled):
+    assert (settled((503, {}))[0].forget, settled((503, {}))[1]) == (False, Unavailable)
+    end, raised = settled((503, {}), create_list, name="News")
+
+    assert (end.used, end.forget, raised) == (True, False, OutcomeUnknown)
+
+
+def test_what_has_not_left_this_machine_counts_nowhere_and_may_be_sent_again(settled):
+    gone = Unavailable("create_list", "default", "no connection", False)
+
+    end, raised = settled(gone, create_list, name="News")
+
+    assert (end.used, end.forget, raised) == (False, True, Unavailable)
+
+
+def test_what_cannot_be_sent_counts_nowhere(settled):
+    end, raised = settled(SettingsError("no key."))
+
+    assert (end.used, end.forget, raised) == (False, True, SettingsError)
+
+
+def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
+    end, raised = settled(RuntimeError("a fault of ours"), create_list, name="News")
+
+    assert (end.used, end.forget, raised) == (True, False, RuntimeError)
