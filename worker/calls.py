@@ -22,6 +22,9 @@ _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "ar
 #: Options that hand over a connection: that of a group, which may be another application's, to another Redis.
 _CARRIERS = ("producer", "publisher", "connection")
 
+#: A message header: the moment after which what the task begins is not to be begun, in seconds since 1970.
+UNTIL = "klaviyo_until"
+
 #: A message header: seconds for which what the task begins is to wait.
 COUNTDOWN = "klaviyo_countdown"
 
@@ -145,6 +148,12 @@ def delay_of(request: Any) -> float:
         return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
+
+
+def until_of(request: Any) -> float | None:
+    """The moment after which what a delivery begins is not to be begun."""
+    moment = request.get(UNTIL) or (request.headers or {}).get(UNTIL)
+    return float(moment) if moment else None
 
 
 def expiry_of(request: Any) -> Expiry | None:

@@ -42,6 +42,7 @@ class Job:
     import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to look
     at before it is sent again, where that does harm; ``tries`` counts how often it was. ``continuation`` is the
     signature that is published when it has ended. ``landed``, ``rejected`` and ``unknown`` count an import's records.
+    It is not begun after it ``expires``.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Job:
     landed: int = 0
     rejected: int = 0
     unknown: int = 0
+    expires: float | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -127,15 +129,17 @@ class Ledger:
         items: int = 0,
         once: str = "",
         continuation: Mapping[str, Any] | None = None,
+        expires: float | None = None,
     ) -> tuple[bool, list[str]]:
         """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
 
         ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
-        harm. ``continuation``: the signature to publish when it has ended.
+        harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
         """
         fields = {
             "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
+            "expires": int(expires * 1000) if expires else b"",
         }  # fmt: skip
         done, released = self._call("open", id, cap, run, int(working.is_set()), *_flat(fields))
         return bool(done), _ids(released)
@@ -309,7 +313,7 @@ class Ledger:
 FIELDS = (
     "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
     "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure", "landed", "rejected",
-    "unknown",
+    "unknown", "expires",
 )  # fmt: skip
 
 
@@ -333,7 +337,7 @@ def _job(id: str, raw: dict[str, bytes | None]) -> Job:
         number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
         time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
         loaded("outcome"), loaded("continuation"), loaded("failure"),
-        number("landed"), number("rejected"), number("unknown"),
+        number("landed"), number("rejected"), number("unknown"), time("expires"),
     )  # fmt: skip
 
 

@@ -50,7 +50,9 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked") -> bool:
     """
     governor = get_governor()
     backend: Any = app.backend
-    also = [withdraw(task_id) for withdraw in ALSO_REVOKED]
+    if any([withdraw(task_id) for withdraw in ALSO_REVOKED]):
+        backend.mark_as_revoked(task_id, reason, store_result=True)
+        return True
     waiting = governor.revoke(task_id, reason)
     error = TaskRevokedError(reason)
     if waiting is not None and (message := read(waiting)).chord:
@@ -60,7 +62,7 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked") -> bool:
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
     meta["task_id"] = task_id
     key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
-    return governor.withdraw(task_id, key, backend.encode(meta), ttl) or any(also)
+    return governor.withdraw(task_id, key, backend.encode(meta), ttl)
 
 
 def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:

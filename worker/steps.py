@@ -6,10 +6,11 @@ before it does anything, and what it leaves behind tells the next one the same.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from celery.result import AsyncResult
 from worker.accounts import DEFAULT, account
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.calls import COUNTDOWN, confirmed, routed, seconds_until
+from worker.calls import COUNTDOWN, UNTIL, confirmed, expiry, routed, seconds_until, until_of
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
@@ -80,6 +81,12 @@ class Step(Task):  # type: ignore[type-arg]
 class Opening(Step, ABC):
     """A task by which callers begin something larger. How its steps go on is told by its own message."""
 
+    def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
+        until = until_of(self.request)
+        if until is not None and patiently(get_governor().now) / 1000 > until:
+            raise Revoked("it expired before it was begun", expired=True)
+        return super()._checked_run(*args, **kwargs)
+
     @abstractmethod
     def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
         """The arguments as they are published, and what events and Flower show of them.
@@ -96,6 +103,7 @@ class Opening(Step, ABC):
         *,
         countdown: float | None = None,
         eta: datetime | str | None = None,
+        expires: float | timedelta | datetime | str | None = None,
         headers: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncResult[Envelope]:
@@ -116,6 +124,8 @@ class Opening(Step, ABC):
             account(get_settings(), place.account or DEFAULT)
             if delay := seconds_until(self.name, countdown, eta):
                 waits = {COUNTDOWN: delay}
+            if until := expiry(self.name, expires):
+                waits[UNTIL] = until.seconds if until.absolute else time.time() + until.seconds
             args, kwargs, shown = self.checked(args, kwargs or {}, options.get("task_id"))
         except KlaviyoError:
             # The task that it follows has succeeded: this one fails, in the worker that takes it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Generic, NoReturn, ParamSpec
 
 from celery.canvas import Signature
@@ -19,7 +20,7 @@ from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
 from worker.app import app
-from worker.calls import delay_of, masked, received
+from worker.calls import delay_of, expiry, masked, received, until_of
 from worker.declaration import Params
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane
@@ -74,6 +75,7 @@ class Begin(Opening):
                 id, this.name, alias, request, lane=lane, cap=this.cap,
                 items=len(records(request.body, this.path)),
                 once="" if repeat.blindly else repeat.note, continuation=continuation,
+                expires=until_of(self.request),
             )
         )  # fmt: skip
         if news:
@@ -128,16 +130,26 @@ class JobCall(Generic[P]):
             raise TypeError(f"{self.kind.name} takes nothing from the task before it: use .si(…)")
         return self._signature((), {}, immutable=False)
 
-    def on(self, name: str | None = None, *, lane: Lane | None = None, countdown: float = 0.0) -> JobCall[P]:
-        """The same job on another account, in another lane or later, as `worker.action.Action.on` does it.
+    def on(
+        self,
+        name: str | None = None,
+        *,
+        lane: Lane | None = None,
+        countdown: float = 0.0,
+        expires: float | timedelta | datetime | None = None,
+    ) -> JobCall[P]:
+        """The same job on another account, in another lane, later, or not after some time, as `Action.on` does it.
+
+        A job that Klaviyo has not been asked for when it expires ends as REVOKED; one that has is followed to its end.
 
         Raises:
-            InputError: there is no such lane.
+            InputError: there is no such lane, or that is no time.
 
         """
         if lane is not None:
             lane_named(self.kind.name, lane)
-        return JobCall(self.kind, Options(name, lane, countdown))
+        expiry(self.kind.name, expires)
+        return JobCall(self.kind, Options(name, lane, countdown, expires))
 
     def _signature(self, args: Any, params: Params, *, immutable: bool) -> Signature[Envelope]:
         given = {"kind": self.kind.name, "params": params}

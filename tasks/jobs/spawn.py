@@ -27,14 +27,15 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, attempt, back_to_wait, backoff, claimed, given_up, refused
-from worker.governor import Settlement, get_governor
+from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
+from worker.governor import Expiry, Settlement, get_governor
 from worker.jsonapi import Envelope, unknown
 from worker.ledger import Job, get_ledger
 from worker.paging import attributes, one
 from worker.passing import published
 from worker.patience import patiently
 from worker.place import lane_of
+from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Step
 from worker.transport import HEADER, header
@@ -52,7 +53,8 @@ class Spawn(Step):
     def begin(self, job: Job, kind: Kind, after: float) -> None:
         """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
-        headers: Any = {HEADER: {**header(line, job.lane, after), "account": job.account}}
+        expires = Expiry(job.expires, absolute=True) if job.expires else None
+        headers: Any = {HEADER: {**header(line, job.lane, after, expires), "account": job.account}}
         # Not the job's own id: that is the last step's, and the governor takes one task's second message for a repeat.
         task_id = f"{job.id}.{uuid4()}"
         kwargs = {"job": job.id, "kind": job.kind}
@@ -66,7 +68,12 @@ class Spawn(Step):
             patiently(lambda: get_governor().release(self.task_id))
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
-        attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings)
+        try:
+            attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings)
+        except Revoked as unwanted:
+            why = unwanted.reason
+            patiently(lambda: revoke(app, job, why))
+            raise
         if not patiently(lambda: ledger.sending(job, settings.lease_ms)):
             unused = Settlement(used=False, forget=True)
             patiently(lambda: get_governor().settle(call.task_id, unused, call.holder))

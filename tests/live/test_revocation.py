@@ -10,8 +10,9 @@ from celery import chord
 from system import until
 
 from tasks.events import create_event
+from tasks.jobs import run_job
 from tasks.lists import get_lists
-from tasks.profiles import create_profile
+from tasks.profiles import bulk_import_profiles, create_profile
 from worker.app import app
 from worker.governor import get_governor
 
@@ -102,3 +103,30 @@ def test_what_is_paused_waits_and_goes_on_when_it_is_resumed(idle):
         assert governor.resume(what)
 
         assert idle.end_of(paused.id).status == "SUCCESS"
+
+
+@pytest.mark.parametrize("countdown", [0, LATER])
+def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
+    get_governor().pause("action:bulk_import_profiles", "a test", "to have it wait", since=0)
+    job = run_job(bulk_import_profiles).on(expires=0.5, countdown=countdown)
+    task = job.delay(profiles=[{"email": "job@example.com"}])
+
+    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+
+    get_governor().resume("action:bulk_import_profiles")
+    until(lambda: waiting(idle) == 0, 20, "the end of its step")
+    assert idle.sandbox.ledger() == []
+    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=30)
+
+
+def test_a_revoked_job_fails_its_chord(idle):
+    get_governor().pause("action:bulk_import_profiles", "a test", "to have it wait", since=0)
+    job = run_job(bulk_import_profiles).si(profiles=[{"email": "job@example.com"}])
+    body = chord([create_profile.si(email="a@example.com"), job])(get_lists.si())
+    part = body.parent.results[1]
+    until(lambda: idle.status(part.id) == "SPAWNING", 20, "the job to be opened")
+
+    part.revoke()
+
+    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    get_governor().resume("action:bulk_import_profiles")
