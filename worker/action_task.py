@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from celery import Task
 from celery.result import AsyncResult
 
 from worker.accounts import DEFAULT, account
-from worker.calls import expiry, masked, received, routed, seconds_until
+from worker.calls import confirmed, expiry, masked, received, routed, seconds_until
 from worker.declaration import Declaration, Params
 from worker.errors import KlaviyoError
 from worker.execution import now, run
@@ -78,6 +79,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         Raises:
             InputError: the call is wrong; nothing was published.
             SettingsError: there is no such account.
+            NotConfirmed: Redis has not said in time that it has the task.
 
         """
         told: dict[str, Any] = dict(headers or {})
@@ -107,9 +109,9 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return unchecked
         line = self.declaration.line(alias, params)
         wait: Any = {**header(line, lane, delay, until), "account": alias}
-        result: AsyncResult[Envelope] = super().apply_async(
-            None, params, headers={**told, HEADER: wait}, **routed(options, line.queue, masked(params))
-        )
+        sent = {"task_id": str(uuid4()), **routed(options, line.queue, masked(params))}
+        with confirmed(name, sent["task_id"]):
+            result: AsyncResult[Envelope] = super().apply_async(None, params, headers={**told, HEADER: wait}, **sent)
         return result
 
     def apply(  # type: ignore[override]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from kombu.exceptions import OperationalError
+
 from worker.declaration import Alias, Declaration, Params
-from worker.errors import InputError
+from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor
 from worker.patience import patiently
 from worker.transport import Connection
@@ -99,6 +102,20 @@ def seconds_until(action: str, countdown: float | None, eta: datetime | str | No
         return max(0.0, seconds)
     except (TypeError, ValueError):
         raise InputError(action, ["countdown is a number of seconds, and eta a time"]) from None
+
+
+@contextmanager
+def confirmed(action: str, task_id: str) -> Iterator[None]:
+    """Publish a call, or say how it can be repeated.
+
+    Raises:
+        NotConfirmed: Redis has not said in time that it has it.
+
+    """
+    try:
+        yield
+    except OperationalError as error:
+        raise NotConfirmed(action, task_id, str(error).rstrip(".")) from error.__cause__
 
 
 def expiry(action: str, expires: float | timedelta | datetime | str | None) -> Expiry | None:

@@ -2,6 +2,7 @@
 
 KlaviyoError
 ├── SettingsError            a setting, an account, a key or a scope is missing or wrong
+├── NotConfirmed             Redis did not say in time that it has a call; a repeat with the same id does no harm
 ├── Paused                   somebody has paused what a call belongs to
 ├── InputError               a call that is refused before anything is published
 ├── SourceError              a file of rows is not what it claims to be
@@ -23,6 +24,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from kombu.exceptions import OperationalError
+
 
 class KlaviyoError(Exception):
     """The root of the tree."""
@@ -30,6 +33,25 @@ class KlaviyoError(Exception):
 
 class SettingsError(KlaviyoError):
     """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""
+
+
+class NotConfirmed(KlaviyoError, OperationalError):
+    """Redis did not confirm a call within ``KLAVIYO_PUBLISH_TIMEOUT``: it may have been published, or not.
+
+    Publishing it once more with ``task_id`` makes one task of both for two minutes, and for as long as it waits.
+    """
+
+    def __init__(self, action: str, task_id: str, reason: str) -> None:
+        super().__init__(action, task_id, reason)
+        self.action = action
+        self.task_id = task_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.action}: Redis has not confirmed the task: {self.reason}. "
+            f"Publish it again with task_id={self.task_id!r}: should the first one have arrived, they are one task."
+        )
 
 
 class Paused(KlaviyoError):

@@ -45,8 +45,8 @@ logger = get_logger(__name__)
 #: Seconds a bucket is left alone after a 429 that does not say how long.
 UNTOLD_BLOCK = 5.0
 
-#: Seconds between two tries of an account whose credentials Klaviyo refuses (governor.lua has the same).
-PROBE = 60.0
+#: Seconds until an account whose credentials Klaviyo refuses is tried again; then twice as long, up to a minute.
+PROBE = 5.0
 
 #: Answers 403 in a row, of whatever actions, after which an account's key counts as good for nothing.
 ALL_FORBIDDEN = 10
@@ -274,8 +274,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
     if news:
         logger.error(
             "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
-            "one task is tried every %d s meanwhile.",
-            alias, said, owner.variable("API_KEY"), PROBE,
+            "one task is tried every minute meanwhile.", alias, said, owner.variable("API_KEY"),
         )  # fmt: skip
 
 

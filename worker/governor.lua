@@ -16,8 +16,8 @@
 --   expires         hash   id -> when a task expires (ms), from its publishing to its end
 --   expiring        zset   the same of those that wait
 --   revoked:<id>    set for a while: the task must not be sent; its value is the reason
---   paused          hash   "account:a", "action:a:x", "action:x" or "tier:queue" -> "probe|JSON": who, when, why; where
---                          probe is not 0, one task is tried at that time (ms)
+--   paused          hash   "account:a", "action:a:x", "action:x" or "tier:queue" -> "probe|interval|JSON": who, when, why;
+--                          where probe is not 0, one task is tried at that time (ms), the next one two intervals later
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
@@ -49,7 +49,7 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
-local PROBE = 60000         -- between two tries of an account that Klaviyo has refused
+local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
 local function call(...) return redis.call(...) end
@@ -252,11 +252,13 @@ local function paused(line, queue)
   return may, at
 end
 
--- The one task that is tried has been taken: no other for a while.
+-- The one task that is tried has been taken: no other for a while, twice as long as before.
 local function probed(line)
   local account = 'account:' .. line:match('^[^:]*')
-  local value = call('HGET', P .. 'paused', account)
-  if value then call('HSET', P .. 'paused', account, (now + PROBE) .. value:match('|.*$')) end
+  local interval, about = (call('HGET', P .. 'paused', account) or ''):match('^%d+|(%d+)(|.*)$')
+  if not interval then return end
+  interval = math.min(2 * interval, PROBE)
+  call('HSET', P .. 'paused', account, (now + interval) .. '|' .. interval .. about)
 end
 
 local function waiting(line)
@@ -693,15 +695,12 @@ function ops.forbidden(account)
 end
 
 -- what probe_after_ms about -> 1 if it was not paused before. probe_after_ms 0: until somebody resumes it.
+-- A worker that finds a paused account refused once more changes nothing: neither what somebody has paused on purpose,
+-- nor when the next task is tried.
 function ops.pause(what, probe, about)
-  local before = call('HGET', P .. 'paused', what)
-  -- What somebody has paused on purpose is not opened by a worker that finds the account refused.
-  if before and before:sub(1, 2) == '0|' and probe ~= '0' then return 0 end
-  if before and probe ~= '0' then
-    call('HSET', P .. 'paused', what, (now + tonumber(probe)) .. before:match('|.*$'))
-    return 0
-  end
-  call('HSET', P .. 'paused', what, (probe == '0' and 0 or now + tonumber(probe)) .. '|' .. about)
+  local before = call('HEXISTS', P .. 'paused', what) == 1
+  if before and probe ~= '0' then return 0 end
+  call('HSET', P .. 'paused', what, (probe == '0' and 0 or now + tonumber(probe)) .. '|' .. probe .. '|' .. about)
   return before and 0 or 1
 end
 

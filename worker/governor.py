@@ -308,7 +308,8 @@ class Governor:
     def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
         """Let nothing of an account, an action or a tier go until it is resumed; whether that was news.
 
-        ``probe``: seconds after which one task is tried, again and again; what that finds right goes on by itself.
+        ``probe``: seconds after which one task is tried, then twice as long, up to a minute; what that finds right goes
+        on by itself.
         ``what`` is as in `Pause`, ``key`` tells which credentials were refused.
         """
         about = orjson.dumps({"by": by, "why": why, "since": since, "key": key})
@@ -348,7 +349,7 @@ class Governor:
 
 
 def _pause(what: str, value: bytes, moment: int) -> Pause:
-    probe, _, about = value.partition(b"|")
+    probe, _, about = value.split(b"|", 2)
     told = orjson.loads(about)
     tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
     return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 from celery import Task
 from celery.exceptions import Ignore, Retry
@@ -19,7 +20,7 @@ from celery.result import AsyncResult
 from worker.accounts import DEFAULT, account
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.calls import COUNTDOWN, routed, seconds_until
+from worker.calls import COUNTDOWN, confirmed, routed, seconds_until
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
@@ -120,9 +121,11 @@ class Opening(Step, ABC):
             # The task that it follows has succeeded: this one fails, in the worker that takes it.
             if not passing_on():
                 raise
-        result: AsyncResult[Envelope] = super().apply_async(
-            args, kwargs, headers={**told, **waits, **place.options()}, **routed(options, DEFAULT_QUEUE, shown)
-        )
+        sent = {"task_id": str(uuid4()), **routed(options, DEFAULT_QUEUE, shown)}
+        with confirmed(self.name, sent["task_id"]):
+            result: AsyncResult[Envelope] = super().apply_async(
+                args, kwargs, headers={**told, **waits, **place.options()}, **sent
+            )
         return result
 
 

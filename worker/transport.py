@@ -31,7 +31,7 @@ from worker.connection import Parser, get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
 from worker.redis_address import PORT, RedisAddress
 from worker.shutdown import closing, working
-from worker.tiers import Line
+from worker.tiers import Line, is_line
 
 logger = get_logger(__name__)
 
@@ -117,9 +117,12 @@ class QoS(stock.QoS):
         headers, properties = message.get("headers", {}), message.get("properties", {})
         headers["redelivered"] = True
         properties.setdefault("delivery_info", {})["redelivered"] = True
-        wait = headers.get(HEADER)
+        told = headers.get(HEADER)
+        wait = told if isinstance(told, dict) else {}
+        # Another publisher's header may only look like ours: what becomes of such a task is found out by a worker.
+        ours = is_line(wait.get("line"), wait.get("spec")) and wait.get("lane") in ("now", "bulk")
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
-        line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if wait else (None, "")
+        line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
         get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message))
 
     def drop(self, tags: list[str]) -> None:

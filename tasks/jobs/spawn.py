@@ -75,6 +75,9 @@ class Spawn(Step):
             envelope = attempt(call, get_governor(), settings)
         except Unauthorized as unauthorized:
             refused(unauthorized)
+            if row.run:
+                # Somebody waits for the import, which ends with the reason and can be taken up again.
+                self.over(row, unauthorized, "refused")
             patiently(lambda: ledger.again(job))
             raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
         except Refused as error:

@@ -79,6 +79,9 @@ class Server:
     def stop(self, how: int = signal.SIGTERM) -> None:
         end(self._process, how)
 
+    def signal(self, how: int) -> None:
+        self._process.send_signal(how)
+
     def answers(self) -> bool:
         return self._process.poll() is None
 

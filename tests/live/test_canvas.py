@@ -111,12 +111,23 @@ def test_callbacks_are_called_and_errbacks_when_it_fails(idle):
     until(lambda: names <= set(idle.sandbox.names("/api/tags", "name")), 10, "what was linked")
 
 
+def test_a_chords_body_that_is_wrong_fails_alone_and_tells_its_errback(idle):
+    parts = [create_tag.si(name=f"t{n}") for n in range(2)]
+    body = app.signature("klaviyo.create_list", kwargs={"nmae": "typo"}, immutable=True)
+
+    result = chord(parts)(body.on_error(create_tag.si(name="told")))
+
+    assert idle.end_of(result.id).error == "InputError"
+    assert [each.get(timeout=10)["successful"] for each in result.parent] == [True, True]
+    until(lambda: "told" in idle.sandbox.names("/api/tags", "name"), 10, "the errback")
+
+
 class Stamper(StampingVisitor):
     def on_signature(self, sig, **headers):
         return {"order": "4711"}
 
 
-def test_stamps_travel_with_every_part(idle, events):
+def test_stamps_travel_with_every_part(idle):
     work = chain(create_list.si(name="stamped"), group(create_tag.si(name="x"), create_tag.si(name="y")))
     work.stamp(Stamper())
 

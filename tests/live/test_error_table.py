@@ -17,7 +17,6 @@ ATTEMPTS = 3
 
 REFUSALS = [
     ({"kind": "status", "status": 400}, errors.BadRequest),
-    ({"kind": "status", "status": 401}, errors.Unauthorized),
     ({"kind": "status", "status": 403}, errors.Forbidden),
     ({"kind": "status", "status": 404}, errors.NotFound),
     ({"kind": "status", "status": 405}, errors.MethodNotAllowed),
@@ -60,6 +59,22 @@ def test_a_refusal_fails_the_task_at_the_first_request(idle, call, fault, error)
 
     assert end.error == error.__name__
     assert len(idle.sandbox.ledger()) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda: create_profile.delay(email="ada@example.com"), lambda: create_list.delay(name="Members")],
+    ids=["keyed", "unrepeatable"],
+)
+def test_a_key_that_is_refused_for_once_costs_no_task(idle, call):
+    idle.sandbox.fault("status", status=401, times=1)
+
+    task = call()
+    until(lambda: idle.status(task.id) == "RETRY", 10, "the task to wait again")
+
+    assert idle.end_of(task.id, 30).status == "SUCCESS"
+    assert idle.sandbox.statuses() == [401, 201]
+    assert not idle.redis.exists("klaviyo:paused")
 
 
 @pytest.mark.parametrize("fault", [*UNSURE, {"kind": "challenge"}], ids=named)

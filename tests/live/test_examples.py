@@ -28,8 +28,12 @@ LIST, REDIS = "Y6nRLr", "redis://127.0.0.1:6379/0"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+#: What this page shows are tests of an application.
+TESTING = ROOT / "docs" / "testing.md"
+
+
 def examples():
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {TESTING})):
         text = path.read_text("utf-8")
         for found in BLOCK.finditer(text):
             line = text.count("\n", 0, found.start()) + 2
@@ -108,3 +112,21 @@ def test_an_example_does_what_it_says(documented, fresh, folder, example):
     )
     assert {end.status for end in ends.values()} <= {"SUCCESS"}, ends
     assert documented.sandbox.arrived() > requests
+
+
+def test_the_tests_that_the_guide_shows_pass(tmp_path):
+    conftest, tests = BLOCK.findall(TESTING.read_text("utf-8"))
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_shop.py").write_text(tests)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.fspath(ROOT), "KLAVIYO_API_KEY": "pk_none"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert "2 passed" in done.stdout, done.stdout

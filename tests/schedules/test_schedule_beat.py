@@ -11,6 +11,7 @@ import schedules.beat
 from schedules.beat import STANDBY, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
+from worker.connection import ANSWER_TIMEOUT
 from worker.settings import get_settings
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -325,4 +326,4 @@ def test_every_kind_of_address_reaches_redbeat(monkeypatch, url, kwargs):
     get_settings.cache_clear()
 
     assert {name: made[name] for name in kwargs} == kwargs
-    assert made["socket_timeout"] == 30
+    assert made["socket_timeout"] == ANSWER_TIMEOUT

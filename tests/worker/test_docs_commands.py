@@ -61,7 +61,7 @@ def test_a_command_is_there_with_its_options(words):
             assert target in TARGETS
         case "python", ["-m", module, *_]:
             assert importlib.util.find_spec(module)
-        case "celery", ["-A", "worker", kind, *_]:
+        case "celery", ["-A", "worker", kind, *_] | [kind]:
             assert kind in ("worker", "beat", "flower", "inspect", "purge")
         case "export" | "docker" | "pip" | "zcat", _:
             pass

@@ -231,6 +231,21 @@ def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_
     assert governor.paused() == []
 
 
+def test_an_account_that_stays_refused_is_tried_ever_more_rarely_up_to_once_a_minute(client, governor, clock):
+    governor.pause("account:a", "a worker", "401", since=0, probe=5)
+    for n in range(6):
+        wait(governor, str(n))
+    tried = []
+    for second in range(200):
+        governor.tick()
+        if released(client):
+            tried.append(second)
+            governor.pause("account:a", "a worker", "401", since=0, probe=5)
+        clock.wait(1)
+
+    assert tried == [5, 15, 35, 75, 135, 195]
+
+
 def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
     wait(governor, "one")
     governor.claim("one", LEASE, False, "delivery")

@@ -94,6 +94,15 @@ def test_every_option_of_celerys_is_taken_and_the_call_goes_to_its_own_waiting_l
     assert body[1] == ADA
 
 
+def test_stamps_travel_with_the_message(broker):
+    stamped = create_profile.si(**ADA)
+    stamped.stamp(order="4711")
+
+    stamped.delay()
+
+    assert broker.headers()["stamps"] == {"order": "4711"}
+
+
 def test_routes_of_the_application_do_not_lead_an_action_astray(broker, monkeypatch):
     theirs = {"klaviyo.*": {"exchange": "theirs", "routing_key": "theirs.key"}}
     monkeypatch.setattr(app.amqp.router, "routes", prepare(theirs))
