@@ -1,0 +1,235 @@
+"""Messages on their way to a worker and back, over a real server: none is lost, and none is held for nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from kombu import Consumer, Producer, Queue
+
+from worker import transport
+from worker.governor import Governor
+from worker.tiers import Bucket, Limits, Line
+from worker.transport import HEADER, OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
+
+QUEUE = "klaviyo.l"
+
+
+class Worker:
+    """Takes messages as a worker's consumer does, so many at once."""
+
+    def __init__(self, client, governor, prefetch=4):
+        path = client.connection_pool.connection_kwargs["path"]
+        self.client, self.governor, self.taken = client, governor, []
+        self.connection = Connection(f"redis+socket://{path}", transport_options=OPTIONS)
+        self.channel = self.connection.channel()
+        self.channel.basic_qos(0, prefetch, False)
+        queue = Queue(QUEUE, routing_key=QUEUE)
+        self.consumer = Consumer(self.channel, [queue], callbacks=[lambda _, message: self.taken.append(message)])
+        self.consumer.consume()
+
+    def publish(self, *bodies, **headers):
+        producer = Producer(self.channel)
+        for body in bodies:
+            producer.publish({"body": body}, routing_key=QUEUE, headers={"id": body, **headers}, serializer="json")
+
+    def take(self):
+        """What it gets now."""
+        before = len(self.taken)
+        for _ in range(4):
+            try:
+                self.connection.drain_events(timeout=0.05)
+            except TimeoutError:
+                continue
+        return [message.payload["body"] for message in self.taken[before:]]
+
+    def dies(self):
+        """It shows no sign of life any more, and is replaced."""
+        for tag in self.client.zrange(UNACKED_INDEX, 0, -1):
+            self.client.zadd(UNACKED_INDEX, {tag: 1})
+
+    def on_record(self):
+        return self.client.hlen(UNACKED), self.client.zcard(UNACKED_INDEX)
+
+    def close(self):
+        self.connection.release()
+
+
+@pytest.fixture
+def start(client, monkeypatch):
+    """Starts workers on one server."""
+    governor = Governor(client)
+    monkeypatch.setattr(transport, "get_redis", lambda: client)
+    monkeypatch.setattr(transport, "get_governor", lambda: governor)
+    monkeypatch.setattr(transport, "get_publishing_governor", lambda: governor)
+    made = []
+
+    def begin(**how):
+        made.append(Worker(client, governor, **how))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def worker(start):
+    return start()
+
+
+def test_what_a_worker_has_taken_is_on_record_until_it_is_acknowledged(worker):
+    worker.publish("one", "two")
+    assert worker.take() == ["one", "two"]
+    assert worker.on_record() == (2, 2)
+
+    worker.taken[0].ack()
+    assert worker.on_record() == (1, 1)
+    worker.taken[1].ack()
+    assert worker.on_record() == (0, 0)
+
+
+def test_what_a_dead_worker_held_is_taken_again_once_and_says_that_it_was_before(worker):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+
+    worker.channel.qos.restore_visible()
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == ["one"]
+    assert worker.take() == []
+    assert worker.taken[-1].headers["redelivered"]
+
+
+def test_what_a_living_worker_holds_is_not_taken_from_it(worker):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+
+    worker.channel.qos.refresh()
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == []
+    assert worker.on_record() == (1, 1)
+
+
+def test_a_worker_that_was_taken_for_dead_does_not_bring_back_what_it_has_lost(worker):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+    worker.channel.qos.restore_visible()
+
+    worker.channel.qos.refresh()
+
+    assert worker.on_record() == (0, 0)
+
+
+def test_a_late_acknowledgement_does_not_reach_the_copy_that_somebody_else_works_on(worker):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+    worker.channel.qos.restore_visible()
+    worker.take()
+    first, second = worker.taken
+
+    first.ack()
+
+    assert worker.on_record() == (1, 1)
+    second.ack()
+    assert worker.on_record() == (0, 0)
+
+
+def test_a_message_that_is_none_of_celerys_is_dropped_and_leaves_no_trace(worker):
+    for message in ("rubbish", "[]", '{"properties": null}'):
+        worker.client.lpush(QUEUE, message)
+    worker.publish("one")
+
+    assert worker.take() == ["one"]
+    assert worker.on_record() == (1, 1)
+
+
+def test_a_record_that_cannot_be_read_does_not_stand_in_the_way_of_others(worker):
+    worker.publish("one")
+    worker.take()
+    worker.client.hset(UNACKED, "broken", "rubbish")
+    worker.client.zadd(UNACKED_INDEX, {"broken": 1})
+    worker.dies()
+
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == ["one"]
+    assert worker.on_record() == (1, 1)
+
+
+def test_a_worker_takes_no_more_than_it_can_carry_out(start):
+    worker = start(prefetch=2)
+    worker.publish("one", "two", "three")
+
+    assert worker.take() == ["one", "two"]
+    assert worker.client.llen(QUEUE) == 1
+    worker.taken[0].ack()
+    assert worker.take() == ["three"]
+
+
+def test_a_message_of_an_action_waits_for_its_budget_and_another_does_not(worker):
+    line = Line("a", (Bucket("operation", Limits.parse("3/s 60/m")),))
+
+    worker.publish("action", **{HEADER: header(line, "now")})
+    worker.publish("other")
+
+    assert worker.take() == ["other"]
+    worker.governor.beat("worker", 10, [QUEUE, line.queue], 60)
+    assert [look.now for look in worker.governor.look()] == [1]
+
+
+def test_what_waits_again_after_its_worker_died_waits_in_its_line(worker):
+    line = Line("a", (Bucket("operation", Limits.parse("3/s 3000/m")),))
+    assert line.queue == "klaviyo.xl"
+    message = {"body": "one"}
+    Producer(worker.channel).publish(message, routing_key=QUEUE, headers={"id": "one"}, serializer="json")
+    worker.take()
+    [(tag, stored)] = worker.client.hgetall(UNACKED).items()
+    told = b'"headers": {"' + HEADER.encode() + b'": {"line": "' + line.name.encode() + b'", "spec": "'
+    told += line.spec.encode() + b'", "lane": "bulk"}, '
+    worker.client.hset(UNACKED, tag, stored.replace(b'"headers": {', told, 1))
+    worker.dies()
+
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == []
+    assert [look.bulk for look in worker.governor.look()] == [1]
+
+
+def test_a_message_with_a_priority_of_celerys_comes_back_too(worker):
+    producer = Producer(worker.channel)
+    producer.publish({"body": "one"}, routing_key=QUEUE, headers={"id": "one"}, serializer="json", priority=6)
+    assert worker.take() == ["one"]
+    worker.dies()
+
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == ["one"]
+
+
+def test_what_its_threads_are_at_work_on_stays_on_record_when_only_the_connection_is_lost(worker):
+    worker.publish("one")
+    worker.take()
+
+    worker.channel.close()
+
+    assert worker.on_record() == (1, 1)
+    assert worker.client.llen(QUEUE) == 0
+
+
+def test_what_a_worker_that_stops_has_not_carried_out_goes_back_at_once(worker, monkeypatch):
+    worker.publish("one")
+    worker.take()
+    closing = threading.Event()
+    closing.set()
+    monkeypatch.setattr(transport, "closing", closing)
+
+    worker.channel.close()
+
+    assert worker.on_record() == (0, 0)
+    assert worker.client.llen(QUEUE) == 1
