@@ -74,6 +74,8 @@ def published(publish: Callable[[], T]) -> T:
         except OperationalError as error:
             if isinstance(error.__cause__, LookupError):
                 raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
+            if isinstance(error.__cause__, AWAY):
+                raise error.__cause__ from None
             raise redis.ConnectionError(str(error)) from None
 
     return patiently(step)
