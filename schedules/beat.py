@@ -9,7 +9,7 @@ one leads. Five things differ here:
   is published twice has the same id, and `schedules.guard` lets one begin.
 - A beat that loses the lock, asleep or cut off for too long, waits for its turn again. RedBeat's ends with a traceback,
   and one that stands by hangs in the wait for the lock and answers no ping.
-- While Redis is away it waits.
+- While Redis is away it waits, and says so once.
 - What is due, its clock says, which all beats and workers share, not the machine's.
 """
 
@@ -20,8 +20,10 @@ from datetime import UTC, datetime
 from logging import INFO, WARNING
 from typing import Any, Literal
 
+import redis
 from celery.signals import beat_init
 from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
 from redbeat.decoder import RedBeatJSONDecoder
 from redbeat.schedulers import RedBeatScheduler, RedBeatSchedulerEntry, acquire_distributed_beat_lock, get_redis
 from redis.exceptions import LockError
@@ -137,6 +139,29 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
                 entry.reschedule()
                 plan(name, when)
             entry.save()
+
+    def maybe_due(self, entry: CodeEntry, **kwargs: Any) -> float:
+        """Run an entry if it is due; the seconds until it is.
+
+        RedBeat writes a traceback for each try that Redis refuses; here `tick` says it once, and tries again.
+
+        Raises:
+            redis.ConnectionError, redis.TimeoutError: Redis does not take it now.
+
+        """
+        is_due, seconds = entry.is_due()
+        if is_due:
+            logger.info("Sending due task %s (%s)", entry.name, entry.task)
+            try:
+                self.apply_async(entry, **kwargs)
+            except AWAY:
+                raise
+            except Exception as error:
+                # Celery makes an error of its own of what kombu makes of Redis's.
+                if isinstance(error.__context__, OperationalError):
+                    raise redis.ConnectionError(str(error.__context__)) from None
+                logger.exception("%s cannot be run now; the others go on", entry.name)
+        return float(seconds)
 
     def apply_async(self, entry: CodeEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
         """Publish the latest run that is due, then write down that it was."""

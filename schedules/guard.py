@@ -15,12 +15,13 @@ from typing import Any
 from celery.utils.log import get_logger
 
 from worker.connection import get_redis
-from worker.governor import PREFIX
+from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.patience import patiently
 
 logger = get_logger(__name__)
 
-SCRIPT = resources.files(__package__).joinpath("guard.lua").read_text("utf-8")
+#: Carried out by workers: a run must be able to end though Redis be full.
+SCRIPT = EVEN_IF_FULL + resources.files(__package__).joinpath("guard.lua").read_text("utf-8")
 
 DUE = "%Y-%m-%dT%H:%M:%SZ"
 

@@ -22,8 +22,7 @@ from tasks.imports.sending import Stopped
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
 from worker.ledger import get_ledger
-from worker.passing import published
-from worker.patience import LeftBehind, patiently
+from worker.patience import LeftBehind, patiently, published
 from worker.settings import alias_of, get_settings
 from worker.shutdown import closing
 from worker.steps import Step

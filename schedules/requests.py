@@ -9,16 +9,25 @@ import orjson
 
 from worker.app import app
 from worker.connection import get_redis
+from worker.governor import EVEN_IF_FULL
 from worker.governor import PREFIX as KEYS
-from worker.passing import published
-from worker.patience import patiently
+from worker.patience import patiently, published
 from worker.place import PREFIX
+from worker.writes import write
 
 #: The task that begins the streams of a request which can be begun.
 GO_ON = f"{PREFIX}sync_streams"
 
 #: Seconds for which a request is kept.
 KEPT = 14 * 86_400
+
+#: Not redis-py's transaction(): it takes a refusal while it watches a key for somebody's change of that key, and tries
+#: again without a pause and without an end.
+CLAIM = f"""{EVEN_IF_FULL}
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= 'wanted' then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], 'running')
+return 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +70,13 @@ def save(request: Request) -> None:
                          "asked": request.asked})  # fmt: skip
     key = _key(request.id)
 
-    def write() -> None:
+    def unless_known() -> None:
         if get_redis().exists(key):
             return
-        states: Any = {f"stream:{name}": state for name, state in request.streams.items()}
-        with get_redis().pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping={"asked": told, **states})
-            pipe.expire(key, KEPT)
-            pipe.execute()
+        states = (word for name, state in request.streams.items() for word in (f"stream:{name}", state))
+        write(("HSET", key, "asked", told, *states), ("EXPIRE", key, KEPT))
 
-    patiently(write)
+    patiently(unless_known)
 
 
 def load(id: str) -> Request | None:
@@ -88,22 +94,12 @@ def load(id: str) -> Request | None:
 
 def note(id: str, stream: str, state: str) -> None:
     """Write down how a stream of a request stands."""
-    patiently(lambda: get_redis().hset(_key(id), f"stream:{stream}", state))
+    patiently(lambda: write(("HSET", _key(id), f"stream:{stream}", state)))
 
 
 def claim(id: str, stream: str) -> bool:
     """Note that a stream that was wanted runs now; False where somebody else was quicker."""
-    key, name = _key(id), f"stream:{stream}"
-
-    def step(pipe: Any) -> Any:
-        wanted = pipe.hget(key, name) == b"wanted"
-        pipe.multi()
-        if wanted:
-            pipe.hset(key, name, "running")
-        return wanted
-
-    client: Any = get_redis()
-    return bool(patiently(lambda: client.transaction(step, key, value_from_callable=True)))
+    return bool(patiently(lambda: get_redis().eval(CLAIM, 1, _key(id), f"stream:{stream}")))
 
 
 def ended(account: str, id: str, stream: str, error: str | None) -> None:

@@ -19,7 +19,7 @@ from worker.accounts import account as account_of
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
-from worker.passing import published
+from worker.patience import published
 from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.steps import Step

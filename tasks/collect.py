@@ -33,12 +33,12 @@ from worker.governor import PREFIX as KEYS
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
 from worker.paging import records as records_on
-from worker.passing import published
-from worker.patience import patiently
+from worker.patience import LeftBehind, patiently, published
 from worker.place import PREFIX, lane_of
 from worker.settings import get_settings
 from worker.steps import Opening, Step
 from worker.tiers import DEFAULT_QUEUE
+from worker.writes import write
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
 WHOLE = 8_000_000
@@ -58,20 +58,17 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
 
     """
     key, number = _key(task.request.id), so_far["pages"]
-    store = get_redis()
-
-    def publish() -> None:
-        if int(store.hget(key, ASKED) or -1) >= number:
-            return
+    if patiently(lambda: int(get_redis().hget(key, ASKED) or -1)) < number:
         page: Any = action.si(**params)
         step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
         try:
-            task.replace(page | step)
+            published(lambda: task.replace(page | step))
+        except LeftBehind:
+            raise
         except Ignore:
-            store.hset(key, ASKED, number)
-            store.expire(key, get_settings().result_expires)
-
-    published(publish)
+            pass  # Celery's way to say that it is done
+        # By itself: were the page asked for once more whenever this is refused, there would be as many as tries.
+        patiently(lambda: write(("HSET", key, ASKED, number), ("EXPIRE", key, get_settings().result_expires)))
     raise Ignore(f"page {number + 1} is asked for")
 
 
@@ -115,13 +112,8 @@ class Keep(Step):
         content = orjson.dumps({name: page[name] for name in ("data", "included") if page.get(name)})
         number = so_far["pages"]
 
-        def keep() -> None:
-            with store.pipeline(transaction=True) as pipe:
-                pipe.hset(key, str(number), zlib.compress(content, 1))
-                pipe.expire(key, kept_for)
-                pipe.execute()
-
-        patiently(keep)
+        kept = zlib.compress(content, 1)
+        patiently(lambda: write(("HSET", key, str(number), kept), ("EXPIRE", key, kept_for)))
         if before := so_far.get("task"):
             # It is kept here now; the last page's own result goes when its time is over.
             patiently(lambda: forget(before))

@@ -14,6 +14,7 @@ from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
 from worker.governor import PREFIX
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
+from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
 
@@ -78,8 +79,6 @@ def configuration() -> dict[str, Any]:
         "worker_send_task_events": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
-        "worker_soft_shutdown_timeout": settings.shutdown_seconds,
-        "worker_enable_soft_shutdown_on_idle": True,
         "timezone": "UTC",
         # A beat that was killed is replaced when its lock has run out and the next one has looked.
         "beat_scheduler": "schedules.beat:Scheduler",
@@ -96,4 +95,5 @@ app = Celery(
 )
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)
+app.steps["worker"].add(Signals)
 forks.watch(app)

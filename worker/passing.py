@@ -14,16 +14,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-import redis
 from celery import Task
 from celery.app import amqp
 from celery.app.task import Context
 from celery.canvas import maybe_signature
 from celery.signals import task_postrun
 from celery.utils.log import get_logger
-from kombu.exceptions import OperationalError
 
-from worker.patience import LeftBehind, patiently, unacknowledged_if_left
+from worker.patience import LeftBehind, patiently, published, unacknowledged_if_left
 from worker.revocation import ended_if_revoked
 
 logger = get_logger(__name__)
@@ -125,17 +123,3 @@ def _parts(part: Any) -> Iterator[Any]:
             yield from _parts(maybe_signature(each))
         elif each:
             yield each
-
-
-def published(publish: Callable[[], T]) -> T:
-    """Publish something, waiting while Redis is away: there is no other place for it meanwhile."""
-
-    def step() -> T:
-        try:
-            return publish()
-        except OperationalError as error:
-            if isinstance(error.__cause__, LookupError):
-                raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
-            raise redis.ConnectionError(str(error)) from None
-
-    return patiently(step)

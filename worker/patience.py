@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import redis
 from celery.exceptions import Ignore
+from kombu.exceptions import OperationalError
 
 from worker.connection import AWAY
 from worker.shutdown import closing, left_behind, working
 
 T = TypeVar("T")
 
+#: Not Celery's: where nothing is set up for logging, as in a command, this one is heard on standard error.
+logger = logging.getLogger(__name__)
+
 #: Seconds between two tries, and for which a process that is no worker goes on trying.
 PAUSE, PATIENCE = 0.25, 60.0
+
+#: Seconds of waiting after which somebody is told, and between two sentences of one process.
+UNTOLD, SILENT = 2.0, 30.0
+
+_told = -SILENT
 
 
 def patiently(step: Callable[[], T]) -> T:
@@ -29,17 +40,45 @@ def patiently(step: Callable[[], T]) -> T:
         redis.ConnectionError, redis.TimeoutError: in a process that is no worker.
 
     """
-    until = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while True:
         try:
             return step()
-        except AWAY:
+        except AWAY as error:
+            waited = time.monotonic() - began
+            if waited >= UNTOLD:
+                _tell(error)
             if not working.is_set():
-                if time.monotonic() >= until:
+                if waited >= PATIENCE:
                     raise
                 time.sleep(PAUSE)
             elif closing.wait(PAUSE):
                 raise LeftBehind("Redis is away and the worker is stopping") from None
+
+
+def _tell(error: Exception) -> None:
+    """Say now and then that something waits, whoever of many threads waits."""
+    global _told
+    if time.monotonic() - _told >= SILENT:
+        _told = time.monotonic()
+        limit = "" if working.is_set() else f" for {PATIENCE:.0f} s at most"
+        logger.warning("Work waits for Redis%s: %s", limit, error)
+
+
+def published(publish: Callable[[], T]) -> T:
+    """Publish something, waiting while Redis is away: there is no other place for it meanwhile."""
+
+    def step() -> T:
+        try:
+            return publish()
+        except OperationalError as error:
+            if isinstance(error.__cause__, LookupError):
+                raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
+            if isinstance(error.__cause__, AWAY):
+                raise error.__cause__ from None
+            raise redis.ConnectionError(str(error)) from None
+
+    return patiently(step)
 
 
 class LeftBehind(Ignore):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 from celery import states
-from celery.backends.redis import RedisBackend
+from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
 from worker.connection import Parser
-from worker.governor import get_governor
+from worker.governor import EVEN_IF_FULL, get_governor
 from worker.patience import patiently, unacknowledged_if_left
 from worker.settings import get_settings
 
@@ -41,6 +42,10 @@ class Backend(RedisBackend):
         """Count a task as one of its chord's; Celery's script counts each once, however often it is told."""
         with _left(request):
             patiently(lambda: super(Backend, self).on_chord_part_return(request, state, result, *args, **kwargs))
+
+    @cached_property
+    def _chord_part_return_script(self) -> Any:
+        return self.client.register_script(EVEN_IF_FULL + CHORD_PART_RETURN_LUA)
 
     def set(self, key: str, value: Any, expires: int | None = None, **policy: Any) -> None:
         """Store something under a key."""

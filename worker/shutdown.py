@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from typing import Any
 
@@ -16,6 +17,9 @@ logger = get_logger(__name__)
 
 #: Set in a worker process, and once it has begun to stop.
 working, closing = threading.Event(), threading.Event()
+
+#: Set where a new worker is to take the place of this process when it ends.
+anew = threading.Event()
 
 #: Deliveries that this process leaves to the next worker: they must not be acknowledged.
 left_behind: set[str] = set()
@@ -32,8 +36,8 @@ def _open(**_: Any) -> None:
 def _close(**_: Any) -> None:
     closing.set()
     if not _limit:
-        # Celery's own soft limit is for SIGQUIT only: on SIGTERM it waits for as long as a request takes.
-        timer = threading.Timer(get_settings().shutdown_seconds, _leave)
+        # Celery itself would wait for as long as a request takes.
+        timer = threading.Timer(get_settings().shutdown_seconds, _time_is_over)
         timer.daemon = True
         timer.start()
         _limit.append(timer)
@@ -45,8 +49,19 @@ def _closed(**_: Any) -> None:
         _limit.pop().cancel()
 
 
-def _leave() -> None:
+def _time_is_over() -> None:
+    leave("A request has no answer yet and the time to stop is over")
+
+
+def leave(why: str) -> None:
     """End at once, as safe as any death: what is under way stays on record with Redis and is taken up again."""
-    logger.warning("A request has no answer yet and the time to stop is over: its task is left to the next worker.")
+    logger.warning("%s: what is under way is left to the next worker.", why)
     logging.shutdown()
+    start_anew()
     os._exit(1)
+
+
+def start_anew() -> None:
+    """Become a new worker, if that was asked for: the same command, in the same process."""
+    if anew.is_set():
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

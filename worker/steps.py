@@ -27,8 +27,8 @@ from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unava
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
-from worker.passing import carried_out, passing_on, published
-from worker.patience import patiently
+from worker.passing import carried_out, passing_on
+from worker.patience import patiently, published
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, lane_of, place_of, taken
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE

@@ -29,6 +29,7 @@ from redis.exceptions import NoScriptError
 
 from worker.connection import Parser, get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
+from worker.patience import published
 from worker.redis_address import PORT, RedisAddress
 from worker.shutdown import closing, working
 from worker.tiers import Line, is_line
@@ -332,3 +333,7 @@ class AMQP(celery_amqp.AMQP):
     """Celery's messaging, over such connections."""
 
     Connection = Connection
+
+    def _retry_publish(self, publish: Any, *args: Any, **kwargs: Any) -> Any:
+        """Publish what follows a task: a chord's body, given up, would have failed though all its parts are done."""
+        return published(lambda: super(AMQP, self)._retry_publish(publish, *args, **kwargs))

@@ -28,6 +28,7 @@ from tasks.imports.sources import STDIN, Format, Source, source_of
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
+from worker.connection import AWAY
 from worker.errors import InputError
 from worker.governor import Lane
 from worker.patience import patiently
@@ -125,6 +126,7 @@ def run_import(
         InputError, SourceError: the call or the source is wrong.
         Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part. The rest was taken back.
         Stopped: ``stop`` said so, or the run was cancelled.
+        redis.ConnectionError, redis.TimeoutError: Redis was away for too long. The run can be taken up again.
 
     """
     id, runs = checked_id("import", run or new_run()), get_runs()
@@ -165,6 +167,9 @@ def run_import(
             if seen.run.state == "cancelled":
                 withdraw(id)
                 patiently(lambda: runs.end(id, "cancelled"))
+            raise
+        except AWAY:
+            # Nothing can be taken back now, nor written down; the run can be taken up again.
             raise
         except Exception as error:
             withdraw(id)

@@ -17,8 +17,7 @@ from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import KlaviyoError
 from worker.ledger import OPEN, Job, get_ledger, group
-from worker.passing import published
-from worker.patience import patiently
+from worker.patience import patiently, published
 from worker.place import PREFIX
 
 if TYPE_CHECKING:

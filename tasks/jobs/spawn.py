@@ -32,8 +32,7 @@ from worker.governor import Expiry, Settlement, get_governor
 from worker.jsonapi import Envelope, unknown
 from worker.ledger import Job, get_ledger
 from worker.paging import attributes, one
-from worker.passing import published
-from worker.patience import patiently
+from worker.patience import patiently, published
 from worker.place import lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings

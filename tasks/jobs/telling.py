@@ -7,8 +7,7 @@ from typing import Any
 from celery.states import READY_STATES
 
 from worker.app import app
-from worker.passing import published
-from worker.patience import patiently
+from worker.patience import patiently, published
 
 
 def tell(id: str, state: str, **meta: Any) -> None:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import pytest
+from celery import chain, chord
 from kombu.exceptions import OperationalError
 from system import until
 
+from schedules.sync import start
 from tasks.jobs import run_job
-from tasks.profiles import bulk_import_profiles, create_profile
+from tasks.lists import get_lists
+from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 
 
-def test_a_backlog_that_fills_redis_is_worked_off_by_a_worker_that_starts_on_it(system):
+def streams(system, request):
+    """How the streams of a sync stand."""
+    found = system.redis.hgetall(f"klaviyo:sync:{request}")
+    return [state for name, state in found.items() if name.startswith("stream:")]
+
+
+def test_a_backlog_that_fills_redis_is_worked_off_by_a_worker_that_starts_on_it(system, store):
     system.sandbox.limits(off=True)
+    system.sandbox.seed(account="default", profiles=120, lists=25)
     published = [create_profile.delay(email=f"p{n}@example.com").id for n in range(300)]
     job = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}]).id
+    several = {
+        "chord": chord([create_profile.si(email=f"c{n}@example.com") for n in range(3)])(get_profiles.si()).id,
+        "chain": chain(create_profile.si(email="a@example.com"), get_profiles.si()).apply_async().id,
+        "collect": get_lists.collect(page_size=10).id,
+        "sync": start("default", ["profiles", "lists"]),
+    }
     system.redis.config_set("maxmemory", 1)
     try:
         before = system.redis.dbsize(), system.redis.hlen("klaviyo:waiting")
@@ -21,12 +37,12 @@ def test_a_backlog_that_fills_redis_is_worked_off_by_a_worker_that_starts_on_it(
             create_profile.delay(email="late@example.com")
         assert before == (system.redis.dbsize(), system.redis.hlen("klaviyo:waiting"))
 
-        system.worker().ready()
-        ends = system.ended([*published, job], 40)
+        system.worker(STORE_URL=store.url).ready()
+        ends = system.ended([*published, job, *several.values()], 20)
+        until(lambda: set(streams(system, several["sync"])) == {"done"}, 20, lambda: streams(system, several["sync"]))
     finally:
         system.redis.config_set("maxmemory", 0)
 
     assert {end.status for end in ends.values()} == {"SUCCESS"}
-    assert system.sandbox.state()["profile"] == 301
-    assert len(system.sandbox.ledger("create_profile")) == 300
+    assert len(system.sandbox.ledger("create_profile")) == 304
     until(lambda: not system.redis.exists("klaviyo:unacked"), 10, "an empty record of what is held")

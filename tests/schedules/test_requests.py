@@ -8,11 +8,14 @@ import pytest
 
 from schedules import requests
 from schedules.requests import Request, claim, load, save
+from worker import writes
+from worker.shutdown import working
 
 
 @pytest.fixture(autouse=True)
 def server(client, monkeypatch):
-    monkeypatch.setattr(requests, "get_redis", lambda: client)
+    for module in (requests, writes):
+        monkeypatch.setattr(module, "get_redis", lambda: client)
 
 
 def ask(*streams):
@@ -48,3 +51,17 @@ def test_a_stream_that_has_ended_is_not_begun_again():
 
 def test_a_request_of_a_forgotten_sync_begins_nothing():
     assert not claim("sync-1", "profiles")
+
+
+def test_a_worker_goes_on_with_a_sync_though_redis_is_full(client):
+    client.config_set("maxmemory", 1)
+    working.set()
+    try:
+        ask("profiles")
+        assert claim("sync-1", "profiles")
+        requests.note("sync-1", "profiles", "done")
+    finally:
+        working.clear()
+        client.config_set("maxmemory", 0)
+
+    assert load("sync-1").over

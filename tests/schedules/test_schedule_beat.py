@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 from redbeat.schedulers import get_redis
 
 import schedules.beat
-from schedules.beat import STANDBY, Scheduler
+from schedules.beat import AGAIN, STANDBY, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT
@@ -173,6 +174,25 @@ def test_a_run_that_could_not_be_published_is_published_later(beat, clock, publi
     one.tick()
 
     assert published == ["hourly@2026-11-24T12:30:00Z"]
+
+
+def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tried(beat, clock, published, caplog):
+    one = beat()
+    one.tick()
+    clock[0] += HOUR
+
+    def refuse(*_, **__):
+        raise OperationalError("Redis is full")
+
+    publish, one.scheduler.send_task = one.scheduler.send_task, refuse
+    assert one.tick() == one.tick() == AGAIN
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warnings == ["Beat cannot reach Redis (Redis is full); what falls due runs when it is back."]
+    one.scheduler.send_task = publish
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T12:30:00Z"]
+    assert not any(each.exc_info for each in caplog.records)
 
 
 def test_an_entry_that_was_taken_out_of_the_code_does_not_run_and_leaves_nothing_to_run(beat, client, clock, published):

@@ -127,3 +127,15 @@ def test_planning_an_entry_anew_keeps_what_is_known_of_its_runs():
 def test_of_an_entry_that_never_ran_nothing_is_known():
     assert record().state == ""
     assert record().started is None
+
+
+def test_a_run_begins_and_ends_though_redis_is_full(server):
+    server.config_set("maxmemory", 1)
+    try:
+        assert begin(RUN, "one", 60)
+        assert renew(RUN, 60)
+        assert end(RUN, True, "")
+    finally:
+        server.config_set("maxmemory", 0)
+
+    assert record().state == "ok"

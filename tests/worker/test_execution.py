@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import redis
+from kombu.exceptions import OperationalError
 
 from worker import patience, shutdown, strategy
+from worker.app import app
 from worker.connection import NotNow
 from worker.execution import backoff
 from worker.patience import LeftBehind, patiently, unacknowledged_if_left
@@ -48,6 +50,34 @@ def test_a_step_is_done_when_redis_is_back(monkeypatch, error):
         return answer
 
     assert patiently(step) == "done"
+
+
+def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatch, caplog):
+    clock = iter(range(0, 10_000, 1))
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(patience.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(patience, "_told", -100.0)
+
+    with pytest.raises(redis.exceptions.ConnectionError):
+        patiently(away)
+
+    assert caplog.records[0].message == "Work waits for Redis for 60 s at most: away"
+    assert len(caplog.records) <= 3
+
+
+def test_what_follows_a_task_is_published_when_redis_is_back(monkeypatch):
+    answers = [OperationalError("away"), OperationalError("away"), None]
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+    published = []
+
+    def publish(*results):
+        if answer := answers.pop(0):
+            raise answer
+        published.append(results)
+
+    app.amqp._retry_publish(publish, ["one", "two"])
+
+    assert published == [(["one", "two"],)]
 
 
 def test_a_task_that_a_stopping_worker_cannot_finish_is_not_acknowledged(stopping):

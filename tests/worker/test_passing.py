@@ -10,7 +10,8 @@ from kombu.exceptions import OperationalError
 from tasks.lists import create_list
 from worker import execution
 from worker.app import app
-from worker.passing import carried_out, passing_on, published
+from worker.passing import carried_out, passing_on
+from worker.patience import published
 
 
 class Backend:

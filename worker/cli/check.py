@@ -57,8 +57,6 @@ def check(
 def _check_redis() -> None:
     try:
         told: dict[str, Any] = get_redis().info()
-    except redis.AuthenticationError:
-        raise _bad("Redis", f"{address()} refuses the password in KLAVIYO_REDIS_URL.") from None
     except redis.RedisError as error:
         raise _bad("Redis", unreachable(error)) from None
     name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
@@ -69,6 +67,10 @@ def _check_redis() -> None:
     # Only the embedded server has no port at all.
     where = "embedded, on a private socket" if told.get("tcp_port") == 0 else "not embedded"
     _good("Redis", f"{name} {version} at {address()} ({where})")
+    if told.get("role") == "slave":
+        raise _bad("Redis", "it is a replica, and takes no task: set KLAVIYO_REDIS_URL to the primary.")
+    if 0 < told.get("maxmemory", 0) <= told["used_memory"]:
+        raise _bad("memory", "Redis is full: give it more, or let the workers work off what waits (klaviyo limits).")
     policy = told.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise _bad(

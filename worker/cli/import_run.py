@@ -8,8 +8,9 @@ from pathlib import Path
 from tasks.imports import Import, run_import
 from tasks.imports.sending import Stopped
 from worker.cli.import_view import Progress, report_table, tell_failed
-from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout
+from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, unreachable
 from worker.cli.up import interruptible
+from worker.connection import AWAY
 from worker.errors import KlaviyoError
 from worker.runs import Run
 
@@ -22,6 +23,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
 
     Raises:
         KlaviyoError: it was refused before anything was sent.
+        redis.ConnectionError, redis.TimeoutError: Redis was away before anything was sent.
 
     """
     progress = Progress()
@@ -32,6 +34,12 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         return _interrupted(progress.run)
     except Stopped:
         say(f"{_named(progress.run)} was cancelled; `klaviyo imports` tells how far it came.", "red")
+        return FAILED
+    except AWAY as error:
+        if progress.run is None or not progress.run.parts:
+            raise
+        say(unreachable(error), "red")
+        _taken_up_again(progress.run)
         return FAILED
     except KlaviyoError as error:
         if progress.run is None or not progress.run.parts:
@@ -50,11 +58,15 @@ def _interrupted(run: Run | None) -> int:
     if run is None:
         say("Broken off before anything was sent.")
     else:
-        say(
-            f"{_named(run)} is broken off; what is queued goes on by itself. Take it up again with the same klaviyo "
-            f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
-        )
+        _taken_up_again(run)
     return INTERRUPTED
+
+
+def _taken_up_again(run: Run) -> None:
+    say(
+        f"{_named(run)} is broken off; what is queued goes on by itself. Take it up again with the same klaviyo "
+        f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
+    )
 
 
 def _broken_off(run: Run, error: KlaviyoError) -> int:

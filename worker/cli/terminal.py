@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from worker.connection import NotNow
 from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 from worker.settings import get_settings
 
@@ -60,8 +61,14 @@ class Commands(TyperGroup):
 
 def unreachable(error: Exception) -> str:
     """Why nothing works without Redis, and what to do."""
+    # kombu wraps what Redis has said.
+    why = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
+    if isinstance(why, NotNow):
+        return f"{why}. This is about {address()}."
+    if isinstance(why, redis.AuthenticationError):
+        return f"{address()} refuses the password in KLAVIYO_REDIS_URL."
     return (
-        f"Redis cannot be reached at {address()} ({type(error).__name__}): "
+        f"Redis cannot be reached at {address()} ({type(why).__name__}): "
         "start it, run `klaviyo up` in this folder, or set KLAVIYO_REDIS_URL."
     )
 

@@ -1,0 +1,136 @@
+"""Redis is away for two seconds: beat, Flower and an import go on by themselves, as the workers do."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from link import Link
+from system import ROOT, end, until
+from test_import_commands import COMMAND, write
+
+from tasks.profiles import create_profile
+from worker.cli.processes import free_port
+
+#: Seconds for which Redis is away; seconds in which each process has to do its work again.
+LASTS, BACK = 2.0, 10.0
+
+
+def full(system, link):
+    system.redis.config_set("maxmemory", 1)
+    return lambda: system.redis.config_set("maxmemory", 0)
+
+
+def read_only(system, link):
+    system.redis.replicaof("127.0.0.1", 1)
+    return lambda: system.redis.replicaof("NO", "ONE")
+
+
+def refused(system, link):
+    link.refuse()
+    return link.mend
+
+
+def half_open(system, link):
+    link.fall_silent()
+    return link.mend
+
+
+CONDITIONS = (full, read_only, refused, half_open)
+
+
+@pytest.fixture
+def link(live_server):
+    made = Link(Path(live_server.socket))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start(system, link):
+    """Starts a process that reaches Redis through the link; its log is a file with its name."""
+    processes = []
+
+    def start(name, command, **more):
+        environment = {**system.environment(REDIS_URL=link.url), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests/live"}
+        with (system.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env={**environment, **more}, stdout=log, stderr=log)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        end(process, seconds=20)
+
+
+def said(system, name):
+    return (system.folder / f"{name}.log").read_text()
+
+
+def heard(system):
+    return "\n".join(line for line in said(system, "flower").splitlines() if " 404 " not in line)
+
+
+def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_for_redis(system, link, start):
+    system.sandbox.limits(off=True)
+    system.sandbox.jobs(seconds=60, times=None)
+    write(system.folder / "people.csv", 300)
+    numbers = itertools.count()
+    port, celery = free_port(), [sys.executable, "-m", "celery", "--quiet", "-A"]
+    system.worker(REDIS_URL=link.url)
+    beat = start("beat", [*celery, "beat_app", "beat", "-l", "info"], TEST_ENTRIES="often=1")
+    flower = start(
+        "flower",
+        [*celery, "worker", "flower", f"--port={port}", "--address=127.0.0.1"],
+        FLOWER_UNAUTHENTICATED_API="true",
+    )
+    words = ["import", "profiles", str(system.folder / "people.csv"), "--map", "E-Mail=email", "--json"]
+    importing = [start(run, [*COMMAND, *words, "--run", run]) for run in ("one", "two")]
+    system.workers[0].ready()
+    until(lambda: all(system.redis.exists(f"klaviyo:run:{run}:parts") for run in ("one", "two")), 30, "both imports")
+
+    def published():
+        """How many runs beat has published."""
+        return said(system, "beat").count("Sending due task")
+
+    def shown():
+        """Whether Flower hears what goes on now; what went on while it could not hear it has missed."""
+        task = create_profile.delay(email=f"{next(numbers)}@example.com")
+        system.end_of(task.id)
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{port}/api/task/info/{task.id}")
+        except httpx.TransportError:
+            return False  # it is just starting
+        return answer.status_code == 200
+
+    def all_work(moment):
+        before = published()
+        until(lambda: published() > before + 1, BACK, lambda: f"beat, {moment}: {said(system, 'beat')[-3000:]}")
+        until(shown, BACK, lambda: f"Flower, {moment}: {heard(system)}")
+
+    all_work("first")
+    for condition in CONDITIONS:
+        mend = condition(system, link)
+        time.sleep(LASTS)
+        if condition is refused:
+            importing[1].send_signal(signal.SIGINT)
+            assert importing[1].wait(5) == 130
+            assert "Run two is broken off; what is queued goes on by itself." in said(system, "two")
+        mend()
+        all_work(condition.__name__)
+
+    assert "cannot be run" not in said(system, "beat")
+    assert importing[0].poll() is None
+    assert beat.poll() is None
+    assert flower.poll() is None
+    importing[0].send_signal(signal.SIGINT)
+    assert importing[0].wait(5) == 130
+    assert "Work waits for Redis for 60 s at most" in said(system, "one")
+    assert "Traceback" not in said(system, "one")

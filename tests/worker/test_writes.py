@@ -1,0 +1,36 @@
+"""Several writes as one step, on a real server that is full."""
+
+import pytest
+import redis
+
+from worker import writes
+from worker.connection import NotNow, Parser
+from worker.shutdown import working
+from worker.writes import write
+
+
+@pytest.fixture
+def full(client, monkeypatch):
+    ours = redis.Redis.from_url(f"unix://{client.connection_pool.connection_kwargs['path']}", parser_class=Parser)
+    monkeypatch.setattr(writes, "get_redis", lambda: ours)
+    client.config_set("maxmemory", 1)
+    yield client
+    ours.close()
+    client.config_set("maxmemory", 0)
+    working.clear()
+
+
+def test_a_worker_may_write_down_what_it_is_in_the_middle_of_though_redis_is_full(full):
+    working.set()
+
+    assert write(("HSET", "a", "field", b"\x00\xff"), ("EXPIRE", "a", 60)) == [1, 1]
+
+    assert full.hget("a", "field") == b"\x00\xff"
+    assert 0 < full.ttl("a") <= 60
+
+
+def test_anybody_else_is_told_that_redis_is_full_and_nothing_is_written(full):
+    with pytest.raises(NotNow, match="Redis is full"):
+        write(("HSET", "a", "field", "value"), ("HSET", "b", "field", "value"))
+
+    assert full.exists("a", "b") == 0

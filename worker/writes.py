@@ -1,0 +1,33 @@
+"""Several writes as one step; a worker's pass though Redis be full, since what it is in the middle of frees memory.
+
+Without that a step that has something to write down holds its thread until there is memory, and when all threads are
+held so, nobody works off what fills Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.connection import get_redis
+from worker.governor import EVEN_IF_FULL
+from worker.shutdown import working
+
+#: ARGV[1]: whether it must pass; then each command as the number of its words, and these.
+SCRIPT = f"""
+if ARGV[1] == '1' then {EVEN_IF_FULL} end
+local answers, at = {{}}, 2
+while ARGV[at] do
+  local last = at + tonumber(ARGV[at])
+  answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+return answers
+"""
+
+
+def write(*commands: Sequence[Any]) -> list[Any]:
+    """Carry out these commands, all or none; what Redis answers to each."""
+    words = [word for command in commands for word in (len(command), *command)]
+    answers: list[Any] = get_redis().eval(SCRIPT, 0, int(working.is_set()), *words)
+    return answers
