@@ -480,7 +480,9 @@ function ops.claim(id, ttl, unrepeatable, holder)
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
   local expires = tonumber(call('HGET', P .. 'expires', id))
-  if reason or expires and expires <= now then
+  -- What may have been carried out and must not be repeated is no longer a matter of being wanted.
+  local sent = unrepeatable == '1' and call('EXISTS', key('sent', id)) == 1
+  if (reason or expires and expires <= now) and not sent then
     if deadline then close_lease(id, false) end
     return { reason and 'revoked' or 'expired', tonumber(call('HGET', P .. 'attempts', id)) or 0, reason or '' }
   end
@@ -495,13 +497,11 @@ function ops.claim(id, ttl, unrepeatable, holder)
     end
   end
   local attempts = tonumber(call('HGET', P .. 'attempts', id)) or 0
-  if unrepeatable == '1' then
-    if call('EXISTS', key('sent', id)) == 1 then
-      close_lease(id, false)
-      return { 'unknown', attempts }
-    end
-    call('SET', key('sent', id), now, 'PX', 7 * DAY)
+  if sent then
+    close_lease(id, false)
+    return { 'unknown', attempts }
   end
+  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY) end
   call('ZREM', P .. 'granted', id)
   call('ZADD', P .. 'claimed', now + tonumber(ttl), id)
   call('HSET', P .. 'holder', id, holder)

@@ -95,6 +95,22 @@ def test_what_is_under_way_tells_how_it_ended_itself(client, governor):
     assert governor.claim("one", LEASE, False, "delivery").state == "ok"
 
 
+def test_what_may_have_been_carried_out_is_told_so_though_it_was_revoked(client, governor, clock):
+    wait(governor, "one")
+    governor.claim("one", LEASE, True, "dies")
+    governor.revoke("one", "revoked")
+    released(client)
+    each = line()
+    client.hset("unacked", "tag", "as it was popped")
+    governor.restore(
+        Delivery("unacked", "unacked_index", "tag"), each.queue, (each.name, each.spec), "now", "one", "message of one"
+    )
+    clock.wait(LEASE / 1000 + 1)
+    governor.tick()
+
+    assert governor.claim("one", LEASE, True, "delivery").state == "unknown"
+
+
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "PROCESSING"])
 def test_a_revocation_hides_no_end_and_no_state_of_a_job(client, governor, state):
     told = json.dumps({"status": state})
