@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import psutil
-from system import assert_nothing_lost, until
+from system import assert_nothing_lost
 
 from tasks.events import create_event
 from tasks.lists import get_list
