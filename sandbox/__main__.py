@@ -1,6 +1,7 @@
 """The command: `python -m sandbox --port 8080`."""
 
 import argparse
+import contextlib
 import socket
 
 import uvicorn
@@ -70,7 +71,8 @@ def main() -> None:
         server_header=False,
         date_header=True,
     )
-    Server(config, app.state.world).run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it once more when it has ended
+        Server(config, app.state.world).run()
 
 
 if __name__ == "__main__":

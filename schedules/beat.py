@@ -16,6 +16,7 @@ one leads. Five things differ here:
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging import INFO, WARNING
 from typing import Any, Literal
@@ -171,6 +172,11 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         result = super().apply_async(run, producer=producer, advance=False)
         entry.reschedule(last_run_at=due.astimezone(UTC))
         return result
+
+    def close(self) -> None:
+        """Give the lead back; while Redis is away it runs out by itself."""
+        with suppress(LockError, *AWAY):
+            super().close()
 
     def _tell(self, sentence: str, level: int = INFO) -> None:
         """Say what has changed, once."""

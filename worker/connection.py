@@ -76,8 +76,8 @@ def get_publisher() -> redis.Redis:
 
 
 def brief(address: RedisAddress) -> dict[str, float]:
-    """The timeouts of a publication: what can go wrong is a try, a new connection, and a second try."""
-    seconds = get_settings().publish_timeout / 3
+    """The timeouts of a publication: a try, two for a new connection, and a second try, are all that can go wrong."""
+    seconds = get_settings().publish_timeout / 4
     return {
         name: min(seconds, address.timing.get(name, seconds)) for name in ("socket_timeout", "socket_connect_timeout")
     }

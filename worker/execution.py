@@ -6,6 +6,7 @@ in Flower, with the reason); or, where somebody else has the task by now, nothin
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 import uuid
@@ -41,6 +42,12 @@ from worker.tiers import Line
 from worker.transport import HEADER
 
 logger = get_logger(__name__)
+
+#: Not Celery's: where nothing is set up for logging, as in a command, this one is heard on standard error.
+direct = logging.getLogger("worker.now")
+
+#: Seconds between two looks of a process that waits for its turn; a longer wait is told.
+SHORT = 5.0
 
 #: Seconds a bucket is left alone after a 429 that does not say how long.
 UNTOLD_BLOCK = 5.0
@@ -145,8 +152,12 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
     line = call.line
     attempts = 0
     while True:
+        waits = False
         while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
-            sleep(min(seconds, 5.0))
+            if seconds > SHORT and not waits:
+                waits = True
+                direct.warning("%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds)
+            sleep(min(seconds, SHORT))
         try:
             envelope = attempt(call, governor, settings)
             envelope.update(told)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from link import Link
 from system import ROOT, end, until
@@ -134,3 +135,36 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     assert importing[0].wait(5) == 130
     assert "Work waits for Redis for 60 s at most" in said(system, "one")
     assert "Traceback" not in said(system, "one")
+
+    link.refuse()
+    until(lambda: said(system, "flower").count("Events cannot be heard") >= 2, 20, lambda: heard(system))
+    for process in (beat, flower):
+        process.terminate()
+    assert [process.wait(8) for process in (beat, flower)] == [0, 0]
+
+
+def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a_sandbox(system, tmp_path):
+    ports = ["--sandbox-port", str(free_port()), "--flower-port", str(free_port())]
+    sandbox = [sys.executable, "-m", "sandbox", "--port", "0"]
+    kept = {name: value for name, value in system.environment().items() if not name.startswith("KLAVIYO_")}
+    environment = {**kept, "PYTHONPATH": str(ROOT)}
+    with (tmp_path / "up.log").open("wb") as log, (tmp_path / "sandbox.log").open("wb") as other:
+        up = subprocess.Popen(
+            [*COMMAND, "up", "--sandbox", *ports], cwd=tmp_path, env=environment, stdout=log, stderr=log
+        )
+        alone = subprocess.Popen(sandbox, cwd=tmp_path, env=environment, stdout=other, stderr=other)
+    log = tmp_path / "up.log"
+    try:
+        until(
+            lambda: " ready." in log.read_text() and "sandbox:" in (tmp_path / "sandbox.log").read_text(),
+            40,
+            log.read_text,
+        )
+        children = psutil.Process(up.pid).children(recursive=True)
+    finally:
+        ends = [end(up, signal.SIGHUP, 30), end(alone, signal.SIGINT)]
+
+    assert ends == [0, 0]
+    assert len(children) >= 5
+    assert not any(child.is_running() for child in children)
+    assert "Traceback" not in log.read_text() + (tmp_path / "sandbox.log").read_text()

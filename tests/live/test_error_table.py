@@ -134,6 +134,27 @@ def test_a_failure_that_lasts_uses_up_the_attempts(idle, fault):
     assert not idle.redis.hgetall("klaviyo:attempts")
 
 
+def test_what_is_revoked_while_its_request_fails_is_not_sent_again(idle):
+    idle.sandbox.fault("hang", operation="get_profiles", times=1)
+    task = get_profiles.delay()
+    until(lambda: idle.sandbox.arrived() == 1, 5, "the request")
+
+    task.revoke()
+
+    until(lambda: idle.status(task.id) == "REVOKED", 10, "the end")
+    assert len(idle.sandbox.ledger("get_profiles")) <= 1
+
+
+def test_what_is_revoked_while_its_request_succeeds_tells_the_truth(idle):
+    idle.sandbox.fault("latency", seconds=0.3, operation="create_list", times=1)
+    task = create_list.delay(name="Members")
+    until(lambda: idle.sandbox.arrived() == 1, 5, "the request")
+
+    task.revoke()
+
+    assert idle.end_of(task.id).status == "SUCCESS"
+
+
 def test_a_conflict_names_the_profile_that_exists(idle):
     first = idle.end_of(create_profile.delay(email="ada@example.com").id)
 

@@ -205,6 +205,17 @@ def test_a_dry_run_sends_nothing_and_tells_what_would_be_sent(idle, tmp_path):
     assert idle.sandbox.arrived() == 0
 
 
+def test_a_part_that_klaviyo_does_not_take_at_once_lands_once(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    for fault in ({"kind": "challenge"}, {"kind": "throttle", "retry_after": 1}, {"kind": "cut_after_commit"}):
+        idle.sandbox.fault(**fault, operation="bulk_import_profiles", times=1)
+
+    report = import_profiles([{"email": f"p{n}@example.com"} for n in range(5)], run="R5")
+
+    assert (report.landed, report.failed) == (5, 0)
+    assert (idle.sandbox.state()["profile"], idle.sandbox.state()["doubled_jobs"]) == (5, 0)
+
+
 def test_a_key_that_klaviyo_does_not_know_ends_an_import_instead_of_rejecting_its_rows(idle, tmp_path):
     idle.sandbox.fault("status", operation="bulk_import_profiles", status=401, times=None)
     write(tmp_path / "customers.csv", 1, 10)

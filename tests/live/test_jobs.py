@@ -46,6 +46,19 @@ def test_a_job_is_one_result_with_its_counters_and_every_error(idle):
     assert idle.sandbox.state()["profile"] == 30
 
 
+def test_a_look_at_jobs_that_klaviyo_does_not_answer_is_made_again(idle):
+    idle.sandbox.jobs(seconds=0.2, times=None)
+    looked = "get_bulk_import_profiles_jobs"
+    # One more, and the shared worker would give the request up; the watcher would begin anew a minute later.
+    for fault in ({"kind": "status", "status": 503}, {"kind": "malformed"}):
+        idle.sandbox.fault(**fault, operation=looked, times=1)
+
+    task = run_job(bulk_import_profiles).delay(profiles=people(3))
+
+    assert outcome(idle, task).result["data"]["completed"] == 3
+    assert idle.sandbox.state()["profile"] == 3
+
+
 def test_a_catalog_job_tells_its_errors_itself(idle):
     idle.sandbox.jobs(seconds=0.2, times=None)
 

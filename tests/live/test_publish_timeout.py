@@ -43,8 +43,8 @@ def test_a_new_process_gives_up_within_the_publish_timeout(live_server, live_san
 
     lines = [line.split() for line in told.stdout.splitlines()]
     assert [line[0] for line in lines] == ["NotConfirmed", "NotConfirmed"], told.stderr
-    # Of the two seconds, and what this machine takes to run anything at all.
-    assert all(float(line[1]) < 2 + 2 for line in lines)
+    # Of the two seconds, and what a busy machine takes to run anything at all.
+    assert all(float(line[1]) < 2 * 4 for line in lines)
 
 
 @pytest.mark.parametrize("what", ["action", "job"])
@@ -57,7 +57,8 @@ def test_a_call_that_was_not_confirmed_and_its_repeat_are_one_task(idle, what):
         began = time.monotonic()
         with pytest.raises(NotConfirmed) as caught:
             call(kwargs=kwargs)
-        assert time.monotonic() - began < get_settings().publish_timeout + 2
+        # Of the five seconds, and what a busy machine takes to notice.
+        assert time.monotonic() - began < 2 * get_settings().publish_timeout
     finally:
         idle.server.signal(signal.SIGCONT)
     task_id = caught.value.task_id

@@ -150,6 +150,18 @@ def test_archived_campaigns_that_come_out_of_order_are_all_read(syncing, store):
     }
 
 
+def test_a_page_that_klaviyo_does_not_give_at_once_costs_no_row(syncing, store):
+    seed(syncing, profiles=400)
+    for fault in ({"kind": "status", "status": 503}, {"kind": "reset"}, {"kind": "malformed"}, {"kind": "challenge"}):
+        syncing.sandbox.fault(**fault, operation="get_profiles", times=1)
+    syncing.sandbox.fault("throttle", operation="get_profiles", retry_after=1, times=1)
+
+    sync(syncing, "profiles")
+
+    assert_equal(syncing, store, "profiles")
+    assert syncing.sandbox.statuses("get_profiles").count(429) == 1
+
+
 def test_a_cursor_that_expires_costs_no_row(syncing, store):
     seed(syncing, profiles=1_500, items=450)
     trap(syncing, cursor_seconds=0.25)

@@ -328,6 +328,18 @@ def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, capl
     ]
 
 
+def test_a_beat_that_is_stopped_while_redis_is_away_ends_without_a_traceback(beat, monkeypatch):
+    one = beat()
+    one.tick()
+
+    def away(*_, **__):
+        raise redis.ConnectionError("refused")
+
+    monkeypatch.setattr(schedules.beat.Lead, "owned", away)
+
+    one.scheduler.close()
+
+
 @pytest.mark.parametrize(
     ("url", "kwargs"),
     [

@@ -79,6 +79,7 @@ def test_a_collected_page_is_kept_or_refused(changed: Any):
     try:
         with pytest.MonkeyPatch.context() as patch, read_or_told():
             patch.setattr(collecting, "get_redis", lambda: redis)
+            patch.setattr("worker.writes.get_redis", lambda: redis)
             patch.setattr(Keep, "replace", replace)
             patch.setattr(Keep, "update_state", lambda *_, **__: None)
             result = keep.run(envelope, action="get_catalog_items", params={}, so_far=so_far)

@@ -172,6 +172,7 @@ class Workers:
         self.forgotten: list[str] = []
         self.published: list[Any] = []
         monkeypatch.setattr(collecting, "get_redis", lambda: self.redis)
+        monkeypatch.setattr("worker.writes.get_redis", lambda: self.redis)
         monkeypatch.setattr(collecting, "forget", self.forgotten.append)
         monkeypatch.setattr(Collect, "replace", self._replace)
         monkeypatch.setattr(Keep, "replace", self._replace)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli.processes import Fallen, Processes
+from worker.cli.up import interruptible
 
 PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
@@ -85,3 +86,13 @@ def _is_alive(pid):
         return "zombie" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_goes_on_for_long_takes_every_polite_signal_for_ctrl_c(number):
+    before = signal.getsignal(number)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(number)
+
+    assert signal.getsignal(number) is before
