@@ -1,8 +1,8 @@
 """What a forked child does with what its parent has opened: it leaves it alone, and opens its own.
 
-kombu's own provisions are not carried out by a plain `os.fork`, such as Gunicorn's, and Celery's result backend has none
-(findings/forked_results.sh). So a child would have its parent's connections, on which one is sent the other's answers,
-and locks that nobody will release: those of threads that there are in the parent only.
+kombu's own provisions are not carried out by a plain `os.fork`, such as Gunicorn's, and Celery's result backend has
+none (findings/forked_results.sh). So a child would have its parent's connections, on which one is sent the other's
+answers, and locks that nobody will release: those of threads that there are in the parent only.
 """
 
 from __future__ import annotations

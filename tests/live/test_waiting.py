@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
-
-import psutil
-from system import assert_nothing_lost
 
 from tasks.events import create_event
 from tasks.lists import get_list
 from tasks.profiles import create_profile
-from worker.app import app
-from worker.governor import get_governor
-
-
-def test_a_countdown_of_an_hour_waits_in_redis_and_costs_the_worker_nothing(system):
-    worker = system.worker().ready()
-    memory = psutil.Process(worker.process.pid).memory_info
-    system.end_of(create_profile.delay(email="first@example.com").id)
-    before = memory().rss
-
-    in_an_hour = create_profile.on(countdown=3600)
-    ids = [in_an_hour.delay(email=f"p{n}@example.com").id for n in range(500)]
-    system.end_of(create_profile.delay(email="last@example.com").id)
-
-    places = assert_nothing_lost(system.redis, ids)
-    assert places.later == set(ids)
-    assert not places.unacked | places.queued | places.waiting
-    assert memory().rss - before < 10_000_000
-    inspect = app.control.inspect([worker.name], timeout=1)
-    assert inspect.scheduled() == {worker.name: []}
-    assert inspect.reserved() == {worker.name: []}
 
 
 def test_a_countdown_is_kept_to(idle):
@@ -42,22 +17,6 @@ def test_a_countdown_is_kept_to(idle):
     (row,) = idle.sandbox.ledger()
     assert end.status == "SUCCESS"
     assert 1.2 <= row["at"] - began < 1.7
-
-
-def test_the_now_lane_overtakes_five_hundred_waiting_bulk_tasks(system):
-    system.worker().ready()
-    get_governor().pause("tier:klaviyo.l", "a test", "to have all of them wait", since=0)
-    bulk = [create_profile.on(lane="bulk").delay(email=f"p{n}@example.com").id for n in range(500)]
-    urgent = [create_profile.delay(email=f"urgent{n}@example.com").id for n in range(10)]
-
-    get_governor().resume("tier:klaviyo.l")
-    system.ended(urgent, 20)
-
-    metas = system.redis.mget([f"celery-task-meta-{each}" for each in (*bulk, *urgent)])
-    ended = sorted((meta["date_done"], meta["task_id"]) for meta in map(json.loads, filter(None, metas)))
-    # Eight run at once: what ran beside the last of the urgent ones may have ended before it.
-    first = {task_id for _, task_id in ended[: len(urgent) + 8]}
-    assert set(urgent) <= first
 
 
 def test_a_saturated_tier_does_not_hold_up_another(idle):
