@@ -53,10 +53,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (InputError, SourceError, SettingsError) as error:
             raise stop(str(error), WRONG) from None
+        except (redis.ConnectionError, redis.TimeoutError, kombu.exceptions.OperationalError) as error:
+            # Among them a call that was not confirmed: at a terminal, what keeps Redis from that tells more.
+            raise stop(unreachable(error)) from None
         except KlaviyoError as error:
             raise stop(str(error)) from None
-        except (redis.ConnectionError, redis.TimeoutError, kombu.exceptions.OperationalError) as error:
-            raise stop(unreachable(error)) from None
 
 
 def unreachable(error: Exception) -> str:
