@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from worker.connection import NotNow
-from worker.errors import InputError, KlaviyoError, NotConfirmed, SettingsError, SourceError
+from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 from worker.settings import get_settings
 
 #: Columns where there is no terminal to ask: a pipe or a log takes a table of any width.
@@ -53,13 +53,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (InputError, SourceError, SettingsError) as error:
             raise stop(str(error), WRONG) from None
-        except NotConfirmed as error:
-            # What was typed can be typed again; a task that has arrived after all is told by `klaviyo waiting`.
+        except (redis.ConnectionError, redis.TimeoutError, kombu.exceptions.OperationalError) as error:
+            # Among them a call that was not confirmed: at a terminal, what keeps Redis from that tells more.
             raise stop(unreachable(error)) from None
         except KlaviyoError as error:
             raise stop(str(error)) from None
-        except (redis.ConnectionError, redis.TimeoutError, kombu.exceptions.OperationalError) as error:
-            raise stop(unreachable(error)) from None
 
 
 def unreachable(error: Exception) -> str:
