@@ -51,9 +51,9 @@ def test_a_killed_worker_loses_no_task(system):
     publish_profiles(400)
     workers = [system.worker(READ_TIMEOUT=1.5).ready() for _ in range(2)]
     for _ in range(KILLS - 1):
+        arrived = sandbox.arrived()
         # However long the last worker took to start: there is work for this turn.
         publish_profiles(max(0, 60 - system.redis.hlen("klaviyo:waiting")))
-        arrived = sandbox.arrived()
         until(lambda: sandbox.arrived() >= arrived + 15, 30, lambda: f"more requests ({all_there()})")  # noqa: B023
         workers.pop(0).kill()
         publish_profiles(20)
