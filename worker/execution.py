@@ -32,12 +32,12 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import Delivery, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Delivery, Expiry, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.patience import patiently
 from worker.place import checked_id, lane_of, place_of
 from worker.settings import Settings, get_settings
-from worker.shutdown import closing
+from worker.shutdown import closing, working
 from worker.tiers import Line
 from worker.transport import HEADER
 
@@ -107,8 +107,9 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
-        welcome = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
-        end = Settlement(used=True, quota=quota(response.headers), welcome=welcome)
+        accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
+        welcome = ANY_KEY if working.is_set() else owner.fingerprint
+        end = Settlement(used=True, quota=quota(response.headers), welcome=welcome if accepted else "")
         return interpret(name, alias, response.status, response.headers, response.content)
     except Throttled as throttled:
         wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
@@ -285,7 +286,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
     if news:
         logger.error(
             "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
-            "one task is tried every minute meanwhile.", alias, said, owner.variable("API_KEY"),
+            "one task is tried now and then meanwhile, once a minute at least.", alias, said, owner.variable("API_KEY"),
         )  # fmt: skip
 
 

@@ -398,11 +398,13 @@ end
 -- says it, which works off what waits by that, so that a server that is full must take it.
 function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   if urgent == '1' then even_if_full() end
-  if not call('SET', key('once', id), 1, 'NX', 'PX', ONCE) then return 0 end
+  if call('EXISTS', key('once', id)) == 1 then return 0 end
   call('HSET', P .. 'lines', line, spec)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
   enqueue(line, lane, id, message, now + tonumber(delay), false)
+  -- Last: what has failed before it is not known, and is published by the next try.
+  call('SET', key('once', id), 1, 'PX', ONCE)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born()) or 0
 end
@@ -584,7 +586,8 @@ end
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
---   welcome   1 if Klaviyo has accepted the account's credentials: what waits because it had not goes on
+--   welcome   fingerprint of credentials that Klaviyo has accepted, "" where it has not: what waits because it had not
+--             goes on. Another key than the refused one proves nothing of the workers, unless one of them has it: "*".
 function ops.settle(id, holder, used, limit, remaining, reset, block, forget, welcome)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
@@ -592,10 +595,12 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, we
   local line, spec = close_lease(id, used == '1')
   local adopted = 0
   if line then
-    if welcome == '1' and call('EXISTS', P .. 'forbidden', P .. 'paused') > 0 then
+    if welcome ~= '' and call('EXISTS', P .. 'forbidden', P .. 'paused') > 0 then
       local account = line:match('^[^:]*')
       call('HDEL', P .. 'forbidden', account)
-      if (call('HGET', P .. 'paused', 'account:' .. account) or '0|'):sub(1, 2) ~= '0|' then
+      local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
+      local same = welcome == '*' or value:find('"key":"' .. welcome .. '"', 1, true)
+      if value:sub(1, 2) ~= '0|' and same then
         call('HDEL', P .. 'paused', 'account:' .. account)
         wake_all()
       end

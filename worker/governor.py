@@ -23,6 +23,9 @@ PREFIX = "klaviyo:"
 #: What a script of somebody else's begins with where a server that is full must take it (see governor.lua).
 EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
 
+#: Instead of a fingerprint: whichever key was refused, a worker has one that Klaviyo takes.
+ANY_KEY = "*"
+
 #: Bytes of a result that is stored though Redis be full: what it stands for has freed about as much.
 SMALL_RESULT = 65_536
 
@@ -64,14 +67,15 @@ class Settlement:
     """How a request ended, as far as the windows care.
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
-    429). ``forget``: it was certainly not carried out. ``welcome``: Klaviyo has accepted the account's credentials.
+    429). ``forget``: it was certainly not carried out. ``welcome``: Klaviyo has accepted credentials of this
+    fingerprint, or, by `ANY_KEY`, those of a worker.
     """
 
     used: bool
     quota: Quota | None = None
     block: float = 0.0
     forget: bool = False
-    welcome: bool = False
+    welcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Expiry:
     @property
     def told(self) -> str:
         """As governor.lua reads it."""
-        return f"{'' if self.absolute else '+'}{int(self.seconds * 1000)}"
+        return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ class Governor:
         Returns the steady limit that was adopted from Klaviyo's headers, if it was news.
         """
         quota = (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
-        how = (int(end.block * 1000), int(end.forget), int(end.welcome))
+        how = (int(end.block * 1000), int(end.forget), end.welcome)
         adopted = self._call("settle", task_id, holder, int(end.used), *quota, *how)
         return int(adopted) or None
 

@@ -81,7 +81,7 @@ def test_types_of_one_name_are_told_apart(client):
 
 def test_a_signature_is_a_message_of_the_application_that_is_given(client):
     shop = Celery("shop", set_as_current=False)
-    chosen = client.create_profile.on("eu-store", lane="bulk", countdown=60, app=shop)
+    chosen = client.create_profile.on("eu-store", lane="bulk", countdown=60, expires=90, app=shop)
 
     signature = chosen.si(email="ada@example.com")
 
@@ -92,6 +92,7 @@ def test_a_signature_is_a_message_of_the_application_that_is_given(client):
         "queue": "klaviyo.l",
         "headers": {"klaviyo_account": "eu-store", "klaviyo_lane": "bulk"},
         "countdown": 60,
+        "expires": 90,
         "serializer": "json",
         "argsrepr": "()",
         "kwargsrepr": "{'email': '***'}",

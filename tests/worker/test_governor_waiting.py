@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import redis
 from clock import Clock
 
 from worker.errors import Paused
-from worker.governor import Claim, Delivery, Expiry, Governor, Settlement
+from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement
 from worker.tiers import Bucket, Limits, Line
 
 QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
@@ -131,6 +132,15 @@ def test_a_second_publication_of_a_waiting_task_is_none(client, governor):
     assert client.zcard("klaviyo:later:a:operation") == 1
 
 
+@pytest.mark.parametrize("expiry", [Expiry(-5), Expiry(0), Expiry(-5, absolute=True)])
+def test_what_has_expired_at_its_publication_is_told_so(client, governor, expiry):
+    wait(governor, "one", expires=expiry)
+    governor.tick()
+
+    assert released(client) == ["one"]
+    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+
+
 @pytest.mark.parametrize("absolute", [False, True])
 def test_an_expired_task_leaves_its_list_and_is_told_so_at_its_claim(client, governor, clock, absolute):
     when = clock.ms / 1000 + 10 if absolute else 10
@@ -241,7 +251,7 @@ def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_
     assert released(client) == []
     assert governor.claim("one", LEASE, False, "delivery").state == "ok"
 
-    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
     governor.tick()
     assert released(client) == ["two", "three"]
     assert governor.paused() == []
@@ -262,13 +272,34 @@ def test_an_account_that_stays_refused_is_tried_ever_more_rarely_up_to_once_a_mi
     assert tried == [5, 15, 35, 75, 135, 195]
 
 
+@pytest.mark.parametrize(("key", "opened"), [("refused", True), ("another", False)])
+def test_another_key_that_klaviyo_takes_proves_nothing_of_the_workers(governor, key, opened):
+    governor.pause("account:a", "a worker", "401", since=0, probe=60, key="refused")
+    each = line()
+    assert governor.reserve((each.name, each.spec), "now", LEASE) == 0
+
+    governor.settle("now", Settlement(used=True, welcome=key))
+
+    assert (governor.paused() == []) is opened
+
+
+def test_a_publication_that_fails_half_way_is_not_taken_for_done(client, governor):
+    each = line()
+    with pytest.raises(redis.ResponseError):
+        governor._call("wait", each.name, each.spec, "now", "one", "message of one", "no number", "", 0)
+
+    wait(governor, "one")
+
+    assert released(client) == ["one"]
+
+
 def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
     wait(governor, "one")
     governor.claim("one", LEASE, False, "delivery")
     governor.pause("account:a", "somebody", "", since=0)
     governor.pause("account:a", "a worker", "401", since=0, probe=60)
 
-    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
 
     assert [pause.by for pause in governor.paused()] == ["somebody"]
 
@@ -278,7 +309,7 @@ def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor)
     wait(governor, "one")
     governor.claim("one", LEASE, False, "delivery")
 
-    governor.settle("one", Settlement(used=True, welcome=True), "delivery")
+    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
 
     assert [governor.forbidden("a"), governor.forbidden("b")] == [1, 2]
 

@@ -113,6 +113,9 @@ def _check_account(which: Account) -> None:
         ) from None
     else:
         _describe(which, label, envelope)
+        for pause in get_governor().paused():
+            if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
+                _warn(label, "its workers have another key, which Klaviyo refuses: start them again, and all goes on.")
     _check_scopes(which, label)
 
 

@@ -34,6 +34,7 @@ class Action(Generic[P]):
     account: str | None = None
     lane: Literal["now", "bulk"] | None = None
     countdown: float | None = None
+    expires: float | datetime | None = None
     app: Celery | None = None
 
     @property
@@ -47,13 +48,15 @@ class Action(Generic[P]):
         *,
         lane: Literal["now", "bulk"] | None = None,
         countdown: float | None = None,
+        expires: float | datetime | None = None,
         app: Celery | None = None,
     ) -> Action[P]:
         """The same action on another account, in another lane, later (seconds, of any length) or by this application.
 
-        In a chain, what names no account runs on that of the part before it.
+        What has not been sent when it ``expires`` (seconds from its call, or a time) ends as REVOKED. In a chain, what
+        names no account runs on that of the part before it.
         """
-        return replace(self, account=account, lane=lane, countdown=countdown, app=app)
+        return replace(self, account=account, lane=lane, countdown=countdown, expires=expires, app=app)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Queue it: once this returns, it will be carried out."""
@@ -74,6 +77,7 @@ class Action(Generic[P]):
             "queue": self.queue,
             "headers": {name: value for name, value in headers.items() if value is not None},
             "countdown": self.countdown,
+            "expires": self.expires,
             "serializer": "json",
             # What Celery's events and Flower show: the parameters' names, and none of their values.
             "argsrepr": "()",
