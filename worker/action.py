@@ -53,7 +53,9 @@ class Options:
 
     def sent(self) -> dict[str, Any]:
         """As options of Celery's ``apply_async``."""
-        times = {"countdown": self.countdown or None, "expires": self.expires}
+        # A signature travels as JSON, which knows no timedelta.
+        expires = self.expires.total_seconds() if isinstance(self.expires, timedelta) else self.expires
+        times = {"countdown": self.countdown or None, "expires": expires}
         when = {name: value for name, value in times.items() if value is not None}
         return {**Place(self.account, self.lane).options(), **when}
 

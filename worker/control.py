@@ -8,7 +8,7 @@ from celery.app import control
 from celery.utils.functional import maybe_list
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
-from celery.worker.control import control_command
+from celery.worker.control import Panel, control_command
 
 from worker.revocation import revoke, revoke_stamped
 from worker.signals import stop
@@ -36,7 +36,7 @@ def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
     """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
     ids = maybe_list(task_id) or []
     for each in ids:
-        revoke(state.app, each)
+        revoke(state.app, each, ours=False)
     worker_state.revoked.update(ids)
     running = [request.id for request in worker_state.active_requests if request.id in ids]
     if running:
@@ -45,6 +45,18 @@ def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
         logger.warning("Revoked, but %s; it ends as Klaviyo says.", said)
         return {"ok": f"tasks {ids} flagged as revoked; {said}"}
     return {"ok": f"tasks {ids} flagged as revoked"}
+
+
+_flag_stamped_headers = Panel.data["revoke_by_stamped_headers"]
+
+
+@control_command(name="revoke_by_stamped_headers", args=[("headers", str)], signature="[key1=value1 [key2=value2 …]]")
+def _revoke_by_stamped_headers(state: Any, headers: Any, **options: Any) -> Any:
+    """Revoke what waits with these stamps, durably, and flag them for what comes later."""
+    if isinstance(headers, list):
+        headers = dict(each.split("=", 1) for each in headers)
+    revoke_stamped(state.app, headers)
+    return _flag_stamped_headers(state, headers, **{**options, "terminate": False})
 
 
 @control_command(name="shutdown")

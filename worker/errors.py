@@ -49,8 +49,8 @@ class NotConfirmed(KlaviyoError, OperationalError):
 
     def __str__(self) -> str:
         return (
-            f"{self.action}: Redis has not confirmed the task: {self.reason}. Is it up, and does KLAVIYO_REDIS_URL lead "
-            f"to it? Published again with task_id={self.task_id!r}, the call is one task with this one, had it arrived."
+            f"{self.action}: Redis has not confirmed the task: {self.reason}. Is it up, and does KLAVIYO_REDIS_URL "
+            f"lead to it? Published again with task_id={self.task_id!r}, both calls are one task."
         )
 
 

@@ -226,6 +226,8 @@ local function take_out(id, lane, line)
   end
   call('HDEL', P .. 'waiting', id)
   call('ZREM', P .. 'expiring', id)
+  -- The line may have been due for this one's sake: it is looked at anew.
+  call('ZADD', P .. 'due', 'LT', now, line)
 end
 
 -- The next task of a line, taken from its list.
@@ -418,9 +420,19 @@ function ops.put(list, queue, message, urgent)
   return 1
 end
 
--- key value ttl_s small -> 1. Store a result and tell who listens. small: 1 where a server that is full must take it.
-function ops.store(name, value, ttl, small)
+-- Whether a result tells an end.
+local function has_ended(name)
+  local told = (call('GET', name) or ''):sub(1, 40)
+  for _, state in ipairs({ 'SUCCESS', 'FAILURE', 'REVOKED' }) do
+    if told:find('"' .. state .. '"', 1, true) then return true end
+  end
+end
+
+-- key value ttl_s small early -> 1. Store a result and tell who listens. small: 1 where a server that is full must
+-- take it. early: 1 where it is no end; it is not stored over one, which may have come in between.
+function ops.store(name, value, ttl, small, early)
   if small == '1' then even_if_full() end
+  if early == '1' and has_ended(name) then return 0 end
   if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
   call('PUBLISH', name, value)
   return 1
@@ -484,9 +496,10 @@ function ops.claim(id, ttl, unrepeatable, holder)
   local expires = tonumber(call('HGET', P .. 'expires', id))
   -- What may have been carried out and must not be repeated is no longer a matter of being wanted.
   local sent = unrepeatable == '1' and call('EXISTS', key('sent', id)) == 1
-  if (reason or expires and expires <= now) and not sent then
+  if reason or expires and expires <= now then
+    local state = sent and 'unknown' or reason and 'revoked' or 'expired'
     if deadline then close_lease(id, false) end
-    return { reason and 'revoked' or 'expired', tonumber(call('HGET', P .. 'attempts', id)) or 0, reason or '' }
+    return { state, tonumber(call('HGET', P .. 'attempts', id)) or 0, reason or '' }
   end
   if not deadline or deadline <= now then return { 'none', 0 } end
   if call('EXISTS', P .. 'paused') == 1 then
@@ -641,9 +654,9 @@ function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, cou
   return attempts
 end
 
--- id -> 1. The task is over: nothing about it need be remembered.
+-- id -> 1. The task is over: nothing about it need be remembered, but that it was revoked, in case its message is
+-- delivered once more.
 function ops.done(id)
-  call('DEL', key('revoked', id))
   return call('HDEL', P .. 'attempts', id) + call('HDEL', P .. 'expires', id)
 end
 
@@ -654,11 +667,14 @@ function ops.revoke(id, reason, ttl)
   return message or false
 end
 
--- id result_key result ttl_s -> 1 if it waited: it is out of its list, and told as the result says. Where it does not
--- wait and nobody has claimed it, only that is told; the worker that gets it will tell the same.
-function ops.withdraw(id, result_key, result, ttl)
+-- id result_key result ttl_s ours -> 1 if it waited: it is out of its list, and told as the result says. Where it does
+-- not wait and nobody has claimed it, only that is told; the worker that gets it will tell the same. ours: 1 where the
+-- id is certainly one of ours; what another application's workers carry out is theirs to tell.
+function ops.withdraw(id, result_key, result, ttl, ours)
   local lane, line = find(id)
-  if not line and call('HEXISTS', P .. 'holder', id) == 1 then return 0 end
+  if not line and (call('HEXISTS', P .. 'holder', id) == 1 or ours ~= '1' and not is_leased(id)) then return 0 end
+  -- It may have been carried out: the worker that gets it says so.
+  if call('EXISTS', key('sent', id)) == 1 then return 0 end
   local told = (call('GET', result_key) or ''):sub(1, 60)
   if told == '' or told:find('"RETRY"', 1, true) then
     call('SET', result_key, result, 'EX', ttl)
@@ -668,7 +684,6 @@ function ops.withdraw(id, result_key, result, ttl)
   take_out(id, lane, line)
   call('HDEL', P .. 'attempts', id)
   call('HDEL', P .. 'expires', id)
-  call('DEL', key('revoked', id))
   return 1
 end
 
@@ -685,6 +700,7 @@ function ops.purge(queue)
           count = count + call('HDEL', P .. 'waiting', id)
           call('ZREM', P .. 'expiring', id)
           call('HDEL', P .. 'expires', id)
+          call('HDEL', P .. 'attempts', id)
         end
         call('DEL', list)
       end

@@ -200,9 +200,12 @@ class Governor:
         """Enter a queue's binding into these sets; a worker's though Redis be full."""
         self._call("bind", member, int(working.is_set()), *tables)
 
-    def store(self, key: str, value: str | bytes, ttl: int) -> None:
-        """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one."""
-        self._call("store", key, value, ttl, int(len(value) <= SMALL_RESULT))
+    def store(self, key: str, value: str | bytes, ttl: int, early: bool = False) -> None:
+        """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one.
+
+        ``early``: it tells no end, and is not stored over one.
+        """
+        self._call("store", key, value, ttl, int(len(value) <= SMALL_RESULT), int(early))
 
     def hold(self, index: str, tags: list[str]) -> None:
         """Show that these deliveries are still being worked on."""
@@ -275,7 +278,7 @@ class Governor:
         return None if attempts < 0 else attempts
 
     def done(self, task_id: str) -> None:
-        """The task is over: forget its attempts, its expiry, and that it was revoked."""
+        """The task is over: forget its attempts and its expiry."""
         self._call("done", task_id)
 
     def revoke(self, task_id: str, reason: str) -> str | None:
@@ -293,12 +296,13 @@ class Governor:
         for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
             yield stored.partition(b"\n")[2]
 
-    def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int) -> bool:
+    def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int, ours: bool = True) -> bool:
         """Take a task out of its waiting list and store how it ended; whether it waited.
 
-        The result of one that does not wait is stored too, unless a worker has claimed it or it has ended.
+        The result of one that does not wait is stored too, unless a worker has claimed it, it may have been carried
+        out, or it has ended. ``ours``: no other application's task can have this id.
         """
-        return bool(self._call("withdraw", task_id, result_key, result, ttl))
+        return bool(self._call("withdraw", task_id, result_key, result, ttl, int(ours)))
 
     def count(self) -> int:
         """How many tasks wait."""

@@ -4,43 +4,75 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from kombu.compression import decompress
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A task as a part of a group or of a chord."""
+
+    id: str
+    group: str | None
+    group_index: int | None
+    chord: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``wait`` is the header of ours that says in which line it waits; empty where it waits in none."""
+    """One message. ``wait`` is the header of ours that says in which line it waits; empty where it waits in none.
+
+    ``chain`` are the parts that follow it.
+    """
 
     id: str
     task: str
     wait: dict[str, Any]
     stamps: dict[str, Any]
-    group: str | None
-    group_index: int | None
     kwargs: dict[str, Any]
-    chord: dict[str, Any] | None
+    part: Part
+    chain: tuple[Part, ...]
 
 
 def read(raw: str | bytes) -> Message:
     """Read a message.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none of Celery's.
+        ValueError, LookupError, TypeError, zlib.error: it is none of Celery's, or none that can be read here.
 
     """
     message = json.loads(raw)
     headers, body = message["headers"], message["body"]
     if message.get("properties", {}).get("body_encoding") == "base64":
         body = base64.b64decode(body)
+    if headers.get("compression"):
+        body = decompress(body, headers["compression"])
     _, kwargs, embedded = json.loads(body)
+    options = [each.get("options") or {} for each in embedded.get("chain") or ()]
     return Message(
         id=headers["id"],
         task=headers["task"],
         wait=headers.get("klaviyo") or {},
         stamps=headers.get("stamps") or {},
-        group=headers.get("group"),
-        group_index=headers.get("group_index"),
         kwargs=kwargs,
-        chord=embedded.get("chord"),
+        part=Part(headers["id"], headers.get("group"), headers.get("group_index"), embedded.get("chord")),
+        chain=tuple(
+            Part(each["task_id"], each.get("group_id"), each.get("group_index"), each.get("chord"))
+            for each in options
+            if each.get("task_id")
+        ),
     )
+
+
+def readable(raws: Iterable[str | bytes]) -> Iterator[Message]:
+    """Those that can be read. A message that a worker would drop keeps nobody from the others."""
+    for raw in raws:
+        try:
+            message = read(raw)
+        except (ValueError, LookupError, TypeError, zlib.error):
+            continue
+        yield message

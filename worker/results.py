@@ -51,6 +51,10 @@ class Backend(RedisBackend):
         """Store something under a key."""
         patiently(lambda: self._set(key, value, expires))
 
+    def _set_with_state(self, key: str, value: Any, state: str) -> None:
+        early = state not in states.READY_STATES
+        get_governor().store(bytes_to_str(key), value, self.expires, early)
+
     def _set(self, key: str, value: Any, expires: int | None = None) -> None:
         get_governor().store(bytes_to_str(key), value, self.expires if expires is None else expires)
 

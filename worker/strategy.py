@@ -23,6 +23,7 @@ def _return_lease(request: Any, **_: Any) -> None:
     """An expired or revoked task never claims its lease: others need not wait until it runs out."""
     with contextlib.suppress(*AWAY):
         get_governor().release(request.id)
+        get_governor().done(request.id)
 
 
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from celery import chord
+from celery import chain, chord
 from system import until
 
 from tasks.events import create_event
@@ -15,6 +15,8 @@ from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile
 from worker.app import app
 from worker.governor import get_governor
+from worker.messages import readable
+from worker.revocation import drop
 
 LATER = 3600
 
@@ -130,3 +132,57 @@ def test_a_revoked_job_fails_its_chord(idle):
 
     until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
     get_governor().resume("action:bulk_import_profiles")
+
+
+def test_another_applications_task_that_runs_is_left_to_end(idle, foreign):
+    foreign.control.revoke("unknown", reply=True, timeout=2)
+
+    assert idle.status("unknown") is None
+
+
+def test_what_another_application_stamps_and_revokes_is_revoked_durably(idle, foreign):
+    signature = create_profile.on(countdown=LATER).si(email="a@example.com")
+    signature.stamp(customer="nine")
+    stamped = signature.apply_async()
+
+    foreign.control.revoke_by_stamped_headers({"customer": ["nine"]})
+
+    until(lambda: idle.status(stamped.id) == "REVOKED", 10, "the revocation")
+    assert waiting(idle) == 0
+
+
+def test_a_compressed_message_is_revoked_and_hides_no_other(idle):
+    compressed = create_profile.apply_async(kwargs={"email": "a@example.com"}, countdown=LATER, compression="gzip")
+    other = later()
+
+    compressed.revoke()
+    app.control.revoke_by_stamped_headers({"customer": ["none"]})
+
+    assert idle.status(compressed.id) == "REVOKED"
+    assert waiting(idle) == 1
+    other.revoke()
+    assert waiting(idle) == 0
+
+
+def test_what_comes_after_a_delayed_task_that_was_revoked_goes_at_once(idle):
+    later().revoke()
+
+    assert idle.end_of(create_profile.delay(email="q@example.com").id).status == "SUCCESS"
+
+
+def test_a_page_that_is_dropped_ends_its_collection(idle):
+    get_governor().pause("action:get_lists", "a test", "to have it wait", since=0)
+    collection = get_lists.collect()
+    until(lambda: waiting(idle) == 1, 20, "the first page to wait")
+
+    for message in readable(get_governor().waiting()):
+        assert drop(app, message, "dropped by an operator")
+
+    assert idle.status(collection.id) == "REVOKED"
+    get_governor().resume("action:get_lists")
+
+
+def test_a_chain_with_a_timedelta_expires_in_time(idle):
+    chained = chain(get_lists.si(), create_profile.on(expires=timedelta(seconds=60)).si(email="a@example.com")).delay()
+
+    assert idle.end_of(chained.id).status == "SUCCESS"

@@ -9,10 +9,21 @@ from worker import client, connection, governor, ledger, runs
 from worker.cli.commands import app
 from worker.settings import get_settings
 
-CACHES = (get_settings, connection.get_redis, governor.get_governor, ledger.get_ledger, runs.get_runs)
+CACHES = (
+    get_settings,
+    connection.get_redis,
+    connection.get_publisher,
+    governor.get_governor,
+    governor.get_publishing_governor,
+    ledger.get_ledger,
+    runs.get_runs,
+)
 
 
 def forget():
+    for opened in (connection.get_redis, connection.get_publisher):
+        if opened.cache_info().currsize:
+            opened().close()
     for cache in CACHES:
         cache.cache_clear()
 

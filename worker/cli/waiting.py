@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
 import typer
@@ -15,9 +15,9 @@ from worker.app import app
 from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import duration, moment
 from worker.governor import get_governor
-from worker.messages import Message, read
+from worker.messages import Message, readable
 from worker.place import PREFIX
-from worker.revocation import revoke
+from worker.revocation import drop, revoke
 
 #: Rows that are shown where nobody says how many.
 SHOWN = 50
@@ -36,7 +36,8 @@ class Waits:
     lane: str
     age: float
     arguments: str
-    job: str | None = None
+    job: str | None
+    message: Message = field(repr=False)
 
 
 def waiting(
@@ -54,10 +55,10 @@ def waiting(
     """Show the tasks that wait in Redis, oldest first, or drop them."""
     now = time.time()
     least = now - moment(older, now) if older else None
-    before = [waits(read(raw), now) for raw in get_governor().waiting()]
+    before = [waits(message, now) for message in readable(get_governor().waiting())]
     found = sorted(_chosen(before, ids, action, account, lane, least), key=lambda each: -each.age)
     if as_json and not drop:
-        print_json([asdict(each) for each in found])
+        print_json([{name: value for name, value in asdict(each).items() if name != "message"} for each in found])
         return
     if not drop:
         if found:
@@ -85,6 +86,7 @@ def waits(message: Message, moment: float) -> Waits:
         age=moment - float(wait.get("since", moment)),
         arguments=", ".join(message.kwargs),
         job=message.kwargs.get("job"),
+        message=message,
     )
 
 
@@ -110,7 +112,7 @@ def _chosen(
 def _drop(each: Waits) -> bool:
     why = "dropped by an operator"
     # A step of a job that Klaviyo has would be published anew: the job is followed to its end.
-    return (each.job is None or revoke(app, each.job, why)) and revoke(app, each.id, why)
+    return (each.job is None or revoke(app, each.job, why)) and drop(app, each.message, why)
 
 
 def _table(found: list[Waits]) -> Table:
