@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import Any
 
-from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_init, worker_init, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 
 from worker.settings import get_settings
@@ -26,9 +26,14 @@ left_behind: set[str] = set()
 _limit: list[threading.Timer] = []
 
 
+@celeryd_init.connect
+def _work(**_: Any) -> None:
+    # Only a process of its own is one: a worker that a test has run in its process leaves no trace there.
+    working.set()
+
+
 @worker_init.connect
 def _open(**_: Any) -> None:
-    working.set()
     closing.clear()
 
 
