@@ -376,7 +376,8 @@ class System:
         for worker in running:
             worker.process.terminate()
         for worker in running:
-            worker.stop()
+            # Told once: a second signal would end it at once.
+            end(worker.process, 0, 40)
         self.workers.clear()
 
     def story(self, ids: Iterable[str]) -> str:
