@@ -53,6 +53,9 @@ def test_a_step_is_done_when_redis_is_back(monkeypatch, error):
 
 
 def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatch, caplog):
+    # Whatever Celery has made of its loggers in this process by now.
+    monkeypatch.setattr(patience.logger, "handlers", [caplog.handler])
+    monkeypatch.setattr(patience.logger, "propagate", False)
     clock = iter(range(0, 10_000, 1))
     monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(patience.time, "monotonic", lambda: next(clock))
