@@ -632,6 +632,7 @@ def update_profile(
     },
     checks=(any_of("id", "email", "phone_number", "external_id", "_kx"),),
     max_body=100_000,
+    upserts=True,
 )
 def create_or_update_profile(
     *,
@@ -654,6 +655,8 @@ def create_or_update_profile(
     additional_fields_profile: list[ProfileExtra] | None = None,
 ) -> Envelope:
     """Create a profile, or update the one that has these identifiers; None clears.
+
+    ``created`` in the result tells which of both it was.
 
     Identifiers of two different profiles are refused: `Conflict`. An `id` together with an address of somebody else's
     ends as `NotFound`.

@@ -183,6 +183,7 @@ class Declaration:
     resolve: Callable[[Params, Ask], Resolved] | None
     max_body: int
     multipart: bool
+    upserts: bool
     signature: inspect.Signature
     _model: Any = field(default=None, repr=False)
 
@@ -190,6 +191,11 @@ class Declaration:
     def client_side(self) -> bool:
         """Whether this is one of Klaviyo's public ``/client`` operations: a company id instead of a key."""
         return self.path.startswith("/client/")
+
+    @property
+    def reads(self) -> bool:
+        """Whether this only asks for something, as the reports that are asked for by POST do too."""
+        return self.method == "GET" or (bool(self.scopes) and all(each.endswith(":read") for each in self.scopes))
 
     def bind(self, given: Mapping[str, Any], key: str | None = None, *, stamped: bool = True) -> Params:
         """The valid parameters under their plain names; what was left out stays out.
@@ -428,6 +434,7 @@ def declare(
     resolve: Callable[[Params, Ask], Resolved] | None = None,
     max_body: int,
     multipart: bool,
+    upserts: bool = False,
 ) -> Declaration:
     """Read a declaration.
 
@@ -476,6 +483,7 @@ def declare(
         resolve=resolve,
         max_body=max_body,
         multipart=multipart,
+        upserts=upserts,
         signature=inspect.signature(function),
     )
 

@@ -88,6 +88,7 @@ class _Comparison:
 
     def differences(self) -> Iterator[Difference]:
         yield from self._route()
+        yield from self._outcomes()
         yield from self._limits()
         yield from self._query()
         yield from self._filters()
@@ -102,6 +103,10 @@ class _Comparison:
         same = re.sub(r"{\w+}", "{}", self.ours.path) == re.sub(r"{\w+}", "{}", self.theirs["path"])
         path = self.ours.path if same else self.theirs["path"]
         yield from self._differ("route", f"{self.ours.method} {self.ours.path}", f"{self.theirs['method']} {path}")
+
+    def _outcomes(self) -> Iterator[Difference]:
+        both = {"200", "201"} <= set(self.theirs.get("responses", {}))
+        yield from self._differ("answers 200 or 201", _yes(self.ours.upserts), _yes(both))
 
     def _limits(self) -> Iterator[Difference]:
         limits = self.theirs.get("x-klaviyo-ratelimit") or {}
@@ -225,6 +230,10 @@ def _text(value: Any) -> str:
 
 def _there(is_there: bool) -> str:
     return "there" if is_there else ""
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else ""
 
 
 def _must(required: bool) -> str:

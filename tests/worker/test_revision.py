@@ -228,6 +228,10 @@ def test_what_is_the_same_is_not_told():
             ("create_thing", "body data.attributes.name", "required", "optional"),
         ),
         (
+            lambda api, get, post, data: post.update(responses={"200": {}, "201": {}}),
+            ("create_thing", "answers 200 or 201", "", "yes"),
+        ),
+        (
             lambda api, get, post, data: post.pop("requestBody"),
             ("create_thing", "body", "there", ""),
         ),

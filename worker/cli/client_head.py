@@ -21,7 +21,8 @@ from celery.result import AsyncResult
 
 P = ParamSpec("P")
 
-#: The result of an action: ``data``, ``error``, ``successful``, and ``included``, ``links``, ``job_id`` if any.
+#: The result of an action: ``data``, ``error``, ``successful``, and where there are any ``included``, ``links``,
+#: ``meta``, ``job_id``, ``created`` (of what may have been updated instead), ``unread`` (why a success has no data).
 Envelope = dict[str, Any]
 
 
