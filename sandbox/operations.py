@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from worker.filter_fields import Fields, fields_of
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -33,7 +35,8 @@ class Operation:
     sort: frozenset[str] = frozenset()
     include: frozenset[str] = frozenset()
     additional: Mapping[str, list[str]] = field(default_factory=dict)
-    filter: Mapping[str, list[str]] = field(default_factory=dict)
+    filter: Fields = field(default_factory=dict)
+    """What it can be filtered by, as the worker's facts have it."""
     filter_required: bool = False
     extra: Mapping[str, list[int]] = field(default_factory=dict)
     """Account-wide buckets, by the `parameter=value` that draws on them."""
@@ -81,7 +84,7 @@ def _row(raw: dict[str, Any]) -> Operation:
     for name in ("limits", "page"):
         if name in raw:
             raw[name] = tuple(raw[name])
-    return Operation(**raw)
+    return Operation(**raw, filter=fields_of("tasks", raw["id"]) or {})
 
 
 def load() -> Operations:

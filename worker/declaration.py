@@ -20,7 +20,8 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
 from worker.errors import InputError
-from worker.filters import fields_of, plain, refused
+from worker.filter_fields import fields_of
+from worker.filters import plain, refused
 from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
 from worker.wire import (

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from typing_extensions import get_type_hints, is_typeddict
 
 from worker.declaration import Declaration, Params
-from worker.filters import fields_of
+from worker.filter_fields import Filterable, fields_of
 from worker.paging import largest
 from worker.wire import At, Linkage, Linkages, Resource, Resources, one, unwrap
 
@@ -158,14 +158,14 @@ class _Comparison:
 
     def _filters(self) -> Iterator[Difference]:
         fields = fields_of(self.ours.package, self.ours.name) or {}
-        for field, told in (self.theirs.get("x-klaviyo-filters") or {}).items():
-            operators = sorted({each for some in told["operators"].values() for each in some})
-            ours = sorted(fields.get(field, "").split())
-            yield from self._differ(f"filter by {field}", " ".join(ours), " ".join(operators))
-        if told := self.theirs.get("x-klaviyo-filters"):
-            for field in fields:
-                if field not in told:
-                    yield from self._differ(f"filter by {field}", fields[field], "")
+        told = {name: _filterable(each) for name, each in (self.theirs.get("x-klaviyo-filters") or {}).items()}
+        for name in [*told, *(each for each in fields if told and each not in told)]:
+            ours, theirs = fields.get(name), told.get(name)
+            yield from self._differ(f"filter by {name}", _operators(ours), _operators(theirs))
+            if ours and theirs:
+                yield from self._differ(f"kind of filter by {name}", ours.kind, theirs.kind)
+                values = (", ".join(sorted(each.values)) for each in (ours, theirs))
+                yield from self._differ(f"values of filter by {name}", *values)
 
     def _body(self) -> Iterator[Difference]:
         content = (_resolved(self.api, self.theirs.get("requestBody") or {})).get("content") or {}
@@ -243,6 +243,20 @@ def _must(required: bool) -> str:
 def _few(values: frozenset[str]) -> str:
     listed = sorted(str(each) for each in values)
     return ", ".join(listed[:FEW]) + (f" and {len(listed) - FEW} more" if len(listed) > FEW else "")
+
+
+def _filterable(told: Schema) -> Filterable:
+    """A field as the file tells it: what takes a list of values to equal takes one of them too."""
+    several = [f"{each}[]" for each in told["operators"].get("list", [])]
+    single = [each for kind, some in told["operators"].items() if kind != "list" for each in some]
+    if "equals[]" in several and "equals" not in single:
+        single.append("equals")
+    value = told.get("value") or {}
+    return Filterable.told(value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several]))
+
+
+def _operators(field: Filterable | None) -> str:
+    return " ".join(sorted([*field.single, *(f"{each}[]" for each in field.several)])) if field else ""
 
 
 def _resolved(api: Schema, schema: Schema) -> Schema:

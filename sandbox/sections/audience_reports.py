@@ -78,8 +78,7 @@ def _segments(store: Store) -> Iterator[dict[str, str]]:
 def _selected(call: Call, rows: Iterator[dict[str, str]]) -> list[dict[str, str]]:
     """The rows that pass the filter."""
     text = call.attributes.get("filter")
-    names = _FORM_GROUPS if "form" in call.operation.id else ("segment_id",)
-    conditions = filters.parse(text, {name: ["equals", "any"] for name in names}) if text else []
+    conditions = filters.parse(text, call.operation.filter) if text else []
     return [row for row in rows if filters.matches(conditions, row.get)]
 
 

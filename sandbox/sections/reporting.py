@@ -69,7 +69,7 @@ def query_flow_series(call: Call) -> Reply:
         rows = [reports.figures(line.message_id, edge) for edge in edges]
         return {name: [row[name] for row in rows] for name in wanted}
 
-    results, links = _page(call, _selected(call, FLOWS, _flow_lines(call.store)), statistics, FLOWS)
+    results, links = _page(call, _selected(call, _flow_lines(call.store)), statistics, FLOWS)
     return report(call, {"results": results, "date_times": [edge.isoformat() for edge in edges]}, links)
 
 
@@ -80,7 +80,7 @@ def _values(call: Call, kind: Kind, lines: Iterator[Line]) -> Reply:
         row = reports.figures(line.message_id, start)
         return {name: row[name] for name in wanted}
 
-    results, links = _page(call, _selected(call, kind, lines), statistics, kind)
+    results, links = _page(call, _selected(call, lines), statistics, kind)
     return report(call, {"results": results}, links)
 
 
@@ -129,12 +129,10 @@ def _group_by(call: Call, kind: Kind) -> list[str]:
     return given
 
 
-def _selected(call: Call, kind: Kind, lines: Iterator[Line]) -> list[Line]:
+def _selected(call: Call, lines: Iterator[Line]) -> list[Line]:
     """The lines that pass the filter, one for each tag where tags are grouped by."""
     text = call.attributes.get("filter")
-    scalar, several = ["equals", "contains-any"], ["contains-any", "contains-all"]
-    allowed = {name: several if name in _LISTS else scalar for name in kind.allowed}
-    conditions = filters.parse(text, allowed) if text else []
+    conditions = filters.parse(text, call.operation.filter) if text else []
     found = [line for line in lines if filters.matches(conditions, line.groupings.get)]
     if not set(_LISTS) & set(call.attributes.get("group_by") or ()):
         return found

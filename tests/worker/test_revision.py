@@ -13,9 +13,11 @@ from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
+from worker import revision
 from worker.action import ACTIONS
 from worker.cli.commands import app
 from worker.declaration import SAFE, Params, declare
+from worker.filter_fields import Filterable
 from worker.revision import compare
 from worker.wire import At, Linkage, Linkages, Resource
 
@@ -239,6 +241,34 @@ def test_what_is_the_same_is_not_told():
 )
 def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: tuple[str, str, str, str]):
     assert [each for each in found(change) if each[0] == difference[0]] == [difference]
+
+
+@pytest.mark.parametrize(
+    ("told", "differences"),
+    [
+        ({"operators": {"single": ["equals"]}, "value": {"type": "string", "enum": ["live", "draft"]}}, []),
+        (
+            {"operators": {"list": ["equals"]}, "value": {"type": "string", "enum": ["live", "draft"]}},
+            [("get_things", "filter by status", "equals", "equals equals[]")],
+        ),
+        (
+            {"operators": {"single": ["equals"]}, "value": {"type": "string", "enum": ["live", "paused"]}},
+            [("get_things", "values of filter by status", "draft, live", "live, paused")],
+        ),
+        (
+            {"operators": {"single": ["equals"]}, "value": {"type": "string", "format": "date-time"}},
+            [
+                ("get_things", "kind of filter by status", "string", "date-time"),
+                ("get_things", "values of filter by status", "draft, live", ""),
+            ],
+        ),
+    ],
+)
+def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, differences: Any):
+    ours = {"status": Filterable.told(["live", "draft"], "equals")}
+    monkeypatch.setattr(revision, "fields_of", lambda package, name: ours if name == "get_things" else None)
+
+    assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences
 
 
 def test_a_new_key_that_is_required_is_told_as_that():
