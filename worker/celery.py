@@ -10,7 +10,7 @@ import click
 from celery.signals import beat_init, celeryd_after_setup
 from celery.utils.log import get_logger
 
-from worker import flower
+from worker import flower, threads
 from worker.errors import SettingsError
 from worker.settings import get_settings, misspelled_settings
 
@@ -45,4 +45,5 @@ def _tell_of_misspelled_settings(**_: Any) -> None:
         logger.warning(said)
 
 
+celeryd_after_setup.connect(threads.see_to_pool)
 flower.install(_tell_of_misspelled_settings)
