@@ -45,5 +45,10 @@ def _tell_of_misspelled_settings(**_: Any) -> None:
         logger.warning(said)
 
 
-celeryd_after_setup.connect(threads.see_to_pool)
+@celeryd_after_setup.connect
+def _see_to_pool(instance: Any, **_: Any) -> None:
+    if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
+        threads.see_to_pool(instance.pool_cls)
+
+
 flower.install(_tell_of_misspelled_settings)

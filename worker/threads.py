@@ -43,12 +43,12 @@ class TaskPool(thread.TaskPool):
         self.limit = self.executor._max_workers = limit
 
 
-def see_to_pool(instance: Any, **_: Any) -> None:
+def see_to_pool(asked: Any) -> None:
     """End a worker that is told to run another pool, in one sentence: nothing of what it promises would hold.
 
     What is under way is finished, given back and kept on record by one process and its threads.
     """
-    pool = get_implementation(instance.pool_cls)
+    pool = get_implementation(asked)
     if not issubclass(pool, thread.TaskPool):
         name = pool.__module__.rpartition(".")[2]
         sys.exit(f"This worker runs threads, not {_NAMES.get(name, name)}. Leave -P out; -c says how many.")

@@ -347,7 +347,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(command):
     assert len(done.stderr.splitlines()) == 1
 
 
-WORKER = SimpleNamespace(pool_cls="worker.threads:TaskPool")
+WORKER = SimpleNamespace(app=None)
 
 
 def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):

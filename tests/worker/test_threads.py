@@ -10,9 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker as command
+from celery.signals import celeryd_after_setup
 
+import worker.celery  # noqa: F401  what Celery's commands load
 from worker.app import app
 from worker.threads import see_to_pool
 
@@ -21,7 +24,7 @@ def pool_of(*words):
     """What `celery -A worker worker` makes of the pool in its command line, and what it then says or refuses."""
     obj = CLIContext(app=app, no_color=True, workdir=".", quiet=True)
     with command.make_context("worker", list(words), obj=obj) as context:
-        see_to_pool(instance=SimpleNamespace(pool_cls=context.params["pool"]))
+        see_to_pool(context.params["pool"])
 
 
 @pytest.mark.parametrize("name", ["solo", "gevent", "processes"])
@@ -47,6 +50,12 @@ def test_threads_need_no_word(caplog, words):
     pool_of(*words)
 
     assert not caplog.records
+
+
+def test_an_application_that_imports_ours_runs_what_it_likes():
+    theirs = SimpleNamespace(app=Celery("shop", set_as_current=False), pool_cls="solo")
+
+    celeryd_after_setup.send(sender="w1", instance=theirs, conf=None)
 
 
 def test_a_worker_that_is_told_to_run_another_pool_ends_at_once():
