@@ -79,7 +79,7 @@ class _Writer:
             return {"keys": keys, "required": required} if required else {"keys": keys}
         if kind == "object" and schema.get("maxProperties") == 0:
             return EMPTY
-        told = schema.get("format")
+        told: str = schema.get("format", "")
         return told if told in FORMATS or told == BINARY else kind
 
     def _one_of(self, alternatives: list[Schema]) -> Shape:
