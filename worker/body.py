@@ -20,9 +20,8 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple
@@ -110,11 +109,11 @@ class _Node(NamedTuple):
 
 
 class Shapes:
-    """The shapes of a table; each is made ready when it is first asked for."""
+    """The shapes of a table, made ready to check by."""
 
     def __init__(self, table: Table) -> None:
-        self._named, self._bodies = table["shapes"], table["bodies"]
-        self._ready: dict[str, _Node] = {}
+        self._shapes, self._bodies = table["shapes"], table["bodies"]
+        self._ready: dict[tuple[str, bool], Check] = {}
 
     def body(self, action: str) -> Check | None:
         """The check of an action's body."""
@@ -128,22 +127,26 @@ class Shapes:
             shape = shape.removesuffix("?")
             if not shape.startswith("#"):
                 return shape, null
-            shape = self._named[shape[1:]]
+            shape = self._shapes[shape[1:]]
         if isinstance(shape, list):
             return shape, null or None in shape
         return shape, null or bool(shape.get("null"))
 
     def node(self, shape: Shape, *, closed: bool = False) -> _Node:
         """A shape, ready to check by. ``closed``: there are no other keys than those that it tells."""
-        name = shape if isinstance(shape, str) and shape.startswith("#") and not closed else ""
-        if name in self._ready:
-            return self._ready[name]
-        if name:  # for what is inside of itself
-            self._ready[name] = _Node(frozenset(), lambda value: self._ready[name].check(value))
-        made = self._made(*self.whole(shape), closed)
-        if name:
-            self._ready[name] = made
-        return made
+        if not isinstance(shape, str) or not shape.startswith("#"):
+            return self._made(*self.whole(shape), closed)
+        # When it is first needed: a shape may be inside of itself, and what nobody sends need not be made ready.
+        return _Node(
+            frozenset({NoneType} if self.whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
+        )
+
+    def _named(self, name: str, closed: bool) -> Check:
+        """The check of a named shape. Two threads that make it at once make the same."""
+        check = self._ready.get((name, closed))
+        if check is None:
+            check = self._ready[name, closed] = self._made(*self.whole(name), closed).check
+        return check
 
     def missing(self, key: str, shape: Shape) -> Iterator[Problem]:
         """What has to be given where there is nothing: the key, or what must be inside of it."""
@@ -170,129 +173,117 @@ class Shapes:
         if "items" in shape:
             return _Node(nothing, _nullable(_array(self.node(shape["items"])), null))
         if "oneOf" in shape:
-            return _Node(nothing, _nullable(Union(self, shape["oneOf"]).check, null))
+            return self._union(shape["oneOf"], null)
         return _Node(nothing, _nullable(self._object(shape, closed), null))
+
+    def _union(self, alternatives: list[Shape], null: bool) -> _Node:
+        # Numbers first: of all scalars a float alone is looked at, and should not have to be refused as a string before.
+        wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
+        kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
+        objects = Objects(self, kinds) if kinds else None
+        others = [self.node(whole) for whole in wholes if whole not in kinds]
+        expected = " or ".join(dict.fromkeys(map(_expected, wholes)))
+
+        def check(value: Any) -> Sequence[Problem]:
+            if objects and isinstance(value, dict):
+                return objects.check(value)
+            inside: Sequence[Problem] = ()
+            for node in others:
+                problems = node.check(value)
+                if not problems:
+                    return ()
+                if problems[0].place:
+                    inside = problems
+            return inside or _wrong(expected, value)
+
+        fine = frozenset({NoneType} if null else ()).union(*(node.fine for node in others))
+        return _Node(fine, _nullable(check, null))
 
     def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
         told = shape["keys"]
-        is_resource = "type" in told
-        keys = {
-            key: self.node(each, closed=is_resource and key in ("attributes", "relationships"))
-            for key, each in told.items()
-        }
+        # A resource has the attributes and the relationships that it is told to have, and no other.
+        owned = ("attributes", "relationships") if {"type", "attributes"} <= told.keys() else ()
+        keys = {key: self.node(each, closed=key in owned) for key, each in told.items()}
+        for key in owned:
+            keys.setdefault(key, self.node({"keys": {}}, closed=True))
         required = frozenset(shape.get("required", ()))
 
         def check(value: Any) -> Sequence[Problem]:
             if not isinstance(value, dict):
                 return _wrong("an object", value)
             problems: list[Problem] = []
-            unknown: list[str] = []
+            unknown = []
             for key, each in value.items():
                 node = keys.get(key)
                 if node is None:
                     unknown.append(key)
                 elif type(each) not in node.fine:
                     problems += [problem.under(key) for problem in node.check(each)]
-            misspelled: set[str] = set()
-            if unknown:
-                absent = [key for key in keys if key not in value]
-                for key in unknown:
-                    near = _near(key, absent)
-                    misspelled.update(near)
-                    if near or closed:
-                        hint = f"; did you mean {near[0]!r}?" if near else ""
-                        problems.append(Problem((key,), "unknown", f"is not known{hint}"))
+            meant = _meant(unknown, [key for key in keys if key not in value]) if unknown else {}
+            problems += [_unknown(key, meant.get(key)) for key in unknown if closed or key in meant]
             if not required <= value.keys():
                 for key in told:
-                    if key in required and key not in value and key not in misspelled:
+                    if key in required and key not in value and key not in meant.values():
                         problems += self.missing(key, told[key])
             return problems
 
         return check
 
 
-@dataclass
-class Union:
-    """Several shapes, of which a value has one.
+class Objects:
+    """Objects of several kinds, of which a value is one.
 
-    Objects are told apart by the keys that have a closed set in each of them, so that what is told of a value is what
-    the shape that it means says of it.
+    They are told apart by the keys that have a closed set in each of them, so that what is told of a value is what the
+    kind that it means says of it.
     """
 
-    shapes: Shapes
-    alternatives: list[Shape]
-    _split: dict[tuple[int, ...], str | None] = field(default_factory=dict)
+    def __init__(self, shapes: Shapes, kinds: list[dict[str, Any]]) -> None:
+        self._shapes, self._kinds = shapes, kinds
+        self._closed = [
+            {key: values for key, each in kind["keys"].items() if isinstance(values := shapes.whole(each)[0], list)}
+            for kind in kinds
+        ]
+        self._nodes: dict[int, _Node] = {}
+        self._telling: dict[tuple[int, ...], str | None] = {}
 
-    @cached_property
-    def _whole(self) -> list[Shape]:
-        return [self.shapes.whole(each)[0] for each in self.alternatives]
-
-    @cached_property
-    def _objects(self) -> tuple[int, ...]:
-        return tuple(n for n, each in enumerate(self._whole) if isinstance(each, dict) and "keys" in each)
-
-    @cached_property
-    def _closed(self) -> list[dict[str, list[Any]]]:
-        """The keys with a closed set, by alternative."""
+    def check(self, value: dict[str, Any]) -> Sequence[Problem]:
+        """What is wrong with an object, in the eyes of the kind that it means."""
+        meant, problems = self._meant(value)
         found = []
-        for each in self._whole:
-            keys = each.get("keys", {}) if isinstance(each, dict) else {}
-            sets = {key: self.shapes.whole(shape)[0] for key, shape in keys.items()}
-            found.append({key: values for key, values in sets.items() if isinstance(values, list)})
-        return found
-
-    def check(self, value: Any) -> Sequence[Problem]:
-        """What is wrong with a value, in the eyes of the alternative that it means."""
-        if self._objects and isinstance(value, dict):
-            chosen, problems = self._meant(value)
-        else:
-            others = [n for n in range(len(self._whole)) if n not in self._objects]
-            chosen = [n for n in others if _KINDS.get(type(value)) == self._expected(n)] or others
-            problems = [] if chosen else _wrong("an object", value)
-        if not chosen:
-            return problems
-        found = []
-        for n in chosen:
-            told = self.shapes.node(self.alternatives[n]).check(value)
-            if not told:
+        for kind in meant:
+            if not (told := self._node(kind).check(value)):
                 return ()
             found.append(told)
-        if self._objects and isinstance(value, dict):
-            return min(found, key=len)
-        return _wrong(" or ".join(dict.fromkeys(map(self._expected, range(len(self._whole))))), value)
+        return min(found, key=len) if found else problems
 
-    def _expected(self, n: int) -> str:
-        shape = self._whole[n]
-        if isinstance(shape, str):
-            return _EXPECTED.get(shape, shape)
-        if isinstance(shape, list):
-            return _values(shape)
-        return "an array" if "items" in shape else "an object"
+    def _node(self, kind: int) -> _Node:
+        if kind not in self._nodes:
+            self._nodes[kind] = self._shapes.node(self._kinds[kind])
+        return self._nodes[kind]
 
     def _meant(self, value: Mapping[str, Any]) -> tuple[Sequence[int], Sequence[Problem]]:
-        """The alternatives that an object may mean; none, and why, where it cannot mean any."""
-        meant = self._objects
-        while key := self._telling(meant):
+        """The kinds that an object may be; none, and why, where it cannot be any."""
+        meant = tuple(range(len(self._kinds)))
+        while key := self._told_by(meant):
             if key in value:
-                fitting = tuple(n for n in meant if _is_in(value[key], self._closed[n][key]))
-                if not fitting:
-                    permitted = dict.fromkeys(each for n in meant for each in self._closed[n][key])
-                    return (), [Problem((key,), "wrong", f"should be {_values(list(permitted))}")]
+                fitting = tuple(kind for kind in meant if _is_in(value[key], self._closed[kind][key]))
+                permitted = dict.fromkeys(each for kind in meant for each in self._closed[kind][key])
+                problem = Problem((key,), "wrong", f"should be {_values(list(permitted))}")
             else:
-                required = (self._whole[n].get("required", ()) for n in meant)  # type: ignore[union-attr]
-                fitting = tuple(n for n, keys in zip(meant, required, strict=True) if key not in keys)
-                if not fitting:
-                    return (), [Problem((key,), "missing", "is missing")]
+                fitting = tuple(kind for kind in meant if key not in self._kinds[kind].get("required", ()))
+                problem = Problem((key,), "missing", "is missing")
+            if not fitting:
+                return (), [problem]
             if fitting == meant:
                 break
             meant = fitting
         return meant, ()
 
-    def _telling(self, among: tuple[int, ...]) -> str | None:
-        """The key that tells these alternatives apart."""
-        if among not in self._split:
-            first, *others = (self._closed[n] for n in among)
-            self._split[among] = next(
+    def _told_by(self, kinds: tuple[int, ...]) -> str | None:
+        """The key that tells these kinds apart."""
+        if kinds not in self._telling:
+            first, *others = (self._closed[kind] for kind in kinds)
+            self._telling[kinds] = next(
                 (
                     key
                     for key, values in first.items()
@@ -300,7 +291,16 @@ class Union:
                 ),
                 None,
             )
-        return self._split[among]
+        return self._telling[kinds]
+
+
+def _expected(shape: Shape) -> str:
+    """What a value should be, in a word."""
+    if isinstance(shape, str):
+        return _EXPECTED.get(shape, shape)
+    if isinstance(shape, list):
+        return _values(shape)
+    return "an array" if "items" in shape else "an object"
 
 
 def _nullable(check: Check, null: bool) -> Check:
@@ -378,11 +378,19 @@ def _array(item: _Node) -> Check:
     return check
 
 
-def _near(key: Any, among: list[str]) -> list[str]:
-    """The key that this one is a misspelling of."""
-    folded = _folded(key)
-    same = [each for each in among if _folded(each) == folded]
-    return same or difflib.get_close_matches(str(key), among, n=1, cutoff=ALIKE)
+def _unknown(key: str, meant: str | None) -> Problem:
+    return Problem((key,), "unknown", "is not known" + (f"; did you mean {meant!r}?" if meant else ""))
+
+
+def _meant(unknown: list[Any], absent: list[str]) -> dict[Any, str]:
+    """Which keys that are not known are misspellings of which that are not there."""
+    folded = {_folded(each): each for each in absent}
+    found = {}
+    for key in unknown:
+        near = difflib.get_close_matches(str(key), absent, n=1, cutoff=ALIKE)
+        if same := folded.get(_folded(key)) or next(iter(near), None):
+            found[key] = same
+    return found
 
 
 def _folded(key: Any) -> str:
