@@ -21,7 +21,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple
@@ -76,6 +76,7 @@ class Problem(NamedTuple):
 Check = Callable[[Any], Sequence[Problem]]
 
 
+@cache
 def check_of(package: str, action: str) -> Check | None:
     """The check of an action's body; None where the package's ``bodies.json`` does not tell of it."""
     shapes = _shapes_of(package)
@@ -95,7 +96,7 @@ def table_of(package: str) -> Table | None:
     return None
 
 
-@lru_cache
+@cache
 def _shapes_of(package: str) -> Shapes | None:
     table = table_of(package)
     return Shapes(table) if table else None
@@ -187,14 +188,14 @@ class Shapes:
         def check(value: Any) -> Sequence[Problem]:
             if objects and isinstance(value, dict):
                 return objects.check(value)
-            inside: Sequence[Problem] = ()
+            found = []
             for node in others:
                 problems = node.check(value)
                 if not problems:
                     return ()
                 if problems[0].place:
-                    inside = problems
-            return inside or _wrong(expected, value)
+                    found.append(problems)
+            return _nearest(found) if found else _wrong(expected, value)
 
         fine = frozenset({NoneType} if null else ()).union(*(node.fine for node in others))
         return _Node(fine, _nullable(check, null))
@@ -254,7 +255,7 @@ class Objects:
             if not (told := self._node(kind).check(value)):
                 return ()
             found.append(told)
-        return min(found, key=len) if found else problems
+        return _nearest(found) if found else problems
 
     def _node(self, kind: int) -> _Node:
         if kind not in self._nodes:
@@ -292,6 +293,11 @@ class Objects:
                 None,
             )
         return self._telling[kinds]
+
+
+def _nearest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
+    """What was probably meant: where the fewest faults are, and the deepest."""
+    return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
 
 
 def _expected(shape: Shape) -> str:
