@@ -20,7 +20,8 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
-from worker.body import Check, Problem, check_of
+from worker.body import check_of
+from worker.body_leaves import Check, Problem
 from worker.errors import InputError
 from worker.filters import fields_of, plain, refused
 from worker.jsonapi import MEDIA_TYPE, Request, form
