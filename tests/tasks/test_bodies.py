@@ -22,6 +22,8 @@ from worker.wire import take
 #: All but the one that is a form.
 ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})
 OPERATIONS = load()
+#: How deep calls are made wrong: as deep as a key of a flow's message. Below that, it is the body's check alone.
+DEEP = 10
 every_action = pytest.mark.parametrize("name", ACTIONS)
 
 
@@ -93,13 +95,15 @@ def broken_calls(name: str, seen: set[str]) -> Iterator[tuple[Mutant, dict[str, 
         whole = {key: value for key, value in call.items() if found.parameters[key].place != "aside"}
         body = orjson.loads(found.request(found.bind(whole)).body or b"")
         for mutant in mutants(shape, body, seen):
-            if any(mutant.place[: len(path)] == path for path in paths) and not fits(mutant.value, shape):
+            inside = len(mutant.place) <= DEEP and any(mutant.place[: len(path)] == path for path in paths)
+            if inside and not fits(mutant.value, shape):
                 yield mutant, said(found, call, mutant.value)
 
 
 def test_no_call_publishes_a_body_that_klaviyo_would_refuse():
     seen: set[str] = set()
-    refused = mended = 0
+    refused: list[str] = []
+    mended = 0
 
     for name in ACTIONS:
         found = declaration(name)
@@ -107,11 +111,11 @@ def test_no_call_publishes_a_body_that_klaviyo_would_refuse():
             try:
                 params = found.bind(call)
             except InputError as error:
-                refused += 1
-                assert OTHER not in str(error), (name, mutant.place)
+                refused.append(str(error))
             else:
                 # An id without its type, say: what is sent has it.
                 mended += 1
                 assert fits(orjson.loads(found.request(params).body or b""), TABLE["bodies"][name]), (name, mutant)
 
-    assert refused > 50 * mended > 0
+    assert len(refused) > 50 * mended > 0
+    assert not [each for each in refused if OTHER in each]
