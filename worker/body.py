@@ -165,6 +165,7 @@ class Shapes:
     def _of_kinds(self, kinds: list[dict[str, Any]]) -> Check:
         wholes = [{key: self.whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
         choice = Choice(
+            [frozenset(keys) for keys in wholes],
             [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],
             [frozenset(kind.get("required", ())) for kind in kinds],
         )

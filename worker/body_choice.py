@@ -1,7 +1,7 @@
 """Objects of several kinds, of which a value is one: which one it means. Pure.
 
-They are told apart by the keys that have a closed set in each of them, so that what is told of a value is what the kind
-that it means says of it.
+They are told apart by the keys that have a closed set in each of them, and then by the keys that they know: what is
+told of a value is what the kind that it means says of it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ class _Question(NamedTuple):
 
 @dataclass
 class Choice:
-    """The kinds, each as its keys with a closed set, and as the keys that it requires."""
+    """The kinds, each as its keys, as those of them with a closed set, and as those that it requires."""
 
+    keys: list[frozenset[str]]
     closed: list[dict[str, list[Any]]]
     required: list[frozenset[str]]
     _questions: dict[Kinds, list[_Question]] = field(default_factory=dict)
 
     def of(self, value: Mapping[str, Any]) -> tuple[Kinds, Problem | None]:
         """The kinds that an object may be; none, and why, where it cannot be any."""
-        meant: Kinds = tuple(range(len(self.closed)))
+        meant: Kinds = tuple(range(len(self.keys)))
         narrower = True
         while narrower:
             narrower = False
@@ -47,6 +48,9 @@ class Choice:
                 if left != meant:
                     meant, narrower = left, True
                     break
+        if len(meant) > 1:
+            strange = {kind: len(value.keys() - self.keys[kind]) for kind in meant}
+            meant = tuple(kind for kind in meant if strange[kind] == min(strange.values()))
         return meant, None
 
     def _asked(self, kinds: Kinds) -> list[_Question]:

@@ -214,7 +214,8 @@ class Declaration:
         try:
             params = self._validated(params)
         except ValidationError as error:
-            raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+            told = error.errors(include_input=False)
+            raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
             raise InputError(self.name, problems)
         if self.prepare:
@@ -442,8 +443,19 @@ def _query_value(value: Any) -> str:
     return str(value)
 
 
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the call"
+def _within(loc: Place, value: Any) -> Iterator[str | int]:
+    """The keys on the way to what is wrong, without the names of the alternatives that pydantic has tried."""
+    for number, part in enumerate(loc, 1):
+        there = isinstance(value, Mapping) and part in value
+        if there or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            yield part
+        elif isinstance(value, Mapping) and number == len(loc):
+            yield part
+
+
+def _sentence(error: Any, params: Params) -> str:
+    place = ".".join(map(str, _within(error["loc"], params))) or "the call"
     if error["type"] == "missing":
         return f"parameter {place!r} is missing"
     if error["type"] == "union_tag_invalid":
