@@ -300,7 +300,10 @@ def test_a_kind_of_block_that_klaviyo_does_not_know_is_told_what_it_may_be():
 
 @pytest.mark.parametrize("properties", [{"visits": {1: SECRET}}, {"visits": 2**70}])
 def test_what_json_cannot_carry_is_refused(properties: dict[str, Any]):
-    assert "JSON cannot carry this" in refused("create_profile", {"external_id": "1", "properties": properties})
+    person = {"external_id": "1", "properties": properties}
+
+    assert "JSON cannot carry this" in refused("create_profile", person)
+    assert "JSON cannot carry this" in refused("bulk_import_profiles", {"profiles": [person]})
 
 
 def test_a_datetime_may_stand_wherever_klaviyo_takes_the_text_of_one():
