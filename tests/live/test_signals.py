@@ -54,7 +54,7 @@ def test_a_request_that_is_under_way_is_finished_whatever_signal_ends_the_worker
     for name in ("TERM", "INT", "QUIT", "remote"):
         assert workers[name].process.wait(8) == 0, name
         assert "Traceback" not in workers[name].text()
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     ends = system.ended(ids, 20)
     assert {end.status for end in ends.values()} == {"SUCCESS"}
     assert len(system.sandbox.ledger("create_profile")) == 1 + len(ids)
@@ -83,7 +83,7 @@ def test_a_request_that_hangs_holds_no_worker_up_and_a_second_signal_ends_it_at_
     for name in ("QUIT", "TERM, TERM", "INT, INT"):
         assert workers[name].process.wait(8) == 1, name
         assert "Traceback" not in workers[name].text()
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     assert_nothing_lost(system.redis, ids)
 
 
@@ -105,5 +105,5 @@ def test_a_worker_that_cannot_reach_redis_ends_within_its_limit_and_loses_nothin
     finally:
         system.server.start_again()
 
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     assert_nothing_lost(system.redis, ids)
