@@ -39,16 +39,35 @@ STACKS = "What each thread does:"
 LINES, TASKS = 20, 10
 
 
+#: By how much longer than on an idle machine a test waits at most.
+MOST = 4
+
+
+def stretched(seconds: float) -> float:
+    """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""
+    return seconds * min(MOST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
-    """The first true value of the condition; fails with a sentence when there is none in time."""
+    """The first true value of the condition; fails with a sentence when there is none in time.
+
+    ``seconds`` are those of an idle machine.
+    """
     __tracebackhide__ = True
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         if value := condition():
             return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")
+        if (waited := time.monotonic() - began) > stretched(seconds):
+            raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.02)
+
+
+def over(process: subprocess.Popen[Any], seconds: float) -> int:
+    """The exit code of a process that has been told to end."""
+    __tracebackhide__ = True
+    until(lambda: process.poll() is not None, seconds, f"the end of process {process.args!r}")
+    return int(process.returncode)
 
 
 def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: float = 15) -> int:
@@ -57,11 +76,11 @@ def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: floa
     if process.poll() is None:
         process.send_signal(how)
     try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
+        return over(process, seconds)
+    except AssertionError:
         process.kill()
         process.wait(10)
-        raise AssertionError(f"process {process.args!r} did not end within {seconds} s") from None
+        raise
 
 
 def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
@@ -270,17 +289,15 @@ class Worker:
     def stop(self, seconds: float = 20, how: int = signal.SIGTERM) -> int:
         """A graceful end; ``how`` is 0 where it has been told to."""
         __tracebackhide__ = True
+        self.process.send_signal(how)
         try:
-            self.process.send_signal(how)
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            said = self.last()
+            return over(self.process, seconds)
+        except AssertionError as error:
+            said = f"{error}\n{self.last()}"
             self.process.send_signal(signal.SIGUSR1)
-            until(lambda: STACKS in self.text(), 5, lambda: f"the end of a worker, nor where its threads are\n{said}")
+            until(lambda: STACKS in self.text(), 5, lambda: f"where its threads are, after this: {said}")
             self.kill()
-            raise AssertionError(
-                f"not within {seconds} s: the end of {said}\n{self.text().partition(STACKS)[2]}"
-            ) from None
+            raise AssertionError(f"{said}\n{self.text().partition(STACKS)[2]}") from None
 
 
 @dataclass(frozen=True)
