@@ -29,8 +29,7 @@ def file_store(settings, fake_redis, tmp_path):
     settings.setenv("KLAVIYO_STORE_URL", url)
     get_settings.cache_clear()
     upgrade(url)
-    yield settings
-    connection.close()
+    return settings
 
 
 def pull_run(**how):
