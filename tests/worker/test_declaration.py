@@ -23,6 +23,7 @@ class Person(TypedDict, total=False):
     email: str
     location: Location
     born: datetime
+    shop: Annotated[str, At("attributes.shop.data.attributes.name", type="shop")]
     unset: Annotated[list[str], At("meta.patch_properties.unset")]
 
 
@@ -104,6 +105,22 @@ def test_raw_json_api_items_are_taken_too():
     raw = [{"type": "profile", "id": "1", "attributes": {"email": "e"}}]
 
     assert THING.bind({"name": "x", "data__attributes__people": raw})["people"] == [{"id": "1", "email": "e"}]
+
+
+def test_a_resource_inside_of_one_comes_and_goes_with_its_type():
+    raw = {"attributes": {"shop": {"data": {"type": "shop", "attributes": {"name": "Tea"}}}}, "type": "profile"}
+
+    assert body({"name": "x", "owner": {"shop": "Tea"}})["attributes"]["owner"]["data"] == raw
+    assert THING.bind({"name": "x", "owner": raw})["owner"] == {"shop": "Tea"}
+    raw["attributes"]["shop"]["data"]["type"] = "street"
+    with pytest.raises(InputError, match="attributes"):
+        THING.bind({"name": "x", "owner": raw})
+
+
+def test_an_item_that_is_an_id_alone_has_attributes_all_the_same():
+    assert body({"name": "x", "people": [{"id": "P1"}]})["attributes"]["people"] == [
+        {"type": "profile", "id": "P1", "attributes": {}}
+    ]
 
 
 def test_left_out_means_untouched_and_none_means_null():
