@@ -112,15 +112,22 @@ def test_a_stamp_revokes_the_tasks_with_its_value_and_no_others(governor, app):
     assert those_that_wait(governor) == {"theirs", "nobody's"}
 
 
+class Task:
+    """The task that is being carried out."""
+
+    def __init__(self, backend):
+        self.request, self.backend, self.events = SimpleNamespace(id="task"), backend, []
+
+    def send_event(self, kind, **about):
+        self.events.append(kind)
+
+
 @pytest.mark.parametrize("expired", [True, False])
 def test_a_task_that_has_expired_stays_expired_when_it_is_delivered_once_more(governor, app, expired):
-    events = []
-    task = SimpleNamespace(
-        request=SimpleNamespace(id="task"), backend=app.backend, send_event=lambda kind, **about: events.append(kind)
-    )
+    task = Task(app.backend)
 
     with pytest.raises(Revoked), ended_if_revoked(task):
         raise Revoked("it expired before its turn came", expired)
 
     assert governor.revoked("task") == ("it expired before its turn came" if expired else None)
-    assert (app.backend.revoked, events) == (["task"], ["task-revoked"])
+    assert (app.backend.revoked, task.events) == (["task"], ["task-revoked"])
