@@ -34,7 +34,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         trees: SimpleQueue[Tree] = SimpleQueue()
-        for number in range(min(given.jobs, len(mutants))):
+        for number in range(max(1, min(given.jobs, len(mutants)))):
             (own := Path(folder) / str(number)).mkdir()
             trees.put(Tree(own))
         seconds, problems = _unbroken(trees, sorted({mutant.test for mutant in mutants}))
@@ -51,19 +51,28 @@ def _unbroken(trees: SimpleQueue[Tree], tests: Sequence[str]) -> tuple[dict[str,
     print(f"{len(tests)} tests, with nothing broken …", file=sys.stderr)
     tree = trees.get()
     found, said = tree.run(tests)
+    ends = {test: of(test, found) for test in tests}
+    for test, slow in ends.items():
+        if _seconds(slow) > QUICK:
+            # Something else may have kept the machine busy: what counts is the quicker of two runs.
+            again = of(test, tree.run([test])[0])
+            ends[test] = min(slow, again, key=_seconds) if again else slow
     trees.put(tree)
-    seconds = {test: sum(each.seconds for each in of(test, found)) for test in tests}
-    problems = [f"{test} {problem}" for test in tests if (problem := _problem(of(test, found)))]
-    return seconds, [*problems, said] if problems else []
+    problems = [f"{test} {problem}" for test, each in ends.items() if (problem := _problem(each))]
+    return {test: _seconds(each) for test, each in ends.items()}, [*problems, said] if problems else []
 
 
-def _problem(found: list[Case]) -> str | None:
+def _seconds(found: Sequence[Case]) -> float:
+    return sum(each.seconds for each in found)
+
+
+def _problem(found: Sequence[Case]) -> str | None:
     ends = {each.end for each in found}
     if not found or ends - {"passed", "left out"}:
         return "does not pass where nothing is broken"
     if "passed" not in ends:
         return "was left out, so that it notices nothing"
-    seconds = sum(each.seconds for each in found)
+    seconds = _seconds(found)
     return f"takes {seconds:.1f} s, over {QUICK:.0f} s" if seconds > QUICK else None
 
 
