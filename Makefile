@@ -8,7 +8,7 @@ LOCK := requirements.lock
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs lock
+.PHONY: help setup demo test mutants check bench docs lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ demo: setup ## start everything, import customers, send events, show the limits 
 
 test: setup ## run the tests (JOBS=4 at a time, each file in one process)
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+
+mutants: setup ## break the code on purpose, and see a quick test fail each time (ONLY="name …", JOBS=4 at a time)
+	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ONLY)
 
 check: setup ## format, lint, types, layers
 	$(BIN)/ruff format --check .

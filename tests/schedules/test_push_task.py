@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from celery.exceptions import Ignore
+from sqlalchemy.exc import OperationalError
+
+from schedules import push_task
 from schedules.push import run_push
 from schedules.push_kinds import Push
-from schedules.push_task import defined
+from schedules.push_lock import Held
+from schedules.push_task import PushStep, defined
+from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
+from worker.patience import LeftBehind
 from worker.settings import get_settings
+from worker.shutdown import closing
 
 
 @pytest.fixture
@@ -80,3 +89,70 @@ def test_only_a_catalogs_records_are_deleted(kind):
 def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are():
     with pytest.raises(InputError, match="'coupons' is none of profiles, events, catalog_items"):
         run_push(Push("coupons", "a.csv"))
+
+
+class Carrying:
+    """A push that a worker carries out: how it ends is said, and what it waits for is kept."""
+
+    def __init__(self):
+        self.reminded, self.end = [], None
+
+    def run_push(self, wanted, **_):
+        raise self.end
+
+    def carry_out(self, end):
+        self.end = end
+        step = type("Delivered", (PushStep,), {"task_id": "task"})()
+        return step._carry_out("orders", False, lambda report: None)
+
+
+@pytest.fixture
+def carrying(define, monkeypatch):
+    define(ORDERS__KIND="events", ORDERS__SOURCE="orders.csv")
+    monkeypatch.setenv("KLAVIYO_CONCURRENCY", "2")
+    get_settings.cache_clear()
+    push_task._room.cache_clear()
+    made = Carrying()
+    ledger = SimpleNamespace(remind=lambda which, seconds: made.reminded.append(which))
+    monkeypatch.setattr(push_task, "run_push", made.run_push)
+    monkeypatch.setattr(push_task, "get_ledger", lambda: ledger)
+    yield made
+    closing.clear()
+    push_task._room.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "end", [Held("default", "events", True), OperationalError("SELECT", {}, ConnectionError("away"))]
+)
+def test_a_push_that_cannot_go_on_now_is_tried_again_under_its_own_id(carrying, end):
+    with pytest.raises(Ignore, match="push orders waits"):
+        carrying.carry_out(end)
+
+    assert carrying.reminded == ["sync|PUSH|task|orders|0"]
+
+
+def test_a_push_that_another_run_holds_is_not_started_again(carrying):
+    with pytest.raises(Held):
+        carrying.carry_out(Held("default", "events", False))
+
+    assert carrying.reminded == []
+
+
+def test_a_push_that_its_worker_breaks_off_is_left_to_the_next_one(carrying):
+    closing.set()
+
+    with pytest.raises(LeftBehind):
+        carrying.carry_out(Stopped("push events is broken off; the next run goes on with it"))
+
+
+def test_a_cancelled_push_has_failed(carrying):
+    with pytest.raises(Stopped):
+        carrying.carry_out(Stopped("import push-1 takes no more rows"))
+
+
+def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_its_own(carrying):
+    with push_task._room(), pytest.raises(Ignore, match="other pushes take all the threads"):
+        carrying.carry_out(RuntimeError("it was carried out"))
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            carrying.carry_out(RuntimeError("it was carried out"))

@@ -84,8 +84,10 @@ class StubGovernor:
         self.busy = 0.0
         self.settled: dict[str, Settlement] = {}
         self.parked: list[float] = []
+        self.leases: list[int] = []
 
-    def claim(self, *_: Any) -> Claim:
+    def claim(self, task_id: str, lease_ms: int, *_: Any) -> Claim:
+        self.leases.append(lease_ms)
         return Claim("ok", 0)
 
     def reserve(self, *_: Any) -> float:
@@ -159,6 +161,15 @@ def test_a_task_looks_up_and_adds_each_with_a_lease_of_its_own(governor: StubGov
     assert [end.used for end in governor.settled.values()] == [True, True]
     assert len(governor.settled) == 2
     assert "task-1" in governor.settled
+
+
+def test_a_task_that_looks_something_up_first_holds_its_lease_for_longer(governor: StubGovernor, answers: list[Any]):
+    answers += [("GET", FOUND), ("POST", ADDED)]
+
+    carry_out()
+
+    # One for what it looks up, one for its own request, one for whatever waits in between.
+    assert governor.leases == [3 * get_settings().lease_ms]
 
 
 def test_a_call_in_this_process_does_the_same(governor: StubGovernor, answers: list[Any]):

@@ -22,7 +22,7 @@ from tasks.profiles import create_profile, get_lists_for_profile, get_profiles
 from tasks.reporting import query_flow_values
 from worker.errors import InputError, Malformed, SettingsError
 from worker.filters import F
-from worker.paging import first_page, next_page
+from worker.paging import first_page, listed, next_page
 from worker.settings import get_settings
 
 Asked = list[tuple[str, dict[str, Any]]]
@@ -135,6 +135,8 @@ def test_a_page_without_a_next_link_is_the_last(envelope: dict[str, Any]):
 def test_what_is_no_list_is_not_taken_for_an_empty_one(data: Any):
     with pytest.raises(Malformed, match="it holds no list"):
         next_page(get_profiles.declaration, {}, {"data": data})
+    with pytest.raises(Malformed, match="it holds no list"):
+        listed(get_profiles.declaration, {"data": data})
 
 
 def test_a_page_that_is_followed_by_itself_is_not_read_for_ever():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from tasks.client import create_client_profile
 from tasks.lists import create_list, get_lists
 from worker import execution
 from worker.client import Response
@@ -102,3 +103,21 @@ def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
     end, raised = settled(RuntimeError("a fault of ours"), create_list, name="News")
 
     assert (end.used, end.forget, raised) == (True, False, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "params", "proves"),
+    [
+        (200, get_lists, {}, True),
+        (404, get_lists, {}, True),
+        (401, get_lists, {}, False),
+        (403, get_lists, {}, False),
+        (429, get_lists, {}, False),
+        (503, get_lists, {}, False),
+        (202, create_client_profile, {"email": "ada@example.com"}, False),
+    ],
+)
+def test_only_what_klaviyo_takes_proves_that_a_key_is_right(settled, status, action, params, proves):
+    end, _ = settled((status, {}), action, **params)
+
+    assert bool(end.welcome) is proves

@@ -1,5 +1,6 @@
 """A signature becomes a schema: names, places, limits; what contradicts itself is refused at import."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -21,6 +22,8 @@ class Person(TypedDict, total=False):
     id: str
     email: str
     location: Location
+    born: datetime
+    shop: Annotated[str, At("attributes.shop.data.attributes.name", type="shop")]
     unset: Annotated[list[str], At("meta.patch_properties.unset")]
 
 
@@ -51,6 +54,10 @@ def get_things(
     """List things."""
 
 
+def find_things(*, exact: bool | None = None) -> Any:
+    """Find things."""
+
+
 def update_thing(*, id: str, name: str | None = None) -> Any:
     """Change a thing."""
 
@@ -59,6 +66,7 @@ THING = declared(
     create_thing, seed={"place": "location.city", "red": Adds("tags", "red"), "old": Dropped("It is gone.")}
 )
 THINGS = declared(get_things, "GET /api/things", type=None, repeat=None, extra={"include=lists": "1/s 15/m"})
+SEARCH = declared(find_things, "GET /api/things", type=None, repeat=None)
 UPDATE = declared(update_thing, "PATCH /api/things/{id}")
 
 
@@ -99,9 +107,39 @@ def test_raw_json_api_items_are_taken_too():
     assert THING.bind({"name": "x", "data__attributes__people": raw})["people"] == [{"id": "1", "email": "e"}]
 
 
+def test_a_resource_inside_of_one_comes_and_goes_with_its_type():
+    raw = {"attributes": {"shop": {"data": {"type": "shop", "attributes": {"name": "Tea"}}}}, "type": "profile"}
+
+    assert body({"name": "x", "owner": {"shop": "Tea"}})["attributes"]["owner"]["data"] == raw
+    assert THING.bind({"name": "x", "owner": raw})["owner"] == {"shop": "Tea"}
+    raw["attributes"]["shop"]["data"]["type"] = "street"
+    with pytest.raises(InputError, match="attributes"):
+        THING.bind({"name": "x", "owner": raw})
+
+
+def test_an_item_that_is_an_id_alone_has_attributes_all_the_same():
+    assert body({"name": "x", "people": [{"id": "P1"}]})["attributes"]["people"] == [
+        {"type": "profile", "id": "P1", "attributes": {}}
+    ]
+
+
 def test_left_out_means_untouched_and_none_means_null():
     assert body({"name": "x"})["attributes"] == {"name": "x"}
     assert body({"name": "x", "colour": None})["attributes"] == {"name": "x", "colour": None}
+
+
+def test_a_yes_or_no_in_an_address_is_written_as_json_writes_it():
+    asked = [SEARCH.request(SEARCH.bind({"exact": exact})).query for exact in (True, False)]
+
+    assert asked == [{"exact": "true"}, {"exact": "false"}]
+
+
+def test_a_moment_is_written_as_klaviyo_reads_it():
+    at = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+    assert body({"name": "x", "owner": {"born": at}})["attributes"]["owner"]["data"]["attributes"] == {
+        "born": "2026-11-24T12:30:00+00:00"
+    }
 
 
 @pytest.mark.parametrize(

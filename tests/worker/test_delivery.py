@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+import redis
 from kombu import Consumer, Producer, Queue
 
 from worker import transport
 from worker.governor import Governor
+from worker.shutdown import working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import HEADER, OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 
@@ -176,6 +178,17 @@ def test_a_worker_takes_no_more_than_it_can_carry_out(start):
     assert worker.take() == ["three"]
 
 
+def test_a_worker_with_room_for_one_takes_one_though_several_lists_have_some(start):
+    worker = start(prefetch=1)
+    worker.publish("one")
+    Producer(worker.channel).publish(
+        {"body": "two"}, routing_key=QUEUE, headers={"id": "two"}, serializer="json", priority=6
+    )
+
+    assert worker.take() == ["one"]
+    assert worker.on_record() == (1, 1)
+
+
 def test_a_message_of_an_action_waits_for_its_budget_and_another_does_not(worker):
     line = Line("a", (Bucket("operation", Limits.parse("3/s 60/m")),))
 
@@ -283,3 +296,32 @@ def test_what_arrives_while_a_worker_stops_goes_back_at_once(worker, line, stopp
 
     assert worker.on_record() == (0, 0)
     assert worker.client.llen(QUEUE) == 1
+
+
+def test_a_purge_drops_what_waits_for_budget_too(worker):
+    line = Line("a", (Bucket("operation", Limits.parse("75/s 750/m")),))
+    assert line.queue == QUEUE
+    worker.publish("action", **{HEADER: header(line, "now")})
+    worker.publish("other")
+
+    assert worker.channel.queue_purge(QUEUE) == 2
+    assert worker.governor.count() == 0
+
+
+def test_what_a_worker_publishes_is_taken_though_redis_be_full(worker):
+    worker.publish("held")
+    assert worker.take() == ["held"]
+    line = Line("a", (Bucket("operation", Limits.parse("3/s 60/m")),))
+    worker.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.ResponseError):
+            worker.publish("a caller's")
+        working.set()
+        worker.publish("a worker's")
+        worker.publish("an action", **{HEADER: header(line, "now")})
+    finally:
+        working.clear()
+        worker.client.config_set("maxmemory", 0)
+
+    assert worker.take() == ["a worker's"]
+    assert worker.governor.count() == 1

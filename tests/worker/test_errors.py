@@ -44,6 +44,7 @@ def test_an_error_survives_pickling(error):
     again = pickle.loads(pickle.dumps(error))
 
     assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))
+    assert vars(again) == vars(error)
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
@@ -53,6 +54,7 @@ def test_an_error_survives_celerys_json(error):
     again = backend.exception_to_python(stored)
 
     assert (type(again), list(again.args), str(again)) == (type(error), list(error.args), str(error))
+    assert vars(again) == vars(error)
 
 
 def test_an_unknown_outcome_says_what_to_look_at():

@@ -269,6 +269,20 @@ def test_a_copy_of_a_running_task_waits_until_its_lease_is_over(client, governor
     assert released(client, each) == ["one"]
 
 
+def test_a_copy_of_a_task_waits_for_a_lease_that_is_claimed_after_it_came(client, governor, clock):
+    each = line()
+    known(governor, clock, each)
+    publish(governor, each, "one")
+    released(client, each)
+    redelivered(client, governor, each, "one")
+    governor.claim("one", LEASE, False, "delivery 1")
+
+    clock.wait(16)
+    governor.tick()
+
+    assert released(client, each) == []
+
+
 def test_an_unrepeatable_request_that_was_sent_once_is_unknown_the_second_time(client, governor, clock):
     each = line()
     publish(governor, each, "one")
@@ -293,11 +307,16 @@ def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, gove
     assert governor.claim("one", LEASE, True, "delivery 2").state == "ok"
 
 
-def test_a_task_is_published_once_however_often_the_publisher_says_it(client, governor):
+def test_a_task_is_published_once_however_often_the_publisher_says_it(client, governor, clock):
     each = line()
 
     assert publish(governor, each, "one", "one") == [True, False]
     assert released(client, each) == ["one"]
+    answer(governor, "one")
+    publish(governor, each, "one")
+    clock.wait(61)
+    governor.tick()
+    assert released(client, each) == []
 
 
 def test_a_limit_that_klaviyo_tells_is_adopted_and_told_once(client, governor, clock):
@@ -522,6 +541,25 @@ def test_a_delivery_goes_back_even_when_redis_is_full(client, governor):
     assert not client.exists("unacked", "unacked_index")
     governor.tick()
     assert released(client, each) == ["one"]
+
+
+def test_what_waits_is_worked_off_even_when_redis_is_full(client, governor, clock):
+    each = line("1/s 60/m")
+    known(governor, clock, each)
+    publish(governor, each, "one", "two")
+    clock.wait(1)
+    client.config_set("maxmemory", 1)
+    try:
+        answer(governor, "one")
+        clock.wait(1.1)
+        governor.beat("worker", 1_000, QUEUES, 60)
+        assert governor.tick() == 1
+        answer(governor, "two")
+        governor.done("two")
+    finally:
+        client.config_set("maxmemory", 0)
+
+    assert governor.count() == 0
 
 
 def test_a_message_without_a_line_goes_back_to_its_queue(client, governor):

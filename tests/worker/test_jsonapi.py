@@ -93,6 +93,15 @@ def test_a_persons_address_is_masked(text):
     assert "555" not in mask(text)
 
 
+@pytest.mark.parametrize("where", ["title", "detail"])
+def test_what_klaviyo_says_of_an_error_names_no_person(where):
+    with pytest.raises(BadRequest) as caught:
+        answer(400, refused(**{where: "ada@example.com is not valid"}))
+
+    assert "*** is not valid" in str(caught.value.errors)
+    assert "example" not in f"{caught.value} {caught.value.args}"
+
+
 def test_a_429_tells_how_long_by_its_header():
     with pytest.raises(Throttled) as caught:
         answer(429, refused(), **{"retry-after": "17"})

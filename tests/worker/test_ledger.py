@@ -213,6 +213,17 @@ def test_a_part_that_is_forgotten_counts_no_more(ledger, run):
     assert opened(ledger, "R-1", run="R", rows="1-3") == ["R-1"]
 
 
+def test_what_became_of_the_records_of_a_forgotten_part_counts_no_more(ledger, run):
+    accepted(ledger, "R-1", run="R", rows="1-3")
+    ledger.ended("R-1", "stuck")
+    ledger.settle("R-1", Settled("stuck", {}, landed=1, rejected=1, unknown=1))
+    assert (run().landed, run().rejected, run().unknown) == (1, 1, 1)
+
+    assert ledger.forget("R-1")
+
+    assert (run().landed, run().rejected, run().unknown) == (0, 0, 0)
+
+
 def test_a_run_tells_how_far_it_has_come_and_when_it_was_last_heard_of(client, run):
     later = Runs(client, clock=lambda: 1_700_000_060.0)
 

@@ -1,5 +1,7 @@
 """Settings and accounts: one clear sentence for what is wrong, and no secret in it."""
 
+import traceback
+
 import pytest
 
 from worker.accounts import account, aliases
@@ -146,4 +148,15 @@ def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(monkeypatch
     with pytest.raises(SettingsError, match="KLAVIYO_API_KEY") as caught:
         get_settings()
 
-    assert "pk_" not in str(caught.value)
+    assert "pk_" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_fingerprint_tells_keys_apart_and_nothing_of_them(monkeypatch):
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_first")
+    monkeypatch.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_first")
+    monkeypatch.setenv("KLAVIYO_ACCOUNTS__US__API_KEY", "pk_second")
+
+    default, eu, us = (account(get_settings(), alias).fingerprint for alias in ("default", "eu", "us"))
+
+    assert default == eu != us
+    assert "first" not in default

@@ -66,6 +66,12 @@ def test_the_parameters_of_the_request_stand_around_the_items(run: Run):
     }
 
 
+def test_a_part_names_the_rows_that_it_holds_and_no_others(run: Run):
+    made = run("profiles", "email\na@b.c\nbad\nc@b.c\nd@b.c\nbad\nf@b.c\n")
+
+    assert [part.rows for part in made.parts] == ["1,3-4,6"]
+
+
 def test_the_same_source_makes_the_same_parts(run: Run):
     rows = "email,metric\n" + "a@b.c,M\n" * 1_500
 

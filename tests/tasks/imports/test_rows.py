@@ -205,6 +205,17 @@ def test_a_second_row_of_the_same_identity_is_set_aside(run: Run, kind: str):
     assert made.reasons[2].endswith(": an earlier row has the same")
 
 
+def test_an_address_in_another_spelling_is_the_same_and_an_id_is_not(run: Run):
+    rows = [
+        {"email": "Ada@example.com"},
+        {"email": "ada@EXAMPLE.com"},
+        {"external_id": "A1"},
+        {"external_id": "a1"},
+    ]
+
+    assert run("profiles", rows).rows == [1, 3, 4]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("profiles", "subscribe", "unsubscribe")])
 def test_a_row_without_what_klaviyo_requires_is_set_aside(run: Run, kind: str):
     fields = KINDS[kind].fields

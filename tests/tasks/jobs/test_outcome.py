@@ -76,6 +76,21 @@ def test_failures_that_klaviyo_does_not_tell_are_counted_as_unknown():
     assert "2 more failed among rows 11-13,20" in found.rejects[-1]["reason"]
 
 
+def test_klaviyo_may_count_more_failures_than_there_are_records():
+    told = [{"index": place, "detail": "no"} for place in range(4)]
+
+    for known in (told, told[:1]):
+        found = end(replace(JOB, counters={"total": 4, "completed": 0, "failed": 5}), known)
+
+        assert (found.landed, found.rejected, found.unknown) == (0, len(known), 4 - len(known))
+
+
+def test_an_error_that_points_beyond_the_records_is_about_none_that_can_be_named():
+    found = end(replace(JOB, counters={"total": 4, "completed": 3, "failed": 1}), [{"index": 4, "detail": "no"}])
+
+    assert (found.landed, found.rejected, found.unknown) == (3, 0, 1)
+
+
 def test_of_a_cancelled_part_nobody_can_tell():
     found = end(replace(JOB, status="cancelled", counters={"total": 4, "completed": 2}))
 

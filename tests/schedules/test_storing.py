@@ -1,0 +1,56 @@
+"""What is read while the store is away is read again, and nothing of it is lost."""
+
+import pytest
+from celery.exceptions import Retry
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+
+from schedules.storing import AWAY, StoringStep
+from worker.steps import AskingStep
+
+
+class Stores(StoringStep):
+    name = "test.stores"
+    about = dict
+
+    def answered(self, envelope, params, account, about):
+        """Nothing: the test says what happens."""
+
+
+@pytest.fixture
+def step(monkeypatch):
+    """A step whose answer meets an error as it is written; what it asks to be taken again is kept."""
+    made = Stores()
+    made.waits = []
+
+    def make(error):
+        def fails(self, **_):
+            raise error
+
+        monkeypatch.setattr(AskingStep, "run", fails)
+        return made
+
+    def later(self, action, params, reason, seconds):
+        self.waits.append((action, reason, seconds))
+        return Retry(reason)
+
+    monkeypatch.setattr(AskingStep, "later", later)
+    return make
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_page_that_cannot_be_written_now_is_read_again_when_the_store_is_back(step, kind):
+    stores = step(kind("INSERT", {"email": "ada@example.com"}, ConnectionError("server closed the connection")))
+
+    with pytest.raises(Retry):
+        stores.run(action="get_profiles", params={})
+
+    assert stores.waits == [("get_profiles", "the store cannot be reached: ConnectionError", AWAY)]
+
+
+def test_a_page_that_can_never_be_written_is_not_read_for_ever(step):
+    stores = step(DataError("INSERT", {}, ValueError("out of range")))
+
+    with pytest.raises(DataError):
+        stores.run(action="get_profiles", params={})
+
+    assert stores.waits == []

@@ -1,0 +1,69 @@
+"""The last step of a job tells its outcome, and tells it once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.exceptions import Ignore
+
+from tasks.jobs import collect as collecting
+from tasks.jobs.collect import Collect
+from worker.errors import JobCancelled, JobFailed
+
+
+@pytest.fixture
+def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Carries the step out; ``told`` is the state of the job's result."""
+
+    def carry_out(told: str = "PROCESSING") -> Any:
+        monkeypatch.setattr(collecting, "app", SimpleNamespace(AsyncResult=lambda id: SimpleNamespace(state=told)))
+        return Collect().run()
+
+    monkeypatch.setattr(collecting, "get_ledger", lambda: steps.ledger)
+    monkeypatch.setattr(collecting, "go_on", lambda *ids: steps.gone_on.extend(ids))
+    monkeypatch.setattr(Collect, "task_id", "job")
+    return carry_out
+
+
+def test_a_job_that_has_ended_is_settled_and_told(steps: Any, collected: Any):
+    steps.accepted()
+    steps.ledger.ended("job", "complete", {"total": 2, "completed": 2})
+
+    envelope = collected()
+
+    assert (envelope["successful"], envelope["data"]["completed"], envelope["job_id"]) == (True, 2, "K-job")
+    assert steps.job().state == "settled"
+
+
+def test_a_job_whose_result_could_not_be_stored_is_told_again_and_one_that_was_is_not(steps: Any, collected: Any):
+    steps.accepted()
+    steps.ledger.ended("job", "complete", {"total": 2, "completed": 2})
+    first = collected()
+
+    assert collected() == first
+    with pytest.raises(Ignore):
+        collected("SUCCESS")
+
+
+def test_a_job_that_has_been_opened_again_goes_on(steps: Any, collected: Any):
+    steps.accepted()
+
+    with pytest.raises(Ignore):
+        collected()
+    assert steps.job().state == "accepted"
+
+
+def test_a_bad_end_is_raised_after_it_is_settled(steps: Any, collected: Any):
+    steps.accepted()
+    steps.ledger.ended("job", "cancelled", {"total": 2})
+
+    with pytest.raises(JobCancelled):
+        collected()
+    assert steps.job().state == "settled"
+
+
+def test_a_job_that_nobody_knows_any_more_has_failed(collected: Any):
+    with pytest.raises(JobFailed):
+        collected()

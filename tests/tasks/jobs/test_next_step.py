@@ -1,0 +1,115 @@
+"""What comes next for a job in each of its states, and who sees to it when nobody has."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tasks.jobs import next_step
+from tasks.jobs.next_step import COLLECT, FAILED, FIND, LOOK, LOOK_AFTER, READ, SPAWN, WATCH, go_on, overdue
+from worker.ledger import group
+
+NAME, CATALOG = "bulk_import_profiles", "bulk_create_catalog_items"
+
+
+@pytest.fixture
+def published(steps: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The steps that were published, each with the job or the group that it is about."""
+    found: list[Any] = []
+
+    def begin(name: str) -> Any:
+        return SimpleNamespace(begin=lambda about, *_, **__: found.append((name, getattr(about, "id", about))) or True)
+
+    def collecting() -> Any:
+        signature = SimpleNamespace(
+            set=lambda task_id: SimpleNamespace(apply_async=lambda: found.append((COLLECT, task_id)))
+        )
+        return SimpleNamespace(si=lambda: signature)
+
+    tasks = {name: begin(name) for name in (SPAWN, FIND, LOOK, READ, WATCH)} | {COLLECT: collecting()}
+    app = SimpleNamespace(tasks=tasks, send_task=lambda name, args: found.append((name, *args)))
+    monkeypatch.setattr(next_step, "app", app)
+    return found
+
+
+def overdue_after(steps: Any, seconds: float) -> list[str]:
+    steps.wait(seconds)
+    found: list[str] = steps.ledger.overdue(30)
+    return found
+
+
+def test_a_job_that_may_be_sent_is_sent_and_one_that_was_is_looked_for(steps: Any, published: list[Any]):
+    steps.opened("new")
+    steps.sent("lost")
+
+    go_on("new", "lost")
+
+    assert published == [(SPAWN, "new"), (FIND, "lost")]
+
+
+def test_jobs_of_a_kind_that_is_listed_are_watched_together(steps: Any, published: list[Any]):
+    steps.accepted("one")
+    steps.accepted("two")
+
+    go_on("one", "two")
+
+    assert published == [(WATCH, "default")]
+
+
+def test_an_accepted_job_is_seen_to_by_its_watcher_alone(steps: Any, published: list[Any]):
+    steps.accepted()
+
+    go_on("job")
+
+    assert overdue_after(steps, FAILED + 60) == [f"watch|{group('default', NAME)}"]
+
+
+def test_a_step_that_is_never_taken_is_published_once_more(steps: Any, published: list[Any]):
+    steps.opened()
+    go_on("job")
+    assert overdue_after(steps, FAILED - 1) == []
+
+    assert overdue_after(steps, 2) == ["job|job"]
+
+
+def test_a_job_that_has_ended_is_read_and_a_settled_one_goes_no_further(steps: Any, published: list[Any]):
+    steps.accepted()
+    steps.ledger.ended("job", "complete", {"failed": 1})
+    steps.opened("gone")
+    steps.ledger.withdraw("gone", {"status": "withdrawn"})
+
+    go_on("job", "gone")
+
+    assert published == [(READ, "job")]
+
+
+def test_where_nothing_is_left_to_be_read_the_job_is_told(steps: Any, published: list[Any]):
+    steps.accepted()
+    steps.ledger.ended("job", "complete")
+    next_step.app.tasks[READ].begin = lambda *_: False  # type: ignore[index]
+
+    go_on("job")
+
+    assert published == [(COLLECT, "job")]
+
+
+def test_what_is_overdue_is_seen_to_and_what_cannot_be_keeps_nobody_waiting(steps: Any, published: list[Any]):
+    steps.opened("job")
+
+    overdue(["watch|default|no_such_kind", "sync|default|R1|profiles", "job|job", "job|unknown"])
+
+    assert published == [(LOOK_AFTER, "default|R1|profiles"), (SPAWN, "job")]
+
+
+def test_a_slot_that_has_become_free_is_given_to_who_waits_for_it(steps: Any, published: list[Any]):
+    steps.opened("first", CATALOG)
+    steps.ledger.crowded("first", 15)
+    steps.wait(16)
+    # The room that Klaviyo had not is forgotten by the server's own clock.
+    steps.ledger._client.delete(f"klaviyo:jobs:room:{group('default', CATALOG)}")
+
+    overdue([f"slots|{group('default', CATALOG)}"])
+
+    assert published == [(SPAWN, "first")]

@@ -1,0 +1,71 @@
+"""What a job that is over still has to tell is read to its end before the job is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.jobs.kinds import KINDS
+from tasks.jobs.read import Read, Reading
+from tasks.jobs.watch import BELIEVED
+from worker.errors import Gone, NotFound, Unavailable
+
+NAME = "bulk_import_profiles"
+NEXT = "https://a.klaviyo.com/api/profile-bulk-import-jobs/K-job/import-errors?page%5Bcursor%5D=two"
+
+
+@pytest.fixture(autouse=True)
+def ended(steps: Any):
+    """A job of whose records some have failed."""
+    steps.accepted()
+    steps.ledger.ended("job", "complete", {"total": 2, "completed": 0, "failed": 2})
+
+
+def answer(about: Reading, detail: str, following: str | None = None) -> None:
+    page = {
+        "data": [{"type": "import-error", "id": "E", "attributes": {"detail": detail}}],
+        "links": {"next": following},
+    }
+    Read().answered(page, {"job_id": "K-job"}, "default", about)
+
+
+def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
+    assert Read().begin(steps.job(), KINDS[NAME])
+
+    answer(steps.asked.pop().about, "first", NEXT)
+    assert steps.collected == []
+    [second] = steps.asked
+    assert second.params["page_cursor"] == "two"
+    answer(second.about, "second")
+
+    assert steps.collected == ["job"]
+    assert [each["detail"] for each in steps.ledger.errors_of("job")] == ["first", "second"]
+
+
+def test_a_job_without_failures_has_nothing_to_be_read(steps: Any):
+    steps.accepted("good")
+    steps.ledger.ended("good", "complete", {"total": 2, "completed": 2, "failed": 0})
+
+    assert not Read().begin(steps.job("good"), KINDS[NAME])
+
+
+def test_errors_that_are_not_there_are_asked_for_again_before_they_count_as_expired(steps: Any):
+    about, gone = Reading("job", NAME), NotFound("x", "default", 404, [])
+
+    for _ in range(1, BELIEVED):
+        Read().failed(gone, {}, "default", about)
+        assert steps.collected == []
+        about = steps.asked.pop().about
+    Read().failed(gone, {}, "default", about)
+
+    assert (steps.job().status, steps.collected) == ("expired", ["job"])
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Gone("x", "default", 410, []), "expired"), (Unavailable("x", "default", "no"), "complete")]
+)
+def test_a_job_whose_errors_cannot_be_read_is_told_all_the_same(steps: Any, error: Exception, status: str):
+    Read().failed(error, {}, "default", Reading("job", NAME))  # type: ignore[arg-type]
+
+    assert (steps.job().status, steps.collected) == (status, ["job"])
