@@ -41,7 +41,7 @@ from tasks.shapes import (
 from worker.action import action
 from worker.declaration import Dropped, Params, never, safe, with_key
 from worker.jsonapi import Envelope
-from worker.wire import At, Header, Linkage, Resource, Resources
+from worker.wire import At, Header, Linkage, NotNull, Resource, Resources
 
 PublicReviewField = Literal[
     "author", "content", "created", "id", "images", "product", "product.external_id", "product.image_url",
@@ -70,7 +70,7 @@ class ClientEventProfile(Identified, Person, PatchedBeside, total=False):
 class SubscriptionProfile(TokenProfile, total=False):
     """Who gives consent, and to what."""
 
-    subscriptions: Subscriptions
+    subscriptions: Subscriptions | None
 
 
 class UnregisteredProfile(Identified, Person, PatchedBeside, total=False):
@@ -207,7 +207,7 @@ def create_client_event(
     *,
     metric: Metric,
     profile: Annotated[EventProfile, At("data.attributes.profile.data"), Resource("profile")],
-    properties: dict[str, Any] | None = None,
+    properties: Annotated[dict[str, Any] | None, NotNull()] = None,
     time: Timestamp | None = None,
     value: Number | None = None,
     value_currency: str | None = None,

@@ -28,7 +28,7 @@ from tasks.shapes import (
 from worker.action import action
 from worker.declaration import Params, with_key
 from worker.jsonapi import Envelope
-from worker.wire import At, Resource, Resources
+from worker.wire import At, NotNull, Resource, Resources
 
 EventField = Literal["datetime", "event_properties", "id", "timestamp", "uuid"]
 
@@ -174,7 +174,7 @@ def create_event(
     *,
     metric: Metric,
     profile: Annotated[EventProfile, At("data.attributes.profile.data"), Resource("profile")],
-    properties: dict[str, Any] | None = None,
+    properties: Annotated[dict[str, Any] | None, NotNull()] = None,
     time: Timestamp | None = None,
     value: Number | None = None,
     value_currency: str | None = None,

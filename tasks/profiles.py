@@ -108,23 +108,23 @@ class Unsubscribed(TypedDict):
 class EmailUnsubscription(TypedDict, total=False):
     """No more e-mail."""
 
-    marketing: Unsubscribed
-    open_tracking: Unsubscribed
+    marketing: Unsubscribed | None
+    open_tracking: Unsubscribed | None
 
 
 class SmsUnsubscription(TypedDict, total=False):
     """No more SMS."""
 
-    marketing: Unsubscribed
-    transactional: Unsubscribed
+    marketing: Unsubscribed | None
+    transactional: Unsubscribed | None
 
 
 class WhatsAppUnsubscription(TypedDict, total=False):
     """No more WhatsApp messages."""
 
-    marketing: Unsubscribed
-    transactional: Unsubscribed
-    conversational: Unsubscribed
+    marketing: Unsubscribed | None
+    transactional: Unsubscribed | None
+    conversational: Unsubscribed | None
 
 
 class PushUnsubscription(TypedDict):
@@ -137,10 +137,10 @@ class PushUnsubscription(TypedDict):
 class Unsubscriptions(TypedDict, total=False):
     """What is withdrawn, by channel; a channel that is left out stays as it is."""
 
-    email: EmailUnsubscription
-    sms: SmsUnsubscription
-    whatsapp: WhatsAppUnsubscription
-    push: PushUnsubscription
+    email: EmailUnsubscription | None
+    sms: SmsUnsubscription | None
+    whatsapp: WhatsAppUnsubscription | None
+    push: PushUnsubscription | None
 
 
 class UnsubscribedProfile(TypedDict, total=False):

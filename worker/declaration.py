@@ -27,8 +27,12 @@ from worker.wire import (
     Aside,
     At,
     Header,
+    Linkage,
+    Linkages,
+    NotNull,
     Path,
     Query,
+    Resource,
     Resources,
     Shape,
     flat_name,
@@ -45,6 +49,10 @@ Place = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
+
+
+#: Marks of parameters for which Klaviyo takes no null.
+_NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,11 @@ class Parameter:
     item_bytes: int | None
 
     @property
+    def nullable(self) -> bool:
+        """Whether None travels as null. It is no relationship and no resource: those are left out."""
+        return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
+
+    @property
     def wire(self) -> str:
         """The wire path as people write it: ``data.attributes.email``, ``page[size]``."""
         return ".".join(self.path)
@@ -202,6 +215,7 @@ class Declaration:
 
         """
         params, problems = self._plain(given)
+        problems += self._without_null(params)
         if "filter" in params:
             problems += refused(params["filter"], fields_of(self.package, self.name))
             params["filter"] = plain(params["filter"])
@@ -236,11 +250,11 @@ class Declaration:
             elif parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
-            for resource in self._resources:
+            for resource in self.resources:
                 put_missing(body, (*resource, "attributes"), {})
             for constant_path, constant in self.constants:
                 put_missing(body, constant_path, constant)
-            if self.method == "PATCH" and "id" in params and self.type:
+            if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
         content, content_type = form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
         return Request(self.method, path, query, content if body else None, content_type, headers)
@@ -250,8 +264,19 @@ class Declaration:
         """Whether a request of this operation carries a body."""
         return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
 
+    @property
+    def sends_id(self) -> bool:
+        """Whether the id of the path stands in the body, too: Klaviyo wants that of every update."""
+        return self.method == "PATCH" and bool(self.type) and "id" in self.parameters
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether a call without any parameter is refused though none of them has to be given."""
+        required = any(parameter.required for parameter in self.parameters.values())
+        return not required and any(check({}) for check in self.checks)
+
     @cached_property
-    def _resources(self) -> tuple[Path, ...]:
+    def resources(self) -> tuple[Path, ...]:
         """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
         found: dict[Path, None] = {}
         for parameter in self.parameters.values():
@@ -321,6 +346,20 @@ class Declaration:
         return tuple(
             tuple(name.split(".")) for name, each in self.aliases.items() if "." in name and isinstance(each, Dropped)
         )
+
+    def _without_null(self, params: Params) -> Iterator[str]:
+        """Leave out what is None where Klaviyo takes no null, as its declared default does.
+
+        In an update that could be taken for clearing it, which nothing does.
+        """
+        for name in [name for name, value in params.items() if value is None]:
+            parameter = self.parameters[name]
+            if parameter.place != "body" or parameter.required or parameter.nullable:
+                continue
+            if self.method == "PATCH":
+                yield f"parameter {name!r} is None, and Klaviyo cannot clear it; leave it out to keep what is there"
+            else:
+                del params[name]
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)

@@ -89,7 +89,17 @@ class Aside:
     """A parameter that does not travel: the declaration's ``resolve`` turns it into others in the worker."""
 
 
-Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    """Klaviyo takes no null for this parameter: None is no value to send but says that none is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A key that need not be given: the call is stamped with it."""
+
+
+Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside | NotNull | Filled
 
 
 def flat_name(wire: str) -> str:
@@ -235,6 +245,8 @@ class _Keys:
     def parse(self, value: Any) -> Any:
         """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
         rest = _copy(value)
+        for place, _ in self.places.values():
+            _drop_null(rest, place)
         plain: dict[str, Any] = {}
         for key, (place, shape) in self.places.items():
             found, each = take(rest, place)
@@ -308,6 +320,16 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
     if found and not out_of[name]:
         del out_of[name]
     return found, value
+
+
+def _drop_null(out_of: dict[str, Any], path: Path) -> None:
+    """Remove a null around what stands at a path: as much as leaving it out."""
+    for depth in range(1, len(path)):
+        inner: Any = out_of
+        for name in path[: depth - 1]:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and path[depth - 1] in inner and inner[path[depth - 1]] is None:
+            del inner[path[depth - 1]]
 
 
 def _copy(value: Any) -> dict[str, Any]:

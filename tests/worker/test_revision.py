@@ -95,8 +95,8 @@ THING = whole(
             "name",
             "tags",
             name={"type": "string"},
-            colour={"type": "string", "enum": ["red", "green"]},
-            tags={"type": "array", "items": {"type": "string"}},
+            colour={"type": "string", "enum": ["red", "green"], "nullable": True},
+            tags={"type": "array", "items": {"type": "string"}, "nullable": True},
             owner=whole(data=OWNER),
         ),
         relationships=whole(
@@ -136,6 +136,10 @@ API: dict[str, Any] = {
     },
     "components": {"schemas": {"Thing": THING}},
 }
+
+
+def owner(data: Any) -> Any:
+    return data["attributes"]["properties"]["owner"]["properties"]["data"]["properties"]
 
 
 def found(change: Any) -> list[tuple[str, str, str, str]]:
@@ -226,6 +230,26 @@ def test_what_is_the_same_is_not_told():
         (
             lambda api, get, post, data: data["attributes"]["required"].remove("name"),
             ("create_thing", "body data.attributes.name", "required", "optional"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["colour"].pop("nullable"),
+            ("create_thing", "null at data.attributes.colour", "taken", "refused"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["name"].update(nullable=True),
+            ("create_thing", "null at data.attributes.name", "refused", "taken"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["name"].update(type="integer"),
+            ("create_thing", "body data.attributes.name", "string", "integer"),
+        ),
+        (
+            lambda api, get, post, data: owner(data)["attributes"]["properties"]["email"].update(nullable=True),
+            ("create_thing", "null at data.attributes.owner.data.attributes.email", "refused", "taken"),
+        ),
+        (
+            lambda api, get, post, data: owner(data)["attributes"].update(required=["email"]),
+            ("create_thing", "body data.attributes.owner.data.attributes.email", "optional", "required"),
         ),
         (
             lambda api, get, post, data: post.pop("requestBody"),
