@@ -21,6 +21,7 @@ from typing_extensions import get_type_hints
 
 from worker.errors import InputError
 from worker.filters import fields_of, plain, refused
+from worker.json_value import NotJson, json_value
 from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
 from worker.wire import (
@@ -225,6 +226,8 @@ class Declaration:
             params = self._validated(params)
         except ValidationError as error:
             raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+        except NotJson as error:
+            raise InputError(self.name, [str(error)]) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
             raise InputError(self.name, problems)
         if self.prepare:
@@ -256,7 +259,7 @@ class Declaration:
                 put_missing(body, constant_path, constant)
             if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
-        content, content_type = form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
+        content, content_type = form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
         return Request(self.method, path, query, content if body else None, content_type, headers)
 
     @property
@@ -376,8 +379,10 @@ class Declaration:
                     for name, each in self.parameters.items()
                 },  # type: ignore[call-overload]
             )
-        valid: Params = self._model.model_validate(params).model_dump(exclude_unset=True, by_alias=True)
-        return valid
+        # Not `model_dump`: it warns, with the value, where a validator has let through more than its annotation says.
+        valid = self._model.model_validate(params).__dict__
+        plain: Params = json_value({name: valid[f"p_{name}"] for name in params})
+        return plain
 
     def _check_size(self, params: Params) -> None:
         for name, value in params.items():
@@ -385,7 +390,7 @@ class Declaration:
             if allowed is None or not isinstance(value, list):
                 continue
             render = self.parameters[name].shape.render
-            sizes = [len(orjson.dumps(item, default=str)) for item in render(value)]
+            sizes = [len(orjson.dumps(item)) for item in render(value)]
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
         body = self.request(params).body

@@ -235,6 +235,19 @@ def test_what_json_cannot_carry_as_an_amount_is_refused(value: float):
     assert "'value'" in refused("create_event", {**EVENT, "value": value})
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "place"),
+    [
+        ("create_profile", {"email": "a@example.com", "properties": {"photo": SECRET.encode()}}, "properties.photo"),
+        ("create_event", {**EVENT, "properties": {"items": [{"tags": {SECRET}}]}}, "properties.items.0.tags"),
+        ("bulk_import_profiles", {"profiles": [{"properties": {"x": SECRET.encode()}}]}, "profiles.0.properties.x"),
+        ("render_template", {"id": "T1", "context": {"amount": float("nan")}}, "context.amount"),
+    ],
+)
+def test_what_json_cannot_carry_is_refused_with_its_place(name: str, given: dict[str, Any], place: str):
+    assert f"parameter '{place}' is " in refused(name, given)
+
+
 def test_a_kind_of_condition_that_klaviyo_does_not_know_is_refused():
     definition = {"condition_groups": [{"conditions": [{"type": SECRET}]}]}
 
