@@ -167,7 +167,7 @@ def get_profile_id_for_event(*, id: str) -> Envelope:
     limits="350/s 3500/m",
     scopes="events:write",
     repeat=with_key("unique_id", unless=edits),
-    checks=(identified("profile"), event),
+    checks=(identified("profile", *IDENTIFIERS), event),
     stamp=stamp,
 )
 def create_event(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tasks.rules import any_of, edits, identified, one_of
+from tasks.rules import KNOWN, any_of, edits, identified, one_of
 from tasks.shapes import (
     Background,
     Day,
@@ -630,7 +630,7 @@ def update_profile(
         "timezone": "location.timezone",
         "zip_code": "location.zip",
     },
-    checks=(any_of("id", "email", "phone_number", "external_id", "_kx"),),
+    checks=(any_of(*KNOWN),),
     max_body=100_000,
 )
 def create_or_update_profile(
@@ -804,7 +804,7 @@ def bulk_unsuppress_profiles(
     scopes="profiles:write push-tokens:write",
     repeat=with_key("token", unless=edits),
     seed={"profile.anonymous_id": GONE, "data__attributes__profile__data__attributes__anonymous__id": GONE},
-    checks=(identified("profile"),),
+    checks=(identified("profile", *KNOWN),),
     max_body=100_000,
 )
 def create_push_token(

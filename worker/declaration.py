@@ -37,11 +37,11 @@ from worker.wire import (
     Resources,
     Shape,
     flat_name,
+    inside,
     one,
     put,
     query_name,
     shape_of,
-    take,
     unwrap,
 )
 
@@ -339,8 +339,9 @@ class Declaration:
     def _parsed(self, params: Params) -> Params:
         """Rendered values taken apart, and without the keys that Klaviyo no longer has."""
         params = {name: self.parameters[name].shape.parse(value) for name, value in params.items()}
-        for path in self._dropped:
-            take(params, path)
+        for *above, name in self._dropped:
+            # What was around it stays: it is what the call gave.
+            inside(params, above).pop(name, None)
         return params
 
     @cached_property
@@ -365,7 +366,8 @@ class Declaration:
                 del params[name]
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)
+        leading = [alias for alias, target in self.aliases.items() if _leads(target)]
+        near = difflib.get_close_matches(name, [*self.parameters, *leading], n=1)
         return f"parameter {name!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "")
 
     def _validated(self, params: Params) -> Params:
@@ -396,6 +398,11 @@ class Declaration:
         body = self.request(params).body
         if body is not None and len(body) > self.max_body:
             raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+
+def _leads(target: Alias | Adds | Dropped | Translate) -> bool:
+    """Whether a name stands for something that can be given."""
+    return not isinstance(target, Dropped) and not (isinstance(target, Alias) and target.constant is not None)
 
 
 def _taken(keys: Path, plain: set[str], came_as: Mapping[Path, str]) -> str | None:

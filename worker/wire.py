@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args, get_origin
@@ -324,12 +324,18 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
 
 def _drop_null(out_of: dict[str, Any], path: Path) -> None:
     """Remove a null around what stands at a path: as much as leaving it out."""
-    for depth in range(1, len(path)):
-        inner: Any = out_of
-        for name in path[: depth - 1]:
-            inner = inner.get(name) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and path[depth - 1] in inner and inner[path[depth - 1]] is None:
-            del inner[path[depth - 1]]
+    for depth in range(len(path) - 1):
+        holder = inside(out_of, path[:depth])
+        if holder.get(path[depth], path) is None:
+            del holder[path[depth]]
+
+
+def inside(mapping: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
+    """The dictionary that stands at a path; an empty one where none does."""
+    found: Any = mapping
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _copy(value: Any) -> dict[str, Any]:
