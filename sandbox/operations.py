@@ -10,7 +10,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of operations.json. `needs` are the JSON pointers that its body must contain, with their JSON types."""
+    """One row of operations.json. `body` is the type of the resource, or of the identifiers, that its body holds."""
 
     id: str
     method: str
@@ -22,12 +22,7 @@ class Operation:
     type: str | None = None
     many: bool = False
     body: str | None = None
-    body_many: bool = False
     multipart: bool = False
-    needs: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] | None = None
-    """The attributes that its body may have, with their JSON types; None where it has none."""
-    links: frozenset[str] = frozenset()
     page: tuple[int, int] | None = None
     fixed_page: int | None = None
     sort: frozenset[str] = frozenset()
@@ -75,7 +70,7 @@ def _shape(segments: tuple[str, ...]) -> tuple[str | None, ...]:
 
 
 def _row(raw: dict[str, Any]) -> Operation:
-    for name in ("scopes", "links", "sort", "include"):
+    for name in ("scopes", "sort", "include"):
         if name in raw:
             raw[name] = frozenset(raw[name])
     for name in ("limits", "page"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +20,7 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
+from worker.body import Check, Problem, check_of
 from worker.errors import InputError
 from worker.filters import fields_of, plain, refused
 from worker.json_value import NotJson, json_value
@@ -32,6 +34,7 @@ from worker.wire import (
     Linkages,
     NotNull,
     Path,
+    Place,
     Query,
     Resource,
     Resources,
@@ -46,7 +49,7 @@ from worker.wire import (
 )
 
 Params = dict[str, Any]
-Place = Literal["path", "query", "header", "body", "aside"]
+Part = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
@@ -135,7 +138,7 @@ class Parameter:
     annotation: Any
     required: bool
     default: Any
-    place: Place
+    place: Part
     path: Path
     shape: Shape
     item_bytes: int | None
@@ -234,7 +237,8 @@ class Declaration:
             self.prepare(params)
         if self.stamp and stamped:
             self.stamp(params, key)
-        self._check_size(params)
+        self._check_items(params)
+        self._check_body(params, stamped)
         return params
 
     def request(self, params: Params) -> Request:
@@ -242,15 +246,22 @@ class Declaration:
         path = self.path
         query: dict[str, str] = {}
         headers: dict[str, str] = {}
-        body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
             if parameter.place == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            elif parameter.place in ("query", "header"):
-                if value is not None:
-                    (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
-            elif parameter.place == "body":
+            elif parameter.place in ("query", "header") and value is not None:
+                (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
+        body = self._body(params)
+        content, content_type = self._written(body)
+        return Request(self.method, path, query, content if body else None, content_type, headers)
+
+    def _body(self, params: Params) -> dict[str, Any]:
+        """The document that travels; empty where none does."""
+        body: dict[str, Any] = {}
+        for name, value in params.items():
+            parameter = self.parameters[name]
+            if parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
             for resource in self.resources:
@@ -259,8 +270,11 @@ class Declaration:
                 put_missing(body, constant_path, constant)
             if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
-        content, content_type = form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
-        return Request(self.method, path, query, content if body else None, content_type, headers)
+        return body
+
+    def _written(self, body: dict[str, Any]) -> tuple[bytes, str]:
+        """The bytes of a body and their content type."""
+        return form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
 
     @property
     def has_body(self) -> bool:
@@ -386,7 +400,7 @@ class Declaration:
         plain: Params = json_value({name: valid[f"p_{name}"] for name in params})
         return plain
 
-    def _check_size(self, params: Params) -> None:
+    def _check_items(self, params: Params) -> None:
         for name, value in params.items():
             allowed = self.parameters[name].item_bytes
             if allowed is None or not isinstance(value, list):
@@ -395,9 +409,42 @@ class Declaration:
             sizes = [len(orjson.dumps(item)) for item in render(value)]
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
-        body = self.request(params).body
-        if body is not None and len(body) > self.max_body:
-            raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+    def _check_body(self, params: Params, stamped: bool) -> None:
+        body = self._body(params)
+        content, _ = self._written(body)
+        if problems := self._misshapen(params, body, stamped):
+            raise InputError(self.name, list(dict.fromkeys(map(self._told, problems))))
+        if body and len(content) > self.max_body:
+            raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+    def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
+        """What Klaviyo's file says against a body."""
+        check = self._shape_check
+        if check is None or any(self.parameters[name].place == "aside" for name in params):
+            return ()  # what is asked for aside becomes the rest
+        problems = check(body)
+        if problems and self.stamp and not stamped:
+            params = deepcopy(params)
+            self.stamp(params, None)
+            return check(self._body(params))
+        return problems
+
+    @cached_property
+    def _shape_check(self) -> Check | None:
+        return check_of(self.package, self.name)
+
+    def _told(self, problem: Problem) -> str:
+        return f"parameter {'.'.join(map(str, self._plain_place(problem.place)))!r} {problem.said}"
+
+    def _plain_place(self, place: Place) -> Place:
+        """How the caller gets to a place of the body."""
+        found = [each for each in self.parameters.values() if each.place == "body"]
+        for each in found:
+            if place[: len(each.path)] == each.path:
+                return (each.name, *each.shape.plain(place[len(each.path) :]))
+        # Nothing is where some parameter would have put something.
+        return next(((each.name,) for each in found if each.path[: len(place)] == place), place)
 
 
 def _leads(target: Alias | Adds | Dropped | Translate) -> bool:
@@ -543,7 +590,7 @@ def _parameters(
             raise refuse(f"parameter {name!r} is not keyword-only")
         markers = unwrap(hints[name])[1]
         at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
-        place: Place
+        place: Part
         if f"{{{name}}}" in path:
             place, where = "path", name
         elif one(markers, Aside):

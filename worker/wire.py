@@ -16,6 +16,8 @@ from typing import Any, get_args, get_origin
 from typing_extensions import get_type_hints, is_typeddict
 
 Path = tuple[str, ...]
+#: Keys, and indexes of lists.
+Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,12 @@ class Shape:
     """How values of one annotation travel.
 
     ``leaves`` are the wire paths below this value that have a plain place, with the keys that lead there;
-    ``constants`` the wire paths whose value is fixed.
+    ``constants`` the wire paths whose value is fixed. ``plain`` says how the caller gets to what travels at a place.
     """
 
     render: Callable[[Any], Any]
     parse: Callable[[Any], Any]
+    plain: Callable[[Place], Place]
     leaves: tuple[tuple[Path, Path], ...] = (((), ()),)
     constants: tuple[tuple[Path, str], ...] = ()
 
@@ -167,7 +170,7 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-PLAIN = Shape(_scalar, lambda value: value)
+PLAIN = Shape(_scalar, lambda value: value, lambda place: place)
 
 
 def shape_of(annotation: Any) -> Shape:
@@ -193,14 +196,16 @@ def _linkage(kind: str) -> Shape:
     def parse(value: Any) -> Any:
         return value.get("id") if isinstance(value, Mapping) and value.get("type", kind) == kind else value
 
-    return Shape(lambda value: {"type": kind, "id": value}, parse, ((("id",), ()),), ((("type",), kind),))
+    return Shape(
+        lambda value: {"type": kind, "id": value}, parse, lambda place: (), ((("id",), ()),), ((("type",), kind),)
+    )
 
 
 def _many(item: Shape) -> Shape:
     def listed(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda value: [convert(each) for each in value] if isinstance(value, list | tuple) else value
 
-    return Shape(listed(item.render), listed(item.parse))
+    return Shape(listed(item.render), listed(item.parse), lambda place: (*place[:1], *item.plain(place[1:])))
 
 
 @dataclass(slots=True)
@@ -229,6 +234,12 @@ class _Keys:
             for below, value in shape.constants:
                 yield (*place, *below), value
             yield from self.types[key]
+
+    def plain(self, place: Place) -> Place:
+        for key, (path, shape) in self.places.items():
+            if place[: len(path)] == path:
+                return (key, *shape.plain(place[len(path) :]))
+        return place
 
     def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
         for key, each in value.items():
@@ -264,6 +275,7 @@ def _mapping(kind: Any) -> Shape:
     return Shape(
         lambda value: keys.render(value, {}),
         lambda value: keys.parse(value) if isinstance(value, Mapping) else value,
+        keys.plain,
         tuple(keys.leaves()),
         tuple(keys.constants()),
     )
@@ -295,6 +307,7 @@ def _resource(kind: str, attributes: Any) -> Shape:
     return Shape(
         lambda value: keys.render(value, empty()),
         parse,
+        keys.plain,
         tuple(keys.leaves()),
         ((("type",), kind), *keys.constants()),
     )

@@ -1,0 +1,403 @@
+"""The bodies of requests against the shapes that Klaviyo publishes for them, to the last leaf. Pure.
+
+A package's ``bodies.json`` has the shape of each action's body, and of what several bodies have in common
+(`worker.body_table` writes it). A shape is
+
+- a word: ``string``, ``integer``, ``number``, ``boolean``; ``date-time``, ``date`` or ``time``, a string of that form;
+  ``object`` and ``any``, which are free; ``empty``, an object without keys; ``binary``, a file of a form; ``#Name``,
+  a shape that is told elsewhere. With ``?`` it may be null.
+- a list: the closed set that the value is from.
+- ``{"keys": …, "required": […]}``, ``{"items": …}`` or ``{"oneOf": […]}``; with ``"null": true`` it may be null.
+
+Klaviyo's file closes no object, and what a GET gives may hold more than it tells: a key that is not known is refused
+only among a resource's attributes and relationships, or where it looks like a misspelled one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time
+from functools import cache
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+#: A shape as the table has it.
+Shape = str | list[Any] | dict[str, Any]
+#: ``{"shapes": {name: shape}, "bodies": {action: shape}}``.
+Table = dict[str, dict[str, Shape]]
+#: Where in a body something stands: keys and indexes.
+Place = tuple[str | int, ...]
+
+BINARY, EMPTY = "binary", "empty"
+#: How the strings that have a form are read.
+FORMATS: Mapping[str, Callable[[str], object]] = {
+    "date-time": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+}
+
+#: How much a key has to resemble another to be taken for a misspelling of it.
+ALIKE = 0.85
+#: How many values of a closed set are told.
+FEW = 15
+
+_KINDS: Mapping[type, str] = {
+    NoneType: "null", bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "an array",
+    dict: "an object",
+}  # fmt: skip
+_PLAIN: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,), "object": (dict,)}
+_EXPECTED = {
+    "string": "a string", "integer": "an integer", "number": "a number", "boolean": "a boolean", "object": "an object",
+    EMPTY: "an object without keys", "date-time": "a date and time in ISO 8601", "date": "a date in ISO 8601",
+    "time": "a time in ISO 8601",
+}  # fmt: skip
+
+
+class Problem(NamedTuple):
+    """What is wrong at one place of a body, in words that do not repeat the value."""
+
+    place: Place
+    kind: Literal["missing", "unknown", "wrong"]
+    said: str
+
+    def under(self, key: str | int) -> Problem:
+        """The same, seen from one level above."""
+        return self._replace(place=(key, *self.place))
+
+
+#: What is wrong with a value; nothing where it is fine.
+Check = Callable[[Any], Sequence[Problem]]
+
+
+@cache
+def check_of(package: str, action: str) -> Check | None:
+    """The check of an action's body; None where the package's ``bodies.json`` does not tell of it."""
+    shapes = _shapes_of(package)
+    return shapes.body(action) if shapes else None
+
+
+def table_of(package: str) -> Table | None:
+    """A package's table; None where it has none. The package itself is not imported."""
+    spec = None
+    with suppress(ValueError):  # the module that was started has no spec
+        spec = importlib.util.find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = Path(folder, "bodies.json")
+        if file.is_file():
+            found: Table = orjson.loads(file.read_bytes())
+            return found
+    return None
+
+
+@cache
+def _shapes_of(package: str) -> Shapes | None:
+    table = table_of(package)
+    return Shapes(table) if table else None
+
+
+class _Node(NamedTuple):
+    """A shape made ready: values of these very types are fine, all others have to be looked at."""
+
+    fine: frozenset[type]
+    check: Check
+
+
+class Shapes:
+    """The shapes of a table, made ready to check by."""
+
+    def __init__(self, table: Table) -> None:
+        self._shapes, self._bodies = table["shapes"], table["bodies"]
+        self._ready: dict[tuple[str, bool], Check] = {}
+
+    def body(self, action: str) -> Check | None:
+        """The check of an action's body."""
+        return self.node(self._bodies[action]).check if action in self._bodies else None
+
+    def whole(self, shape: Shape) -> tuple[Shape, bool]:
+        """What a shape says, and whether it may be null, wherever that is told."""
+        null = False
+        while isinstance(shape, str):
+            null = null or shape.endswith("?")
+            shape = shape.removesuffix("?")
+            if not shape.startswith("#"):
+                return shape, null
+            shape = self._shapes[shape[1:]]
+        if isinstance(shape, list):
+            return shape, null or None in shape
+        return shape, null or bool(shape.get("null"))
+
+    def node(self, shape: Shape, *, closed: bool = False) -> _Node:
+        """A shape, ready to check by. ``closed``: there are no other keys than those that it tells."""
+        if not isinstance(shape, str) or not shape.startswith("#"):
+            return self._made(*self.whole(shape), closed)
+        # When it is first needed: a shape may be inside of itself, and what nobody sends need not be made ready.
+        return _Node(
+            frozenset({NoneType} if self.whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
+        )
+
+    def _named(self, name: str, closed: bool) -> Check:
+        """The check of a named shape. Two threads that make it at once make the same."""
+        check = self._ready.get((name, closed))
+        if check is None:
+            check = self._ready[name, closed] = self._made(*self.whole(name), closed).check
+        return check
+
+    def missing(self, key: str, shape: Shape) -> Iterator[Problem]:
+        """What has to be given where there is nothing: the key, or what must be inside of it."""
+        whole, _ = self.whole(shape)
+        told: dict[str, Any] = whole if isinstance(whole, dict) else {}
+        inside = {each: told["keys"][each] for each in told.get("required", ())}
+        asked = {each: shape for each, shape in inside.items() if not self._is_constant(shape)}
+        for each, shape in asked.items():
+            for problem in self.missing(each, shape):
+                yield problem.under(key)
+        if not asked:
+            yield Problem((key,), "missing", "is missing")
+
+    def _is_constant(self, shape: Shape) -> bool:
+        whole, _ = self.whole(shape)
+        return isinstance(whole, list) and len(whole) == 1
+
+    def _made(self, shape: Shape, null: bool, closed: bool) -> _Node:
+        nothing = frozenset({NoneType} if null else ())
+        if isinstance(shape, str):
+            return _Node(nothing.union(_PLAIN.get(shape, ())), _nullable(_word(shape), null))
+        if isinstance(shape, list):
+            return _Node(nothing, _nullable(_one_of_set(shape), null))
+        if "items" in shape:
+            return _Node(nothing, _nullable(_array(self.node(shape["items"])), null))
+        if "oneOf" in shape:
+            return self._union(shape["oneOf"], null)
+        return _Node(nothing, _nullable(self._object(shape, closed), null))
+
+    def _union(self, alternatives: list[Shape], null: bool) -> _Node:
+        # Numbers first: of all scalars a float alone is looked at, and should not have to be refused as a string before.
+        wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
+        kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
+        objects = Objects(self, kinds) if kinds else None
+        others = [self.node(whole) for whole in wholes if whole not in kinds]
+        expected = " or ".join(dict.fromkeys(map(_expected, wholes)))
+
+        def check(value: Any) -> Sequence[Problem]:
+            if objects and isinstance(value, dict):
+                return objects.check(value)
+            found = []
+            for node in others:
+                problems = node.check(value)
+                if not problems:
+                    return ()
+                if problems[0].place:
+                    found.append(problems)
+            return _nearest(found) if found else _wrong(expected, value)
+
+        fine = frozenset({NoneType} if null else ()).union(*(node.fine for node in others))
+        return _Node(fine, _nullable(check, null))
+
+    def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
+        told = shape["keys"]
+        # A resource has the attributes and the relationships that it is told to have, and no other.
+        owned = ("attributes", "relationships") if {"type", "attributes"} <= told.keys() else ()
+        keys = {key: self.node(each, closed=key in owned) for key, each in told.items()}
+        for key in owned:
+            keys.setdefault(key, self.node({"keys": {}}, closed=True))
+        required = frozenset(shape.get("required", ()))
+
+        def check(value: Any) -> Sequence[Problem]:
+            if not isinstance(value, dict):
+                return _wrong("an object", value)
+            problems: list[Problem] = []
+            unknown = []
+            for key, each in value.items():
+                node = keys.get(key)
+                if node is None:
+                    unknown.append(key)
+                elif type(each) not in node.fine:
+                    problems += [problem.under(key) for problem in node.check(each)]
+            meant = _meant(unknown, [key for key in keys if key not in value]) if unknown else {}
+            problems += [_unknown(key, meant.get(key)) for key in unknown if closed or key in meant]
+            if not required <= value.keys():
+                for key in told:
+                    if key in required and key not in value and key not in meant.values():
+                        problems += self.missing(key, told[key])
+            return problems
+
+        return check
+
+
+class Objects:
+    """Objects of several kinds, of which a value is one.
+
+    They are told apart by the keys that have a closed set in each of them, so that what is told of a value is what the
+    kind that it means says of it.
+    """
+
+    def __init__(self, shapes: Shapes, kinds: list[dict[str, Any]]) -> None:
+        self._shapes, self._kinds = shapes, kinds
+        self._closed = [
+            {key: values for key, each in kind["keys"].items() if isinstance(values := shapes.whole(each)[0], list)}
+            for kind in kinds
+        ]
+        self._nodes: dict[int, _Node] = {}
+        self._telling: dict[tuple[int, ...], str | None] = {}
+
+    def check(self, value: dict[str, Any]) -> Sequence[Problem]:
+        """What is wrong with an object, in the eyes of the kind that it means."""
+        meant, problems = self._meant(value)
+        found = []
+        for kind in meant:
+            if not (told := self._node(kind).check(value)):
+                return ()
+            found.append(told)
+        return _nearest(found) if found else problems
+
+    def _node(self, kind: int) -> _Node:
+        if kind not in self._nodes:
+            self._nodes[kind] = self._shapes.node(self._kinds[kind])
+        return self._nodes[kind]
+
+    def _meant(self, value: Mapping[str, Any]) -> tuple[Sequence[int], Sequence[Problem]]:
+        """The kinds that an object may be; none, and why, where it cannot be any."""
+        meant = tuple(range(len(self._kinds)))
+        while key := self._told_by(meant):
+            if key in value:
+                fitting = tuple(kind for kind in meant if _is_in(value[key], self._closed[kind][key]))
+                permitted = dict.fromkeys(each for kind in meant for each in self._closed[kind][key])
+                problem = Problem((key,), "wrong", f"should be {_values(list(permitted))}")
+            else:
+                fitting = tuple(kind for kind in meant if key not in self._kinds[kind].get("required", ()))
+                problem = Problem((key,), "missing", "is missing")
+            if not fitting:
+                return (), [problem]
+            if fitting == meant:
+                break
+            meant = fitting
+        return meant, ()
+
+    def _told_by(self, kinds: tuple[int, ...]) -> str | None:
+        """The key that tells these kinds apart."""
+        if kinds not in self._telling:
+            first, *others = (self._closed[kind] for kind in kinds)
+            self._telling[kinds] = next(
+                (
+                    key
+                    for key, values in first.items()
+                    if all(key in other for other in others) and any(other[key] != values for other in others)
+                ),
+                None,
+            )
+        return self._telling[kinds]
+
+
+def _nearest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
+    """What was probably meant: where the fewest faults are, and the deepest."""
+    return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
+
+
+def _expected(shape: Shape) -> str:
+    """What a value should be, in a word."""
+    if isinstance(shape, str):
+        return _EXPECTED.get(shape, shape)
+    if isinstance(shape, list):
+        return _values(shape)
+    return "an array" if "items" in shape else "an object"
+
+
+def _nullable(check: Check, null: bool) -> Check:
+    return (lambda value: () if value is None else check(value)) if null else check
+
+
+def _wrong(expected: str, value: Any) -> Sequence[Problem]:
+    if value is None:
+        return [Problem((), "wrong", "must not be null")]
+    kind = next((name for each, name in _KINDS.items() if isinstance(value, each)), f"a {type(value).__name__}")
+    return [Problem((), "wrong", f"should be {expected}" + ("" if kind == expected else f", not {kind}"))]
+
+
+def _word(word: str) -> Check:
+    """The check of a scalar, or of what is free."""
+    if word in ("any", BINARY):
+        return lambda value: ()
+    fits = _fitting(word)
+    return lambda value: () if fits(value) else _wrong(_EXPECTED[word], value)
+
+
+def _fitting(word: str) -> Callable[[Any], bool]:
+    if word in FORMATS:
+        read = FORMATS[word]
+        return lambda value: isinstance(value, str) and _is_read(read, value)
+    if word == "number":
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if word == "integer":
+        return lambda value: (
+            not isinstance(value, bool)
+            and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+        )
+    if word == EMPTY:
+        return lambda value: isinstance(value, dict) and not value
+    kinds = _PLAIN[word]
+    return lambda value: isinstance(value, kinds)
+
+
+def _is_read(read: Callable[[str], object], value: str) -> bool:
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_of_set(values: list[Any]) -> Check:
+    return lambda value: () if _is_in(value, values) else _wrong(_values(values), value)
+
+
+def _is_in(value: Any, values: Iterable[Any]) -> bool:
+    """Whether a value is one of a closed set, where 1 is not true."""
+    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
+
+
+def _values(values: list[Any]) -> str:
+    told = [orjson.dumps(each).decode() if not isinstance(each, str) else repr(each) for each in values]
+    if len(told) > FEW:
+        return f"{', '.join(told[:FEW])} or one of {len(told) - FEW} more"
+    return f"{', '.join(told[:-1])} or {told[-1]}" if len(told) > 1 else told[0]
+
+
+def _array(item: _Node) -> Check:
+    fine, check_item = item
+
+    def check(value: Any) -> Sequence[Problem]:
+        if not isinstance(value, list | tuple):
+            return _wrong("an array", value)
+        problems: list[Problem] = []
+        for index, each in enumerate(value):
+            if type(each) not in fine:
+                problems += [problem.under(index) for problem in check_item(each)]
+        return problems
+
+    return check
+
+
+def _unknown(key: str, meant: str | None) -> Problem:
+    return Problem((key,), "unknown", "is not known" + (f"; did you mean {meant!r}?" if meant else ""))
+
+
+def _meant(unknown: list[Any], absent: list[str]) -> dict[Any, str]:
+    """Which keys that are not known are misspellings of which that are not there."""
+    folded = {_folded(each): each for each in absent}
+    found = {}
+    for key in unknown:
+        near = difflib.get_close_matches(str(key), absent, n=1, cutoff=ALIKE)
+        if same := folded.get(_folded(key)) or next(iter(near), None):
+            found[key] = same
+    return found
+
+
+def _folded(key: Any) -> str:
+    return "".join(filter(str.isalnum, str(key))).lower()
