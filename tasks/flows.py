@@ -699,7 +699,7 @@ class Code(Identity, total=False):
 
     type: Required[Literal["code"]]
     links: Next | None
-    data: None
+    data: dict[str, Any] | None
 
 
 FlowAction = Annotated[

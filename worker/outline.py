@@ -47,7 +47,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The forms that a value may have, and whether null will do; None where nobody can give it.
+    """The forms that a value may have, and whether null will do; None where nothing is said of that.
 
     What is only there for the sake of what it holds is never null: it is left out with it.
     """
@@ -57,7 +57,7 @@ class Outline:
 
 
 #: Nothing is said of what stands here.
-FREE = Outline((Form("any"),), null=True)
+FREE = Outline((Form("any"),), null=None)
 
 
 def constant(value: Any) -> Outline:
@@ -86,20 +86,24 @@ def published(api: Schema, schema: Schema, above: tuple[str, ...] = ()) -> Outli
     above = (*above, name)
     schema = resolved(api, schema)
     inner = [published(api, each, above) for each in (*schema.get("oneOf", ()), *schema.get("anyOf", ()))]
-    null = bool(schema.get("nullable")) or any(each.null for each in inner)
     if inner:
+        nulls = {bool(schema.get("nullable")), *(each.null for each in inner)}
+        null = True if True in nulls else None if None in nulls else False
         return Outline(tuple(form for each in inner for form in each.forms), null)
+    null = bool(schema.get("nullable"))
     if schema.get("properties"):
         keys = {key: published(api, each, above) for key, each in schema["properties"].items()}
         return Outline((Form("object", keys=keys, required=frozenset(schema.get("required", ()))),), null)
     if "items" in schema:
         return Outline((Form("array", items=published(api, schema["items"], above)),), null)
+    if not schema.get("type") and not schema.get("enum"):
+        return Outline(FREE.forms, null or None)
     listed = schema.get("enum", ())
     null |= None in listed
-    if null and not schema.get("type"):
-        return Outline((), null=True)  # nothing but null
-    values = frozenset(each for each in listed if each is not None) or None
-    return Outline((Form(schema.get("type", "any"), values),), null)
+    values = frozenset(each for each in listed if each is not None)
+    if listed and not values:
+        return Outline((), null)
+    return Outline((Form(schema.get("type", "any"), values or None),), null)
 
 
 # As a declaration says it.

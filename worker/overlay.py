@@ -57,15 +57,15 @@ class Overlay:
 
     def _laid(self, ours: Outline, theirs: Outline, place: str, action: str | None) -> Iterator[Gap]:
         """``action`` is whose body it is; None where only what a TypedDict itself says is looked at."""
-        if any(form.kind == "any" for form in (*ours.forms, *theirs.forms)):
+        if any(form.kind == "any" for form in ours.forms):
             return
-        if ours.null is not None and bool(ours.null) != bool(theirs.null):
-            yield Gap(f"null at {place}", _taken(ours.null), _taken(not ours.null), ours.null)
+        if ours.null is not None and theirs.null is not None and ours.null != theirs.null:
+            yield Gap(f"null at {place}", _taken(ours.null), _taken(theirs.null), ours.null)
         yield from _kinds(ours, theirs, place)
         for kind in dict.fromkeys(form.kind for form in theirs.forms):
             mine = [form for form in ours.forms if form.kind in (kind, WIDER.get(kind))]
             yours = [form for form in theirs.forms if form.kind == kind]
-            if not mine:
+            if not mine or kind == "any":
                 continue
             if kind == "object":
                 yield from self._objects(mine, yours, place, action)
@@ -116,6 +116,8 @@ class Overlay:
 
 
 def _kinds(ours: Outline, theirs: Outline, place: str) -> Iterator[Gap]:
+    if any(form.kind == "any" for form in theirs.forms):
+        return
     mine, yours = (list(dict.fromkeys(form.kind for form in each.forms)) for each in (ours, theirs))
     refused = [kind for kind in yours if kind not in mine and WIDER.get(kind) not in mine]
     too_much = [kind for kind in mine if kind not in yours and WIDER.get(kind) not in yours]
@@ -144,7 +146,8 @@ def merged(forms: Sequence[Form]) -> Form:
 
 def _either(outlines: Sequence[Outline]) -> Outline:
     forms = {id(form): form for each in outlines for form in each.forms}
-    return Outline(tuple(forms.values()), any(each.null for each in outlines))
+    told = [each.null for each in outlines if each.null is not None]
+    return Outline(tuple(forms.values()), any(told) if told else None)
 
 
 def _fitting(ours: Sequence[Form], theirs: Form) -> list[int]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from worker.body import table_of
+from worker.body_change import changes
+from worker.body_table import table
 from worker.declaration import Declaration, Params
 from worker.filters import fields_of
 from worker.outline import Schema, declared, published, resolved
@@ -50,7 +53,22 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
         else:
             found.append(Difference(name, "operation", "", f"{operation['method']} {operation['path']}"))
     found += [Difference(name, gap.what, gap.declared, gap.published) for name, gap in overlay.too_much()]
+    found += _shapes(ours.values(), api, {(each.action, _plain_place(each.what)) for each in found})
     return sorted(found, key=lambda each: each.action)
+
+
+def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str, str]]) -> Iterator[Difference]:
+    """Where the tables that bodies are checked by differ from the file, but for what is told already."""
+    published = table(api)
+    for each in ours:
+        for change in changes(table_of(each.package) or published, published, each.name):
+            if (each.name, change.place) not in told:
+                yield Difference(each.name, f"shape of {change.place}", change.before, change.after)
+
+
+def _plain_place(what: str) -> str:
+    """The place that is told of, without the names of alternatives."""
+    return re.sub(r"<.*?>", "", what.rpartition(" ")[2])
 
 
 def _operations(api: Schema) -> Iterator[tuple[str, dict[str, Any]]]:

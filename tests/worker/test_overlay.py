@@ -106,7 +106,7 @@ def test_what_the_file_takes_in_none_of_the_places_is_told_once(change: dict[str
         (int | float, {"type": "number"}),
         (Literal["a", "b"], {"oneOf": [one("a"), one("b")]}),
         (Literal["a"] | None, {"type": "string", "enum": ["a", None]}),
-        (None, {"nullable": True}),
+        (dict[str, Any] | None, {"nullable": True}),
         (None, {"enum": [None]}),
         (list[str], {"type": "array", "items": STRING}),
         (bool, {"type": "boolean", "enum": [True, False]}),

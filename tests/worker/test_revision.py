@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
 from worker.action import ACTIONS
+from worker.body_table import table
 from worker.cli.commands import app
 from worker.declaration import SAFE, Params, declare
 from worker.revision import compare
@@ -259,6 +260,29 @@ def test_what_is_the_same_is_not_told():
 )
 def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: tuple[str, str, str, str]):
     assert [each for each in found(change) if each[0] == difference[0]] == [difference]
+
+
+def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_checked_by(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    free = {"extra": {"type": "object", "properties": {"width": {"type": "integer"}}}}
+
+    def change(width: dict[str, Any]) -> Any:
+        def change(api: Any, get: Any, post: Any, data: Any) -> None:
+            data["attributes"]["properties"].update(extra={"type": "object", "properties": {"width": width}})
+
+        return change
+
+    api = copy.deepcopy(API)
+    api["components"]["schemas"]["Thing"]["properties"]["data"]["properties"]["attributes"]["properties"].update(free)
+    monkeypatch.setattr("worker.revision.table_of", lambda package: table(api))
+    there = ("create_thing", "body data.attributes.extra", "", "there")
+
+    assert found(change({"type": "integer"})) == [there]
+    assert found(change({"type": "integer", "nullable": True})) == [
+        there,
+        ("create_thing", "shape of data.attributes.extra.width", "integer", "integer or null"),
+    ]
 
 
 def test_a_new_key_that_is_required_is_told_as_that():
