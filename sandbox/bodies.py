@@ -7,7 +7,8 @@ import orjson
 
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.operations import Operation
-from worker.body import Problem, check_of
+from worker.body import check_of
+from worker.body_leaves import Problem
 
 MAX_BYTES = 5 * 1024 * 1024
 JSON_TYPES = ("application/vnd.api+json", "application/json")

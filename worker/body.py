@@ -17,63 +17,25 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
+
+from worker.body_choice import Choice
+from worker.body_leaves import PLAIN, Check, Problem, closed_set, expected, word, wrong
 
 #: A shape as the table has it.
 Shape = str | list[Any] | dict[str, Any]
 #: ``{"shapes": {name: shape}, "bodies": {action: shape}}``.
 Table = dict[str, dict[str, Shape]]
-#: Where in a body something stands: keys and indexes.
-Place = tuple[str | int, ...]
-
-BINARY, EMPTY = "binary", "empty"
-#: How the strings that have a form are read.
-FORMATS: Mapping[str, Callable[[str], object]] = {
-    "date-time": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-}
 
 #: How much a key has to resemble another to be taken for a misspelling of it.
 ALIKE = 0.85
-#: How many values of a closed set are told.
-FEW = 15
-
-_KINDS: Mapping[type, str] = {
-    NoneType: "null", bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "an array",
-    dict: "an object",
-}  # fmt: skip
-_PLAIN: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,), "object": (dict,)}
-_EXPECTED = {
-    "string": "a string", "integer": "an integer", "number": "a number", "boolean": "a boolean", "object": "an object",
-    EMPTY: "an object without keys", "date-time": "a date and time in ISO 8601", "date": "a date in ISO 8601",
-    "time": "a time in ISO 8601",
-}  # fmt: skip
-
-
-class Problem(NamedTuple):
-    """What is wrong at one place of a body, in words that do not repeat the value."""
-
-    place: Place
-    kind: Literal["missing", "unknown", "wrong"]
-    said: str
-
-    def under(self, key: str | int) -> Problem:
-        """The same, seen from one level above."""
-        return self._replace(place=(key, *self.place))
-
-
-#: What is wrong with a value; nothing where it is fine.
-Check = Callable[[Any], Sequence[Problem]]
 
 
 @cache
@@ -168,9 +130,9 @@ class Shapes:
     def _made(self, shape: Shape, null: bool, closed: bool) -> _Node:
         nothing = frozenset({NoneType} if null else ())
         if isinstance(shape, str):
-            return _Node(nothing.union(_PLAIN.get(shape, ())), _nullable(_word(shape), null))
+            return _Node(nothing.union(PLAIN.get(shape, ())), _nullable(word(shape), null))
         if isinstance(shape, list):
-            return _Node(nothing, _nullable(_one_of_set(shape), null))
+            return _Node(nothing, _nullable(closed_set(shape), null))
         if "items" in shape:
             return _Node(nothing, _nullable(_array(self.node(shape["items"])), null))
         if "oneOf" in shape:
@@ -178,16 +140,16 @@ class Shapes:
         return _Node(nothing, _nullable(self._object(shape, closed), null))
 
     def _union(self, alternatives: list[Shape], null: bool) -> _Node:
-        # Numbers first: of all scalars a float alone is looked at, and should not have to be refused as a string before.
+        # Numbers first: a float is not fine by its type alone, and would have to be refused as a string before.
         wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
-        objects = Objects(self, kinds) if kinds else None
+        of_kinds = self._of_kinds(kinds) if kinds else None
         others = [self.node(whole) for whole in wholes if whole not in kinds]
-        expected = " or ".join(dict.fromkeys(map(_expected, wholes)))
+        told = " or ".join(dict.fromkeys(map(expected, wholes)))
 
         def check(value: Any) -> Sequence[Problem]:
-            if objects and isinstance(value, dict):
-                return objects.check(value)
+            if of_kinds and isinstance(value, dict):
+                return of_kinds(value)
             found = []
             for node in others:
                 problems = node.check(value)
@@ -195,10 +157,35 @@ class Shapes:
                     return ()
                 if problems[0].place:
                     found.append(problems)
-            return _nearest(found) if found else _wrong(expected, value)
+            return _nearest(found) if found else wrong(told, value)
 
         fine = frozenset({NoneType} if null else ()).union(*(node.fine for node in others))
         return _Node(fine, _nullable(check, null))
+
+    def _of_kinds(self, kinds: list[dict[str, Any]]) -> Check:
+        wholes = [{key: self.whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
+        choice = Choice(
+            [frozenset(keys) for keys in wholes],
+            [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],
+            [frozenset(kind.get("required", ())) for kind in kinds],
+        )
+        ready: dict[int, _Node] = {}
+
+        def check(value: dict[str, Any]) -> Sequence[Problem]:
+            meant, problem = choice.of(value)
+            if problem:
+                return [problem]
+            found = []
+            for kind in meant:
+                if kind not in ready:
+                    ready[kind] = self.node(kinds[kind])
+                problems = ready[kind].check(value)
+                if not problems:
+                    return ()
+                found.append(problems)
+            return _nearest(found)
+
+        return check
 
     def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
         told = shape["keys"]
@@ -211,7 +198,7 @@ class Shapes:
 
         def check(value: Any) -> Sequence[Problem]:
             if not isinstance(value, dict):
-                return _wrong("an object", value)
+                return wrong("an object", value)
             problems: list[Problem] = []
             unknown = []
             for key, each in value.items():
@@ -231,142 +218,13 @@ class Shapes:
         return check
 
 
-class Objects:
-    """Objects of several kinds, of which a value is one.
-
-    They are told apart by the keys that have a closed set in each of them, so that what is told of a value is what the
-    kind that it means says of it.
-    """
-
-    def __init__(self, shapes: Shapes, kinds: list[dict[str, Any]]) -> None:
-        self._shapes, self._kinds = shapes, kinds
-        self._closed = [
-            {key: values for key, each in kind["keys"].items() if isinstance(values := shapes.whole(each)[0], list)}
-            for kind in kinds
-        ]
-        self._nodes: dict[int, _Node] = {}
-        self._telling: dict[tuple[int, ...], str | None] = {}
-
-    def check(self, value: dict[str, Any]) -> Sequence[Problem]:
-        """What is wrong with an object, in the eyes of the kind that it means."""
-        meant, problems = self._meant(value)
-        found = []
-        for kind in meant:
-            if not (told := self._node(kind).check(value)):
-                return ()
-            found.append(told)
-        return _nearest(found) if found else problems
-
-    def _node(self, kind: int) -> _Node:
-        if kind not in self._nodes:
-            self._nodes[kind] = self._shapes.node(self._kinds[kind])
-        return self._nodes[kind]
-
-    def _meant(self, value: Mapping[str, Any]) -> tuple[Sequence[int], Sequence[Problem]]:
-        """The kinds that an object may be; none, and why, where it cannot be any."""
-        meant = tuple(range(len(self._kinds)))
-        while key := self._told_by(meant):
-            if key in value:
-                fitting = tuple(kind for kind in meant if _is_in(value[key], self._closed[kind][key]))
-                permitted = dict.fromkeys(each for kind in meant for each in self._closed[kind][key])
-                problem = Problem((key,), "wrong", f"should be {_values(list(permitted))}")
-            else:
-                fitting = tuple(kind for kind in meant if key not in self._kinds[kind].get("required", ()))
-                problem = Problem((key,), "missing", "is missing")
-            if not fitting:
-                return (), [problem]
-            if fitting == meant:
-                break
-            meant = fitting
-        return meant, ()
-
-    def _told_by(self, kinds: tuple[int, ...]) -> str | None:
-        """The key that tells these kinds apart."""
-        if kinds not in self._telling:
-            first, *others = (self._closed[kind] for kind in kinds)
-            self._telling[kinds] = next(
-                (
-                    key
-                    for key, values in first.items()
-                    if all(key in other for other in others) and any(other[key] != values for other in others)
-                ),
-                None,
-            )
-        return self._telling[kinds]
-
-
 def _nearest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
     """What was probably meant: where the fewest faults are, and the deepest."""
     return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
 
 
-def _expected(shape: Shape) -> str:
-    """What a value should be, in a word."""
-    if isinstance(shape, str):
-        return _EXPECTED.get(shape, shape)
-    if isinstance(shape, list):
-        return _values(shape)
-    return "an array" if "items" in shape else "an object"
-
-
 def _nullable(check: Check, null: bool) -> Check:
     return (lambda value: () if value is None else check(value)) if null else check
-
-
-def _wrong(expected: str, value: Any) -> Sequence[Problem]:
-    if value is None:
-        return [Problem((), "wrong", "must not be null")]
-    kind = next((name for each, name in _KINDS.items() if isinstance(value, each)), f"a {type(value).__name__}")
-    return [Problem((), "wrong", f"should be {expected}" + ("" if kind == expected else f", not {kind}"))]
-
-
-def _word(word: str) -> Check:
-    """The check of a scalar, or of what is free."""
-    if word in ("any", BINARY):
-        return lambda value: ()
-    fits = _fitting(word)
-    return lambda value: () if fits(value) else _wrong(_EXPECTED[word], value)
-
-
-def _fitting(word: str) -> Callable[[Any], bool]:
-    if word in FORMATS:
-        read = FORMATS[word]
-        return lambda value: isinstance(value, str) and _is_read(read, value)
-    if word == "number":
-        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if word == "integer":
-        return lambda value: (
-            not isinstance(value, bool)
-            and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
-        )
-    if word == EMPTY:
-        return lambda value: isinstance(value, dict) and not value
-    kinds = _PLAIN[word]
-    return lambda value: isinstance(value, kinds)
-
-
-def _is_read(read: Callable[[str], object], value: str) -> bool:
-    try:
-        read(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _one_of_set(values: list[Any]) -> Check:
-    return lambda value: () if _is_in(value, values) else _wrong(_values(values), value)
-
-
-def _is_in(value: Any, values: Iterable[Any]) -> bool:
-    """Whether a value is one of a closed set, where 1 is not true."""
-    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
-
-
-def _values(values: list[Any]) -> str:
-    told = [orjson.dumps(each).decode() if not isinstance(each, str) else repr(each) for each in values]
-    if len(told) > FEW:
-        return f"{', '.join(told[:FEW])} or one of {len(told) - FEW} more"
-    return f"{', '.join(told[:-1])} or {told[-1]}" if len(told) > 1 else told[0]
 
 
 def _array(item: _Node) -> Check:
@@ -374,7 +232,7 @@ def _array(item: _Node) -> Check:
 
     def check(value: Any) -> Sequence[Problem]:
         if not isinstance(value, list | tuple):
-            return _wrong("an array", value)
+            return wrong("an array", value)
         problems: list[Problem] = []
         for index, each in enumerate(value):
             if type(each) not in fine:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.body import BINARY, EMPTY, FORMATS, Shape, Table
+from worker.body import Shape, Table
+from worker.body_leaves import BINARY, EMPTY, FORMATS
 
 Schema = Mapping[str, Any]
 

@@ -20,7 +20,8 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
-from worker.body import Check, Problem, check_of
+from worker.body import check_of
+from worker.body_leaves import Check, Problem
 from worker.errors import InputError
 from worker.filters import fields_of, plain, refused
 from worker.json_value import NotJson, json_value
@@ -228,7 +229,8 @@ class Declaration:
         try:
             params = self._validated(params)
         except ValidationError as error:
-            raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+            told = error.errors(include_input=False)
+            raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
         except NotJson as error:
             raise InputError(self.name, [str(error)]) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
@@ -489,8 +491,19 @@ def _query_value(value: Any) -> str:
     return str(value)
 
 
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the call"
+def _within(loc: Place, value: Any) -> Iterator[str | int]:
+    """The keys on the way to what is wrong, without the names of the alternatives that pydantic has tried."""
+    for number, part in enumerate(loc, 1):
+        there = isinstance(value, Mapping) and part in value
+        if there or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            yield part
+        elif isinstance(value, Mapping) and number == len(loc):
+            yield part
+
+
+def _sentence(error: Any, params: Params) -> str:
+    place = ".".join(map(str, _within(error["loc"], params))) or "the call"
     if error["type"] == "missing":
         return f"parameter {place!r} is missing"
     if error["type"] == "union_tag_invalid":

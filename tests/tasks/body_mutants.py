@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
-from worker.body import Place, Shape, Table, table_of
+from worker.body import Shape, Table, table_of
+from worker.body_leaves import Place
 
 #: A text that no closed set has, and that is no number, time or boolean.
 OTHER = "something else"
@@ -66,15 +67,15 @@ def example(shape: Shape) -> Any:
     return {key: example(shape["keys"][key]) for key in shape.get("required", ())}
 
 
-def fits(value: Any, shape: Shape) -> bool:
-    """Whether a value has a shape: the definition, word for word."""
+def fits(value: Any, shape: Shape, strict: bool = False) -> bool:
+    """Whether a value has a shape: the definition, word for word. ``strict``: without a key that it does not tell."""
     shape, null = whole(shape)
     if value is None:
         return null or shape == "any"
     if isinstance(shape, list):
         return any(value == each and type(value) is type(each) for each in shape)
     if isinstance(shape, dict):
-        return _fits_inside(value, shape)
+        return _fits_inside(value, shape, strict)
     if shape == "any":
         return True
     if shape in READ:
@@ -84,15 +85,16 @@ def fits(value: Any, shape: Shape) -> bool:
     return isinstance(value, TYPES[shape]) and isinstance(value, bool) == (shape == "boolean")
 
 
-def _fits_inside(value: Any, shape: dict[str, Any]) -> bool:
+def _fits_inside(value: Any, shape: dict[str, Any], strict: bool) -> bool:
     if "oneOf" in shape:
-        return any(fits(value, each) for each in shape["oneOf"])
+        return any(fits(value, each, strict) for each in shape["oneOf"])
     if "items" in shape:
-        return isinstance(value, list) and all(fits(each, shape["items"]) for each in value)
+        return isinstance(value, list) and all(fits(each, shape["items"], strict) for each in value)
     return (
         isinstance(value, dict)
         and set(shape.get("required", ())) <= set(value)
-        and all(fits(value[key], each) for key, each in shape["keys"].items() if key in value)
+        and not (strict and set(value) - set(shape["keys"]))
+        and all(fits(value[key], each, strict) for key, each in shape["keys"].items() if key in value)
     )
 
 
