@@ -11,7 +11,8 @@ import pytest
 from action_samples import declaration, smallest_call
 from body_mutants import TABLE, example, whole
 
-from worker.body import Place, Shape
+from worker.body import Shape
+from worker.body_leaves import Place
 from worker.declaration import Declaration
 from worker.errors import InputError
 from worker.outline import Outline, declared
@@ -66,15 +67,6 @@ def stands(body: Any, place: Place) -> Any:
     return body
 
 
-def over(base: Any, body: Any) -> Any:
-    """A body with what it lacks from another."""
-    if isinstance(base, dict) and isinstance(body, dict):
-        return {**base, **{key: over(base.get(key), each) for key, each in body.items()}}
-    if isinstance(base, list) and isinstance(body, list):
-        return [over(base[0] if base else None, each) for each in body]
-    return body
-
-
 def can_be_said(outline: Outline, place: Place) -> bool:
     """Whether a call can give null there: what is only there for what it holds is left out with it."""
     found = [outline]
@@ -87,14 +79,22 @@ def can_be_said(outline: Outline, place: Place) -> bool:
     return any(each.null is not None for each in found)
 
 
+def among(base: Any, body: Any, place: Place) -> Any:
+    """A body whose places beside this one are those of another, as far as that goes."""
+    if not place or not isinstance(base, dict | list) or not base:
+        return body
+    key, *below = place
+    if isinstance(base, list):
+        return [among(base[0], body[0], tuple(below))]
+    return {**body, **base, key: among(base.get(key), body[key], tuple(below))}
+
+
 def whole_bodies(base: Any, body: Any, place: Place) -> Iterator[Any]:
     """The body, and with what a check asks for besides: somebody has to be named."""
     yield body
-    if len(place) == 3:  # an attribute beside others that are right
-        yield over(base, {"data": {"attributes": {place[-1]: None}}})
-    yield over(base, body)
+    yield among(base, body, place)
     for name, value in {"external_id": "E1", "phone_number": "+15005550006"}.items():
-        made = over(base, body)
+        made = deepcopy(among(base, body, place))
         stands(made, place[:-1])[name] = value
         yield made
 
