@@ -73,15 +73,17 @@ def word(name: str) -> Check:
 def closed_set(values: list[Any]) -> Check:
     """The check of a value that is from a closed set."""
     known = frozenset(map(typed, values))
-    return lambda value: () if typed(value) in known else wrong(listed(values), value)
+    return lambda value: () if typed(value) in known else _refused(f"should be {listed(values)}", value)
 
 
 def wrong(expected: str, value: Any) -> Sequence[Problem]:
     """What is said of a value that should be something else."""
-    if value is None:
-        return [Problem((), "wrong", "must not be null")]
     kind = next((name for each, name in _KINDS.items() if isinstance(value, each)), f"a {type(value).__name__}")
-    return [Problem((), "wrong", f"should be {expected}" + ("" if kind == expected else f", not {kind}"))]
+    return _refused(f"should be {expected}" + ("" if kind == expected else f", not {kind}"), value)
+
+
+def _refused(said: str, value: Any) -> Sequence[Problem]:
+    return [Problem((), "wrong", "must not be null" if value is None else said)]
 
 
 def listed(values: Iterable[Any]) -> str:
