@@ -1,5 +1,6 @@
 """Campaigns: one message to an audience, who gets it, when, and what is sent."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Required, get_args
 
 from pydantic import BeforeValidator, Field
@@ -313,6 +314,23 @@ def definition_of_2024(given: Any) -> Any:
     return _definition("sms" if texts else "email", given)
 
 
+def definition_as_read(given: Any) -> Any:
+    """A text message as a GET gives it, with the address of its picture, which nobody sets: ``image_id`` does that."""
+    return _without_media(definition_of_2024(given), lambda media: True)
+
+
+def definition_as_written(given: Any) -> Any:
+    """A message of a new campaign; one that had a picture would be without it, and is refused."""
+    return _without_media(definition_of_2024(given), lambda media: media is None)
+
+
+def _without_media(given: Any, dispensable: Callable[[Any], bool]) -> Any:
+    content = given.get("content") if isinstance(given, dict) else None
+    if not isinstance(content, dict) or "media_url" not in content or not dispensable(content["media_url"]):
+        return given
+    return {**given, "content": {name: value for name, value in content.items() if name != "media_url"}}
+
+
 def messages_of_2024(given: Any) -> Any:
     """New messages whose parts stand beside each other, with a definition each."""
     if not isinstance(given, list):
@@ -340,11 +358,11 @@ SendStrategy = Annotated[
 TrackingOptions = Annotated[TrackingOptionsFields, BeforeValidator(tracking_of_2024)]
 NewMessageDefinition = Annotated[
     Annotated[EmailMessage | SmsMessage | NewPushMessage, Field(discriminator="channel")],
-    BeforeValidator(definition_of_2024),
+    BeforeValidator(definition_as_written),
 ]
 MessageDefinition = Annotated[
     Annotated[EmailMessage | SmsMessage | PushMessage, Field(discriminator="channel")],
-    BeforeValidator(definition_of_2024),
+    BeforeValidator(definition_as_read),
 ]
 
 

@@ -9,7 +9,7 @@ from tasks.shapes import FlowField, Number, TagField, Timestamp, UpTo50
 from tasks.templates import TemplateSummaryField
 from tasks.timezones import TimeZone
 from worker.action import action
-from worker.declaration import SAFE, never
+from worker.declaration import SAFE, Params, never
 from worker.jsonapi import Envelope
 
 ConditionType = Literal[
@@ -604,7 +604,7 @@ class MultiSplit(Identity, total=False):
     """Part people in many ways."""
 
     type: Required[Literal["multi-branch-split"]]
-    links: None
+    links: dict[str, Any] | None
     data: MultiSplitData | None
 
 
@@ -734,6 +734,25 @@ class FlowDefinition(TypedDict, total=False):
     actions: Required[list[FlowAction]]
     entry_action_id: Required[str | None]
     reentry_criteria: ReentryCriteria | None
+
+
+def as_new(params: Params) -> None:
+    """In a new flow everything is new: ids that a GET has given are those by which its actions lead to each other."""
+    for each in params["definition"]["actions"]:
+        _new(each)
+
+
+def _new(step: dict[str, Any]) -> None:
+    known = step.pop("id", None)
+    if known is not None and step.get("temporary_id") is None:
+        step["temporary_id"] = known
+    data = step.get("data") or {}
+    experiment = data.get("current_experiment") or {}
+    for each in (data.get("message") or {}, experiment):
+        each.pop("id", None)
+    for each in (data.get("main_action"), *experiment.get("variations", ())):
+        if each:
+            _new(each)
 
 
 @action("GET /api/flows", limits="3/s 60/m", scopes="flows:read")
@@ -940,6 +959,7 @@ def get_template_id_for_flow_message(*, id: str) -> Envelope:
     limits="1/s 15/m 100/d",
     scopes="flows:write",
     repeat=never("the flows created since the call, by their name"),
+    prepare=as_new,
 )
 def create_flow(
     *,
@@ -950,7 +970,8 @@ def create_flow(
 ) -> Envelope:
     """Create a flow from a definition.
 
-    New actions have a `temporary_id` and lead to each other by it; the answer has the ids that Klaviyo gave them.
+    New actions have a `temporary_id` and lead to each other by it; the answer has the ids that Klaviyo gave them. Of a
+    definition that `get_flow` has given, the ids of the actions are taken for temporary ones.
     Names need not be unique, so that a repeat would make a second flow.
     """
     ...
