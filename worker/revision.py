@@ -59,9 +59,11 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
 
 def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str, str]]) -> Iterator[Difference]:
     """Where the tables that bodies are checked by differ from the file, but for what is told already."""
-    published = table(api)
+    theirs, tables = table(api), {}
     for each in ours:
-        for change in changes(table_of(each.package) or published, published, each.name):
+        if each.package not in tables:
+            tables[each.package] = table_of(each.package) or theirs
+        for change in changes(tables[each.package], theirs, each.name):
             if (each.name, change.place) not in told:
                 yield Difference(each.name, f"shape of {change.place}", change.before, change.after)
 
