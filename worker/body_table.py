@@ -52,7 +52,7 @@ class _Writer:
     """Shapes out of schemas; those that have a name in the file are kept under it."""
 
     def __init__(self, api: Schema) -> None:
-        self._named: Schema = (api.get("components") or {}).get("schemas") or {}
+        self._named: Schema = api["components"]["schemas"]
         self.shapes: dict[str, Shape] = {}
 
     def shape(self, schema: Schema) -> Shape:

@@ -53,7 +53,8 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
         else:
             found.append(Difference(name, "operation", "", f"{operation['method']} {operation['path']}"))
     found += [Difference(name, gap.what, gap.declared, gap.published) for name, gap in overlay.too_much()]
-    found += _shapes(ours.values(), api, {(each.action, _plain_place(each.what)) for each in found})
+    if "components" in api:
+        found += _shapes(ours.values(), api, {(each.action, _plain_place(each.what)) for each in found})
     return sorted(found, key=lambda each: each.action)
 
 
