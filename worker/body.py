@@ -80,9 +80,9 @@ class Shapes:
 
     def body(self, action: str) -> Check | None:
         """The check of an action's body."""
-        return self.node(self._bodies[action]).check if action in self._bodies else None
+        return self._node(self._bodies[action]).check if action in self._bodies else None
 
-    def whole(self, shape: Shape) -> tuple[Shape, bool]:
+    def _whole(self, shape: Shape) -> tuple[Shape, bool]:
         """What a shape says, and whether it may be null, wherever that is told."""
         null = False
         while isinstance(shape, str):
@@ -95,36 +95,36 @@ class Shapes:
             return shape, null or None in shape
         return shape, null or bool(shape.get("null"))
 
-    def node(self, shape: Shape, *, closed: bool = False) -> _Node:
+    def _node(self, shape: Shape, *, closed: bool = False) -> _Node:
         """A shape, ready to check by. ``closed``: there are no other keys than those that it tells."""
         if not isinstance(shape, str) or not shape.startswith("#"):
-            return self._made(*self.whole(shape), closed)
+            return self._made(*self._whole(shape), closed)
         # When it is first needed: a shape may be inside of itself, and what nobody sends need not be made ready.
         return _Node(
-            frozenset({NoneType} if self.whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
+            frozenset({NoneType} if self._whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
         )
 
     def _named(self, name: str, closed: bool) -> Check:
         """The check of a named shape. Two threads that make it at once make the same."""
         check = self._ready.get((name, closed))
         if check is None:
-            check = self._ready[name, closed] = self._made(*self.whole(name), closed).check
+            check = self._ready[name, closed] = self._made(*self._whole(name), closed).check
         return check
 
-    def missing(self, key: str, shape: Shape) -> Iterator[Problem]:
+    def _missing(self, key: str, shape: Shape) -> Iterator[Problem]:
         """What has to be given where there is nothing: the key, or what must be inside of it."""
-        whole, _ = self.whole(shape)
+        whole, _ = self._whole(shape)
         told: dict[str, Any] = whole if isinstance(whole, dict) else {}
         inside = {each: told["keys"][each] for each in told.get("required", ())}
         asked = {each: shape for each, shape in inside.items() if not self._is_constant(shape)}
         for each, shape in asked.items():
-            for problem in self.missing(each, shape):
+            for problem in self._missing(each, shape):
                 yield problem.under(key)
         if not asked:
             yield Problem((key,), "missing", "is missing")
 
     def _is_constant(self, shape: Shape) -> bool:
-        whole, _ = self.whole(shape)
+        whole, _ = self._whole(shape)
         return isinstance(whole, list) and len(whole) == 1
 
     def _made(self, shape: Shape, null: bool, closed: bool) -> _Node:
@@ -134,17 +134,17 @@ class Shapes:
         if isinstance(shape, list):
             return _Node(nothing, _nullable(closed_set(shape), null))
         if "items" in shape:
-            return _Node(nothing, _nullable(_array(self.node(shape["items"])), null))
+            return _Node(nothing, _nullable(_array(self._node(shape["items"])), null))
         if "oneOf" in shape:
             return self._union(shape["oneOf"], null)
         return _Node(nothing, _nullable(self._object(shape, closed), null))
 
     def _union(self, alternatives: list[Shape], null: bool) -> _Node:
         # Numbers first: a float is not fine by its type alone, and would have to be refused as a string before.
-        wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
+        wholes = sorted((self._whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
         of_kinds = self._of_kinds(kinds) if kinds else None
-        others = [self.node(whole) for whole in wholes if whole not in kinds]
+        others = [self._node(whole) for whole in wholes if whole not in kinds]
         told = " or ".join(dict.fromkeys(map(expected, wholes)))
 
         def check(value: Any) -> Sequence[Problem]:
@@ -163,7 +163,7 @@ class Shapes:
         return _Node(fine, _nullable(check, null))
 
     def _of_kinds(self, kinds: list[dict[str, Any]]) -> Check:
-        wholes = [{key: self.whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
+        wholes = [{key: self._whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
         choice = Choice(
             [frozenset(keys) for keys in wholes],
             [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],
@@ -178,7 +178,7 @@ class Shapes:
             found = []
             for kind in meant:
                 if kind not in ready:
-                    ready[kind] = self.node(kinds[kind])
+                    ready[kind] = self._node(kinds[kind])
                 problems = ready[kind].check(value)
                 if not problems:
                     return ()
@@ -191,9 +191,9 @@ class Shapes:
         told = shape["keys"]
         # A resource has the attributes and the relationships that it is told to have, and no other.
         owned = ("attributes", "relationships") if {"type", "attributes"} <= told.keys() else ()
-        keys = {key: self.node(each, closed=key in owned) for key, each in told.items()}
+        keys = {key: self._node(each, closed=key in owned) for key, each in told.items()}
         for key in owned:
-            keys.setdefault(key, self.node({"keys": {}}, closed=True))
+            keys.setdefault(key, self._node({"keys": {}}, closed=True))
         required = frozenset(shape.get("required", ()))
 
         def check(value: Any) -> Sequence[Problem]:
@@ -212,7 +212,7 @@ class Shapes:
             if not required <= value.keys():
                 for key in told:
                     if key in required and key not in value and key not in meant.values():
-                        problems += self.missing(key, told[key])
+                        problems += self._missing(key, told[key])
             return problems
 
         return check

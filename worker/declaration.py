@@ -239,8 +239,11 @@ class Declaration:
             self.prepare(params)
         if self.stamp and stamped:
             self.stamp(params, key)
+        body = self._body(params)
+        content = self._checked(params, body, stamped)
         self._check_items(params)
-        self._check_body(params, stamped)
+        if body and len(content) > self.max_body:
+            raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
         return params
 
     def request(self, params: Params) -> Request:
@@ -412,13 +415,12 @@ class Declaration:
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
 
-    def _check_body(self, params: Params, stamped: bool) -> None:
-        body = self._body(params)
+    def _checked(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
+        """The bytes of a body that Klaviyo's file has nothing to say against."""
         content, _ = self._written(body)
         if problems := self._misshapen(params, body, stamped):
             raise InputError(self.name, list(dict.fromkeys(map(self._told, problems))))
-        if body and len(content) > self.max_body:
-            raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
+        return content
 
     def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
         """What Klaviyo's file says against a body."""

@@ -243,6 +243,7 @@ def test_what_json_cannot_carry_as_an_amount_is_refused(value: float):
         ("bulk_import_profiles", {"profiles": [{"properties": {"x": SECRET.encode()}}]}, "profiles.0.properties.x"),
         ("render_template", {"id": "T1", "context": {"amount": float("nan")}}, "context.amount"),
         ("create_profile", {"external_id": "1", "properties": {"visits": 2**70}}, "properties.visits"),
+        ("bulk_import_profiles", {"profiles": [{"properties": {"x": 2**70}}]}, "profiles.0.properties.x"),
     ],
 )
 def test_what_json_cannot_carry_is_refused_with_its_place(name: str, given: dict[str, Any], place: str):
