@@ -1,7 +1,7 @@
 """A local Klaviyo for development, tests and the demo: `python -m sandbox --port 8080`.
 
-What it does: every operation of revision 2026-07-15 is routed, authenticated, checked against its scopes,
-charged to exact fixed windows, and its body checked against Klaviyo's shape to the last leaf. Accounts, profiles, lists, segments,
+What it does: every operation of revision 2026-07-15 is routed, authenticated, checked against its scopes, charged to
+exact fixed windows, and its body checked against Klaviyo's shape to the last leaf. Accounts, profiles, lists, segments,
 events, metrics, tags, campaigns, catalogs, coupons, flows, forms, images, templates, reports, webhooks, the client
 operations and data privacy keep state and behave. The other sections store what they are given and hand it back.
 
