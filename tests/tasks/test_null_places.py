@@ -109,6 +109,8 @@ def test_null_is_taken_wherever_klaviyo_takes_it(name: str):
     for place, body in nulls(TABLE["bodies"][name], set()):
         if place[-1] in STAMPED or not can_be_said(outline, place):
             continue
+        if name == "create_flow" and place[-1] == "id" and "triggers" not in place:
+            continue  # what is new has none: test_round_trips has a look at it
         problems = []
         for each in whole_bodies(base, body, place):
             try:
