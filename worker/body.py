@@ -82,7 +82,7 @@ class Shapes:
         """The check of an action's body."""
         return self._node(self._bodies[action]).check if action in self._bodies else None
 
-    def _whole(self, shape: Shape) -> tuple[Shape, bool]:
+    def whole(self, shape: Shape) -> tuple[Shape, bool]:
         """What a shape says, and whether it may be null, wherever that is told."""
         null = False
         while isinstance(shape, str):
@@ -98,22 +98,22 @@ class Shapes:
     def _node(self, shape: Shape, *, closed: bool = False) -> _Node:
         """A shape, ready to check by. ``closed``: there are no other keys than those that it tells."""
         if not isinstance(shape, str) or not shape.startswith("#"):
-            return self._made(*self._whole(shape), closed)
+            return self._made(*self.whole(shape), closed)
         # When it is first needed: a shape may be inside of itself, and what nobody sends need not be made ready.
         return _Node(
-            frozenset({NoneType} if self._whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
+            frozenset({NoneType} if self.whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
         )
 
     def _named(self, name: str, closed: bool) -> Check:
         """The check of a named shape. Two threads that make it at once make the same."""
         check = self._ready.get((name, closed))
         if check is None:
-            check = self._ready[name, closed] = self._made(*self._whole(name), closed).check
+            check = self._ready[name, closed] = self._made(*self.whole(name), closed).check
         return check
 
     def _missing(self, key: str, shape: Shape) -> Iterator[Problem]:
         """What has to be given where there is nothing: the key, or what must be inside of it."""
-        whole, _ = self._whole(shape)
+        whole, _ = self.whole(shape)
         told: dict[str, Any] = whole if isinstance(whole, dict) else {}
         inside = {each: told["keys"][each] for each in told.get("required", ())}
         asked = {each: shape for each, shape in inside.items() if not self._is_constant(shape)}
@@ -124,7 +124,7 @@ class Shapes:
             yield Problem((key,), "missing", "is missing")
 
     def _is_constant(self, shape: Shape) -> bool:
-        whole, _ = self._whole(shape)
+        whole, _ = self.whole(shape)
         return isinstance(whole, list) and len(whole) == 1
 
     def _made(self, shape: Shape, null: bool, closed: bool) -> _Node:
@@ -141,7 +141,7 @@ class Shapes:
 
     def _union(self, alternatives: list[Shape], null: bool) -> _Node:
         # Numbers first: a float is not fine by its type alone, and would have to be refused as a string before.
-        wholes = sorted((self._whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
+        wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
         of_kinds = self._of_kinds(kinds) if kinds else None
         others = [self._node(whole) for whole in wholes if whole not in kinds]
@@ -163,7 +163,7 @@ class Shapes:
         return _Node(fine, _nullable(check, null))
 
     def _of_kinds(self, kinds: list[dict[str, Any]]) -> Check:
-        wholes = [{key: self._whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
+        wholes = [{key: self.whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
         choice = Choice(
             [frozenset(keys) for keys in wholes],
             [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],

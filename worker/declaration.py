@@ -25,23 +25,28 @@ from worker.body_leaves import Check, Problem
 from worker.errors import InputError
 from worker.filter_fields import fields_of
 from worker.filters import plain, refused
+from worker.json_value import NotJson, json_value
 from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
 from worker.wire import (
     Aside,
     At,
     Header,
+    Linkage,
+    Linkages,
+    NotNull,
     Path,
     Place,
     Query,
+    Resource,
     Resources,
     Shape,
     flat_name,
+    inside,
     one,
     put,
     query_name,
     shape_of,
-    take,
     unwrap,
 )
 
@@ -50,6 +55,10 @@ Part = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
+
+
+#: Marks of parameters for which Klaviyo takes no null.
+_NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,11 @@ class Parameter:
     item_bytes: int | None
 
     @property
+    def nullable(self) -> bool:
+        """Whether None travels as null. It is no relationship and no resource: those are left out."""
+        return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
+
+    @property
     def wire(self) -> str:
         """The wire path as people write it: ``data.attributes.email``, ``page[size]``."""
         return ".".join(self.path)
@@ -213,6 +227,7 @@ class Declaration:
 
         """
         params, problems = self._plain(given)
+        problems += self._without_null(params)
         if "filter" in params:
             problems += refused(params["filter"], fields_of(self.package, self.name))
             params["filter"] = plain(params["filter"])
@@ -223,6 +238,8 @@ class Declaration:
         except ValidationError as error:
             told = error.errors(include_input=False)
             raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
+        except NotJson as error:
+            raise InputError(self.name, [str(error)]) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
             raise InputError(self.name, problems)
         if self.prepare:
@@ -259,25 +276,36 @@ class Declaration:
             if parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
-            for resource in self._resources:
+            for resource in self.resources:
                 put_missing(body, (*resource, "attributes"), {})
             for constant_path, constant in self.constants:
                 put_missing(body, constant_path, constant)
-            if self.method == "PATCH" and "id" in params and self.type:
+            if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
         return body
 
     def _written(self, body: dict[str, Any]) -> tuple[bytes, str]:
         """The bytes of a body and their content type."""
-        return form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
+        return form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
 
     @property
     def has_body(self) -> bool:
         """Whether a request of this operation carries a body."""
         return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
 
+    @property
+    def sends_id(self) -> bool:
+        """Whether the id of the path stands in the body, too: Klaviyo wants that of every update."""
+        return self.method == "PATCH" and bool(self.type) and "id" in self.parameters
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether a call without any parameter is refused though none of them has to be given."""
+        required = any(parameter.required for parameter in self.parameters.values())
+        return not required and any(check({}) for check in self.checks)
+
     @cached_property
-    def _resources(self) -> tuple[Path, ...]:
+    def resources(self) -> tuple[Path, ...]:
         """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
         found: dict[Path, None] = {}
         for parameter in self.parameters.values():
@@ -337,8 +365,9 @@ class Declaration:
     def _parsed(self, params: Params) -> Params:
         """Rendered values taken apart, and without the keys that Klaviyo no longer has."""
         params = {name: self.parameters[name].shape.parse(value) for name, value in params.items()}
-        for path in self._dropped:
-            take(params, path)
+        for *above, name in self._dropped:
+            # What was around it stays: it is what the call gave.
+            inside(params, above).pop(name, None)
         return params
 
     @cached_property
@@ -348,8 +377,23 @@ class Declaration:
             tuple(name.split(".")) for name, each in self.aliases.items() if "." in name and isinstance(each, Dropped)
         )
 
+    def _without_null(self, params: Params) -> Iterator[str]:
+        """Leave out what is None where Klaviyo takes no null, as its declared default does.
+
+        In an update that could be taken for clearing it, which nothing does.
+        """
+        for name in [name for name, value in params.items() if value is None]:
+            parameter = self.parameters[name]
+            if parameter.place != "body" or parameter.required or parameter.nullable:
+                continue
+            if self.method == "PATCH":
+                yield f"parameter {name!r} is None, and Klaviyo cannot clear it; leave it out to keep what is there"
+            else:
+                del params[name]
+
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)
+        leading = [alias for alias, target in self.aliases.items() if _leads(target)]
+        near = difflib.get_close_matches(name, [*self.parameters, *leading], n=1)
         return f"parameter {name!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "")
 
     def _validated(self, params: Params) -> Params:
@@ -363,8 +407,10 @@ class Declaration:
                     for name, each in self.parameters.items()
                 },  # type: ignore[call-overload]
             )
-        valid: Params = self._model.model_validate(params).model_dump(exclude_unset=True, by_alias=True)
-        return valid
+        # Not `model_dump`: it warns, with the value, where a validator has let through more than its annotation says.
+        valid = self._model.model_validate(params).__dict__
+        plain: Params = json_value({name: valid[f"p_{name}"] for name in params})
+        return plain
 
     def _check_items(self, params: Params) -> None:
         for name, value in params.items():
@@ -372,16 +418,13 @@ class Declaration:
             if allowed is None or not isinstance(value, list):
                 continue
             render = self.parameters[name].shape.render
-            sizes = [len(orjson.dumps(item, default=str)) for item in render(value)]
+            sizes = [len(orjson.dumps(item)) for item in render(value)]
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
 
     def _checked(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
         """The bytes of a body that Klaviyo's file has nothing to say against."""
-        try:
-            content, _ = self._written(body)
-        except TypeError as error:
-            raise InputError(self.name, [f"JSON cannot carry this: {error}"]) from None
+        content, _ = self._written(body)
         if problems := self._misshapen(params, body, stamped):
             raise InputError(self.name, list(dict.fromkeys(map(self._told, problems))))
         return content
@@ -389,14 +432,14 @@ class Declaration:
     def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
         """What Klaviyo's file says against a body."""
         check = self._shape_check
-        if check is None or not check(body) or any(self.parameters[name].place == "aside" for name in params):
+        if check is None or any(self.parameters[name].place == "aside" for name in params):
             return ()  # what is asked for aside becomes the rest
-        if self.stamp and not stamped:
+        problems = check(body)
+        if problems and self.stamp and not stamped:
             params = deepcopy(params)
             self.stamp(params, None)
-            body = self._body(params)
-        # What JSON has no type for travels as what it has: a datetime as a string.
-        return check(orjson.loads(orjson.dumps(body, default=str)))
+            return check(self._body(params))
+        return problems
 
     @cached_property
     def _shape_check(self) -> Check | None:
@@ -413,6 +456,11 @@ class Declaration:
                 return (each.name, *each.shape.plain(place[len(each.path) :]))
         # Nothing is where some parameter would have put something.
         return next(((each.name,) for each in found if each.path[: len(place)] == place), place)
+
+
+def _leads(target: Alias | Adds | Dropped | Translate) -> bool:
+    """Whether a name stands for something that can be given."""
+    return not isinstance(target, Dropped) and not (isinstance(target, Alias) and target.constant is not None)
 
 
 def _taken(keys: Path, plain: set[str], came_as: Mapping[Path, str]) -> str | None:

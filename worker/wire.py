@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args, get_origin
@@ -91,7 +91,17 @@ class Aside:
     """A parameter that does not travel: the declaration's ``resolve`` turns it into others in the worker."""
 
 
-Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    """Klaviyo takes no null for this parameter: None is no value to send but says that none is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A key that need not be given: the call is stamped with it."""
+
+
+Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside | NotNull | Filled
 
 
 def flat_name(wire: str) -> str:
@@ -246,6 +256,8 @@ class _Keys:
     def parse(self, value: Any) -> Any:
         """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
         rest = _copy(value)
+        for place, _ in self.places.values():
+            _drop_null(rest, place)
         plain: dict[str, Any] = {}
         for key, (place, shape) in self.places.items():
             found, each = take(rest, place)
@@ -321,6 +333,22 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
     if found and not out_of[name]:
         del out_of[name]
     return found, value
+
+
+def _drop_null(out_of: dict[str, Any], path: Path) -> None:
+    """Remove a null around what stands at a path: as much as leaving it out."""
+    for depth in range(len(path) - 1):
+        holder = inside(out_of, path[:depth])
+        if holder.get(path[depth], path) is None:
+            del holder[path[depth]]
+
+
+def inside(mapping: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
+    """The dictionary that stands at a path; an empty one where none does."""
+    found: Any = mapping
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _copy(value: Any) -> dict[str, Any]:

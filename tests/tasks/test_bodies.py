@@ -115,9 +115,9 @@ def test_no_call_publishes_a_body_that_klaviyo_would_refuse():
             except InputError as error:
                 refused.append(str(error))
             else:
-                # An id without its type, say: what is sent has it.
+                # An id without its type, say: what is sent has it. And None that is left out.
                 mended += 1
                 assert fits(orjson.loads(found.request(params).body or b""), TABLE["bodies"][name]), (name, mutant)
 
-    assert len(refused) > 50 * mended > 0
+    assert len(refused) > 25 * mended > 0
     assert not [each for each in refused if OTHER in each]

@@ -33,8 +33,8 @@ def revision(
 ) -> None:
     """Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.
 
-    Told are operations, routes, limits, scopes, parameters, closed sets, required fields, page sizes and filters. The
-    exit code is 1 where anything differs.
+    Told are operations, routes, limits, scopes, parameters, page sizes and filters, and of bodies, to the last leaf:
+    what there is, what must be there, where null will do, and closed sets. The exit code is 1 where anything differs.
 
     With --write-bodies it writes the table that every call's body is checked by; the one of the pinned revision is
     tasks/bodies.json.
