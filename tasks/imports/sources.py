@@ -29,6 +29,15 @@ Format = Literal["csv", "jsonl"]
 #: A row as its source has it: the cells of a CSV, or a mapping.
 Record = Sequence[str] | Mapping[str, Any]
 
+
+class TurnedDown(dict[str, Any]):
+    """A row of a reject file of JSON Lines, as it was before it was turned down, and the stage that it came to."""
+
+    def __init__(self, original: Mapping[str, Any], stage: str) -> None:
+        super().__init__(original)
+        self.stage = stage
+
+
 STDIN = "-"
 #: What a reject file says of a row before what the source said of it.
 REJECT_COLUMNS = ("row", "stage", "reason")
@@ -173,10 +182,11 @@ def _json(line: bytes) -> Record | Unreadable:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         row = line.decode(errors="replace").strip()
+    stage = None
     if isinstance(row, dict) and row.keys() == {*REJECT_COLUMNS, "original"}:
-        row = row["original"]
+        row, stage = row["original"], str(row["stage"])
     if isinstance(row, dict):
-        return row
+        return row if stage is None else TurnedDown(row, stage)
     return Unreadable(row if isinstance(row, str) else orjson.dumps(row).decode(), "this is no JSON object")
 
 
