@@ -14,7 +14,7 @@ from worker.store.migrate import Upgrade, upgrade
 def store() -> None:
     """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
     done = upgrade(get_settings().store_url)
-    stdout().print(told(done), soft_wrap=True, markup=False)
+    stdout(soft_wrap=True).print(told(done))
     if _file(done):
         say(
             "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 import schedules  # noqa: F401  registers the task
@@ -26,7 +25,7 @@ from worker.cli.import_run import INTERRUPTED
 from worker.cli.import_view import NO_WORKER
 from worker.cli.sync_follow import Progress, follow
 from worker.cli.sync_view import WIDE, parts_table, plan_table, requests, standings_table
-from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
 from worker.cli.times import moment
 from worker.cli.up import interruptible
 from worker.governor import get_governor
@@ -128,9 +127,9 @@ def _family(stream: str) -> str:
 
 def _plan(accounts: Sequence[str], streams: list[str], full: bool, since: datetime | None, as_json: bool) -> None:
     found: list[Estimate] = []
-    with Console(stderr=True).status("Looking …") as status:
+    with working("Looking …") as tell:
         for alias in accounts:
-            found += plan(alias, streams, "full" if full else "incremental", since, progress=status.update)
+            found += plan(alias, streams, "full" if full else "incremental", since, progress=tell)
     if as_json:
         print_json([asdict(each) for each in found])
         return

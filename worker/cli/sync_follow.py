@@ -18,6 +18,7 @@ from worker.app import app
 from worker.cli.import_view import NO_WORKER
 from worker.cli.sync_view import Part, windows
 from worker.cli.tables import listing
+from worker.cli.terminal import stderr
 from worker.cli.times import duration
 from worker.governor import get_governor
 from worker.patience import patiently
@@ -63,7 +64,7 @@ class Progress:
     """What is told of a sync that goes on. Used in a ``with``."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or stderr()
         self._clock = clock
         lives = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
