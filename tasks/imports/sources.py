@@ -52,6 +52,8 @@ ROWS = 500
 LONGEST = 1_000_000
 
 _DELIMITERS = ",;\t|"
+#: By this line before the header Excel is told the delimiter.
+_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 
@@ -208,6 +210,8 @@ def _csv(
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
         try:
             first = text.readline(LONGEST)
+            if told := _SEPARATOR.fullmatch(first):
+                delimiter, first = delimiter or told[1], text.readline(LONGEST)
             if first.lstrip()[:1] in ("{", "["):
                 raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
             delimiter = delimiter or _sniffed(first)
