@@ -15,7 +15,7 @@ from rich.text import Text
 import tasks  # noqa: F401  registers every action
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
-from worker.cli import check_pushes, strays
+from worker.cli import check_pushes, check_store, strays
 from worker.cli.limits import told
 from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
 from worker.connection import get_redis
@@ -50,6 +50,8 @@ def check(
     for pause in get_governor().paused():
         _warn("paused", told(pause))
     _check_strays()
+    for said in check_store.wanting():
+        _warn("store", said)
     for push, problem in check_pushes.looked_at():
         _warn(f"push {push}", problem) if problem else _good(f"push {push}", "its source can be read")
     names = [name] if name else aliases(settings)

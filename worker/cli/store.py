@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worker.cli.terminal import say, stdout
+from worker.cli.terminal import FAILED, WRONG, say, stdout, stop
 from worker.settings import get_settings
+from worker.store.connection import get_engine
 from worker.store.migrate import Upgrade, upgrade
 
 
@@ -20,6 +24,19 @@ def store() -> None:
             "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
             "dim",
         )
+
+
+@contextmanager
+def store_at_hand() -> Iterator[None]:
+    """See that there is a store of this version, and tell in a sentence when it cannot be read or written."""
+    code = WRONG
+    try:
+        get_engine()
+        code = FAILED
+        yield
+    except (OperationalError, InterfaceError) as error:
+        why = str(error.orig).strip().partition("\n")[0]
+        raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached or written: {why}", code) from None
 
 
 def told(done: Upgrade) -> str:
