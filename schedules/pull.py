@@ -34,7 +34,7 @@ from worker.paging import listed, next_page
 from worker.patience import patiently
 from worker.place import PREFIX
 from worker.store import runs
-from worker.store.connection import reading, transaction
+from worker.store.connection import reading, tidy, transaction
 from worker.store.rows import mark_deleted, spare, upsert
 from worker.store.runs import Window
 
@@ -272,6 +272,7 @@ def finish(account: str, about: Reading) -> None:
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
         runs.prune(connection, account, stream.name, now - KEPT)
     if done:
+        tidy()
         over(account, about.request, about.stream, None)
 
 
