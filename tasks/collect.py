@@ -28,14 +28,17 @@ from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.app import app
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
-from worker.declaration import Params
+from worker.declaration import Declaration, Params
 from worker.errors import InputError
+from worker.execution import Call, back_to_wait
 from worker.governor import PREFIX as KEYS
+from worker.governor import get_governor
 from worker.jsonapi import Envelope
 from worker.paging import first_page, next_page
 from worker.paging import records as records_on
 from worker.patience import LeftBehind, patiently, published
 from worker.place import PREFIX, lane_of
+from worker.room import SOON, large, no_room, room
 from worker.settings import get_settings
 from worker.steps import Opening, Step
 from worker.tiers import DEFAULT_QUEUE
@@ -127,9 +130,24 @@ class Keep(Step):
             ask(self, chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
         if so_far["size"] > WHOLE:
             return Envelope(data=None, error=None, successful=True, **told, stored=key)
-        pages = patiently(lambda: list(_pages(key, number + 1)))
+        whole = _whole(patiently(lambda: list(_pages(key, number + 1))))
+        if size := large(whole):
+            self._make_room(size, chosen.declaration, params, so_far)
         patiently(lambda: store.expire(key, SPARE))
-        return _whole(pages)
+        return whole
+
+    def _make_room(self, size: int, page: Declaration, params: Params, so_far: Mapping[str, Any]) -> None:
+        """Wait where there is memory for no more than the pages, in their line, since a delay needs one.
+
+        Raises:
+            Retry, Ignore: this step is taken again.
+
+        """
+        call = Call(page, so_far["account"], params, self.task_id, self.holder)
+        # It has waited there before, perhaps, and asks for nothing.
+        patiently(lambda: get_governor().release(self.task_id))
+        if not room():
+            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), SOON)
 
 
 KEEP = Keep.name

@@ -29,6 +29,10 @@ class NotNow(redis.ConnectionError):
     """Redis has answered, and cannot serve this command now; it may later."""
 
 
+class Full(NotNow):
+    """Redis has no memory left, and evicts nothing."""
+
+
 #: What says that Redis cannot take a command now, but will.
 AWAY = (redis.ConnectionError, redis.TimeoutError)
 
@@ -55,7 +59,8 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
         """The exception that stands for an error reply."""
         if found := _CODE.search(response):
             said = re.sub(r"\.? script: .*", "", response.partition(found[1])[2].strip())
-            return NotNow(f"{_SAID[found[1]]} ({found[1]} {said})")
+            kind = Full if found[1] == "OOM" else NotNow
+            return kind(f"{_SAID[found[1]]} ({found[1]} {said})")
         return super().parse_error(response)
 
 

@@ -32,10 +32,11 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.patience import patiently
 from worker.place import checked_id, lane_of, place_of
+from worker.room import large, no_room, pause, room
 from worker.settings import Settings, get_settings
 from worker.shutdown import closing, working
 from worker.tiers import Line
@@ -197,11 +198,11 @@ def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: 
     return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
 
 
-def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> int:
-    """Claim the lease of a delivery; the number of attempts that its task has used.
+def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
+    """Claim the lease of a delivery.
 
     Raises:
-        Retry, Ignore: it has no lease, or the worker is stopping.
+        Retry, Ignore: it has no lease, there is no room for its result, or the worker is stopping.
         Revoked: nobody wants it any more.
         OutcomeUnknown: it was sent before and must not be sent again.
 
@@ -221,7 +222,11 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
         raise unknown(name, call.account, lost, call.repeat.note)
-    return claim.attempts
+    if claim.roomless and not room():
+        # Asked for again, it would use up the budget of others for nothing.
+        patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
+        raise back_to_wait(call, request, lane, no_room(), pause(claim.roomless), roomless=True)
+    return claim
 
 
 def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Envelope:
@@ -245,16 +250,17 @@ def carry_out(call: Call, request: Any) -> Envelope:
     """Carry out one delivery of a call; raises as `run` does."""
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
-    attempts = claimed(call, request, lane, governor, settings)
+    claim = claimed(call, request, lane, governor, settings)
+    attempts = claim.attempts
 
-    def forget(attempts: int) -> None:
-        if attempts or expires(request):
+    def forget() -> None:
+        if attempts or claim.roomless or expires(request):
             patiently(lambda: governor.done(call.task_id))
 
     try:
         resolved = resolve(call, governor, settings)
         if resolved.params is None:
-            forget(attempts)
+            forget()
             return nothing_to_do(resolved)
         envelope = attempt(replace(call, params=resolved.params), governor, settings)
         envelope.update(resolved.told)
@@ -264,7 +270,7 @@ def carry_out(call: Call, request: Any) -> Envelope:
         raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
     except Unavailable as unavailable:
         if attempts + 1 >= settings.max_attempts:
-            forget(attempts)
+            forget()
             raise given_up(unavailable, attempts + 1) from None
         delay = backoff(attempts, settings)
         raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
@@ -274,10 +280,24 @@ def carry_out(call: Call, request: Any) -> Envelope:
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
             forbidden(error)
-        forget(attempts)
+        forget()
         raise
-    forget(attempts)
+    need_room(call, request, lane, claim, envelope)
+    forget()
     return envelope
+
+
+def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
+    """See that there is room for a large result, unless it tells of something that has happened.
+
+    Raises:
+        Retry, Ignore: there is none; the task waits again.
+
+    """
+    if not call.declaration.reads or request.get("ignore_result"):
+        return
+    if (size := large(envelope)) and not room():
+        raise back_to_wait(call, request, lane, no_room(size), pause(claim.roomless), roomless=True)
 
 
 def refused(error: Unauthorized | Forbidden) -> None:
@@ -375,13 +395,14 @@ def back_to_wait(
     delay: float,
     attempt: bool = False,
     expires: Expiry | None = None,
+    roomless: bool = False,
 ) -> Retry | Ignore:
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
     delivery = Delivery(*request.klaviyo_delivery)
     line = (call.line.name, call.line.spec)
     parked = patiently(
         lambda: get_governor().park(
-            delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires
+            delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
         )
     )
     if parked is None:

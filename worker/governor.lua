@@ -27,6 +27,7 @@
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
 --   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request
+--   roomless        hash   id -> how often a full server had no room for its result
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
 --   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
@@ -428,13 +429,19 @@ local function has_ended(name)
   end
 end
 
--- key value ttl_s small early -> 1. Store a result and tell who listens. small: 1 where a server that is full must
+-- key value ttl_s urgent early -> 1. Store a result and tell who listens. urgent: 1 where a server that is full must
 -- take it. early: 1 where it is no end; it is not stored over one, which may have come in between.
-function ops.store(name, value, ttl, small, early)
-  if small == '1' then even_if_full() end
+function ops.store(name, value, ttl, urgent, early)
+  if urgent == '1' then even_if_full() end
   if early == '1' and has_ended(name) then return 0 end
   if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
   call('PUBLISH', name, value)
+  return 1
+end
+
+-- -> 1. A server that is full refuses it.
+function ops.room()
+  call('SET', P .. 'room', 1, 'PX', 1000)
   return 1
 end
 
@@ -486,13 +493,12 @@ function ops.tick()
   return serve_due(200)
 end
 
--- id ttl_ms unrepeatable holder -> state, attempts used so far, reason
+-- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
 --   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
-  if call('HGET', P .. 'holder', id) == holder then
-    return { 'ok', tonumber(call('HGET', P .. 'attempts', id)) or 0 }
-  end
+  local function used(what) return tonumber(call('HGET', P .. what, id)) or 0 end
+  if call('HGET', P .. 'holder', id) == holder then return { 'ok', used('attempts'), '', used('roomless') } end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
   local expires = tonumber(call('HGET', P .. 'expires', id))
@@ -501,28 +507,27 @@ function ops.claim(id, ttl, unrepeatable, holder)
   if reason or expires and expires <= now then
     local state = sent and 'unknown' or reason and 'revoked' or 'expired'
     if deadline then close_lease(id, false) end
-    return { state, tonumber(call('HGET', P .. 'attempts', id)) or 0, reason or '' }
+    return { state, used('attempts'), reason or '', 0 }
   end
-  if not deadline or deadline <= now then return { 'none', 0 } end
+  if not deadline or deadline <= now then return { 'none', 0, '', 0 } end
   if call('EXISTS', P .. 'paused') == 1 then
     local queue, line = call('HGET', P .. 'lease', id):match('^([^|]*)|(.*)$')
     local may, probe = paused(line, queue)
     -- It was released before the pause. What is tried meanwhile has been released since.
     if may == 0 and not probe then
       close_lease(id, false)
-      return { 'none', 0 }
+      return { 'none', 0, '', 0 }
     end
   end
-  local attempts = tonumber(call('HGET', P .. 'attempts', id)) or 0
   if sent then
     close_lease(id, false)
-    return { 'unknown', attempts }
+    return { 'unknown', used('attempts'), '', 0 }
   end
   if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY) end
   call('ZREM', P .. 'granted', id)
   call('ZADD', P .. 'claimed', now + tonumber(ttl), id)
   call('HSET', P .. 'holder', id, holder)
-  return { 'ok', attempts }
+  return { 'ok', used('attempts'), '', used('roomless') }
 end
 
 -- line spec id ttl_ms -> 0 if leased, -1 if somebody has paused it, else ms to wait. For a request made in the
@@ -641,6 +646,7 @@ function ops.release(id)
 end
 
 -- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
+-- count: the hash in which this is counted, attempts or roomless; or ""
 -- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
 function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
   local stored = call('HGET', unacked, tag)
@@ -650,16 +656,20 @@ function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, cou
   call('ZREM', index, tag)
   call('HSET', P .. 'lines', line, spec)
   set_expiry(id, expires)
-  local attempts = count == '1' and call('HINCRBY', P .. 'attempts', id, 1)
-    or tonumber(call('HGET', P .. 'attempts', id)) or 0
+  if count ~= '' then call('HINCRBY', P .. count, id, 1) end
   enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
-  return attempts
+  return tonumber(call('HGET', P .. 'attempts', id)) or 0
 end
 
--- id -> 1. The task is over: nothing about it need be remembered, but that it was revoked, in case its message is
--- delivered once more.
+-- Nothing about a task need be remembered any more, but that it was revoked.
+local function forget(id)
+  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
+end
+
+-- id -> 1. The task is over; its message may be delivered once more.
 function ops.done(id)
-  return call('HDEL', P .. 'attempts', id) + call('HDEL', P .. 'expires', id)
+  forget(id)
+  return 1
 end
 
 -- id reason ttl_ms -> the message of a task that waits, or false. From now on no claim of it is granted.
@@ -684,8 +694,7 @@ function ops.withdraw(id, result_key, result, ttl, ours)
   end
   if not line then return 0 end
   take_out(id, lane, line)
-  call('HDEL', P .. 'attempts', id)
-  call('HDEL', P .. 'expires', id)
+  forget(id)
   return 1
 end
 
@@ -701,8 +710,7 @@ function ops.purge(queue)
           if later then id = id:match('^%a+|%^?(.*)$') end
           count = count + call('HDEL', P .. 'waiting', id)
           call('ZREM', P .. 'expiring', id)
-          call('HDEL', P .. 'expires', id)
-          call('HDEL', P .. 'attempts', id)
+          forget(id)
         end
         call('DEL', list)
       end
@@ -790,7 +798,7 @@ function ops.beat(worker, slots, queues, ttl)
 end
 
 -- Whoever adds something is told that Redis is full, or says itself that it must be taken; a look changes nothing.
-local asks = { wait = true, put = true, bind = true, store = true, look = true }
+local asks = { wait = true, put = true, bind = true, store = true, room = true, look = true }
 if not asks[op] then even_if_full() end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.connection import get_publisher, get_redis
+from worker.connection import Full, get_publisher, get_redis
 from worker.errors import Paused
 from worker.jsonapi import Quota
 from worker.shutdown import working
@@ -26,7 +26,7 @@ EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
 #: Instead of a fingerprint: whichever key was refused, a worker has one that Klaviyo takes.
 ANY_KEY = "*"
 
-#: Bytes of a result that is stored though Redis be full: what it stands for has freed about as much.
+#: Bytes of a result that is stored though Redis be full, whatever it tells: what it stands for has freed about as much.
 SMALL_RESULT = 65_536
 
 #: Milliseconds for which it is remembered that a task was revoked: as long as a result is kept by default.
@@ -55,11 +55,13 @@ class Claim:
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
     have been carried out. ``revoked`` (``reason`` tells why), ``expired``: nobody wants it any more.
+    ``roomless``: how often Redis had no room for its result.
     """
 
     state: Literal["ok", "none", "unknown", "revoked", "expired"]
     attempts: int
     reason: str = ""
+    roomless: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +203,21 @@ class Governor:
         self._call("bind", member, int(working.is_set()), *tables)
 
     def store(self, key: str, value: str | bytes, ttl: int, early: bool = False) -> None:
-        """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever. Full or not, Redis takes a small one.
+        """Store a result and tell who listens; ``ttl`` in seconds, 0 for ever.
 
-        ``early``: it tells no end, and is not stored over one.
+        Full or not, Redis takes a worker's, since what it tells has happened, and any small one. ``early``: it tells no
+        end, and is not stored over one.
         """
-        self._call("store", key, value, ttl, int(len(value) <= SMALL_RESULT), int(early))
+        urgent = working.is_set() or len(value) <= SMALL_RESULT
+        self._call("store", key, value, ttl, int(urgent), int(early))
+
+    def has_room(self) -> bool:
+        """Whether Redis has memory for more than what must be written down."""
+        try:
+            self._call("room")
+        except Full:
+            return False
+        return True
 
     def hold(self, index: str, tags: list[str]) -> None:
         """Show that these deliveries are still being worked on."""
@@ -221,8 +233,8 @@ class Governor:
 
     def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
         """Take up the lease of a task for the delivery ``holder``."""
-        state, attempts, *reason = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
-        return Claim(state.decode(), int(attempts), reason[0].decode() if reason else "")
+        state, attempts, reason, roomless = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
+        return Claim(state.decode(), int(attempts), reason.decode(), int(roomless))
 
     def reserve(self, line: LineRef, task_id: str, ttl_ms: int) -> float:
         """Lease for a request of this process: 0 when it was given, else seconds after which to ask again.
@@ -266,19 +278,22 @@ class Governor:
         at_head: bool,
         attempt: bool,
         expires: Expiry | None = None,
+        roomless: bool = False,
     ) -> int | None:
         """Move the message of a delivery back to its waiting list; returns the attempts used, ``attempt`` included.
 
+        ``roomless``: there was no room for its result.
         ``expires`` where the task's publisher said so and the governor has not been told. None: the delivery is no
         longer ours, somebody else has the task.
         """
         place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
-        how = (*line, lane, task_id, int(delay * 1000), int(at_head), int(attempt), expires.told if expires else "")
+        count = "attempts" if attempt else "roomless" if roomless else ""
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count, expires.told if expires else "")
         attempts = int(self._call("park", *place, *how))
         return None if attempts < 0 else attempts
 
     def done(self, task_id: str) -> None:
-        """The task is over: forget its attempts and its expiry."""
+        """The task is over: forget its attempts, its expiry, and whether there was room for its result."""
         self._call("done", task_id)
 
     def revoke(self, task_id: str, reason: str) -> str | None:

@@ -68,7 +68,7 @@ class Spawn(Step):
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
         try:
-            attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings)
+            attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings).attempts
         except Revoked as unwanted:
             why = unwanted.reason
             patiently(lambda: revoke(app, job, why))

@@ -46,3 +46,34 @@ def test_a_backlog_that_fills_redis_is_worked_off_by_a_worker_that_starts_on_it(
     assert {end.status for end in ends.values()} == {"SUCCESS"}
     assert len(system.sandbox.ledger("create_profile")) == 304
     until(lambda: not system.redis.exists("klaviyo:unacked"), 10, "an empty record of what is held")
+
+
+def test_large_results_hold_no_thread_on_a_full_redis_and_are_told_when_there_is_memory(system):
+    system.sandbox.limits(off=True)
+    system.sandbox.seed(account="default", profiles=300, lists=25)
+    larges = [get_profiles.delay(page_size=100).id for _ in range(4)]
+    by_pages = {size: get_profiles.collect(page_size=size).id for size in (100, 20)}
+    revoked = get_profiles.delay(page_size=100)
+    smalls = [create_profile.delay(email=f"p{n}@example.com").id for n in range(30)]
+    system.redis.config_set("maxmemory", 1)
+    try:
+        worker = system.worker(CONCURRENCY=2).ready()
+
+        assert {end.status for end in system.ended(smalls, 20).values()} == {"SUCCESS"}
+        until(lambda: {system.status(each) for each in larges} == {"RETRY"}, 20, "the large ones to wait again")
+        assert "Redis is full: no room for" in system.redis.get(f"celery-task-meta-{larges[0]}")
+        until(lambda: system.status(revoked.id) == "RETRY", 20, "the one to revoke to wait again")
+        until(lambda: system.status(by_pages[20]) == "RETRY", 20, "the whole of many small pages to wait")
+        revoked.revoke()
+        assert system.status(revoked.id) == "REVOKED"
+        sent = len(system.sandbox.ledger("get_profiles"))
+        assert sent <= 4 + 1 + 1 + 17, "what is known to be large is not asked for again as long as there is no room"
+    finally:
+        system.redis.config_set("maxmemory", 0)
+
+    ends = system.ended([*larges, *by_pages.values()], 30)
+    assert {end.status for end in ends.values()} == {"SUCCESS"}
+    assert {len(ends[each].result["data"]) for each in larges} == {100}
+    assert {len(ends[each].result["data"]) for each in by_pages.values()} == {330}
+    assert "Work waits for Redis" not in worker.text()
+    assert not system.redis.exists("klaviyo:roomless", "klaviyo:unacked")

@@ -11,6 +11,7 @@ from celery.exceptions import Retry
 from tasks.jobs import spawn as spawning
 from tasks.jobs.spawn import Spawn
 from worker.errors import BadRequest, OutcomeUnknown, Throttled, Unavailable
+from worker.governor import Claim
 
 CATALOG = "bulk_create_catalog_items"
 
@@ -35,7 +36,7 @@ def spawn(steps: Any, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> 
     nothing = lambda *_, **__: None  # noqa: E731
     governor = SimpleNamespace(release=leases.append, settle=lambda id, *_: leases.append(id), done=nothing)
     monkeypatch.setattr(spawning, "get_governor", lambda: governor)
-    monkeypatch.setattr(spawning, "claimed", lambda *_: 0)
+    monkeypatch.setattr(spawning, "claimed", lambda *_: Claim("ok", 0))
     monkeypatch.setattr(spawning, "back_to_wait", lambda call, request, lane, why, delay, **_: Retry(why))
     for name in ("task_id", "holder"):
         monkeypatch.setattr(Spawn, name, "step")
