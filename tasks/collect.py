@@ -15,11 +15,13 @@ A worker may die anywhere. A page that was asked for twice is kept once, and onl
 
 from __future__ import annotations
 
+import uuid
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import orjson
+from celery import states
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
@@ -38,6 +40,7 @@ from worker.paging import first_page, next_page
 from worker.paging import records as records_on
 from worker.patience import LeftBehind, patiently, published
 from worker.place import PREFIX, lane_of
+from worker.revocation import ALSO_REVOKED, revoke
 from worker.room import SOON, large, no_room, room
 from worker.settings import get_settings
 from worker.steps import Opening, Step
@@ -63,16 +66,22 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
     """
     key, number = _key(task.request.id), so_far["pages"]
     if patiently(lambda: int(get_redis().hget(key, ASKED) or -1)) < number:
-        page: Any = action.si(**params)
+        page: Any = action.si(**params).set(task_id=_page(task.task_id, number))
         step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
+        both = page | step
+        if task.request.stamps:
+            both.stamp(**task.request.stamps)
         try:
-            published(lambda: task.replace(page | step))
+            published(lambda: task.replace(both))
         except LeftBehind:
             raise
         except Ignore:
             pass  # Celery's way to say that it is done
         # By itself: were the page asked for once more whenever this is refused, there would be as many as tries.
         patiently(lambda: write(("HSET", key, ASKED, number), ("EXPIRE", key, get_settings().result_expires)))
+        if reason := patiently(lambda: get_governor().revoked(task.task_id)):
+            # Just now: whoever did it may not have seen this page.
+            patiently(lambda: revoke(app, _page(task.task_id, number), reason))
     raise Ignore(f"page {number + 1} is asked for")
 
 
@@ -150,6 +159,16 @@ class Keep(Step):
             raise back_to_wait(call, self.request, so_far["lane"], no_room(size), SOON)
 
 
+def withdraw(id: str, reason: str) -> bool | None:
+    """Take the page that a collection waits for out of Redis; True where there is one, waiting or in some worker."""
+    number = get_redis().hget(_key(id), ASKED)
+    if number is None or app.AsyncResult(id).state in states.READY_STATES:
+        return None
+    revoke(app, _page(id, int(number)), reason)
+    return True
+
+
+ALSO_REVOKED.append(withdraw)
 KEEP = Keep.name
 
 #: The task: ``collect.delay("get_profiles", filter=…)``.
@@ -182,6 +201,11 @@ def _checked(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]
     if action is None:
         raise InputError(COLLECT, [f"there is no action {word!r}"])
     return action, first_page(action.declaration, params)
+
+
+def _page(id: str, number: int) -> str:
+    """The id of a page's task."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{id} page {number}"))
 
 
 def _key(task_id: str | None) -> str:

@@ -63,6 +63,7 @@ def configuration() -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "result_expires": settings.result_expires,
         "result_extended": False,
+        "imports": ("tasks",),
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
         "task_create_missing_queues": True,

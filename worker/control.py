@@ -21,24 +21,29 @@ class Control(control.Control):
 
     def revoke(self, task_id: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke a task, or several, by id; `worker.revocation.revoke` says what that does."""
+        self._know_all()
         for each in maybe_list(task_id):
             revoke(self.app, each)
         return super().revoke(task_id, *args, **kwargs)
 
     def revoke_by_stamped_headers(self, headers: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke what waits with these stamps, durably, and have the workers of this moment refuse what comes later."""
+        self._know_all()
         revoke_stamped(self.app, headers)
         return super().revoke_by_stamped_headers(headers, *args, **kwargs)
+
+    def _know_all(self) -> None:
+        """Jobs and collections say themselves what revoking them means: this process may not have imported them."""
+        self.app.loader.import_default_modules()
 
 
 @control_command(name="revoke", variadic="task_id", signature="[id1 [id2 [... [idN]]]]")
 def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
     """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
     ids = maybe_list(task_id) or []
-    for each in ids:
-        revoke(state.app, each, ours=False)
-    worker_state.revoked.update(ids)
-    running = [request.id for request in worker_state.active_requests if request.id in ids]
+    going_on = [each for each in ids if revoke(state.app, each, ours=False) is None]
+    worker_state.revoked.update(each for each in ids if each not in going_on)
+    running = going_on + [request.id for request in worker_state.active_requests if request.id in ids]
     if running:
         # A thread cannot be ended from outside, and a request that Klaviyo has cannot be taken back.
         said = f"{', '.join(running)} under way: what has been sent cannot be taken back"

@@ -695,6 +695,8 @@ function ops.withdraw(id, result_key, result, ttl, ours)
   if not line then return 0 end
   take_out(id, lane, line)
   forget(id)
+  -- Nothing waits for this any more, such as the end of a chain may for as long as its first part does.
+  call('PEXPIRE', key('revoked', id), DAY)
   return 1
 end
 

@@ -29,8 +29,8 @@ ANY_KEY = "*"
 #: Bytes of a result that is stored though Redis be full, whatever it tells: what it stands for has freed about as much.
 SMALL_RESULT = 65_536
 
-#: Milliseconds for which it is remembered that a task was revoked: as long as a result is kept by default.
-REVOKED_MS = 86_400_000
+#: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
+REVOKED_MS = 30 * 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
@@ -295,6 +295,11 @@ class Governor:
     def done(self, task_id: str) -> None:
         """The task is over: forget its attempts, its expiry, and whether there was room for its result."""
         self._call("done", task_id)
+
+    def message(self, task_id: str) -> bytes | None:
+        """The message of a task, where it waits."""
+        stored: Any = self._client.hget(f"{self._prefix}waiting", task_id)
+        return None if stored is None else stored.partition(b"\n")[2]
 
     def revoke(self, task_id: str, reason: str) -> str | None:
         """From now on no claim of this task is granted, for a day; returns its message where it waits."""

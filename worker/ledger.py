@@ -42,7 +42,7 @@ class Job:
     import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to look
     at before it is sent again, where that does harm; ``tries`` counts how often it was. ``continuation`` is the
     signature that is published when it has ended. ``landed``, ``rejected`` and ``unknown`` count an import's records.
-    It is not begun after it ``expires``.
+    It is not begun after it ``expires``. ``stamps`` are those of the task that began it.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Job:
     rejected: int = 0
     unknown: int = 0
     expires: float | None = None
+    stamps: dict[str, Any] | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -130,6 +131,7 @@ class Ledger:
         once: str = "",
         continuation: Mapping[str, Any] | None = None,
         expires: float | None = None,
+        stamps: Mapping[str, Any] | None = None,
     ) -> tuple[bool, list[str]]:
         """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
 
@@ -139,7 +141,7 @@ class Ledger:
         fields = {
             "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
-            "expires": int(expires * 1000) if expires else b"",
+            "expires": int(expires * 1000) if expires else b"", "stamps": orjson.dumps(stamps) if stamps else b"",
         }  # fmt: skip
         done, released = self._call("open", id, cap, run, int(working.is_set()), *_flat(fields))
         return bool(done), _ids(released)
@@ -147,6 +149,15 @@ class Ledger:
     def slots(self, group: str) -> list[str]:
         """See whether a slot is free for those who wait for one."""
         return _ids(self._call("slots", group))
+
+    def queued(self) -> list[Job]:
+        """Every job that waits for a slot."""
+        ids = [
+            id
+            for key in self._client.scan_iter(match=f"{self._prefix}jobs:queue:*", count=500)
+            for id in _ids(self._client.lrange(key, 0, -1))
+        ]
+        return list(self.jobs(ids).values())
 
     def crowded(self, id: str, seconds: float) -> bool:
         """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
@@ -315,7 +326,7 @@ class Ledger:
 FIELDS = (
     "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
     "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure", "landed", "rejected",
-    "unknown", "expires",
+    "unknown", "expires", "stamps",
 )  # fmt: skip
 
 
@@ -339,7 +350,7 @@ def _job(id: str, raw: dict[str, bytes | None]) -> Job:
         number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
         time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
         loaded("outcome"), loaded("continuation"), loaded("failure"),
-        number("landed"), number("rejected"), number("unknown"), time("expires"),
+        number("landed"), number("rejected"), number("unknown"), time("expires"), loaded("stamps"),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,6 @@ def read(raw: str | bytes) -> Message:
     if headers.get("compression"):
         body = decompress(body, headers["compression"])
     _, kwargs, embedded = json.loads(body)
-    options = [each.get("options") or {} for each in embedded.get("chain") or ()]
     return Message(
         id=headers["id"],
         task=headers["task"],
@@ -60,12 +59,18 @@ def read(raw: str | bytes) -> Message:
         stamps=headers.get("stamps") or {},
         kwargs=kwargs,
         part=Part(headers["id"], headers.get("group"), headers.get("group_index"), embedded.get("chord")),
-        chain=tuple(
-            Part(each["task_id"], each.get("group_id"), each.get("group_index"), each.get("chord"))
-            for each in options
-            if each.get("task_id")
-        ),
+        chain=tuple(parts(embedded.get("chain") or ())),
     )
+
+
+def parts(signatures: Iterable[Mapping[str, Any]]) -> Iterator[Part]:
+    """What signatures stand for that has an id: a chord has that of its body."""
+    for each in signatures:
+        options = each.get("options") or {}
+        if options.get("task_id"):
+            yield Part(options["task_id"], options.get("group_id"), options.get("group_index"), options.get("chord"))
+        if each.get("subtask_type") == "chord" and (body := each["kwargs"].get("body")):
+            yield from parts([body])
 
 
 def readable(raws: Iterable[str | bytes]) -> Iterator[Message]:

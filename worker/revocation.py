@@ -6,7 +6,7 @@ of. Here the governor knows it: a task that waits is taken out there and then, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +19,15 @@ from kombu.utils.encoding import bytes_to_str
 
 from worker.execution import Revoked
 from worker.governor import get_governor
-from worker.messages import Message, Part, readable
+from worker.messages import Part, parts, readable
 from worker.patience import patiently
 
-#: Who else is told of a revoked id, and says whether it was one of theirs that nothing has been sent of: a job's id is
-#: that of its last step, which is not published yet.
-ALSO_REVOKED: list[Callable[[str], bool]] = []
+#: Who else is told of a revoked id and the reason. True: nothing of it is sent any more; False: it goes on; None: it is
+#: not theirs. A job's id is that of its last step, a collection's that of what follows its pages.
+ALSO_REVOKED: list[Callable[[str, str], bool | None]] = []
+
+#: Who else is asked which of the things that wait, without a message, have stamps that match.
+ALSO_STAMPED: list[Callable[[Callable[[Mapping[str, Any]], bool]], list[str]]] = []
 
 
 @contextmanager
@@ -39,6 +42,7 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
             why = revoked.reason
             patiently(lambda: get_governor().revoke(request.id, why))
         task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
+        _tell(task.app, parts(request.chain or ()), revoked.reason)
         patiently(lambda: get_governor().done(request.id))
         about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
         task.send_event("task-revoked", **about)
@@ -46,37 +50,42 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
         raise
 
 
-def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = True) -> bool:
-    """Revoke a task, durably; whether it waited, and is gone.
+def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = True) -> bool | None:
+    """Revoke a task, durably: whether it waited, and is gone; None for a job that Klaviyo has, which goes on.
 
-    One that waits is told at once as REVOKED, and so is its chord. One that a worker has been handed is not sent any
-    more, unless it has been. ``ours``: no other application's task can have this id.
+    One that waits is told at once as REVOKED, and so are its chord and what is chained to it: nobody else would ever
+    end that. One that a worker has been handed is not sent any more, unless it has been. ``ours``: no other
+    application's task can have this id.
     """
     governor = get_governor()
     backend: Any = app.backend
-    if any([withdraw(task_id) for withdraw in ALSO_REVOKED]):
+    for step in readable([governor.message(task_id) or b""]):
+        # By itself it would be published anew: a job is followed to its end.
+        if (job := step.kwargs.get("job")) and revoke(app, job, reason) is None:
+            return None
+    waiting = governor.revoke(task_id, reason)
+    answers = [also(task_id, reason) for also in ALSO_REVOKED]
+    if False in answers:
+        return None
+    if True in answers:
         backend.mark_as_revoked(task_id, reason, store_result=True)
         return True
-    waiting = governor.revoke(task_id, reason)
     error = TaskRevokedError(reason)
-    for message in readable([waiting] if waiting is not None else []):
+    for message in readable([waiting or b""]):
         # Before it is gone: whoever tells it again, should this process die here, tells the same, and that counts once.
         _tell_chord(app, message.part, error)
+        _tell(app, message.chain, reason)
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
     meta["task_id"] = task_id
     key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
     return governor.withdraw(task_id, key, backend.encode(meta), ttl, ours)
 
 
-def drop(app: Celery, message: Message, reason: str) -> bool:
-    """Revoke a task that waits, and what is chained to it: nobody else would ever end that. Whether it waited."""
-    if not revoke(app, message.id, reason):
-        return False
-    backend: Any = app.backend
-    for part in message.chain:
-        backend.mark_as_revoked(part.id, reason, store_result=True)
+def _tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
+    """Parts that will never be published are revoked."""
+    for part in parts:
+        app.backend.mark_as_revoked(part.id, reason, store_result=True)
         _tell_chord(app, part, TaskRevokedError(reason))
-    return True
 
 
 def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
@@ -86,11 +95,12 @@ def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
 
 
 def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
-    """Revoke every task that waits and has one of these stamps; the ids of those."""
+    """Revoke everything that waits and has one of these stamps; the ids of that."""
     wanted = {name: set(map(str, maybe_list(values))) for name, values in stamps.items()}
-    found = [
-        message.id
-        for message in readable(get_governor().waiting())
-        if any(wanted[name] & set(map(str, maybe_list(message.stamps.get(name, [])))) for name in wanted)
-    ]
-    return [task_id for task_id in found if revoke(app, task_id)]
+
+    def matches(found: Mapping[str, Any]) -> bool:
+        return any(wanted[name] & set(map(str, maybe_list(found.get(name, [])))) for name in wanted)
+
+    ids = [message.id for message in readable(get_governor().waiting()) if matches(message.stamps)]
+    ids += [each for also in ALSO_STAMPED for each in also(matches)]
+    return [each for each in ids if revoke(app, each)]

@@ -48,6 +48,9 @@ class Step(Task):  # type: ignore[type-arg]
     resultrepr_maxsize = 1
     max_retries = None
 
+    #: Whether it ends where its id has been revoked. What tells how something has ended does not.
+    revocable = True
+
     @property
     def task_id(self) -> str:
         """The id of the task that is being carried out."""
@@ -71,7 +74,7 @@ class Step(Task):  # type: ignore[type-arg]
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         checked_id(self.name, self.task_id)
         # One that waits for a request's budget is told by its claim.
-        if not self.request.get(HEADER) and not self.request.is_eager:
+        if self.revocable and not self.request.get(HEADER) and not self.request.is_eager:
             reason = patiently(lambda: get_governor().revoked(self.task_id))
             if reason is not None:
                 raise Revoked(reason, expired=False)

@@ -147,4 +147,4 @@ def again(job: Job) -> bool:
 def withdraw(run: str) -> int:
     """Take back every part of a run that has not been sent; how many that were."""
     parts = patiently(lambda: get_runs().jobs(run))
-    return sum(patiently(lambda part=part: withdraw_job(part)) for part in parts)  # type: ignore[misc]
+    return sum(bool(patiently(lambda part=part: withdraw_job(part))) for part in parts)  # type: ignore[misc]

@@ -23,11 +23,12 @@ from worker.app import app
 from worker.calls import delay_of, expiry, masked, received, until_of
 from worker.declaration import Params
 from worker.errors import InputError, SettingsError
-from worker.governor import Lane
+from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
 from worker.ledger import get_ledger
 from worker.patience import patiently
 from worker.place import PREFIX, Place, lane_named, lane_of
+from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening
 
@@ -75,10 +76,13 @@ class Begin(Opening):
                 id, this.name, alias, request, lane=lane, cap=this.cap,
                 items=len(records(request.body, this.path)),
                 once="" if repeat.blindly else repeat.note, continuation=continuation,
-                expires=until_of(self.request),
+                expires=until_of(self.request), stamps=self.request.stamps,
             )
         )  # fmt: skip
-        if news:
+        if patiently(lambda: get_governor().revoked(id)):
+            # Just now: whoever did it may not have seen the job.
+            patiently(lambda: revoke(app, id))
+        elif news:
             tell(id, "SPAWNING")
         go_on(*released, after=delay_of(self.request))
         raise Ignore("the job goes on by itself")

@@ -21,6 +21,7 @@ class Collect(Step):
     """Settle a job."""
 
     name = COLLECT
+    revocable = False
 
     def run(self) -> Envelope:
         """Tell how it ended.

@@ -54,6 +54,8 @@ class Spawn(Step):
         line = kind.spawn.declaration.line(job.account, {})
         expires = Expiry(job.expires, absolute=True) if job.expires else None
         headers: Any = {HEADER: {**header(line, job.lane, after, expires), "account": job.account}}
+        if job.stamps:
+            headers |= {"stamps": job.stamps, "stamped_headers": list(job.stamps)}
         # Not the job's own id: that is the last step's, and the governor takes one task's second message for a repeat.
         task_id = f"{job.id}.{uuid4()}"
         kwargs = {"job": job.id, "kind": job.kind}

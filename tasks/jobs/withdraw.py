@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from celery import states
 from celery.exceptions import TaskRevokedError
 from celery.utils.objects import Bunch
@@ -9,22 +12,28 @@ from celery.utils.objects import Bunch
 from tasks.jobs.next_step import go_on
 from worker.app import app
 from worker.ledger import get_ledger
-from worker.revocation import ALSO_REVOKED
+from worker.revocation import ALSO_REVOKED, ALSO_STAMPED
 
 
-def withdraw(id: str) -> bool:
-    """Take back a job that has not been sent; whether there was one. Its steps find it settled, and end."""
+def withdraw(id: str, reason: str = "revoked") -> bool | None:
+    """Take back a job: whether it had not been sent; None where there is none. Its steps find it settled, and end."""
     ledger = get_ledger()
     job = ledger.job(id)
     if job is None:
-        return False
+        return None
     done, released = ledger.withdraw(id, {"status": "withdrawn"})
     go_on(*released)
     options = (job.continuation or {}).get("options", {})
     if done and options.get("chord"):
         part = Bunch(id=id, group=options["group_id"], group_index=options["group_index"], chord=options["chord"])
-        app.backend.on_chord_part_return(part, states.REVOKED, TaskRevokedError("revoked"))
+        app.backend.on_chord_part_return(part, states.REVOKED, TaskRevokedError(reason))
     return done
 
 
+def queued(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+    """The jobs that wait for a slot, for which there is no message, and have such stamps."""
+    return [job.id for job in get_ledger().queued() if matches(job.stamps or {})]
+
+
 ALSO_REVOKED.append(withdraw)
+ALSO_STAMPED.append(queued)

@@ -9,14 +9,14 @@ import pytest
 from celery import chain, chord
 from system import until
 
+from tasks.collect import collect
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import get_lists
-from tasks.profiles import bulk_import_profiles, create_profile
+from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable
-from worker.revocation import drop
 
 LATER = 3600
 
@@ -170,16 +170,99 @@ def test_what_comes_after_a_delayed_task_that_was_revoked_goes_at_once(idle):
     assert idle.end_of(create_profile.delay(email="q@example.com").id).status == "SUCCESS"
 
 
-def test_a_page_that_is_dropped_ends_its_collection(idle):
+def by_id(system, collection, page):
+    collection.revoke()
+
+
+def by_several_ids(system, collection, page):
+    app.control.revoke([collection.id, "another"])
+
+
+def by_its_stamp(system, collection, page):
+    app.control.revoke_by_stamped_headers({"order": ["eight"]})
+
+
+def by_its_page(system, collection, page):
+    """As Flower's button does, which shows the page as a task of its own."""
+    app.control.revoke(page.id)
+
+
+def by_another_application(system, collection, page):
+    system.control.revoke(collection.id)
+
+
+@pytest.mark.parametrize("revoke", [by_id, by_several_ids, by_its_stamp, by_its_page, by_another_application])
+def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign, revoke):
     get_governor().pause("action:get_lists", "a test", "to have it wait", since=0)
-    collection = get_lists.collect()
-    until(lambda: waiting(idle) == 1, 20, "the first page to wait")
+    collecting = collect.si("get_lists")
+    collecting.stamp(order="eight" if revoke is by_its_stamp else "nine")
+    body = chord([create_profile.si(email="a@example.com"), collecting])(get_profiles.si())
+    collection = body.parent.results[1]
+    idle.end_of(body.parent.results[0].id)
+    [page] = until(lambda: list(readable(get_governor().waiting())), 20, "the page to wait")
 
-    for message in readable(get_governor().waiting()):
-        assert drop(app, message, "dropped by an operator")
+    revoke(foreign if revoke is by_another_application else idle, collection, page)
 
-    assert idle.status(collection.id) == "REVOKED"
+    until(lambda: idle.status(collection.id) == "REVOKED", 10, "the revocation")
+    assert waiting(idle) == 0
+    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
     get_governor().resume("action:get_lists")
+    idle.end_of(get_profiles.delay().id)
+    assert idle.sandbox.ledger("get_lists") == []
+
+
+def test_a_collection_that_is_revoked_after_its_first_page_reads_no_other(idle):
+    idle.sandbox.seed(account="default", lists=25)
+    idle.sandbox.fault("latency", seconds=0, times=1)
+    idle.sandbox.fault("throttle", retry_after=LATER, times=1)  # the second page
+    collection = get_lists.collect(page_size=10)
+    until(lambda: idle.sandbox.statuses("get_lists") == [200, 429] and waiting(idle), 20, "the second page to wait")
+
+    collection.revoke()
+
+    assert waiting(idle) == 0
+    assert idle.status(collection.id) == "REVOKED"
+
+
+def test_a_job_that_klaviyo_has_is_followed_to_its_end_though_it_is_revoked(idle):
+    task = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}])
+    until(lambda: idle.status(task.id) in ("ACCEPTED", "PROCESSING"), 20, "the job to be accepted")
+
+    task.revoke()
+    for message in readable(get_governor().waiting()):
+        app.control.revoke(message.id) if message.kwargs.get("job") else None
+
+    assert idle.end_of(task.id).result["data"]["status"] == "complete"
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_job_that_waits_is_taken_back_with_the_step_that_is_revoked(idle, stamped):
+    get_governor().pause("action:bulk_import_profiles", "a test", "to have it wait", since=0)
+    job = run_job(bulk_import_profiles).si(profiles=[{"email": "job@example.com"}])
+    job.stamp(shop="ten" if stamped else "eleven")
+    task = job.apply_async()
+    [step] = until(lambda: list(readable(get_governor().waiting())), 20, "the job's first step to wait")
+
+    app.control.revoke_by_stamped_headers({"shop": ["ten"]}) if stamped else app.control.revoke(step.id)
+
+    assert idle.status(task.id) == "REVOKED"
+    assert waiting(idle) == 0
+    get_governor().resume("action:bulk_import_profiles")
+
+
+def test_what_is_chained_to_a_revoked_task_ends_as_revoked(idle):
+    chained = chain(
+        create_profile.on(countdown=LATER).si(email="a@example.com"),
+        create_profile.si(email="b@example.com"),
+        chord([create_profile.si(email="c@example.com")], get_lists.si()),
+    ).delay()
+    first = chained
+    while first.parent:
+        first = first.parent
+
+    first.revoke()
+
+    assert [idle.status(each) for each in (first.id, chained.id)] == ["REVOKED", "REVOKED"]
 
 
 def test_a_chain_with_a_timedelta_expires_in_time(idle):

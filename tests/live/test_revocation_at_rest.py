@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
-from system import until
+from system import ROOT, until
 
 from tasks.jobs import run_job
 from tasks.lists import get_lists
@@ -64,6 +67,25 @@ def test_a_job_that_has_not_been_sent_is_taken_back(system):
     assert system.status(job.id) == "REVOKED"
     until(lambda: waiting(system) == 0, 20, "the end of its step")
     assert system.sandbox.ledger("bulk_import_profiles") == []
+
+
+def test_a_collection_is_revoked_with_its_page_though_no_worker_is_up(system):
+    worker = system.worker().ready()
+    get_governor().pause("action:get_lists", "a test", "to have it wait", since=0)
+    collection = get_lists.collect()
+    until(lambda: waiting(system) == 1, 20, "the first page to wait")
+    worker.kill()
+
+    # A process that has imported no action.
+    command = "from worker.app import app; import sys; app.control.revoke(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", command, collection.id], cwd=ROOT, env=system.environment(), check=True)
+
+    assert waiting(system) == 0
+    assert system.status(collection.id) == "REVOKED"
+    get_governor().resume("action:get_lists")
+    system.worker().ready()
+    system.end_of(create_profile.delay(email="p@example.com").id)
+    assert system.sandbox.ledger("get_lists") == []
 
 
 def test_purge_drops_what_waits(system):

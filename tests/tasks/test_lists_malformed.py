@@ -17,6 +17,7 @@ from tasks.collect import Keep, collect, records
 from tasks.imports.upsert import existing
 from tasks.lists import look_up
 from worker.cli.import_options import list_id
+from worker.governor import Governor
 from worker.settings import get_settings
 
 ITEM = {"type": "profile", "id": "P1", "attributes": {"email": "ada@example.com", "name": "News"}, "relationships": {}}
@@ -79,6 +80,7 @@ def test_a_collected_page_is_kept_or_refused(changed: Any):
     try:
         with pytest.MonkeyPatch.context() as patch, read_or_told():
             patch.setattr(collecting, "get_redis", lambda: redis)
+            patch.setattr(collecting, "get_governor", lambda: Governor(redis))
             patch.setattr("worker.writes.get_redis", lambda: redis)
             patch.setattr(Keep, "replace", replace)
             patch.setattr(Keep, "update_state", lambda *_, **__: None)

@@ -48,6 +48,16 @@ def released(client, each=None):
     return found
 
 
+def test_a_revocation_lasts_as_long_as_a_chain_may_wait_and_a_day_for_what_is_gone(client, governor):
+    wait(governor, "waits", delay=600)
+    for name in ("waits", "last of a chain"):
+        governor.revoke(name, "revoked")
+        governor.withdraw(name, RESULT, "told", 60)
+
+    days = [round(client.ttl(f"klaviyo:revoked:{name}") / 86_400) for name in ("waits", "last of a chain")]
+    assert days == [1, 30]
+
+
 @pytest.mark.parametrize("how", [{"delay": 60}, {"delay": 60, "lane": "bulk"}])
 def test_a_task_that_waits_is_found_by_its_id_and_taken_out(client, governor, how):
     wait(governor, "one", **how)

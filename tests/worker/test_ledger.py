@@ -71,6 +71,13 @@ def test_a_known_job_is_not_opened_again(ledger):
     assert ledger.job("job").state == "accepted"
 
 
+def test_a_job_that_waits_for_a_slot_is_found_with_its_stamps(ledger):
+    ledger.open("first", KIND, ACCOUNT, REQUEST, cap=1)
+    ledger.open("second", KIND, ACCOUNT, REQUEST, cap=1, stamps={"shop": ["eu"]})
+
+    assert [(job.id, job.stamps) for job in ledger.queued()] == [("second", {"shop": ["eu"]})]
+
+
 def test_a_job_is_settled_once(ledger):
     accepted(ledger)
     ledger.ended("job", "complete")

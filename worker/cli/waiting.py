@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -17,7 +17,7 @@ from worker.cli.times import duration, moment
 from worker.governor import get_governor
 from worker.messages import Message, readable
 from worker.place import PREFIX
-from worker.revocation import drop, revoke
+from worker.revocation import revoke
 
 #: Rows that are shown where nobody says how many.
 SHOWN = 50
@@ -37,7 +37,6 @@ class Waits:
     age: float
     arguments: str
     job: str | None
-    message: Message = field(repr=False)
 
 
 def waiting(
@@ -58,7 +57,7 @@ def waiting(
     before = [waits(message, now) for message in readable(get_governor().waiting())]
     found = sorted(_chosen(before, ids, action, account, lane, least), key=lambda each: -each.age)
     if as_json and not drop:
-        print_json([{name: value for name, value in asdict(each).items() if name != "message"} for each in found])
+        print_json([asdict(each) for each in found])
         return
     if not drop:
         if found:
@@ -70,7 +69,7 @@ def waiting(
         return
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
-    dropped = sum(_drop(each) for each in found)
+    dropped = sum(revoke(app, each.id, "dropped by an operator") or 0 for each in found)
     kept = "" if dropped == len(found) else f" {len(found) - dropped:,} were not: they have gone on, or follow a job."
     say(f"{dropped:,} dropped; {len(before):,} waited before, {get_governor().count():,} wait now.{kept}")
 
@@ -86,7 +85,6 @@ def waits(message: Message, moment: float) -> Waits:
         age=moment - float(wait.get("since", moment)),
         arguments=", ".join(message.kwargs),
         job=message.kwargs.get("job"),
-        message=message,
     )
 
 
@@ -107,12 +105,6 @@ def _chosen(
             and (least is None or each.age > least)
         ):
             yield each
-
-
-def _drop(each: Waits) -> bool:
-    why = "dropped by an operator"
-    # A step of a job that Klaviyo has would be published anew: the job is followed to its end.
-    return (each.job is None or revoke(app, each.job, why)) and drop(app, each.message, why)
 
 
 def _table(found: list[Waits]) -> Table:
