@@ -22,6 +22,7 @@ from logging import INFO, WARNING
 from typing import Any, Literal
 
 import redis
+from celery.beat import SchedulingError
 from celery.signals import beat_init
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
@@ -33,6 +34,7 @@ from redis.lock import Lock
 from schedules.crontab import latest_due
 from schedules.guard import plan, records, run_id
 from worker.connection import AWAY
+from worker.errors import AlreadyRevoked
 
 logger = get_logger(__name__)
 
@@ -169,7 +171,13 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         due = latest_due(entry.schedule, entry.last_run_at, entry.schedule.now())
         assert due is not None, "RedBeat asks only for what is due"
         run = self.Entry(**{**dict(entry), "options": {**entry.options, "task_id": run_id(entry.name, due)}})
-        result = super().apply_async(run, producer=producer, advance=False)
+        result = None
+        try:
+            result = super().apply_async(run, producer=producer, advance=False)
+        except SchedulingError as error:
+            if not isinstance(error.__context__, AlreadyRevoked):
+                raise
+            logger.warning("%s is left out this time: %s", entry.name, error.__context__.reason)
         entry.reschedule(last_run_at=due.astimezone(UTC))
         return result
 

@@ -3,6 +3,7 @@
 KlaviyoError
 ├── SettingsError            a setting, an account, a key or a scope is missing or wrong
 ├── NotConfirmed             Redis did not say in time that it has a call; a repeat with the same id does no harm
+├── AlreadyRevoked           a call with the id of a task that was revoked: that stays so
 ├── Paused                   somebody has paused what a call belongs to
 ├── InputError               a call that is refused before anything is published
 ├── SourceError              a file of rows is not what it claims to be
@@ -51,6 +52,24 @@ class NotConfirmed(KlaviyoError, OperationalError):
         return (
             f"{self.action}: Redis has not confirmed the task: {self.reason}{'' if self.reason.endswith('?') else '.'} "
             f"Published again with task_id={self.task_id!r}, both calls are one task."
+        )
+
+
+class AlreadyRevoked(KlaviyoError):
+    """A call with the id of a task that was revoked, dropped, or has expired. Nothing was published.
+
+    An id stays revoked, as it does for Celery's workers: here for a day at least, whichever of them is up.
+    """
+
+    def __init__(self, task_id: str, reason: str) -> None:
+        super().__init__(task_id, reason)
+        self.task_id = task_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"Task {self.task_id} has ended as REVOKED ({self.reason}), and its id stays so: nothing was published. "
+            "Make the call without task_id, or with another."
         )
 
 

@@ -396,11 +396,18 @@ local function set_expiry(id, expires)
   call('HSET', P .. 'expires', id, expires:sub(1, 1) == '+' and now + at or at)
 end
 
--- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released
+-- Whether somebody publishes an id that was revoked, and is to be told. A worker is not: what follows a task is published
+-- whatever has been revoked, and ends as REVOKED, with all that Celery does then.
+local function stays_revoked(id, urgent)
+  return urgent ~= '1' and call('EXISTS', key('revoked', id)) == 1
+end
+
+-- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released, -1 if revoked
 -- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
 -- says it, which works off what waits by that, so that a server that is full must take it.
 function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   if urgent == '1' then even_if_full() end
+  if stays_revoked(id, urgent) then return -1 end
   if call('EXISTS', key('once', id)) == 1 then return 0 end
   call('HSET', P .. 'lines', line, spec)
   set_expiry(id, expires)
@@ -412,9 +419,10 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   return due and due <= now and serve(line, born()) or 0
 end
 
--- list queue message urgent -> 1. A message that has no line; urgent as above.
-function ops.put(list, queue, message, urgent)
+-- list queue id message urgent -> 1, or -1 if revoked. A message that has no line; urgent as above.
+function ops.put(list, queue, id, message, urgent)
   if urgent == '1' then even_if_full() end
+  if stays_revoked(id, urgent) then return -1 end
   call('LPUSH', list, message)
   call('LPUSH', key('wake', queue), 1)
   call('LTRIM', key('wake', queue), 0, 63)
@@ -712,6 +720,7 @@ function ops.purge(queue)
           if later then id = id:match('^%a+|%^?(.*)$') end
           count = count + call('HDEL', P .. 'waiting', id)
           call('ZREM', P .. 'expiring', id)
+          call('DEL', key('once', id))
           forget(id)
         end
         call('DEL', list)

@@ -13,7 +13,7 @@ import orjson
 import redis
 
 from worker.connection import Full, get_publisher, get_redis
-from worker.errors import Paused
+from worker.errors import AlreadyRevoked, Paused
 from worker.jsonapi import Quota
 from worker.shutdown import working
 from worker.tiers import MINUTE
@@ -180,9 +180,18 @@ class Governor:
 
         ``urgent``: a worker says it, to work off what waits; Redis takes it though it be full. Returns how many tasks
         of the line that released, this one or others.
+
+        Raises:
+            AlreadyRevoked: its id has been revoked, and it is no worker that says it.
+
         """
         told = (int(delay * 1000), expires.told if expires else "", int(urgent))
-        return int(self._call("wait", *line, lane, task_id, message, *told))
+        return self._published(task_id, self._call("wait", *line, lane, task_id, message, *told))
+
+    def _published(self, task_id: str, answer: Any) -> int:
+        if int(answer) < 0:
+            raise AlreadyRevoked(task_id, self.revoked(task_id) or "revoked")
+        return int(answer)
 
     def restore(
         self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
@@ -194,9 +203,9 @@ class Governor:
         place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
         return bool(self._call("restore", *place, *(line or ("", "")), lane, task_id, message))
 
-    def put(self, list_key: str, queue: str, message: str, urgent: bool) -> None:
-        """Put a message that has no line into its queue's list, and wake a worker. ``urgent`` as in `wait`."""
-        self._call("put", list_key, queue, message, int(urgent))
+    def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
+        """Put a message that has no line into its queue's list, and wake a worker; the rest is as in `wait`."""
+        self._published(task_id, self._call("put", list_key, queue, task_id, message, int(urgent)))
 
     def bind(self, member: str, tables: list[str]) -> None:
         """Enter a queue's binding into these sets; a worker's though Redis be full."""

@@ -245,14 +245,14 @@ class Channel(stock.Channel):
         # What a worker publishes works off what waits: it is taken though Redis be full.
         urgent = working.is_set()
         governor = get_governor() if urgent else get_publishing_governor()
-        if wait := message.get("headers", {}).get(HEADER):
+        headers = message.get("headers") or {}
+        if wait := headers.get(HEADER):
             line = (wait["line"], wait["spec"])
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-            governor.wait(line, wait["lane"], message["headers"]["id"], dumps(message), wait["delay"], expires, urgent)
+            governor.wait(line, wait["lane"], headers["id"], dumps(message), wait["delay"], expires, urgent)
             return
-        governor.put(
-            self._q_for_pri(queue, self._get_message_priority(message, reverse=False)), queue, dumps(message), urgent
-        )
+        place = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        governor.put(place, queue, headers.get("id") or "", dumps(message), urgent)
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Bind a queue, though Redis be full: a worker has to start on such a server too, to work off what fills it."""

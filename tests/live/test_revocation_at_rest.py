@@ -10,10 +10,12 @@ from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
 from system import ROOT, until
 
+from tasks.collect import collect
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile
 from worker.app import app
+from worker.errors import AlreadyRevoked
 from worker.governor import get_governor
 
 LATER = 3600
@@ -38,6 +40,19 @@ def test_revoking_takes_a_waiting_task_out_of_redis_though_no_worker_is_up(syste
     with pytest.raises(TaskRevokedError):
         AsyncResult(one.id, app=app).get(timeout=5)
     assert AsyncResult(three.id, app=app).state == "PENDING"
+
+
+def test_a_call_with_a_revoked_id_is_refused_in_words(system):
+    task = later()
+    task.revoke()
+
+    with pytest.raises(AlreadyRevoked, match="Make the call without task_id, or with another"):
+        create_profile.apply_async((), {"email": "p@example.com"}, task_id=task.id)
+    with pytest.raises(AlreadyRevoked):
+        collect.apply_async(("get_lists",), task_id=task.id)
+
+    assert waiting(system) == 0
+    assert system.redis.llen("klaviyo") == 0
 
 
 def test_a_task_that_was_released_and_revoked_is_not_sent_by_the_worker_that_starts_later(system):

@@ -13,6 +13,7 @@ from schedules.beat import AGAIN, STANDBY, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT
+from worker.errors import AlreadyRevoked
 from worker.settings import get_settings
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -339,6 +340,26 @@ def test_a_beat_that_is_stopped_while_redis_is_away_ends_without_a_traceback(bea
     monkeypatch.setattr(schedules.beat.Lead, "owned", away)
 
     one.scheduler.close()
+
+
+def test_a_run_that_was_revoked_before_it_fell_due_is_left_out_and_the_next_is_not(beat, clock, published, caplog):
+    one = beat()
+    one.tick()
+    publish = one.scheduler.send_task
+
+    def revoked(name, args, kwargs, **options):
+        raise AlreadyRevoked(options["task_id"], "dropped by an operator")
+
+    one.scheduler.send_task = revoked
+    clock[0] += HOUR
+    for _ in range(3):
+        one.tick()
+    one.scheduler.send_task = publish
+    clock[0] += HOUR
+    one.tick()
+
+    assert published == ["hourly@2026-11-24T13:30:00Z"]
+    assert caplog.messages.count("hourly is left out this time: dropped by an operator") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import redis
 from clock import Clock
 
-from worker.errors import Paused
+from worker.errors import AlreadyRevoked, Paused
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement
 from worker.tiers import Bucket, Limits, Line
 
@@ -46,6 +46,32 @@ def released(client, each=None):
     found = [item.decode().removeprefix("message of ") for item in client.lrange(queue, 0, -1)[::-1]]
     client.delete(queue)
     return found
+
+
+@pytest.mark.parametrize("seconds", [1, 130])
+def test_who_publishes_a_revoked_id_anew_is_told_why_not(client, governor, clock, seconds):
+    wait(governor, "one", delay=600)
+    governor.revoke("one", "dropped by an operator")
+    governor.withdraw("one", RESULT, "told", 60)
+    clock.wait(seconds)
+    client.delete("klaviyo:once:one") if seconds > 120 else None  # it goes by the server's own clock
+
+    with pytest.raises(AlreadyRevoked, match=r"one has ended as REVOKED \(dropped by an operator\)"):
+        wait(governor, "one")
+    with pytest.raises(AlreadyRevoked):
+        governor.put("klaviyo", "klaviyo", "one", "message of one", urgent=False)
+
+    assert waits(governor) == []
+    assert client.llen("klaviyo") == 0
+
+
+def test_a_worker_publishes_what_follows_though_it_is_revoked_and_it_ends_so(client, governor):
+    governor.revoke("one", "revoked")
+
+    wait(governor, "one", urgent=True)
+
+    assert released(client) == ["one"]
+    assert governor.claim("one", LEASE, False, "delivery").state == "revoked"
 
 
 def test_a_revocation_lasts_as_long_as_a_chain_may_wait_and_a_day_for_what_is_gone(client, governor):
@@ -269,6 +295,8 @@ def test_a_purge_drops_what_waits_for_a_queue_and_nothing_else(client, governor)
     assert waits(governor) == ["other"]
     assert not client.exists("klaviyo:expires", "klaviyo:expiring")
     assert governor.count() == 1
+    wait(governor, "one")
+    assert released(client) == ["one"], "what was purged can be published again at once"
 
 
 OTHER = Line("b", (Bucket("fast", Limits.parse("350/s 3500/m")),))
