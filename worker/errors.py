@@ -199,6 +199,10 @@ class Conflict(Refused):
                     return str(value)
         return None
 
+    def __str__(self) -> str:
+        known = self.existing_id
+        return f"{super().__str__()} What exists already has the id {known}." if known else super().__str__()
+
 
 class Gone(Refused):
     """410: the revision or the endpoint was retired."""

@@ -81,6 +81,7 @@ def test_a_conflict_names_the_profile_that_is_in_the_way():
         answer(409, refused(meta={"duplicate_profile_id": "01ABC", "email": "ada@example.com"}))
 
     assert caught.value.existing_id == "01ABC"
+    assert str(caught.value).endswith("Klaviyo's error id: e-1. What exists already has the id 01ABC.")
     assert "ada@example.com" not in repr(caught.value.args)
 
 
