@@ -2,14 +2,16 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from typed import run
 
-from worker.cli.processes import Fallen, Processes
+from worker.cli.processes import LOOPBACK, Fallen, Processes
 from worker.cli.up import interruptible
 
 PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
@@ -96,3 +98,25 @@ def test_a_command_that_goes_on_for_long_takes_every_polite_signal_for_ctrl_c(nu
         signal.raise_signal(number)
 
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["up", "--sandbox", "--sandbox-port"], "--sandbox-port"),
+        (["up", "--sandbox", "--flower-port"], "--flower-port"),
+        (["sandbox", "--port"], "--port"),
+    ],
+)
+def test_a_port_that_is_taken_is_told_with_what_to_do_before_anything_is_started(settings, words, option):
+    with socket.socket() as other:
+        other.bind((LOOPBACK, 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+
+        told = run(*words, port)
+
+    assert told.exit_code == 2
+    [sentence] = told.stderr.splitlines()
+    assert sentence.startswith(f"Port {port} of 127.0.0.1 cannot be listened on (Address already in use)")
+    assert sentence.endswith(f"name another port with {option}.")

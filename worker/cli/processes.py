@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from worker.children import spawn
-from worker.errors import KlaviyoError
+from worker.errors import KlaviyoError, SettingsError
 
 #: Quiet: its banner would list some hundred actions.
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "worker")
@@ -154,6 +154,25 @@ class Processes:
             for line in lines:
                 if self._tell:
                     self._tell(child.name, line.decode(errors="replace").rstrip())
+
+
+def need_port(port: int, option: str, host: str = LOOPBACK) -> None:
+    """See that nobody listens on a port; ``option`` is the one that names it.
+
+    Raises:
+        SettingsError: somebody does.
+
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        # A connection that has just been closed does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} of {host} cannot be listened on ({error.strerror}): end what listens there, or name "
+                f"another port with {option}."
+            ) from None
 
 
 def free_port() -> int:

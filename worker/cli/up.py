@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from worker.accounts import aliases
-from worker.cli.processes import CELERY, LOOPBACK, Processes
+from worker.cli.processes import CELERY, LOOPBACK, Processes, need_port
 from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.store import told
 from worker.cli.terminal import WRONG, address, say, stdout, stop
@@ -39,8 +39,10 @@ def up(
         settings = get_settings()
         if said := misspelled_settings():
             say(said, "yellow")
+        need_port(flower_port, "--flower-port")
         extra: dict[str, str] = {}
         if sandbox:
+            need_port(sandbox_port, "--sandbox-port")
             extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}", "KLAVIYO_STORE_URL": _empty()}
         else:
             _need_account(settings)
