@@ -84,6 +84,15 @@ def test_dropping_asks_first(four, governor):
     assert governor.count() == 3
 
 
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
+    told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
+
+    assert told.exit_code == 1
+    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert governor.count() == (2 if how == "--yes" else 3)
+
+
 def test_what_is_dropped_ends_as_revoked(four, governor, client):
     told = run("waiting", "--lane", "bulk", "--drop", "--yes")
 

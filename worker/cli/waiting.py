@@ -12,7 +12,7 @@ from rich.table import Table
 
 import tasks  # noqa: F401  registers every action
 from worker.app import app
-from worker.cli.terminal import print_json, say, stdout
+from worker.cli.terminal import print_json, say, stdout, stop
 from worker.cli.times import duration, moment
 from worker.governor import get_governor
 from worker.messages import Message, readable
@@ -59,6 +59,7 @@ def waiting(
     if as_json and not drop:
         print_json([asdict(each) for each in found])
         return
+    absent = [id for id in ids or () if id not in {each.id for each in before}]
     if not drop:
         if found:
             stdout().print(_table(found[:most]))
@@ -66,12 +67,28 @@ def waiting(
         return
     if dry_run:
         say(f"{len(found):,} of {len(before):,} waiting tasks would be dropped.")
+        _need(absent)
         return
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
     dropped = sum(revoke(app, each.id, "dropped by an operator") or 0 for each in found)
     kept = "" if dropped == len(found) else f" {len(found) - dropped:,} were not: they have gone on, or follow a job."
     say(f"{dropped:,} dropped; {len(before):,} waited before, {get_governor().count():,} wait now.{kept}")
+    _need(absent)
+
+
+def _need(absent: list[str]) -> None:
+    """See that every task that was named waits.
+
+    Raises:
+        Exit: one does not.
+
+    """
+    if absent:
+        raise stop(
+            f"No task waits with the id {', or '.join(absent)}: it has ended, or a worker has it. "
+            "`celery -A worker control revoke ID` keeps what has not been sent from being sent."
+        )
 
 
 def waits(message: Message, moment: float) -> Waits:
