@@ -112,6 +112,14 @@ class TestCall:
         run("call", "create_profile", "--json", '{"email": "ada@example.com", "title": null}')
         assert published[0][1] == {"email": "ada@example.com", "title": None}
 
+    def test_a_time_travels_with_the_task_and_contradicts_now(self, published):
+        run("call", "get_tags", "--countdown", "60", "--expires", "600.5")
+        assert published[0][2].items() >= {"countdown": 60.0, "expires": 600.5}.items()
+
+        told = run("call", "get_tags", "--now", "--expires", "5")
+        assert (told.exit_code, len(published)) == (2, 1)
+        assert "leave out --countdown and --expires" in told.stderr
+
     def test_account_and_lane_travel_with_the_task(self, published, settings):
         settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
         run("call", "get_tags", "--account", "eu", "--lane", "bulk")

@@ -26,6 +26,8 @@ def call(
     given: Annotated[str | None, typer.Option("--json", help="parameters as a JSON object")] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[str, typer.Option(help="now, or bulk: served after everything in now")] = "now",
+    countdown: Annotated[float, typer.Option(min=0, help="seconds to wait, in Redis, before it is sent")] = 0,
+    expires: Annotated[float | None, typer.Option(min=0, help="seconds after which it is not sent any more")] = None,
     now: Annotated[bool, typer.Option("--now", help="make the request in this process, within the limits")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the worker's result and print it")] = False,
 ) -> None:
@@ -38,8 +40,10 @@ def call(
     lane_: Lane = "bulk" if lane == "bulk" else "now"
     if lane != lane_:
         raise stop(f"There is no lane {lane!r}: it is now or bulk.", WRONG)
+    if now and (countdown or expires is not None):
+        raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
     params = parameters(action.declaration, context.args, given)
-    chosen = action.on(account, lane=lane_)
+    chosen = action.on(account, lane=lane_, countdown=countdown, expires=expires)
     if now:
         with working("Asking Klaviyo …"):
             envelope = chosen(**params)
