@@ -10,27 +10,24 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
-from uuid import uuid4
 
 from celery import Task
 from celery.exceptions import Ignore, Retry
-from celery.result import AsyncResult
 
-from worker.accounts import DEFAULT, account
+from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.calls import COUNTDOWN, UNTIL, confirmed, expiry, routed, seconds_until, until_of
+from worker.calls import COUNTDOWN, UNTIL, until_of
+from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
 from worker.jsonapi import Envelope
-from worker.passing import carried_out, passing_on
+from worker.passing import carried_out
 from worker.patience import patiently, published
-from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, lane_of, place_of, taken
-from worker.settings import get_settings
+from worker.place import checked_id, lane_of, place_of
 from worker.tiers import DEFAULT_QUEUE
 from worker.transport import HEADER, header
 
@@ -81,7 +78,7 @@ class Step(Task):  # type: ignore[type-arg]
         return self.run(*args, **kwargs)
 
 
-class Opening(Step, ABC):
+class Opening(CheckedTask, Step):
     """A task by which callers begin something larger. How its steps go on is told by its own message."""
 
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
@@ -99,47 +96,13 @@ class Opening(Step, ABC):
 
         """
 
-    def apply_async(  # type: ignore[override]
-        self,
-        args: Any = None,
-        kwargs: Any = None,
-        *,
-        countdown: float | None = None,
-        eta: datetime | str | None = None,
-        expires: float | timedelta | datetime | str | None = None,
-        headers: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> AsyncResult[Envelope]:
-        """Check the call and publish it; the options mean what they do in `ActionTask.apply_async`.
-
-        Raises:
-            InputError: the call is wrong; nothing was published.
-            SettingsError: there is no such account.
-
-        """
-        told: dict[str, Any] = dict(headers or {})
-        late = Place(lane=by_priority(options.pop("priority", None)))
-        place = taken(options, told).inside(late).inside(here())
-        shown, waits = "{…}", dict[str, Any]()
-        try:
-            checked_id(self.name, options.get("task_id") or "")
-            lane_named(self.name, place.lane or LANES[0])
-            account(get_settings(), place.account or DEFAULT)
-            if delay := seconds_until(self.name, countdown, eta):
-                waits = {COUNTDOWN: delay}
-            if until := expiry(self.name, expires):
-                waits[UNTIL] = until.seconds if until.absolute else time.time() + until.seconds
-            args, kwargs, shown = self.checked(args, kwargs or {}, options.get("task_id"))
-        except KlaviyoError:
-            # The task that it follows has succeeded: this one fails, in the worker that takes it.
-            if not passing_on():
-                raise
-        sent = {"task_id": str(uuid4()), **routed(options, DEFAULT_QUEUE, shown)}
-        with confirmed(self.name, sent["task_id"]):
-            result: AsyncResult[Envelope] = super().apply_async(
-                args, kwargs, headers={**told, **waits, **place.options()}, **sent
-            )
-        return result
+    def addressed(self, args: Any, kwargs: Any, asked: Asked) -> Addressed:
+        """The call, with what its steps need to know."""
+        args, kwargs, shown = self.checked(args, kwargs or {}, asked.task_id)
+        waits: dict[str, Any] = {COUNTDOWN: asked.delay} if asked.delay else {}
+        if until := asked.expires:
+            waits[UNTIL] = until.seconds if until.absolute else time.time() + until.seconds
+        return Addressed(args, kwargs, {**waits, **asked.place.options()}, DEFAULT_QUEUE, shown)
 
 
 class AskingStep(Step, ABC, Generic[S]):

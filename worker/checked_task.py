@@ -1,0 +1,126 @@
+"""A task that is published after its call has been checked: what Celery's options mean, for all of them alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from celery import Task
+from celery.result import AsyncResult
+
+from worker.accounts import DEFAULT, account
+from worker.calls import confirmed, expiry, routed, seconds_until
+from worker.errors import KlaviyoError
+from worker.governor import Expiry, Lane
+from worker.jsonapi import Envelope
+from worker.passing import passing_on
+from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
+from worker.settings import get_settings
+from worker.tiers import DEFAULT_QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of a call come to: ``place`` is what was said, ``account`` and ``lane`` what that means.
+
+    ``delay`` is in seconds.
+    """
+
+    task_id: str | None
+    place: Place
+    account: str
+    lane: Lane
+    delay: float
+    expires: Expiry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A call as it is published; ``shown`` is what events and Flower show of its parameters."""
+
+    args: Any
+    kwargs: Any
+    headers: Mapping[str, Any]
+    queue: str
+    shown: str
+
+
+class CheckedTask(Task, ABC):  # type: ignore[type-arg]
+    """A task whose calls are checked where they are made."""
+
+    @property
+    def called(self) -> str:
+        """Its name in what is said to the caller."""
+        return str(self.name)
+
+    @property
+    def unchecked(self) -> str:
+        """The queue of a call that is wrong, and fails in the worker that takes it."""
+        return DEFAULT_QUEUE
+
+    @abstractmethod
+    def addressed(self, args: Any, kwargs: Any, asked: Asked) -> Addressed:
+        """The call as it is published.
+
+        Raises:
+            InputError: it is wrong.
+
+        """
+
+    def apply_async(  # type: ignore[override]
+        self,
+        args: Any = None,
+        kwargs: Any = None,
+        *,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        expires: float | timedelta | datetime | str | None = None,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> AsyncResult[Envelope]:
+        """Check the call and publish it.
+
+        ``countdown`` (seconds) and ``eta`` wait in Redis, however long; what has not been sent when it ``expires``
+        (seconds, a timedelta, a time) ends as REVOKED. The account is ``klaviyo_account``, an option
+        or in ``headers``, the lane ``klaviyo_lane``; ``on()`` is the better way to say it. Without them they are those
+        of the task that is being carried out. ``priority`` is Celery's on Redis: 0 to 4 is the lane ``now``, 5 to 9
+        ``bulk``. Options that say how a message travels (``queue``, ``exchange``, ``serializer``…) change nothing.
+
+        Raises:
+            InputError: the call is wrong; nothing was published.
+            SettingsError: there is no such account.
+            AlreadyRevoked: its ``task_id`` is that of a task that was revoked.
+            NotConfirmed: Redis has not said in time that it has the task.
+
+        """
+        told: dict[str, Any] = dict(headers or {})
+        late = Place(lane=by_priority(options.pop("priority", None)))
+        place = taken(options, told).inside(late).inside(here())
+        try:
+            task_id = options.get("task_id")
+            checked_id(self.called, task_id or "")
+            asked = Asked(
+                task_id=task_id,
+                place=place,
+                account=account(get_settings(), place.account or DEFAULT).alias,
+                lane=lane_named(self.called, place.lane or LANES[0]),
+                delay=seconds_until(self.called, countdown, eta),
+                expires=expiry(self.called, expires),
+            )
+            call = self.addressed(args, kwargs, asked)
+        except KlaviyoError:
+            if not passing_on():
+                raise
+            # The task that it follows has succeeded: this one fails, in the worker that takes it.
+            call = Addressed(args, kwargs, place.options(), self.unchecked, "{…}")
+            options["expires"] = expires
+        sent = {"task_id": str(uuid4()), **routed(options, call.queue, call.shown)}
+        with confirmed(self.called, sent["task_id"]):
+            result: AsyncResult[Envelope] = super().apply_async(
+                call.args, call.kwargs, headers={**told, **call.headers}, **sent
+            )
+        return result
