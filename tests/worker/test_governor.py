@@ -1,31 +1,11 @@
 """What the governor does with one task, one lease, one answer."""
 
 import pytest
-from clock import Clock
+from governing import LEASE, line, released
 
 from worker.governor import Claim, Delivery, Governor, Settlement
 from worker.jsonapi import Quota
-from worker.tiers import Bucket, Limits, Line
-
-QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
-LEASE = 60_000
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def governor(client, clock):
-    made = Governor(client, clock=clock)
-    client.set("klaviyo:born", clock.ms - 2_000)
-    made.beat("worker", 1_000, QUEUES, 10**6)
-    return made
-
-
-def line(limits="3/s 60/m", name="operation", *extra):
-    return Line("a", (Bucket(name, Limits.parse(limits)), *extra))
+from worker.tiers import QUEUES, Bucket, Limits
 
 
 def ref(each):
@@ -34,12 +14,6 @@ def ref(each):
 
 def publish(governor, each, *names, lane="now", delay=0.0):
     return [bool(governor.wait(ref(each), lane, name, f"message of {name}", delay)) for name in names]
-
-
-def released(client, each):
-    found = [item.decode().removeprefix("message of ") for item in client.lrange(each.queue, 0, -1)[::-1]]
-    client.delete(each.queue)
-    return found
 
 
 def answer(governor, name, **end):

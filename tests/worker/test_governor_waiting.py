@@ -4,32 +4,13 @@ import json
 
 import pytest
 import redis
-from clock import Clock
+from governing import LEASE, line, released
 
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement
+from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Settlement
 from worker.tiers import Bucket, Limits, Line
 
-QUEUES = ["klaviyo.xs", "klaviyo.s", "klaviyo.m", "klaviyo.l", "klaviyo.xl"]
-LEASE = 60_000
 RESULT = "celery-task-meta-one"
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def governor(client, clock):
-    made = Governor(client, clock=clock)
-    client.set("klaviyo:born", clock.ms - 100_000)
-    made.beat("worker", 1_000, QUEUES, 10**6)
-    return made
-
-
-def line(name="operation", account="a"):
-    return Line(account, (Bucket(name, Limits.parse("3/s 60/m")),))
 
 
 def wait(governor, name, each=None, **how):
@@ -39,13 +20,6 @@ def wait(governor, name, each=None, **how):
 
 def waits(governor):
     return sorted(raw.decode().removeprefix("message of ") for raw in governor.waiting())
-
-
-def released(client, each=None):
-    queue = (each or line()).queue
-    found = [item.decode().removeprefix("message of ") for item in client.lrange(queue, 0, -1)[::-1]]
-    client.delete(queue)
-    return found
 
 
 @pytest.mark.parametrize("seconds", [1, 130])

@@ -4,7 +4,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from clock import Clock
 
 from worker.jsonapi import Request
 from worker.ledger import Ledger, Settled, group, packed, unpacked
@@ -14,11 +13,6 @@ KIND, ACCOUNT = "bulk_import_profiles", "default"
 GROUP = group(ACCOUNT, KIND)
 REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, b'{"data":{}}')
 LEASE = 75_000
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
