@@ -72,9 +72,10 @@ def test_every_inspection_answers_as_a_stock_worker_does(under_way, both):
     inspections = (
         "active active_queues clock conf memdump memsample ping registered report reserved revoked scheduled stats"
     )
+    # First: the request is given up after a while.
+    ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers = {command: both(command) for command in inspections.split()}
     answers["hello"] = both("hello", from_node="test@test")
-    ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers["query_task"] = ours[mine], stocks[theirs]
 
     settings, stock_settings = answers["conf"]
