@@ -39,6 +39,7 @@ def test_a_worker_killed_every_two_seconds_costs_no_job_and_doubles_none(system)
         begun = time.monotonic()
         fresh = system.worker(READ_TIMEOUT=1.5)
         until(lambda begun=begun: time.monotonic() - begun > 2, 5, "two seconds")
+        fresh.ready()  # else there would be none at all where a start takes longer than that
         workers.pop(0).kill()
         workers.append(fresh)
         killed += 1
