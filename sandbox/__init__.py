@@ -1,7 +1,7 @@
 """A local Klaviyo for development, tests and the demo: `python -m sandbox --port 8080`.
 
-What it does: every operation of revision 2026-07-15 is routed, authenticated, checked against its scopes,
-charged to exact fixed windows and validated at the top level of its body. Accounts, profiles, lists, segments,
+What it does: every operation of revision 2026-07-15 is routed, authenticated, checked against its scopes, charged to
+exact fixed windows, and its body checked against Klaviyo's shape to the last leaf. Accounts, profiles, lists, segments,
 events, metrics, tags, campaigns, catalogs, coupons, flows, forms, images, templates, reports, webhooks, the client
 operations and data privacy keep state and behave. The other sections store what they are given and hand it back.
 
@@ -34,8 +34,8 @@ What it does not do, and what a green run against it therefore does not prove:
 - Predictive analytics and reports are made-up numbers of the right shape; reports have 50 rows a page.
 - An error of a bulk job over catalog or coupon codes has the nulls that a real one was seen to have, which the
   official SDK's models refuse to read.
-- Attribute values below the top level are checked only where a mistake would lose data: identifiers, consent,
-  events.
+- What Klaviyo's file says of a body in prose alone is checked only where a mistake would lose data: identifiers,
+  consent, events.
 - `meta.patch_identifiers` and the filter `push_token` are accepted and do nothing.
 - The wording of error details, and statuses that Klaviyo does not publish (for a tag name that is taken, or too many
   jobs in progress, say), are guesses. So are the names of webhook topics, that archived campaigns are listed only

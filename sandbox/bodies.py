@@ -1,4 +1,4 @@
-"""Request bodies: size, content type, JSON, and what the operation requires of the document."""
+"""Request bodies: size, content type, JSON, and the shape that Klaviyo publishes for the document."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,15 +7,10 @@ import orjson
 
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.operations import Operation
+from worker.body import check_of
+from worker.body_leaves import Problem
 
 MAX_BYTES = 5 * 1024 * 1024
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "string": str,
-    "number": (int, float),
-    "boolean": bool,
-    "array": list,
-    "object": dict,
-}
 JSON_TYPES = ("application/vnd.api+json", "application/json")
 
 
@@ -29,17 +24,18 @@ def check_envelope(operation: Operation, content_type: str, length: int) -> None
 
 
 def document(operation: Operation, raw: bytes, path_id: str) -> Any:
-    """The JSON document of a body, checked at its top level."""
+    """The JSON document of a body that has the shape which Klaviyo publishes for it, to the last leaf."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
         raise refusal(400, f"JSON parse error - {fault}", code="parse_error", pointer="/") from None
-    if not isinstance(body, dict) or "data" not in body:
-        raise invalid("A document with primary data is required.", "/data")
-    if operation.body_many:
-        _check_identifiers(body["data"], operation)
-    else:
-        _check_resource(body, operation, path_id)
+    check = check_of("tasks", operation.id)
+    assert check, f"the table has the shape of the body of {operation.id}"
+    errors = [_error(problem, operation) for problem in check(body)]
+    if not errors and operation.method == "PATCH" and len(operation.segments) == 3:
+        errors += _of_another(body["data"], path_id)
+    if errors:
+        raise ApiError(400, errors)
     return body
 
 
@@ -57,77 +53,19 @@ def each(call_attributes: dict[str, Any], name: str, most: int) -> Iterator[tupl
         yield index, f"{pointer}/{index}", item
 
 
-def _check_identifiers(data: Any, operation: Operation) -> None:
-    if not isinstance(data, list):
-        raise invalid("A list of resource identifiers is required.", "/data")
-    errors = [
-        error(400, f"A resource identifier of type {operation.body} is required.", pointer=f"/data/{index}")
-        for index, one in enumerate(data)
-        if not isinstance(one, dict) or one.get("type") != operation.body or not isinstance(one.get("id"), str)
-    ]
-    if errors:
-        raise ApiError(400, errors)
+def _error(problem: Problem, operation: Operation) -> dict[str, Any]:
+    """A problem as Klaviyo words it."""
+    name = problem.place[-1] if problem.place else "The document"
+    pointer = "".join(f"/{each}" for each in problem.place)
+    if problem.kind == "missing":
+        return error(400, f"{name} is a required field.", pointer=pointer, code="required")
+    if problem.kind == "unknown" and problem.place[:-1] == ("data", "attributes"):
+        return error(400, f"'{name}' is not a valid field for the resource '{operation.body}'.", pointer=pointer)
+    return error(400, f"{name} {problem.said}.", pointer=pointer)
 
 
-def _check_resource(body: dict[str, Any], operation: Operation, path_id: str) -> None:
-    data = body["data"]
-    if not isinstance(data, dict):
-        raise invalid("A resource object is required.", "/data")
-    if operation.body and data.get("type") != operation.body:
-        raise invalid(f"Invalid type '{data.get('type')}': '{operation.body}' is required.", "/data/type")
-    attributes = data.get("attributes")
-    if attributes is not None and not isinstance(attributes, dict):
-        raise invalid("An object is required.", "/data/attributes")
-    errors = [problem for needed in operation.needs.items() for problem in _lacking(body, *needed)]
-    for name, value in (attributes or {}).items():
-        errors += _unfit(operation, name, value)
-    errors += _bad_links(operation, data.get("relationships") or {})
-    if operation.method == "PATCH" and len(operation.segments) == 3 and "id" in data and data["id"] != path_id:
-        errors.append(error(400, "The id does not match the id in the address.", pointer="/data/id"))
-    if errors:
-        raise ApiError(400, errors)
-
-
-def _lacking(body: Any, pointer: str, kind: str) -> list[dict[str, Any]]:
-    """What is wrong at a place where there must be a value."""
-    name = ""
-    for name in pointer.strip("/").split("/"):
-        body = body.get(name) if isinstance(body, dict) else None
-    if body is None:
-        return [error(400, f"{name} is a required field.", pointer=pointer, code="required")]
-    return [] if _is(body, kind) else [error(400, f"{name} must be of type {kind}.", pointer=pointer)]
-
-
-def _unfit(operation: Operation, name: str, value: Any) -> list[dict[str, Any]]:
-    """What is wrong with an attribute that was sent: it is not known, or not of its type."""
-    pointer, known = f"/data/attributes/{name}", operation.attributes
-    if known is None or pointer in operation.needs:
+def _of_another(data: Any, path_id: str) -> list[dict[str, Any]]:
+    """What is wrong with the id of a resource that has one in the address too."""
+    if not isinstance(data, dict) or data.get("id", path_id) == path_id:
         return []
-    if name not in known:
-        detail = f"'{name}' is not a valid field for the resource '{operation.body}'."
-        return [error(400, detail, pointer=pointer)]
-    fits = value is None or _is(value, known[name])
-    return [] if fits else [error(400, f"{name} must be of type {known[name]}.", pointer=pointer)]
-
-
-def _bad_links(operation: Operation, relationships: Any) -> list[dict[str, Any]]:
-    """What is wrong with the relationships that were sent: one is not known, or names no resources."""
-    if not isinstance(relationships, dict):
-        return [error(400, "An object is required.", pointer="/data/relationships")]
-    errors = []
-    for name, relationship in relationships.items():
-        pointer = f"/data/relationships/{name}"
-        if name not in operation.links:
-            errors.append(error(400, f"'{name}' is not a relationship of '{operation.body}'.", pointer=pointer))
-            continue
-        data = relationship.get("data") if isinstance(relationship, dict) else None
-        for one in data if isinstance(data, list) else [data] if data is not None else []:
-            if not isinstance(one, dict) or not isinstance(one.get("id"), str):
-                errors.append(error(400, "A resource identifier is required.", pointer=f"{pointer}/data"))
-    return errors
-
-
-def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind in ("boolean", "any")
-    return kind == "any" or isinstance(value, _TYPES[kind])
+    return [error(400, "The id does not match the id in the address.", pointer="/data/id")]

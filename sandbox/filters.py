@@ -1,14 +1,16 @@
 """Klaviyo's filter language: `equals(email,"ada@example.com"),greater-than(updated,2026-01-01T00:00:00Z)`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import invalid_parameter
 from sandbox.times import parsed
+from worker import filter_fields
+from worker.filter_fields import Fields, problems
 
-Value = str | int | float | bool | None
+Value = str | int | float | bool
 _TOKEN = re.compile(
     r"""\s*(?:(?P<punctuation>[(),\[\]])|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s(),\[\]"']+))"""
 )
@@ -25,17 +27,12 @@ class Condition:
     values: tuple[Value, ...]
 
 
-def parse(text: str, allowed: Mapping[str, list[str]]) -> list[Condition]:
+def parse(text: str, fields: Fields) -> list[Condition]:
     """The conditions of a filter, all of which must hold. 400 for what the operation does not take."""
-    conditions = _Reader(text).conditions()
-    for condition in conditions:
-        operators = allowed.get(condition.field)
-        if operators is None:
-            raise _refused(f"'{condition.field}' is not a filterable field. Filterable: {', '.join(sorted(allowed))}.")
-        if condition.operator not in operators:
-            supported = ", ".join(operators)
-            raise _refused(f"'{condition.operator}' does not apply to '{condition.field}'. Supported: {supported}.")
-    return conditions
+    read = _Reader(text).conditions()
+    if wrong := next(problems(read, fields), None):
+        raise _refused(f"Invalid filter: {wrong}.")
+    return [Condition(each.operator, each.field, tuple(_value(*value) for value in each.values)) for each in read]
 
 
 def matches(conditions: list[Condition], value_of: Callable[[str], Any]) -> bool:
@@ -62,20 +59,20 @@ class _Reader:
             at = token.end()
         self._at = 0
 
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[filter_fields.Condition]:
         found = self._sequence()
         if self._at != len(self._tokens):
             raise _refused("Invalid filter: unexpected text after its end.")
         return found
 
-    def _sequence(self) -> list[Condition]:
+    def _sequence(self) -> list[filter_fields.Condition]:
         found = self._condition()
         while self._peek() == ("punctuation", ","):
             self._at += 1
             found += self._condition()
         return found
 
-    def _condition(self) -> list[Condition]:
+    def _condition(self) -> list[filter_fields.Condition]:
         operator = self._take("bare")
         self._expect("(")
         if operator == "and":
@@ -83,40 +80,40 @@ class _Reader:
             self._expect(")")
             return inner
         field = self._take("bare")
-        values: tuple[Value, ...] = ()
+        values: list[tuple[str, str]] = []
+        listed = False
         if operator not in _UNARY:
             self._expect(",")
-            values = self._values()
+            listed = self._peek() == ("punctuation", "[")
+            values = self._listed() if listed else [self._value()]
         self._expect(")")
-        return [Condition(operator, field, values)]
+        return [filter_fields.Condition(operator, field, values, listed)]
 
-    def _values(self) -> tuple[Value, ...]:
-        if self._peek() != ("punctuation", "["):
-            return (self._value(),)
+    def _listed(self) -> list[tuple[str, str]]:
         self._at += 1
         values = [self._value()]
         while self._peek() == ("punctuation", ","):
             self._at += 1
             values.append(self._value())
         self._expect("]")
-        return tuple(values)
+        return values
 
-    def _value(self) -> Value:
+    def _value(self) -> tuple[str, str]:
+        """A value's kind and its text."""
         kind, text = self._next()
         if kind == "punctuation":
             raise _refused(f"Invalid filter: a value was expected, not '{text}'.")
         if kind != "bare":
-            return _moment(re.sub(r"\\(.)", r"\1", text))
-        literals: dict[str, Value] = {"true": True, "false": False, "null": None}
-        if text.lower() in literals:
-            return literals[text.lower()]
+            return "string", re.sub(r"\\(.)", r"\1", text)
+        if text.lower() in ("true", "false"):
+            return "boolean", text
         if re.fullmatch(r"-?\d+", text):
-            return int(text)
+            return "integer", text
         if re.fullmatch(r"-?\d+\.\d+", text):
-            return float(text)
+            return "number", text
         if parsed(text) is None:
             raise _refused(f"Invalid filter: '{text}' is neither a date nor a number; quote strings.")
-        return _moment(text)
+        return "date-time", text
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -137,10 +134,20 @@ class _Reader:
             raise _refused(f"Invalid filter: '{mark}' is missing.")
 
 
-def _moment(text: str) -> str:
-    """Dates in the form in which they are stored; any other text as it is."""
-    moment = parsed(text) if re.match(r"\d{4}-\d\d-\d\d", text) else None
-    return moment.isoformat() if moment else text
+def _value(kind: str, text: str) -> Value:
+    """A value as it is compared; dates in the form in which they are stored."""
+    match kind:
+        case "boolean":
+            return text.lower() == "true"
+        case "integer":
+            return int(text)
+        case "number":
+            return float(text)
+        case "date-time":
+            moment = parsed(text)
+            return moment.isoformat() if moment else text
+        case _:
+            return text
 
 
 def _holds(condition: Condition, actual: Any) -> bool:
@@ -159,7 +166,7 @@ def _compare(operator: str, actual: Any, wanted: Value) -> bool:
         return bool(actual == wanted) or (
             isinstance(actual, str) and isinstance(wanted, str) and actual.casefold() == wanted.casefold()
         )
-    if actual is None or wanted is None:
+    if actual is None:
         return False
     if operator in COMPARISONS:
         if isinstance(actual, str) != isinstance(wanted, str):

@@ -7,10 +7,12 @@ from typing import Any
 
 import orjson
 
+from worker.filter_fields import Fields, fields_of
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of operations.json. `needs` are the JSON pointers that its body must contain, with their JSON types."""
+    """One row of operations.json. `body` is the type of the resource, or of the identifiers, that its body holds."""
 
     id: str
     method: str
@@ -22,18 +24,14 @@ class Operation:
     type: str | None = None
     many: bool = False
     body: str | None = None
-    body_many: bool = False
     multipart: bool = False
-    needs: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] | None = None
-    """The attributes that its body may have, with their JSON types; None where it has none."""
-    links: frozenset[str] = frozenset()
     page: tuple[int, int] | None = None
     fixed_page: int | None = None
     sort: frozenset[str] = frozenset()
     include: frozenset[str] = frozenset()
     additional: Mapping[str, list[str]] = field(default_factory=dict)
-    filter: Mapping[str, list[str]] = field(default_factory=dict)
+    filter: Fields = field(default_factory=dict)
+    """What it can be filtered by, as the worker's facts have it."""
     filter_required: bool = False
     extra: Mapping[str, list[int]] = field(default_factory=dict)
     """Account-wide buckets, by the `parameter=value` that draws on them."""
@@ -75,13 +73,13 @@ def _shape(segments: tuple[str, ...]) -> tuple[str | None, ...]:
 
 
 def _row(raw: dict[str, Any]) -> Operation:
-    for name in ("scopes", "links", "sort", "include"):
+    for name in ("scopes", "sort", "include"):
         if name in raw:
             raw[name] = frozenset(raw[name])
     for name in ("limits", "page"):
         if name in raw:
             raw[name] = tuple(raw[name])
-    return Operation(**raw)
+    return Operation(**raw, filter=fields_of("tasks", raw["id"]) or {})
 
 
 def load() -> Operations:

@@ -56,10 +56,6 @@ _FORM_SHARES = {
 }
 """Counts, as shares of the views."""
 
-FORM_STATISTICS = frozenset({"submit_rate", *_FORM_SHARES})
-SEGMENT_STATISTICS = frozenset({"members_added", "members_removed", "net_members_changed", "total_members"})
-STATISTICS = frozenset({"recipients", "bounced_or_failed", "conversion_value", "text_message_spend", *_SHARES, *_RATES})
-
 
 def figures(message_id: str, start: datetime) -> Mapping[str, float]:
     """All statistics of a message in the interval that starts then."""

@@ -109,7 +109,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             self._tell("This beat was away for so long that another may have taken the lead: it stands by.", WARNING)
             return 0.0
         except AWAY as error:
-            self._tell(f"Beat cannot reach Redis ({error}); what falls due runs when it is back.", WARNING)
+            self._tell(f"Beat waits for Redis: {error}. What falls due runs when it is back.", WARNING)
             return AGAIN
 
     def _take_lead(self) -> bool:

@@ -34,7 +34,7 @@ from worker.paging import listed, next_page
 from worker.patience import patiently
 from worker.place import PREFIX
 from worker.store import runs
-from worker.store.connection import reading, transaction
+from worker.store.connection import reading, tidy, transaction
 from worker.store.rows import mark_deleted, spare, upsert
 from worker.store.runs import Window
 
@@ -117,6 +117,13 @@ class Page(StoringStep[Reading]):
             window = runs.window(connection, about.run, about.partition, about.slice)
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
+    def answered_before(self, account: str, about: Reading) -> None:
+        """End the run where this page was its last."""
+        with reading() as connection:
+            last = runs.was_last(connection, about.run, about.partition, about.slice, about.page)
+        if last:
+            finish(account, about)
+
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Write the page and what it says about its window in one step, then go on."""
         stream, moment = STREAMS[about.stream], present()
@@ -131,9 +138,11 @@ class Page(StoringStep[Reading]):
             window = runs.window(connection, about.run, about.partition, about.slice)
             if window is None or window["closed"] or window["pages"] > about.page:
                 return
-            kept = _window(window)
-            fresh = None
-            if following and by and stream.sliced and reached and few(connection, about.run, stream, seconds):
+            kept, fresh, unbegun = _window(window), None, list[RowMapping]()
+            if window["pages"] == about.page:
+                # Whoever had this page before may have died before it began what it had split off.
+                unbegun = [each for each in runs.unread(connection, about.run) if not each["pages"]]
+            elif following and by and stream.sliced and reached and few(connection, about.run, stream, seconds):
                 fresh = _cut(kept, min(times), reached, moment)
                 if fresh and not runs.split(connection, about.run, kept, fresh.since or moment, fresh):
                     fresh = None
@@ -145,14 +154,15 @@ class Page(StoringStep[Reading]):
                 partition = partition_of(stream, about.partition)
                 for table, found in rows(stream, envelope, partition, account, moment, scan).items():
                     upsert(connection, table, found)
-        self._go_on(account, stream, about, following if not over else None, reached, fresh)
+        begun = [fresh] if fresh else [_window(each) for each in _next(stream, unbegun)]
+        self._go_on(account, stream, about, following if not over else None, reached, begun)
 
     def _go_on(
         self, account: str, stream: Stream, about: Reading, following: Params | None, reached: datetime | None,
-        fresh: Window | None,
+        begun: Iterable[Window],
     ) -> None:  # fmt: skip
-        if fresh:
-            self.begin(account, about.request, about.run, stream, about.mode, fresh)
+        for each in begun:
+            self.begin(account, about.request, about.run, stream, about.mode, each)
         if following:
             further = replace(about, page=about.page + 1, reached=_iso(reached) or about.reached)
             self._read(account, stream, following, further)
@@ -262,6 +272,7 @@ def finish(account: str, about: Reading) -> None:
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
         runs.prune(connection, account, stream.name, now - KEPT)
     if done:
+        tidy()
         over(account, about.request, about.stream, None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import guard
+from schedules import guard, trouble
 from schedules.entries import PUSH
 from schedules.pull import SILENT
 from schedules.push import run_push
@@ -86,7 +86,9 @@ class PushStep(Step):
         if not _room().acquire(blocking=False):
             raise self._later(name, force, "other pushes take all the threads that pushes may have")
         try:
-            return run_push(wanted, force=force, progress=progress, stop=closing.is_set, token=self.task_id)
+            report = run_push(wanted, force=force, progress=progress, stop=closing.is_set, token=self.task_id)
+            trouble.overcome()
+            return report
         except Held as error:
             if not error.own:
                 raise
@@ -97,7 +99,7 @@ class PushStep(Step):
                 raise
             raise LeftBehind(str(error)) from None
         except (OperationalError, InterfaceError) as error:
-            raise self._later(name, force, f"the store cannot be reached: {type(error.orig).__name__}") from None
+            raise self._later(name, force, trouble.met(error)) from None
         finally:
             _room().release()
 

@@ -118,6 +118,13 @@ class ReportPage(StoringStep[ReadingReport]):
             window = runs.window(connection, about.run, about.window.partition, 0)
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
+    def answered_before(self, account: str, about: ReadingReport) -> None:
+        """Go on with the next day where this page was the last of its own."""
+        with reading() as connection:
+            last = runs.was_last(connection, about.run, about.window.partition, 0, about.page)
+        if last:
+            go_on(account, about.request, about.run, about.stream, about.metric)
+
     def answered(self, envelope: Envelope, params: Params, account: str, about: ReadingReport) -> None:
         """Write the page, then go on."""
         report, now, day = REPORTS[about.stream], present(), date.fromisoformat(about.day)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from celery.exceptions import Ignore
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import guard, pull, push_task, reports
+from schedules import guard, pull, push_task, reports, trouble
 from schedules.clock import present
 from schedules.entries import Mode
 from schedules.reports import REPORTS
@@ -19,7 +21,8 @@ from worker.accounts import account as account_of
 from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
-from worker.patience import published
+from worker.ledger import get_ledger
+from worker.patience import patiently, published
 from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.steps import Step
@@ -70,10 +73,9 @@ class LookAfter(Step):
         """Ask for its pages again, or for the push that waits."""
         if which.startswith(push_task.WAITS):
             push_task.try_again(which)
-        elif which.rpartition("|")[2] in REPORTS:
-            reports.look_after(which)
-        else:
-            pull.look_after(which)
+            return
+        with _or_later(which):
+            reports.look_after(which) if which.rpartition("|")[2] in REPORTS else pull.look_after(which)
 
 
 def checked(streams: Iterable[str]) -> list[str]:
@@ -115,13 +117,26 @@ def go_on(id: str) -> None:
             # Two streams that end at once have this done twice at once.
             if not claim(id, name):
                 continue
-            if name in REPORTS:
-                reports.begin(request.account, id, name)
-            else:
-                pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
+            with _or_later(f"{request.account}|{id}|{name}"):
+                if name in REPORTS:
+                    reports.begin(request.account, id, name)
+                else:
+                    pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
     if request.over and scheduled(id):
         told = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
         guard.end(id, not request.failed, told)
+
+
+@contextmanager
+def _or_later(which: str) -> Iterator[None]:
+    """Begin a stream, or look after it; where the store cannot be written, it is looked after again soon."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        trouble.met(error)
+        patiently(lambda: get_ledger().remind(f"sync|{which}", trouble.AWAY))
+    else:
+        trouble.overcome()
 
 
 sync = app.register_task(Sync())

@@ -1,5 +1,6 @@
 """Campaigns: one message to an audience, who gets it, when, and what is sent."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Required, get_args
 
 from pydantic import BeforeValidator, Field
@@ -63,14 +64,14 @@ class Audiences(TypedDict, total=False):
     """Ids of the lists and segments that get a campaign, and of those that do not."""
 
     included: Required[list[str]]
-    excluded: list[str]
+    excluded: list[str] | None
 
 
 class AudiencesUpdate(TypedDict, total=False):
     """The same, where one of the two may stay as it is."""
 
-    included: list[str]
-    excluded: list[str]
+    included: list[str] | None
+    excluded: list[str] | None
 
 
 class StaticOptions(TypedDict, total=False):
@@ -85,7 +86,7 @@ class StaticSend(TypedDict, total=False):
 
     method: Required[Literal["static"]]
     datetime: Required[Timestamp]
-    options: StaticOptions
+    options: StaticOptions | None
 
 
 class ThrottledSend(TypedDict):
@@ -138,7 +139,7 @@ class TrackingOptionsFields(TypedDict, total=False):
     """What is added to links, and what is counted; clicks and opens are for email only."""
 
     add_tracking_params: bool | None
-    custom_tracking_params: list[TrackingParam]
+    custom_tracking_params: list[TrackingParam] | None
     is_tracking_clicks: bool | None
     is_tracking_opens: bool | None
 
@@ -160,7 +161,7 @@ class EmailMessage(TypedDict, total=False):
 
     channel: Required[Literal["email"]]
     label: str | None
-    content: EmailContent
+    content: EmailContent | None
 
 
 class SmsContent(TypedDict, total=False):
@@ -182,8 +183,8 @@ class SmsMessage(TypedDict, total=False):
     """A text message."""
 
     channel: Required[Literal["sms"]]
-    content: SmsContent
-    render_options: RenderOptions
+    content: SmsContent | None
+    render_options: RenderOptions | None
 
 
 class ActionButton(TypedDict, total=False):
@@ -195,13 +196,22 @@ class ActionButton(TypedDict, total=False):
     url: str | None
 
 
+class NewPushContent(TypedDict, total=False):
+    """What a new push notification shows."""
+
+    title: str | None
+    body: Required[str]
+    dynamic_image: str | None
+    action_buttons: list[ActionButton] | None
+
+
 class PushContent(TypedDict, total=False):
-    """What a push notification shows; a new one needs its body."""
+    """What a push notification shows from now on."""
 
     title: str | None
     body: str | None
     dynamic_image: str | None
-    action_buttons: list[ActionButton]
+    action_buttons: list[ActionButton] | None
 
 
 class PushOpening(TypedDict, total=False):
@@ -225,25 +235,35 @@ class Badge(TypedDict, total=False):
     """Whether there is a number on the app's icon."""
 
     display: Required[bool]
-    badge_options: BadgeOptions
+    badge_options: BadgeOptions | None
 
 
 class PushOptions(TypedDict, total=False):
     """How a push notification behaves on the phone."""
 
-    on_open: PushOpening
-    badge: Badge
+    on_open: PushOpening | None
+    badge: Badge | None
     play_sound: bool | None
 
 
-class PushMessage(TypedDict, total=False):
-    """A push notification; a silent one carries `kv_pairs` only."""
+class NewPushMessage(TypedDict, total=False):
+    """A new push notification; a silent one carries `kv_pairs` only."""
 
     channel: Required[Literal["mobile_push"]]
     notification_type: Literal["standard", "silent"]
-    content: PushContent
-    kv_pairs: dict[str, Any]
-    options: PushOptions
+    content: NewPushContent
+    kv_pairs: dict[str, Any] | None
+    options: PushOptions | None
+
+
+class PushMessage(TypedDict, total=False):
+    """A push notification from now on."""
+
+    channel: Required[Literal["mobile_push"]]
+    notification_type: Literal["standard", "silent"]
+    content: PushContent | None
+    kv_pairs: dict[str, Any] | None
+    options: PushOptions | None
 
 
 # What the revision of 2024-07-15 said in another way, as it is said now. What cannot be read passes, to be refused.
@@ -294,6 +314,23 @@ def definition_of_2024(given: Any) -> Any:
     return _definition("sms" if texts else "email", given)
 
 
+def definition_as_read(given: Any) -> Any:
+    """A text message as a GET gives it, with the address of its picture, which nobody sets: ``image_id`` does that."""
+    return _without_media(definition_of_2024(given), lambda media: True)
+
+
+def definition_as_written(given: Any) -> Any:
+    """A message of a new campaign; one that had a picture would be without it, and is refused."""
+    return _without_media(definition_of_2024(given), lambda media: media is None)
+
+
+def _without_media(given: Any, dispensable: Callable[[Any], bool]) -> Any:
+    content = given.get("content") if isinstance(given, dict) else None
+    if not isinstance(content, dict) or "media_url" not in content or not dispensable(content["media_url"]):
+        return given
+    return {**given, "content": {name: value for name, value in content.items() if name != "media_url"}}
+
+
 def messages_of_2024(given: Any) -> Any:
     """New messages whose parts stand beside each other, with a definition each."""
     if not isinstance(given, list):
@@ -319,16 +356,20 @@ SendStrategy = Annotated[
     BeforeValidator(send_strategy_of_2024),
 ]
 TrackingOptions = Annotated[TrackingOptionsFields, BeforeValidator(tracking_of_2024)]
+NewMessageDefinition = Annotated[
+    Annotated[EmailMessage | SmsMessage | NewPushMessage, Field(discriminator="channel")],
+    BeforeValidator(definition_as_written),
+]
 MessageDefinition = Annotated[
     Annotated[EmailMessage | SmsMessage | PushMessage, Field(discriminator="channel")],
-    BeforeValidator(definition_of_2024),
+    BeforeValidator(definition_as_read),
 ]
 
 
 class CampaignMessage(TypedDict, total=False):
     """A message of a new campaign."""
 
-    definition: Required[MessageDefinition]
+    definition: Required[NewMessageDefinition]
     image_id: Annotated[str, At("relationships.image.data"), Linkage("image")]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from typing_extensions import TypedDict
 
 from tasks.reviews import ReviewSort
-from tasks.rules import IDENTIFIERS, any_of, edits, event, events, identified, stamp, stamp_all
+from tasks.rules import IDENTIFIERS, KNOWN, any_of, edits, event, events, identified, stamp, stamp_all
 from tasks.shapes import (
     Background,
     DeviceMetadata,
@@ -41,7 +41,7 @@ from tasks.shapes import (
 from worker.action import action
 from worker.declaration import Dropped, Params, never, safe, with_key
 from worker.jsonapi import Envelope
-from worker.wire import At, Header, Linkage, Resource, Resources
+from worker.wire import At, Header, Linkage, NotNull, Resource, Resources
 
 PublicReviewField = Literal[
     "author", "content", "created", "id", "images", "product", "product.external_id", "product.image_url",
@@ -70,7 +70,7 @@ class ClientEventProfile(Identified, Person, PatchedBeside, total=False):
 class SubscriptionProfile(TokenProfile, total=False):
     """Who gives consent, and to what."""
 
-    subscriptions: Subscriptions
+    subscriptions: Subscriptions | None
 
 
 class UnregisteredProfile(Identified, Person, PatchedBeside, total=False):
@@ -200,14 +200,14 @@ def create_client_profile(
     limits="350/s 3500/m",
     scopes="events:write",
     repeat=with_key("unique_id", unless=edits),
-    checks=(identified("profile"), event),
+    checks=(identified("profile", *IDENTIFIERS), event),
     stamp=stamp,
 )
 def create_client_event(
     *,
     metric: Metric,
     profile: Annotated[EventProfile, At("data.attributes.profile.data"), Resource("profile")],
-    properties: dict[str, Any] | None = None,
+    properties: Annotated[dict[str, Any] | None, NotNull()] = None,
     time: Timestamp | None = None,
     value: Number | None = None,
     value_currency: str | None = None,
@@ -229,7 +229,7 @@ def create_client_event(
     limits="10/s 150/m",
     scopes="events:write",
     repeat=with_key("unique_id of every event", unless=edits),
-    checks=(identified("profile"), events(of_one_profile)),
+    checks=(identified("profile", *IDENTIFIERS), events(of_one_profile)),
     stamp=stamp_events,
 )
 def bulk_create_client_events(
@@ -303,7 +303,7 @@ def create_client_back_in_stock_subscription(
     limits="150/s 1400/m",
     repeat=with_key("token", unless=edits),
     seed={"profile.anonymous_id": GONE, "data__attributes__profile__data__attributes__anonymous__id": GONE},
-    checks=(identified("profile"),),
+    checks=(identified("profile", *KNOWN),),
 )
 def create_client_push_token(
     *,
@@ -329,7 +329,7 @@ def create_client_push_token(
     limits="10/s 150/m",
     repeat=safe(unless=edits),
     seed={"profile.anonymous_id": GONE, "data__attributes__profile__data__attributes__anonymous__id": GONE},
-    checks=(identified("profile"),),
+    checks=(identified("profile", *KNOWN),),
 )
 def unregister_client_push_token(
     *,

@@ -4,10 +4,11 @@
     get_profiles.on("eu-store", lane="bulk").collect()
     collect.delay("get_profiles", sort="created")
 
-A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps the
-page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up to
-`WHOLE` bytes they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as long
-as a result is kept, and `records` reads it page by page. Until the end the task's state is PROGRESS with both counts.
+A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps
+the page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up
+to `WHOLE` bytes they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
+long as a result is kept, and `records` reads it page by page. A page's ``links`` and ``meta`` tell of that page alone
+and are not kept. Until the end the task's state is PROGRESS with both counts.
 
 A worker may die anywhere. A page that was asked for twice is kept once, and only one of the two goes on.
 """

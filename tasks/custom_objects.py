@@ -114,8 +114,8 @@ class RelationshipMapping(TypedDict):
 class SourceMapping(TypedDict, total=False):
     """How records become objects."""
 
-    property_mappings: list[PropertyMapping]
-    relationship_mappings: list[RelationshipMapping]
+    property_mappings: list[PropertyMapping] | None
+    relationship_mappings: list[RelationshipMapping] | None
 
 
 #: The mapping of a schema that is being made.
@@ -125,9 +125,9 @@ NewSourceMapping = Annotated[SourceMapping, At("data.attributes.source-mapping.d
 class ObjectSchema(TypedDict, total=False):
     """The first schema of an object type."""
 
-    properties: list[SchemaProperty]
+    properties: list[SchemaProperty] | None
     status: SchemaStatus | None
-    required: list[str]
+    required: list[str] | None
     source_mapping: Annotated[SourceMapping, At("attributes.source-mapping.data"), Resource("source-mapping")]
 
 

@@ -28,7 +28,7 @@ from tasks.shapes import (
 from worker.action import action
 from worker.declaration import Params, with_key
 from worker.jsonapi import Envelope
-from worker.wire import At, Resource, Resources
+from worker.wire import At, NotNull, Resource, Resources
 
 EventField = Literal["datetime", "event_properties", "id", "timestamp", "uuid"]
 
@@ -167,14 +167,14 @@ def get_profile_id_for_event(*, id: str) -> Envelope:
     limits="350/s 3500/m",
     scopes="events:write",
     repeat=with_key("unique_id", unless=edits),
-    checks=(identified("profile"), event),
+    checks=(identified("profile", *IDENTIFIERS), event),
     stamp=stamp,
 )
 def create_event(
     *,
     metric: Metric,
     profile: Annotated[EventProfile, At("data.attributes.profile.data"), Resource("profile")],
-    properties: dict[str, Any] | None = None,
+    properties: Annotated[dict[str, Any] | None, NotNull()] = None,
     time: Timestamp | None = None,
     value: Number | None = None,
     value_currency: str | None = None,

@@ -7,8 +7,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, Number, TagField, Timestamp, UpTo50
 from tasks.templates import TemplateSummaryField
+from tasks.timezones import TimeZone
 from worker.action import action
-from worker.declaration import SAFE, never
+from worker.declaration import SAFE, Params, never
 from worker.jsonapi import Envelope
 
 ConditionType = Literal[
@@ -144,7 +145,7 @@ class Condition(TypedDict, total=False):
     measurement: Literal["count", "sum", "rank", "priority"]
     measurement_filter: dict[str, Any]
     metric_filters: list[dict[str, Any]] | None
-    timeframe_filter: dict[str, Any]
+    timeframe_filter: dict[str, Any] | None
     filter: dict[str, Any]
     filters: list[dict[str, Any]]
     is_member: bool
@@ -190,7 +191,7 @@ class MetricTrigger(TypedDict, total=False):
 
     type: Required[Literal["metric"]]
     id: str | None
-    trigger_filter: Conditions
+    trigger_filter: Conditions | None
 
 
 class DateTrigger(TypedDict, total=False):
@@ -206,9 +207,9 @@ class DateTrigger(TypedDict, total=False):
     timedelta_unit_before_date: Literal["days", "weeks", "months"]
     timedelta_value_before_date: Required[int]
     recurrence_frequency: Literal["never", "weekly", "monthly", "annually"]
-    timezone: str
+    timezone: TimeZone
     trigger_time: Required[str]
-    trigger_days: list[Weekday]
+    trigger_days: list[Weekday] | None
 
 
 class PriceDropTrigger(TypedDict, total=False):
@@ -336,7 +337,7 @@ class FlowPush(TypedDict, total=False):
     body: Required[str]
     sound: bool
     badge: bool
-    badge_options: dict[str, Any] | None
+    badge_options: dict[str, Any]
     image_id: str | None
     dynamic_image: str | None
     video_asset_id: str | None
@@ -389,7 +390,7 @@ class FlowAlert(TypedDict, total=False):
 class SendEmailData(TypedDict, total=False):
     """What is sent, and whether it is."""
 
-    message: FlowEmail
+    message: FlowEmail | None
     status: ActionStatus
 
 
@@ -397,14 +398,14 @@ class SendEmail(Identity, total=False):
     """Send an email."""
 
     type: Required[Literal["send-email"]]
-    links: Next
-    data: SendEmailData
+    links: Next | None
+    data: SendEmailData | None
 
 
 class SendSmsData(TypedDict, total=False):
     """What is sent, and whether it is."""
 
-    message: FlowSms
+    message: FlowSms | None
     status: ActionStatus
 
 
@@ -412,14 +413,14 @@ class SendSms(Identity, total=False):
     """Send a text message."""
 
     type: Required[Literal["send-sms"]]
-    links: Next
-    data: SendSmsData
+    links: Next | None
+    data: SendSmsData | None
 
 
 class SendPushData(TypedDict, total=False):
     """What is sent, and whether it is."""
 
-    message: FlowPush
+    message: FlowPush | None
     status: ActionStatus
 
 
@@ -427,14 +428,14 @@ class SendPush(Identity, total=False):
     """Send a push notification."""
 
     type: Required[Literal["send-mobile-push"]]
-    links: Next
-    data: SendPushData
+    links: Next | None
+    data: SendPushData | None
 
 
 class SendWhatsAppData(TypedDict, total=False):
     """What is sent, and whether it is."""
 
-    message: FlowWhatsApp
+    message: FlowWhatsApp | None
     status: ActionStatus
 
 
@@ -442,8 +443,8 @@ class SendWhatsApp(Identity, total=False):
     """Send a WhatsApp message."""
 
     type: Required[Literal["send-whatsapp"]]
-    links: Next
-    data: SendWhatsAppData
+    links: Next | None
+    data: SendWhatsAppData | None
 
 
 class SendWebhookData(TypedDict, total=False):
@@ -457,8 +458,8 @@ class SendWebhook(Identity, total=False):
     """Call an address of yours."""
 
     type: Required[Literal["send-webhook"]]
-    links: Next
-    data: SendWebhookData
+    links: Next | None
+    data: SendWebhookData | None
 
 
 class SendAlertData(TypedDict, total=False):
@@ -472,8 +473,8 @@ class SendAlert(Identity, total=False):
     """Tell your own people."""
 
     type: Required[Literal["send-internal-alert"]]
-    links: Next
-    data: SendAlertData
+    links: Next | None
+    data: SendAlertData | None
 
 
 class Delay(TypedDict, total=False):
@@ -482,7 +483,7 @@ class Delay(TypedDict, total=False):
     unit: Literal["minutes", "hours", "days"]
     value: Required[int]
     secondary_value: int | None
-    timezone: str
+    timezone: TimeZone
     delay_until_time: str | None
     delay_until_weekdays: list[Weekday] | None
 
@@ -491,7 +492,7 @@ class TimeDelay(Identity, total=False):
     """Wait for a while."""
 
     type: Required[Literal["time-delay"]]
-    links: Next
+    links: Next | None
     data: Required[Delay]
 
 
@@ -500,7 +501,7 @@ class Countdown(TypedDict, total=False):
 
     unit: Literal["days", "weeks", "months"]
     value: int
-    timezone: str
+    timezone: TimeZone
     delay_until_time: str | None
     delay_until_weekdays: list[Weekday] | None
 
@@ -509,23 +510,23 @@ class CountdownDelay(Identity, total=False):
     """Wait until a date is near."""
 
     type: Required[Literal["countdown-delay"]]
-    links: Next
+    links: Next | None
     data: Required[Countdown]
 
 
 class Target(TypedDict, total=False):
     """The time of day, and the days."""
 
-    timezone: str
+    timezone: TimeZone
     target_time: str
-    target_days: list[Weekday]
+    target_days: list[Weekday] | None
 
 
 class TargetDate(Identity, total=False):
     """Wait for a day of the week."""
 
     type: Required[Literal["target-date"]]
-    links: Next
+    links: Next | None
     data: Required[Target]
 
 
@@ -533,27 +534,27 @@ class BackInStockDelay(Identity, total=False):
     """Wait until the product is there again."""
 
     type: Required[Literal["back-in-stock-delay"]]
-    links: Next
+    links: Next | None
 
 
 class ProfileSplitData(TypedDict):
     """The condition."""
 
-    profile_filter: Conditions
+    profile_filter: Conditions | None
 
 
 class ProfileSplit(Identity, total=False):
     """Part people by what is known of them."""
 
     type: Required[Literal["conditional-split"]]
-    links: Branches
-    data: ProfileSplitData
+    links: Branches | None
+    data: ProfileSplitData | None
 
 
 class TriggerSplitData(TypedDict, total=False):
     """The condition, and the trigger that it is about."""
 
-    trigger_filter: Required[Conditions]
+    trigger_filter: Required[Conditions | None]
     trigger_id: Required[str]
     trigger_type: Required[Literal["date", "list", "low-inventory", "metric", "price-drop", "scheduled", "segment"]]
     trigger_subtype: Literal["custom-object", "legacy-custom-object", "profile-property", "profile-trait"] | None
@@ -563,22 +564,22 @@ class TriggerSplit(Identity, total=False):
     """Part people by what brought them in."""
 
     type: Required[Literal["trigger-split"]]
-    links: Branches
-    data: TriggerSplitData
+    links: Branches | None
+    data: TriggerSplitData | None
 
 
 class OutputSplitData(TypedDict):
     """The condition."""
 
-    action_output_filter: Conditions
+    action_output_filter: Conditions | None
 
 
 class OutputSplit(Identity, total=False):
     """Part people by what an earlier action gave."""
 
     type: Required[Literal["action-output-split"]]
-    links: Branches
-    data: OutputSplitData
+    links: Branches | None
+    data: OutputSplitData | None
 
 
 class Branch(TypedDict, total=False):
@@ -589,7 +590,7 @@ class Branch(TypedDict, total=False):
     order: int | None
     is_else: bool
     branch_filter: Conditions | None
-    links: Next
+    links: Next | None
 
 
 class MultiSplitData(TypedDict):
@@ -603,8 +604,8 @@ class MultiSplit(Identity, total=False):
     """Part people in many ways."""
 
     type: Required[Literal["multi-branch-split"]]
-    links: None
-    data: MultiSplitData
+    links: dict[str, Any] | None
+    data: MultiSplitData | None
 
 
 class ProfileOperation(TypedDict, total=False):
@@ -628,8 +629,8 @@ class UpdateProfile(Identity, total=False):
     """Change properties of the profile."""
 
     type: Required[Literal["update-profile"]]
-    links: Next
-    data: UpdateProfileData
+    links: Next | None
+    data: UpdateProfileData | None
 
 
 class ListUpdateData(TypedDict, total=False):
@@ -645,7 +646,7 @@ class ListUpdate(Identity, total=False):
     """Put people on a list, or take them off."""
 
     type: Required[Literal["list-update"]]
-    links: Next
+    links: Next | None
     data: Required[ListUpdateData]
 
 
@@ -667,21 +668,21 @@ class ExperimentData(TypedDict, total=False):
     status: ActionStatus
     experiment_status: Literal["completed", "draft", "live"] | None
     main_action: Required[SendEmail | SendSms | SendPush | SendWhatsApp]
-    current_experiment: Experiment
+    current_experiment: Experiment | None
 
 
 class MessageExperiment(Identity, total=False):
     """Try variations: of email and texts (`ab-test`), of push and WhatsApp (`content-experiment`)."""
 
     type: Required[Literal["ab-test", "content-experiment"]]
-    links: Next
+    links: Next | None
     data: Required[ExperimentData]
 
 
 class InternalServiceData(TypedDict, total=False):
     """What is run."""
 
-    service_configuration: dict[str, Any]
+    service_configuration: dict[str, Any] | None
     status: ActionStatus
 
 
@@ -689,15 +690,15 @@ class InternalService(Identity, total=False):
     """Run something of Klaviyo's own."""
 
     type: Required[Literal["internal-service"]]
-    links: Next
-    data: InternalServiceData
+    links: Next | None
+    data: InternalServiceData | None
 
 
 class Code(Identity, total=False):
     """Run code that was written in Klaviyo."""
 
     type: Required[Literal["code"]]
-    links: Next
+    links: Next | None
     data: dict[str, Any] | None
 
 
@@ -733,6 +734,25 @@ class FlowDefinition(TypedDict, total=False):
     actions: Required[list[FlowAction]]
     entry_action_id: Required[str | None]
     reentry_criteria: ReentryCriteria | None
+
+
+def as_new(params: Params) -> None:
+    """In a new flow everything is new: ids that a GET has given are those by which its actions lead to each other."""
+    for each in params["definition"]["actions"]:
+        _new(each)
+
+
+def _new(step: dict[str, Any]) -> None:
+    known = step.pop("id", None)
+    if known is not None and step.get("temporary_id") is None:
+        step["temporary_id"] = known
+    data = step.get("data") or {}
+    experiment = data.get("current_experiment") or {}
+    for each in (data.get("message") or {}, experiment):
+        each.pop("id", None)
+    for each in (data.get("main_action"), *experiment.get("variations", ())):
+        if each:
+            _new(each)
 
 
 @action("GET /api/flows", limits="3/s 60/m", scopes="flows:read")
@@ -939,6 +959,7 @@ def get_template_id_for_flow_message(*, id: str) -> Envelope:
     limits="1/s 15/m 100/d",
     scopes="flows:write",
     repeat=never("the flows created since the call, by their name"),
+    prepare=as_new,
 )
 def create_flow(
     *,
@@ -949,7 +970,8 @@ def create_flow(
 ) -> Envelope:
     """Create a flow from a definition.
 
-    New actions have a `temporary_id` and lead to each other by it; the answer has the ids that Klaviyo gave them.
+    New actions have a `temporary_id` and lead to each other by it; the answer has the ids that Klaviyo gave them. Of a
+    definition that `get_flow` has given, the ids of the actions are taken for temporary ones.
     Names need not be unique, so that a repeat would make a second flow.
     """
     ...

@@ -43,7 +43,7 @@ class FormBlock(TypedDict, total=False):
     type: Required[FormBlockType]
     properties: dict[str, Any]
     styles: dict[str, Any]
-    action: dict[str, Any]
+    action: dict[str, Any] | None
     display_device: list[Device]
 
 
@@ -59,7 +59,7 @@ class FormColumn(TypedDict, total=False):
 
     id: str | None
     rows: list[FormRow]
-    styles: dict[str, Any]
+    styles: dict[str, Any] | None
 
 
 class FormStep(TypedDict, total=False):
@@ -68,7 +68,7 @@ class FormStep(TypedDict, total=False):
     id: str | None
     name: str | None
     columns: Required[list[FormColumn]]
-    steps: list[dict[str, Any]]
+    steps: list[dict[str, Any]] | None
 
 
 class FormTrigger(TypedDict, total=False):
@@ -76,7 +76,7 @@ class FormTrigger(TypedDict, total=False):
 
     id: str | None
     type: Required[FormTriggerType]
-    properties: dict[str, Any] | None
+    properties: dict[str, Any]
 
 
 class Teaser(TypedDict, total=False):
@@ -117,7 +117,7 @@ class FormVersion(TypedDict, total=False):
     steps: Required[list[FormStep]]
     triggers: list[FormTrigger]
     teasers: list[Teaser]
-    dynamic_button: DynamicButton
+    dynamic_button: DynamicButton | None
     styles: dict[str, Any]
     properties: dict[str, Any]
 

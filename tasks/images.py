@@ -11,7 +11,7 @@ from tasks.shapes import UpTo100
 from worker.action import action
 from worker.declaration import SAFE, never
 from worker.jsonapi import Envelope
-from worker.wire import At
+from worker.wire import At, NotNull
 
 ImageField = Literal["format", "hidden", "id", "image_url", "name", "size", "updated_at"]
 ImageSort = Literal["format", "-format", "id", "-id", "name", "-name", "size", "-size", "updated_at", "-updated_at"]
@@ -90,8 +90,8 @@ def upload_image_from_url(
 def upload_image_from_file(
     *,
     file: Annotated[Path | bytes | ImageFile, At("file"), PlainValidator(read_file)],
-    name: Annotated[str, At("name")] | None = None,
-    hidden: Annotated[bool, At("hidden")] | None = None,
+    name: Annotated[str | None, At("name"), NotNull()] = None,
+    hidden: Annotated[bool | None, At("hidden"), NotNull()] = None,
     fields_image: list[ImageField] | None = None,
 ) -> Envelope:
     """Store an image from a file.

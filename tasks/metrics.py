@@ -11,7 +11,7 @@ from tasks.shapes import FlowField, MetricField
 from worker.action import action
 from worker.declaration import SAFE, never
 from worker.jsonapi import Envelope
-from worker.wire import At, Linkage
+from worker.wire import At, Linkage, NotNull
 
 MappedMetricId = Literal[
     "added_to_cart", "cancelled_sales", "ordered_product", "refunded_sales", "revenue", "started_checkout",
@@ -261,8 +261,8 @@ def query_metric_aggregates(
     by: list[Dimension] | None = None,
     return_fields: list[str] | None = None,
     timezone: str | None = None,
-    sort: DimensionSort | None = None,
-    page_cursor: Annotated[str, At("data.attributes.page_cursor")] | None = None,
+    sort: Annotated[DimensionSort | None, NotNull()] = None,
+    page_cursor: Annotated[str | None, At("data.attributes.page_cursor"), NotNull()] = None,
     page_size: Annotated[int, Field(ge=1), At("data.attributes.page_size")] | None = None,
     fields_metric_aggregate: list[Literal["data", "dates", "id"]] | None = None,
 ) -> Envelope:

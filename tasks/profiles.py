@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tasks.rules import any_of, edits, identified, one_of
+from tasks.rules import KNOWN, any_of, edits, identified, one_of
 from tasks.shapes import (
     Background,
     Day,
@@ -108,23 +108,23 @@ class Unsubscribed(TypedDict):
 class EmailUnsubscription(TypedDict, total=False):
     """No more e-mail."""
 
-    marketing: Unsubscribed
-    open_tracking: Unsubscribed
+    marketing: Unsubscribed | None
+    open_tracking: Unsubscribed | None
 
 
 class SmsUnsubscription(TypedDict, total=False):
     """No more SMS."""
 
-    marketing: Unsubscribed
-    transactional: Unsubscribed
+    marketing: Unsubscribed | None
+    transactional: Unsubscribed | None
 
 
 class WhatsAppUnsubscription(TypedDict, total=False):
     """No more WhatsApp messages."""
 
-    marketing: Unsubscribed
-    transactional: Unsubscribed
-    conversational: Unsubscribed
+    marketing: Unsubscribed | None
+    transactional: Unsubscribed | None
+    conversational: Unsubscribed | None
 
 
 class PushUnsubscription(TypedDict):
@@ -137,10 +137,10 @@ class PushUnsubscription(TypedDict):
 class Unsubscriptions(TypedDict, total=False):
     """What is withdrawn, by channel; a channel that is left out stays as it is."""
 
-    email: EmailUnsubscription
-    sms: SmsUnsubscription
-    whatsapp: WhatsAppUnsubscription
-    push: PushUnsubscription
+    email: EmailUnsubscription | None
+    sms: SmsUnsubscription | None
+    whatsapp: WhatsAppUnsubscription | None
+    push: PushUnsubscription | None
 
 
 class UnsubscribedProfile(TypedDict, total=False):
@@ -630,8 +630,9 @@ def update_profile(
         "timezone": "location.timezone",
         "zip_code": "location.zip",
     },
-    checks=(any_of("id", "email", "phone_number", "external_id", "_kx"),),
+    checks=(any_of(*KNOWN),),
     max_body=100_000,
+    upserts=True,
 )
 def create_or_update_profile(
     *,
@@ -654,6 +655,8 @@ def create_or_update_profile(
     additional_fields_profile: list[ProfileExtra] | None = None,
 ) -> Envelope:
     """Create a profile, or update the one that has these identifiers; None clears.
+
+    ``created`` in the result tells which of both it was.
 
     Identifiers of two different profiles are refused: `Conflict`. An `id` together with an address of somebody else's
     ends as `NotFound`.
@@ -804,7 +807,7 @@ def bulk_unsuppress_profiles(
     scopes="profiles:write push-tokens:write",
     repeat=with_key("token", unless=edits),
     seed={"profile.anonymous_id": GONE, "data__attributes__profile__data__attributes__anonymous__id": GONE},
-    checks=(identified("profile"),),
+    checks=(identified("profile", *KNOWN),),
     max_body=100_000,
 )
 def create_push_token(

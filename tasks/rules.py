@@ -23,7 +23,9 @@ LAST_EVENT = timedelta(days=365)
 E164 = re.compile(r"\+[0-9]{8,15}")
 #: One ``@``, something on both sides of it, and no blanks. Possessive: imports hold millions of texts against it.
 EMAIL = re.compile(r"[^@\s]++@[^@\s]++")
-#: What tells Klaviyo whose event it is.
+#: What names a person.
+KNOWN = ("id", "email", "phone_number", "external_id", "_kx")
+#: What tells Klaviyo whose event it is: somebody may not be known yet.
 IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_kx")
 
 
@@ -126,8 +128,8 @@ def one_of(*paths: str) -> Check:
 
 
 def identified(parameter: str, *names: str) -> Check:
-    """A person has to be named by at least one of the identifiers."""
-    return any_of(*(f"{parameter}.{name}" for name in names or IDENTIFIERS))
+    """A person has to be named by at least one of these identifiers."""
+    return any_of(*(f"{parameter}.{name}" for name in names))
 
 
 def event(params: Params) -> str | None:

@@ -129,11 +129,17 @@ Filter = Annotated[
 ]
 
 
+#: What Klaviyo asks of a property of an event: no date.
+EventFilter = Annotated[
+    StringFilter | NumericFilter | BooleanFilter | ListFilter | ExistenceFilter, Discriminator("type")
+]
+
+
 class PropertyFilter(TypedDict, total=False):
     """What a property of an event must be."""
 
     property: Required[str]
-    filter: Filter | None
+    filter: EventFilter | None
 
 
 class GroupMembership(TypedDict, total=False):
@@ -161,7 +167,7 @@ class FunnelStep(TypedDict, total=False):
 
     metric_exists: Required[bool]
     metric_id: Required[str]
-    metric_filters: list[PropertyFilter]
+    metric_filters: list[PropertyFilter] | None
 
 
 class FunnelCondition(TypedDict, total=False):
@@ -215,7 +221,7 @@ class ConsentFilter(TypedDict, total=False):
         ]
     ]
     method: ConsentMethod
-    filter: Filter
+    filter: Annotated[DateFilter | StringFilter | BooleanFilter | ExistenceFilter, Discriminator("type")] | None
 
 
 class ConsentStatus(TypedDict, total=False):
@@ -311,7 +317,7 @@ class PredictiveCondition(TypedDict, total=False):
     ]
     measurement: Literal["priority", "rank"]
     predicted_channel: Literal["email", "push", "sms", "whatsapp"]
-    filter: Required[Filter]
+    filter: Required[Annotated[DateFilter | StringFilter | NumericFilter, Discriminator("type")]]
 
 
 class ObjectFilter(TypedDict):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 from typing_extensions import TypedDict
 
 from tasks.rules import coordinate, day, email, moment, phone_number
-from worker.wire import At, Linkage, Linkages
+from worker.wire import At, Filled, Linkage, Linkages
 
 # Values with a form of their own. A check here names the parameter and never repeats the value.
 
@@ -168,22 +168,22 @@ class Person(TypedDict, total=False):
     locale: str | None
     title: str | None
     image: str | None
-    location: Location
+    location: Location | None
     properties: dict[str, Any] | None
 
 
 class PatchedInside(TypedDict, total=False):
     """The edits, where Klaviyo wants them among the attributes."""
 
-    patch_properties: Annotated[PatchProperties, At("attributes.meta.patch_properties")]
-    patch_identifiers: Annotated[PatchIdentifiers, At("attributes.meta.patch_identifiers")]
+    patch_properties: Annotated[PatchProperties | None, At("attributes.meta.patch_properties")]
+    patch_identifiers: Annotated[PatchIdentifiers | None, At("attributes.meta.patch_identifiers")]
 
 
 class PatchedBeside(TypedDict, total=False):
     """The edits, where Klaviyo wants them beside the attributes."""
 
-    patch_properties: Annotated[PatchProperties, At("meta.patch_properties")]
-    patch_identifiers: Annotated[PatchIdentifiers, At("meta.patch_identifiers")]
+    patch_properties: Annotated[PatchProperties | None, At("meta.patch_properties")]
+    patch_identifiers: Annotated[PatchIdentifiers | None, At("meta.patch_identifiers")]
 
 
 class TokenProfile(Identified, Person, PatchedInside, total=False):
@@ -204,7 +204,7 @@ class Event(TypedDict, total=False):
 
     metric: Required[Annotated[str, Field(max_length=127), At("attributes.metric.data.attributes.name", type="metric")]]
     service: Annotated[str | None, At("attributes.metric.data.attributes.service")]
-    properties: dict[str, Any]
+    properties: Annotated[dict[str, Any], Filled()]
     time: Timestamp | None
     value: Number | None
     value_currency: str | None
@@ -251,7 +251,7 @@ class PushToken(TypedDict, total=False):
     vendor: Required[Vendor]
     enablement_status: Enablement | None
     background: Background | None
-    device_metadata: DeviceMetadata
+    device_metadata: DeviceMetadata | None
 
 
 class Subscribed(TypedDict, total=False):
@@ -270,15 +270,15 @@ class TrackingSubscribed(TypedDict):
 class EmailSubscription(TypedDict, total=False):
     """Consent to e-mail."""
 
-    marketing: Subscribed
-    open_tracking: TrackingSubscribed
+    marketing: Subscribed | None
+    open_tracking: TrackingSubscribed | None
 
 
 class MessageSubscription(TypedDict, total=False):
     """Consent to SMS or WhatsApp messages."""
 
-    marketing: Subscribed
-    transactional: Subscribed
+    marketing: Subscribed | None
+    transactional: Subscribed | None
 
 
 class PushSubscription(TypedDict, total=False):
@@ -292,7 +292,7 @@ class PushSubscription(TypedDict, total=False):
 class Subscriptions(TypedDict, total=False):
     """Consent by channel; a channel that is left out stays as it is."""
 
-    email: EmailSubscription
-    sms: MessageSubscription
-    whatsapp: MessageSubscription
-    push: PushSubscription
+    email: EmailSubscription | None
+    sms: MessageSubscription | None
+    whatsapp: MessageSubscription | None
+    push: PushSubscription | None

@@ -8,7 +8,7 @@ from tasks.shapes import UpTo10, UpTo100
 from worker.action import action
 from worker.declaration import SAFE, Params, never
 from worker.jsonapi import Envelope
-from worker.wire import At
+from worker.wire import At, NotNull
 
 TemplateSummaryField = Literal["amp", "created", "editor_type", "html", "id", "name", "text", "updated"]
 BlockType = Literal[
@@ -59,8 +59,8 @@ class Block(TypedDict, total=False):
     universal_id: str | None
     content_type: Required[Literal["block"]]
     type: Required[BlockType]
-    data: Required[dict[str, Any]]
-    subblocks: list[dict[str, Any]]
+    data: Required[dict[str, Any] | None]
+    subblocks: list[dict[str, Any]] | None
 
 
 class Column(TypedDict, total=False):
@@ -68,8 +68,8 @@ class Column(TypedDict, total=False):
 
     id: str | None
     data_id: str | None
-    data: dict[str, Any]
-    blocks: list[Block]
+    data: dict[str, Any] | None
+    blocks: list[Block] | None
 
 
 class Row(TypedDict, total=False):
@@ -78,7 +78,7 @@ class Row(TypedDict, total=False):
     id: str | None
     data_id: str | None
     data: Required[dict[str, Any]]
-    columns: list[Column]
+    columns: list[Column] | None
 
 
 class SectionOfBody(TypedDict, total=False):
@@ -90,7 +90,7 @@ class SectionOfBody(TypedDict, total=False):
     content_type: Required[Literal["section"]]
     type: Required[Literal["section"]]
     data: Required[dict[str, Any]]
-    rows: list[Row]
+    rows: list[Row] | None
 
 
 class Body(TypedDict, total=False):
@@ -99,7 +99,7 @@ class Body(TypedDict, total=False):
     id: str | None
     properties: Required[dict[str, Any]]
     styles: Required[dict[str, Any]]
-    sections: list[SectionOfBody]
+    sections: list[SectionOfBody] | None
 
 
 class Style(TypedDict, total=False):
@@ -238,7 +238,7 @@ def clone_template(
 def render_template(
     *,
     id: Annotated[str, At("data.id")],
-    context: dict[str, Any] | None = None,
+    context: Annotated[dict[str, Any] | None, NotNull()] = None,
     fields_template: list[TemplateSummaryField] | None = None,
 ) -> Envelope:
     """Render a template for a context.

@@ -61,8 +61,8 @@ class DynamicCampaignValue(TypedDict):
 class UtmParameter(TypedDict, total=False):
     """What a parameter says in the links of flows and in those of campaigns."""
 
-    flow: Annotated[StaticValue | DynamicFlowValue, Field(discriminator="type")]
-    campaign: Annotated[StaticValue | DynamicCampaignValue, Field(discriminator="type")]
+    flow: Annotated[StaticValue | DynamicFlowValue, Field(discriminator="type")] | None
+    campaign: Annotated[StaticValue | DynamicCampaignValue, Field(discriminator="type")] | None
 
 
 class CustomParameter(UtmParameter, total=False):

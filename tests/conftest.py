@@ -92,6 +92,13 @@ def upgraded_url(new_database: NewDatabase) -> str:
     return url
 
 
+@pytest.fixture(autouse=True)
+def _no_store_is_left_open() -> Iterator[None]:
+    """The store of this process is opened once, by whatever the settings say then: the next test has another."""
+    yield
+    connection.close()
+
+
 @pytest.fixture
 def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting from outside: the live tests of the same process leave theirs in the environment until the end."""
@@ -109,7 +116,6 @@ def store(new_database: NewDatabase, upgraded_url: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("KLAVIYO_STORE_URL", url)
     get_settings.cache_clear()
     yield url
-    connection.close()
     get_settings.cache_clear()
 
 

@@ -58,7 +58,7 @@ def malformed(draw: st.DrawFn, document: Any) -> Any:
 def answered(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Envelope | None:
     """What becomes of an answer with this body; None where it is refused as we refuse what cannot be read."""
     with read_or_told():
-        return interpret("get_profiles", "default", status, headers or {}, orjson.dumps(document))
+        return interpret("get_profiles", "default", status, headers or {}, orjson.dumps(document), reads=True)
     return None
 
 

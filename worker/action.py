@@ -255,6 +255,7 @@ def action(
     resolve: Callable[[Params, Ask], Resolved] | None = None,
     max_body: int = MAX_BODY,
     multipart: bool = False,
+    upserts: bool = False,
 ) -> Callable[[Callable[P, Envelope]], Action[P]]:
     """Declare an action; the function's signature is its schema and ``...`` its body.
 
@@ -273,6 +274,7 @@ def action(
         resolve: turns parameters marked `Aside` into ones that travel, in the worker, by asking other actions.
         max_body: largest request in bytes.
         multipart: the body travels as a form, not as JSON; its parameters have their places by ``At``.
+        upserts: Klaviyo answers 201 for what it has created and 200 for what it has updated.
 
     Raises:
         DeclarationError: at import, where the declaration contradicts itself.
@@ -283,7 +285,7 @@ def action(
         declaration = declare(
             function, route, limits=limits, scopes=scopes, type=type, repeat=repeat, names_2024=names_2024,
             extra=extra or {}, seed=seed or {}, checks=checks, prepare=prepare, stamp=stamp,
-            resolve=resolve, max_body=max_body, multipart=multipart,
+            resolve=resolve, max_body=max_body, multipart=multipart, upserts=upserts,
         )  # fmt: skip
         for name in (declaration.name, *declaration.names_2024):
             if name in ACTIONS or name in NAMES_2024:

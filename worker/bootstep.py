@@ -75,11 +75,11 @@ class GovernorStep(bootsteps.StartStopStep):
             work()
         except (redis.RedisError, OperationalError) as error:
             if not self._failing:
-                logger.warning("The governor cannot reach Redis (%s); it goes on when Redis is back.", error)
+                logger.warning("The governor waits for Redis: %s. It goes on by itself.", error)
             self._failing = True
         else:
             if self._failing:
-                logger.info("The governor has reached Redis again.")
+                logger.info("The governor goes on.")
             self._failing = False
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
+from worker.connection import NotNow
 from worker.declaration import Alias, Declaration, Params
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor
@@ -118,7 +119,11 @@ def confirmed(action: str, task_id: str) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise NotConfirmed(action, task_id, str(error).rstrip(".")) from error.__cause__
+        reason = str(error).rstrip(".")
+        if not isinstance(error.__cause__, NotNow):
+            # One that has answered, and is full, for example, tells itself what to do.
+            reason += ". Is it up, and does KLAVIYO_REDIS_URL lead to it?"
+        raise NotConfirmed(action, task_id, reason) from error.__cause__
 
 
 def expiry(action: str, expires: float | timedelta | datetime | str | None) -> Expiry | None:

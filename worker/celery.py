@@ -10,7 +10,7 @@ import click
 from celery.signals import beat_init, celeryd_after_setup
 from celery.utils.log import get_logger
 
-from worker import flower
+from worker import flower, threads
 from worker.errors import SettingsError
 from worker.settings import get_settings, misspelled_settings
 
@@ -43,6 +43,12 @@ for package in (tasks, schedules):
 def _tell_of_misspelled_settings(**_: Any) -> None:
     if said := misspelled_settings():
         logger.warning(said)
+
+
+@celeryd_after_setup.connect
+def _see_to_pool(instance: Any, **_: Any) -> None:
+    if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
+        threads.see_to_pool(instance.pool_cls)
 
 
 flower.install(_tell_of_misspelled_settings)

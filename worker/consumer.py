@@ -1,7 +1,8 @@
 """The worker's consumer: what it does with a message that it cannot make a task of, and when it is shut down.
 
-Celery discards such a message and writes its body, people's data, into the log. During a deployment that hits every
-task that only the new workers know. Here such an action waits, and no body is written anywhere.
+Celery discards such a message, leaves its task PENDING for ever, and writes its body, people's data, into the log; some
+it falls over, and so does the next worker. During a deployment that hits every task that only the new workers know.
+Here such an action waits, any other task fails and says why, and no body is written anywhere.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 from celery.exceptions import CPendingDeprecationWarning, NotRegistered, WorkerShutdown
 from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
-from celery.utils.objects import Bunch
 from celery.worker import consumer
 
+from worker import unreadable
+from worker.errors import InputError
 from worker.governor import Delivery, get_governor
 from worker.place import is_ours
 from worker.shutdown import closing
@@ -42,6 +44,18 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
                 worker_shutting_down.send(sender=self.hostname, sig="shutdown", how="Warm", exitcode=0)
             raise
 
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Celery's handler of a message, which no message brings down."""
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def handled(message: Any) -> None:
+            try:
+                handle(message)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                self._unreadable(message, error)
+
+        return handled
+
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Let go of the connection, and wait a little before the next one."""
         logger.warning("The connection to Redis is lost: %s. It is made again.", exc)
@@ -63,23 +77,30 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
             message.ack_log_error(logger, self.connection_errors)
             return
-        logger.error("There is no task %s: %s fails. Is its name spelled right?", name, task_id)
-        request = Bunch(name=name, chord=None, errbacks=None, root_id=None, reply_to=None, correlation_id=task_id)
-        self.app.backend.mark_as_failure(task_id, NotRegistered(name), request=request)
-        message.reject_log_error(logger, self.connection_errors)
+        task = unreadable.context(message)
+        logger.error("There is no task %s: %s fails. Is its name spelled right?", task.task, task.id)
+        self._fail(message, task, NotRegistered(task.task))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Drop a message whose headers or body are not those of a task."""
-        self._drop(message, exc)
+        """Fail a task whose message has headers or a body that are not those of a task."""
+        self._unreadable(message, exc)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Drop a message whose body cannot be read."""
-        self._drop(message, exc)
+        """Fail a task whose message has a body that cannot be read."""
+        self._unreadable(message, exc)
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Drop a message that is no task at all."""
-        self._drop(message, ValueError("it is not a Celery message"))
+        """Fail what seems to be a task of some kind."""
+        self._unreadable(message, ValueError("it is not a Celery message"))
 
-    def _drop(self, message: Any, exc: Exception) -> None:
-        logger.error("A message (%s) is dropped: %s.", message.delivery_tag, type(exc).__name__)
+    def _unreadable(self, message: Any, exc: Exception) -> None:
+        task, why = unreadable.context(message), unreadable.problem(message, exc)
+        logger.error("Task %s[%s] fails (%s): %s.", task.task, task.id, type(exc).__name__, why)
+        self._fail(message, task, InputError(str(task.task), [why]))
+
+    def _fail(self, message: Any, task: Any, error: Exception) -> None:
+        """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
+        if task.id:
+            get_governor().release(task.id)
+            self.app.backend.mark_as_failure(task.id, error, request=task)
         message.reject_log_error(logger, self.connection_errors)

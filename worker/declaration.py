@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -19,32 +20,45 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, create_model
 from typing_extensions import get_type_hints
 
+from worker.body import check_of
+from worker.body_leaves import Check, Problem
 from worker.errors import InputError
-from worker.filters import fields_of, plain, refused
+from worker.filter_fields import fields_of
+from worker.filters import plain, refused
+from worker.json_value import NotJson, json_value
 from worker.jsonapi import MEDIA_TYPE, Request, form
 from worker.tiers import Bucket, Limits, Line
 from worker.wire import (
     Aside,
     At,
     Header,
+    Linkage,
+    Linkages,
+    NotNull,
     Path,
+    Place,
     Query,
+    Resource,
     Resources,
     Shape,
     flat_name,
+    inside,
     one,
     put,
     query_name,
     shape_of,
-    take,
     unwrap,
 )
 
 Params = dict[str, Any]
-Place = Literal["path", "query", "header", "body", "aside"]
+Part = Literal["path", "query", "header", "body", "aside"]
 
 #: Klaviyo refuses a body over 5 MB with 413.
 MAX_BODY = 5_000_000
+
+
+#: Marks of parameters for which Klaviyo takes no null.
+_NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +140,15 @@ class Parameter:
     annotation: Any
     required: bool
     default: Any
-    place: Place
+    place: Part
     path: Path
     shape: Shape
     item_bytes: int | None
+
+    @property
+    def nullable(self) -> bool:
+        """Whether None travels as null. It is no relationship and no resource: those are left out."""
+        return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
 
     @property
     def wire(self) -> str:
@@ -183,6 +202,7 @@ class Declaration:
     resolve: Callable[[Params, Ask], Resolved] | None
     max_body: int
     multipart: bool
+    upserts: bool
     signature: inspect.Signature
     _model: Any = field(default=None, repr=False)
 
@@ -190,6 +210,11 @@ class Declaration:
     def client_side(self) -> bool:
         """Whether this is one of Klaviyo's public ``/client`` operations: a company id instead of a key."""
         return self.path.startswith("/client/")
+
+    @property
+    def reads(self) -> bool:
+        """Whether this only asks for something, as the reports that are asked for by POST do too."""
+        return self.method == "GET" or (bool(self.scopes) and all(each.endswith(":read") for each in self.scopes))
 
     def bind(self, given: Mapping[str, Any], key: str | None = None, *, stamped: bool = True) -> Params:
         """The valid parameters under their plain names; what was left out stays out.
@@ -202,6 +227,7 @@ class Declaration:
 
         """
         params, problems = self._plain(given)
+        problems += self._without_null(params)
         if "filter" in params:
             problems += refused(params["filter"], fields_of(self.package, self.name))
             params["filter"] = plain(params["filter"])
@@ -210,14 +236,21 @@ class Declaration:
         try:
             params = self._validated(params)
         except ValidationError as error:
-            raise InputError(self.name, [_sentence(each) for each in error.errors(include_input=False)]) from None
+            told = error.errors(include_input=False)
+            raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
+        except NotJson as error:
+            raise InputError(self.name, [str(error)]) from None
         if problems := [problem for check in self.checks if (problem := check(params))]:
             raise InputError(self.name, problems)
         if self.prepare:
             self.prepare(params)
         if self.stamp and stamped:
             self.stamp(params, key)
-        self._check_size(params)
+        body = self._body(params)
+        content = self._checked(params, body, stamped)
+        self._check_items(params)
+        if body and len(content) > self.max_body:
+            raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
         return params
 
     def request(self, params: Params) -> Request:
@@ -225,33 +258,54 @@ class Declaration:
         path = self.path
         query: dict[str, str] = {}
         headers: dict[str, str] = {}
-        body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
             if parameter.place == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            elif parameter.place in ("query", "header"):
-                if value is not None:
-                    (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
-            elif parameter.place == "body":
+            elif parameter.place in ("query", "header") and value is not None:
+                (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
+        body = self._body(params)
+        content, content_type = self._written(body)
+        return Request(self.method, path, query, content if body else None, content_type, headers)
+
+    def _body(self, params: Params) -> dict[str, Any]:
+        """The document that travels; empty where none does."""
+        body: dict[str, Any] = {}
+        for name, value in params.items():
+            parameter = self.parameters[name]
+            if parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.shape.render(value))
         if self.has_body:
-            for resource in self._resources:
+            for resource in self.resources:
                 put_missing(body, (*resource, "attributes"), {})
             for constant_path, constant in self.constants:
                 put_missing(body, constant_path, constant)
-            if self.method == "PATCH" and "id" in params and self.type:
+            if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
-        content, content_type = form(body) if self.multipart else (orjson.dumps(body, default=str), MEDIA_TYPE)
-        return Request(self.method, path, query, content if body else None, content_type, headers)
+        return body
+
+    def _written(self, body: dict[str, Any]) -> tuple[bytes, str]:
+        """The bytes of a body and their content type."""
+        return form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
 
     @property
     def has_body(self) -> bool:
         """Whether a request of this operation carries a body."""
         return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
 
+    @property
+    def sends_id(self) -> bool:
+        """Whether the id of the path stands in the body, too: Klaviyo wants that of every update."""
+        return self.method == "PATCH" and bool(self.type) and "id" in self.parameters
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether a call without any parameter is refused though none of them has to be given."""
+        required = any(parameter.required for parameter in self.parameters.values())
+        return not required and any(check({}) for check in self.checks)
+
     @cached_property
-    def _resources(self) -> tuple[Path, ...]:
+    def resources(self) -> tuple[Path, ...]:
         """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
         found: dict[Path, None] = {}
         for parameter in self.parameters.values():
@@ -311,8 +365,9 @@ class Declaration:
     def _parsed(self, params: Params) -> Params:
         """Rendered values taken apart, and without the keys that Klaviyo no longer has."""
         params = {name: self.parameters[name].shape.parse(value) for name, value in params.items()}
-        for path in self._dropped:
-            take(params, path)
+        for *above, name in self._dropped:
+            # What was around it stays: it is what the call gave.
+            inside(params, above).pop(name, None)
         return params
 
     @cached_property
@@ -322,8 +377,23 @@ class Declaration:
             tuple(name.split(".")) for name, each in self.aliases.items() if "." in name and isinstance(each, Dropped)
         )
 
+    def _without_null(self, params: Params) -> Iterator[str]:
+        """Leave out what is None where Klaviyo takes no null, as its declared default does.
+
+        In an update that could be taken for clearing it, which nothing does.
+        """
+        for name in [name for name, value in params.items() if value is None]:
+            parameter = self.parameters[name]
+            if parameter.place != "body" or parameter.required or parameter.nullable:
+                continue
+            if self.method == "PATCH":
+                yield f"parameter {name!r} is None, and Klaviyo cannot clear it; leave it out to keep what is there"
+            else:
+                del params[name]
+
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, [*self.parameters, *self.aliases], n=1)
+        leading = [alias for alias, target in self.aliases.items() if _leads(target)]
+        near = difflib.get_close_matches(name, [*self.parameters, *leading], n=1)
         return f"parameter {name!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "")
 
     def _validated(self, params: Params) -> Params:
@@ -337,21 +407,60 @@ class Declaration:
                     for name, each in self.parameters.items()
                 },  # type: ignore[call-overload]
             )
-        valid: Params = self._model.model_validate(params).model_dump(exclude_unset=True, by_alias=True)
-        return valid
+        # Not `model_dump`: it warns, with the value, where a validator has let through more than its annotation says.
+        valid = self._model.model_validate(params).__dict__
+        plain: Params = json_value({name: valid[f"p_{name}"] for name in params})
+        return plain
 
-    def _check_size(self, params: Params) -> None:
+    def _check_items(self, params: Params) -> None:
         for name, value in params.items():
             allowed = self.parameters[name].item_bytes
             if allowed is None or not isinstance(value, list):
                 continue
             render = self.parameters[name].shape.render
-            sizes = [len(orjson.dumps(item, default=str)) for item in render(value)]
+            sizes = [len(orjson.dumps(item)) for item in render(value)]
             if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
                 raise InputError(self.name, [f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"])
-        body = self.request(params).body
-        if body is not None and len(body) > self.max_body:
-            raise InputError(self.name, [f"the request is {len(body):,} bytes; Klaviyo takes {self.max_body:,}"])
+
+    def _checked(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
+        """The bytes of a body that Klaviyo's file has nothing to say against."""
+        content, _ = self._written(body)
+        if problems := self._misshapen(params, body, stamped):
+            raise InputError(self.name, list(dict.fromkeys(map(self._told, problems))))
+        return content
+
+    def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
+        """What Klaviyo's file says against a body."""
+        check = self._shape_check
+        if check is None or any(self.parameters[name].place == "aside" for name in params):
+            return ()  # what is asked for aside becomes the rest
+        problems = check(body)
+        if problems and self.stamp and not stamped:
+            params = deepcopy(params)
+            self.stamp(params, None)
+            return check(self._body(params))
+        return problems
+
+    @cached_property
+    def _shape_check(self) -> Check | None:
+        return check_of(self.package, self.name)
+
+    def _told(self, problem: Problem) -> str:
+        return f"parameter {'.'.join(map(str, self._plain_place(problem.place)))!r} {problem.said}"
+
+    def _plain_place(self, place: Place) -> Place:
+        """How the caller gets to a place of the body."""
+        found = [each for each in self.parameters.values() if each.place == "body"]
+        for each in found:
+            if place[: len(each.path)] == each.path:
+                return (each.name, *each.shape.plain(place[len(each.path) :]))
+        # Nothing is where some parameter would have put something.
+        return next(((each.name,) for each in found if each.path[: len(place)] == place), place)
+
+
+def _leads(target: Alias | Adds | Dropped | Translate) -> bool:
+    """Whether a name stands for something that can be given."""
+    return not isinstance(target, Dropped) and not (isinstance(target, Alias) and target.constant is not None)
 
 
 def _taken(keys: Path, plain: set[str], came_as: Mapping[Path, str]) -> str | None:
@@ -391,8 +500,19 @@ def _query_value(value: Any) -> str:
     return str(value)
 
 
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the call"
+def _within(loc: Place, value: Any) -> Iterator[str | int]:
+    """The keys on the way to what is wrong, without the names of the alternatives that pydantic has tried."""
+    for number, part in enumerate(loc, 1):
+        there = isinstance(value, Mapping) and part in value
+        if there or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            yield part
+        elif isinstance(value, Mapping) and number == len(loc):
+            yield part
+
+
+def _sentence(error: Any, params: Params) -> str:
+    place = ".".join(map(str, _within(error["loc"], params))) or "the call"
     if error["type"] == "missing":
         return f"parameter {place!r} is missing"
     if error["type"] == "union_tag_invalid":
@@ -428,6 +548,7 @@ def declare(
     resolve: Callable[[Params, Ask], Resolved] | None = None,
     max_body: int,
     multipart: bool,
+    upserts: bool = False,
 ) -> Declaration:
     """Read a declaration.
 
@@ -476,6 +597,7 @@ def declare(
         resolve=resolve,
         max_body=max_body,
         multipart=multipart,
+        upserts=upserts,
         signature=inspect.signature(function),
     )
 
@@ -492,7 +614,7 @@ def _parameters(
             raise refuse(f"parameter {name!r} is not keyword-only")
         markers = unwrap(hints[name])[1]
         at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
-        place: Place
+        place: Part
         if f"{{{name}}}" in path:
             place, where = "path", name
         elif one(markers, Aside):

@@ -12,9 +12,11 @@ def problem(document: Any) -> str | None:
     """What is wrong with its shape, in words that hold nobody's data; None where nothing is."""
     if not isinstance(document, dict):
         return "it is no object"
-    data, included, links = (document.get(name) for name in ("data", "included", "links"))
+    data, included, links, meta = (document.get(name) for name in ("data", "included", "links", "meta"))
     if not isinstance(links, dict | None):
         return "its links are no object"
+    if not isinstance(meta, dict | None):
+        return "its meta is no object"
     if not isinstance((links or {}).get("next"), str | None):
         return "the address of its next page is no text"
     if isinstance(data, list):

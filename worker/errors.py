@@ -49,8 +49,8 @@ class NotConfirmed(KlaviyoError, OperationalError):
 
     def __str__(self) -> str:
         return (
-            f"{self.action}: Redis has not confirmed the task: {self.reason}. Is it up, and does KLAVIYO_REDIS_URL "
-            f"lead to it? Published again with task_id={self.task_id!r}, both calls are one task."
+            f"{self.action}: Redis has not confirmed the task: {self.reason}{'' if self.reason.endswith('?') else '.'} "
+            f"Published again with task_id={self.task_id!r}, both calls are one task."
         )
 
 

@@ -110,7 +110,13 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         welcome = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), welcome=welcome if accepted else "")
-        return interpret(name, alias, response.status, response.headers, response.content)
+        envelope = interpret(
+            name, alias, response.status, response.headers, response.content,
+            reads=call.declaration.reads, upserts=call.declaration.upserts,
+        )  # fmt: skip
+        if unread := envelope.get("unread"):
+            logger.warning("%s on account %s was carried out, and its result is not known: %s.", name, alias, unread)
+        return envelope
     except Throttled as throttled:
         wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
         # The window ends somewhere inside the second that was told.

@@ -8,17 +8,14 @@ made of, so that the call can be refused where an action does not take it.
 
 from __future__ import annotations
 
-import difflib
 import math
-import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-import orjson
+from worker.filter_fields import Condition, Fields, problems
 
 #: What a filter compares with.
 Value = str | bool | int | float | datetime
@@ -26,8 +23,8 @@ Value = str | bool | int | float | datetime
 #: A field's name: anything that is not a mark of the language.
 _FIELD = re.compile(r"""[^\s,()\[\]"'\\](?:[^,()\[\]"'\\\n]*[^\s,()\[\]"'\\])?""")
 
-#: An action's fields, each with its operators: ``{"email": "any equals"}``.
-Fields = Mapping[str, str]
+#: One value as it is written: text in quotes, or anything bare.
+_WRITTEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,\[\]]+)', re.DOTALL)
 
 
 class Filter(str):
@@ -169,31 +166,23 @@ def refused(value: Any, fields: Fields | None) -> list[str]:
     filters = [each for each in (value if isinstance(value, list | tuple) else [value]) if isinstance(each, Filter)]
     if fields is None:
         return []
-    conditions = [condition for each in filters for condition in each.conditions]
-    return [problem for field, operator, _ in conditions if (problem := _misfit(field, operator, fields))]
+    read = [_read(*condition) for each in filters for condition in each.conditions]
+    return [f"parameter 'filter': {problem}" for problem in problems(read, fields)]
 
 
-def _misfit(field: str, operator: str, fields: Fields) -> str | None:
-    if field not in fields:
-        near = difflib.get_close_matches(field, fields, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"parameter 'filter': there is no field {field!r} to filter by{hint}, only {', '.join(fields)}"
-    operators = fields[field].split()
-    if operator not in operators:
-        names = ", ".join(each.replace("-", "_") for each in operators)
-        return f"parameter 'filter': {field} does not take {operator.replace('-', '_')}, only {names}"
-    return None
+def _read(field: str, operator: str, written: str) -> Condition:
+    """A condition as it was written, with the kind of each value."""
+    values = [
+        (_kind(bare), bare) if bare else ("string", re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL))
+        for text, bare in _WRITTEN.findall(written)
+    ]
+    return Condition(operator, field, values, written.startswith("["))
 
 
-def fields_of(package: str, action: str) -> Fields | None:
-    """The fields and operators that an action takes; None where the package's ``filters.json`` does not tell."""
-    return _table(package).get(action)
-
-
-@lru_cache
-def _table(package: str) -> dict[str, Fields]:
-    try:
-        content = pkgutil.get_data(package, "filters.json")
-    except OSError:
-        return {}
-    return orjson.loads(content) if content else {}
+def _kind(bare: str) -> str:
+    """Klaviyo's name for the kind of a value that is not in quotes."""
+    if bare in ("true", "false"):
+        return "boolean"
+    if re.fullmatch(r"-?\d+", bare):
+        return "integer"
+    return "number" if re.fullmatch(r"-?\d+\.\d+", bare) else "date-time"

@@ -457,8 +457,9 @@ function ops.abandoned(index, ms, most)
 end
 
 -- unacked unacked_index tag queue line spec lane id message -> 1 if the delivery was still on record
--- What a worker held goes back: to the head of its waiting list or, with line "", of its queue. The first write frees
--- memory: after it, a server that is full lets the rest pass.
+-- What a worker held goes back: to the head of its waiting list or, with line "", of its queue. A lease that nobody has
+-- claimed would go with it, and nobody can claim it while it waits: it returns unused. The first write frees memory:
+-- after it, a server that is full lets the rest pass.
 function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
   local held = call('HDEL', unacked, tag)
   call('ZREM', index, tag)
@@ -467,6 +468,7 @@ function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
     call('RPUSH', queue, message)
   else
     call('HSET', P .. 'lines', line, spec)
+    if call('ZSCORE', P .. 'granted', id) then close_lease(id, false) end
     enqueue(line, lane, id, message, now, true)
   end
   return 1

@@ -33,7 +33,11 @@ _TEXTS = ("id", "code", "title", "detail")
 
 
 class Envelope(dict[str, Any]):
-    """The result of an action: ``data``, ``error``, ``successful``, and ``included``, ``links``, ``job_id`` if any."""
+    """The result of an action: ``data``, ``error``, ``successful``, and where there are any, these.
+
+    ``included``, ``links``, ``meta``: as in Klaviyo's document. ``job_id``: of the job that was begun. ``created``:
+    whether it was, of what may have been updated instead. ``unread``: why nothing is known of what has succeeded.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,23 @@ def mask(text: str) -> str:
     return _PERSONAL.sub("***", text)
 
 
-def interpret(action: str, account: str, status: int, headers: Mapping[str, str], content: bytes) -> Envelope:
-    """The envelope of a good answer.
+def interpret(
+    action: str,
+    account: str,
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    reads: bool,
+    upserts: bool = False,
+) -> Envelope:
+    """The envelope of a good answer; that of a request that ``upserts`` tells whether something was created.
+
+    What Klaviyo has confirmed has happened, whatever its body is: only a request that ``reads`` needs one.
 
     Raises:
         Throttled: 429.
-        Unavailable: 5xx, 408, a Cloudflare challenge, a body that is not the JSON it claims to be.
+        Unavailable: 5xx, 408, a Cloudflare challenge, a body that is needed, or is not Klaviyo's, and cannot be read.
         Refused: any other status; a subclass by status.
 
     """
@@ -105,27 +120,36 @@ def interpret(action: str, account: str, status: int, headers: Mapping[str, str]
         raise Unavailable(action, account, "403 with a Cloudflare challenge instead of an answer", False)
     if status >= 300:
         raise BY_STATUS.get(status, Refused)(action, account, status, _errors(content))
-    return _envelope(action, account, status, content)
+    told = {"created": status == 201} if upserts else {}
+    try:
+        return Envelope(**_told_by(content, reads), **told)
+    except ValueError as unreadable:
+        unread = f"{status} with {unreadable}"
+    # A proxy or an outage page that says yes in Klaviyo's place does not speak JSON.
+    if reads or "json" not in headers.get("content-type", ""):
+        raise Unavailable(action, account, unread)
+    return Envelope(data=None, error=None, successful=True, unread=f"Klaviyo answered {unread}", **told)
 
 
-def _envelope(action: str, account: str, status: int, content: bytes) -> Envelope:
-    envelope = Envelope(data=None, error=None, successful=True)
-    if not content:
-        return envelope
+def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
+    """What a body says; a ValueError tells why it cannot be read."""
+    told: dict[str, Any] = {"data": None, "error": None, "successful": True}
+    if not content.strip():
+        if reads:
+            raise ValueError("an empty body")
+        return told
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
-        raise Unavailable(action, account, f"{status} with a body that is not JSON") from None
+        raise ValueError("a body that is not JSON") from None
     if wrong := problem(document):
-        raise Unavailable(action, account, f"{status} with a body that is not a JSON:API document: {wrong}")
+        raise ValueError(f"a body that is not a JSON:API document: {wrong}")
     data = document.get("data")
-    envelope["data"] = data
-    for name in ("included", "links"):
-        if document.get(name):
-            envelope[name] = document[name]
+    told["data"] = data
+    told |= {name: document[name] for name in ("included", "links", "meta") if document.get(name)}
     if isinstance(data, dict) and str(data.get("type", "")).endswith("-job"):
-        envelope["job_id"] = data.get("id")
-    return envelope
+        told["job_id"] = data.get("id")
+    return told
 
 
 def _reason(status: int, content: bytes) -> str:

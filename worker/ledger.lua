@@ -15,7 +15,7 @@
 --   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
 --   jobs:watch:<group>            the token of the group's watcher; expires
 --   jobs:room:<group>             how many slots there are for us while others use the rest; expires
---   jobs:took:<kind>        list  seconds that the last jobs of this kind took, newest at the left
+--   jobs:took:<kind>        list  "seconds records" of the last jobs of this kind, newest at the left
 --   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
 --   job:<id>:errors         hash  page -> errors, until it is settled
 --   job:<id>:rejects        list  what an import's report says of its records that have not landed, many in one text
@@ -187,7 +187,7 @@ end
 --   errors   those that its record has told, its first page of them; others are still to be read
 --   failure  why it was not accepted, or ""
 function ops.ended(id, status, counters, errors, failure)
-  local before, since = get(id, 'state', 'accepted')
+  local before, since, items = get(id, 'state', 'accepted', 'items')
   if before ~= 'spawning' and before ~= 'accepted' and before ~= 'processing' then return { 0, {} } end
   local group, cap, kind = group_of(id)
   call('HSET', job(id), 'state', 'ended', 'status', status, 'ended', now, 'failure', failure)
@@ -197,7 +197,7 @@ function ops.ended(id, status, counters, errors, failure)
   call('ZREM', P .. 'jobs:open:' .. group, id)
   if status == 'complete' then
     local took = P .. 'jobs:took:' .. kind
-    call('LPUSH', took, (now - tonumber(since)) / 1000)
+    call('LPUSH', took, (now - tonumber(since)) / 1000 .. ' ' .. (tonumber(items) or 0))
     call('LTRIM', took, 0, REMEMBERED - 1)
   end
   return { 1, fill(group, cap) }

@@ -289,10 +289,12 @@ class Ledger:
         found: Any = self._client.mget([f"{self._prefix}jobs:id:{group}:{each}" for each in job_ids])
         return {each: owner.decode() for each, owner in zip(job_ids, found, strict=True) if owner}
 
-    def took(self, kind: str) -> list[float]:
-        """Seconds that the last jobs of this kind took."""
+    def took(self, kind: str) -> list[tuple[float, int]]:
+        """Seconds that the last jobs of this kind took, and how many records each had."""
         found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
-        return [float(each) for each in found]
+        # One from before sizes were kept says nothing of any size.
+        told = [each.split() for each in found]
+        return [(float(each[0]), int(each[1])) for each in told if len(each) == 2]
 
     def recent(self, since: float, until: float, most: int | None = None) -> list[Job]:
         """The jobs that were opened between two times, newest first; not more than the newest ``most``."""

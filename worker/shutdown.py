@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 import threading
 from typing import Any
 
-from celery.signals import celeryd_init, worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 
 from worker.settings import get_settings
@@ -35,6 +36,13 @@ def _work(**_: Any) -> None:
 @worker_init.connect
 def _open(**_: Any) -> None:
     closing.clear()
+
+
+@worker_ready.connect
+def _keep_what_is_there(**_: Any) -> None:
+    # It stays until the end: Python need not look through it for garbage, nor take it to pieces in half a second then.
+    if working.is_set():
+        gc.freeze()
 
 
 @worker_shutting_down.connect

@@ -4,6 +4,10 @@ Celery's own handlers fit other pools. Its cold shutdown (SIGQUIT, or Ctrl-C twi
 which a thread cannot be, and then waits for it with a traceback and without a limit. Its restart (SIGHUP) runs
 ``celery/__main__.py`` as a script, where ``python -m celery`` was meant, and waits without a limit, too. And SIGUSR1
 writes every local variable of every thread into the log: people's data, and keys.
+
+A handler runs between any two instructions of the main thread, which may hold a lock that the handler's work takes too:
+that of an event, or Celery's around the receivers of `worker_shutting_down` while a second signal comes. So a handler
+only passes on what has come, and a thread of its own does what there is to do.
 """
 
 from __future__ import annotations
@@ -13,7 +17,9 @@ import os
 import sys
 import threading
 import traceback
-from typing import Any
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NoReturn
 
 from celery import bootsteps, platforms
 from celery.platforms import EX_OK
@@ -33,7 +39,21 @@ class Signals(bootsteps.StartStopStep):
         """Listen to signals."""
         # With a terminal that is closed, the worker ends too.
         hangup = _stop if os.isatty(1) else _restart
-        platforms.signals.update(SIGTERM=_stop, SIGINT=_stop, SIGQUIT=_stop, SIGHUP=hangup, SIGUSR1=_tell)
+        # Unlike a `queue.Queue`, it can be put into at any instruction.
+        asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=_do_what_is_asked, args=(asked,), name="signals", daemon=True).start()
+        does = {"SIGTERM": _stop, "SIGINT": _stop, "SIGQUIT": _stop, "SIGHUP": hangup, "SIGUSR1": _tell}
+        for name, work in does.items():
+            platforms.signals[name] = _passes_on(work, asked)
+
+
+def _passes_on(work: Callable[[], None], asked: SimpleQueue[Callable[[], None]]) -> Callable[..., None]:
+    return lambda *_: asked.put(work)
+
+
+def _do_what_is_asked(asked: SimpleQueue[Callable[[], None]]) -> NoReturn:
+    while True:
+        asked.get()()
 
 
 def stop() -> None:
@@ -42,12 +62,12 @@ def stop() -> None:
     state.should_stop = EX_OK  # type: ignore[assignment]
 
 
-def _stop(*_: Any) -> None:
+def _stop() -> None:
     anew.clear()
     _once()
 
 
-def _restart(*_: Any) -> None:
+def _restart() -> None:
     anew.set()
     if not closing.is_set():
         atexit.register(start_anew)
@@ -61,7 +81,7 @@ def _once() -> None:
     stop()
 
 
-def _tell(*_: Any) -> None:
+def _tell() -> None:
     """Log where each thread is: the lines of code, and no value."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     stacks = [

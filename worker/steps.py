@@ -172,6 +172,7 @@ class AskingStep(Step, ABC, Generic[S]):
         account, told = self.account, self.about(**about)
         if not self.needed(told):
             patiently(lambda: get_governor().release(self.task_id))
+            self.answered_before(account, told)
             return
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
         try:
@@ -187,6 +188,9 @@ class AskingStep(Step, ABC, Generic[S]):
     def needed(self, about: S) -> bool:
         """Whether the request still has to be made."""
         return True
+
+    def answered_before(self, account: str, about: S) -> None:
+        """See to it that it goes on: whoever had the answer may have died before."""
 
     def later(self, action: str, params: Params, reason: str, seconds: float) -> Retry | Ignore:
         """Put the step back to wait, to be taken again from its beginning; raise what this returns."""

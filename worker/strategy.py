@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import Any
 
+from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
@@ -32,6 +33,9 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
+        if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
+            # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
+            raise InvalidTaskError("it has no id, or is of the first protocol")
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
         if eta := headers.get("eta"):

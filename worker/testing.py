@@ -97,7 +97,10 @@ class Klaviyo:
         wait = (request.headers or {}).get(HEADER) or {}
         lane: Lane = lane_of(request) if queued else "now"
         self.calls.append(Call(declaration.name, params, alias, lane, wait.get("delay", 0.0), queued))
-        return self._envelope((declaration.name, False), params, lambda: self._data(declaration, params))
+        envelope = self._envelope((declaration.name, False), params, lambda: self._data(declaration, params))
+        if declaration.upserts:
+            envelope.setdefault("created", True)
+        return envelope
 
     def _job(self, task: Any, kind: str, params: Params) -> Envelope:
         word = kind.removeprefix(PREFIX)

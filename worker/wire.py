@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args, get_origin
@@ -16,6 +16,8 @@ from typing import Any, get_args, get_origin
 from typing_extensions import get_type_hints, is_typeddict
 
 Path = tuple[str, ...]
+#: Keys, and indexes of lists.
+Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,17 @@ class Aside:
     """A parameter that does not travel: the declaration's ``resolve`` turns it into others in the worker."""
 
 
-Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    """Klaviyo takes no null for this parameter: None is no value to send but says that none is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A key that need not be given: the call is stamped with it."""
+
+
+Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside | NotNull | Filled
 
 
 def flat_name(wire: str) -> str:
@@ -142,11 +154,12 @@ class Shape:
     """How values of one annotation travel.
 
     ``leaves`` are the wire paths below this value that have a plain place, with the keys that lead there;
-    ``constants`` the wire paths whose value is fixed.
+    ``constants`` the wire paths whose value is fixed. ``plain`` says how the caller gets to what travels at a place.
     """
 
     render: Callable[[Any], Any]
     parse: Callable[[Any], Any]
+    plain: Callable[[Place], Place]
     leaves: tuple[tuple[Path, Path], ...] = (((), ()),)
     constants: tuple[tuple[Path, str], ...] = ()
 
@@ -157,7 +170,7 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-PLAIN = Shape(_scalar, lambda value: value)
+PLAIN = Shape(_scalar, lambda value: value, lambda place: place)
 
 
 def shape_of(annotation: Any) -> Shape:
@@ -183,14 +196,16 @@ def _linkage(kind: str) -> Shape:
     def parse(value: Any) -> Any:
         return value.get("id") if isinstance(value, Mapping) and value.get("type", kind) == kind else value
 
-    return Shape(lambda value: {"type": kind, "id": value}, parse, ((("id",), ()),), ((("type",), kind),))
+    return Shape(
+        lambda value: {"type": kind, "id": value}, parse, lambda place: (), ((("id",), ()),), ((("type",), kind),)
+    )
 
 
 def _many(item: Shape) -> Shape:
     def listed(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda value: [convert(each) for each in value] if isinstance(value, list | tuple) else value
 
-    return Shape(listed(item.render), listed(item.parse))
+    return Shape(listed(item.render), listed(item.parse), lambda place: (*place[:1], *item.plain(place[1:])))
 
 
 @dataclass(slots=True)
@@ -220,6 +235,12 @@ class _Keys:
                 yield (*place, *below), value
             yield from self.types[key]
 
+    def plain(self, place: Place) -> Place:
+        for key, (path, shape) in self.places.items():
+            if place[: len(path)] == path:
+                return (key, *shape.plain(place[len(path) :]))
+        return place
+
     def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
         for key, each in value.items():
             place, shape = self.places[key]
@@ -235,6 +256,8 @@ class _Keys:
     def parse(self, value: Any) -> Any:
         """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
         rest = _copy(value)
+        for place, _ in self.places.values():
+            _drop_null(rest, place)
         plain: dict[str, Any] = {}
         for key, (place, shape) in self.places.items():
             found, each = take(rest, place)
@@ -252,6 +275,7 @@ def _mapping(kind: Any) -> Shape:
     return Shape(
         lambda value: keys.render(value, {}),
         lambda value: keys.parse(value) if isinstance(value, Mapping) else value,
+        keys.plain,
         tuple(keys.leaves()),
         tuple(keys.constants()),
     )
@@ -283,6 +307,7 @@ def _resource(kind: str, attributes: Any) -> Shape:
     return Shape(
         lambda value: keys.render(value, empty()),
         parse,
+        keys.plain,
         tuple(keys.leaves()),
         ((("type",), kind), *keys.constants()),
     )
@@ -308,6 +333,22 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
     if found and not out_of[name]:
         del out_of[name]
     return found, value
+
+
+def _drop_null(out_of: dict[str, Any], path: Path) -> None:
+    """Remove a null around what stands at a path: as much as leaving it out."""
+    for depth in range(len(path) - 1):
+        holder = inside(out_of, path[:depth])
+        if holder.get(path[depth], path) is None:
+            del holder[path[depth]]
+
+
+def inside(mapping: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
+    """The dictionary that stands at a path; an empty one where none does."""
+    found: Any = mapping
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _copy(value: Any) -> dict[str, Any]:

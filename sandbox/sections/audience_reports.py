@@ -19,26 +19,26 @@ Figures = Callable[[str, datetime], Mapping[str, float]]
 
 def query_form_values(call: Call) -> Reply:
     """One row for each form, or for each of its versions where they are grouped by."""
-    return _values(call, _forms(call), reports.form_figures, reports.FORM_STATISTICS)
+    return _values(call, _forms(call), reports.form_figures)
 
 
 def query_form_series(call: Call) -> Reply:
     """One row for each form or version, with one figure for each interval."""
-    return _series(call, _forms(call), reports.form_figures, reports.FORM_STATISTICS)
+    return _series(call, _forms(call), reports.form_figures)
 
 
 def query_segment_values(call: Call) -> Reply:
     """One row for each segment."""
-    return _values(call, _segments(call.store), reports.segment_figures, reports.SEGMENT_STATISTICS)
+    return _values(call, _segments(call.store), reports.segment_figures)
 
 
 def query_segment_series(call: Call) -> Reply:
     """One row for each segment, with one figure for each interval."""
-    return _series(call, _segments(call.store), reports.segment_figures, reports.SEGMENT_STATISTICS)
+    return _series(call, _segments(call.store), reports.segment_figures)
 
 
-def _values(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known: frozenset[str]) -> Reply:
-    wanted = _statistics(call, known)
+def _values(call: Call, rows: Iterator[dict[str, str]], figures: Figures) -> Reply:
+    wanted = _statistics(call)
     start, _ = reporting.timeframe(call)
     results = []
     for groupings in _selected(call, rows):
@@ -47,8 +47,8 @@ def _values(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known:
     return reporting.report(call, {"results": results}, _links(call))
 
 
-def _series(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known: frozenset[str]) -> Reply:
-    wanted = _statistics(call, known)
+def _series(call: Call, rows: Iterator[dict[str, str]], figures: Figures) -> Reply:
+    wanted = _statistics(call)
     edges = reporting.intervals(call)
     results = []
     for groupings in _selected(call, rows):
@@ -61,7 +61,7 @@ def _series(call: Call, rows: Iterator[dict[str, str]], figures: Figures, known:
 
 def _forms(call: Call) -> Iterator[dict[str, str]]:
     grouped = call.attributes.get("group_by") or ["form_id"]
-    if "form_id" not in grouped or not set(grouped) <= set(_FORM_GROUPS):
+    if "form_id" not in grouped:
         raise invalid("Must be form_id, or form_id and form_version_id.", f"{_PLACE}/group_by")
     for form in call.store.all("form"):
         if len(grouped) == 1:
@@ -78,15 +78,14 @@ def _segments(store: Store) -> Iterator[dict[str, str]]:
 def _selected(call: Call, rows: Iterator[dict[str, str]]) -> list[dict[str, str]]:
     """The rows that pass the filter."""
     text = call.attributes.get("filter")
-    names = _FORM_GROUPS if "form" in call.operation.id else ("segment_id",)
-    conditions = filters.parse(text, {name: ["equals", "any"] for name in names}) if text else []
+    conditions = filters.parse(text, call.operation.filter) if text else []
     return [row for row in rows if filters.matches(conditions, row.get)]
 
 
-def _statistics(call: Call, known: frozenset[str]) -> list[str]:
+def _statistics(call: Call) -> list[str]:
     wanted: list[str] = call.attributes["statistics"]
-    if not wanted or any(name not in known for name in wanted):
-        raise invalid(f"Must be of {', '.join(sorted(known))}.", f"{_PLACE}/statistics")
+    if not wanted:
+        raise invalid("At least one statistic is required.", f"{_PLACE}/statistics")
     return wanted
 
 

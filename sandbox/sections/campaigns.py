@@ -8,12 +8,9 @@ from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, error, invalid, invalid_parameter, refusal
 from sandbox.filters import Condition
 from sandbox.store import Resource
-from sandbox.times import parsed
 
-THROTTLES = (1, 2, 5, 10, 11, 13, 14, 17, 20, 25, 33, 50)
 CHANGEABLE = ("Draft", "Scheduled")
 _MESSAGES = "/data/attributes/campaign-messages/data"
-_STRATEGY = "/data/attributes/send_strategy"
 _FLAT = ("channel", "label", "content", "render_options")
 
 
@@ -32,8 +29,6 @@ def get_campaigns(call: Call) -> Reply:
 def create_campaign(call: Call) -> Reply:
     """A draft, with the messages that come with it."""
     sent = call.attributes
-    _check_audiences(sent["audiences"])
-    _check_strategy(sent.get("send_strategy"))
     messages = sent["campaign-messages"]["data"]
     definitions = _definitions(messages)
     images = [_image(call, message) for message in messages]
@@ -50,8 +45,6 @@ def update_campaign(call: Call) -> Reply:
     if campaign.attributes["status"] not in CHANGEABLE:
         raise refusal(400, f"A campaign that is {campaign.attributes['status']} cannot be changed.")
     sent = {name: value for name, value in call.attributes.items() if value is not None}
-    _check_audiences(sent.get("audiences") or {})
-    _check_strategy(sent.get("send_strategy"))
     for name in ("audiences", "tracking_options", "send_options"):
         if name in sent:
             news = {key: value for key, value in sent[name].items() if value is not None}
@@ -125,39 +118,12 @@ def _definitions(messages: list[Any]) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     errors = []
     for index, message in enumerate(messages):
-        attributes = message.get("attributes") if isinstance(message, dict) else None
-        definition = (attributes or {}).get("definition")
+        definition = message["attributes"]["definition"]
         place = f"{_MESSAGES}/{index}/attributes/definition"
-        if not isinstance(definition, dict):
-            errors.append(error(400, "definition is a required field.", pointer=place, code="required"))
-        elif definition.get("channel") not in campaigns.CHANNELS:
-            detail = f"Must be one of {', '.join(campaigns.CHANNELS)}."
-            errors.append(error(400, detail, pointer=f"{place}/channel"))
-        elif found and definition["channel"] != found[0]["channel"]:
+        if found and definition["channel"] != found[0]["channel"]:
             errors.append(error(400, "All messages must have the same channel.", pointer=f"{place}/channel"))
         else:
             found.append(definition)
     if errors:
         raise ApiError(400, errors)
     return found
-
-
-def _check_audiences(audiences: Mapping[str, Any]) -> None:
-    for name in ("included", "excluded"):
-        ids = audiences.get(name) or []
-        if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
-            raise invalid("A list of ids is required.", f"/data/attributes/audiences/{name}")
-
-
-def _check_strategy(strategy: Any) -> None:
-    if strategy is None:
-        return
-    needed = {"static": "datetime", "throttled": "datetime", "smart_send_time": "date", "immediate": None}
-    method = strategy.get("method") if isinstance(strategy, dict) else None
-    if method not in needed:
-        raise invalid(f"Must be one of {', '.join(needed)}.", f"{_STRATEGY}/method")
-    field = needed[method]
-    if field and parsed(str(strategy.get(field))) is None:
-        raise invalid(f"{field} is a required field, in ISO 8601.", f"{_STRATEGY}/{field}")
-    if method == "throttled" and strategy.get("throttle_percentage") not in THROTTLES:
-        raise invalid(f"Must be one of {', '.join(map(str, THROTTLES))}.", f"{_STRATEGY}/throttle_percentage")

@@ -80,9 +80,6 @@ def _updating(call: Call, type: str) -> Reply:
 
 def _deleting(call: Call, type: str) -> Reply:
     def check(item: bulk.Item, pointer: str) -> list[dict[str, Any]]:
-        fits = item.get("type") == type and isinstance(item.get("id"), str)
-        if not fits:
-            return [error(400, f"A resource identifier of type {type} is required.", pointer=pointer)]
         refused = markers.refused_id(item["id"])
         return [error(400, "The id was refused.", pointer=f"{pointer}/id")] if refused else []
 

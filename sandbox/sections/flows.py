@@ -13,13 +13,9 @@ _DEFINITION = "/data/attributes/definition"
 def create_flow(call: Call) -> Reply:
     """A draft."""
     definition = call.attributes["definition"]
-    for name in ("triggers", "actions"):
-        if not isinstance(definition.get(name), list):
-            raise invalid(f"{name} is a required field.", f"{_DEFINITION}/{name}")
     for index, action in enumerate(definition["actions"]):
-        for name in ("temporary_id", "type"):
-            if not isinstance(action.get(name), str):
-                raise invalid(f"{name} is a required field.", f"{_DEFINITION}/actions/{index}/{name}")
+        if not action.get("temporary_id"):
+            raise invalid("temporary_id is a required field.", f"{_DEFINITION}/actions/{index}/temporary_id")
     return documents.single(call, flows.create(call.store, call.attributes["name"], definition, call.now))
 
 
@@ -42,8 +38,8 @@ def delete_flow(call: Call) -> Reply:
 def update_flow_action(call: Call) -> Reply:
     """Replace an action's definition."""
     action = call.store.get("flow-action", call.path_id)
-    definition = call.attributes.get("definition")
-    if not isinstance(definition, dict) or definition.get("type") != action.attributes["definition"]["type"]:
+    definition = call.attributes["definition"]
+    if definition["type"] != action.attributes["definition"]["type"]:
         raise invalid("A definition of the same type is required.", f"{_DEFINITION}/type")
     flows.define(call.store, action, definition)
     call.store.touch(action, call.now)

@@ -16,16 +16,8 @@ def get_form(call: Call) -> Reply:
 def create_form(call: Call) -> Reply:
     """A draft with its versions."""
     sent = call.attributes
-    if sent["status"] != "draft":
-        raise invalid("A new form must be a draft.", "/data/attributes/status")
-    versions = sent["definition"]["versions"]
-    if not versions:
+    if not sent["definition"]["versions"]:
         raise invalid("At least one version is required.", _VERSIONS)
-    for index, version in enumerate(versions):
-        if not isinstance(version, dict) or not isinstance(version.get("steps"), list):
-            raise invalid("steps is a required field.", f"{_VERSIONS}/{index}/steps")
-        if version.get("type", "popup") not in forms.TYPES:
-            raise invalid(f"Must be one of {', '.join(forms.TYPES)}.", f"{_VERSIONS}/{index}/type")
     return _defined(call, forms.create(call.store, sent, call.now))
 
 

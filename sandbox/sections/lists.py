@@ -8,20 +8,17 @@ from sandbox.store import Resource
 from sandbox.times import written
 
 MOST_MEMBERS = 1000
-OPT_IN = ("double_opt_in", "single_opt_in")
 
 
 def create_list(call: Call) -> Reply:
     """A list without members. Names need not be unique."""
-    _check_opt_in(call)
     at = written(call.now)
-    attributes = {"name": call.attributes["name"], "created": at, "updated": at, "opt_in_process": OPT_IN[0]}
+    attributes = {"name": call.attributes["name"], "created": at, "updated": at, "opt_in_process": "double_opt_in"}
     return documents.single(call, call.store.add("list", attributes | call.attributes))
 
 
 def update_list(call: Call) -> Reply:
     """Rename it, or change its opt-in."""
-    _check_opt_in(call)
     return generic.change(call)
 
 
@@ -48,8 +45,3 @@ ADDITIONAL = {("list", "profile_count"): profile_count, ("segment", "profile_cou
 def _check_size(call: Call) -> None:
     if len(call.body["data"]) > MOST_MEMBERS:
         raise invalid(f"At most {MOST_MEMBERS} profiles are allowed.", "/data")
-
-
-def _check_opt_in(call: Call) -> None:
-    if call.attributes.get("opt_in_process") not in (None, *OPT_IN):
-        raise invalid(f"Must be one of {', '.join(OPT_IN)}.", "/data/attributes/opt_in_process")

@@ -10,11 +10,9 @@ from sandbox import documents, filters
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 
-MEASUREMENTS = ("count", "sum_value", "unique")
-INTERVALS = ("hour", "day", "week", "month")
 MAPPABLE = ("metric", "custom-metric")
 _PLACE = "/data/attributes"
-_BOUNDS = {"datetime": ["greater-or-equal", "less-than"]}
+_BOUNDS = ("greater-or-equal", "less-than")
 
 
 def query_metric_aggregates(call: Call) -> Reply:
@@ -22,13 +20,11 @@ def query_metric_aggregates(call: Call) -> Reply:
     sent = call.attributes
     metric = call.store.get("metric", sent["metric_id"])
     wanted = sent["measurements"]
-    if not wanted or any(name not in MEASUREMENTS for name in wanted):
-        raise invalid(f"Must be of {', '.join(MEASUREMENTS)}.", f"{_PLACE}/measurements")
-    interval = sent.get("interval", "day")
-    if interval not in INTERVALS:
-        raise invalid(f"Must be one of {', '.join(INTERVALS)}.", f"{_PLACE}/interval")
+    if not wanted:
+        raise invalid("At least one measurement is required.", f"{_PLACE}/measurements")
+    interval = sent.get("interval") or "day"
     zone = _zone(sent.get("timezone") or "UTC")
-    start, end = _bounds(sent["filter"], zone)
+    start, end = _bounds(call, zone)
     edges = _edges(start, end, interval)
     counts = [0] * len(edges)
     sums = [0.0] * len(edges)
@@ -77,13 +73,13 @@ def _zone(name: str) -> ZoneInfo:
         raise invalid(f"'{name}' is not a time zone.", f"{_PLACE}/timezone") from None
 
 
-def _bounds(given: Any, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _bounds(call: Call, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """From and to, seen from the zone that was asked for."""
-    text = ",".join(one for one in given if "datetime" in one)
-    found = {one.operator: one.values[0] for one in filters.parse(text, _BOUNDS)}
+    given = filters.parse(",".join(call.attributes["filter"]), call.operation.filter)
+    found = {one.operator: one.values[0] for one in given if one.field == "datetime"}
     if len(found) != 2:
         raise invalid("greater-or-equal(datetime,…) and less-than(datetime,…) are required.", f"{_PLACE}/filter")
-    start, end = (datetime.fromisoformat(str(found[name])) for name in _BOUNDS["datetime"])
+    start, end = (datetime.fromisoformat(str(found[name])) for name in _BOUNDS)
     if not start < end <= start + timedelta(days=366):
         raise invalid("The span must be positive and at most one year.", f"{_PLACE}/filter")
     return start.astimezone(zone), end.astimezone(zone)

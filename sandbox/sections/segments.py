@@ -27,21 +27,16 @@ def create_segment(call: Call) -> Reply:
 
 def update_segment(call: Call) -> Reply:
     """Change name, definition or flags."""
-    if "definition" in call.attributes:
+    if call.attributes.get("definition"):
         _check_definition(call.attributes["definition"])
     return generic.change(call)
 
 
-def _check_definition(definition: Any) -> None:
+def _check_definition(definition: dict[str, Any]) -> None:
     place = "/data/attributes/definition"
-    groups = definition.get("condition_groups") if isinstance(definition, dict) else None
-    if not isinstance(groups, list) or not groups:
+    groups = definition["condition_groups"]
+    if not groups:
         raise invalid("At least one condition group is required.", f"{place}/condition_groups")
     for index, group in enumerate(groups):
-        conditions = group.get("conditions") if isinstance(group, dict) else None
-        here = f"{place}/condition_groups/{index}/conditions"
-        if not isinstance(conditions, list) or not conditions:
-            raise invalid("At least one condition is required.", here)
-        for number, condition in enumerate(conditions):
-            if not isinstance(condition, dict) or "type" not in condition:
-                raise invalid("type is a required field.", f"{here}/{number}/type")
+        if not group["conditions"]:
+            raise invalid("At least one condition is required.", f"{place}/condition_groups/{index}/conditions")

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox import consent, documents, profiles
 from sandbox.bodies import each
 from sandbox.call import Call, Reply
-from sandbox.errors import ApiError, error, gathered, invalid
+from sandbox.errors import ApiError, gathered, invalid
 from sandbox.sections import jobs
 from sandbox.store import Resource
 from sandbox.times import parsed, written
@@ -146,12 +146,8 @@ def _suppression(call: Call, change: Callable[[consent.Subscriptions, float], bo
 def _emails(call: Call) -> list[str]:
     emails, errors = [], []
     for _, pointer, item in each(call.attributes, "profiles", MOST_SUPPRESSED):
-        email = (item.get("attributes") or {}).get("email")
-        found = profiles.problems(item, pointer)
-        if email is None:
-            found.append(error(400, "email is a required field.", pointer=f"{pointer}/attributes/email"))
-        errors += found
-        emails.append(str(email))
+        errors += profiles.problems(item, pointer)
+        emails.append(item["attributes"]["email"])
     if errors:
         raise ApiError(400, errors)
     return emails

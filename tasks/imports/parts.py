@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.imports.plan import Plan
-from tasks.imports.rejects import Rejected
+from tasks.imports.rejects import CHECK, Rejected
 from tasks.imports.rows import judge
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Source
@@ -38,7 +38,8 @@ def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
         if judged.rows:
             yield from splitter.add(judged.rows, judged.lines)
         for row in sorted(judged.rejected):
-            yield Rejected(row, "check", judged.rejected[row], batch.rows[row - batch.first])
+            stage = judged.repeated.get(row, CHECK)
+            yield Rejected(row, stage, judged.rejected[row], batch.rows[row - batch.first])
     yield from splitter.rest()
 
 

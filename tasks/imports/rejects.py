@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import orjson
 from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, added_columns
 from worker.errors import InputError
 
+CHECK = "check"
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A row that was turned down.
 
-    stage: where it was found to be bad; ``check`` is before anything was sent.
+    stage: where it was found to be bad; `CHECK` is before anything was sent. See `tasks.imports.repeats` for one more.
     reason: names the field and never repeats a value. original: the row as the source has it.
     """
 
@@ -32,19 +35,23 @@ class Rejected:
 
 @contextmanager
 def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], None]]:
-    """A file for the rows of a source that are turned down, to which rows are added: a CSV for a CSV, or JSON Lines.
+    """A new file for the rows of a source that are turned down: a CSV for a CSV, or JSON Lines.
 
     Both say row, stage and reason. An import of the mended file passes over these and finds the rest as it was.
     People's data are in it: only its owner may read it.
+
+    Raises:
+        FileExistsError: there is one already, which somebody may have mended by now.
+
     """
-    with open(path, "a", encoding="utf-8", newline="", opener=_private) as file:
+    is_device = path.exists() and not path.is_file()
+    with open(path, "w" if is_device else "x", encoding="utf-8", newline="", opener=_private) as file:
         if source.columns is None:
             yield lambda rejected: _write_json(file.write, rejected)
             return
         added = added_columns(source.columns)
         writer = csv.writer(file)
-        if not file.tell():
-            writer.writerow((*REJECT_COLUMNS, *source.columns[added:]))
+        writer.writerow((*REJECT_COLUMNS, *source.columns[added:]))
 
         def write(rejected: Rejected) -> None:
             assert not isinstance(rejected.original, Mapping | Unreadable), "a row of a CSV is a list of cells"
@@ -63,7 +70,8 @@ def reject_path(given: Path | None, file: Path | None, source: Source, run: str)
     path = (given or _beside(file, source, run)).absolute()
     if file and path.exists() and path.samefile(file):
         raise InputError("import", [f"{path.name} is the source: name another file for the rows that do not land"])
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    is_device = path.exists() and not path.is_file()
+    if path.is_dir() or not os.access(path if is_device else path.parent, os.W_OK):
         raise InputError("import", [f"rows that do not land cannot be told in {path}: name another file for them"])
     return path
 
@@ -73,6 +81,38 @@ def _beside(file: Path | None, source: Source, run: str) -> Path:
         return Path(f"{run}.rejects.jsonl")
     stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
     return file.with_name(f"{stem}.{run}.rejects.{'jsonl' if source.columns is None else 'csv'}")
+
+
+def unused(path: Path) -> Path:
+    """The path, or the first one like it, ``rejects.2.csv``, where no file is."""
+    return next(each for each in _like(path) if not each.is_file())
+
+
+def without_its_beginnings(written: Path, wanted: Path) -> Path:
+    """Where a reject file is after it has taken the place of older ones of which it says all, and more.
+
+    They are those that an earlier process of the same run has left behind. One that somebody has changed says something
+    else, and stays. A file that says no more than an older one goes itself.
+    """
+    path = written
+    for older in takewhile(lambda each: each != written, _like(wanted)):
+        if not older.is_file():
+            continue
+        if _begins_with(path, older):
+            path = path.replace(older)
+        elif _begins_with(older, path):
+            path.unlink()
+            path = older
+    return path
+
+
+def _like(path: Path) -> Iterator[Path]:
+    return chain([path], (path.with_suffix(f".{number}{path.suffix}") for number in count(2)))
+
+
+def _begins_with(file: Path, beginning: Path) -> bool:
+    with file.open("rb") as whole, beginning.open("rb") as part:
+        return all(chunk == whole.read(len(chunk)) for chunk in iter(lambda: part.read(1 << 20), b""))
 
 
 def originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int, Record | Unreadable]]:

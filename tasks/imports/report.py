@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.imports.reasons import Reasons
-from tasks.imports.rejects import Rejected, originals, reject_file
+from tasks.imports.rejects import Rejected, originals, reject_file, unused, without_its_beginnings
 from tasks.imports.sources import Record, Source, Unreadable
 from worker.ledger import get_ledger
 from worker.patience import patiently
@@ -49,21 +49,24 @@ class Report:
 
 
 class Rejects:
-    """The reject file of one run: begun anew each time the run is taken up, and only where there is something to tell.
+    """The reject file of one run: written anew each time the run is taken up, where there is something to tell.
+
+    A file that is there is left alone, since somebody may have mended rows in it: what is told goes to another one
+    beside it, which takes its place only where nothing is lost by that.
 
     Where the source can be read again, each row is told as it stands there. Else the file is JSON Lines, and a row that
     Klaviyo has turned down is told as it was sent.
     """
 
     def __init__(self, path: Path, source: Source, rereadable: bool) -> None:
-        self.path = path
+        self.path = unused(path)
         self.reasons = Reasons()
         self._source = source
         self._rereadable = rereadable
+        self._wanted = path
         self._told = source if rereadable else replace(source, columns=None)
         self._context: Any = None
         self._write: Callable[[Rejected], None] | None = None
-        path.unlink(missing_ok=True)
 
     def __enter__(self) -> Rejects:
         return self
@@ -71,6 +74,7 @@ class Rejects:
     def __exit__(self, *failure: object) -> None:
         if self._context is not None:
             self._context.__exit__(*failure)
+            self.path = without_its_beginnings(self.path, self._wanted)
 
     @property
     def written(self) -> bool:

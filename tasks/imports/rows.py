@@ -13,6 +13,7 @@ from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
 from tasks.imports.plan import Plan
+from tasks.imports.repeats import lost_before, stage_of
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Unreadable
 from tasks.imports.values import Convert, dumped, mapping
@@ -22,12 +23,14 @@ from tasks.imports.values import Convert, dumped, mapping
 class Judged:
     """The items of a batch, each in a line, with the numbers of their rows, and why the other rows are none.
 
-    The items are not cut apart: most go into a request as they are.
+    The items are not cut apart: most go into a request as they are. ``repeated`` are the stages of those rejected rows
+    that have lost to another of the same key.
     """
 
     lines: bytes
     rows: Sequence[int]
     rejected: Mapping[int, str]
+    repeated: Mapping[int, str]
 
 
 def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
@@ -47,11 +50,11 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         rule(block)
         block.settle()
     if not block.numbers:
-        return Judged(b"", [], block.rejected)
+        return Judged(b"", [], block.rejected, {})
     lines = plan.layout(list(block.columns)).lines(block.columns, len(block.numbers))
     lines = _fitting(lines, plan.kind.most_item_bytes, block)
-    lines = _new(lines, plan.kind.key, block)
-    return Judged(lines, block.numbers, block.rejected)
+    lines, repeated = _new(lines, plan.kind.key, block, lost_before(batch, plan.header))
+    return Judged(lines, block.numbers, block.rejected, repeated)
 
 
 def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequence[str], block: Block) -> None:
@@ -157,27 +160,36 @@ def _fitting(lines: bytes, most: int, block: Block) -> bytes:
     return b"\n".join([item for item in items if len(item) <= most])
 
 
-def _new(lines: bytes, key: Sequence[str], block: Block) -> bytes:
-    """Turn down what came before."""
-    repeated = set(block.seen.add(_keys(block, key)))
+def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]) -> tuple[bytes, dict[int, str]]:
+    """Turn down what came before, here or in the import whose rejects these are; the stages of what is turned down."""
+    keys = _keys(block, key)
+    repeated: set[int] = set()
+    if lost:
+        repeated.update(
+            place for place, number in enumerate(block.numbers) if lost.get(number) == stage_of(keys[place])
+        )
+    # A row that loses once more takes no key from those after it: the winner may be among them, mended.
+    others = [place for place in range(len(keys)) if place not in repeated]
+    repeated.update(others[at] for at in block.seen.add([hash(keys[place]) for place in others]))
     if not repeated:
-        return lines
+        return lines, {}
+    stages = {block.numbers[place]: stage_of(keys[place]) for place in repeated}
     for place in repeated:
         name = next(name for name in key if all(block.column(each)[place] for each in name.split("+")))
         block.reject(place, f"{name.replace('+', ' and ')}: an earlier row has the same")
     block.settle()
-    return b"\n".join([item for place, item in enumerate(lines.split(b"\n")) if place not in repeated])
+    return b"\n".join([item for place, item in enumerate(lines.split(b"\n")) if place not in repeated]), stages
 
 
-def _keys(block: Block, key: Sequence[str]) -> list[int]:
-    """What tells rows apart, hashed: of the first field that a row has; the others say which they are."""
+def _keys(block: Block, key: Sequence[str]) -> Sequence[str]:
+    """What tells rows apart: the first field that a row has; the others say which they are."""
     first, *others = key
     texts = _key(block, first)
     for name in others:
         if all(texts):
             break
         texts = [text or (other and f"{name} {other}") for text, other in zip(texts, _key(block, name), strict=True)]
-    return list(map(hash, texts))
+    return texts
 
 
 def _key(block: Block, name: str) -> Values:

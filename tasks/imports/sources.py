@@ -29,6 +29,15 @@ Format = Literal["csv", "jsonl"]
 #: A row as its source has it: the cells of a CSV, or a mapping.
 Record = Sequence[str] | Mapping[str, Any]
 
+
+class TurnedDown(dict[str, Any]):
+    """A row of a reject file of JSON Lines, as it was before it was turned down, and the stage that it came to."""
+
+    def __init__(self, original: Mapping[str, Any], stage: str) -> None:
+        super().__init__(original)
+        self.stage = stage
+
+
 STDIN = "-"
 #: What a reject file says of a row before what the source said of it.
 REJECT_COLUMNS = ("row", "stage", "reason")
@@ -43,6 +52,8 @@ ROWS = 500
 LONGEST = 1_000_000
 
 _DELIMITERS = ",;\t|"
+#: By this line before the header Excel is told the delimiter.
+_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 
@@ -173,10 +184,11 @@ def _json(line: bytes) -> Record | Unreadable:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         row = line.decode(errors="replace").strip()
+    stage = None
     if isinstance(row, dict) and row.keys() == {*REJECT_COLUMNS, "original"}:
-        row = row["original"]
+        row, stage = row["original"], str(row["stage"])
     if isinstance(row, dict):
-        return row
+        return row if stage is None else TurnedDown(row, stage)
     return Unreadable(row if isinstance(row, str) else orjson.dumps(row).decode(), "this is no JSON object")
 
 
@@ -198,6 +210,8 @@ def _csv(
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
         try:
             first = text.readline(LONGEST)
+            if told := _SEPARATOR.fullmatch(first):
+                delimiter, first = delimiter or told[1], text.readline(LONGEST)
             if first.lstrip()[:1] in ("{", "["):
                 raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
             delimiter = delimiter or _sniffed(first)

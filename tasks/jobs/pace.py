@@ -1,4 +1,8 @@
-"""When to look at jobs again: soon at first, rarer the longer they take, and about when such jobs usually end. Pure."""
+"""When to look at jobs again: soon at first, rarer the longer they take, and about when such jobs usually end. Pure.
+
+Such jobs are those of about the same size: one of two records ends in a second, though the last ones of ten thousand
+took half a minute.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,28 @@ ENOUGH = 3
 #: Of the time that a job has taken already, the part that may pass until the next look.
 SHARE = 1 / 3
 
+#: So many times as many records are still about as many.
+ALIKE = 4
 
-def pause(ages: Sequence[float], took: Sequence[float], first: float, most: float, requests: int = 1) -> float:
-    """Seconds until the next look at jobs that were accepted ``ages`` seconds ago.
+#: Seconds that a job has taken, and how many records it has.
+Sized = tuple[float, int]
 
-    ``took`` are the seconds that the last such jobs took. ``first`` is the shortest pause for each request that a look
-    costs, ``most`` the longest pause.
+
+def pause(jobs: Sequence[Sized], took: Sequence[Sized], first: float, most: float, requests: int = 1) -> float:
+    """Seconds until the next look at jobs that were accepted so long ago.
+
+    ``took`` are the last jobs of their kind that have ended. ``first`` is the shortest pause for each request that a
+    look costs, ``most`` the longest pause.
     """
-    usual = median(took) if len(took) >= ENOUGH else 0.0
-    wanted = min((_wait(age, usual) for age in ages), default=most)
+    usual = {size: _usual(size, took) for size in {size for _, size in jobs}}
+    wanted = min((_wait(age, usual[size]) for age, size in jobs), default=most)
     return max(first * requests, min(wanted, most))
+
+
+def _usual(size: int, took: Sequence[Sized]) -> float:
+    """How long jobs of this size take; 0 where that is not known."""
+    alike = [seconds for seconds, other in took if max(size, other) <= ALIKE * max(min(size, other), 1)]
+    return median(alike) if len(alike) >= ENOUGH else 0.0
 
 
 def _wait(age: float, usual: float) -> float:

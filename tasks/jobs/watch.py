@@ -68,11 +68,12 @@ class Watch(AskingStep[Looking]):
         watched = group(account, kind.name)
         ledger = get_ledger()
         open_, took, now = patiently(lambda: (ledger.in_progress(watched), ledger.took(kind.name), ledger.now()))
-        ages = [now - (job.accepted or now) for job in open_]
-        wait = pause(ages, took, kind.first, kind.most, requests)
+        aged = [(now - (job.accepted or now), job.items) for job in open_]
+        wait = pause(aged, took, kind.first, kind.most, requests)
         patiently(lambda: ledger.watch(watched, token, wait + DEAD, takeover=True))
-        patiently(lambda: ledger.remind(f"watch|{watched}", wait + DEAD))
         self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
+        # Not before it is published: a worker that dies in between is missed soon.
+        patiently(lambda: ledger.remind(f"watch|{watched}", wait + DEAD))
 
     def _read(
         self, account: str, kind: Kind, looking: Looking, params: Params | None = None, wait: float = 0.0
@@ -155,11 +156,11 @@ class Look(AskingStep[OneJob]):
         if again and not gone:
             ledger = get_ledger()
             took, now = patiently(lambda: (ledger.took(kind.name), ledger.now()))
-            wait = pause([now - (job.accepted or now)], took, kind.first, kind.most)
-        if again:
-            patiently(lambda: get_ledger().remind(f"job|{job.id}", wait + FAILED))
+            wait = pause([(now - (job.accepted or now), job.items)], took, kind.first, kind.most)
         asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
         self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
+        if again:
+            patiently(lambda: get_ledger().remind(f"job|{job.id}", wait + FAILED))
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
         """Write down what it tells."""

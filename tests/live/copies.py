@@ -76,7 +76,7 @@ def sync(system, *streams, mode="changes", seconds=60):
         return found if found and not {"wanted", "running"} & set(found.values()) else None
 
     def what():
-        return f"the end of {streams}: {states(system, request)}\n{system.workers[-1].text()[-3000:]}"
+        return f"the end of {streams}: {states(system, request)}\n{system.workers[-1].last()}"
 
     found = until(over, seconds, what)
     assert set(found.values()) == {"done"}, found

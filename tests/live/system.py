@@ -32,27 +32,55 @@ ACCOUNTS = ("a", "b", "c")
 READY = ("SUCCESS", "FAILURE")
 
 
+#: What comes before the stacks of its threads in a worker's log, once it was sent SIGUSR1.
+STACKS = "What each thread does:"
+
+#: Lines of a worker's log, and tasks, that a failure tells.
+LINES, TASKS = 20, 10
+
+
+#: By how much longer than on an idle machine a test waits at most.
+MOST = 4
+
+
+def stretched(seconds: float) -> float:
+    """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""
+    return seconds * min(MOST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
-    """The first true value of the condition; fails with a sentence when there is none in time."""
-    deadline = time.monotonic() + seconds
+    """The first true value of the condition; fails with a sentence when there is none in time.
+
+    ``seconds`` are those of an idle machine.
+    """
+    __tracebackhide__ = True
+    began = time.monotonic()
     while True:
         if value := condition():
             return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")
+        if (waited := time.monotonic() - began) > stretched(seconds):
+            raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.02)
+
+
+def over(process: subprocess.Popen[Any], seconds: float) -> int:
+    """The exit code of a process that has been told to end."""
+    __tracebackhide__ = True
+    until(lambda: process.poll() is not None, seconds, f"the end of process {process.args!r}")
+    return int(process.returncode)
 
 
 def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: float = 15) -> int:
     """End one process by its id, with violence if it does not go by itself; returns its exit code."""
+    __tracebackhide__ = True
     if process.poll() is None:
         process.send_signal(how)
     try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
+        return over(process, seconds)
+    except AssertionError:
         process.kill()
         process.wait(10)
-        raise AssertionError(f"process {process.args!r} did not end within {seconds} s") from None
+        raise
 
 
 def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
@@ -232,27 +260,44 @@ class Worker:
 
     def ready(self) -> Worker:
         """Wait until it has told the governor what it can take."""
+        __tracebackhide__ = True
 
         def up() -> bool:
-            assert self.process.poll() is None, f"the worker has ended:\n{self.text()[-3000:]}"
+            __tracebackhide__ = True
+            assert self.process.poll() is None, f"it should be ready\n{self.last()}"
             return (
                 bool(self.redis.hexists("klaviyo:workers", f"{self.name}/{self.process.pid}"))
                 and " ready." in self.text()
             )
 
-        until(up, 20, lambda: f"a ready worker; its log:\n{self.text()[-3000:]}")
+        until(up, 20, lambda: f"a ready worker\n{self.last()}")
         return self
 
     def text(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
+    def last(self) -> str:
+        """Whether it runs, and the last lines of its log, without the banner that lists every task."""
+        text, code = self.text(), self.process.poll()
+        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-LINES:]
+        return "\n    ".join([f"{self.name} {'runs' if code is None else f'has ended with {code}'}:", *lines])
+
     def kill(self) -> None:
         """Kill -9."""
         end(self.process, signal.SIGKILL)
 
-    def stop(self, seconds: float = 20) -> int:
-        """A graceful end."""
-        return end(self.process, signal.SIGTERM, seconds)
+    def stop(self, seconds: float = 20, how: int = signal.SIGTERM) -> int:
+        """A graceful end; ``how`` is 0 where it has been told to."""
+        __tracebackhide__ = True
+        self.process.send_signal(how)
+        try:
+            return over(self.process, seconds)
+        except AssertionError as error:
+            said = f"{error}\n{self.last()}"
+            self.process.send_signal(signal.SIGUSR1)
+            until(lambda: STACKS in self.text(), 5, lambda: f"where its threads are, after this: {said}")
+            self.kill()
+            raise AssertionError(f"{said}\n{self.text().partition(STACKS)[2]}") from None
 
 
 @dataclass(frozen=True)
@@ -273,6 +318,10 @@ class End:
         return self.result["exc_message"]
 
 
+#: Where a task can be, from its waiting list to its end.
+PLACES = ("waiting", "later", "queued", "unacked", "done")
+
+
 @dataclass(frozen=True)
 class Whereabouts:
     """Where every task is at one moment."""
@@ -288,8 +337,11 @@ class Whereabouts:
         return self.waiting | self.later | self.queued | self.unacked | self.done
 
     def __str__(self) -> str:
-        names = ("waiting", "later", "queued", "unacked", "done")
-        return ", ".join(f"{len(getattr(self, name))} {name}" for name in names)
+        return ", ".join(f"{len(getattr(self, name))} {name}" for name in PLACES)
+
+    def of(self, task_id: str) -> str:
+        """Where one task is; in more than one place, where it has been published or delivered more than once."""
+        return " and ".join(name for name in PLACES if task_id in getattr(self, name)) or "nowhere"
 
 
 def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
@@ -372,12 +424,13 @@ class System:
 
     def stop_workers(self) -> None:
         """End every worker that still runs, all at once."""
+        __tracebackhide__ = True
         running = [worker for worker in self.workers if worker.process.poll() is None]
         for worker in running:
             worker.process.terminate()
         for worker in running:
             # Told once: a second signal would end it at once.
-            end(worker.process, 0, 40)
+            worker.stop(40, 0)
         self.workers.clear()
 
     def story(self, ids: Iterable[str]) -> str:
@@ -403,17 +456,23 @@ class System:
 
     def ended(self, ids: Collection[str], seconds: float = 20) -> dict[str, End]:
         """Wait until all of these tasks have ended."""
+        __tracebackhide__ = True
         ids = list(ids)
 
         def all_ended() -> dict[str, End] | None:
             found = self.ends(ids)
             return found if len(found) == len(ids) else None
 
-        def what() -> str:
-            logs = "\n".join(worker.text()[-2500:] for worker in self.workers[-2:])
-            return f"the end of {len(ids)} tasks ({whereabouts(self.redis, ids)})\n{logs}"
+        return until(all_ended, seconds, lambda: f"the end of {len(ids)} tasks\n{self.told(ids)}")
 
-        return until(all_ended, seconds, what)
+    def told(self, ids: Collection[str]) -> str:
+        """For a failure: where the tasks are that have not ended, and what the workers have said last."""
+        places, ended = whereabouts(self.redis, ids), self.ends(ids)
+        left = [each for each in ids if each not in ended]
+        tasks = [f"{each}: {places.of(each)}, {self.status(each) or 'PENDING'}" for each in left[:TASKS]]
+        more = [f"and {len(left) - TASKS} more"] if len(left) > TASKS else []
+        return "\n".join([f"In all: {places}.", *tasks, *more, *(worker.last() for worker in self.workers[-2:])])
 
     def end_of(self, task_id: str, seconds: float = 20) -> End:
+        __tracebackhide__ = True
         return self.ended([task_id], seconds)[task_id]

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 from link import Link
-from system import ROOT, end, until
+from system import ROOT, end, over, until
 from test_import_commands import COMMAND, write
 
 from tasks.profiles import create_profile
@@ -122,7 +122,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
         time.sleep(LASTS)
         if condition is refused:
             importing[1].send_signal(signal.SIGINT)
-            assert importing[1].wait(5) == 130
+            assert over(importing[1], 5) == 130
             assert "Run two is broken off; what is queued goes on by itself." in said(system, "two")
         mend()
         all_work(condition.__name__)
@@ -132,7 +132,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     assert beat.poll() is None
     assert flower.poll() is None
     importing[0].send_signal(signal.SIGINT)
-    assert importing[0].wait(5) == 130
+    assert over(importing[0], 5) == 130
     assert "Work waits for Redis for 60 s at most" in said(system, "one")
     assert "Traceback" not in said(system, "one")
 
@@ -140,7 +140,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     until(lambda: said(system, "flower").count("Events cannot be heard") >= 2, 20, lambda: heard(system))
     for process in (beat, flower):
         process.terminate()
-    assert [process.wait(8) for process in (beat, flower)] == [0, 0]
+    assert [over(process, 8) for process in (beat, flower)] == [0, 0]
 
 
 def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a_sandbox(system, tmp_path):

@@ -38,8 +38,10 @@ UNSURE = [
     {"kind": "hang"},
     {"kind": "reset"},
     {"kind": "cut_after_commit"},
-    {"kind": "malformed"},
 ]
+
+#: It has, and what it says of that cannot be read.
+UNREAD = {"kind": "malformed"}
 
 
 def named(fault):
@@ -77,7 +79,7 @@ def test_a_key_that_is_refused_for_once_costs_no_task(idle, call):
     assert not idle.redis.exists("klaviyo:paused")
 
 
-@pytest.mark.parametrize("fault", [*UNSURE, {"kind": "challenge"}], ids=named)
+@pytest.mark.parametrize("fault", [*UNSURE, UNREAD, {"kind": "challenge"}], ids=named)
 def test_a_read_is_repeated_after_any_failure(idle, fault):
     idle.sandbox.fault(**fault, times=1)
 
@@ -107,6 +109,25 @@ def test_what_must_not_be_repeated_ends_as_outcome_unknown_after_one_request(idl
     assert end.error == "OutcomeUnknown"
     assert len(idle.sandbox.ledger()) == 1
     assert idle.sandbox.state().get("list", 0) <= 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: create_list.delay(name="Members"),
+        lambda: create_event.delay(metric="Bought", profile={"email": "ada@example.com"}),
+    ],
+    ids=["unrepeatable", "keyed"],
+)
+def test_a_write_whose_confirmation_cannot_be_read_is_a_success_after_one_request(idle, call):
+    idle.sandbox.fault(**UNREAD, times=None)
+
+    end = idle.end_of(call().id)
+
+    assert end.status == "SUCCESS"
+    assert end.result["unread"]
+    assert len(idle.sandbox.ledger()) == 1
+    assert idle.sandbox.state().get("list", 0) + idle.sandbox.state().get("event", 0) == 1
 
 
 def test_what_must_not_be_repeated_is_sent_again_after_a_challenge(idle):

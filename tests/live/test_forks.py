@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from system import ROOT
 
-from tasks.coupons import create_coupon
 from worker.store.migrate import upgrade
 
 APPLICATION = Path(__file__).with_name("forking_app.py")
@@ -43,11 +42,3 @@ def test_each_child_gets_its_own_answers_and_the_parent_keeps_its_connections(to
         assert len({each[own] for each in everyone}) == 5, own
     for kept in ("redis", "backend", "klaviyo", "oid"):
         assert still[kept] == parent[kept], kept
-
-
-def test_a_worker_whose_pool_forks_carries_out_each_task(system):
-    system.worker("-P", "prefork", "-l", "INFO", CONCURRENCY=3).ready()
-    tasks = [create_coupon.delay(external_id=f"c{n}") for n in range(12)]
-
-    assert [task.get(timeout=20)["data"]["id"] for task in tasks] == [f"c{n}" for n in range(12)]
-    assert system.sandbox.statuses("create_coupon") == [201] * 12

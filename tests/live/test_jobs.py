@@ -181,13 +181,14 @@ def test_a_spawn_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(idl
     idle.sandbox.jobs(seconds=0.5, times=None)
     idle.sandbox.fault("cut_after_commit", operation="bulk_import_profiles")
     idle.sandbox.fault("status", operation="bulk_import_profiles", status=503)
+    idle.sandbox.fault("malformed", operation="bulk_import_profiles")
 
-    tasks = [run_job(bulk_import_profiles).delay(profiles=[{"email": f"{name}@example.com"}]) for name in "abc"]
+    tasks = [run_job(bulk_import_profiles).delay(profiles=[{"email": f"{name}@example.com"}]) for name in "abcd"]
     ends = idle.ended([task.id for task in tasks], 30)
 
     assert {end.result["data"]["completed"] for end in ends.values()} == {1}
     state = idle.sandbox.state()
-    assert (state["doubled_jobs"], state["profile"], state[IMPORT]) == (0, 3, 3)
+    assert (state["doubled_jobs"], state["profile"], state[IMPORT]) == (0, 4, 4)
 
 
 def test_jobs_can_be_the_members_of_a_chord(idle):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from system import asked, until
+from system import asked, over, until
 
 from tasks.profiles import create_profile
 from worker.app import app
@@ -29,7 +29,7 @@ def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(s
 
     app.control.shutdown(destination=[worker.name])
 
-    assert worker.process.wait(10) == 0
+    assert over(worker.process, 10) == 0
     assert system.status(done) == "SUCCESS"
 
 
@@ -41,6 +41,6 @@ def test_remote_shutdown_waits_no_longer_than_a_signal_does(system):
 
     app.control.shutdown(destination=[worker.name])
 
-    worker.process.wait(10)
+    over(worker.process, 10)
     assert "the time to stop is over" in worker.text()
     assert system.status(left) != "SUCCESS"

@@ -43,6 +43,9 @@ SHOP = dedent("""
         klaviyo.create_tag_group.si(name="second"),
         klaviyo.create_coupon.on(lane="bulk").si(external_id="third"),
     ).delay()
+    job = klaviyo.run_job(klaviyo.bulk_import_profiles.on("b")).delay(profiles=[{"email": "bo@example.com"}])
+    lists = klaviyo.get_lists.on("b").collect(page_size=1)
+    no_job = klaviyo.run_job(klaviyo.get_lists).delay()
     bad = klaviyo.create_profile.delay(email="no address")
     try:
         klaviyo.create_profile.delay(emial="ada@example.com")
@@ -55,6 +58,9 @@ SHOP = dedent("""
         "later": later.id,
         "many": sorted(each["data"]["id"] for each in many.get(timeout=20)),
         "linked": linked.get(timeout=20)["data"]["id"],
+        "job": job.get(timeout=20)["data"]["completed"],
+        "lists": lists.get(timeout=20)["pages"],
+        "no_job": type(no_job.get(timeout=20, propagate=False)).__name__,
         "bad": type(bad.get(timeout=20, propagate=False)).__name__,
         "refused": refused,
     }))
@@ -79,6 +85,8 @@ def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and
     assert shop["many"] == ["c0", "c1", "c2"]
     assert shop["linked"] == "third"
     assert [row["account"] for row in idle.sandbox.ledger("create_tag_group")] == ["b"]
+    assert (shop["job"], shop["lists"], shop["no_job"]) == (1, 1, "InputError")
+    assert [row["account"] for row in idle.sandbox.ledger("bulk_import_profiles")] == ["b"]
     assert shop["bad"] == "InputError"
     assert "emial" in shop["refused"]
     assert Counter(row["account"] for row in idle.sandbox.ledger("create_list")) == {"b": 2}

@@ -7,7 +7,6 @@ from copies import sync
 
 from schedules.plan import plan
 from worker.settings import get_settings
-from worker.store import connection
 
 
 @pytest.fixture
@@ -17,7 +16,6 @@ def store(system, store, monkeypatch):
     get_settings.cache_clear()
     system.worker(STORE_URL=store.url, CONCURRENCY=16).ready()
     yield store
-    connection.close()
     monkeypatch.undo()
     get_settings.cache_clear()
 

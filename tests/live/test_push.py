@@ -15,7 +15,7 @@ from system import ROOT, end, until
 from schedules.push import push
 from worker.errors import InputError, Unauthorized
 from worker.settings import get_settings
-from worker.store import connection, tables
+from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 
@@ -31,7 +31,6 @@ def store(idle, tmp_path, monkeypatch):
     get_settings.cache_clear()
     idle.sandbox.jobs(seconds=[0.1, 0.3], times=None)
     yield open_engine(url)
-    connection.close()
     get_settings.cache_clear()
 
 

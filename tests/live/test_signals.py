@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from system import assert_nothing_lost, until
+from system import assert_nothing_lost, over, stretched, until
 
 from tasks.profiles import create_profile
 from worker.app import app
@@ -52,15 +52,15 @@ def test_a_request_that_is_under_way_is_finished_whatever_signal_ends_the_worker
     app.control.shutdown(destination=[workers["remote"].name])
 
     for name in ("TERM", "INT", "QUIT", "remote"):
-        assert workers[name].process.wait(8) == 0, name
+        assert over(workers[name].process, 8) == 0, name
         assert "Traceback" not in workers[name].text()
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     ends = system.ended(ids, 20)
     assert {end.status for end in ends.values()} == {"SUCCESS"}
     assert len(system.sandbox.ledger("create_profile")) == 1 + len(ids)
 
     send(workers["HUP"], signal.SIGQUIT)  # it is idle by now
-    assert workers["HUP"].process.wait(8) == 0
+    assert over(workers["HUP"].process, 8) == 0
 
 
 def test_a_request_that_hangs_holds_no_worker_up_and_a_second_signal_ends_it_at_once(system):
@@ -81,9 +81,9 @@ def test_a_request_that_hangs_holds_no_worker_up_and_a_second_signal_ends_it_at_
             until(lambda: worker.process.poll() is not None or worker.text().count("This worker stops") > said, 5, name)  # noqa: B023
 
     for name in ("QUIT", "TERM, TERM", "INT, INT"):
-        assert workers[name].process.wait(8) == 1, name
+        assert over(workers[name].process, 8) == 1, name
         assert "Traceback" not in workers[name].text()
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     assert_nothing_lost(system.redis, ids)
 
 
@@ -99,11 +99,11 @@ def test_a_worker_that_cannot_reach_redis_ends_within_its_limit_and_loses_nothin
             send(worker, signal.Signals[f"SIG{name}"])
         began = time.monotonic()
         for name in ("TERM", "INT", "QUIT"):
-            workers[name].process.wait(10)
+            over(workers[name].process, 10)
             assert "Unrecoverable" not in workers[name].text()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < stretched(8)
     finally:
         system.server.start_again()
 
-    until(lambda: begun_anew(workers["HUP"]), 20, lambda: workers["HUP"].text()[-2000:])
+    until(lambda: begun_anew(workers["HUP"]), 20, workers["HUP"].last)
     assert_nothing_lost(system.redis, ids)

@@ -4,13 +4,14 @@ import pytest
 
 from sandbox.errors import ApiError
 from sandbox.filters import Condition, matches, parse
+from worker.filter_fields import Filterable
 
 ALLOWED = {
-    "email": ["any", "equals"],
-    "name": ["contains", "starts-with"],
-    "updated": ["greater-than", "less-than"],
-    "archived": ["equals"],
-    "tags": ["contains-all", "has"],
+    "email": Filterable.told("string", "any[] equals"),
+    "name": Filterable.told("string", "contains starts-with"),
+    "updated": Filterable.told("date-time", "greater-than less-than"),
+    "archived": Filterable.told("boolean", "equals"),
+    "tags": Filterable.told("string", "contains-all[] has"),
 }
 
 
@@ -56,6 +57,11 @@ def test_contains_all_wants_every_value_and_has_wants_any() -> None:
         "equals(phone,1)",
         'contains(email,"a")',
         "equals(email,unquoted)",
+        "equals(email,1)",
+        'equals(email,["a"])',
+        'any(email,"a")',
+        'greater-than(updated,"2026-01-01T00:00:00Z")',
+        'equals(archived,"yes")',
         'equals(email,"a"',
         'equals(email "a")',
         'equals(email,"a") or more',

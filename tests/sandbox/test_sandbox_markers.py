@@ -118,19 +118,22 @@ def test_catalog_jobs_point_at_every_refused_id(free: Sandbox, kind: str, make: 
     named = [of(thing) for thing in things]
 
     assert pointers(start(free, kind, "create", *things)) == [f"{place}/{n}/attributes/external_id" for n in (0, 2)]
-    assert pointers(start(free, kind, "update", *named)) == [f"{place}/{n}/id" for n in (0, 2)]
+    changed = [one | {"attributes": {}} for one in named]
+    assert pointers(start(free, kind, "update", *changed)) == [f"{place}/{n}/id" for n in (0, 2)]
     assert pointers(start(free, kind, "delete", *named)) == [f"{place}/{n}/id" for n in (0, 2)]
     assert pointers(free.post(f"/api/catalog-{plural}", {"data": make("refused")})) == ["/data/attributes/external_id"]
 
 
 def test_coupon_codes_are_pointed_at_one_by_one(free: Sandbox) -> None:
-    bad = [code("refused-1"), code("OK-1"), code("OK-2", expires_at="soon")]
+    bad = [code("refused-1"), code("OK-1"), code("refused-2")]
     place = "/data/attributes/coupon-codes/data"
 
     assert pointers(free.post("/api/coupon-code-bulk-create-jobs", codes(*bad))) == [
         f"{place}/0/attributes/unique_code",
-        f"{place}/2/attributes/expires_at",
+        f"{place}/2/attributes/unique_code",
     ]
+    soon = codes(code("OK-1"), code("OK-2", expires_at="soon"))
+    assert pointers(free.post("/api/coupon-code-bulk-create-jobs", soon)) == [f"{place}/1/attributes/expires_at"]
     assert pointers(free.post("/api/coupon-codes", {"data": bad[0]})) == ["/data/attributes/unique_code"]
 
 

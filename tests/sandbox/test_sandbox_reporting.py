@@ -72,12 +72,12 @@ def test_a_long_report_has_pages(free: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("attributes", "place"),
     [
-        ({"statistics": ["luck"]}, "statistics"),
+        ({"statistics": ["luck"]}, "statistics/0"),
         ({"timeframe": {"key": "last_eon"}}, "timeframe/key"),
         ({"timeframe": {"start": "2024-01-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"}}, "timeframe"),
         ({"conversion_metric_id": "NONE"}, "conversion_metric_id"),
         ({"group_by": ["campaign_id"]}, "group_by"),
-        ({"group_by": ["campaign_id", "campaign_message_id", "weather"]}, "group_by"),
+        ({"group_by": ["campaign_id", "campaign_message_id", "weather"]}, "group_by/2"),
     ],
 )
 def test_a_bad_question_is_pointed_at(free: Sandbox, attributes: dict[str, Any], place: str) -> None:

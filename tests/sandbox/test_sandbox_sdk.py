@@ -308,7 +308,11 @@ def test_a_flow_is_created_and_read_down_to_its_messages(sdk: KlaviyoAPI) -> Non
 
 def test_a_form_is_created_and_read_with_its_versions(sdk: KlaviyoAPI) -> None:
     forms = sdk.Forms
-    button = {"type": "button", "action": {"type": "close", "properties": {}}, "properties": {"label": "Go"}}
+    button = {
+        "type": "button",
+        "action": {"type": "close", "submit": False, "properties": {}},
+        "properties": {"label": "Go"},
+    }
     step = {"name": "Start", "columns": [{"rows": [{"blocks": [button]}]}]}
     definition = {"versions": [{"steps": [step], "triggers": [], "teasers": [], "type": "popup"}]}
     created = forms.create_form(one("form", name="New", status="draft", ab_test=False, definition=definition)).data

@@ -48,3 +48,17 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
 
 def test_a_time_on_the_command_line_is_a_number_or_a_range() -> None:
     assert (seconds("2"), seconds("1-5"), milliseconds("10-60")) == ((2, 2), (1, 5), (0.01, 0.06))
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_however_its_command_is_ended_no_server_stays_behind(stop: signal.Signals) -> None:
+    command = [sys.executable, "-c", "from worker.cli import main; main()", "sandbox", "--port", "0", "--latency", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        address = running.stdout.readline().removeprefix("sandbox: ").strip()
+        running.send_signal(stop)
+        assert running.wait(timeout=10) in (0, -stop)
+        # Its end of the pipe is closed: nobody else has it.
+        assert running.stdout.read() == ""
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/_sandbox/health", timeout=5)

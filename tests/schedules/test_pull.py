@@ -100,6 +100,10 @@ def profile(id, updated=NOON, **attributes):
     return {"type": "profile", "id": id, "attributes": {"updated": updated.isoformat(), **attributes}}
 
 
+def event(id, at):
+    return {"type": "event", "id": id, "attributes": {"datetime": at.isoformat()}, "relationships": {}}
+
+
 def mark(name, partition=""):
     with reading() as connection:
         return runs.watermark(connection, "default", name, partition)
@@ -237,6 +241,50 @@ def test_a_page_that_comes_late_asks_for_nothing_more(pulling):
     pulling.answer(profile("P1"), following=cursor("b"))
 
     assert pulling.asked == waiting
+
+
+class Died(BaseException):
+    """A worker has died; nothing catches that."""
+
+
+def die(*_):
+    raise Died
+
+
+def test_a_run_ends_though_the_worker_that_wrote_its_last_page_died_before_it_said_so(pulling, monkeypatch):
+    pulling.begin("profiles")
+    _, last = pulling.asked[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(pull, "finish", die)
+        with pytest.raises(Died):
+            pulling.answer(profile("P1"))
+
+    assert not pull.page.needed(last)
+    pull.page.answered_before("default", last)
+    pull.page.answered_before("default", last)
+
+    assert pulling.last("profiles")["state"] == "done"
+    assert len(pulling.told) == 1
+
+
+def test_what_a_page_has_split_off_is_read_though_its_worker_died_before_it_began_that(pulling, monkeypatch):
+    monkeypatch.setattr(pull, "few", lambda *_: True)
+    pulling.begin("events")
+    page = pulling.asked[0]
+    first = [event(f"E{n}", NOON - timedelta(days=30, seconds=-n)) for n in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(pull.page, "_go_on", die)
+        with pytest.raises(Died):
+            pulling.answer(*first, following=cursor("b"))
+    with reading() as connection:
+        assert runs.left(connection, page[1].run) == 2
+
+    pulling.asked.append(page)
+    pulling.answer(*first, following=cursor("b"))
+
+    assert [(about.page, about.slice == page[1].slice) for _, about in pulling.asked] == [(1, False), (2, True)]
+    with reading() as connection:
+        assert runs.left(connection, page[1].run) == 2
 
 
 def test_a_window_ends_where_its_order_by_time_has_come_to_its_end(pulling):

@@ -21,6 +21,14 @@ NOW = datetime(2026, 11, 24, 5, tzinfo=UTC)
 YESTERDAY = NOW.date() - timedelta(days=1)
 
 
+class Died(BaseException):
+    """A worker has died; nothing catches that."""
+
+
+def die(*_):
+    raise Died
+
+
 def ago(days):
     return TODAY - timedelta(days=days)
 
@@ -175,6 +183,20 @@ def test_a_run_whose_worker_has_died_is_gone_on_with(night):
 
     assert night.run()["id"] == first
     assert night.asked[-1] == night.asked[-2]
+
+
+def test_the_next_day_comes_though_the_worker_that_wrote_the_one_before_died_before_it_asked(night, monkeypatch):
+    night.begin()
+    last = night.asked[0][1]
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "go_on", die)
+        with pytest.raises(Died):
+            night.answer([result("C1", 3)])
+
+    assert not reports.page.needed(last)
+    reports.page.answered_before("default", last)
+
+    assert night.asked[-1][1].day == (YESTERDAY - timedelta(days=1)).isoformat()
 
 
 def test_a_metric_that_is_not_there_ends_the_run_with_what_to_set(night, monkeypatch):

@@ -188,7 +188,7 @@ def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tr
     with caplog.at_level("WARNING", "schedules.beat"):
         assert one.tick() == one.tick() == AGAIN
     warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert warnings == ["Beat cannot reach Redis (Redis is full); what falls due runs when it is back."]
+    assert warnings == ["Beat waits for Redis: Redis is full. What falls due runs when it is back."]
     one.scheduler.send_task = publish
     one.tick()
 
@@ -324,7 +324,7 @@ def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, capl
 
     assert waits == [schedules.beat.AGAIN] * 3
     assert caplog.messages == [
-        "Beat cannot reach Redis (refused); what falls due runs when it is back.",
+        "Beat waits for Redis: refused. What falls due runs when it is back.",
         "This beat leads; entries: 1.",
     ]
 

@@ -183,7 +183,7 @@ def sample(annotation: Any, whole: bool = True) -> Any:
         return get_args(plain)[0]
     if get_origin(plain) is list:
         return [sample(get_args(plain)[0], whole)]
-    return {str: "x1", int: 1, float: 9.5, bool: True}.get(plain, {"plan": "gold"})
+    return {str: "x1", int: 1, float: 9.0, bool: True}.get(plain, {"plan": "gold"})
 
 
 def whole_calls(name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -235,6 +235,21 @@ def test_what_json_cannot_carry_as_an_amount_is_refused(value: float):
     assert "'value'" in refused("create_event", {**EVENT, "value": value})
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "place"),
+    [
+        ("create_profile", {"email": "a@example.com", "properties": {"photo": SECRET.encode()}}, "properties.photo"),
+        ("create_event", {**EVENT, "properties": {"items": [{"tags": {SECRET}}]}}, "properties.items.0.tags"),
+        ("bulk_import_profiles", {"profiles": [{"properties": {"x": SECRET.encode()}}]}, "profiles.0.properties.x"),
+        ("render_template", {"id": "T1", "context": {"amount": float("nan")}}, "context.amount"),
+        ("create_profile", {"external_id": "1", "properties": {"visits": 2**70}}, "properties.visits"),
+        ("bulk_import_profiles", {"profiles": [{"properties": {"x": 2**70}}]}, "profiles.0.properties.x"),
+    ],
+)
+def test_what_json_cannot_carry_is_refused_with_its_place(name: str, given: dict[str, Any], place: str):
+    assert f"parameter '{place}' is " in refused(name, given)
+
+
 def test_a_kind_of_condition_that_klaviyo_does_not_know_is_refused():
     definition = {"condition_groups": [{"conditions": [{"type": SECRET}]}]}
 
@@ -247,3 +262,57 @@ def test_a_resource_of_another_type_is_refused():
     profile = {"type": "list", "attributes": {"email": "x"}}
 
     assert "'profiles.0.type' is not known" in refused("bulk_import_profiles", {"profiles": [profile]})
+
+
+# What no signature says: Klaviyo's shapes, to the last leaf.
+
+JOINED = {"type": "profile-group-membership", "is_member": True, "group_ids": ["L1"]}
+PUSH = {"channel": "mobile_push", "content": {"title": SECRET}}
+BRANCH = {"type": "conditional-split", "temporary_id": "a", "links": {"next_if_true": [SECRET]}}
+TEXT_BLOCK = {"content_type": "block", "type": "text", "data": {"content": SECRET, "display_options": {}}}
+
+
+def segment(**timeframe: Any) -> dict[str, Any]:
+    condition = {**JOINED, "timeframe_filter": {"type": "date", **timeframe}}
+    return {"name": "New", "definition": {"condition_groups": [{"conditions": [condition]}]}}
+
+
+def flow(*actions: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "New", "definition": {"triggers": [], "entry_action_id": "a", "actions": list(actions)}}
+
+
+TIMEFRAME = "definition.condition_groups.0.conditions.0.timeframe_filter"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("update_review", {"id": "R1", "status": {"value": "rejected"}}, "'status.rejection_reason' is missing"),
+        ("create_segment", segment(operator="in-the-last", quantity=3), f"'{TIMEFRAME}.unit' is missing"),
+        ("create_segment", segment(operator="in-the-last", unit="day"), f"'{TIMEFRAME}.quantity' is missing"),
+        ("create_segment", segment(operator="between", unit="day", end=3), f"'{TIMEFRAME}.start' is missing"),
+        ("create_segment", segment(operator="between", unit="day", start=3), f"'{TIMEFRAME}.end' is missing"),
+        ("create_segment", segment(operator="in-the-last", unit="day", quantity=1.5), f"'{TIMEFRAME}.quantity'"),
+        ("create_flow", flow(BRANCH), "'definition.actions.0.links.next_if_true'"),
+        (
+            "create_campaign",
+            {"name": "New", "audiences": {"included": ["L1"]}, "campaign_messages": [{"definition": PUSH}]},
+            "'campaign_messages.0.definition.content.body' is missing",
+        ),
+        ("create_universal_content", {"name": "New", "definition": TEXT_BLOCK}, "'definition.data.styles' is missing"),
+    ],
+)
+def test_what_is_inside_of_a_free_part_is_checked_and_named(name: str, given: dict[str, Any], told: str):
+    assert f"parameter {told}" in refused(name, given)
+
+
+def test_a_kind_of_block_that_klaviyo_does_not_know_is_told_what_it_may_be():
+    definition = {"content_type": "block", "type": SECRET, "data": {}}
+
+    assert "'button'" in refused("create_universal_content", {"name": "New", "definition": definition})
+
+
+def test_a_datetime_may_stand_wherever_klaviyo_takes_the_text_of_one():
+    params = declaration("create_segment").bind(segment(operator="after", date=datetime(2026, 1, 2, tzinfo=UTC)))
+
+    assert b'"date":"2026-01-02T00:00:00+00:00"' in (declaration("create_segment").request(params).body or b"")

@@ -33,6 +33,9 @@ CALLS = dedent("""
     klaviyo.create_event.delay(metric="Bought", profile={"email": "a@example.com"}, time=datetime.now(UTC), value=9.5)
     klaviyo.get_profile.delay(id="01ABC", include=["lists"])
     klaviyo.upload_image_from_file.delay(file=b"...")
+    assert_type(klaviyo.get_profiles.on("eu-store").collect(sort="created"), AsyncResult[dict[str, Any]])
+    assert_type(klaviyo.run_job(klaviyo.bulk_import_profiles).delay(profiles=[row]), AsyncResult[dict[str, Any]])
+    chain(klaviyo.run_job(klaviyo.bulk_import_profiles.on(lane="bulk")).si(profiles=[row]), klaviyo.get_lists.si())
     chain(klaviyo.create_list.si(name="Members"), group(klaviyo.get_lists.si(), klaviyo.get_tags.s()))
 
     klaviyo.create_profile.delay(emial="ada@example.com")  # type: ignore[call-arg]
@@ -45,6 +48,9 @@ CALLS = dedent("""
     klaviyo.create_list.delay()  # type: ignore[call-arg]
     klaviyo.get_profile.delay(id="01ABC", include=["friends"])  # type: ignore[list-item]
     klaviyo.get_profiles.delay(sort="age")  # type: ignore[arg-type]
+    klaviyo.get_profiles.collect(sort="age")  # type: ignore[arg-type]
+    klaviyo.run_job(klaviyo.bulk_import_profiles).delay(profiles=[7])  # type: ignore[list-item]
+    klaviyo.run_job(klaviyo.bulk_import_profiles).si(rows=[row])  # type: ignore[call-arg]
     klaviyo.create_profile.on(lane="slow")  # type: ignore[arg-type]
     klaviyo.create_profile.on(app="shop")  # type: ignore[arg-type]
     klaviyo.create_profile(email="ada@example.com")  # type: ignore[operator]

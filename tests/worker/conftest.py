@@ -25,4 +25,5 @@ def fake_redis(monkeypatch):
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
     for module in ("cli.check", "governor", "ledger", "runs"):
         monkeypatch.setattr(f"worker.{module}.get_redis", lambda: fake)
+    monkeypatch.setattr("schedules.trouble.get_redis", lambda: fake)
     return fake

@@ -66,7 +66,7 @@ def test_an_error_that_is_not_well_formed_is_told_as_far_as_it_can_be(status):
 @pytest.mark.parametrize("status", [200, 202, 302, 400, 429, 503])
 def test_a_body_that_is_not_json_ends_in_an_error_too(content, status):
     with read_or_told():
-        assert interpret("get_profiles", "default", status, {}, content)["successful"]
+        assert interpret("get_profiles", "default", status, {}, content, reads=True)["successful"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_retry_after_is_seconds_or_a_moment_or_not_told(given_, seconds):
     headers = {"retry-after": given_, "date": "Wed, 25 Nov 2026 08:00:00 GMT"}
 
     with pytest.raises(Throttled) as caught:
-        interpret("get_profiles", "default", 429, headers, b"")
+        interpret("get_profiles", "default", 429, headers, b"", reads=True)
 
     assert caught.value.retry_after == seconds
 

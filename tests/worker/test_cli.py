@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import flower.app
 import flower.command
@@ -346,11 +347,14 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(command):
     assert len(done.stderr.splitlines()) == 1
 
 
+WORKER = SimpleNamespace(app=None)
+
+
 def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
     for start in (
-        lambda: celeryd_after_setup.send(sender="w1", instance=None, conf=None),
+        lambda: celeryd_after_setup.send(sender="w1", instance=WORKER, conf=None),
         lambda: beat_init.send(sender=None),
         lambda: object.__new__(flower.command.Flower).start(),
     ):

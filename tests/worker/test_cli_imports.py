@@ -421,10 +421,26 @@ class TestReimport:
 
         result = run("reimport", "--since", "1970-01-01T00:00Z", "--yes")
 
-        assert result.exit_code == 0
         assert [wanted.kind for wanted in asked] == ["profiles", "events"]
         assert "/nowhere/customers.csv is no longer there" in result.stdout
         assert "1970-01-01 0" in result.stderr
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_the_exit_code_tells_of_an_import_whose_file_is_gone(self, fake_redis, source, asked, there):
+        self.complete(fake_redis, "gone", "/nowhere/customers.csv", at=1_000.0)
+        if there:
+            self.complete(fake_redis, "here", source, at=1_010.0)
+
+        result = run("reimport", "--since", "1970-01-01T00:00Z", "--yes")
+
+        assert result.exit_code == 1
+        assert "1 import was not repeated, and may be missing at Klaviyo" in result.stderr
+
+    def test_an_import_that_was_cancelled_is_missed_by_nobody(self, fake_redis, source, asked):
+        self.complete(fake_redis, "R", source)
+        Runs(fake_redis).end("R", "cancelled")
+
+        assert run("reimport", "--since", "1970-01-01T00:00Z", "--yes").exit_code == 0
 
     def test_a_file_that_has_changed_since_is_remarked(self, fake_redis, source, asked):
         self.complete(fake_redis, "R", source)

@@ -134,7 +134,7 @@ def test_a_time_that_is_none_is_one_sentence(fake_redis):
     result = run("jobs", "--since", "yesterday")
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("'yesterday' is no time: write it like 2h")
+    assert result.stderr.startswith("'yesterday' is no time: write it like 5m")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,9 @@ def test_a_time_that_is_none_is_one_sentence(fake_redis):
     [
         ("90s", 1_000_000 - 90),
         ("30min", 1_000_000 - 1_800),
+        ("5m", 1_000_000 - 300),
+        ("5M", 1_000_000 - 300),
+        ("1w", 1_000_000 - 604_800),
         ("2h", 1_000_000 - 7_200),
         ("3 d", 1_000_000 - 259_200),
         ("1970-01-02T00:00Z", 86_400),

@@ -1,6 +1,7 @@
 """`klaviyo push`, as it is typed."""
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from schedules.push_kinds import Push
@@ -17,6 +18,7 @@ REPORT = PushReport(
 @pytest.fixture
 def pushed(monkeypatch):
     monkeypatch.setattr(command, "defined", lambda name: Push("profiles", "crm.csv", name))
+    monkeypatch.setattr("worker.cli.store.get_engine", lambda: None)
     monkeypatch.setattr(command, "patiently", lambda step: 32)
     monkeypatch.setattr(command, "run_push", lambda wanted, force: REPORT)
 
@@ -33,6 +35,17 @@ def test_a_report_for_other_programs_is_json(pushed):
     result = CliRunner().invoke(app, ["push", "crm", "--json"])
 
     assert '"landed": 3' in result.stdout
+
+
+def test_a_store_that_takes_nothing_is_one_sentence(pushed, monkeypatch):
+    def full(wanted, force):
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(command, "run_push", full)
+    result = CliRunner().invoke(app, ["push", "crm"])
+
+    assert result.exit_code == 1
+    assert result.stderr == "The store (KLAVIYO_STORE_URL) cannot be reached or written: database or disk is full\n"
 
 
 def test_a_push_that_is_not_defined_is_one_sentence(monkeypatch):

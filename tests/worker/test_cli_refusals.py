@@ -8,9 +8,11 @@ import pytest
 from kombu import pools
 from typed import forget, run
 
+from tasks.tags import get_tags
 from worker import patience
 from worker.app import app
 from worker.connection import get_publisher, get_redis
+from worker.errors import NotConfirmed
 from worker.governor import get_publishing_governor
 from worker.settings import get_settings
 
@@ -101,6 +103,16 @@ def test_a_command_that_would_add_something_says_why_it_cannot(server, condition
         assert (name, result.exit_code) == (name, 1)
         assert said in result.stderr, name
         assert len([line for line in result.stderr.splitlines() if said in line]) == 1, result.stderr
+
+
+@pytest.mark.parametrize("condition", [full, read_only])
+def test_a_caller_is_told_why_and_not_asked_whether_redis_is_up(server, condition):
+    said = condition(server)
+
+    with pytest.raises(NotConfirmed, match=said) as caught:
+        get_tags.delay()
+
+    assert "Is it up" not in str(caught.value)
 
 
 @pytest.mark.parametrize("condition", [full, read_only])

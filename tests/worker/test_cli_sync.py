@@ -13,7 +13,8 @@ from typed import run
 
 from schedules.plan import Estimate
 from schedules.standing import PullRun, Standing
-from worker.cli import sync_follow
+from schedules.trouble import Trouble
+from worker.cli import check_store, sync_follow
 from worker.cli.sync_follow import Progress, line
 from worker.cli.sync_view import Part, families, parts_table, plan_table, standings_table
 from worker.settings import get_settings
@@ -29,8 +30,7 @@ def file_store(settings, fake_redis, tmp_path):
     settings.setenv("KLAVIYO_STORE_URL", url)
     get_settings.cache_clear()
     upgrade(url)
-    yield settings
-    connection.close()
+    return settings
 
 
 def pull_run(**how):
@@ -188,6 +188,7 @@ class Clock:
 
 def progress(monkeypatch, slots):
     monkeypatch.setattr(sync_follow, "get_governor", lambda: type("G", (), {"slots": staticmethod(lambda: slots)}))
+    monkeypatch.setattr(sync_follow, "trouble", lambda: None)
     clock, out = Clock(), io.StringIO()
     return Progress(Console(file=out, width=200), clock), clock, out
 
@@ -215,6 +216,29 @@ def test_that_no_worker_runs_is_said_once(monkeypatch):
             told([Part("default", "profiles", "wanted", None)])
 
     assert out.getvalue().count("No worker runs") == 1
+
+
+def test_a_store_that_takes_nothing_is_told_once_and_so_is_its_end(monkeypatch):
+    told, _, out = progress(monkeypatch, {"klaviyo.l": 8})
+    full = Trouble("database or disk is full", 0.0)
+
+    with told:
+        for found in (None, full, full, None, None):
+            monkeypatch.setattr(sync_follow, "trouble", lambda found=found: found)
+            told([Part("default", "profiles", "wanted", None)])
+
+    assert out.getvalue().count("cannot be written: database or disk is full. Syncs and pushes wait") == 1
+    assert out.getvalue().splitlines()[-1] == "The store can be written again."
+
+
+def test_check_tells_of_a_store_that_takes_nothing_and_of_a_disk_that_soon_will_not(file_store, monkeypatch):
+    monkeypatch.setattr(check_store, "trouble", lambda: Trouble("database or disk is full", 0.0))
+    monkeypatch.setattr(check_store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
+
+    first, second = check_store.wanting()
+
+    assert "cannot be written: database or disk is full." in first
+    assert second.startswith("only 5.0 MB are free on its disk")
 
 
 def test_a_line_tells_how_many_have_been_read():

@@ -45,6 +45,10 @@ class Worker:
                 continue
         return [message.payload["body"] for message in self.taken[before:]]
 
+    def asks(self):
+        """It has asked for messages, and the answer has not been read."""
+        self.channel.connection.cycle.on_poll_start()
+
     def dies(self):
         """It shows no sign of life any more, and is replaced."""
         for tag in self.client.zrange(UNACKED_INDEX, 0, -1):
@@ -243,6 +247,52 @@ def test_what_a_worker_that_stops_has_not_carried_out_goes_back_at_once(worker, 
     monkeypatch.setattr(transport, "closing", closing)
 
     worker.channel.close()
+
+    assert worker.on_record() == (0, 0)
+    assert worker.client.llen(QUEUE) == 1
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Call it, and the worker of this process is stopping."""
+    closing = threading.Event()
+    monkeypatch.setattr(transport, "closing", closing)
+    return closing.set
+
+
+@pytest.fixture
+def line():
+    """A line of the queue, for which there is a slot."""
+    return Line("default", (Bucket("x", Limits.parse("10/s 1000/m")),))
+
+
+def granted(worker, line):
+    """One task with a lease, in the queue."""
+    worker.governor.beat("w", 8, [QUEUE], 60)
+    worker.publish("one", **{HEADER: header(line, "now")})
+    assert worker.client.llen(QUEUE) == 1
+
+
+def test_what_a_worker_that_stops_gives_back_does_not_wait_until_its_lease_runs_out(worker, line, stopping):
+    granted(worker, line)
+    assert worker.take() == ["one"]
+
+    stopping()
+    worker.channel.close()
+    worker.governor.tick()
+
+    assert worker.on_record() == (0, 0)
+    assert worker.client.llen(QUEUE) == 1
+
+
+def test_what_arrives_while_a_worker_stops_goes_back_at_once(worker, line, stopping):
+    granted(worker, line)
+    worker.asks()
+
+    stopping()
+    worker.consumer.cancel()
+    worker.channel.close()
+    worker.governor.tick()
 
     assert worker.on_record() == (0, 0)
     assert worker.client.llen(QUEUE) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
@@ -9,13 +10,19 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+import tasks  # noqa: F401  registers every action
+from sandbox.errors import ApiError
+from sandbox.filters import parse
 from tasks.campaigns import get_campaigns
+from tasks.images import get_images
 from tasks.lists import get_lists
 from tasks.metrics import query_metric_aggregates
 from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
+from worker.action import ACTIONS
 from worker.errors import InputError
-from worker.filters import F, Filter
+from worker.filter_fields import OTHERS, fields_of
+from worker.filters import F, Filter, refused
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -158,3 +165,100 @@ def test_mere_text_passes_as_it_is():
 
     assert get_profiles.declaration.bind({"filter": text}) == {"filter": text}
     assert not isinstance(text, Filter)
+
+
+EVERY_FIELD = [
+    pytest.param(name, field, id=f"{name}-{field}")
+    for name, action in sorted(ACTIONS.items())
+    for field in fields_of(action.declaration.package, name) or {}
+    if field != OTHERS
+]
+
+#: A value of each kind, and one of a neighbouring kind that is easily taken for it.
+FITS = {"string": "x", "boolean": True, "integer": 4, "number": 0.5, "date-time": MOMENT}
+NEIGHBOURS = {"string": 7, "boolean": "yes", "integer": 4.5, "number": "7", "date-time": "2026-01-02T03:04:05Z"}
+BUILT = {"any": F.any, "contains-any": F.contains_any, "contains-all": F.contains_all}
+
+
+def conditions(name, field, value):
+    """A filter with each of a field's operators, in each form that it takes."""
+    known = fields_of("tasks", name)[field]
+    for operator in known.single:
+        method = getattr(F, operator.replace("-", "_"))
+        yield method(F(field)) if operator == "has" else method(F(field), value)
+    for operator in known.several:
+        yield BUILT.get(operator, F.equals)(F(field), [value, value])
+
+
+def refused_by(name, given):
+    """What the call says of a filter, and what a Klaviyo says that reads its text."""
+    fields = fields_of("tasks", name)
+    with contextlib.suppress(ApiError):
+        parse(str(given), fields)
+        return refused(given, fields), None
+    with pytest.raises(ApiError) as caught:
+        parse(str(given), fields)
+    return refused(given, fields), caught.value.errors[0]["detail"]
+
+
+@pytest.mark.parametrize(("name", "field"), EVERY_FIELD)
+def test_every_field_takes_its_own_kind_of_value_and_no_neighbouring_one(name, field):
+    known = fields_of("tasks", name)[field]
+    for given in conditions(name, field, known.values[0] if known.values else FITS.get(known.kind)):
+        assert refused_by(name, given) == ([], None)
+    if known.kind:
+        for given in conditions(name, field, "fax" if known.values else NEIGHBOURS[known.kind]):
+            told, answered = refused_by(name, given)
+            assert len(told) == 1, given
+            assert field in told[0]
+            assert answered
+
+
+@pytest.mark.parametrize(
+    ("action", "given", "told"),
+    [
+        (
+            get_profiles,
+            F("created").greater_than("2026-01-01T00:00:00Z"),
+            "created is compared with a datetime with a time zone, not with text",
+        ),
+        (get_campaigns, F("archived").equals("yes"), "archived is compared with True or False, not with text"),
+        (get_campaigns, F("archived").equals(1), "archived is compared with True or False, not with a whole number"),
+        (get_campaigns, F("messages.channel").equals("fax"), "channel is one of 'email', 'sms', 'mobile_push'"),
+        (get_campaigns, F("archived").equals([True]), "archived takes one value in equals, not a list"),
+        (get_images, F("id").any([7]), "id is compared with text, not with a whole number"),
+        (get_images, F("size").less_than(True), "size is compared with a whole number, not with True or False"),
+        (get_profiles, F("email").equals(MOMENT), "email is compared with text, not with a datetime"),
+    ],
+)
+def test_a_value_that_a_field_does_not_have_is_refused_at_the_call(action, given, told):
+    with pytest.raises(InputError, match=rf"{action.declaration.name}: parameter 'filter': .*{told}"):
+        action.declaration.bind({"filter": given})
+
+
+def test_a_report_takes_a_hundred_values_and_one_condition_for_each_field():
+    needed = {"statistics": ["opens"], "timeframe": {"key": "last_30_days"}, "conversion_metric_id": "M"}
+    query_campaign_values.declaration.bind({**needed, "filter": F("tag_id").contains_any(map(str, range(100)))})
+
+    for wrong, told in (
+        (F("tag_id").contains_any(map(str, range(101))), "tag_id takes 100 values at most in contains_any"),
+        (F("campaign_id").equals("a") & F("campaign_id").equals("b"), "campaign_id can be in one condition only"),
+    ):
+        with pytest.raises(InputError, match=told):
+            query_campaign_values.declaration.bind({**needed, "filter": wrong})
+
+
+@pytest.mark.parametrize("text", ['say "hi", [you]\\', "true", "7", "2026-01-01", "a\nb", "\\", '"'])
+def test_a_text_is_a_text_whatever_it_looks_like(text):
+    for given in (F("email").equals(text), F("email").any([text, "x"])):
+        assert refused_by("get_profiles", given) == ([], None)
+        assert parse(given, fields_of("tasks", "get_profiles"))[0].values[0] == text
+    assert refused_by("get_campaigns", F("messages.channel").equals(text))[0]
+
+
+def test_what_nothing_is_known_of_is_left_to_klaviyo():
+    given = {"metric_id": "M", "measurements": ["count"], "filter": [F("Campaign Name").equals("x")]}
+
+    query_metric_aggregates.declaration.bind(given)
+    with pytest.raises(InputError, match="datetime is compared with a datetime"):
+        query_metric_aggregates.declaration.bind({**given, "filter": [F("datetime").less_than("2026-01-01")]})

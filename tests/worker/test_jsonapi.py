@@ -20,20 +20,22 @@ from worker.errors import (
 from worker.jsonapi import Envelope, Quota, interpret, mask, outcome, quota
 
 
-def answer(status, document=None, content_type="application/vnd.api+json", content=None, **headers):
+def answer(status, document=None, content_type="application/vnd.api+json", content=None, reads=False, **headers):
     body = content if content is not None else b"" if document is None else json.dumps(document).encode()
-    return interpret("create_profile", "default", status, {"content-type": content_type, **headers}, body)
+    given = {"content-type": content_type, **headers}
+    return interpret("create_profile", "default", status, given, body, reads=reads)
 
 
 def refused(detail="No.", **more):
     return {"errors": [{"id": "e-1", "code": "invalid", "title": "Invalid", "detail": detail, **more}]}
 
 
-def test_data_included_and_links_come_in_the_envelope():
+def test_data_included_links_and_meta_come_in_the_envelope():
     document = {
         "data": {"type": "profile", "id": "1"},
         "included": [{"type": "list", "id": "L"}],
         "links": {"next": None},
+        "meta": {"agent_hints": {"hints": []}},
     }
 
     assert answer(200, document) == {**document, "error": None, "successful": True}
@@ -139,7 +141,7 @@ def test_a_cloudflare_challenge_is_no_permission_error():
 @pytest.mark.parametrize("content", [b'{"data": ', b'"text"', b"[1]"])
 def test_a_body_that_is_not_json_api_leaves_the_outcome_open(content):
     with pytest.raises(Unavailable) as caught:
-        answer(200, content=content)
+        answer(200, content=content, reads=True)
 
     assert caught.value.sent
 

@@ -61,7 +61,7 @@ def test_a_job_goes_through_its_states_and_keeps_the_times(ledger, clock):
     assert done
     assert (job.state, job.status, job.job_id, job.counters["completed"]) == ("settled", "complete", "K1", 3)
     assert job.seconds == 10
-    assert ledger.took(KIND) == [10]
+    assert ledger.took(KIND) == [(10, 3)]
 
 
 def test_a_known_job_is_not_opened_again(ledger):
@@ -333,7 +333,7 @@ def test_how_long_a_job_takes_is_learned_from_those_that_klaviyo_has_completed(l
         clock.wait(7 if end == "complete" else 3_600)
         ledger.ended(id, end)
 
-    assert ledger.took(KIND) == [7]
+    assert ledger.took(KIND) == [(7, 3)]
 
 
 def test_only_the_last_durations_make_a_habit(ledger, clock):
@@ -342,7 +342,7 @@ def test_only_the_last_durations_make_a_habit(ledger, clock):
         clock.wait(number)
         ledger.ended(f"{number}", "complete")
 
-    assert ledger.took(KIND) == list(range(24, 4, -1))
+    assert ledger.took(KIND) == [(seconds, 3) for seconds in range(24, 4, -1)]
 
 
 def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger):

@@ -13,9 +13,12 @@ from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
+from worker import revision
 from worker.action import ACTIONS
+from worker.body_table import table
 from worker.cli.commands import app
 from worker.declaration import SAFE, Params, declare
+from worker.filter_fields import Filterable
 from worker.revision import compare
 from worker.wire import At, Linkage, Linkages, Resource
 
@@ -95,8 +98,8 @@ THING = whole(
             "name",
             "tags",
             name={"type": "string"},
-            colour={"type": "string", "enum": ["red", "green"]},
-            tags={"type": "array", "items": {"type": "string"}},
+            colour={"type": "string", "enum": ["red", "green"], "nullable": True},
+            tags={"type": "array", "items": {"type": "string"}, "nullable": True},
             owner=whole(data=OWNER),
         ),
         relationships=whole(
@@ -136,6 +139,10 @@ API: dict[str, Any] = {
     },
     "components": {"schemas": {"Thing": THING}},
 }
+
+
+def owner(data: Any) -> Any:
+    return data["attributes"]["properties"]["owner"]["properties"]["data"]["properties"]
 
 
 def found(change: Any) -> list[tuple[str, str, str, str]]:
@@ -228,6 +235,30 @@ def test_what_is_the_same_is_not_told():
             ("create_thing", "body data.attributes.name", "required", "optional"),
         ),
         (
+            lambda api, get, post, data: post.update(responses={"200": {}, "201": {}}),
+            ("create_thing", "answers 200 or 201", "", "yes"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["colour"].pop("nullable"),
+            ("create_thing", "null at data.attributes.colour", "taken", "refused"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["name"].update(nullable=True),
+            ("create_thing", "null at data.attributes.name", "refused", "taken"),
+        ),
+        (
+            lambda api, get, post, data: data["attributes"]["properties"]["name"].update(type="integer"),
+            ("create_thing", "body data.attributes.name", "string", "integer"),
+        ),
+        (
+            lambda api, get, post, data: owner(data)["attributes"]["properties"]["email"].update(nullable=True),
+            ("create_thing", "null at data.attributes.owner.data.attributes.email", "refused", "taken"),
+        ),
+        (
+            lambda api, get, post, data: owner(data)["attributes"].update(required=["email"]),
+            ("create_thing", "body data.attributes.owner.data.attributes.email", "optional", "required"),
+        ),
+        (
             lambda api, get, post, data: post.pop("requestBody"),
             ("create_thing", "body", "there", ""),
         ),
@@ -235,6 +266,57 @@ def test_what_is_the_same_is_not_told():
 )
 def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: tuple[str, str, str, str]):
     assert [each for each in found(change) if each[0] == difference[0]] == [difference]
+
+
+@pytest.mark.parametrize(
+    ("told", "differences"),
+    [
+        ({"operators": {"single": ["equals"]}, "value": {"type": "string", "enum": ["live", "draft"]}}, []),
+        (
+            {"operators": {"list": ["equals"]}, "value": {"type": "string", "enum": ["live", "draft"]}},
+            [("get_things", "filter by status", "equals", "equals equals[]")],
+        ),
+        (
+            {"operators": {"single": ["equals"]}, "value": {"type": "string", "enum": ["live", "paused"]}},
+            [("get_things", "values of filter by status", "draft, live", "live, paused")],
+        ),
+        (
+            {"operators": {"single": ["equals"]}, "value": {"type": "string", "format": "date-time"}},
+            [
+                ("get_things", "kind of filter by status", "string", "date-time"),
+                ("get_things", "values of filter by status", "draft, live", ""),
+            ],
+        ),
+    ],
+)
+def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, differences: Any):
+    ours = {"status": Filterable.told(["live", "draft"], "equals")}
+    monkeypatch.setattr(revision, "fields_of", lambda package, name: ours if name == "get_things" else None)
+
+    assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences
+
+
+def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_checked_by(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    free = {"extra": {"type": "object", "properties": {"width": {"type": "integer"}}}}
+
+    def change(width: dict[str, Any]) -> Any:
+        def change(api: Any, get: Any, post: Any, data: Any) -> None:
+            data["attributes"]["properties"].update(extra={"type": "object", "properties": {"width": width}})
+
+        return change
+
+    api = copy.deepcopy(API)
+    api["components"]["schemas"]["Thing"]["properties"]["data"]["properties"]["attributes"]["properties"].update(free)
+    monkeypatch.setattr("worker.revision.table_of", lambda package: table(api))
+    there = ("create_thing", "body data.attributes.extra", "", "there")
+
+    assert found(change({"type": "integer"})) == [there]
+    assert found(change({"type": "integer", "nullable": True})) == [
+        there,
+        ("create_thing", "shape of data.attributes.extra.width", "integer", "integer or null"),
+    ]
 
 
 def test_a_new_key_that_is_required_is_told_as_that():
@@ -295,10 +377,38 @@ def test_a_file_of_another_kind_is_refused_in_one_sentence(tmp_path: Path, text:
     assert why in " ".join(told.stderr.split())
 
 
-@pytest.mark.skipif(
+OURS = [each.declaration for each in ACTIONS.values() if each.declaration.package == "tasks"]
+with_the_file = pytest.mark.skipif(
     "KLAVIYO_OPENAPI" not in os.environ, reason="KLAVIYO_OPENAPI does not say where Klaviyo's file of 2026-07-15 lies"
 )
-def test_the_actions_are_those_of_the_pinned_revision():
-    api = json.loads(Path(os.environ["KLAVIYO_OPENAPI"]).read_text("utf-8"))
 
-    assert compare([each.declaration for each in ACTIONS.values() if each.declaration.package == "tasks"], api) == []
+
+@pytest.fixture(scope="module")
+def published() -> Any:
+    return json.loads(Path(os.environ["KLAVIYO_OPENAPI"]).read_text("utf-8"))
+
+
+@with_the_file
+def test_the_actions_are_those_of_the_pinned_revision(published: Any):
+    assert compare(OURS, published) == []
+
+
+@with_the_file
+def test_a_change_at_any_depth_of_klaviyos_file_is_told(published: Any):
+    api = copy.deepcopy(published)
+    schemas = api["components"]["schemas"]
+    del schemas["SendEmailAction"]["properties"]["links"]["nullable"]
+    schemas["ProfilePropertyCondition"]["properties"]["property"]["nullable"] = True
+    schemas["StringOperatorStringFilter"]["properties"]["operator"]["enum"].append("resembles")
+    schemas["ButtonStyles"]["properties"]["color"] = {"type": "integer"}
+    schemas["TextBlockV1"]["required"].remove("data")
+
+    told = {(each.action, each.what.rpartition(" ")[2].rpartition(".")[2]) for each in compare(OURS, api)}
+
+    assert {
+        ("create_flow", "links"),
+        ("create_segment", "property"),
+        ("create_segment", "operator"),
+        ("create_form", "color"),
+        ("create_template", "data"),
+    } <= told

@@ -10,7 +10,7 @@ from celery import chain, chord, group
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
-from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles
+from tasks.profiles import bulk_import_profiles, create_or_update_profile, create_profile, get_profile, get_profiles
 from worker.app import app
 from worker.awaiting import aget
 from worker.errors import InputError, NotFound, SettingsError
@@ -53,6 +53,14 @@ def test_answers_are_data_errors_or_functions(klaviyo):
     assert failed.state == "FAILURE"
     with pytest.raises(NotFound):
         failed.get()
+
+
+def test_what_creates_or_updates_tells_which(klaviyo):
+    assert create_or_update_profile(**ADA)["created"] is True
+    klaviyo.answer(create_or_update_profile, {"data": {"id": "01A"}, "successful": True, "created": False})
+
+    assert create_or_update_profile.delay(**ADA).get()["created"] is False
+    assert "created" not in create_profile(**ADA)
 
 
 def test_a_wrong_call_is_refused_as_ever(klaviyo):

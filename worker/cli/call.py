@@ -6,14 +6,13 @@ import difflib
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 import tasks  # noqa: F401  registers every action
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.cli.arguments import parameters
-from worker.cli.terminal import WRONG, print_json, say, stop
+from worker.cli.terminal import WRONG, print_json, say, stop, working
 from worker.governor import Lane
 from worker.place import PREFIX
 
@@ -42,7 +41,7 @@ def call(
     params = parameters(action.declaration, context.args, given)
     chosen = action.on(account, lane=lane_)
     if now:
-        with _waiting("Klaviyo is asked"):
+        with working("Asking Klaviyo …"):
             envelope = chosen(**params)
         print_json(envelope)
         return
@@ -56,10 +55,10 @@ def call(
 
 def _await(task_id: str) -> None:
     try:
-        with _waiting(f"Task {task_id} is waited for"):
+        with working(f"Waiting for task {task_id} …"):
             envelope = app.AsyncResult(task_id).get()
     except KeyboardInterrupt:
-        raise stop(f"No longer waited for; the task {task_id} goes on by itself.") from None
+        raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
     print_json(envelope)
 
 
@@ -71,7 +70,3 @@ def _action(name: str) -> Action[Any]:
     near = difflib.get_close_matches(word, [*ACTIONS, *NAMES_2024], n=1)
     hint = f" Did you mean {near[0]}?" if near else " `klaviyo actions` lists them."
     raise stop(f"There is no action {word!r}.{hint}", WRONG)
-
-
-def _waiting(text: str) -> Any:
-    return Console(stderr=True).status(f"{text} …")

@@ -15,7 +15,7 @@ from rich.text import Text
 import tasks  # noqa: F401  registers every action
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
-from worker.cli import strays
+from worker.cli import check_pushes, check_store, strays
 from worker.cli.limits import told
 from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
 from worker.connection import get_redis
@@ -38,7 +38,10 @@ WHAT = 15
 def check(
     name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
 ) -> None:
-    """Check the settings, Redis, Klaviyo, and each account's key and scopes. Nothing is written."""
+    """Check the settings, Redis, the sources of pushes, Klaviyo, and each account's key and scopes.
+
+    Nothing is written.
+    """
     settings = get_settings()
     _good("settings", "read; Klaviyo is at " + settings.base_url)
     if said := misspelled_settings():
@@ -47,6 +50,10 @@ def check(
     for pause in get_governor().paused():
         _warn("paused", told(pause))
     _check_strays()
+    for said in check_store.wanting():
+        _warn("store", said)
+    for push, problem in check_pushes.looked_at():
+        _warn(f"push {push}", problem) if problem else _good(f"push {push}", "its source can be read")
     names = [name] if name else aliases(settings)
     if not names:
         raise _bad("account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)

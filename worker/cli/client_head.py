@@ -3,6 +3,8 @@
     create_profile.delay(email="ada@example.com")                          queue it
     create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
     create_profile.si(email="ada@example.com")                             a signature, for chains, groups and chords
+    get_profiles.collect(sort="created")                                   a list, read to its end: one result
+    run_job(bulk_import_profiles).delay(profiles=[...])                    a job, followed to its end: one result
 
 They are sent by Celery's current application, as those of ``shared_task`` are, or by the one of ``.on(app=…)``: its
 broker is the worker's Redis and, for ``.get()``, its result backend too. A value that is wrong fails in the worker.
@@ -21,7 +23,8 @@ from celery.result import AsyncResult
 
 P = ParamSpec("P")
 
-#: The result of an action: ``data``, ``error``, ``successful``, and ``included``, ``links``, ``job_id`` if any.
+#: The result of an action: ``data``, ``error``, ``successful``, and where there are any ``included``, ``links``,
+#: ``meta``, ``job_id``, ``created`` (of what may have been updated instead), ``unread`` (why a success has no data).
 Envelope = dict[str, Any]
 
 
@@ -70,22 +73,62 @@ class Action(Generic[P]):
         """A signature that is handed the result of the task before it, if there is one, as Celery's canvas has it."""
         return self._signature(args, kwargs, immutable=False)
 
+    def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Have the workers read a list to its end: all of it as one result, with its ``count``.
+
+        A list of over 8 MB stays with the workers, and its result has no ``data``.
+        """
+        self.declared(*args, **kwargs)
+        return self._sent("klaviyo.collect", "klaviyo", (self.declared.__name__,), kwargs, _names(kwargs)).apply_async()
+
     def _signature(self, args: Any, kwargs: Any, immutable: bool) -> Signature[Envelope]:
         self.declared(*args, **kwargs)  # refuses a name that it does not know, and a missing one
+        return self._sent(self.name, self.queue, (), kwargs, _names(kwargs), immutable)
+
+    def _sent(
+        self, task: str, queue: str, args: Any, kwargs: Any, shown: str, immutable: bool = True
+    ) -> Signature[Envelope]:
         headers = {"klaviyo_account": self.account, "klaviyo_lane": self.lane}
         options = {
-            "queue": self.queue,
+            "queue": queue,
             "headers": {name: value for name, value in headers.items() if value is not None},
             "countdown": self.countdown,
             "expires": self.expires,
             "serializer": "json",
             # What Celery's events and Flower show: the parameters' names, and none of their values.
             "argsrepr": "()",
-            "kwargsrepr": "{" + ", ".join(f"{name!r}: '***'" for name in kwargs) + "}",
+            "kwargsrepr": shown,
         }
         return Signature(
-            self.name, kwargs=kwargs, options=options, immutable=immutable, app=self.app or current_app
+            task, args=args, kwargs=kwargs, options=options, immutable=immutable, app=self.app or current_app
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job(Generic[P]):
+    """The job that an action begins; account, lane and time are those of the action."""
+
+    action: Action[P]
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
+        """Begin the job and follow it to its end: one result, with counters and errors, for the whole of it."""
+        return self.si(*args, **kwargs).apply_async()
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
+        """A signature that takes nothing from the task before it."""
+        self.action.declared(*args, **kwargs)
+        kind = self.action.declared.__name__
+        shown = f"{{'kind': {kind!r}, 'params': {_names(kwargs)}}}"
+        return self.action._sent("klaviyo.job", "klaviyo", (), {"kind": kind, "params": kwargs}, shown)
+
+
+def run_job(action: Action[P]) -> Job[P]:
+    """The job that an action begins, followed to its true end; it fails where the action begins none."""
+    return Job(action)
+
+
+def _names(kwargs: Any) -> str:
+    return "{" + ", ".join(f"{name!r}: '***'" for name in kwargs) + "}"
 
 
 def action(queue: str) -> Callable[[Callable[P, None]], Action[P]]:

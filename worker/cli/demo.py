@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +14,14 @@ import httpx
 import typer
 
 from worker.app import app, configuration
-from worker.cli.demo_data import generate, load
+from worker.cli.demo_data import Data, generate, load
 from worker.cli.demo_run import Run
 from worker.cli.demo_sandbox import SideDoor
 from worker.cli.demo_story import Story
 from worker.cli.demo_view import View
 from worker.cli.processes import LOOPBACK, Processes, free_port
 from worker.cli.sandbox import ACCOUNT, command
-from worker.cli.terminal import FAILED, say
+from worker.cli.terminal import FAILED, WRONG, say, stop
 from worker.cli.up import interruptible, start_beat, start_flower, start_worker
 from worker.embedded import find_server, server
 from worker.governor import get_governor
@@ -36,12 +36,19 @@ MOST_FAILURES = 5
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="a CSV file of customers; made-up ones if left out")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="customers, as CSV or JSON Lines; made-up ones if left out")
+    ] = None,
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="what they have bought; made up if left out")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
 ) -> None:
     """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
+    if orders and not data:
+        raise stop("Say whose orders these are: --data names the file of customers.", WRONG)
     with interruptible(), _folder() as folder:
-        loaded = load(data or generate(folder))
+        loaded = _loaded(data, orders, folder)
         port, flower = free_port(), free_port()
         with (
             server(folder / "redis") as redis_url,
@@ -55,7 +62,7 @@ def demo(
                     view.glance()
 
                 run = Run(meanwhile)
-                proof = Story(loaded, run, view, sandbox).tell()
+                proof = Story(loaded, run, view, sandbox, folder).tell()
             remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MOST_FAILURES])]
             view.summary(proof, _address(flower), remarks, keep)
             if keep:
@@ -64,6 +71,15 @@ def demo(
                     processes.watch()
         if not proof.holds:
             raise typer.Exit(FAILED)
+
+
+def _loaded(data: Path | None, orders: Path | None, folder: Path) -> Data:
+    say(f"Reading {data}{f' and {orders}' if orders else ''} …" if data else "Making customers and purchases up …")
+    loaded = load(data, orders) if data else load(*generate(folder))
+    say(f"{len(loaded.customers):,} customers and {len(loaded.purchases):,} purchases.")
+    for remark in loaded.remarks:
+        say(remark, "yellow")
+    return loaded
 
 
 def _settings(redis_url: str, port: int, folder: Path) -> dict[str, str]:
@@ -88,15 +104,20 @@ def _settings(redis_url: str, port: int, folder: Path) -> dict[str, str]:
 
 def _started(processes: Processes, folder: Path, port: int, flower: int) -> SideDoor:
     """Start everything and wait until it is ready."""
-    say(f"Starting {find_server()[1]}, a sandbox, a worker, beat and Flower …")
+    say(f"Starting {find_server()[1]}, the sandbox (a local Klaviyo), a worker, beat and Flower …")
     sandbox = SideDoor(_address(port))
     processes.start("sandbox", command(port, "--latency", "10-60", "--job-seconds", "2"))
     start_flower(processes, flower)
     start_beat(processes, level="warning")
     start_worker(processes, "worker", get_settings(), level="warning")
-    processes.wait_for("the sandbox", sandbox.ready)
-    processes.wait_for("the worker", lambda: bool(get_governor().slots()))
-    processes.wait_for("Flower", lambda: _answers(f"{_address(flower)}/healthcheck"))
+    ready: dict[str, Callable[[], bool]] = {
+        "the sandbox": sandbox.ready,
+        "the worker": lambda: bool(get_governor().slots()),
+        "Flower": lambda: _answers(f"{_address(flower)}/healthcheck"),
+    }
+    for name, answers in ready.items():
+        processes.wait_for(name, answers)
+        say(f"{name[0].upper()}{name[1:]} is ready.", "dim")
     return sandbox
 
 

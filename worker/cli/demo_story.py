@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,15 +14,16 @@ import tasks  # noqa: F401  registers every action
 from tasks.accounts import get_accounts
 from tasks.events import bulk_create_events, create_event, get_events
 from tasks.imports import import_profiles
+from tasks.jobs.outcome import JOB, REFUSED
 from tasks.profiles import get_profiles
 from tasks.tags import get_tags
 from worker.cli.demo_data import Customer, Data, Purchase
 from worker.cli.demo_run import Run, Work
 from worker.cli.demo_sandbox import Proof, SideDoor
 from worker.cli.demo_view import View
+from worker.cli.tables import most_frequent
+from worker.filters import F
 from worker.jsonapi import Envelope
-
-METRIC = "Placed Order"
 
 #: What Klaviyo takes in one request.
 BATCH, PAGE, NAMED = 1_000, 1_000, 100
@@ -35,6 +37,7 @@ class Story:
     run: Run
     view: View
     sandbox: SideDoor
+    folder: Path
     imported: int = 0
     found_profiles: Counter[str] = field(default_factory=Counter)
     found_events: Counter[str] = field(default_factory=Counter)
@@ -43,6 +46,7 @@ class Story:
         """Do everything; returns what came of it."""
         before = self.sandbox.state()
         self._import_customers()
+        self.view.explain()
         self._work_under_load()
         self._read_events()
         self.view.step("Comparing with what the sandbox has …")
@@ -51,13 +55,25 @@ class Story:
     def _import_customers(self) -> None:
         self.view.step(f"Importing {len(self.data.customers):,} customers in bulk jobs …")
         profiles = (each.profile for each in self.data.customers)
-        report = import_profiles(profiles, lane="now", progress=lambda run: self.view.glance())
+        told = self.folder / "customers.rejects.jsonl"
+        report = import_profiles(profiles, lane="now", rejects=told, progress=lambda run: self.view.glance())
         self.imported = report.landed
+        if report.rejected:
+            self._leave_out(Path(report.rejects or told))
+            why = most_frequent(report.reasons)
+            self.data.remarks.append(f"The sandbox turned {report.rejected:,} customers down, and said why: {why}.")
+
+    def _leave_out(self, rejects: Path) -> None:
+        """Go on without the customers who were turned down: what is lost nobody has given a reason for."""
+        told = map(json.loads, rejects.read_text("utf-8").splitlines())
+        rows = [each["row"] for each in told if each["stage"] in (JOB, REFUSED)]
+        self.data.leave_out({self.data.customers[row - 1].profile["email"] for row in rows})
 
     def _work_under_load(self) -> None:
         """Give every tier what it may do in a minute, at once: as much of it as possible is the demo's own work."""
         singly = min(_minute(create_event), len(self.data.purchases) // 2)
-        slice_, rest = self.data.purchases[-singly:], self.data.purchases[:-singly]
+        middle = len(self.data.purchases) - singly
+        rest, slice_ = self.data.purchases[:middle], self.data.purchases[middle:]
         self.view.step(
             f"All five tiers at once: {len(rest):,} purchases in bulk and {singly:,} one by one; "
             f"{len(self.data.customers):,} customers read back …"
@@ -68,10 +84,13 @@ class Story:
             Work(get_tags, ({} for _ in range(_minute(get_tags)))),
             Work(get_profiles, self._questions()),
             Work(bulk_create_events, ({"events": batch} for batch in batches(rest, _minute(bulk_create_events)))),
-            Work(create_event, ({"profile": _owner(each.customer), **_event(each)} for each in slice_)),
+            Work(create_event, ({"profile": each.customer.owner, **each.event} for each in slice_)),
         )
-        name = self.data.identifier
-        self.found_profiles.update(each["attributes"][name] for page in pages for each in page["data"])
+        self.found_profiles.update(self._name(each["attributes"]) for page in pages for each in page["data"])
+
+    def _name(self, profile: dict[str, Any]) -> str:
+        """What a customer is known by, at Klaviyo and here: of an address the case says nothing."""
+        return str(profile[self.data.identifier]).casefold()
 
     def _questions(self) -> Iterator[dict[str, Any]]:
         """Requests that name every customer once, as many as a minute takes, or more of the largest size."""
@@ -79,8 +98,8 @@ class Story:
         keys = [each.profile[name] for each in self.data.customers]
         size = min(NAMED, -(-len(keys) // _minute(get_profiles)))
         for start in range(0, len(keys), size):
-            named = json.dumps(keys[start : start + size])
-            yield {"filter": f"any({name},{named})", "page_size": NAMED, "fields_profile": [name]}
+            named = F(name).any(keys[start : start + size])
+            yield {"filter": named, "page_size": NAMED, "fields_profile": [name]}
 
     def _read_events(self) -> None:
         self.view.step(f"Reading {len(self.data.purchases):,} purchases back, page by page …")
@@ -102,6 +121,7 @@ class Story:
         after, seen = self.sandbox.state(), self.sandbox.seen()
         answered = Counter({name: seen.answered[name] for name in self.run.sent})
         proof = Proof(self.run.sent.total(), requests=answered.total())
+        proof.customers, proof.purchases = len(self.data.customers), len(self.data.purchases)
         proof.throttled = seen.throttled.total()
         proof.lost["tasks"] = self.run.lost()
         proof.lost["rows"] = len(self.data.customers) - self.imported
@@ -110,7 +130,7 @@ class Story:
         proof.doubled["jobs"] = after["doubled_jobs"]
         expected = {
             "profile": (
-                Counter(each.profile[self.data.identifier] for each in self.data.customers),
+                Counter(self._name(each.profile) for each in self.data.customers),
                 self.found_profiles,
             ),
             "event": (Counter(each.unique_id for each in self.data.purchases), self.found_events),
@@ -131,7 +151,7 @@ def batches(purchases: list[Purchase], count: int) -> Iterator[list[dict[str, An
         for each in purchases[start : start + size]:
             by_customer.setdefault(each.customer.profile["email"], (each.customer, []))[1].append(each)
         yield [
-            {"profile": _owner(customer), "events": [_event(each) for each in bought]}
+            {"profile": customer.owner, "events": [each.event for each in bought]}
             for customer, bought in by_customer.values()
         ]
 
@@ -140,20 +160,6 @@ def next_cursor(page: Envelope) -> str | None:
     """The cursor of the page after this one."""
     link = (page.get("links") or {}).get("next")
     return parse_qs(urlsplit(link).query)["page[cursor]"][0] if link else None
-
-
-def _owner(customer: Customer) -> dict[str, Any]:
-    return {name: customer.profile[name] for name in ("email", "external_id") if name in customer.profile}
-
-
-def _event(purchase: Purchase) -> dict[str, Any]:
-    return {
-        "metric": METRIC,
-        "time": purchase.time,
-        "value": purchase.value,
-        "unique_id": purchase.unique_id,
-        "properties": purchase.properties,
-    }
 
 
 def _minute(action: Any) -> int:

@@ -19,6 +19,16 @@ from worker.cli.terminal import stdout
 from worker.governor import get_governor
 from worker.tiers import MINUTE, SECOND, Tier
 
+#: What the figures mean that follow, in a terminal and without one.
+LIVE_LEGEND = (
+    "Of each tier, XS to XL: the tasks that wait in Redis for their turn, the requests under way, and how much of its "
+    "second and its minute the busiest action has used. 10/10 is a window used up: more than that Klaviyo would refuse."
+)
+PLAIN_LEGEND = (
+    "Each line: how much of its windows the busiest action of each tier, XS to XL, has used. M 10/10 s  88/150 m is "
+    "tier M with all 10 requests that Klaviyo takes in a second, and 88 of the 150 that it takes in a minute."
+)
+
 #: Seconds between two looks in a terminal and without one, and over which a rate is told.
 LIVE, PLAIN, RATE = 0.5, 5.0, 2.0
 
@@ -56,6 +66,10 @@ class View:
         self._step = text
         self._console.print(Text(f"{self.seconds:5.1f} s  {text}"))
         self.look()
+
+    def explain(self) -> None:
+        """What the figures mean that are shown from now on."""
+        self._console.print(Text(f"\n{LIVE_LEGEND if self._live else PLAIN_LEGEND}\n", "dim"))
 
     def glance(self) -> None:
         """Look again, if it is time."""
@@ -97,8 +111,8 @@ class View:
         facts.add_column(overflow="fold")
         facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks")
         facts.add_row("429s", _verdict(proof.throttled))
-        facts.add_row("lost", _verdict(proof.lost.total(), proof.lost))
-        facts.add_row("doubled", _verdict(proof.doubled.total(), proof.doubled))
+        facts.add_row("lost", _lost(proof))
+        facts.add_row("doubled", _doubled(proof))
         facts.add_row("seconds", f"{seconds:.0f}")
         facts.add_row("Flower", flower + ("" if keep else " (ended; KEEP=1 leaves it running)"))
         for remark in remarks:
@@ -108,7 +122,7 @@ class View:
 
     def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        table.add_column("tier", style="bold")
+        table.add_column("tier", style="bold", no_wrap=True, min_width=4)
         for name, width in (
             ("waiting", 7),
             ("in flight", 9),
@@ -118,7 +132,7 @@ class View:
             ("429s", 4),
         ):
             table.add_column(name, justify="right", min_width=width, no_wrap=True)
-        table.add_column("busiest action", no_wrap=True)
+        table.add_column("busiest action", no_wrap=True, overflow="ellipsis")
         throttled = _tiers_of(seen.throttled)
         for tier in reversed(Tier):
             found = tiers.get(tier, [])
@@ -146,11 +160,29 @@ class View:
         return {tier: count / (now - then) for tier, count in new.items()}
 
 
-def _verdict(count: int, parts: Counter[str] | None = None) -> Text:
-    if not count:
-        return Text("0", "bold green")
-    told = ", ".join(f"{number:,} {name}" for name, number in (parts or {}).items() if number)
-    return Text(f"{count:,}" + (f" ({told})" if told else ""), "bold red")
+def _lost(proof: Proof) -> Text:
+    """What was lost, and of what: our own results are held against what the sandbox has."""
+    lost = proof.lost
+    return _verdict(lost.total()).append_text(Text(
+        f"\n{lost['tasks']:,} of {proof.tasks:,} tasks have no result"
+        f"\n{lost['rows']:,} of {proof.customers:,} customers were not imported"
+        f"\n{lost['profiles']:,} of {proof.customers:,} customers and {lost['events']:,} of {proof.purchases:,} "
+        "purchases are not in the sandbox, or were not read back from it"
+    ))  # fmt: skip
+
+
+def _doubled(proof: Proof) -> Text:
+    """What was done more than once."""
+    doubled = proof.doubled
+    return _verdict(doubled.total()).append_text(Text(
+        f"\n{doubled['requests']:,} requests were made beyond one for each task"
+        f"\n{doubled['jobs']:,} jobs, {doubled['profiles']:,} customers and {doubled['events']:,} purchases are in the "
+        "sandbox twice"
+    ))  # fmt: skip
+
+
+def _verdict(count: int) -> Text:
+    return Text.assemble((f"{count:,}", "bold red" if count else "bold green"))
 
 
 def _tiers_of(counts: Counter[str]) -> Counter[Tier]:

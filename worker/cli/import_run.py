@@ -51,6 +51,8 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         stdout().print(report_table(report))
     if report.failed:
         tell_failed(report)
+    if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
+        say(f"{rejects} was there before, and is left as it was.", "yellow")
     return FAILED if report.failed else 0
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tasks.imports import Estimate, Report
 from worker.cli.tables import facts, listing, most_frequent
-from worker.cli.terminal import say
+from worker.cli.terminal import say, stderr
 from worker.cli.times import duration
 from worker.governor import get_governor
 from worker.patience import patiently
@@ -42,7 +42,7 @@ class Progress:
     """A run that goes on, told as it goes on."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or stderr()
         self._clock = clock
         lives = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None

@@ -30,7 +30,7 @@ PAUSE = 1.0
 def jobs(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one job, by our id or by Klaviyo's")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="those that ended badly, or with failed records")] = False,
-    since: Annotated[str, typer.Option(metavar="TIME", help="begun since then: 2h, 3d, or ISO 8601")] = SINCE,
+    since: Annotated[str, typer.Option(metavar="TIME", help="begun since then: 5m, 2h, 3d, or ISO 8601")] = SINCE,
     watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
 ) -> None:

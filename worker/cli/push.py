@@ -13,6 +13,7 @@ from schedules.push import run_push
 from schedules.push_report import PushReport
 from schedules.push_task import defined
 from worker.cli.import_view import NO_WORKER
+from worker.cli.store import store_at_hand
 from worker.cli.tables import facts, most_frequent
 from worker.cli.terminal import FAILED, print_json, say, stdout
 from worker.cli.times import duration
@@ -29,7 +30,8 @@ def push(
     wanted = defined(name)
     if not patiently(get_governor().slots):
         say(NO_WORKER, "yellow")
-    report = run_push(wanted, force=force)
+    with store_at_hand():
+        report = run_push(wanted, force=force)
     if as_json:
         print_json(report.told())
     else:

@@ -28,12 +28,15 @@ CONSENT = ("subscribe", "unsubscribe", "suppress", "unsuppress")
 
 def reimport(
     since: Annotated[
-        str, typer.Option(metavar="TIME", help="ISO 8601, in this machine's zone if it has none, or 2h, 3d")
+        str, typer.Option(metavar="TIME", help="ISO 8601, in this machine's zone if it has none, or 5m, 2h, 3d")
     ],
     until: Annotated[str | None, typer.Option(metavar="TIME", help="now, if nothing is said")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """Import anew whatever was being imported in a span of time: each file once more, as a run of its own."""
+    """Import anew whatever was being imported in a span of time: each file once more, as a run of its own.
+
+    Exit code 0: all of it has landed again. 1: some rows have not, or an import could not be repeated and says why.
+    """
     now = get_runs().now()
     first, last = moment(since, now), moment(until, now) if until else now
     if first > last:
@@ -45,12 +48,18 @@ def reimport(
     if hindered:
         stdout().print(_hindered([run for run in found if run.id in hindered], hindered))
         stdout().print()
-    if not chosen:
+    # What somebody has cancelled nobody misses.
+    missed = sum(run.state != "cancelled" for run in found if run.id in hindered)
+    code = 0
+    if chosen:
+        stdout().print(_chosen(chosen))
+        _confirm(len(chosen), yes)
+        code = _import(chosen)
+    else:
         say("There is nothing to import again.")
-        return
-    stdout().print(_chosen(chosen))
-    _confirm(len(chosen), yes)
-    raise typer.Exit(_import(chosen))
+    if missed and code != INTERRUPTED:
+        say(f"{_imports(missed)} not repeated, and may be missing at Klaviyo; the table above says why.", "red")
+    raise typer.Exit(code or (FAILED if missed else 0))
 
 
 def going_on(started: Iterable[Run], since: float) -> list[Run]:
@@ -105,6 +114,10 @@ def _confirm(count: int, yes: bool) -> None:
         raise stop("There is nobody to ask: say --yes to import them.", WRONG)
     what = "this file" if count == 1 else f"these {count} files"
     typer.confirm(f"Import {what} again?", abort=True, err=True)
+
+
+def _imports(count: int) -> str:
+    return "1 import was" if count == 1 else f"{count} imports were"
 
 
 def _import(chosen: list[Run]) -> int:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 import tasks  # noqa: F401  registers every action
 from worker.action import ACTIONS
+from worker.body_table import table, text
 from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from worker.jsonapi import REVISION
 from worker.revision import Difference, compare
@@ -21,13 +22,27 @@ from worker.revision import Difference, compare
 def revision(
     openapi: Annotated[Path, typer.Argument(metavar="OPENAPI.json", help="an OpenAPI file of Klaviyo's")],
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    bodies: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-bodies",
+            metavar="FILE",
+            help="write the shapes of its request bodies to this file, and compare nothing",
+        ),
+    ] = None,
 ) -> None:
     """Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.
 
-    Told are operations, routes, limits, scopes, parameters, closed sets, required fields, page sizes and filters. The
-    exit code is 1 where anything differs.
+    Told are operations, routes, limits, scopes, parameters, page sizes and filters, and of bodies, to the last leaf:
+    what there is, what must be there, where null will do, and closed sets. The exit code is 1 where anything differs.
+
+    With --write-bodies it writes the table that every call's body is checked by; the one of the pinned revision is
+    tasks/bodies.json.
     """
     api = _read(openapi)
+    if bodies:
+        _write(bodies, api)
+        return
     differences = compare([each.declaration for each in ACTIONS.values()], api)
     theirs = (api.get("info") or {}).get("version") or "which does not tell its version"
     if as_json:
@@ -52,6 +67,18 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(api, dict) or not isinstance(api.get("paths"), dict):
         raise stop(f"{path} is no OpenAPI file: it has no paths.", WRONG)
     return api
+
+
+def _write(path: Path, api: dict[str, Any]) -> None:
+    try:
+        written = table(api)
+    except (KeyError, TypeError, AttributeError):
+        raise stop("It is no OpenAPI file of Klaviyo's: the shapes of its bodies cannot be read.", WRONG) from None
+    try:
+        path.write_text(text(written), "utf-8")
+    except OSError as error:
+        raise stop(f"{path} cannot be written: {error.strerror}.", WRONG) from None
+    say(f"{path} has the shapes of {len(written['bodies'])} request bodies.", "green")
 
 
 def _table(differences: list[Difference]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
+import os
 import sys
 from typing import Annotated
 
@@ -24,11 +24,8 @@ def sandbox(
 ) -> None:
     """Run a local Klaviyo to try things on: stateful, with Klaviyo's exact limits."""
     given = command(port, "--host", host, "--latency", latency, "--job-seconds", str(job_seconds), "--seed", str(seed))
-    try:
-        raise typer.Exit(subprocess.run(given, check=False).returncode)  # noqa: S603
-    except KeyboardInterrupt:
-        # The sandbox heard it too.
-        raise typer.Exit(0) from None
+    # This process becomes the sandbox: there is none that could outlive it, however it is ended.
+    os.execv(given[0], given)  # noqa: S606
 
 
 def command(port: int, *options: str) -> list[str]:

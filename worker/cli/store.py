@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worker.cli.terminal import say, stdout
+from worker.cli.terminal import FAILED, WRONG, say, stdout, stop
 from worker.settings import get_settings
+from worker.store.connection import get_engine
 from worker.store.migrate import Upgrade, upgrade
 
 
 def store() -> None:
     """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
     done = upgrade(get_settings().store_url)
-    stdout().print(told(done), soft_wrap=True, markup=False)
+    stdout(soft_wrap=True).print(told(done))
     if _file(done):
         say(
             "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
             "dim",
         )
+
+
+@contextmanager
+def store_at_hand() -> Iterator[None]:
+    """See that there is a store of this version, and tell in a sentence when it cannot be read or written."""
+    code = WRONG
+    try:
+        get_engine()
+        code = FAILED
+        yield
+    except (OperationalError, InterfaceError) as error:
+        why = str(error.orig).strip().partition("\n")[0]
+        raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached or written: {why}", code) from None
 
 
 def told(done: Upgrade) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 import schedules  # noqa: F401  registers the task
 from schedules.entries import Mode
@@ -20,18 +17,20 @@ from schedules.reports import REPORTS
 from schedules.standing import standing
 from schedules.streams import STREAMS
 from schedules.sync import checked, start
+from schedules.trouble import trouble
 from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.cli.import_run import INTERRUPTED
 from worker.cli.import_view import NO_WORKER
+from worker.cli.store import store_at_hand
 from worker.cli.sync_follow import Progress, follow
 from worker.cli.sync_view import WIDE, parts_table, plan_table, requests, standings_table
-from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
 from worker.cli.times import moment
 from worker.cli.up import interruptible
 from worker.governor import get_governor
 from worker.settings import get_settings
-from worker.store.connection import get_engine, reading
+from worker.store.connection import reading
 
 #: Streams up to which they are told by name.
 NAMED = 6
@@ -62,7 +61,7 @@ def sync(
     if full and since:
         raise stop("--full reads everything and --since a part: give one of them.", WRONG)
     begin = _since(since)
-    with _store():
+    with store_at_hand():
         if only_plan:
             _plan(chosen, _streams(streams or [ALL]), full, begin, as_json)
         elif streams:
@@ -95,24 +94,14 @@ def _since(text: str | None) -> datetime | None:
     return datetime.fromtimestamp(begin, UTC)
 
 
-@contextmanager
-def _store() -> Iterator[None]:
-    """See that there is a store, and tell when it cannot be reached."""
-    code = WRONG
-    try:
-        get_engine()
-        code = FAILED
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached: {str(error.orig).strip()}", code) from None
-
-
 def _show(accounts: Sequence[str], as_json: bool) -> None:
     with reading() as connection:
         found = [standing(connection, alias, name) for alias in accounts for name in (*STREAMS, *REPORTS)]
     if as_json:
         print_json([asdict(each) for each in found])
         return
+    if found_trouble := trouble():
+        say(f"{found_trouble}.", "yellow")
     console = stdout()
     if read := [each for each in found if each.run or each.rows]:
         console.print(standings_table(read, datetime.now(UTC), wide=console.width >= WIDE))
@@ -128,9 +117,9 @@ def _family(stream: str) -> str:
 
 def _plan(accounts: Sequence[str], streams: list[str], full: bool, since: datetime | None, as_json: bool) -> None:
     found: list[Estimate] = []
-    with Console(stderr=True).status("Looking …") as status:
+    with working("Looking …") as tell:
         for alias in accounts:
-            found += plan(alias, streams, "full" if full else "incremental", since, progress=status.update)
+            found += plan(alias, streams, "full" if full else "incremental", since, progress=tell)
     if as_json:
         print_json([asdict(each) for each in found])
         return

@@ -14,10 +14,12 @@ from rich.text import Text
 
 from schedules.requests import load
 from schedules.standing import last_run
+from schedules.trouble import Trouble, trouble
 from worker.app import app
 from worker.cli.import_view import NO_WORKER
 from worker.cli.sync_view import Part, windows
 from worker.cli.tables import listing
+from worker.cli.terminal import stderr
 from worker.cli.times import duration
 from worker.governor import get_governor
 from worker.patience import patiently
@@ -63,12 +65,13 @@ class Progress:
     """What is told of a sync that goes on. Used in a ``with``."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or stderr()
         self._clock = clock
         lives = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
         self._told = clock()
         self._working = True
+        self._trouble: Trouble | None = None
         self._first: dict[int, tuple[float, int]] = {}
 
     def __enter__(self) -> Self:
@@ -83,6 +86,7 @@ class Progress:
     def __call__(self, parts: Sequence[Part]) -> None:
         """Show how far its streams are."""
         self._look_for_workers()
+        self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
         if self._live:
             self._live.update(_living(parts, rates, self._console.height), refresh=True)
@@ -96,6 +100,15 @@ class Progress:
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)
         self._working = working
+
+    def _look_at_store(self) -> None:
+        """Say it once when nothing can be written, which looks as if nothing went on, and when that is over."""
+        now = trouble()
+        if now and not self._trouble:
+            self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
+        elif self._trouble and not now:
+            self._console.print(Text("The store can be written again.", "green"), soft_wrap=True)
+        self._trouble = now
 
     def _rate(self, run: int, rows: int) -> float:
         """Rows a second since the run was first seen."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kombu.exceptions
 import redis
 import typer
 from rich.console import Console
+from rich.text import Text
 from typer.core import TyperGroup
 
 from worker.connection import NotNow
@@ -22,15 +25,37 @@ WIDE = 160
 FAILED, WRONG = 1, 2
 
 
-def stdout() -> Console:
+def stdout(*, soft_wrap: bool = False) -> Console:
     """Where results go. Made anew for each command, so that it is the stream of this moment."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDE)
+    made = _console(soft_wrap=soft_wrap)
+    return made if made.is_terminal or soft_wrap else _console(width=WIDE)
+
+
+def stderr(*, soft_wrap: bool = False) -> Console:
+    """Where everything goes that is said about the results."""
+    return _console(stderr=True, soft_wrap=soft_wrap)
+
+
+def _console(**options: Any) -> Console:
+    """A console that takes every text as it is.
+
+    Rich would look for markup and emoji in it: a path like ``[/data/x.csv]`` ends a command, ``:on:`` becomes an arrow.
+    What is told here comes from files, from Klaviyo, from users. So no command makes a console of its own.
+    """
+    return Console(highlight=False, markup=False, emoji=False, **options)
 
 
 def say(text: str, style: str = "") -> None:
     """One sentence beside the results."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+    stderr(soft_wrap=True).print(text, style=style)
+
+
+@contextlib.contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """What is under way, told beside the results while it lasts; call what this gives where the text changes."""
+    # A bare text would be markup to Rich's status, whatever its console says.
+    with stderr().status(Text(text)) as status:
+        yield lambda text: status.update(Text(text))
 
 
 def print_json(value: Any) -> None:

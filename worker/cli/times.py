@@ -7,9 +7,9 @@ from datetime import datetime
 
 from worker.cli.terminal import WRONG, stop
 
-#: Seconds of the units in which a time before now is typed: 90s, 30min, 2h, 3d.
-UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-_SPAN = re.compile(rf"(\d{{1,6}})\s*({'|'.join(UNITS)})")
+#: Seconds of the units in which a time before now is typed: 90s, 5m, 2h, 3d.
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SPAN = re.compile(rf"(\d{{1,6}})\s*({'|'.join(UNITS)})", re.IGNORECASE)
 
 
 def moment(text: str, now: float) -> float:
@@ -20,11 +20,11 @@ def moment(text: str, now: float) -> float:
 
     """
     if span := _SPAN.fullmatch(text.strip()):
-        return now - int(span[1]) * UNITS[span[2]]
+        return now - int(span[1]) * UNITS[span[2].lower()]
     try:
         return datetime.fromisoformat(text.strip()).astimezone().timestamp()
     except (ValueError, OverflowError):
-        example = "2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
+        example = "5m, 2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
         raise stop(f"{text!r} is no time: write it like {example}.", WRONG) from None
 
 

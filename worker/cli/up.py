@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from worker.accounts import aliases
 from worker.cli.processes import CELERY, LOOPBACK, Processes
 from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.store import told
-from worker.cli.terminal import WRONG, address, say, stop
+from worker.cli.terminal import WRONG, address, say, stdout, stop
 from worker.embedded import find_server, server
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 from worker.store.migrate import upgrade
@@ -141,4 +140,4 @@ def _need_account(settings: Settings) -> None:
 
 def _tell(name: str, line: str) -> None:
     colour = COLOURS.get(name, "green")
-    Console(highlight=False, soft_wrap=True).print(Text.assemble((f"{name:<9}", colour), line))
+    stdout(soft_wrap=True).print(Text.assemble((f"{name:<9}", colour), line))

@@ -45,7 +45,7 @@ def waiting(
     action: Annotated[str | None, typer.Option(help="only this action")] = None,
     account: Annotated[str | None, typer.Option(help="only this account")] = None,
     lane: Annotated[str | None, typer.Option(help="only this lane: now or bulk")] = None,
-    older: Annotated[str | None, typer.Option(help="only those that have waited longer: 90s, 5min, 2h, 3d")] = None,
+    older: Annotated[str | None, typer.Option(help="only those that have waited longer: 90s, 5m, 2h, 3d")] = None,
     drop: Annotated[bool, typer.Option("--drop", help="drop them: they end as REVOKED, and nothing is sent")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with --drop: only say what would be dropped")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --drop: do not ask")] = False,

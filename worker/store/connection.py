@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import lru_cache
 
 from sqlalchemy import Connection, Engine
 
 from worker.errors import SettingsError
 from worker.settings import get_settings
-from worker.store.engine import READS, open_engine
+from worker.store.engine import BUSY, READS, open_engine
 from worker.store.migrate import is_current
 
 #: SQLite has one writer at a time, and lets the others try until they are lucky: in one process they queue up instead.
@@ -74,6 +75,18 @@ def transaction() -> Iterator[Connection]:
     engine = get_engine()
     with _writing if engine.dialect.name == "sqlite" else nullcontext(), engine.begin() as connection:
         yield connection
+
+
+def tidy() -> None:
+    """Write SQLite's log back into its file and empty it, unless somebody reads or writes; else it stays as it is."""
+    if get_engine().dialect.name != "sqlite":
+        return
+    with get_engine().connect() as connection, closing(connection.connection.cursor()) as cursor:
+        cursor.execute("PRAGMA busy_timeout = 0")
+        # What cannot be written back now, on a full disk, can be later.
+        with suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
 
 
 @contextmanager

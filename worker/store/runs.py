@@ -124,6 +124,13 @@ def count_page(
     return bool(connection.execute(counted).rowcount)
 
 
+def was_last(connection: Connection, id: int, partition: str, slice: int, page: int) -> bool:
+    """Whether a window was closed by this page, of a run that has not ended."""
+    found = window(connection, id, partition, slice)
+    closed = found is not None and found["closed"] is not None and found["pages"] == page
+    return closed and run(connection, id)["state"] == "running"
+
+
 def note(connection: Connection, run: int, report: dict[str, Any]) -> None:
     """Put this in place of a run's report, whether the run has ended or not."""
     connection.execute(update(sync_runs).where(sync_runs.c.id == run).values(report=report))

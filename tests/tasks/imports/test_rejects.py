@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -15,6 +19,7 @@ from tasks.imports.parts import Part, parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file, reject_path
+from tasks.imports.report import Rejects
 from tasks.imports.sources import Source, source_of
 from worker.errors import InputError
 
@@ -79,14 +84,114 @@ def test_a_mended_file_of_rejects_can_be_imported(tmp_path: Path):
         assert again.read_text().count("reason") == 1
 
 
-def test_rejects_are_added_to_a_file_that_is_there(tmp_path: Path):
-    source, out = written(tmp_path, "rows.csv", CSV)
+def told(path: Path, source: Source, turned_down: list[Rejected]) -> Path:
+    """A run's rejects, told by one process; where they are in the end."""
+    with Rejects(path, source, rereadable=True) as told:
+        for each in turned_down:
+            told.add(each)
+    return told.path
 
-    with reject_file(out, source) as write:
-        write(Rejected(1, "job", "title: Klaviyo said no", ["a@b.c", "x"]))
 
-    assert out.read_text().count("row,stage,reason") == 1
-    assert out.read_text().splitlines()[-1] == "1,job,title: Klaviyo said no,a@b.c,x"
+def test_a_reject_file_that_somebody_may_have_mended_is_never_written_over(tmp_path: Path):
+    (tmp_path / "rows.csv").write_text(CSV)
+    source, path = source_of(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
+    assert told(path, source, rejected(source)) == path
+    mended = path.read_text().replace("bad", "good@b.c")
+    path.write_text(mended)
+
+    second = told(path, source, rejected(source))
+    third = told(path, source, rejected(source)[:1])
+
+    assert path.read_text() == mended
+    assert (second, third) == (tmp_path / "rejects.2.csv", second)
+    assert "bad" in second.read_text()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["rejects.2.csv", "rejects.csv", "rows.csv"]
+
+
+def test_what_a_process_of_the_same_run_has_left_behind_is_made_whole_in_its_place(tmp_path: Path):
+    (tmp_path / "rows.csv").write_text(CSV)
+    source, path = source_of(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
+    told(path, source, rejected(source)[:1])
+
+    assert told(path, source, rejected(source)) == path
+    assert path.read_text().splitlines()[-1].startswith("3,check,")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["rejects.csv", "rows.csv"]
+
+
+def test_rejects_that_nobody_wants_go_to_the_null_device(tmp_path: Path):
+    (tmp_path / "rows.csv").write_text(CSV)
+    source = source_of(tmp_path / "rows.csv")
+
+    assert reject_path(Path(os.devnull), tmp_path / "rows.csv", source, "R") == Path(os.devnull)
+    assert told(Path(os.devnull), source, rejected(source)) == Path(os.devnull)
+
+
+DUPLICATES = [
+    ("profiles", "email,title\nada@example.com,first\nADA@example.com,second\n", ("ADA@", "eve@")),
+    (
+        "profiles",
+        "phone_number,title\n+4917012345678,first\n+4917012345678,second\n",
+        ("+4917012345678", "+4917012345679"),
+    ),
+    (
+        "coupon_codes",
+        "coupon_id,unique_code,expires_at\nC,A1,2027-01-01T00:00Z\nC,A1,2028-01-01T00:00Z\n",
+        ("A1", "A2"),
+    ),
+    ("update_catalog_items", "id,title\none,first\n$custom:::$default:::one,second\n", ("one", "two")),
+    (
+        "events",
+        "unique_id,metric,profile.email\nu1,Placed Order,a@b.c\nu1,Placed Order,d@b.c\n",
+        ("u1", "u2"),
+    ),
+]
+
+
+@pytest.mark.parametrize("jsonl", [False, True])
+@pytest.mark.parametrize(("kind", "rows", "mend"), DUPLICATES)
+def test_a_duplicate_never_beats_the_row_that_has_won_by_way_of_the_reject_file(
+    tmp_path: Path, kind: str, rows: str, mend: tuple[str, str], jsonl: bool
+):
+    file = tmp_path / "rows.csv"
+    file.write_text(rows)
+    given: Any = list(csv.DictReader(io.StringIO(rows))) if jsonl else file
+    first = made_of(kind, source_of(given))
+    out = tmp_path / f"rejects.{'jsonl' if jsonl else 'csv'}"
+    with reject_file(out, source_of(given)) as write:
+        write(*first[1])
+
+    again = made_of(kind, source_of(out))
+    mended = made_of(kind, source_of(replaced(out, *mend)))
+
+    assert (again[0], again[1][0].stage, again[1][0].reason) == ([], first[1][0].stage, first[1][0].reason)
+    assert mended == (["1"], [])
+
+
+def test_the_winner_lands_from_the_reject_file_although_its_duplicate_stands_before_it(tmp_path: Path):
+    _, out = written(tmp_path, "rows.csv", "email,title\nada@example.com,winner\nADA@example.com,late\n")
+    with out.open("a") as file:
+        file.write("1,job,title: Klaviyo said no,ada@example.com,mended\n")
+
+    sent, turned_down = made_of("profiles", source_of(out))
+
+    assert sent == ["2"]
+    assert [(each.row, each.reason) for each in turned_down] == [(1, "email: an earlier row has the same")]
+
+
+def made_of(kind: str, source: Source) -> tuple[list[str], list[Rejected]]:
+    """The rows of the parts that a source makes, and those turned down."""
+    results = list(parts(source, compile_plan(kind, source.columns, Options(moment=NOW))))
+    return (
+        [each.rows for each in results if isinstance(each, Part)],
+        [each for each in results if isinstance(each, Rejected)],
+    )
+
+
+def replaced(file: Path, old: str, new: str) -> Path:
+    """A copy of a file in which a text is another one."""
+    copy = file.with_name(f"mended-{file.name}")
+    copy.write_text(file.read_text().replace(old, new))
+    return copy
 
 
 def test_only_its_owner_may_read_the_file(tmp_path: Path):

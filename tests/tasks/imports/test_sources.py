@@ -35,6 +35,14 @@ def test_the_delimiter_is_read_off_the_header(tmp_path: Path, delimiter: str):
     assert rows_of(source) == ROWS
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"\r', "SEP=;"])
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, line: str):
+    source = source_of(file(tmp_path, f"{line}\na,b;c\n1;2\n"))
+
+    assert source.columns == ("a,b", "c")
+    assert [list(row) for batch in source.batches() for row in batch.rows] == [["1", "2"]]
+
+
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):
     source = source_of(file(tmp_path, '"a;b;c;d",email\n1,2\n'))
 

@@ -172,7 +172,7 @@ def test_a_refusal_that_is_not_well_formed_names_records_that_there_are(ledger):
     def one(changed):
         job = opened(ledger, "spawning")
         with pytest.raises(BadRequest) as caught:
-            interpret("x", "default", 400, {}, orjson.dumps(changed))
+            interpret("x", "default", 400, {}, orjson.dumps(changed), reads=False)
         told_of = {each for error in caught.value.errors for each in (error.get("source") or {}).values()}
         if told_of:
             isolate(job, KIND, caught.value)

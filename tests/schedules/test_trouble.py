@@ -1,0 +1,143 @@
+"""A store that takes nothing, as on a full disk: it is told, Klaviyo is not asked in vain, and it goes on by itself."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import fakeredis
+import pytest
+from sqlalchemy import event, select
+
+from schedules import pull, sync, trouble
+from schedules.pull import Reading
+from schedules.trouble import AWAY, BELIEVED
+from worker.steps import AskingStep
+from worker.store import runs
+from worker.store.connection import get_engine, reading, transaction
+from worker.store.runs import Window
+from worker.store.tables import tags
+
+#: It can be told how large its file may get.
+pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PAGE = {"data": [{"type": "tag", "id": f"T{n}", "attributes": {"name": "x" * 500}} for n in range(50)], "links": {}}
+
+
+class Later(Exception):
+    """The step goes back to wait."""
+
+
+class Store:
+    """A store on a disk that may be full, a step that writes to it, and how often Klaviyo was asked."""
+
+    def __init__(self, monkeypatch):
+        self.room, self.asked, self.clock = 2**30, 0, 100.0
+        event.listen(get_engine(), "begin", lambda each: each.exec_driver_sql(f"PRAGMA max_page_count = {self.room}"))
+        monkeypatch.setattr(AskingStep, "run", self._ask)
+        monkeypatch.setattr(pull.page, "later", lambda action, params, reason, seconds: Later(reason, seconds))
+        monkeypatch.setattr(trouble, "_known", trouble._Known(lambda: self.clock))
+        with transaction() as connection:
+            self.run = runs.begin(connection, "default", "tags", "pull", "full", NOW)
+            runs.plan(connection, self.run, [Window("", 0, None, None)])
+
+    def _ask(self, *, action, params, **about):
+        self.asked += 1
+        pull.page.request.update(began=0.0)
+        pull.page.answered(PAGE, params, "default", Reading(**about))
+
+    def page(self):
+        pull.page.run(action="get_tags", params={}, **asdict(Reading("R", self.run, "tags", "full", "", 0)))
+
+    def rows(self):
+        with reading() as connection:
+            return len(connection.execute(select(tags.c.id)).all())
+
+
+@pytest.fixture
+def redis(monkeypatch):
+    fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
+    monkeypatch.setattr(trouble, "get_redis", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def disk(store, redis, monkeypatch):
+    monkeypatch.setattr(pull, "present", lambda: NOW)
+    for told in ("over", "remind"):
+        monkeypatch.setattr(pull, told, lambda *how: None)
+    monkeypatch.setattr("schedules.storing.get_governor", lambda: type("Governor", (), {"release": lambda *_: None})())
+    return Store(monkeypatch)
+
+
+def test_a_full_disk_is_told_in_the_log_and_to_the_commands_and_the_step_waits(disk, caplog):
+    disk.room = 1
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(Later, match="the store cannot be written: database or disk is full"),
+    ):
+        disk.page()
+
+    [told] = [each for each in caplog.records if each.name == "schedules.trouble"]
+    assert told.levelno == logging.ERROR
+    assert "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves" in told.message
+    assert str(trouble.trouble()).startswith("The store at sqlite:///")
+    assert disk.rows() == 0
+
+
+def test_it_goes_on_by_itself_when_there_is_room_and_that_is_told_too(disk, caplog):
+    disk.room = 1
+    with pytest.raises(Later):
+        disk.page()
+    disk.room, disk.clock = 2**30, disk.clock + AWAY
+
+    with caplog.at_level(logging.WARNING):
+        disk.page()
+
+    assert disk.rows() == 50
+    assert trouble.trouble() is None
+    assert "can be written again" in caplog.text
+
+
+def test_klaviyo_is_not_asked_for_what_cannot_be_kept(disk):
+    disk.room = 1
+    for _ in range(10):
+        with pytest.raises(Later):
+            disk.page()
+    assert disk.asked == 1
+
+    disk.clock += AWAY
+    for _ in range(10):
+        with pytest.raises(Later):
+            disk.page()
+    assert disk.asked == 2
+
+
+def test_while_it_lasts_it_is_told_once_a_minute(disk, caplog):
+    disk.room = 1
+    for _ in range(30):
+        disk.clock += AWAY
+        with pytest.raises(Later):
+            disk.page()
+
+    told = [each for each in caplog.records if each.name == "schedules.trouble"]
+    assert len(told) == 1 + 29 * int(AWAY) // BELIEVED
+
+
+def test_a_sync_that_cannot_begin_is_looked_after_soon_instead_of_failing(disk, monkeypatch):
+    reminded = []
+    ledger = type("Ledger", (), {"remind": lambda self, which, seconds: reminded.append((which, seconds))})()
+    monkeypatch.setattr(sync, "get_ledger", lambda: ledger)
+    monkeypatch.setattr(pull, "look_after", lambda which: fill())
+    disk.room = 1
+
+    sync.LookAfter().run("default|R|lists")
+
+    assert reminded == [("sync|default|R|lists", AWAY)]
+
+
+def fill():
+    with transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE filler AS SELECT hex(zeroblob(90000))")

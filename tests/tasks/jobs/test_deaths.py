@@ -1,0 +1,111 @@
+"""A worker dies between any two commands of a step: somebody else comes to the job soon, not when all hope is lost."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import orjson
+import pytest
+
+from tasks.jobs import KINDS, next_step, read, spawn, watch
+from worker.jsonapi import Request
+from worker.ledger import Ledger
+
+#: Seconds until a job that nobody looks after is seen to: the grace that whoever comes next has, and a little.
+SOON = 16
+
+LISTED, ALONE = "bulk_import_profiles", "send_campaign"
+
+
+class Died(BaseException):
+    """A worker has died; nothing catches that."""
+
+
+class Worker:
+    """Publishes steps until it dies; what it has published is in ``published``."""
+
+    def __init__(self):
+        self.published = []
+        self.left = None
+
+    def lives(self):
+        """Called before each command; the last one is not carried out."""
+        if self.left is not None:
+            if self.left == 0:
+                raise Died
+            self.left -= 1
+
+    def publish(self, step):
+        self.lives()
+        self.published.append(step)
+
+
+class MortalLedger(Ledger):
+    """A ledger whose worker may die before it is told something."""
+
+    def __init__(self, client, worker, clock):
+        super().__init__(client, clock=clock)
+        self._worker = worker
+
+    def _call(self, operation, *arguments):
+        self._worker.lives()
+        return super()._call(operation, *arguments)
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    made = Worker()
+    for place in ("tasks.jobs.next_step", "tasks.jobs.spawn", "worker.steps"):
+        monkeypatch.setattr(f"{place}.published", made.publish)
+    return made
+
+
+@pytest.fixture
+def time():
+    """The ledger's clock, in ms."""
+    return [1_700_000_000_000]
+
+
+@pytest.fixture
+def ledger(client, worker, time, monkeypatch):
+    made = MortalLedger(client, worker, lambda: time[0])
+    for module in (next_step, read, spawn, watch):
+        monkeypatch.setattr(module, "get_ledger", lambda: made)
+    return made
+
+
+def opened(ledger, kind, state):
+    """One job in this state, and no other."""
+    ledger._client.flushall()
+    ledger.open("job", kind, "default", Request("POST", "/api/x", {}, orjson.dumps({"data": {"id": "C"}})))
+    if state != "spawning":
+        ledger.sending("job", 17_000)
+        ledger.accept("job", "K1", own=kind == LISTED)
+    if state == "ended":
+        ledger.ended("job", "complete", {"total": 4, "failed": 2})
+
+
+@pytest.mark.parametrize("state", ["spawning", "accepted", "ended"])
+@pytest.mark.parametrize("kind", [LISTED, ALONE])
+def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_seen_to_soon(
+    ledger, worker, time, kind, state
+):
+    assert KINDS[LISTED].listing
+    assert not KINDS[ALONE].listing
+    for commands in count():
+        worker.left = None
+        opened(ledger, kind, state)
+        worker.published.clear()
+        worker.left = commands
+        try:
+            next_step.go_on("job")
+        except Died:
+            worker.left = None
+        else:
+            break
+
+        time[0] += SOON * 1000
+        next_step.overdue(ledger.overdue(again=30))
+
+        assert worker.published, f"it died before command {commands + 1}, and nobody has come to the job"
+    assert commands >= 2
