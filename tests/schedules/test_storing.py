@@ -1,10 +1,14 @@
 """What is read while the store is away is read again, and nothing of it is lost."""
 
+from types import SimpleNamespace
+
 import pytest
 from celery.exceptions import Retry
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
-from schedules.storing import AWAY, StoringStep
+from schedules import storing
+from schedules.storing import StoringStep
+from schedules.trouble import AWAY
 from worker.steps import AskingStep
 
 
@@ -21,6 +25,8 @@ def step(monkeypatch):
     """A step whose answer meets an error as it is written; what it asks to be taken again is kept."""
     made = Stores()
     made.waits = []
+    trouble = SimpleNamespace(may_try=lambda: True, met=lambda error: "it is away", overcome=lambda: None, AWAY=AWAY)
+    monkeypatch.setattr(storing, "trouble", trouble)
 
     def make(error):
         def fails(self, **_):
@@ -44,7 +50,7 @@ def test_a_page_that_cannot_be_written_now_is_read_again_when_the_store_is_back(
     with pytest.raises(Retry):
         stores.run(action="get_profiles", params={})
 
-    assert stores.waits == [("get_profiles", "the store cannot be reached: ConnectionError", AWAY)]
+    assert stores.waits == [("get_profiles", "it is away", AWAY)]
 
 
 def test_a_page_that_can_never_be_written_is_not_read_for_ever(step):
