@@ -16,6 +16,7 @@ from celery.utils.log import get_logger
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from schedules.clock import present
 from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.patience import patiently
@@ -61,7 +62,7 @@ _known = _Known()
 
 def met(error: DBAPIError) -> str:
     """Note that the store could not be written; why, in a few words."""
-    reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), time.time()
+    reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), present().timestamp()
     earlier = trouble()
     found = Trouble(reason, earlier.since if earlier else now)
     patiently(lambda: get_redis().set(KEY, orjson.dumps(asdict(found)), ex=BELIEVED))

@@ -60,6 +60,7 @@ class Store:
 def redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
     monkeypatch.setattr(trouble, "get_redis", lambda: fake)
+    monkeypatch.setattr(trouble, "present", lambda: NOW)
     return fake
 
 
