@@ -11,6 +11,7 @@ from kombu import Queue
 from worker import forks
 from worker.bootstep import GovernorStep
 from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
+from worker.events import Events
 from worker.governor import PREFIX
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
@@ -91,7 +92,12 @@ def configuration() -> dict[str, Any]:
 
 
 app = Celery(
-    "klaviyo", loader=Loader, amqp="worker.transport:AMQP", control="worker.control:Control", set_as_current=False
+    "klaviyo",
+    loader=Loader,
+    amqp="worker.transport:AMQP",
+    control="worker.control:Control",
+    events=Events,
+    set_as_current=False,
 )
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)

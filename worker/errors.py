@@ -30,6 +30,10 @@ from kombu.exceptions import OperationalError
 class KlaviyoError(Exception):
     """The root of the tree."""
 
+    def __repr__(self) -> str:
+        """What Flower shows of a task that failed, and Celery logs: the sentence, as a traceback ends with it."""
+        return f"{type(self).__name__}: {self}"
+
 
 class SettingsError(KlaviyoError):
     """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""

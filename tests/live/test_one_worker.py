@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 from system import asked, until
 
-from tasks.profiles import create_profile
+from tasks.jobs import run_job
+from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from worker.app import app
 
 
@@ -17,6 +18,23 @@ def test_flower_shows_a_workers_page(system, flower):
         return answer.status_code == 200 and "klaviyo.xl" in answer.text
 
     until(shown, 10, "the worker's page")
+
+
+def test_flower_counts_one_worker_as_one_and_tells_in_a_sentence_why_a_task_failed(system, flower):
+    worker = system.worker().ready()
+    job = run_job(bulk_import_profiles).delay(profiles=[{"email": "ada@example.com"}])
+    failed = get_profile.delay(id="nonesuch")
+    system.ended([job.id, failed.id])
+
+    def told():
+        return httpx.get(f"{flower}/api/task/info/{failed.id}", timeout=10).json()["exception"]
+
+    until(told, 10, "the task's end in Flower")
+    assert told().startswith("NotFound: get_profile on account default: Klaviyo answered 404: ")
+    workers = httpx.get(f"{flower}/workers", params={"json": 1}, timeout=10).json()["data"]
+    assert [each["hostname"] for each in workers] == [worker.name]
+    tasks = httpx.get(f"{flower}/api/tasks", timeout=10).json().values()
+    assert {each["worker"] for each in tasks} == {worker.name}
 
 
 def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(system):
