@@ -17,7 +17,7 @@ from celery.worker import consumer
 
 from worker.governor import Delivery, get_governor
 from worker.place import is_ours
-from worker.shutdown import closing
+from worker.process import closing
 from worker.transport import HEADER
 
 logger = get_logger(__name__)

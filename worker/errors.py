@@ -311,6 +311,7 @@ class JobTimedOut(JobFailed):
     advice = "It may still end: klaviyo jobs tells its id, and Klaviyo's support what holds it up."
 
 
+#: The error that stands for an answer of this status.
 BY_STATUS: dict[int, type[Refused]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -321,4 +322,12 @@ BY_STATUS: dict[int, type[Refused]] = {
     410: Gone,
     413: TooLarge,
     415: UnsupportedMediaType,
+}
+
+#: How a job may end other than well, and the error that stands for that.
+BY_END: dict[str, type[JobFailed]] = {
+    "cancelled": JobCancelled,
+    "vanished": JobVanished,
+    "expired": JobExpired,
+    "stuck": JobTimedOut,
 }

@@ -51,7 +51,7 @@ def test_a_command_is_there_with_its_options(words):
     match Path(program).name, rest:
         case "klaviyo", [name, *given]:
             assert name in COMMANDS
-            command = COMMANDS[name]
+            command = COMMANDS[name].loaded()
             known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
             if name == "call":
                 known |= {f"--{parameter.replace('_', '-')}" for parameter in parameters()}

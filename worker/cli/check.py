@@ -16,8 +16,9 @@ import tasks  # noqa: F401  registers every action
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
 from worker.cli import strays
+from worker.cli.failures import address, unreachable
 from worker.cli.limits import told
-from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
+from worker.cli.terminal import FAILED, WRONG, stdout
 from worker.connection import get_redis
 from worker.declaration import Declaration
 from worker.embedded import MINIMUM
@@ -38,7 +39,7 @@ WHAT = 15
 def check(
     name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
 ) -> None:
-    """Check the settings, Redis, Klaviyo, and each account's key and scopes. Nothing is written."""
+    """Check the settings, Redis, the store, Klaviyo, and each account's key and scopes. Nothing is written."""
     settings = get_settings()
     _good("settings", "read; Klaviyo is at " + settings.base_url)
     if said := misspelled_settings():

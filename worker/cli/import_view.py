@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,13 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tasks.imports import Estimate, Report
 from worker.cli.tables import facts, listing, most_frequent
 from worker.cli.terminal import say
 from worker.cli.times import duration
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.runs import Run
+
+if TYPE_CHECKING:
+    from tasks.imports import Estimate, Report
 
 #: Seconds between two lines where there is no terminal.
 PLAIN = 10.0
@@ -79,6 +80,8 @@ class Progress:
 
     def _look_for_workers(self) -> None:
         """Say it once when no worker runs."""
+        from worker.patience import patiently  # here, not above: `klaviyo imports` starts without Celery
+
         working = bool(patiently(get_governor().slots))
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)

@@ -10,10 +10,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-import tasks  # noqa: F401  registers every action
-from tasks.imports import cancel_import
-from tasks.imports.reasons import Reasons
-from tasks.imports.report import late_rejects
 from worker.cli import jobs_view
 from worker.cli.import_view import not_landed
 from worker.cli.tables import facts, listing
@@ -82,6 +78,8 @@ def _known(id: str | None) -> Run:
 def _cancel(run: Run) -> None:
     if run.ended:
         raise stop(f"Run {run.id} has ended already: it is {run.state}.", WRONG)
+    from tasks.imports import cancel_import
+
     taken = cancel_import(run.id)
     say(
         f"Run {run.id} is cancelled: {taken:,} of its {run.parts:,} requests were taken back before they were sent; "
@@ -123,6 +121,9 @@ def _reasons(run: Run) -> list[tuple[str, int]]:
     """Why rows have not landed: a run that is over has summed it up, else what Klaviyo turned down is still to be."""
     if run.state == "complete":
         return list(run.reasons)
+    from tasks.imports.reasons import Reasons
+    from tasks.imports.report import late_rejects
+
     counted = Reasons(each["reason"] for each in late_rejects(run.id))
     return [*run.reasons, *counted.most_frequent()]
 

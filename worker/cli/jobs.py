@@ -8,14 +8,10 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-import tasks  # noqa: F401  registers every action
-from tasks.jobs import KINDS
-from worker.accounts import aliases
 from worker.cli import jobs_view as view
 from worker.cli.terminal import WRONG, print_json, say, stdout, stop
 from worker.cli.times import moment
-from worker.ledger import Job, get_ledger, group
-from worker.settings import get_settings
+from worker.ledger import Job, get_ledger
 
 #: How far back is looked, unless something else is asked for.
 SINCE = "1d"
@@ -50,8 +46,7 @@ def found(since: str, failed: bool, most: int | None = None) -> list[Job]:
     ledger = get_ledger()
     now = ledger.now()
     recent = ledger.recent(moment(since, now), now, None if failed else most)
-    groups = [group(alias, kind) for alias in aliases(get_settings()) for kind in KINDS]
-    both = {job.id: job for job in (*recent, *ledger.in_progress(*groups))}
+    both = {job.id: job for job in (*recent, *ledger.going_on())}
     chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
     return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from tasks.imports.reasons import Reasons
-from tasks.jobs.outcome import BADLY, raised
-from tasks.jobs.rows import numbers
 from worker.cli.tables import facts, listing, most_frequent
 from worker.cli.times import clock, duration
+from worker.errors import BY_END
 from worker.ledger import Job, get_ledger
 
 #: How a job may end that has not begun, or of which nobody can tell.
@@ -39,11 +38,16 @@ def failures(job: Job) -> int:
 
 def ended_badly(job: Job) -> bool:
     """Whether it ended other than well, or some of its records have failed so far."""
-    return job.status in (*BADLY, *NOT_BEGUN) or failures(job) > 0
+    return job.status in (*BY_END, *NOT_BEGUN) or failures(job) > 0
 
 
 def failure(job: Job) -> str:
     """The sentence that says why it did not begin, or did not end well."""
+    if not job.failure and job.status not in BY_END:
+        return ""
+    # Here, not above: the kinds of jobs come with every action, and a list of jobs does without them.
+    from tasks.jobs.outcome import raised
+
     outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
     error = raised({**outcome, **job.counters, "failure": job.failure})
     return str(error) if error else ""
@@ -142,13 +146,15 @@ def _state(job: Job) -> Text:
 
 
 def _rows(job: Job) -> str | None:
-    rows = numbers(job.rows)
-    return f"{rows[0]:,} to {rows[-1]:,}" if rows else None
+    rows = re.findall(r"\d+", job.rows)
+    return f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else None
 
 
 def _not_landed(job: Job) -> str | None:
     if not job.run or not job.rejected + job.unknown:
         return None
+    from tasks.imports.reasons import Reasons
+
     rejects = get_ledger().rejects_of(job.id)
     reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure(job))
     return ": ".join(filter(None, (f"{job.rejected + job.unknown:,}", most_frequent(reasons.most_frequent()))))
