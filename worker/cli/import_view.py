@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.tables import facts, listing, most_frequent
+from worker.cli.tables import Listing, facts, listing, most_frequent
 from worker.cli.terminal import say
 from worker.cli.times import duration
 from worker.governor import get_governor
@@ -148,17 +148,16 @@ def estimate_table(estimate: Estimate) -> Table:
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
         ("requests", f"{estimate.requests:,}, for {estimate.jobs:,} jobs and {size(estimate.bytes)}"),
-        ("time", f"{duration(estimate.seconds)} until the last request is sent, at the budget of now"),
+        ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
     )
 
 
-def rejects_table(estimate: Estimate) -> Table:
-    """The first rows that would be turned down."""
-    table = listing("row>", "would be rejected because")
-    for each in estimate.rejects:
-        table.add_row(f"{each.row:,}", Text(each.reason))
-    if estimate.checked > len(estimate.rejects):
-        table.add_row("…", f"and {estimate.checked - len(estimate.rejects):,} more")
+def rejects_table(estimate: Estimate) -> Listing:
+    """Why rows would be turned down, the most frequent reason first."""
+    table = listing("rows>", "would be rejected because", "such as row")
+    for reason, count, first in estimate.reasons:
+        more = ", …" if count > len(first) else ""
+        table.add_row(f"{count:,}", reason, ", ".join(f"{row:,}" for row in first) + more)
     return table
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from worker.cli.tables import facts, listing, most_frequent
+from worker.cli.tables import Listing, facts, listing, most_frequent
 from worker.cli.times import clock, duration
 from worker.errors import BY_END
 from worker.ledger import Job, get_ledger
@@ -20,9 +19,6 @@ NOT_BEGUN = ("refused", "unknown")
 
 #: Errors of one job that are shown.
 SHOWN = 50
-
-#: Columns from which there is room for account and run; characters of the ids that are not broken.
-WIDE, ID = 120, 36
 
 
 def done(job: Job) -> int | None:
@@ -53,27 +49,25 @@ def failure(job: Job) -> str:
     return str(error) if error else ""
 
 
-def table(jobs: Sequence[Job], now: float, width: int) -> Table:
+def table(jobs: Sequence[Job], now: float) -> Listing:
     """A line for each job."""
-    wide = width >= WIDE
-    accounts = wide or len({job.account for job in jobs}) > 1
-    id = "Klaviyo's id"
-    whole = (id, "run") if all(len(job.job_id) <= ID for job in jobs) else ("run",)
+    id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
     shown = listing(
-        "kind", "account" * accounts, "state", id, "records>", "done>", "failed>", "age>", "run" * wide, whole=whole
+        "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
+        whole=("kind", "state", id, "run"), spare=("run",) if several else ("run", "account"), below=(id, "account"),
     )  # fmt: skip
     for job in jobs:
         failed, landed = failures(job), done(job)
         shown.add_row(
             job.kind.removeprefix("bulk_"),
-            *([job.account] * accounts),
+            job.account,
             _state(job),
             job.job_id or "-",
             f"{records(job):,}",
             "-" if landed is None else f"{landed:,}",
             Text(f"{failed:,}" if failed else "-", "red" if failed else ""),
             duration(now - job.opened),
-            *([job.run or "-"] * wide),
+            job.run or "-",
         )
     return shown
 
@@ -165,12 +159,12 @@ def _result(job: Job) -> str | None:
     return str((result or {}).get("attributes", result)) if result else None
 
 
-def _errors(errors: Sequence[dict[str, Any]]) -> Table:
-    shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",))
+def _errors(errors: Sequence[dict[str, Any]]) -> Listing:
+    shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",), below=("pointer",))
     for each in errors[:SHOWN]:
         record = each.get("index", each.get("name", "-"))
         said = each.get("detail") or each.get("title") or "-"
         shown.add_row(*(Text(str(cell)) for cell in (record, each.get("code", "-"), said, each.get("pointer", "-"))))
     if len(errors) > SHOWN:
-        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all")
+        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all", "")
     return shown

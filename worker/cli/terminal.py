@@ -22,8 +22,9 @@ def stdout() -> Console:
 
 
 def say(text: str, style: str = "") -> None:
-    """One sentence beside the results."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+    """One sentence beside the results: a terminal gets lines that end between words, a log gets one."""
+    console = Console(stderr=True, highlight=False)
+    console.print(text, style=style, markup=False, soft_wrap=not console.is_terminal)
 
 
 def print_json(value: Any) -> None:
