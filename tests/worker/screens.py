@@ -37,8 +37,8 @@ JOBS = [
     replace(JOB, id="1", state="processing", kind="bulk_unsubscribe_profiles", status="", settled=None, run="",
             counters={}, rejected=0, items=5_000, job_id="01KB6ZJ5V0M3T8Q2R7W9X4Y6ZD"),
     JOB,
-    replace(JOB, id="2", kind="bulk_update_catalog_categories", status="stuck", opened=AT - 64_800, counters={}, run="", rejected=0,
-            job_id="bulk-update-job:category:bulk_update:f2d1c0:2026-11-23T14:00:00.000000+00:00"),
+    replace(JOB, id="2", kind="bulk_update_catalog_categories", status="stuck", opened=AT - 64_800, counters={}, run="",
+            rejected=0, job_id="bulk-update-job:category:bulk_update:f2d1c0:2026-11-23T14:00:00.000000+00:00"),
 ]  # fmt: skip
 ERRORS = [
     {"index": 17, "code": "invalid", "detail": "The phone number provided either does not exist or is ineligible.",

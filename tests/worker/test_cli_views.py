@@ -110,6 +110,12 @@ def test_what_may_be_left_out_goes_before_what_stands_below_its_row():
     assert shown(table, 16) == "name\nfirst\n  id 0123456789\nsecond\n"
 
 
+def test_a_table_of_nothing_is_its_header():
+    assert shown(listing("name", "not landed>", "note", whole=("name",), below=("note",)), 80) == (
+        "name  not landed  note\n"
+    )
+
+
 def test_a_text_of_somebody_elses_is_no_markup():
     table = listing("source")
     table.add_row("[/data/customers.csv]")

@@ -84,11 +84,10 @@ class Listing:
         for column in shown:
             cells = [row[column.name].plain for row, _ in self.rows]
             header = max(map(natural, column.name.split()))
-            wanted.append(max(natural(column.name), *map(natural, cells), 0))
+            wanted.append(max([natural(column.name), *map(natural, cells)]))
             kept = column.number or column.whole
-            needed.append(
-                max(header, *map(natural, cells)) if kept else min(wanted[-1], max(header, *map(least, cells)))
-            )
+            enough = max([header, *map(natural if kept else least, cells)])
+            needed.append(enough if kept else min(wanted[-1], enough))
         return widths(wanted, needed, room)
 
     def _laid_out(
