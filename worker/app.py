@@ -18,6 +18,7 @@ from worker.settings import get_settings
 from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
+from worker.wrong_settings import one_sentence
 
 
 class Loader(AppLoader):
@@ -90,6 +91,9 @@ def configuration() -> dict[str, Any]:
         "redbeat_lock_timeout": 13,
     }
 
+
+with one_sentence():
+    get_settings()  # here: Celery would read them amid whatever needs them first
 
 app = Celery(
     "klaviyo",

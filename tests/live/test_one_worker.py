@@ -37,8 +37,14 @@ def test_flower_counts_one_worker_as_one_and_tells_in_a_sentence_why_a_task_fail
     assert {each["worker"] for each in tasks} == {worker.name}
 
 
-def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(system):
-    worker = system.worker(CONCURENCY=3).ready()
+def test_a_worker_says_what_is_not_as_it_should_be_and_remote_shutdown_lets_its_request_finish(system):
+    system.redis.config_set("maxmemory-policy", "allkeys-lru")
+    worker = system.worker(CONCURENCY=3, STORE_URL="mysql://root@localhost/store").ready()
+    until(
+        lambda: "store: KLAVIYO_STORE_URL must be sqlite:///a/path or" in worker.text(), 10, "what is said of the store"
+    )
+    system.redis.config_set("maxmemory-policy", "noeviction")
+    assert worker.text().count("eviction: maxmemory-policy is allkeys-lru") == 1
     assert worker.text().count("KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?") == 1
     assert ".> transport:   unix:///" in worker.text()
     system.sandbox.fault("latency", seconds=0.4, times=1)

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from worker.accounts import aliases
-from worker.cli.failures import address
 from worker.cli.processes import CELERY, LOOPBACK, Processes
 from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.store import told
 from worker.cli.terminal import WRONG, say, stop
+from worker.connection import address
 from worker.embedded import find_server, server
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 from worker.store.migrate import upgrade
