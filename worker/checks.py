@@ -58,10 +58,12 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
 def of_redis() -> Iterator[Finding]:
     """What Redis is, what it would do to what is queued, and what keeps that from going on."""
     try:
-        told: dict[str, Any] = get_redis().info()
+        yield from _of_redis(get_redis().info())
     except redis.RedisError as error:
         yield Finding("bad", "Redis", unreachable(error))
-        return
+
+
+def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
     name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
     # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
     if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+import redis
 from celery.signals import celeryd_after_setup, worker_ready
 from typed import forget, run
 
@@ -89,6 +90,17 @@ def test_check_tells_the_same(line, monkeypatch):
     assert told.startswith(("!", "✗"))
     assert (told[0] == "!") == (result.exit_code == 0) == bool(asked)
     assert "hidden" not in result.output
+
+
+def test_a_redis_that_goes_away_meanwhile_is_told_in_one_line_too(store, fake_redis, caplog, monkeypatch):
+    def gone(*_):
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(fake_redis, "lrange", gone)
+
+    [said] = started(caplog)
+
+    assert said.startswith("Redis: Redis cannot be reached at redis://127.0.0.1:1/0 (ConnectionError)")
 
 
 def test_a_worker_says_nothing_where_all_is_as_it_should_be(store, fake_redis, caplog):
