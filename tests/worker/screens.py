@@ -15,7 +15,19 @@ from schedules.push_report import PushReport
 from schedules.standing import PullRun, Standing
 from tasks.imports import Estimate, Report
 from worker.action import ACTIONS
-from worker.cli import actions, import_view, imports, jobs_view, limits, push, reimport, revision, schedules, waiting
+from worker.cli import (
+    actions,
+    check,
+    import_view,
+    imports,
+    jobs_view,
+    limits,
+    push,
+    reimport,
+    revision,
+    schedules,
+    waiting,
+)
 from worker.cli.sync_view import Part, parts_table, plan_table, standings_table
 from worker.governor import BucketLook, Look, Pause
 from worker.ledger import Job
@@ -134,6 +146,22 @@ PUSH = PushReport(
 SCREENS = {
     "klaviyo actions": lambda: actions._listed([each.declaration for each in ACTIONS.values()], with_paths=False),
     "klaviyo actions bulk_import_profiles": lambda: actions._shown(ACTIONS["bulk_import_profiles"].declaration),
+    "klaviyo check": lambda: Group(
+        check.line("✓", "green", "settings", "read; Klaviyo is at https://a.klaviyo.com"),
+        check.line(
+            "✗",
+            "red",
+            f"account {SHOP}",
+            f"account {SHOP!r} has no API key: set KLAVIYO_ACCOUNTS__A_SHOP_WITH_A_LONG_NAME__API_KEY.",
+        ),
+        check.line(
+            "✗",
+            "red",
+            "eviction",
+            "maxmemory-policy is allkeys-lru: Redis may throw queued tasks away when its "
+            "memory is full. Set it to noeviction (CONFIG SET maxmemory-policy noeviction).",
+        ),
+    ),
     "klaviyo import profiles customers.csv --dry-run": lambda: Group(
         import_view.estimate_table(ESTIMATE), "", import_view.rejects_table(ESTIMATE)
     ),

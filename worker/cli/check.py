@@ -8,6 +8,8 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -56,7 +58,7 @@ def check(
 
 def _told(finding: checks.Finding) -> str:
     mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.level, ("✗", "red"))
-    stdout().print(_line(mark, style, finding.what, finding.text))
+    stdout().print(line(mark, style, finding.what, finding.text))
     return finding.level
 
 
@@ -152,10 +154,13 @@ def _bad(what: str, text: str) -> typer.Exit:
     return typer.Exit(FAILED)
 
 
-def _line(mark: str, style: str, what: str, text: str) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(style=style)
-    table.add_column(min_width=WHAT, no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row(mark, what, Text(text))
-    return table
+def line(mark: str, style: str, what: str, text: str) -> Group:
+    """A sentence beside what it is about, or below that where its name is long."""
+    head = Text.assemble((mark, style), " ", what)
+    if len(what) <= WHAT:
+        beside = Table.grid(padding=(0, 1))
+        beside.add_column(width=WHAT + 2)
+        beside.add_column()
+        beside.add_row(head, Text(text))
+        return Group(beside)
+    return Group(head, Padding(Text(text), (0, 0, 0, WHAT + 3)))

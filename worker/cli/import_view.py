@@ -84,7 +84,7 @@ class Progress:
 
         working = bool(patiently(get_governor().slots))
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         if not working:
             self._began = None
         self._working = working

@@ -93,7 +93,7 @@ class Progress:
         """Say it once when no worker runs."""
         working = bool(patiently(get_governor().slots))
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         self._working = working
 
     def _rate(self, run: int, rows: int) -> float:
