@@ -54,6 +54,7 @@ bench: setup ## run the measurements that the README quotes
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.syncs
+	$(BIN)/python -m benchmarks.startup
 
 docs: setup ## write docs/actions.md from the declarations
 	$(BIN)/klaviyo actions --markdown > docs/actions.md

@@ -23,8 +23,8 @@ from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
 from worker.ledger import get_ledger
 from worker.patience import LeftBehind, patiently, published
+from worker.process import closing
 from worker.settings import alias_of, get_settings
-from worker.shutdown import closing
 from worker.steps import Step
 
 #: What a reminder of a push that waits begins with. An account's alias is in lower case.

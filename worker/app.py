@@ -11,12 +11,14 @@ from kombu import Queue
 from worker import forks
 from worker.bootstep import GovernorStep
 from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
+from worker.events import Events
 from worker.governor import PREFIX
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
+from worker.wrong_settings import one_sentence
 
 
 class Loader(AppLoader):
@@ -91,8 +93,16 @@ def configuration() -> dict[str, Any]:
     }
 
 
+with one_sentence():
+    get_settings()  # here: Celery would read them amid whatever needs them first
+
 app = Celery(
-    "klaviyo", loader=Loader, amqp="worker.transport:AMQP", control="worker.control:Control", set_as_current=False
+    "klaviyo",
+    loader=Loader,
+    amqp="worker.transport:AMQP",
+    control="worker.control:Control",
+    events=Events,
+    set_as_current=False,
 )
 app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import sys
+import threading
+from collections.abc import Iterable
+from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any
 
-import click
-from celery.signals import beat_init, celeryd_after_setup
+from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import flower, threads
-from worker.errors import SettingsError
+from worker import checks, flower, threads
 from worker.settings import get_settings, misspelled_settings
+from worker.wrong_settings import one_sentence
 
 __all__ = ["app"]
 
 logger = get_logger(__name__)
 
-try:
-    get_settings()
+with one_sentence():
     import schedules
     import tasks
+    from schedules.checks import of_surroundings
     from worker.app import app
-except SettingsError as error:
-    if click.get_current_context(silent=True) is None:
-        raise
-    # Celery's command line would print a page of traceback.
-    sys.exit(f"The settings are wrong: {error}")
 
 for package in (tasks, schedules):
     found = Path(str(package.__file__)).parent
@@ -38,7 +34,6 @@ for package in (tasks, schedules):
         )
 
 
-@celeryd_after_setup.connect
 @beat_init.connect
 def _tell_of_misspelled_settings(**_: Any) -> None:
     if said := misspelled_settings():
@@ -49,6 +44,25 @@ def _tell_of_misspelled_settings(**_: Any) -> None:
 def _see_to_pool(instance: Any, **_: Any) -> None:
     if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
         threads.see_to_pool(instance.pool_cls)
+
+
+@celeryd_after_setup.connect
+def _tell_of_settings(**_: Any) -> None:
+    _say(checks.of_settings(get_settings()))
+
+
+@worker_ready.connect
+def _tell_of_servers(**_: Any) -> None:
+    # In a thread of its own: a store out of reach must not hold up the work that needs none.
+    found = of_surroundings(get_settings())
+    threading.Thread(target=_say, args=(found,), name="checks", daemon=True).start()
+
+
+def _say(found: Iterable[checks.Finding]) -> None:
+    """Log what `klaviyo check` would tell, a line each, as far as it is not as it should be."""
+    for finding in found:
+        if finding.level != "good":
+            logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)
 
 
 flower.install(_tell_of_misspelled_settings)

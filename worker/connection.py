@@ -93,3 +93,22 @@ def _client(timeouts: dict[str, float]) -> redis.Redis:
     address = get_settings().redis
     options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts}
     return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0), parser_class=Parser)
+
+
+def unreachable(error: Exception) -> str:
+    """Why nothing works without Redis, and what to do."""
+    # kombu wraps what Redis has said.
+    why = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
+    if isinstance(why, NotNow):
+        return f"{why}. This is about {address()}."
+    if isinstance(why, redis.AuthenticationError):
+        return f"{address()} refuses the password in KLAVIYO_REDIS_URL."
+    return (
+        f"Redis cannot be reached at {address()} ({type(why).__name__}): "
+        "start it, run `klaviyo up` in this folder, or set KLAVIYO_REDIS_URL."
+    )
+
+
+def address() -> str:
+    """Where Redis is, without the password that its address may carry."""
+    return get_settings().redis.url

@@ -19,7 +19,7 @@ from worker import unreadable
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
 from worker.place import is_ours
-from worker.shutdown import closing
+from worker.process import closing
 from worker.transport import HEADER
 
 logger = get_logger(__name__)

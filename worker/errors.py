@@ -31,6 +31,10 @@ from kombu.exceptions import OperationalError
 class KlaviyoError(Exception):
     """The root of the tree."""
 
+    def __repr__(self) -> str:
+        """What Flower shows of a task that failed, and Celery logs: the sentence, as a traceback ends with it."""
+        return f"{type(self).__name__}: {self}"
+
 
 class SettingsError(KlaviyoError):
     """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""
@@ -330,6 +334,7 @@ class JobTimedOut(JobFailed):
     advice = "It may still end: klaviyo jobs tells its id, and Klaviyo's support what holds it up."
 
 
+#: The error that stands for an answer of this status.
 BY_STATUS: dict[int, type[Refused]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -340,4 +345,12 @@ BY_STATUS: dict[int, type[Refused]] = {
     410: Gone,
     413: TooLarge,
     415: UnsupportedMediaType,
+}
+
+#: How a job may end other than well, and the error that stands for that.
+BY_END: dict[str, type[JobFailed]] = {
+    "cancelled": JobCancelled,
+    "vanished": JobVanished,
+    "expired": JobExpired,
+    "stuck": JobTimedOut,
 }

@@ -36,9 +36,9 @@ from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settleme
 from worker.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.patience import patiently
 from worker.place import checked_id, lane_of, place_of
+from worker.process import closing, working
 from worker.room import large, no_room, pause, room
 from worker.settings import Settings, get_settings
-from worker.shutdown import closing, working
 from worker.tiers import Line
 from worker.transport import HEADER
 

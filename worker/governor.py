@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import redis
 
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
-from worker.jsonapi import Quota
-from worker.shutdown import working
+from worker.process import working
 from worker.tiers import MINUTE
+
+if TYPE_CHECKING:
+    from worker.jsonapi import Quota
 
 PREFIX = "klaviyo:"
 

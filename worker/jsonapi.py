@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 import orjson
 
 from worker.document import problem
@@ -60,6 +59,8 @@ def form(values: Mapping[str, Any]) -> tuple[bytes, str]:
         if isinstance(value, Mapping)
     }
     fields = {name: value for name, value in values.items() if name not in files and value is not None}
+    import httpx  # here, not above: a command that sends nothing starts without it
+
     request = httpx.Request("POST", "https://a.klaviyo.com", data=fields, files=files)
     return request.read(), request.headers["content-type"]
 

@@ -20,7 +20,7 @@ import redis
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
 from worker.jsonapi import Request
-from worker.shutdown import working
+from worker.process import working
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -283,6 +283,14 @@ class Ledger:
         """What is told of the records of a part that have not landed."""
         batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
         return [each for batch in batches for each in orjson.loads(batch)]
+
+    def going_on(self) -> list[Job]:
+        """The jobs of every group that Klaviyo has: each of them, or its group's watcher, has to be seen to."""
+        members: Any = self._client.zrange(f"{self._prefix}overdue", 0, -1)
+        named = [member.partition("|") for member in _ids(members)]
+        begun = self.jobs(name for kind, _, name in named if kind == "job").values()
+        watched = {name for kind, _, name in named if kind == "watch"}
+        return self.in_progress(*sorted(watched | {group(job.account, job.kind) for job in begun}))
 
     def in_progress(self, *groups: str) -> list[Job]:
         """The jobs of these groups that Klaviyo has, oldest first in each."""

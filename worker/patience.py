@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 
 from worker.connection import AWAY
-from worker.shutdown import closing, left_behind, working
+from worker.process import closing, left_behind, working
 
 T = TypeVar("T")
 

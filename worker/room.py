@@ -15,7 +15,7 @@ import orjson
 from worker.governor import SMALL_RESULT, get_governor
 from worker.jsonapi import Envelope
 from worker.patience import PAUSE, patiently
-from worker.shutdown import closing
+from worker.process import closing
 
 #: Seconds for which a thread waits for memory that may come back at once, and after which one does so again.
 BRIEF, AGAIN = 2.0, 30.0

@@ -12,18 +12,11 @@ from typing import Any
 from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 
+from worker.process import anew, closing, working
 from worker.settings import get_settings
 
 logger = get_logger(__name__)
 
-#: Set in a worker process, and once it has begun to stop.
-working, closing = threading.Event(), threading.Event()
-
-#: Set where a new worker is to take the place of this process when it ends.
-anew = threading.Event()
-
-#: Deliveries that this process leaves to the next worker: they must not be acknowledged.
-left_behind: set[str] = set()
 _limit: list[threading.Timer] = []
 
 

@@ -27,7 +27,8 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import state
 
-from worker.shutdown import anew, closing, leave, start_anew
+from worker.process import anew, closing
+from worker.shutdown import leave, start_anew
 
 logger = get_logger(__name__)
 

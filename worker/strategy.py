@@ -13,7 +13,7 @@ from celery.worker.strategy import default as celery_default
 from worker.connection import AWAY
 from worker.governor import get_governor
 from worker.place import taken
-from worker.shutdown import closing, left_behind
+from worker.process import closing, left_behind
 
 # At DEBUG it tells the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)

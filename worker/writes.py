@@ -11,7 +11,7 @@ from typing import Any
 
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL
-from worker.shutdown import working
+from worker.process import working
 
 #: ARGV[1]: whether it must pass; then each command as the number of its words, and these.
 SCRIPT = f"""

@@ -1,4 +1,4 @@
-"""A dry run: what an import would send, and how long that would take at the budget that is left now."""
+"""A dry run: what an import would send, and how long that would take. It needs the rows alone, and no Redis."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
 from tasks.imports.run import Import, routed
 from tasks.jobs.rows import numbers
 from worker.accounts import account
 from worker.action import ACTIONS
-from worker.governor import Look, get_governor
-from worker.patience import patiently
+from worker.governor import Look
 from worker.settings import get_settings
 from worker.tiers import SECOND, Window
 
@@ -21,7 +21,9 @@ from worker.tiers import SECOND, Window
 class Estimate:
     """What an import would be: ``rejects`` are the first of the rows that would be turned down here.
 
-    ``seconds`` until the last request is sent; how long Klaviyo works at the jobs after that, nobody knows beforehand.
+    ``reasons`` says why all of them would be: each reason with the number of rows, and the first of these.
+    ``seconds`` until the last request is sent where nobody else uses the limit; how long Klaviyo works at the jobs
+    after that, nobody knows beforehand.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Estimate:
     bytes: int
     seconds: float
     rejects: tuple[Rejected, ...]
+    reasons: tuple[tuple[str, int, tuple[int, ...]], ...]
 
 
 #: Rejects that are told one by one.
@@ -50,10 +53,12 @@ def estimate(wanted: Import) -> Estimate:
     rows = checked = unchanged = size = 0
     requests: dict[str, int] = {}
     shown: list[Rejected] = []
+    reasons = Reasons()
     for each in routed(wanted, source, plan):
         if isinstance(each, Rejected):
             checked += 1
             rows += 1
+            reasons.add(each.reason, each.row)
             if len(shown) < SHOWN:
                 shown.append(each)
             continue
@@ -63,11 +68,11 @@ def estimate(wanted: Import) -> Estimate:
             requests[each.action] = requests.get(each.action, 0) + 1
             rows += len(numbers(each.part.rows))
             size += len(each.part.body)
-    looks = patiently(get_governor().look)
     alias = account(get_settings(), wanted.account).alias
-    seconds = max((seconds_at(alias, action, count, looks) for action, count in requests.items()), default=0.0)
+    seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)
     count = sum(requests.values())
-    return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown))
+    why = tuple((reason, many, tuple(reasons.first_rows(reason))) for reason, many in reasons.most_frequent())
+    return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown), why)
 
 
 def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:

@@ -8,19 +8,11 @@ from tasks.jobs.kinds import Kind
 from tasks.jobs.records import names, reason
 from tasks.jobs.rows import numbers
 from worker import errors
-from worker.errors import JobCancelled, JobExpired, JobFailed, JobTimedOut, JobVanished, KlaviyoError
+from worker.errors import BY_END, KlaviyoError
 from worker.ledger import Job, Settled
 
 #: Where a record of an import was turned down: by the request's refusal, or in its job.
 REFUSED, JOB = "refused", "job"
-
-#: How a job may end other than well.
-BADLY: dict[str, type[JobFailed]] = {
-    "cancelled": JobCancelled,
-    "vanished": JobVanished,
-    "expired": JobExpired,
-    "stuck": JobTimedOut,
-}
 
 
 def outcome(job: Job, kind: Kind, told: list[dict[str, Any]]) -> dict[str, Any]:
@@ -48,7 +40,7 @@ def raised(found: dict[str, Any]) -> KlaviyoError | None:
     if failure := found.get("failure"):
         made: KlaviyoError = getattr(errors, failure["type"])(*failure["args"])
         return made
-    badly = BADLY.get(found["status"])
+    badly = BY_END.get(found["status"])
     return badly(found["kind"], found["account"], found) if badly else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_task
 from celery.states import READY_STATES
 
 from worker.app import app
@@ -23,7 +22,5 @@ def tell(id: str, state: str, **meta: Any) -> None:
 
 
 def _event(kind: str, **fields: Any) -> None:
-    # Flower takes whoever sends an event for a worker: it is the one that carries out this step.
-    hostname = current_task.request.hostname if current_task else None
-    with app.events.default_dispatcher(hostname=hostname) as dispatcher:
+    with app.events.default_dispatcher() as dispatcher:
         dispatcher.send(kind, retry=False, **fields)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 from system import asked, over, until
 
-from tasks.profiles import create_profile
+from tasks.jobs import run_job
+from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from worker.app import app
 
 
@@ -19,8 +20,31 @@ def test_flower_shows_a_workers_page(system, flower):
     until(shown, 10, "the worker's page")
 
 
-def test_a_worker_says_what_is_set_and_remote_shutdown_lets_its_request_finish(system):
-    worker = system.worker(CONCURENCY=3).ready()
+def test_flower_counts_one_worker_as_one_and_tells_in_a_sentence_why_a_task_failed(system, flower):
+    worker = system.worker().ready()
+    job = run_job(bulk_import_profiles).delay(profiles=[{"email": "ada@example.com"}])
+    failed = get_profile.delay(id="nonesuch")
+    system.ended([job.id, failed.id])
+
+    def told():
+        return httpx.get(f"{flower}/api/task/info/{failed.id}", timeout=10).json()["exception"]
+
+    until(told, 10, "the task's end in Flower")
+    assert told().startswith("NotFound: get_profile on account default: Klaviyo answered 404: ")
+    workers = httpx.get(f"{flower}/workers", params={"json": 1}, timeout=10).json()["data"]
+    assert [each["hostname"] for each in workers] == [worker.name]
+    tasks = httpx.get(f"{flower}/api/tasks", timeout=10).json().values()
+    assert {each["worker"] for each in tasks} == {worker.name}
+
+
+def test_a_worker_says_what_is_not_as_it_should_be_and_remote_shutdown_lets_its_request_finish(system):
+    system.redis.config_set("maxmemory-policy", "allkeys-lru")
+    worker = system.worker(CONCURENCY=3, STORE_URL="mysql://root@localhost/store").ready()
+    until(
+        lambda: "store: KLAVIYO_STORE_URL must be sqlite:///a/path or" in worker.text(), 10, "what is said of the store"
+    )
+    system.redis.config_set("maxmemory-policy", "noeviction")
+    assert worker.text().count("eviction: maxmemory-policy is allkeys-lru") == 1
     assert worker.text().count("KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?") == 1
     assert ".> transport:   unix:///" in worker.text()
     system.sandbox.fault("latency", seconds=0.4, times=1)

@@ -16,8 +16,8 @@ from schedules.push_task import PushStep, defined
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
 from worker.patience import LeftBehind
+from worker.process import closing
 from worker.settings import get_settings
-from worker.shutdown import closing
 
 
 @pytest.fixture

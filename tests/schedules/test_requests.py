@@ -9,7 +9,7 @@ import pytest
 from schedules import requests
 from schedules.requests import Request, claim, load, save
 from worker import writes
-from worker.shutdown import working
+from worker.process import working
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ def fake_redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
-    for module in ("cli.check", "governor", "ledger", "runs"):
+    for module in ("checks", "governor", "ledger", "runs"):
         monkeypatch.setattr(f"worker.{module}.get_redis", lambda: fake)
     monkeypatch.setattr("schedules.trouble.get_redis", lambda: fake)
     return fake

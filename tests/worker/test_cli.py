@@ -229,6 +229,10 @@ def message(since):
     return json.dumps({"body": "eyJub3QiOiAic2luY2UifQ==", "headers": {"klaviyo": {"lane": "now", "since": since}}})
 
 
+def scopes():
+    return {scope for action in ACTIONS.values() for scope in action.declaration.scopes}
+
+
 ACCOUNT = {"type": "account", "id": "ABC123", "attributes": {"public_api_key": "ABC123"}}
 
 
@@ -271,12 +275,16 @@ class TestCheck:
 
     def test_scopes_that_are_missing_are_named(self, fake_redis, monkeypatch):
         def answer(request):
-            return httpx.Response(403, json={}) if request.url.path == "/api/lists" else self.answer(request)
+            lacks = request.url.path == "/api/lists" or (request.method == "PATCH" and "/tags/" in request.url.path)
+            return httpx.Response(403, json={}) if lacks else self.answer(request)
 
         monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
         result = run("check")
         assert result.exit_code == 0
-        assert "may not read: lists" in result.stdout
+        assert "may not read: lists." in result.stdout
+        assert "may not write: tags." in result.stdout
+        told = " ".join(result.stdout.split())
+        assert all(scope.partition(":")[0] in told for scope in scopes())
 
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
         told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
@@ -316,7 +324,7 @@ class TestCheck:
         def refuse():
             raise redis.ConnectionError("no")
 
-        monkeypatch.setattr("worker.cli.check.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
+        monkeypatch.setattr("worker.checks.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output
@@ -336,11 +344,13 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["worker", "beat", "flower"])
-def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(command):
+@pytest.mark.parametrize(
+    "words", ["-A worker worker", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"]
+)
+def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "worker", command],
+        [sys.executable, "-m", "celery", *words.split()],
         cwd=root,
         env={**os.environ, "PYTHONPATH": root, "KLAVIYO_REDIS_URL": "redis://redis?databse=1"},
         capture_output=True,
@@ -353,6 +363,19 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(command):
         "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is no option of such an address"
     )
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_application_that_imports_actions_under_a_wrong_setting_is_told_at_once():
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", "import tasks"],
+        env={**os.environ, "PYTHONPATH": root, "KLAVIYO_TIMEZONE": "Mars"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1].startswith("worker.errors.SettingsError: KLAVIYO_TIMEZONE: it is no time zone")
+    assert "celery/" not in done.stderr
 
 
 WORKER = SimpleNamespace(app=None)
@@ -368,7 +391,9 @@ def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(sett
     ):
         caplog.clear()
         start()
-        assert caplog.messages == ["KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?"]
+        assert [each.removeprefix("settings: ") for each in caplog.messages] == [
+            "KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?"
+        ]
 
 
 def test_flowers_broker_page_asks_the_client_that_knows_our_addresses():

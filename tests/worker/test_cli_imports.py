@@ -143,9 +143,9 @@ class TestImport:
     def test_a_dry_run_tells_what_would_be_sent_and_sends_nothing(self, source, fake_redis):
         result = run("import", "profiles", str(source), "--dry-run")
 
-        assert result.exit_code == 0
+        assert result.exit_code == 1
         assert result.stderr == "Nothing was sent.\n"
-        assert "2  email: this is not an e-mail address" in result.stdout
+        assert "1  email: this is not an e-mail address  2" in result.stdout
         assert "ada@example.com" not in result.output
         assert fake_redis.keys("klaviyo:run*") == []
 
@@ -154,6 +154,40 @@ class TestImport:
 
         assert (told["rows"], told["checked"], told["jobs"], told["requests"]) == (3, 1, 1, 1)
         assert told["rejects"] == [{"row": 2, "reason": "email: this is not an e-mail address"}]
+
+    def test_a_dry_run_groups_the_rows_that_would_be_turned_down_by_reason(self, tmp_path):
+        file = tmp_path / "customers.csv"
+        rows = [f"no address {number}" if number % 2 else f"p{number}@example.com" for number in range(1_000)]
+        file.write_text("email\n" + "\n".join(rows) + "\n")
+
+        result = run("import", "profiles", str(file), "--dry-run")
+        told = json.loads(run("import", "profiles", str(file), "--dry-run", "--json").stdout)
+
+        lines = [line for line in result.stdout.splitlines() if "email: " in line]
+        assert [line.split() for line in lines] == [
+            ["500", *["email:", "this", "is", "not", "an", "e-mail", "address"], *["2,", "4,", "6,", "8,", "10,", "…"]]
+        ]
+        assert told["reasons"] == [
+            {"reason": "email: this is not an e-mail address", "rows": 500, "first": [2, 4, 6, 8, 10]}
+        ]
+
+    @pytest.mark.parametrize(("content", "code"), [("p@example.com", 0), ("none", 1)])
+    def test_a_dry_run_ends_as_the_import_would_and_needs_no_redis(self, tmp_path, monkeypatch, content, code):
+        file = tmp_path / "customers.csv"
+        file.write_text(f"email\n{content}\n")
+        for client in ("get_redis", "get_publisher"):
+            monkeypatch.setattr(f"worker.governor.{client}", lambda: pytest.fail("Redis is asked for something"))
+
+        assert run("import", "profiles", str(file), "--dry-run").exit_code == code
+
+    @pytest.mark.parametrize(
+        ("kind", "said"), [("profils", "did you mean profiles?"), ("x", "there are profiles, events, items")]
+    )
+    def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(self, kind, said):
+        result = run("import", kind, "customers.csv")
+
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"import: there is no kind {kind!r}; {said}")
 
     def test_a_file_that_is_not_there_is_one_sentence_and_exit_code_2(self):
         result = run("import", "profiles", "nonesuch.csv", "--dry-run")

@@ -123,8 +123,9 @@ def test_an_unknown_job_is_one_sentence_and_exit_code_2(fake_redis):
     assert result.stderr.startswith("There is no job 'nonesuch'")
 
 
-def test_watching_needs_a_terminal(fake_redis):
-    result = run("jobs", "--watch")
+@pytest.mark.parametrize("command", ["jobs", "limits"])
+def test_watching_needs_a_terminal(fake_redis, command):
+    result = run(command, "--watch")
 
     assert result.exit_code == 2
     assert "--watch needs a terminal" in result.stderr

@@ -14,7 +14,7 @@ from typed import run
 from schedules.plan import Estimate
 from schedules.standing import PullRun, Standing
 from schedules.trouble import Trouble
-from worker.cli import check_store, sync_follow
+from worker.cli import sync_follow
 from worker.cli.sync_follow import Progress, line
 from worker.cli.sync_view import Part, families, parts_table, plan_table, standings_table
 from worker.settings import get_settings
@@ -117,7 +117,7 @@ def test_every_stream_of_every_account_is_told_to_other_programs(file_store):
 def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
     going = pull_run(state="running", ended=None, closed=1)
 
-    table = shown(standings_table([Standing("default", "profiles", 5_000, None, going)], NOW, wide=True))
+    table = shown(standings_table([Standing("default", "profiles", 5_000, None, going)], NOW))
 
     assert table.splitlines()[1].split() == [
         "profiles", "5,000", "-", *table.splitlines()[1].split()[3:6], "running", "incremental", "1,234", "13", "20",
@@ -128,8 +128,8 @@ def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
 def test_accounts_have_a_column_where_there_are_several():
     one = [Standing("default", "profiles", 1, None, None)]
 
-    assert "account" not in shown(standings_table(one, NOW, wide=False))
-    assert "account" in shown(standings_table([*one, Standing("eu", "profiles", 1, None, None)], NOW, wide=False))
+    assert "account" not in shown(standings_table(one, NOW))
+    assert "account" in shown(standings_table([*one, Standing("eu", "profiles", 1, None, None)], NOW))
 
 
 def test_jobs_of_every_kind_are_one_line_as_bad_as_the_worst_of_them():
@@ -172,7 +172,7 @@ def test_no_number_is_cut_at_usual_widths(width):
     tables = [
         plan_table([ESTIMATE, replace(ESTIMATE, stream="segment_members")]),
         parts_table([Part("default", "profiles", "done", pull_run(rows=1_234_567))], NOW),
-        standings_table([Standing("default", "profiles", 1_234_567, NOW, pull_run())], NOW, wide=width >= 120),
+        standings_table([Standing("default", "profiles", 1_234_567, NOW, pull_run())], NOW),
     ]
 
     assert not any("…" in shown(table, width) for table in tables)
@@ -229,16 +229,6 @@ def test_a_store_that_takes_nothing_is_told_once_and_so_is_its_end(monkeypatch):
 
     assert out.getvalue().count("cannot be written: database or disk is full. Syncs and pushes wait") == 1
     assert out.getvalue().splitlines()[-1] == "The store can be written again."
-
-
-def test_check_tells_of_a_store_that_takes_nothing_and_of_a_disk_that_soon_will_not(file_store, monkeypatch):
-    monkeypatch.setattr(check_store, "trouble", lambda: Trouble("database or disk is full", 0.0))
-    monkeypatch.setattr(check_store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
-
-    first, second = check_store.wanting()
-
-    assert "cannot be written: database or disk is full." in first
-    assert second.startswith("only 5.0 MB are free on its disk")
 
 
 def test_a_line_tells_how_many_have_been_read():

@@ -10,7 +10,7 @@ from kombu import Consumer, Producer, Queue
 
 from worker import transport
 from worker.governor import Governor
-from worker.shutdown import working
+from worker.process import working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import HEADER, OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 

@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 from celery.backends.base import Backend
+from kombu.utils.encoding import safe_repr
 
 from worker import errors
 from worker.app import app
@@ -56,6 +57,11 @@ def test_an_error_survives_celerys_json(error):
 
     assert (type(again), list(again.args), str(again)) == (type(error), list(error.args), str(error))
     assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_flower_shows_an_error_as_the_sentence_that_it_is(error):
+    assert safe_repr(error) == f"{type(error).__name__}: {error}"
 
 
 def test_an_unknown_outcome_says_what_to_look_at():

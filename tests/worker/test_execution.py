@@ -6,7 +6,7 @@ import pytest
 import redis
 from kombu.exceptions import OperationalError
 
-from worker import patience, shutdown, strategy
+from worker import patience, process, strategy
 from worker.app import app
 from worker.connection import NotNow
 from worker.execution import backoff
@@ -16,12 +16,12 @@ from worker.settings import Settings
 
 @pytest.fixture
 def stopping():
-    shutdown.working.set()
-    shutdown.closing.set()
+    process.working.set()
+    process.closing.set()
     yield
-    shutdown.working.clear()
-    shutdown.closing.clear()
-    shutdown.left_behind.clear()
+    process.working.clear()
+    process.closing.clear()
+    process.left_behind.clear()
 
 
 class Message:

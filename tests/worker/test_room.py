@@ -15,10 +15,10 @@ from worker.client import Response
 from worker.connection import Full
 from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
+from worker.process import working
 from worker.results import Backend
 from worker.revocation import revoke
 from worker.settings import get_settings
-from worker.shutdown import working
 from worker.tiers import QUEUES
 
 LARGE = json.dumps({"data": [{"type": "list", "id": "x" * SMALL_RESULT}]}).encode()

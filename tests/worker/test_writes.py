@@ -5,7 +5,7 @@ import redis
 
 from worker import writes
 from worker.connection import NotNow, Parser
-from worker.shutdown import working
+from worker.process import working
 from worker.writes import write
 
 

@@ -17,6 +17,7 @@ from typing_extensions import is_typeddict
 import tasks  # noqa: F401  registers every action
 from worker.action import ACTIONS, NAMES_2024
 from worker.cli.markdown import markdown
+from worker.cli.tables import listing
 from worker.cli.terminal import WRONG, print_json, stdout, stop
 from worker.declaration import Adds, Alias, Declaration, Dropped, Parameter
 from worker.place import PREFIX
@@ -178,15 +179,12 @@ def _parameters(declaration: Declaration) -> Iterator[Any]:
     if not declaration.parameters:
         yield Text("  It takes no parameters.\n")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("parameter", no_wrap=True)
-    table.add_column("type", overflow="fold", ratio=1)
-    table.add_column("on the wire", overflow="fold", style="dim", ratio=1)
+    table = listing("parameter", "type", "on the wire", whole=("parameter",), below=("on the wire",))
     for each in declaration.parameters.values():
         name = Text(option(each.name))
         if each.required:
             name.append(" *", "red")
-        table.add_row(name, Text(kind(each.annotation)), Text(_wire(each)))
+        table.add_row(name, kind(each.annotation), Text(_wire(each), "dim"))
     yield Padding(table, (0, 0, 0, 2))
     if any(each.required for each in declaration.parameters.values()):
         yield Text("  * has to be given", style="dim")
@@ -213,11 +211,9 @@ def _wire(parameter: Parameter) -> str:
 def _flat_names(declaration: Declaration) -> Iterator[Any]:
     if not declaration.aliases:
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("flat name", overflow="fold", ratio=3)
-    table.add_column("stands for", overflow="fold", style="dim", ratio=2)
+    table = listing("flat name", "stands for")
     for name, target in declaration.aliases.items():
-        table.add_row(Text(name), Text(_target(target)))
+        table.add_row(name, Text(_target(target), "dim"))
     yield Padding(table, (0, 0, 0, 2))
 
 

@@ -16,9 +16,6 @@ from worker.cli.terminal import WRONG, print_json, say, stop, working
 from worker.governor import Lane
 from worker.place import PREFIX
 
-#: Options of the action itself pass through typer unread.
-PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
-
 
 def call(
     context: typer.Context,

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated
 from uuid import uuid4
 
-import redis
 import typer
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 import tasks  # noqa: F401  registers every action
+from schedules.checks import of_surroundings
+from schedules.entries import beat_schedule
+from worker import checks
 from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
-from worker.cli import check_pushes, check_store, strays
-from worker.cli.limits import told
-from worker.cli.terminal import FAILED, WRONG, address, stdout, unreachable
-from worker.connection import get_redis
+from worker.cli.scopes import told, trials
+from worker.cli.terminal import FAILED, WRONG, stdout
 from worker.declaration import Declaration
-from worker.embedded import MINIMUM
-from worker.errors import Forbidden, Refused, Throttled, Unauthorized, Unavailable
+from worker.errors import Forbidden, Malformed, OutcomeUnknown, Refused, Throttled, Unauthorized, Unavailable
 from worker.execution import Call, attempt
 from worker.governor import get_governor
-from worker.jsonapi import REVISION, Envelope
+from worker.jsonapi import REVISION, Envelope, Request
 from worker.paging import records
-from worker.settings import get_settings, misspelled_settings
+from worker.settings import get_settings
 
 #: Seconds for which a probe waits until its bucket has room.
 PATIENCE = 70.0
@@ -38,69 +39,30 @@ WHAT = 15
 def check(
     name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
 ) -> None:
-    """Check the settings, Redis, the sources of pushes, Klaviyo, and each account's key and scopes.
+    """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
 
-    Nothing is written.
+    Nothing is written, and Klaviyo is asked once all else is right. The exit code is 1 where something is not, and 2
+    where a setting is wrong.
     """
     settings = get_settings()
-    _good("settings", "read; Klaviyo is at " + settings.base_url)
-    if said := misspelled_settings():
-        _warn("settings", said)
-    _check_redis()
-    for pause in get_governor().paused():
-        _warn("paused", told(pause))
-    _check_strays()
-    for said in check_store.wanting():
-        _warn("store", said)
-    for push, problem in check_pushes.looked_at():
-        _warn(f"push {push}", problem) if problem else _good(f"push {push}", "its source can be read")
-    names = [name] if name else aliases(settings)
-    if not names:
-        raise _bad("account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)
-    for each in names:
-        _check_account(account(settings, each))
+    beat_schedule(settings)
+    found = [_told(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    for level, code in (("wrong", WRONG), ("bad", FAILED)):
+        if level in found:
+            raise typer.Exit(code)
+    for each in [name] if name else aliases(settings):
+        if (which := account(settings, each)).api_key:
+            _check_account(which)
 
 
-def _check_redis() -> None:
-    try:
-        told: dict[str, Any] = get_redis().info()
-    except redis.RedisError as error:
-        raise _bad("Redis", unreachable(error)) from None
-    name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
-    # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
-    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
-        least = ".".join(str(part) for part in MINIMUM)
-        raise _bad("Redis", f"version {version} is too old: at least {least} is needed.")
-    # Only the embedded server has no port at all.
-    where = "embedded, on a private socket" if told.get("tcp_port") == 0 else "not embedded"
-    _good("Redis", f"{name} {version} at {address()} ({where})")
-    if told.get("role") == "slave":
-        raise _bad("Redis", "it is a replica, and takes no task: set KLAVIYO_REDIS_URL to the primary.")
-    if 0 < told.get("maxmemory", 0) <= told["used_memory"]:
-        raise _bad("memory", "Redis is full: give it more, or let the workers work off what waits (klaviyo limits).")
-    policy = told.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise _bad(
-            "eviction",
-            f"maxmemory-policy is {policy}: Redis may throw queued tasks away when its memory is full. "
-            "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration).",
-        )
-    _good("eviction", "noeviction: nothing queued is thrown away")
-    if told.get("aof_enabled"):
-        _good("on disk", "append-only file: what is queued survives a restart")
-    else:
-        _warn("on disk", "no append-only file: what is queued since the last snapshot is lost if Redis dies.")
-
-
-def _check_strays() -> None:
-    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MOST - 1)
-    if found := strays.counted(messages):
-        _warn("lost calls", strays.told(found))
+def _told(finding: checks.Finding) -> str:
+    mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.level, ("✗", "red"))
+    stdout().print(line(mark, style, finding.what, finding.text))
+    return finding.level
 
 
 def _check_account(which: Account) -> None:
     label = f"account {which.alias}"
-    which.key()
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except Unauthorized:
@@ -144,49 +106,31 @@ def _describe(which: Account, label: str, envelope: Envelope) -> None:
 
 
 def _check_scopes(which: Account, label: str) -> None:
-    granted, missing = [], []
-    for scope, declaration in probes():
+    granted, missing = set[str](), set[str]()
+    for trial in trials(action.declaration for action in ACTIONS.values()):
+        if trial.others - granted:
+            _warn(label, f"{trial.scope} could not be tried without {', '.join(sorted(trial.others - granted))}")
+            continue
         try:
-            _ask(declaration, which.alias)
+            _ask(trial.declaration, which.alias, trial.request)
         except Forbidden:
-            missing.append(scope)
-        except (Refused, Throttled, Unavailable) as error:
-            _warn(label, f"{scope} could not be tried: {error}")
+            missing.add(trial.scope)
+        except (Throttled, Unauthorized, Unavailable) as error:
+            _warn(label, f"{trial.scope} could not be tried: {error}")
+        except (Refused, Malformed, OutcomeUnknown):
+            granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
         else:
-            granted.append(scope)
-    if granted:
-        _good(label, f"may read: {_names(granted)}")
-    if missing:
-        _warn(
-            label,
-            f"may not read: {_names(missing)}. A key's scopes cannot be changed: make a new key if you need them.",
-        )
-    _good(label, "what it may write cannot be tried without writing; `klaviyo actions NAME` shows what an action needs")
+            granted.add(trial.scope)
+    for kind, names in told(granted):
+        _good(label, f"may {kind}: {names}")
+    for kind, names in told(missing):
+        _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: make a new key if you need them.")
 
 
-def _names(scopes: list[str]) -> str:
-    return ", ".join(scope.removesuffix(":read") for scope in scopes)
-
-
-def probes() -> Iterator[tuple[str, Declaration]]:
-    """For each scope to read that one action needs alone and without parameters: that action, the least limited one."""
-    found: dict[str, Declaration] = {}
-    for action in ACTIONS.values():
-        each = action.declaration
-        if each.method != "GET" or each.client_side or len(each.scopes) != 1 or each.checks:
-            continue
-        if any(parameter.required for parameter in each.parameters.values()):
-            continue
-        scope = each.scopes[0]
-        if scope not in found or each.limits.steady > found[scope].limits.steady:
-            found[scope] = each
-    yield from sorted(found.items(), key=lambda item: item[0])
-
-
-def _ask(declaration: Declaration, alias: str) -> Envelope:
+def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) -> Envelope:
     """One request, within everybody's budget; unlike a task, it is tried once."""
     governor, settings = get_governor(), get_settings()
-    call = Call(declaration, alias, {}, f"check-{uuid4()}")
+    call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
     until = time.monotonic() + PATIENCE
     while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
         if time.monotonic() + seconds > until:
@@ -196,23 +140,26 @@ def _ask(declaration: Declaration, alias: str) -> Envelope:
 
 
 def _good(what: str, text: str) -> None:
-    stdout().print(_line("✓", "green", what, text))
+    _told(checks.Finding("good", what, text))
 
 
 def _warn(what: str, text: str) -> None:
-    stdout().print(_line("!", "yellow", what, text))
+    _told(checks.Finding("warning", what, text))
 
 
-def _bad(what: str, text: str, code: int = FAILED) -> typer.Exit:
+def _bad(what: str, text: str) -> typer.Exit:
     """The end of the check; raise it."""
-    stdout().print(_line("✗", "red", what, text))
-    return typer.Exit(code)
+    _told(checks.Finding("bad", what, text))
+    return typer.Exit(FAILED)
 
 
-def _line(mark: str, style: str, what: str, text: str) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(style=style)
-    table.add_column(min_width=WHAT, no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row(mark, what, Text(text))
-    return table
+def line(mark: str, style: str, what: str, text: str) -> Group:
+    """A sentence beside what it is about, or below that where its name is long."""
+    head = Text.assemble((mark, style), " ", what)
+    if len(what) <= WHAT:
+        beside = Table.grid(padding=(0, 1))
+        beside.add_column(width=WHAT + 2)
+        beside.add_column()
+        beside.add_row(head, Text(text))
+        return Group(beside)
+    return Group(head, Padding(Text(text), (0, 0, 0, WHAT + 3)))

@@ -62,6 +62,21 @@ class Own:
         return [option for option, value in typed.items() if value]
 
 
+def kind_named(text: str) -> Kind:
+    """The kind of this name.
+
+    Raises:
+        InputError: there is none.
+
+    """
+    for kind in get_args(Kind):
+        if kind == text:
+            return cast(Kind, kind)
+    near = difflib.get_close_matches(text, get_args(Kind), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(get_args(Kind))}"
+    raise InputError("import", [f"there is no kind {text!r}; {hint}"])
+
+
 def check(kind: Kind, own: Own) -> None:
     """See that the options belong to the kind, and that there are such channels.
 

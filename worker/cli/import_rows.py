@@ -13,15 +13,15 @@ from tasks.imports import Import, estimate
 from tasks.imports.public import Mode
 from tasks.imports.sources import Format
 from worker.accounts import DEFAULT
-from worker.cli.import_options import Kind, Own, check, options, task_kind
+from worker.cli.import_options import Kind, Own, check, kind_named, options, task_kind
 from worker.cli.import_run import carry_out
 from worker.cli.import_view import estimate_table, rejects_table
-from worker.cli.terminal import print_json, say, stdout
+from worker.cli.terminal import FAILED, print_json, say, stdout
 from worker.governor import Lane
 
 
 def import_rows(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help=", ".join(get_args(Kind)))],
+    what: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(get_args(Kind)))],
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="a CSV or JSON Lines file, gzipped or not; - is standard input")
     ],
@@ -38,7 +38,8 @@ def import_rows(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="events: what happened, where the rows do not say it")] = None,
     mode: Annotated[
-        Mode | None, typer.Option(help="catalogs: upsert, if nothing is said, sends what is new or differs")
+        Mode | None,
+        typer.Option(metavar="MODE", help="catalogs: create, update, delete; else upsert: what is new or differs"),
     ] = None,
     coupon: Annotated[
         str | None, typer.Option(metavar="ID", help="coupon-codes: the coupon, where the rows do not say it")
@@ -67,7 +68,10 @@ def import_rows(
     """Import rows, and tell what became of each: klaviyo import profiles customers.csv --list NEWS --map E-Mail=email.
 
     Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
+
+    --dry-run ends likewise: with 1 where rows would be turned down here.
     """
+    kind = kind_named(what)
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
     check(kind, own)
     how = options(kind, own, mapping or (), fixed or (), time_zone, account)
@@ -76,10 +80,14 @@ def import_rows(
         raise typer.Exit(carry_out(wanted, run, rejects, as_json))
     found = estimate(wanted)
     if as_json:
-        print_json({**asdict(found), "rejects": [{"row": each.row, "reason": each.reason} for each in found.rejects]})
-        return
-    stdout().print(estimate_table(found))
-    if found.rejects:
-        stdout().print()
-        stdout().print(rejects_table(found))
-    say("Nothing was sent.", "bold")
+        reasons = [{"reason": reason, "rows": count, "first": first} for reason, count, first in found.reasons]
+        first_ones = [{"row": each.row, "reason": each.reason} for each in found.rejects]
+        print_json({**asdict(found), "rejects": first_ones, "reasons": reasons})
+    else:
+        stdout().print(estimate_table(found))
+        if found.rejects:
+            stdout().print()
+            stdout().print(rejects_table(found))
+        say("Nothing was sent.", "bold")
+    if found.checked:
+        raise typer.Exit(FAILED)

@@ -8,9 +8,9 @@ from pathlib import Path
 from tasks.imports import Import, run_import
 from tasks.imports.sending import Stopped
 from worker.cli.import_view import Progress, report_table, tell_failed
-from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, unreachable
+from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout
 from worker.cli.up import interruptible
-from worker.connection import AWAY
+from worker.connection import AWAY, unreachable
 from worker.errors import KlaviyoError
 from worker.runs import Run
 

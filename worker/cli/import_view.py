@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,13 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tasks.imports import Estimate, Report
-from worker.cli.tables import facts, listing, most_frequent
+from worker.cli.tables import Listing, facts, listing, most_frequent
 from worker.cli.terminal import say, stderr
 from worker.cli.times import duration
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.runs import Run
+
+if TYPE_CHECKING:
+    from tasks.imports import Estimate, Report
 
 #: Seconds between two lines where there is no terminal.
 PLAIN = 10.0
@@ -79,9 +80,11 @@ class Progress:
 
     def _look_for_workers(self) -> None:
         """Say it once when no worker runs."""
+        from worker.patience import patiently  # here, not above: `klaviyo imports` starts without Celery
+
         working = bool(patiently(get_governor().slots))
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         if not working:
             self._began = None
         self._working = working
@@ -145,17 +148,16 @@ def estimate_table(estimate: Estimate) -> Table:
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
         ("requests", f"{estimate.requests:,}, for {estimate.jobs:,} jobs and {size(estimate.bytes)}"),
-        ("time", f"{duration(estimate.seconds)} until the last request is sent, at the budget of now"),
+        ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
     )
 
 
-def rejects_table(estimate: Estimate) -> Table:
-    """The first rows that would be turned down."""
-    table = listing("row>", "would be rejected because")
-    for each in estimate.rejects:
-        table.add_row(f"{each.row:,}", Text(each.reason))
-    if estimate.checked > len(estimate.rejects):
-        table.add_row("…", f"and {estimate.checked - len(estimate.rejects):,} more")
+def rejects_table(estimate: Estimate) -> Listing:
+    """Why rows would be turned down, the most frequent reason first."""
+    table = listing("rows>", "would be rejected because", "such as row")
+    for reason, count, first in estimate.reasons:
+        more = ", …" if count > len(first) else ""
+        table.add_row(f"{count:,}", reason, ", ".join(f"{row:,}" for row in first) + more)
     return table
 
 

@@ -7,16 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-import tasks  # noqa: F401  registers every action
-from tasks.imports import cancel_import
-from tasks.imports.reasons import Reasons
-from tasks.imports.report import late_rejects
 from worker.cli import jobs_view
 from worker.cli.import_view import not_landed
-from worker.cli.tables import facts, listing
+from worker.cli.tables import Listing, facts, listing
 from worker.cli.terminal import WRONG, print_json, say, stdout, stop
 from worker.cli.times import clock, day_and_time, duration
 from worker.ledger import Job, get_ledger
@@ -24,9 +19,6 @@ from worker.runs import Run, get_runs
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT = 30.0
-
-#: Columns from which there is room for accounts, and for when it was.
-WIDE = 120
 
 
 def imports(
@@ -42,8 +34,7 @@ def imports(
     elif as_json:
         print_json([described(each) for each in get_runs().recent()])
     elif found := get_runs().recent():
-        console = stdout()
-        console.print(_table(found, get_runs().now(), wide=console.width >= WIDE))
+        stdout().print(_table(found, get_runs().now()))
     else:
         say("There was no import in the last two weeks.")
 
@@ -82,6 +73,8 @@ def _known(id: str | None) -> Run:
 def _cancel(run: Run) -> None:
     if run.ended:
         raise stop(f"Run {run.id} has ended already: it is {run.state}.", WRONG)
+    from tasks.imports import cancel_import
+
     taken = cancel_import(run.id)
     say(
         f"Run {run.id} is cancelled: {taken:,} of its {run.parts:,} requests were taken back before they were sent; "
@@ -89,20 +82,24 @@ def _cancel(run: Run) -> None:
     )
 
 
-def _table(found: list[Run], now: float, *, wide: bool) -> Table:
-    columns = ("run", "kind", "account" * wide, "source", "state", "rows>", "landed>", "not landed>")
-    shown = listing(*columns, "started" * wide, "time>", whole=("run", "state", "started"))
+def _table(found: list[Run], now: float) -> Listing:
+    several = len({run.account for run in found}) > 1
+    shown = listing(
+        "run", "kind", "account", "source", "state", "rows>", "landed>", "not landed>", "started", "time>",
+        whole=("run", "kind", "state", "started"), spare=("started",) if several else ("started", "account"),
+        below=("source", "account", "kind"),
+    )  # fmt: skip
     for run in found:
         shown.add_row(
-            Text(run.id),
+            run.id,
             run.kind,
-            *([run.account] * wide),
-            Text(run.source),
+            run.account,
+            run.source,
             state(run, now),
             f"{run.rows:,}",
             f"{run.landed:,}",
             Text(f"{run.failed:,}" if run.failed else "-", "red" if run.failed else ""),
-            *([day_and_time(run.started)] * wide),
+            day_and_time(run.started),
             duration(seconds(run, now)),
         )
     return shown
@@ -115,19 +112,21 @@ def _one(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({**described(run), "reasons": reasons, "jobs": [jobs_view.described(job) for job in badly]})
     else:
-        console = stdout()
-        console.print(_shown(run, badly, reasons, get_runs().now(), console.width))
+        stdout().print(_shown(run, badly, reasons, get_runs().now()))
 
 
 def _reasons(run: Run) -> list[tuple[str, int]]:
     """Why rows have not landed: a run that is over has summed it up, else what Klaviyo turned down is still to be."""
     if run.state == "complete":
         return list(run.reasons)
+    from tasks.imports.reasons import Reasons
+    from tasks.imports.report import late_rejects
+
     counted = Reasons(each["reason"] for each in late_rejects(run.id))
     return [*run.reasons, *counted.most_frequent()]
 
 
-def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: float, width: int) -> Group:
+def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: float) -> Group:
     path, share = run.asked["path"], f", {run.read / run.size:.0%} of the file" if run.size else ""
     known = facts(
         ("run", run.id),
@@ -154,5 +153,5 @@ def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: floa
         blocks += [Text(), why]
     if badly:
         blocks += [Text(), Text("Jobs that ended badly, or with failed records", "dim")]
-        blocks += [jobs_view.table(badly, now, width)]
+        blocks += [jobs_view.table(badly, now)]
     return Group(*blocks)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
-from rich.live import Live
+from rich.console import RenderableType
 
-import tasks  # noqa: F401  registers every action
-from tasks.jobs import KINDS
-from worker.accounts import aliases
 from worker.cli import jobs_view as view
 from worker.cli.terminal import WRONG, print_json, say, stdout, stop
 from worker.cli.times import moment
-from worker.ledger import Job, get_ledger, group
-from worker.settings import get_settings
+from worker.cli.watch import watched
+from worker.ledger import Job, get_ledger
 
 #: How far back is looked, unless something else is asked for.
 SINCE = "1d"
 
 #: Jobs that are shown at most; --json has all of them.
 SHOWN = 25
-
-#: Seconds between two looks.
-PAUSE = 1.0
 
 
 def jobs(
@@ -40,7 +33,7 @@ def jobs(
     elif as_json:
         print_json([view.described(each) for each in found(since, failed)])
     elif watch:
-        _watch(since, failed)
+        watched(lambda room: _living(since, failed, room))
     else:
         _table(since, failed)
 
@@ -50,8 +43,7 @@ def found(since: str, failed: bool, most: int | None = None) -> list[Job]:
     ledger = get_ledger()
     now = ledger.now()
     recent = ledger.recent(moment(since, now), now, None if failed else most)
-    groups = [group(alias, kind) for alias in aliases(get_settings()) for kind in KINDS]
-    both = {job.id: job for job in (*recent, *ledger.in_progress(*groups))}
+    both = {job.id: job for job in (*recent, *ledger.going_on())}
     chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
     return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
 
@@ -61,25 +53,13 @@ def _table(since: str, failed: bool) -> None:
     if not chosen:
         say(f"No job {'has failed' if failed else 'has begun'} since then; --since looks further back.")
         return
-    console = stdout()
-    console.print(view.table(chosen[:SHOWN], get_ledger().now(), console.width))
+    stdout().print(view.table(chosen[:SHOWN], get_ledger().now()))
     if len(chosen) >= SHOWN:
         say(f"The first {SHOWN} are shown; a later --since shows fewer, --json all of them.")
 
 
-def _watch(since: str, failed: bool) -> None:
-    console = stdout()
-    if not console.is_terminal:
-        raise stop("--watch needs a terminal; leave it out, or use --json.", WRONG)
-    try:
-        with Live(console=console, auto_refresh=False, screen=True) as live:
-            while True:
-                room = max(1, console.height - 2)
-                chosen = found(since, failed, room)[:room]
-                live.update(view.table(chosen, get_ledger().now(), console.width), refresh=True)
-                time.sleep(PAUSE)
-    except KeyboardInterrupt:
-        return
+def _living(since: str, failed: bool, room: int) -> RenderableType:
+    return view.table(found(since, failed, room)[:room], get_ledger().now())
 
 
 def _one(id: str, as_json: bool) -> None:

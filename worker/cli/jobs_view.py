@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from tasks.imports.reasons import Reasons
-from tasks.jobs.outcome import BADLY, raised
-from tasks.jobs.rows import numbers
-from worker.cli.tables import facts, listing, most_frequent
+from worker.cli.tables import Listing, facts, listing, most_frequent
 from worker.cli.times import clock, duration
+from worker.errors import BY_END
 from worker.ledger import Job, get_ledger
 
 #: How a job may end that has not begun, or of which nobody can tell.
@@ -21,9 +19,6 @@ NOT_BEGUN = ("refused", "unknown")
 
 #: Errors of one job that are shown.
 SHOWN = 50
-
-#: Columns from which there is room for account and run; characters of the ids that are not broken.
-WIDE, ID = 120, 36
 
 
 def done(job: Job) -> int | None:
@@ -39,37 +34,40 @@ def failures(job: Job) -> int:
 
 def ended_badly(job: Job) -> bool:
     """Whether it ended other than well, or some of its records have failed so far."""
-    return job.status in (*BADLY, *NOT_BEGUN) or failures(job) > 0
+    return job.status in (*BY_END, *NOT_BEGUN) or failures(job) > 0
 
 
 def failure(job: Job) -> str:
     """The sentence that says why it did not begin, or did not end well."""
+    if not job.failure and job.status not in BY_END:
+        return ""
+    # Here, not above: the kinds of jobs come with every action, and a list of jobs does without them.
+    from tasks.jobs.outcome import raised
+
     outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
     error = raised({**outcome, **job.counters, "failure": job.failure})
     return str(error) if error else ""
 
 
-def table(jobs: Sequence[Job], now: float, width: int) -> Table:
+def table(jobs: Sequence[Job], now: float) -> Listing:
     """A line for each job."""
-    wide = width >= WIDE
-    accounts = wide or len({job.account for job in jobs}) > 1
-    id = "Klaviyo's id"
-    whole = (id, "run") if all(len(job.job_id) <= ID for job in jobs) else ("run",)
+    id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
     shown = listing(
-        "kind", "account" * accounts, "state", id, "records>", "done>", "failed>", "age>", "run" * wide, whole=whole
+        "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
+        whole=("kind", "state", id, "run"), spare=("run",) if several else ("run", "account"), below=(id, "account"),
     )  # fmt: skip
     for job in jobs:
         failed, landed = failures(job), done(job)
         shown.add_row(
             job.kind.removeprefix("bulk_"),
-            *([job.account] * accounts),
+            job.account,
             _state(job),
             job.job_id or "-",
             f"{records(job):,}",
             "-" if landed is None else f"{landed:,}",
             Text(f"{failed:,}" if failed else "-", "red" if failed else ""),
             duration(now - job.opened),
-            *([job.run or "-"] * wide),
+            job.run or "-",
         )
     return shown
 
@@ -142,13 +140,15 @@ def _state(job: Job) -> Text:
 
 
 def _rows(job: Job) -> str | None:
-    rows = numbers(job.rows)
-    return f"{rows[0]:,} to {rows[-1]:,}" if rows else None
+    rows = re.findall(r"\d+", job.rows)
+    return f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else None
 
 
 def _not_landed(job: Job) -> str | None:
     if not job.run or not job.rejected + job.unknown:
         return None
+    from tasks.imports.reasons import Reasons
+
     rejects = get_ledger().rejects_of(job.id)
     reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure(job))
     return ": ".join(filter(None, (f"{job.rejected + job.unknown:,}", most_frequent(reasons.most_frequent()))))
@@ -159,12 +159,12 @@ def _result(job: Job) -> str | None:
     return str((result or {}).get("attributes", result)) if result else None
 
 
-def _errors(errors: Sequence[dict[str, Any]]) -> Table:
-    shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",))
+def _errors(errors: Sequence[dict[str, Any]]) -> Listing:
+    shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",), below=("pointer",))
     for each in errors[:SHOWN]:
         record = each.get("index", each.get("name", "-"))
         said = each.get("detail") or each.get("title") or "-"
         shown.add_row(*(Text(str(cell)) for cell in (record, each.get("code", "-"), said, each.get("pointer", "-"))))
     if len(errors) > SHOWN:
-        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all")
+        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all", "")
     return shown

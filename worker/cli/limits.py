@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from worker.cli.tables import Listing, listing
 from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import clock, duration
+from worker.cli.watch import watched
 from worker.governor import Look, Pause, get_governor
 from worker.tiers import DAY, MINUTE, SECOND
 
@@ -37,8 +39,14 @@ class Row:
     blocked_seconds: float = 0.0
 
 
-def limits(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
+def limits(
+    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
     """Show every bucket in use: how much of each window, who waits, what is blocked."""
+    if watch and not as_json:
+        watched(lambda room: living(list(rows(get_governor().look())), get_governor().paused(), room))
+        return
     found, pauses = list(rows(get_governor().look())), get_governor().paused()
     for pause in pauses:
         say(told(pause), "yellow")
@@ -47,7 +55,13 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="for other progr
     elif not found:
         say("No action has been called on this Redis yet: there is nothing to show.")
     else:
-        stdout().print(_table(found))
+        stdout().print(table(found))
+
+
+def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
+    """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
+    busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
+    return Group(*(Text(told(pause), "yellow") for pause in pauses), table(busiest[:room]))
 
 
 def told(pause: Pause) -> str:
@@ -91,18 +105,17 @@ def rows(looks: Iterable[Look]) -> Iterator[Row]:
     yield from sorted([*buckets.values(), *combined], key=lambda row: row.name)
 
 
-def _table(found: list[Row]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("bucket", overflow="fold")
-    table.add_column("tier")
-    table.add_column("used", overflow="fold")
-    for name in ("now", "bulk", "later", "oldest"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("in flight", justify="right")
-    table.add_column("blocked", justify="right", no_wrap=True)
+def table(found: Sequence[Row]) -> Listing:
+    """A line for each bucket."""
+    several = "account" if len({_account(row) for row in found}) > 1 else ""
+    shown = listing(
+        several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",
+        whole=("tier", "used"), spare=("tier", "in flight"), below=("used", several),
+    )  # fmt: skip
     for row in found:
-        table.add_row(
-            row.name,
+        shown.add_row(
+            *([_account(row)] if several else []),
+            row.name.partition(":")[2],
             row.tier,
             used(row.windows),
             *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
@@ -110,7 +123,15 @@ def _table(found: list[Row]) -> Table:
             f"{row.in_flight:,}" if row.in_flight else "-",
             Text(duration(row.blocked_seconds or None), "red"),
         )
-    return table
+    return shown
+
+
+def _fullest(row: Row) -> float:
+    return max((window["used"] / window["limit"] for window in row.windows), default=0.0)
+
+
+def _account(row: Row) -> str:
+    return row.name.partition(":")[0]
 
 
 def used(windows: Iterable[dict[str, Any]]) -> Text:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 import tasks  # noqa: F401  registers every action
 from tasks.imports.run import asked_again
 from worker.accounts import account
 from worker.cli.import_run import INTERRUPTED, carry_out
-from worker.cli.tables import listing
+from worker.cli.tables import Listing, listing
 from worker.cli.terminal import FAILED, WRONG, say, stdout, stop
 from worker.cli.times import clock, day_and_time, moment
 from worker.errors import KlaviyoError, SettingsError
@@ -87,8 +86,11 @@ def hindrance(run: Run) -> str | None:
     return None
 
 
-def _chosen(runs: list[Run]) -> Table:
-    shown = listing("run", "kind", "source", "rows>", "landed>", "not landed>", "remark", whole=("run",))
+def _chosen(runs: list[Run]) -> Listing:
+    shown = listing(
+        "run", "kind", "source", "rows>", "landed>", "not landed>", "remark",
+        whole=("run", "kind"), below=("remark", "source"),
+    )  # fmt: skip
     for run in runs:
         counts = (f"{count:,}" for count in (run.rows, run.landed, run.failed))
         shown.add_row(Text(run.id), run.kind, Text(run.source), *counts, Text(_remark(run), "yellow"))
@@ -100,8 +102,8 @@ def _remark(run: Run) -> str:
     return f"the file has changed since, {day_and_time(changed)}" if changed > run.started else ""
 
 
-def _hindered(runs: list[Run], why: dict[str, str]) -> Table:
-    shown = listing("run", "kind", "source", "is not imported again, because", whole=("run",))
+def _hindered(runs: list[Run], why: dict[str, str]) -> Listing:
+    shown = listing("run", "kind", "source", "is not imported again, because", whole=("run", "kind"), below=("source",))
     for run in runs:
         shown.add_row(Text(run.id), run.kind, Text(run.source), Text(why[run.id], "yellow"))
     return shown

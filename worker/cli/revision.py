@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 import tasks  # noqa: F401  registers every action
 from worker.action import ACTIONS
 from worker.body_table import table, text
+from worker.cli.tables import Listing, listing
 from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from worker.jsonapi import REVISION
 from worker.revision import Difference, compare
@@ -81,17 +81,11 @@ def _write(path: Path, api: dict[str, Any]) -> None:
     say(f"{path} has the shapes of {len(written['bodies'])} request bodies.", "green")
 
 
-def _table(differences: list[Difference]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("action", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    table.add_column("declared", overflow="fold", ratio=1)
-    table.add_column("in the file", overflow="fold", ratio=1)
+def _table(differences: list[Difference]) -> Listing:
+    shown = listing("action", "what", "declared", "in the file", whole=("action",), below=("what",))
     before = ""
     for each in differences:
         name = "" if each.action == before else each.action
-        table.add_row(
-            Text(name, "bold"), Text(each.what), Text(each.declared or "–"), Text(each.published or "–", "cyan")
-        )
+        shown.add_row(Text(name, "bold"), each.what, each.declared or "–", Text(each.published or "–", "cyan"))
         before = each.action
-    return table
+    return shown

@@ -18,6 +18,7 @@ from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, Planned, planned
 from schedules.guard import Record, due_of, records
 from worker.app import app
+from worker.cli.tables import Listing, facts, listing
 from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import duration
 from worker.connection import get_redis
@@ -112,17 +113,15 @@ def _plain(row: Row) -> dict[str, Any]:
     return {name: each.isoformat() if isinstance(each, datetime) else each for name, each in asdict(row).items()}
 
 
-def _table(found: Iterable[Row]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for name in ("entry", "crontab", "last run", "last success"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("next run", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("remarks", overflow="fold")
+def _table(found: Iterable[Row]) -> Listing:
+    shown = listing(
+        "entry", "crontab", "last run", "last success", "took>", "next run", "state", "remarks",
+        whole=("entry", "crontab", "last run", "last success", "next run", "state"), spare=("last success", "crontab"),
+        below=("remarks",),
+    )  # fmt: skip
     for row in found:
         missed = f"missed {_time(row.missed, row.timezone)}, {duration(row.late_seconds)} late" if row.missed else ""
-        table.add_row(
+        shown.add_row(
             row.entry,
             row.crontab or "-",
             _time(row.last_run, row.timezone),
@@ -132,14 +131,11 @@ def _table(found: Iterable[Row]) -> Table:
             Text(row.state, STYLES.get(row.state, "")),
             Text("\n").join(Text(said, style) for said, style in ((missed, "yellow"), (row.told, "")) if said),
         )
-    return table
+    return shown
 
 
 def _reasons() -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for entry in ENTRIES:
-        table.add_row(entry.name, Text(entry.reason, "dim"))
-    return table
+    return facts(*((entry.name, entry.reason) for entry in ENTRIES))
 
 
 def _time(moment: datetime | None, zone: str) -> str:

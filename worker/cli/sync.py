@@ -24,7 +24,7 @@ from worker.cli.import_run import INTERRUPTED
 from worker.cli.import_view import NO_WORKER
 from worker.cli.store import store_at_hand
 from worker.cli.sync_follow import Progress, follow
-from worker.cli.sync_view import WIDE, parts_table, plan_table, requests, standings_table
+from worker.cli.sync_view import parts_table, plan_table, requests, standings_table
 from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
 from worker.cli.times import moment
 from worker.cli.up import interruptible
@@ -102,9 +102,8 @@ def _show(accounts: Sequence[str], as_json: bool) -> None:
         return
     if found_trouble := trouble():
         say(f"{found_trouble}.", "yellow")
-    console = stdout()
     if read := [each for each in found if each.run or each.rows]:
-        console.print(standings_table(read, datetime.now(UTC), wide=console.width >= WIDE))
+        stdout().print(standings_table(read, datetime.now(UTC)))
     known = {_family(each.stream) for each in read}
     if never := [name for name in dict.fromkeys(_family(each.stream) for each in found) if name not in known]:
         say(f"Never read: {', '.join(never)}.", "dim")

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from schedules.requests import load
@@ -98,7 +97,7 @@ class Progress:
         """Say it once when no worker runs."""
         working = bool(patiently(get_governor().slots))
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=True)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         self._working = working
 
     def _look_at_store(self) -> None:
@@ -130,10 +129,12 @@ def line(parts: Sequence[Part], rates: Mapping[int, float]) -> str:
     return "; ".join(told)
 
 
-def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Table:
+def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Group:
     """Those that are being read, as many as fit; then how many wait and how many have been read."""
     several = "account" if len({each.account for each in parts}) > 1 else ""
-    table = listing(several, "stream", "rows>", "requests>", "windows>", "rows/s>", "took>", whole=("stream",))
+    table = listing(
+        several, "stream", "rows>", "requests>", "windows>", "rows/s>", "took>", whole=("stream",), below=(several,)
+    )
     now, running = datetime.now(UTC), [each for each in parts if each.state == "running"]
     for each in running[: max(1, height - 3)]:
         run = each.run
@@ -142,6 +143,4 @@ def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> T
         table.add_row(*account, each.stream, *(cells or ["-"] * 4), duration(run.seconds(now) if run else None))
     waiting = sum(each.state == "wanted" for each in parts)
     over = len(parts) - len(running) - waiting
-    table.caption = f"{over} of {len(parts)} read, {waiting} wait"
-    table.caption_justify = "left"
-    return table
+    return Group(table, Text(f"{over} of {len(parts)} read, {waiting} wait", "italic dim"))

@@ -8,16 +8,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
 
-from rich.table import Table
 from rich.text import Text
 
 from schedules.plan import Estimate, together
 from schedules.standing import PullRun, Standing
-from worker.cli.tables import listing
+from worker.cli.tables import Listing, listing
 from worker.cli.times import day_and_time, duration
-
-#: Columns from which there is room for what a run has read beside what the store has.
-WIDE = 120
 
 STYLES = {"done": "green", "failed": "red", "running": "cyan", "wanted": "dim"}
 
@@ -38,31 +34,30 @@ class Part:
 T = TypeVar("T", Standing, Part, Estimate)
 
 
-def standings_table(standings: Sequence[Standing], now: datetime, wide: bool) -> Table:
+def standings_table(standings: Sequence[Standing], now: datetime) -> Listing:
     """Where every stream stands."""
     several = _several(standings)
     table = listing(
-        several, "stream", "rows>", "read up to", "last run", "state", "mode" if wide else "",
-        "read>", "requests>" if wide else "", "took>", "remarks", whole=("stream", "read up to", "last run", "state"),
+        several, "stream", "rows>", "read up to", "last run", "state", "mode", "read>", "requests>", "took>", "remarks",
+        whole=("stream", "read up to", "last run", "state", "mode"), spare=("mode", "requests", "read up to", "read"),
+        below=("remarks", several),
     )  # fmt: skip
     for each in families(standings, _one_standing):
         run = each.run
         cells: list[Cell] = [each.account] if several else []
         cells += [each.stream, f"{each.rows:,}", _time(each.watermark), _time(run.started if run else None)]
         cells += [_state(run.state if run else "-")]
-        cells += [run.mode if run else "-"] if wide else []
-        cells += [f"{run.rows:,}" if run else "-"]
-        cells += [f"{run.requests:,}" if run else "-"] if wide else []
+        cells += [run.mode, f"{run.rows:,}", f"{run.requests:,}"] if run else ["-"] * 3
         table.add_row(*cells, duration(run.seconds(now) if run else None), _remarks(run))
     return table
 
 
-def parts_table(parts: Sequence[Part], now: datetime) -> Table:
+def parts_table(parts: Sequence[Part], now: datetime) -> Listing:
     """How the streams of a sync have ended; the reasons of those that failed need more room."""
     several = _several(parts)
     table = listing(
         several, "stream", "state", "mode", "rows>", "requests>", "took>", "remarks",
-        whole=("stream", "state", "mode"),
+        whole=("stream", "state", "mode"), spare=("mode",), below=("remarks", several),
     )  # fmt: skip
     for each in families(parts, _one_part):
         run = each.run
@@ -73,12 +68,13 @@ def parts_table(parts: Sequence[Part], now: datetime) -> Table:
     return table
 
 
-def plan_table(estimates: Sequence[Estimate]) -> Table:
+def plan_table(estimates: Sequence[Estimate]) -> Listing:
     """What each stream would take, and all of them."""
     several, daily = _several(estimates), any(each.days for each in estimates)
     table = listing(
         several, "stream", "mode", "rows>", "requests>", "of the budget>", "of a day's>" if daily else "",
-        "expected>", "known from", whole=("stream", "mode"),
+        "expected>", "known from",
+        whole=("stream", "mode"), spare=("mode",), below=("known from", several),
     )  # fmt: skip
     for each in families(estimates, _one_estimate):
         cells: list[Cell] = [each.account] if several else []

@@ -16,7 +16,8 @@ from worker.accounts import aliases
 from worker.cli.processes import CELERY, LOOPBACK, Processes, need_port
 from worker.cli.sandbox import ACCOUNT, command
 from worker.cli.store import told
-from worker.cli.terminal import WRONG, address, say, stdout, stop
+from worker.cli.terminal import WRONG, say, stdout, stop
+from worker.connection import address
 from worker.embedded import find_server, server
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 from worker.store.migrate import upgrade

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 import tasks  # noqa: F401  registers every action
 from worker.app import app
+from worker.cli.tables import Listing, listing
 from worker.cli.terminal import print_json, say, stdout, stop
 from worker.cli.times import duration, moment
 from worker.governor import get_governor
@@ -124,13 +124,13 @@ def _chosen(
             yield each
 
 
-def _table(found: list[Waits]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for name in ("id", "action", "account", "lane"):
-        table.add_column(name, overflow="fold")
-    table.add_column("waits", justify="right", no_wrap=True)
-    table.add_column("arguments", overflow="fold")
+def _table(found: list[Waits]) -> Listing:
+    several = len({each.account for each in found}) > 1
+    shown = listing(
+        "id", "action", "account", "lane", "waits>", "arguments",
+        whole=("id", "lane"), spare=() if several else ("account",), below=("arguments", "account"),
+    )  # fmt: skip
     for each in found:
         age = duration(each.age) if each.age >= 0 else f"in {duration(-each.age)}"
-        table.add_row(each.id, each.action, each.account, each.lane, age, each.arguments)
-    return table
+        shown.add_row(each.id, each.action, each.account, each.lane, age, each.arguments)
+    return shown

@@ -1,11 +1,13 @@
-"""`klaviyo check` tells whether the source of each push can be read."""
+"""What has to be there beside the settings: room under the store, and a source for each push that can be read."""
 
 import sqlite3
 
 import pytest
 from typed import forget
 
-from worker.cli.check_pushes import looked_at
+from schedules import checks
+from schedules.trouble import Trouble
+from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")
 
@@ -25,9 +27,22 @@ def test_a_source_that_cannot_be_read_is_told_and_one_that_can_is_too(settings, 
             settings.setenv(f"KLAVIYO_PUSHES__{name}__DATABASE_URL", database)
     forget()
 
-    told = dict(looked_at())
+    told = {each.what.removeprefix("push "): each.text for each in checks.of_pushes(get_settings())}
 
-    assert told["good"] is None
+    assert told["good"] == "its source can be read"
     assert "there is no SQLite file" in told["gone"]
     assert "the query does not ask for rows" in told["drops"]
     assert "cannot be read: No such file or directory" in told["file"]
+
+
+def test_a_store_that_takes_nothing_and_a_disk_that_soon_will_not_are_told(settings, tmp_path, monkeypatch):
+    settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    forget()
+    monkeypatch.setattr(checks, "trouble", lambda: Trouble("database or disk is full", 0.0))
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
+
+    first, second = checks.of_room(get_settings())
+
+    assert first.level == "bad"
+    assert "cannot be written: database or disk is full." in first.text
+    assert second.text.startswith("only 5 MB are free")

@@ -1,0 +1,57 @@
+"""What there has to be beside the settings, looked at: Redis, a store with room, and a source for each push."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import redis
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from schedules.push_source import opened
+from schedules.push_task import defined
+from schedules.trouble import trouble
+from worker.checks import Finding, of_redis, of_store
+from worker.errors import KlaviyoError
+from worker.settings import Settings
+
+#: Bytes of room under a store that is a file, below which it is told: a night may bring as much.
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+def of_surroundings(settings: Settings) -> Iterator[Finding]:
+    """All of it, in the order in which it is needed."""
+    return chain(of_redis(), of_store(settings.store_url), of_room(settings), of_pushes(settings))
+
+
+def of_room(settings: Settings) -> Iterator[Finding]:
+    """What keeps the workers from writing to the store, and how much room is left."""
+    try:
+        if found := trouble():
+            yield Finding("bad", "store", f"{found}.")
+        url = make_url(settings.store_url)
+    except (redis.RedisError, ArgumentError):
+        return  # told where Redis and the store's address are looked at
+    folder = Path(url.database or "").absolute().parent
+    if url.get_backend_name() != "sqlite" or not folder.is_dir():
+        return
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        left = f"{free / 1_000_000:,.0f} MB"
+        yield Finding("warning", "store", f"only {left} are free at {folder}: make room for the next sync.")
+
+
+def of_pushes(settings: Settings) -> Iterator[Finding]:
+    """Whether the source of each push that the settings define can be read. Only its first rows are."""
+    for name in sorted(settings.pushes):
+        try:
+            wanted = defined(name)
+            wanted.checked()
+            next(opened(wanted.rows, wanted.database_url).batches(), None)
+        except KlaviyoError as error:
+            yield Finding("warning", f"push {name}", str(error))
+        else:
+            yield Finding("good", f"push {name}", "its source can be read")

@@ -1,0 +1,59 @@
+"""Flower counts as many workers as there are, and gives each task to the one that carries it out."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from celery.events.state import State
+from celery.utils.nodenames import anon_nodename
+
+from tasks.jobs import telling
+from worker import events
+from worker.app import app
+
+
+@pytest.fixture
+def flower(monkeypatch):
+    """What Flower makes of the events that this process sends."""
+    state = State()
+
+    class Dispatcher:
+        def __init__(self, connection, hostname, enabled, *rest):
+            self.hostname, self.enabled = hostname or anon_nodename(), enabled
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return
+
+        def send(self, type, retry=True, retry_policy=None, **fields):
+            if self.enabled:
+                seen = {"hostname": self.hostname, "timestamp": 1.0, "local_received": 1.0}
+                state.event({"type": type, **seen, "clock": 1, "pid": 1, **fields})
+
+    @contextmanager
+    def acquire(block):
+        yield SimpleNamespace(connection=None, channel=None)
+
+    monkeypatch.setattr(app.events, "Dispatcher", Dispatcher)
+    monkeypatch.setattr(app.amqp, "_producer_pool", SimpleNamespace(acquire=acquire))
+    monkeypatch.setattr(events, "_name", [])
+    return state
+
+
+def test_a_state_of_a_job_is_told_under_the_workers_name_whoever_of_its_threads_tells_it(flower):
+    events._named(sender="w1@host")
+
+    telling._event("task-accepted", uuid="a-job")
+
+    assert list(flower.workers) == ["w1@host"]
+    assert flower.tasks["a-job"].worker.hostname == "w1@host"
+
+
+def test_an_event_of_a_task_in_the_callers_process_makes_no_second_worker(flower):
+    telling._event("task-accepted", uuid="a-job")
+    app.tasks["klaviyo.create_profile"].send_event("task-revoked")
+
+    assert not flower.workers
+    assert not flower.tasks

@@ -1,0 +1,132 @@
+"""What a worker needs, looked at: the settings, Redis and the store. `klaviyo check` and the worker's start say it.
+
+Klaviyo is not asked here: a key that it refuses shows by itself as soon as there is work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker import strays
+from worker.accounts import account, aliases
+from worker.connection import address, get_redis, unreachable
+from worker.embedded import MINIMUM
+from worker.errors import SettingsError
+from worker.governor import get_governor
+from worker.settings import Settings, misspelled_settings
+from worker.store.connection import reading
+from worker.store.engine import open_engine
+
+#: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
+Level = Literal["good", "warning", "bad", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    text: str
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    """What the settings say by themselves. A value that cannot be is an error, and told before anything starts."""
+    yield Finding("good", "settings", "read; Klaviyo is at " + settings.base_url)
+    if said := misspelled_settings():
+        yield Finding("warning", "settings", said)
+    names = aliases(settings)
+    if not names:
+        yield Finding(
+            "wrong", "account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key."
+        )
+    for name in names:
+        try:
+            account(settings, name).key()
+        except SettingsError as error:
+            # With its company id alone it may be there for /client actions, which need no key.
+            level: Level = "warning" if account(settings, name).company_id else "wrong"
+            yield Finding(level, f"account {name}", f"{error}.")
+
+
+def of_redis() -> Iterator[Finding]:
+    """What Redis is, what it would do to what is queued, and what keeps that from going on."""
+    try:
+        yield from _of_redis(get_redis().info())
+    except redis.RedisError as error:
+        yield Finding("bad", "Redis", unreachable(error))
+
+
+def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
+    name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
+    # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
+    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
+        needed = ".".join(str(part) for part in MINIMUM)
+        yield Finding("bad", "Redis", f"version {version} is too old: at least {needed} is needed.")
+        return
+    # Only the embedded server has no port at all.
+    kind = "embedded, on a private socket" if told.get("tcp_port") == 0 else "not embedded"
+    yield Finding("good", "Redis", f"{name} {version} at {address()} ({kind})")
+    yield from _of_role_and_memory(told)
+    for pause in get_governor().paused():
+        why = pause.why.rstrip(".")
+        yield Finding(
+            "warning", "paused", f"{pause.what}, by {pause.by}: {why}. klaviyo limits tells how to let it go on."
+        )
+    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MOST - 1)
+    if found := strays.counted(messages):
+        yield Finding("warning", "lost calls", strays.told(found))
+
+
+def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
+    if told.get("role") == "slave":
+        yield Finding("bad", "Redis", "it is a replica, and takes no task: set KLAVIYO_REDIS_URL to the primary.")
+    if 0 < told.get("maxmemory", 0) <= told["used_memory"]:
+        full = "Redis is full: give it more, or let the workers work off what waits (klaviyo limits)."
+        yield Finding("bad", "memory", full)
+    policy = told.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        yield Finding("good", "eviction", "noeviction: nothing queued is thrown away")
+    else:
+        yield Finding(
+            "bad",
+            "eviction",
+            f"maxmemory-policy is {policy}: Redis may throw queued tasks away when its memory is full. "
+            "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration).",
+        )
+    if told.get("aof_enabled"):
+        yield Finding("good", "on disk", "append-only file: what is queued survives a restart")
+    else:
+        yield Finding(
+            "warning", "on disk", "no append-only file: what is queued since the last snapshot is lost if Redis dies."
+        )
+
+
+def of_store(url: str) -> Iterator[Finding]:
+    """Whether the store at this address, that of the settings, is there and of this version. It is not made here."""
+    need = "Syncs and pushes need it; nothing else does"
+    try:
+        engine = open_engine(url)
+    except SettingsError as error:
+        yield Finding("wrong", "store", f"{error}. {need}.")
+        return
+    where = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).is_file():
+        yield Finding("warning", "store", f"there is none at {where}: run `klaviyo store`. {need}.")
+        return
+    try:
+        with reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except SettingsError as error:
+        yield Finding("warning", "store", f"{error}. {need}.")
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        yield Finding("bad", "store", f"{where} (KLAVIYO_STORE_URL) cannot be reached: {said}. {need}.")
+    else:
+        yield Finding("good", "store", f"{where}, of this version")

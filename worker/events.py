@@ -1,0 +1,37 @@
+"""Task events that code of ours sends: under the name of the worker that it runs in, or not at all.
+
+Flower takes whoever sends a task event for a worker. Celery makes a name up where it is given none (``gen4711@host``)
+and takes the machine's for a task that is carried out in the caller's process: one worker would count as two, and the
+second would hold tasks that the first carries out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery.app import events
+from celery.events.dispatcher import EventDispatcher
+from celery.signals import celeryd_init
+
+#: The name of the worker that this process is, as soon as it is one.
+_name: list[str] = []
+
+
+@celeryd_init.connect
+def _named(sender: str, **_: Any) -> None:
+    _name[:] = [sender]
+
+
+class Events(events.Events):  # type: ignore[misc,unused-ignore]
+    """Celery's, for whom a worker's own dispatcher is another matter: its consumer makes that."""
+
+    @contextmanager
+    def default_dispatcher(
+        self, hostname: str | None = None, enabled: bool = True, buffer_while_offline: bool = False
+    ) -> Iterator[EventDispatcher]:
+        """What to send an event with; in a process that is no worker it sends none."""
+        name = next(iter(_name), None)
+        with super().default_dispatcher(name, enabled and name is not None, buffer_while_offline) as dispatcher:
+            yield dispatcher

@@ -1,0 +1,23 @@
+"""Settings that are wrong, told at Celery's command line in one sentence, where it would print a page of traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from worker.errors import SettingsError
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """End Celery's command at settings that are wrong; an application that imports us is given the error itself."""
+    try:
+        yield
+    except SettingsError as error:
+        context = click.get_current_context(silent=True)
+        if context is None or context.find_root().command.name != "celery":
+            raise
+        sys.exit(f"The settings are wrong: {error}")
