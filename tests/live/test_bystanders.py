@@ -124,6 +124,8 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
             importing[1].send_signal(signal.SIGINT)
             assert over(importing[1], 5) == 130
             assert "Run two is broken off; what is queued goes on by itself." in said(system, "two")
+            waits = "Work waits for Redis for 60 s at most"
+            until(lambda: waits in said(system, "one"), 20, lambda: said(system, "one"))
         mend()
         all_work(condition.__name__)
 
@@ -133,7 +135,6 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     assert flower.poll() is None
     importing[0].send_signal(signal.SIGINT)
     assert over(importing[0], 5) == 130
-    assert "Work waits for Redis for 60 s at most" in said(system, "one")
     assert "Traceback" not in said(system, "one")
 
     link.refuse()

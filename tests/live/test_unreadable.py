@@ -6,7 +6,7 @@ import json
 from uuid import uuid4
 
 import pytest
-from celery import chord
+from celery import Celery, chord
 from kombu import Connection, Producer
 from system import until, whereabouts
 
@@ -82,10 +82,12 @@ def test_what_has_no_id_is_dropped_and_harms_nobody(idle, publish, live_server):
     until(lambda: not idle.redis.hlen(UNACKED), 5, "the acknowledgements")
 
 
-def test_a_call_of_the_old_protocol_fails_with_what_to_do(idle, foreign):
-    foreign.conf.task_protocol = 1
-    known = foreign.send_task(TASK, kwargs=ADA, queue="klaviyo.l").id
-    unknown = foreign.send_task("klaviyo.create_profil", kwargs=ADA, queue="klaviyo.l").id
+def test_a_call_of_the_old_protocol_fails_with_what_to_do(idle, live_server):
+    # An application keeps to the protocol of its first call.
+    with Celery("old", broker=live_server.broker_url, set_as_current=False, task_protocol=1) as old:
+        known = old.send_task(TASK, kwargs=ADA, queue="klaviyo.l").id
+        unknown = old.send_task("klaviyo.create_profil", kwargs=ADA, queue="klaviyo.l").id
+        old.pool.force_close_all()
 
     ends = idle.ended([known, unknown])
 
