@@ -47,6 +47,10 @@ def half_open(system, link):
 CONDITIONS = (full, read_only, refused, half_open)
 
 
+#: What a command says while Redis is away.
+WAITS = "Work waits for Redis for 60 s at most"
+
+
 @pytest.fixture
 def link(live_server):
     made = Link(Path(live_server.socket))
@@ -124,8 +128,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
             importing[1].send_signal(signal.SIGINT)
             assert over(importing[1], 5) == 130
             assert "Run two is broken off; what is queued goes on by itself." in said(system, "two")
-            waits = "Work waits for Redis for 60 s at most"
-            until(lambda: waits in said(system, "one"), 20, lambda: said(system, "one"))
+            until(lambda: WAITS in said(system, "one"), 20, lambda: said(system, "one"))
         mend()
         all_work(condition.__name__)
 
