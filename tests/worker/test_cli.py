@@ -286,6 +286,21 @@ class TestCheck:
         told = " ".join(result.stdout.split())
         assert all(scope.partition(":")[0] in told for scope in scopes())
 
+    def test_a_scope_is_not_granted_by_an_answer_that_says_nothing_of_it(self, fake_redis, monkeypatch):
+        def answer(request):
+            failed = {"errors": [{"detail": "It is down."}]}
+            down = request.url.path.endswith(("/forms", "/lists")) or "/coupons/" in request.url.path
+            return httpx.Response(503, json=failed) if down else self.answer(request)
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
+        told = " ".join(run("check").stdout.split())
+        for scope in ("coupons:write", "forms:read", "forms:write", "lists:read"):
+            assert f"{scope} could not be tried: Klaviyo answered 503: It is down. " in told
+        granted = told.partition("may read:")[2]
+        assert "forms" not in granted
+        assert "coupons, " in granted.partition("may write:")[0]
+        assert "coupons, " not in granted.partition("may write:")[2]
+
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
         told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
         monkeypatch.setattr(fake_redis, "info", lambda: told)
@@ -324,7 +339,10 @@ class TestCheck:
         def refuse():
             raise redis.ConnectionError("no")
 
-        monkeypatch.setattr("worker.checks.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
+        gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
+        for module in ("worker.checks", "schedules.trouble"):
+            monkeypatch.setattr(f"{module}.get_redis", gone)
+        monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output

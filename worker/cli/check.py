@@ -115,9 +115,11 @@ def _check_scopes(which: Account, label: str) -> None:
             _ask(trial.declaration, which.alias, trial.request)
         except Forbidden:
             missing.add(trial.scope)
-        except (Throttled, Unauthorized, Unavailable) as error:
+        except (Throttled, Unauthorized) as error:
             _warn(label, f"{trial.scope} could not be tried: {error}")
-        except (Refused, Malformed, OutcomeUnknown):
+        except (OutcomeUnknown, Unavailable) as error:  # which of both it is does not matter: it could do nothing
+            _warn(label, f"{trial.scope} could not be tried: {error.reason}.")
+        except (Refused, Malformed):
             granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
         else:
             granted.add(trial.scope)
