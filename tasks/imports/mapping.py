@@ -24,6 +24,11 @@ _TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boole
 #: Where a field adds to lists or takes from them, which is not the same twice; see `tasks.rules.edits`.
 _EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
+#: How much a field has to resemble what was given for one, and a column's own name, to be what was meant.
+MISSPELLED, ALIKE = 0.6, 0.85
+#: The fewest letters of a column's name that tell a field.
+TELLING = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -91,7 +96,7 @@ class ColumnMap:
     def _named(self, target: Target) -> Field:
         found = self._known(target.name, target.form or self._default)
         if found is None:
-            near = _nearest(target.name, self.fields)
+            near = _nearest(target.name, self.fields, MISSPELLED)
             raise ValueError(
                 f"{target.name!r} is no field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
             )
@@ -111,18 +116,29 @@ class ColumnMap:
         return None
 
     def _advice(self, column: str) -> str:
-        near = _nearest(column, self.fields)
+        near = _nearest(column, self.fields, ALIKE)
         target = near or f"properties.{column}"
         if near is None and "properties" not in self.fields:
             return f"leave it out with --map {column + '='!r}"
         return f"map it with --map {f'{column}={target}'!r} or leave it out with --map {column + '='!r}"
 
 
-def _nearest(column: str, fields: Mapping[str, Field]) -> str | None:
-    """The field whose name, or the end of it, looks most like the column's."""
+def _nearest(column: str, fields: Mapping[str, Field], alike: float) -> str | None:
+    """The field whose name, or the end of it, is in the column's, or looks much like it.
+
+    A field that is not what was meant is worse than none: whoever follows the advice writes over what is in it.
+    """
     plain = {_plain(ending): name for name in reversed(list(fields)) for ending in (name.rpartition(".")[2], name)}
-    near = difflib.get_close_matches(_plain(column), plain, n=1)
-    return plain[near[0]] if near else None
+    near = difflib.get_close_matches(_plain(column), plain, n=1, cutoff=alike)
+    said = near[:1] or sorted(_telling(column) & plain.keys(), key=len)[-1:]
+    return plain[said[0]] if said else None
+
+
+def _telling(column: str) -> set[str]:
+    """What the column's name says in words that stand side by side, as far as it is long enough to mean something."""
+    words = re.findall(r"[^\W_]+", column.lower())
+    told = {"".join(words[begin:end]) for begin in range(len(words)) for end in range(begin + 1, len(words) + 1)}
+    return {each for each in told if len(each) >= TELLING}
 
 
 def _plain(name: str) -> str:
