@@ -20,7 +20,7 @@ BAD_PROFILES = [
     (",", "there is no identifier: give one of email, phone_number"),
     ("ADA@example.com,", "email: an earlier row has the same"),
     (",+4917012345678", "phone_number: an earlier row has the same"),
-    ("one", "there are 1 cells, and the header has 3"),
+    ("one", "there are fewer cells than columns: 1, and the header has 3"),
 ]
 
 
