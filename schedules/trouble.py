@@ -102,7 +102,7 @@ def trouble() -> Trouble | None:
         redis.RedisError: Redis cannot tell.
 
     """
-    found: bytes | None = get_redis().get(KEY)
+    found = get_redis().get(KEY)
     return Trouble(**orjson.loads(found)) if found else None
 
 
