@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from celery.exceptions import Retry
 from celery.worker import request
 
 
@@ -13,3 +15,9 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
     def info(self, safe: bool = False) -> Any:
         """What is told of the task, by Celery's keys."""
         return super().info(safe=True)
+
+    def on_retry(self, exc_info: Any) -> None:
+        """Tell Flower why the task waits. Celery looks for that one level too high, and finds its own `Retry`."""
+        found = exc_info.exception
+        retry = found if isinstance(found, Retry) else found.exc
+        super().on_retry(SimpleNamespace(exception=retry, traceback=exc_info.traceback))
