@@ -3,8 +3,8 @@
 #
 # With:      klaviyo-api 25.0.0, pydantic 2.14.4
 # Guessed:   what the SDK does not know in an answer is passed on as it came; at worst that one attribute is missing.
-# Behaviour: an answer that does not fit the models raises pydantic's ValidationError, no ApiException, after Klaviyo has
-#            carried the call out. The error does not name the job that was made. A job is read as a whole: one failed
+# Behaviour: an answer that does not fit the models raises pydantic's ValidationError, not ApiException, once Klaviyo
+#            has carried the call out. The error does not name the job made. A job is read as a whole: one failed
 #            item without code and title (klaviyo-api-python issue 88 shows such) hides the job's state as well.
 # Seen:      an import accepted with an unknown status: 1 request, ValidationError, which names the job: False
 #            a finished job, one of whose errors has no code: ValidationError
