@@ -10,7 +10,7 @@
 #            labels of flower_events_total that name a worker: 20
 #            after one event of another kind: 21; workers alive: 1, a publisher: True
 # Matters:   cron jobs and web processes that come and go make series without end, for each task a set. Whoever alerts
-#            on "no worker alive" is told that there is one for a minute after each such event.
+#            on "no worker alive" is told for two minutes after each such event that there is one.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

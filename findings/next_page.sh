@@ -4,7 +4,7 @@
 # With:      klaviyo-api 25.0.0; its README hands `links.next` of an answer to page_cursor
 # Guessed:   the SDK takes the cursor out of the link, and with it the page size.
 # Behaviour: it cuts the link after the name of the parameter, before the equals sign, which is left on the cursor.
-#            Size, filter and sorting of the link are not taken over. A link without `https://` is sent whole, as cursor.
+#            The link's size, filter and sorting are not taken over. A link without `https://` is sent whole, as cursor.
 # Seen:      next link https://…?page[cursor]=abc&page[size]=100: cursor '=abc', size None
 #            the cursor of that link: cursor 'abc', size None
 #            the same link with http://: cursor 'http://…?page[cursor]=abc&page[size]=100', size None
