@@ -42,6 +42,14 @@ LINES, TASKS = 20, 10
 #: By how much longer than on an idle machine a test waits at most.
 MOST = 4
 
+#: How large a soak is (`make soak SIZE=2`); 0 in `make test`, which runs the same tests small.
+SOAK = float(os.environ.get("SOAK", "0"))
+
+
+def sized(small: int, soak: int) -> int:
+    """How much of something a test that is a soak, too, has to do: ``soak`` is that of a soak of size 1."""
+    return max(small, round(soak * SOAK))
+
 
 def stretched(seconds: float) -> float:
     """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""
@@ -421,6 +429,16 @@ class System:
         worker = Worker(name, self.environment(**settings), log, self.redis, options)
         self.workers.append(worker)
         return worker
+
+    def lapse(self) -> None:
+        """As if the times had passed after which dead workers' messages and leases count as given up.
+
+        For a moment at which no worker lives: it would lose what it holds.
+        """
+        assert all(worker.process.poll() is not None for worker in self.workers), "a worker still holds its own"
+        for deadlines in ("klaviyo:unacked_index", "klaviyo:claimed"):
+            if held := self.redis.zrange(deadlines, 0, -1):
+                self.redis.zadd(deadlines, dict.fromkeys(held, 0), xx=True)
 
     def stop_workers(self) -> None:
         """End every worker that still runs, all at once."""
