@@ -226,3 +226,35 @@ def idle(shared):
     shared.sandbox.reset()
     yield shared
     assert shared.workers[0].process.poll() is None, "the shared worker has died"
+
+
+@pytest.fixture(scope="module")
+def copying(publisher, live_server, live_sandbox, tmp_path_factory):
+    """One worker for all tests of a file that copy streams, and the store that it knows."""
+    _fresh(live_server, live_sandbox)
+    system = System(live_server, live_sandbox, tmp_path_factory.mktemp("copying"))
+    copy = Copy(f"sqlite:///{system.folder}/store.db")
+    system.worker(STORE_URL=copy.url, CONCURRENCY=16).ready()
+    yield system, copy
+    live_sandbox.limits(off=False)
+    system.stop_workers()
+    copy.close()
+
+
+@pytest.fixture
+def syncing(copying):
+    """The worker that copies streams, nothing in its store, and a Klaviyo without limits."""
+    system, copy = copying
+    forget(system.redis)
+    copy.empty()
+    system.sandbox.reset()
+    system.sandbox.limits(off=True)
+    yield system
+    system.sandbox.clear_faults()
+    system.sandbox.clear_traps()
+
+
+@pytest.fixture
+def copied(copying, syncing):
+    """The store into which streams are copied."""
+    return copying[1]

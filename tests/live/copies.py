@@ -55,6 +55,11 @@ class Copy:
         [row] = self.select(sa.select(tables.watermarks).where(tables.watermarks.c.stream == stream))
         return row["value"]
 
+    def empty(self):
+        with self.engine.begin() as connection:
+            for table in reversed(tables.metadata.sorted_tables):
+                connection.execute(table.delete())
+
     def close(self):
         self.engine.dispose()
 
