@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 import redis
-from left_out import left_out
-from postgres_server import NoServer, postgres_server
 from sqlalchemy.engine import make_url
 
+from tests.left_out import left_out
+from tests.postgres_server import NoServer, postgres_server
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from left_out import left_out
+from tests.left_out import left_out
 
 
 def test_each_reason_is_told_once_with_how_many_tests_it_cost():

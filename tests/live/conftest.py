@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 from celery import Celery
-from copies import Copy
-from system import ROOT, Sandbox, Server, System, end, until
 
+from tests.live.copies import Copy
+from tests.live.system import ROOT, Sandbox, Server, System, end, until
 from worker import client
 from worker.app import app
 from worker.connection import get_publisher, get_redis

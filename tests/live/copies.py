@@ -6,11 +6,11 @@ import json
 import time
 
 import sqlalchemy as sa
-from system import until
 
 from schedules.pull import BEHIND
 from schedules.streams import STREAMS
 from schedules.sync import start
+from tests.live.system import until
 from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from celery import Celery, Signature, chain, chord, group
 from celery.canvas import StampingVisitor, chunks, xmap, xstarmap
-from system import end, until
 
 from tasks.collect import collect
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from tasks.tags import create_tag, get_tags
+from tests.live.system import end, until
 from worker.app import app
 from worker.awaiting import aget
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from system import until
-
 from tasks.collect import records
 from tasks.tags import get_tags
+from tests.live.system import until
 
 #: A request is about a page, of one record. Klaviyo answers three in a second.
 PAGES = 12

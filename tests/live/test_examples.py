@@ -11,12 +11,12 @@ import sqlite3
 import subprocess
 import sys
 
-import other_code_base
 import pytest
-from system import ROOT, System, until
 
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import create_profile
+from tests.live import other_code_base
+from tests.live.system import ROOT, System, until
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 from worker.store.migrate import upgrade

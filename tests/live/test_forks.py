@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from system import ROOT
 
+from tests.live.system import ROOT
 from worker.store.migrate import upgrade
 
 APPLICATION = Path(__file__).with_name("forking_app.py")

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 
-from system import ROOT, end, until
-
 from tasks.lists import create_list
+from tests.live.system import ROOT, end, until
 
 COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 
 import pytest
-from system import sized, until
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles
+from tests.live.system import sized, until
 
 JOBS, PEOPLE, KILLS = sized(40, 200), 20, sized(3, 12)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from celery import chord
-from system import until
 
 from tasks.campaigns import create_campaign, refresh_campaign_recipient_estimation, send_campaign
 from tasks.catalog_items import bulk_create_catalog_items
@@ -13,6 +12,7 @@ from tasks.events import bulk_create_events
 from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, bulk_suppress_profiles, create_profile
+from tests.live.system import until
 from worker.app import app
 
 IMPORT = "profile-bulk-import-job"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from system import ACCOUNTS, assert_nothing_lost, sized, until, whereabouts
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
+from tests.live.system import ACCOUNTS, assert_nothing_lost, sized, until, whereabouts
 
 KILLS = sized(3, 12)
 #: Lists for each account, and people, that wait while workers are killed.

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from textwrap import dedent
 
-import other_code_base
 import pytest
 
 import tasks  # noqa: F401  registers every action
+from tests.live import other_code_base
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 

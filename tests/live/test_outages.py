@@ -8,11 +8,11 @@ import time
 import pytest
 import redis
 from kombu.exceptions import OperationalError
-from system import assert_nothing_lost, stretched, until
 
 from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, stretched, until
 
 #: Seconds in which work must go on after Redis is back.
 BACK = 5

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from copies import sync
-from system import sized
 
 from schedules.plan import plan
+from tests.live.copies import sync
+from tests.live.system import sized
 from worker.settings import get_settings
 
 

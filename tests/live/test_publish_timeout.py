@@ -8,11 +8,11 @@ import sys
 import time
 
 import pytest
-from link import silent_server
-from system import ROOT, System, stretched, until
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.link import silent_server
+from tests.live.system import ROOT, System, stretched, until
 from worker.errors import NotConfirmed
 from worker.settings import get_settings
 

@@ -6,8 +6,8 @@ import signal
 import sqlite3
 
 import pytest
-from system import end, until
 
+from tests.live.system import end, until
 from worker.app import app
 from worker.store.migrate import upgrade
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import chain, chord
-from system import until
 
 from tasks.collect import collect
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import until
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable

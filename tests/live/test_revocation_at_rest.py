@@ -8,12 +8,12 @@ import sys
 import pytest
 from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
-from system import ROOT, until
 
 from tasks.collect import collect
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.system import ROOT, until
 from worker.app import app
 from worker.errors import AlreadyRevoked
 from worker.governor import get_governor

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-from system import assert_nothing_lost, stretched, until
-
 from tasks.lists import create_list
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, stretched, until
 
 SOFT_LIMIT = 8
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
-from system import assert_nothing_lost, over, stretched, until
-
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, over, stretched, until
 from worker.app import app
 
 ADA = "ada@example.com"

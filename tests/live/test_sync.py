@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from copies import TYPES, assert_equal, states, sync
-from system import until
 
 from schedules.sync import start
+from tests.live.copies import TYPES, assert_equal, states, sync
+from tests.live.system import until
 from worker.store import tables
 
 

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 
-from copies import states
-from system import ROOT, end, until
+from tests.live.copies import states
+from tests.live.system import ROOT, end, until
 
 COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
 

@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from copies import Copy, assert_equal, states
-from system import ROOT, end, sized, until
 
 from schedules.sync import start
+from tests.live.copies import Copy, assert_equal, states
+from tests.live.system import ROOT, end, sized, until
 
 KILLS = sized(3, 20)
 PROFILES, EVENTS = sized(3_000, 100_000), sized(15_000, 500_000)

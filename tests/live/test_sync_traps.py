@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from copies import assert_equal, sync
+from tests.live.copies import assert_equal, sync
 
 
 def seed(system, **how):

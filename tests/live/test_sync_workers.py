@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from copies import Copy, assert_equal, sync
-from system import until
-
 from schedules.sync import start
+from tests.live.copies import Copy, assert_equal, sync
+from tests.live.system import until
 
 
 def seed(system, **how):

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from celery import Celery, chord
 from kombu import Connection, Producer
-from system import until, whereabouts
 
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
+from tests.live.system import until, whereabouts
 from worker import errors
 from worker.app import app
 from worker.transport import HEADER, UNACKED, header

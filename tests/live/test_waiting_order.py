@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import psutil
-from system import assert_nothing_lost
 
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost
 from worker.app import app
 from worker.governor import get_governor
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from system import assert_nothing_lost, until
 
 from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
+from tests.live.system import assert_nothing_lost, until
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
-from malformed import answered, malformed, many, page, read_or_told
 
 from schedules import conversion, pull
 from schedules.conversion import conversion_metric
@@ -15,6 +14,7 @@ from schedules.probes import Probes
 from schedules.pull import Reading
 from schedules.reports import REPORTS
 from schedules.streams import STREAMS, rows
+from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.paging import next_page, records
 from worker.settings import get_settings
 from worker.store import runs

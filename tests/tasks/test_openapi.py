@@ -10,9 +10,9 @@ import re
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
-from openapi import needs_openapi, openapi
 
+from tests.openapi import needs_openapi, openapi
+from tests.tasks.action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
 from worker.action import ACTIONS
 from worker.declaration import Declaration
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from openapi import needs_openapi, openapi
 from typer.testing import CliRunner
 
 import tasks
+from tests.openapi import needs_openapi, openapi
 from worker.body_table import table, text
 from worker.cli.commands import app
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 import redis
 from celery.signals import beat_init, celeryd_after_setup
-from typed import forget, klaviyo, run
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
+from tests.worker.typed import forget, klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
 from worker.flower import Broker

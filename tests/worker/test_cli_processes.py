@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from typed import run
 
+from tests.worker.typed import run
 from worker.cli.processes import LOOPBACK, Fallen, Processes
 from worker.cli.up import interruptible
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from openapi import needs_openapi, openapi
 from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
+from tests.openapi import needs_openapi, openapi
 from worker import revision
 from worker.action import ACTIONS
 from worker.body_table import table
