@@ -40,7 +40,7 @@ LINES, TASKS = 20, 10
 
 
 #: By how much longer than on an idle machine a test waits at most.
-MOST = 4
+MOST = 8
 
 #: How large a soak is (`make soak SIZE=2`); 0 in `make test`, which runs the same tests small.
 SOAK = float(os.environ.get("SOAK", "0"))
@@ -392,6 +392,11 @@ def assert_nothing_lost(client: Any, published: Collection[str]) -> Whereabouts:
     return places
 
 
+#: What workers say of themselves, and what every process finds again by itself.
+KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")
+WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
+
+
 @dataclass
 class System:
     """Server, sandbox and workers as one."""
@@ -429,6 +434,22 @@ class System:
         worker = Worker(name, self.environment(**settings), log, self.redis, options)
         self.workers.append(worker)
         return worker
+
+    def forget(self) -> None:
+        """Empty the server under running workers, but for what they have said of themselves, and the sandbox."""
+        self.sandbox.clear_faults()
+        self.sandbox.clear_jobs()
+
+        def at_rest() -> bool:
+            if waiting := [key for key in self.redis.scan_iter("klaviyo:*") if key.startswith(WAITING)]:
+                self.redis.delete(*waiting)
+            return not self.redis.exists("klaviyo:unacked", *QUEUES)
+
+        until(at_rest, 10, "the end of what the workers have begun")
+        gone = [key for key in self.redis.scan_iter() if key not in KEPT and not key.startswith("_kombu")]
+        if gone:
+            self.redis.delete(*gone)
+        self.sandbox.reset()
 
     def lapse(self) -> None:
         """As if the times had passed after which dead workers' messages and leases count as given up.

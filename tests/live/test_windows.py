@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
 from tests.live.system import assert_nothing_lost, until
-
-
-@pytest.fixture
-def two_workers(system):
-    for worker in (system.worker(), system.worker()):
-        worker.ready()
-    return system
 
 
 def test_two_workers_use_every_second_to_the_full_and_overrun_none(two_workers):
