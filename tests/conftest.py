@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in a line what was left out, and how to have it."""
     skipped = terminalreporter.stats.get("skipped", ())
-    for line in left_out(str(report.longrepr[2]) for report in skipped):
+    for line in left_out((report.fspath, str(report.longrepr[2])) for report in skipped):
         terminalreporter.write_line(line)
 
 
