@@ -93,7 +93,7 @@ def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: floa
 
 def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
     """What one worker answers to one command of remote control."""
-    replies = app.control.broadcast(command, arguments=arguments, destination=[worker], reply=True, timeout=5, limit=1)
+    replies = app.control.broadcast(command, arguments=arguments, destination=[worker], reply=True, timeout=60, limit=1)
     assert len(replies) == 1, f"no answer to {command}"
     return replies[0][worker]
 

@@ -18,7 +18,7 @@ def test_a_list_is_collected_page_by_page_as_one_result(idle):
     idle.sandbox.seed(account="default", tags=25)
 
     task = get_tags.on(lane="bulk").collect(page_size=10, sort="name")
-    result = task.get(timeout=20)
+    result = task.get(timeout=120)
 
     assert names(result) == Counter({f"Tag {n}": 1 for n in range(25)})
     assert (result["successful"], result["count"], result["pages"]) == (True, 25, 3)
@@ -28,8 +28,8 @@ def test_a_list_is_collected_page_by_page_as_one_result(idle):
 def test_a_filter_travels_and_an_empty_list_has_an_end_too(idle):
     idle.sandbox.seed(account="default", tags=12)
 
-    some = collect.delay("get_tags", filter=F("name").contains("Tag 1"), page_size=2).get(timeout=20)
-    none = collect.delay("klaviyo.get_tags", filter=F("name").contains("nothing")).get(timeout=20)
+    some = collect.delay("get_tags", filter=F("name").contains("Tag 1"), page_size=2).get(timeout=120)
+    none = collect.delay("klaviyo.get_tags", filter=F("name").contains("nothing")).get(timeout=120)
 
     assert names(some) == Counter(["Tag 1", "Tag 10", "Tag 11"])
     assert (none["data"], none["count"]) == ([], 0)
@@ -41,6 +41,6 @@ def test_what_is_chained_to_a_collection_gets_the_whole_and_a_refusal_ends_it(id
     whole = (collect.s("get_tags", page_size=3) | collect.app.tasks["celery.accumulate"].s()).delay()
     refused = get_tags.collect(page_cursor="not a cursor")
 
-    assert [each["count"] for each in whole.get(timeout=20)] == [4]
+    assert [each["count"] for each in whole.get(timeout=120)] == [4]
     end = idle.end_of(refused.id)
     assert end.error == BadRequest.__name__

@@ -95,7 +95,7 @@ def test_an_example_does_what_it_says(documented, fresh, folder, example):
     else:
         environment = {**documented.environment(**settings(folder)), "PYTHONPATH": os.fspath(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stderr
 
@@ -126,7 +126,7 @@ def test_the_tests_that_the_guide_shows_pass(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
 
     assert "2 passed" in done.stdout, done.stdout

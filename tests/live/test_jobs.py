@@ -148,7 +148,7 @@ def test_a_campaign_is_created_estimated_and_sent_as_one_chain(idle):
 
     estimate, send = run_job(refresh_campaign_recipient_estimation), run_job(send_campaign)
     sent = (create_campaign.si(**campaign(audience())) | estimate.s() | send.s()).delay()
-    data = sent.get(timeout=30)["data"]
+    data = sent.get(timeout=120)["data"]
 
     estimated = sent.parent.get(timeout=1)["data"]
     assert estimated["result"]["estimated_recipient_count"] == 1
@@ -197,7 +197,7 @@ def test_jobs_can_be_the_members_of_a_chord(idle):
 
     counted = chord(jobs, app.tasks["celery.accumulate"].s()).delay()
 
-    assert [each["data"]["completed"] for each in counted.get(timeout=30)[0]] == [1, 1, 1]
+    assert [each["data"]["completed"] for each in counted.get(timeout=120)[0]] == [1, 1, 1]
 
 
 def test_another_code_base_can_begin_a_job(idle, foreign):

@@ -118,7 +118,7 @@ def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
     get_governor().resume("action:bulk_import_profiles")
     until(lambda: waiting(idle) == 0, 20, "the end of its step")
     assert idle.sandbox.ledger() == []
-    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=30)
+    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=120)
 
 
 def test_a_revoked_job_fails_its_chord(idle):

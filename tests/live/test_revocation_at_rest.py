@@ -38,7 +38,7 @@ def test_revoking_takes_a_waiting_task_out_of_redis_though_no_worker_is_up(syste
     assert waiting(system) == 1
     assert system.status(one.id) == system.status(two.id) == "REVOKED"
     with pytest.raises(TaskRevokedError):
-        AsyncResult(one.id, app=app).get(timeout=5)
+        AsyncResult(one.id, app=app).get(timeout=120)
     assert AsyncResult(three.id, app=app).state == "PENDING"
 
 

@@ -19,7 +19,7 @@ def environment(system, store):
 
 def klaviyo(system, store, *words):
     given = {"env": environment(system, store), "cwd": system.folder, "capture_output": True, "text": True}
-    return subprocess.run([*COMMAND, *words], timeout=60, **given)
+    return subprocess.run([*COMMAND, *words], timeout=240, **given)
 
 
 def only_default(*words):

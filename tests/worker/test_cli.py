@@ -356,7 +356,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=240,
     )
     assert done.returncode == 1
     assert done.stderr.startswith(
