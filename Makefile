@@ -41,7 +41,7 @@ test: setup ## run the tests (JOBS=6 at a time, each file in one process)
 	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: setup ## kill workers by the dozen and sync 600,000 rows (SIZE=0.2 is a fifth of that)
-	@SOAK=$(SIZE) $(BIN)/pytest -q --numprocesses 2 --dist loadfile -m soak
+	@SOAK=$(SIZE) $(BIN)/pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 1800 -m soak
 
 mutants: setup ## break the code on purpose, and see a quick test fail each time (ONLY="name …", JOBS=4 at a time)
 	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ONLY)

@@ -33,7 +33,7 @@ def missing(service: str) -> NoReturn:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits comes first, the longest of it before the rest: what only computes fills the time at the end."""
-    items.sort(key=lambda item: ("soak" not in item.keywords, "live" not in item.keywords))
+    items.sort(key=lambda item: ("live" not in item.keywords, "soak" not in item.keywords))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -42,14 +42,6 @@ LINES, TASKS = 20, 10
 #: By how much longer than on an idle machine a test waits at most.
 MOST = 8
 
-#: How large a soak is (`make soak SIZE=2`); 0 in `make test`, which runs the same tests small.
-SOAK = float(os.environ.get("SOAK", "0"))
-
-
-def sized(small: int, soak: int) -> int:
-    """How much of something a test that is a soak, too, has to do: ``soak`` is that of a soak of size 1."""
-    return max(small, round(soak * SOAK))
-
 
 def stretched(seconds: float) -> float:
     """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""

@@ -8,7 +8,8 @@ import pytest
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles
-from tests.live.system import sized, until
+from tests.live.system import until
+from tests.soak import sized
 
 JOBS, PEOPLE, KILLS = sized(40, 200), 20, sized(3, 12)
 

@@ -6,7 +6,7 @@ import pytest
 
 from schedules.plan import plan
 from tests.live.copies import sync
-from tests.live.system import sized
+from tests.soak import sized
 from worker.settings import get_settings
 
 

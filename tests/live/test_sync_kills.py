@@ -14,7 +14,8 @@ import pytest
 
 from schedules.sync import start
 from tests.live.copies import Copy, assert_equal, states
-from tests.live.system import ROOT, end, sized, until
+from tests.live.system import ROOT, end, until
+from tests.soak import sized
 
 KILLS = sized(3, 20)
 PROFILES, EVENTS = sized(3_000, 100_000), sized(15_000, 500_000)
@@ -33,7 +34,6 @@ def beat(system, **settings):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(sized(300, 1_800))
 def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp_path):
     rng = random.Random(4)
     store = Copy(f"sqlite:///{tmp_path}/store.db")

@@ -21,6 +21,8 @@ from worker.store import runs
 from worker.store.connection import transaction
 from worker.store.rows import upsert
 
+pytestmark = pytest.mark.soak
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = "2026-11-24T11:00:00+00:00"
 ATTRIBUTES = {

@@ -20,6 +20,8 @@ from worker.cli.import_options import list_id
 from worker.governor import Governor
 from worker.settings import get_settings
 
+pytestmark = pytest.mark.soak
+
 ITEM = {"type": "profile", "id": "P1", "attributes": {"email": "ada@example.com", "name": "News"}, "relationships": {}}
 LIST = page(ITEM, {**ITEM, "id": "P2"}, included=[{"type": "tag", "id": "T1"}], cursor=None)
 

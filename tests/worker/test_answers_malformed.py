@@ -11,6 +11,8 @@ from worker.errors import Throttled
 from worker.jsonapi import LONGEST, interpret, quota
 from worker.paging import attributes, listed, next_page, one, records
 
+pytestmark = pytest.mark.soak
+
 PROFILE = {
     "type": "profile", "id": "P1", "attributes": {"email": "ada@example.com", "updated": "2026-11-24T12:00:00+00:00"},
     "relationships": {"lists": {"data": [{"type": "list", "id": "L1"}]}}, "links": {"self": "x"},

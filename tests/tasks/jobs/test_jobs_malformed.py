@@ -24,6 +24,8 @@ from worker.ledger import Job, Ledger, group
 from worker.runs import Runs
 from worker.steps import AskingStep
 
+pytestmark = pytest.mark.soak
+
 NAME = "bulk_import_profiles"
 KIND, GROUP = KINDS[NAME], group("default", NAME)
 SENT = [{"type": "profile", "attributes": {"email": f"ada{n}@example.com"}} for n in range(4)]
