@@ -324,7 +324,6 @@ class TestCheck:
         def refuse():
             raise redis.ConnectionError("no")
 
-        monkeypatch.setattr("worker.patience.PATIENCE", 0)
         monkeypatch.setattr("worker.checks.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
         result = run("check")
         assert result.exit_code == 1
