@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from system import ROOT, end, until
 
 from tasks.imports import (
     Import,
@@ -23,6 +22,7 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
+from tests.live.system import ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
 from worker.runs import get_runs
 

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from textwrap import dedent
 
-import other_code_base
 import pytest
 
 import tasks  # noqa: F401  registers every action
+from tests.live import other_code_base
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 
@@ -52,14 +52,14 @@ SHOP = dedent("""
     except TypeError as error:
         refused = str(error)
     print(json.dumps({
-        "queued": queued.get(timeout=20)["data"]["attributes"]["location"]["city"],
-        "placed": placed.get(timeout=20)["successful"],
-        "elsewhere": elsewhere.get(timeout=20)["data"]["attributes"]["name"],
+        "queued": queued.get(timeout=120)["data"]["attributes"]["location"]["city"],
+        "placed": placed.get(timeout=120)["successful"],
+        "elsewhere": elsewhere.get(timeout=120)["data"]["attributes"]["name"],
         "later": later.id,
-        "many": sorted(each["data"]["id"] for each in many.get(timeout=20)),
-        "linked": linked.get(timeout=20)["data"]["id"],
-        "job": job.get(timeout=20)["data"]["completed"],
-        "lists": lists.get(timeout=20)["pages"],
+        "many": sorted(each["data"]["id"] for each in many.get(timeout=120)),
+        "linked": linked.get(timeout=120)["data"]["id"],
+        "job": job.get(timeout=120)["data"]["completed"],
+        "lists": lists.get(timeout=120)["pages"],
         "no_job": type(no_job.get(timeout=20, propagate=False)).__name__,
         "bad": type(bad.get(timeout=20, propagate=False)).__name__,
         "refused": refused,

@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
-from system import ROOT, end, until
 
 from schedules.push import push
+from tests.live.system import ROOT, end, until
 from worker.errors import InputError, Unauthorized
 from worker.settings import get_settings
 from worker.store import tables

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import chain, chord
-from system import until
 
 from tasks.collect import collect
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import until
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable
@@ -118,7 +118,7 @@ def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
     get_governor().resume("action:bulk_import_profiles")
     until(lambda: waiting(idle) == 0, 20, "the end of its step")
     assert idle.sandbox.ledger() == []
-    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=30)
+    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=120)
 
 
 def test_a_revoked_job_fails_its_chord(idle):

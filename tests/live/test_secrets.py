@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from system import KEY, until
 
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import KEY, until
 
 PERSON = "ada.lovelace"
 PHONE = "5550001234"

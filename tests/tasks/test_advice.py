@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from action_samples import annotation_at, declaration, sample, smallest_call
 
 from tasks import rules
 from tasks.images import read_file
+from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
 from worker.declaration import Dropped
 from worker.errors import InputError

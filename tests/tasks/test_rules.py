@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from action_samples import NOW, declaration
 
 from tasks import rules
+from tests.tasks.action_samples import NOW, declaration
 
 EVENT = {"metric": "Placed Order", "profile": {"id": "P1"}}
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import redis
 from celery.signals import celeryd_after_setup, worker_ready
-from typed import forget, run
 
 import tasks  # noqa: F401  registers every action
 import worker.celery  # noqa: F401  what Celery's commands load
+from tests.worker.typed import forget, run
 from worker.action import ACTIONS
 from worker.cli.scopes import NOBODY, trials
 from worker.store import connection

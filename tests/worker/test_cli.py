@@ -14,10 +14,10 @@ import httpx
 import pytest
 import redis
 from celery.signals import beat_init, celeryd_after_setup
-from typed import forget, klaviyo, run
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
+from tests.worker.typed import forget, klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
 from worker.flower import Broker
@@ -374,7 +374,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=240,
     )
     assert done.returncode == 1
     assert done.stderr.startswith(

@@ -12,8 +12,8 @@ from typing import get_type_hints
 import pytest
 from celery import Celery
 from pydantic import TypeAdapter
-from typed import run
 
+from tests.worker.typed import run
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 from rich.console import Console
-from typed import klaviyo, run
 
 from tasks.imports import Report
 from tasks.imports.run import Import
 from tasks.imports.sending import Stopped
+from tests.worker.typed import klaviyo, run
 from worker.cli import import_run
 from worker.cli.import_options import Own, list_id, named, options, task_kind
 from worker.cli.import_view import NO_WORKER, Progress, lines

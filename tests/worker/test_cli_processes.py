@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from typed import run
 
+from tests.worker.typed import run
 from worker.cli.processes import LOOPBACK, Fallen, Processes
 from worker.cli.up import interruptible
 
 PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(3600)"
 
 
 def python(code):
@@ -54,8 +54,8 @@ def test_one_that_does_not_end_is_ended():
     with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
         processes.start("worker", python(STUBBORN), patience=0.2)
         processes.wait_for("it", is_up(lines, "worker"))
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
+    # If it were not, this would take longer than a test may.
+    assert ("worker", "up") in lines
 
 
 def test_with_a_folder_for_logs_each_writes_into_its_own_file(tmp_path):
@@ -77,7 +77,7 @@ time.sleep(60)
     with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True, env=environment) as parent:
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while _is_alive(child) and time.monotonic() < until:
         time.sleep(0.02)
     assert not _is_alive(child)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from rich.text import Text
-from screens import SCREENS, shown
-from typed import run
 
+from tests.worker.screens import SCREENS, shown
+from tests.worker.typed import run
 from worker.cli.columns import LONG, broken, least, widths
 from worker.cli.commands import COMMANDS
 from worker.cli.tables import listing

@@ -5,8 +5,8 @@ import json
 import time
 
 import pytest
-from typed import forget, run
 
+from tests.worker.typed import forget, run
 from worker.action import ACTIONS
 from worker.governor import Governor
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from celery.app.task import Context
 from celery.exceptions import Retry
-from typed import forget
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
+from tests.worker.typed import forget
 from worker import execution, room
 from worker.app import app
 from worker.client import Response

@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
-from typed import forget
 
 from schedules import checks
 from schedules.trouble import Trouble
+from tests.worker.typed import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")

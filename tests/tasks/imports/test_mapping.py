@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from import_runs import Run
 
+from tests.tasks.imports.import_runs import Run
 from worker.errors import InputError
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
-from action_samples import declaration
-from import_runs import Run
 
 from tasks.imports.kinds import KINDS
+from tests.tasks.action_samples import declaration
+from tests.tasks.imports.import_runs import Run
 
 BAD_PROFILES = [
     ("ada.example.com,", "email: this is not an e-mail address"),
