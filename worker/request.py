@@ -1,15 +1,43 @@
-"""A worker's view of one task, as it tells it to `inspect` and to Flower's worker page."""
+"""A worker's view of one task, as it tells it to `inspect` and to Flower's worker page, and how an odd one ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from celery.exceptions import Reject
+from celery.utils.log import get_logger
 from celery.worker import request
+from celery.worker.state import task_ready
+
+from worker import unreadable
+from worker.errors import InputError
+from worker.governor import get_governor
+from worker.patience import LeftBehind, patiently
+from worker.process import closing
+
+logger = get_logger(__name__)
 
 
 class Request(request.Request):  # type: ignore[misc,unused-ignore]
     """Celery's request, which tells the names of parameters and no value: people's data is in them."""
 
+    _message: Any
+
     def info(self, safe: bool = False) -> Any:
         """What is told of the task, by Celery's keys."""
         return super().info(safe=True)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+        """End a task that has failed. ``return_ok``: how is told already; else Celery has stumbled over its message."""
+        if return_ok:
+            super().on_failure(exc_info, send_failed_event, return_ok)
+            return
+        if closing.is_set() or issubclass(exc_info.type, (LeftBehind, *unreadable.PASSING)):
+            return  # it stays on record, for the next worker
+        logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
+        told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
+        patiently(lambda: get_governor().release(self.id))
+        if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
+            patiently(lambda: unreadable.fail(self.task.backend, told, error))
+        task_ready(self)
+        self.acknowledge()
