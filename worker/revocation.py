@@ -67,7 +67,8 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     answers = [also(task_id, reason) for also in ALSO_REVOKED]
     if False in answers:
         return None
-    if True in answers:
+    # A last step that waits itself, for room, is taken out below.
+    if True in answers and waiting is None:
         backend.mark_as_revoked(task_id, reason, store_result=True)
         return True
     error = TaskRevokedError(reason)

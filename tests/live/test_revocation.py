@@ -203,8 +203,7 @@ def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign
 
     revoke(foreign if revoke is by_another_application else idle, collection, page)
 
-    until(lambda: idle.status(collection.id) == "REVOKED", 10, "the revocation")
-    assert waiting(idle) == 0
+    until(lambda: idle.status(collection.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
     until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
     get_governor().resume("action:get_lists")
     idle.end_of(get_profiles.delay().id)
@@ -222,6 +221,23 @@ def test_a_collection_that_is_revoked_after_its_first_page_reads_no_other(idle):
 
     assert waiting(idle) == 0
     assert idle.status(collection.id) == "REVOKED"
+
+
+def test_a_collection_whose_whole_waits_for_room_is_revoked_and_waits_no_longer(idle):
+    idle.sandbox.seed(account="default", profiles=200)
+    body = chord([get_profiles.si(page_size=1), collect.si("get_profiles", page_size=20)])(get_lists.si())
+    part = body.parent.results[1]
+    idle.redis.config_set("maxmemory", 1)
+    try:
+        until(lambda: idle.status(part.id) == "RETRY" and waiting(idle), 20, "the whole to wait for room")
+
+        part.revoke()
+
+        assert waiting(idle) == 0
+        assert idle.status(part.id) == "REVOKED"
+        until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    finally:
+        idle.redis.config_set("maxmemory", 0)
 
 
 def test_a_job_that_klaviyo_has_is_followed_to_its_end_though_it_is_revoked(idle):
