@@ -12,8 +12,10 @@ from celery.worker.state import task_ready
 from worker import unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
+from worker.messages import parts
 from worker.patience import LeftBehind, patiently
 from worker.process import closing
+from worker.revocation import tell
 
 logger = get_logger(__name__)
 
@@ -21,11 +23,25 @@ logger = get_logger(__name__)
 class Request(request.Request):  # type: ignore[misc,unused-ignore]
     """Celery's request, which tells the names of parameters and no value: people's data is in them."""
 
-    _message: Any
-
     def info(self, safe: bool = False) -> Any:
         """What is told of the task, by Celery's keys."""
         return super().info(safe=True)
+
+    def revoked(self) -> bool:
+        """Whether this delivery has ended because nobody wants the task, as far as this worker's memory tells."""
+        super().revoked()
+        return bool(self._already_revoked)
+
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        """End this delivery, with what is chained to the task, which Celery would leave PENDING.
+
+        That of an action is left to its claim: Klaviyo may have it already, and then that is to be told.
+        """
+        if hasattr(self.task, "declaration"):
+            patiently(lambda: get_governor().revoked(self.id) or get_governor().revoke(self.id, reason))
+            return
+        tell(self.task.app, parts(self._context.chain or ()), reason)
+        super()._announce_revoked(reason, terminated, signum, expired)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """End a task that has failed. ``return_ok``: how is told already; else Celery has stumbled over its message."""

@@ -12,7 +12,7 @@ from system import until
 from tasks.collect import collect
 from tasks.events import create_event
 from tasks.jobs import run_job
-from tasks.lists import get_lists
+from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 from worker.app import app
 from worker.governor import get_governor
@@ -279,6 +279,36 @@ def test_what_is_chained_to_a_revoked_task_ends_as_revoked(idle):
     first.revoke()
 
     assert [idle.status(each) for each in (first.id, chained.id)] == ["REVOKED", "REVOKED"]
+
+
+def test_what_may_have_been_carried_out_is_told_as_that_though_it_is_revoked(idle):
+    get_governor().pause("action:create_list", "a test", "to have it wait", since=0)
+    task = create_list.delay(name="Members")
+    idle.redis.set(f"klaviyo:sent:{task.id}", 1)  # as by a worker that has died since
+
+    app.control.revoke(task.id)
+    until(
+        lambda: task.id in app.control.inspect(timeout=1).revoked()[idle.workers[0].name], 10, "the worker to hear it"
+    )
+    get_governor().resume("action:create_list")
+
+    assert idle.end_of(task.id).error == "OutcomeUnknown"
+
+
+@pytest.mark.parametrize("part", [create_list.si(name="b"), collect.si("get_lists")], ids=["action", "collection"])
+def test_what_follows_a_part_that_was_revoked_before_its_turn_ends_as_revoked(idle, part):
+    get_governor().pause("action:create_profile", "a test", "to have it wait", since=0)
+    parts = [create_profile.si(email="a@example.com"), part, create_list.si(name="a"), get_lists.si()]
+    last = chain(parts).apply_async()
+    third, second = last.parent, last.parent.parent
+    until(lambda: waiting(idle) == 1, 20, "the first part to wait")
+
+    app.control.revoke(second.id)
+    get_governor().resume("action:create_profile")
+
+    until(lambda: idle.status(last.id) == "REVOKED", 20, "the end of the chain")
+    assert [idle.status(each.id) for each in (second, third)] == ["REVOKED", "REVOKED"]
+    assert idle.sandbox.ledger("create_list") == []
 
 
 def test_a_chain_with_a_timedelta_expires_in_time(idle):
