@@ -99,7 +99,7 @@ def seconds_until(action: str, countdown: float | None, eta: datetime | str | No
     """
     try:
         if eta is not None:
-            return max(0.0, (_moment(eta) - datetime.now(UTC)).total_seconds())
+            return max(0.0, (moment_of(eta) - datetime.now(UTC)).total_seconds())
         seconds = float(countdown or 0.0)
         if not math.isfinite(seconds):
             raise ValueError(countdown)
@@ -139,7 +139,7 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
         if isinstance(expires, timedelta):
             return Expiry(expires.total_seconds())
         if isinstance(expires, datetime | str):
-            return Expiry(_moment(expires).timestamp(), absolute=True)
+            return Expiry(moment_of(expires).timestamp(), absolute=True)
         if math.isfinite(expires):
             return Expiry(float(expires))
     except (TypeError, ValueError):
@@ -150,7 +150,7 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
     if eta := request.get("klaviyo_eta"):
-        return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000)
+        return max(0.0, moment_of(eta).timestamp() - patiently(get_governor().now) / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
 
@@ -166,6 +166,12 @@ def expiry_of(request: Any) -> Expiry | None:
     return expiry(str(request.get("task")), request.get("klaviyo_expires"))
 
 
-def _moment(told: datetime | str) -> datetime:
+def moment_of(told: datetime | str) -> datetime:
+    """A time as publishers write it, which is UTC if it has no zone.
+
+    Raises:
+        ValueError, TypeError: it is none.
+
+    """
     moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

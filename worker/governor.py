@@ -230,6 +230,12 @@ class Governor:
             return False
         return True
 
+    def use_room(self, most: int = 500) -> int:
+        """Try tasks at once that wait for room, so many at most, if there is room again; how many those were."""
+        if not self._client.exists(f"{self._prefix}roomless") or not self.has_room():
+            return 0
+        return int(self._call("use_room", most))
+
     def hold(self, index: str, tags: list[str]) -> None:
         """Show that these deliveries are still being worked on."""
         self._call("hold", index, *tags)
