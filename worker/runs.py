@@ -107,6 +107,13 @@ class Runs:
         assert found is not None
         return found
 
+    def restore(self, before: Run) -> None:
+        """Taking it up again was refused: it stands as it stood ``before``."""
+        counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
+        fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
+        fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
+        self._client.hset(self._key(before.id), mapping=fields)
+
     def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
         """Write down how far the source has been read, and what was turned down."""
         fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}

@@ -29,7 +29,7 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
 from worker.connection import AWAY
-from worker.errors import InputError
+from worker.errors import InputError, SourceError
 from worker.governor import Lane
 from worker.patience import patiently
 from worker.place import checked_id, lane_named
@@ -172,6 +172,10 @@ def run_import(
             # Nothing can be taken back now, nor written down; the run can be taken up again.
             raise
         except Exception as error:
+            if before is not None and isinstance(error, InputError | SourceError) and not sender.opened:
+                # Nothing was sent: what is known of the run, which may have ended long ago, stays as it was.
+                patiently(lambda: runs.restore(before))
+                raise
             withdraw(id)
             reason = str(error)
             patiently(lambda: runs.end(id, "failed", reason))

@@ -14,7 +14,7 @@ from typed import klaviyo, run
 
 from tasks.imports import Report
 from tasks.imports.run import Import
-from tasks.imports.sending import Stopped
+from tasks.imports.sending import AnotherSource, Stopped
 from worker.cli import import_run
 from worker.cli.import_options import Own, list_id, named, options, task_kind
 from worker.cli.import_view import NO_WORKER, Progress, lines
@@ -288,6 +288,11 @@ class TestCarriedOut:
 
         assert self.ended(monkeypatch, refused, seen(parts=2)) == 2
         assert self.ended(monkeypatch, refused, seen(parts=2, landed=10)) == 1
+
+    def test_a_source_that_has_changed_is_not_to_be_taken_up_again(self, monkeypatch, capsys):
+        with pytest.raises(AnotherSource):
+            self.ended(monkeypatch, AnotherSource("customers.csv", "…"), seen(parts=2, landed=10))
+        assert "take it up again" not in capsys.readouterr().err
 
     def test_what_is_wrong_before_anything_is_sent_is_told_by_the_command(self, monkeypatch):
         with pytest.raises(SourceError):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tasks.imports import Import, run_import
-from tasks.imports.sending import Stopped
+from tasks.imports.sending import AnotherSource, Stopped
 from worker.cli.import_view import Progress, report_table, tell_failed
 from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout
 from worker.cli.up import interruptible
@@ -42,7 +42,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         _taken_up_again(progress.run)
         return FAILED
     except KlaviyoError as error:
-        if progress.run is None or not progress.run.parts:
+        if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
             raise
         return _broken_off(progress.run, error)
     if as_json:
