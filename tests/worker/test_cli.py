@@ -301,6 +301,29 @@ class TestCheck:
         assert "coupons, " in granted.partition("may write:")[0]
         assert "coupons, " not in granted.partition("may write:")[2]
 
+    @pytest.mark.parametrize("what", ["action:default:create_event", "tier:klaviyo.xl"])
+    def test_a_pause_is_a_warning_and_the_other_scopes_are_tried(self, fake_redis, monkeypatch, what):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        for each in (what, "action:other:create_event"):
+            Governor(fake_redis).pause(each, "ann", "for now", since=1.0)
+        result = run("check")
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 0
+        assert f"events:write could not be tried while this is paused: {what} by ann (for now)." in told
+        assert "may read: accounts" in told
+        assert "may write: " in told
+
+    def test_of_an_account_that_is_paused_nothing_is_asked_and_the_others_are(self, fake_redis, monkeypatch, settings):
+        settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
+        forget()
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        Governor(fake_redis).pause("account:default", "ann", "for now", since=1.0)
+        result = run("check")
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 0
+        assert "its key and scopes were not looked at" in told
+        assert told.count("may read: accounts") == 1
+
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
         told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
         monkeypatch.setattr(fake_redis, "info", lambda: told)
