@@ -13,6 +13,7 @@ import flower.views
 import httpx
 import pytest
 import redis
+from celery.exceptions import TaskRevokedError, TimeoutError
 from celery.signals import beat_init, celeryd_after_setup
 from typed import forget, klaviyo, run
 
@@ -119,6 +120,43 @@ class TestCall:
         told = run("call", "get_tags", "--now", "--expires", "5")
         assert (told.exit_code, len(published)) == (2, 1)
         assert "leave out --countdown and --expires" in told.stderr
+
+    @pytest.fixture
+    def ends(self, published, fake_redis, monkeypatch):
+        """How each look for the task's result ends."""
+        ends = []
+
+        class Result:
+            def get(self, timeout):
+                end = ends.pop(0)
+                if isinstance(end, Exception):
+                    raise end
+                return end
+
+        monkeypatch.setattr("worker.cli.call.app", SimpleNamespace(AsyncResult=lambda id: Result()))
+        return ends
+
+    def test_a_result_is_waited_for_and_printed(self, ends):
+        ends += [TimeoutError(), {"data": []}]
+        result = run("call", "get_tags", "--wait")
+        assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, {"data": []}, "")
+
+    @pytest.mark.parametrize("reason", ["expired", "dropped by an operator"])
+    def test_a_task_that_is_revoked_while_it_is_waited_for_is_one_sentence(self, ends, reason):
+        ends += [TaskRevokedError(reason)]
+        result = run("call", "get_tags", "--wait")
+        said = f"Task a-task-id has ended as REVOKED ({reason}): it was not sent.\n"
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
+
+    def test_what_holds_up_a_task_that_is_waited_for_is_said_once_with_how_to_resume_it(self, ends, fake_redis):
+        for what in ("action:get_tags", "action:create_event"):
+            Governor(fake_redis).pause(what, "ann", "for now", since=1.0)
+        ends += [TimeoutError(), TimeoutError(), {"data": []}]
+        result = run("call", "get_tags", "--wait")
+        assert result.exit_code == 0
+        assert result.stderr.count("The task waits: action:get_tags is paused since") == 1
+        assert "klaviyo resume --action get_tags" in result.stderr
+        assert "create_event" not in result.stderr
 
     def test_account_and_lane_travel_with_the_task(self, published, settings):
         settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from typing import Annotated, Any
 
 import typer
+from celery.exceptions import TaskRevokedError
+from celery.exceptions import TimeoutError as NotYet
 
 import tasks  # noqa: F401  registers every action
 from worker.accounts import DEFAULT
+from worker.accounts import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.cli.arguments import parameters
+from worker.cli.limits import told
 from worker.cli.terminal import WRONG, print_json, say, stop, working
-from worker.governor import Lane
+from worker.governor import Lane, get_governor
 from worker.place import PREFIX
+from worker.settings import get_settings
+from worker.tiers import Line
+
+#: Seconds between two looks at whether what is waited for has been paused.
+LOOK = 2.0
 
 
 def call(
@@ -51,16 +61,32 @@ def call(
         typer.echo(task_id)
         say("Queued. `klaviyo call … --wait` waits for the result; a worker has to run (klaviyo up).", "dim")
         return
-    _await(task_id)
+    alias = account_of(get_settings(), account).alias
+    line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
+    print_json(_awaited(task_id, line))
 
 
-def _await(task_id: str) -> None:
+def _awaited(task_id: str, line: Line) -> Any:
+    """What a task ends with; as long as it does not end because of a pause, that is said."""
+    result, known = app.AsyncResult(task_id), set[str]()
     try:
         with working(f"Waiting for task {task_id} …"):
-            envelope = app.AsyncResult(task_id).get()
+            while True:
+                _tell_pauses(line, known)
+                with contextlib.suppress(NotYet):
+                    return result.get(timeout=LOOK)
     except KeyboardInterrupt:
         raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
-    print_json(envelope)
+    except TaskRevokedError as error:
+        raise stop(f"Task {task_id} has ended as REVOKED ({error}): it was not sent.") from None
+
+
+def _tell_pauses(line: Line, known: set[str]) -> None:
+    """Say of each pause that holds the line up, once, who has to do what."""
+    for pause in get_governor().holding((line.name, line.spec)):
+        if pause.what not in known:
+            known.add(pause.what)
+            say(f"The task waits: {told(pause)}", "yellow")
 
 
 def _action(name: str) -> Action[Any]:
