@@ -164,6 +164,7 @@ def run_import(
                 time.sleep(PAUSE)
             sender.look()
         except Stopped:
+            seen.look(at_once=True)
             if seen.run.state == "cancelled":
                 withdraw(id)
                 patiently(lambda: runs.end(id, "cancelled"))
@@ -176,6 +177,7 @@ def run_import(
                 # Nothing was sent: what is known of the run, which may have ended long ago, stays as it was.
                 patiently(lambda: runs.restore(before))
                 raise
+            seen.look(at_once=True)
             withdraw(id)
             reason = str(error)
             patiently(lambda: runs.end(id, "failed", reason))

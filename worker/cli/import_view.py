@@ -94,7 +94,7 @@ class Progress:
 
         Those that are turned down take no time, and say nothing of the others.
         """
-        now, done = self._clock(), run.failed + run.unchanged + run.landed
+        now, done = self._clock(), run.failed + run.unchanged + run.withdrawn + run.landed
         self._began = self._began or (now, run.landed)
         seconds, before = now - self._began[0], self._began[1]
         per_second = (run.landed - before) / seconds if seconds > 0 else 0.0
@@ -128,6 +128,7 @@ def report_table(report: Report) -> Table:
         ("landed", Text(f"{report.landed:,}", "green")),
         ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
         ("not landed", not_landed(report)),
+        ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
         ("requests", f"{report.requests:,}, for {report.jobs:,} jobs and {size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
@@ -139,6 +140,15 @@ def not_landed(told: Report | Run) -> Text:
     parts = {"before sending": told.checked, "by Klaviyo": told.rejected, "unknown": told.unknown}
     where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     return Text(f"{told.failed:,}: {where}", "red") if where else Text("0")
+
+
+def withdrawn(count: int, run: str, kind: str) -> Text | None:
+    """How many rows of a run were taken back before they were sent, and how they are sent after all."""
+    if not count:
+        return None
+    # What compares with a catalog is not taken up again.
+    how = "the same import, begun anew," if kind.startswith("upsert_") else f"the same import with --run {run}"
+    return Text(f"{count:,}: {how} sends them", "yellow")
 
 
 def estimate_table(estimate: Estimate) -> Table:

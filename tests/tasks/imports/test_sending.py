@@ -283,6 +283,29 @@ def test_a_refusal_leaves_what_is_known_of_a_run_that_has_ended(at: Sending, peo
     assert Path(before.rejects).is_file()
 
 
+def test_every_row_that_a_cancelled_run_has_read_is_accounted_for(
+    at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "PAUSE", 3600.0)
+
+    def cancel(run: Run) -> None:
+        for id in at.runs.jobs(run.id):
+            at.runs.cancel(run.id)
+            assert at.ledger.job(id) is not None
+
+    with pytest.raises(Stopped):
+        run_import(
+            people("ada@example.com", "malformed", "grace@example.com"),
+            run="P",
+            progress=cancel,
+            stop=lambda: bool(at.runs.jobs("P")),
+        )
+
+    now = at.runs.run("P")
+    assert now is not None
+    assert (now.state, now.rows, now.checked, now.withdrawn, now.on_their_way) == ("cancelled", 3, 1, 2, 0)
+
+
 def test_events_without_a_time_have_that_of_the_first_try_when_a_run_is_taken_up_again(
     at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_settings: None
 ):
