@@ -255,6 +255,11 @@ class TestCarriedOut:
         assert self.ended(monkeypatch, report()) == 0
         assert capsys.readouterr().err == ""
 
+    @pytest.mark.parametrize(("count", "said"), [(1, "for 1 job and"), (2, "for 2 jobs and")])
+    def test_one_job_is_not_told_as_several(self, monkeypatch, capsys, count, said):
+        self.ended(monkeypatch, report(jobs=count))
+        assert said in capsys.readouterr().out
+
     def test_where_some_did_not_it_is_1_and_a_sentence_names_the_file_and_the_reasons(self, monkeypatch, capsys):
         reasons = (("email: is missing", 2), ("a", 1), ("b", 1), ("c", 1))
 

@@ -129,7 +129,7 @@ def report_table(report: Report) -> Table:
         ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
         ("not landed", not_landed(report)),
         ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
-        ("requests", f"{report.requests:,}, for {report.jobs:,} jobs and {size(report.bytes)}"),
+        ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
     )
@@ -157,7 +157,7 @@ def estimate_table(estimate: Estimate) -> Table:
         ("rows", f"{estimate.rows:,}"),
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
-        ("requests", f"{estimate.requests:,}, for {estimate.jobs:,} jobs and {size(estimate.bytes)}"),
+        ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
         ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
     )
 
@@ -175,6 +175,11 @@ def tell_failed(report: Report) -> None:
     """One sentence about the rows that did not land."""
     why = most_frequent(report.reasons)
     say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
+
+
+def jobs(count: int) -> str:
+    """How many: 1 job, 20 jobs."""
+    return f"{count:,} job{'' if count == 1 else 's'}"
 
 
 def size(count: int) -> str:
