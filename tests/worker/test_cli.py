@@ -117,9 +117,26 @@ class TestCall:
         run("call", "get_tags", "--countdown", "60", "--expires", "600.5")
         assert published[0][2].items() >= {"countdown": 60.0, "expires": 600.5}.items()
 
+        run("call", "get_tags", "--countdown", "1h", "--expires", "2d")
+        assert published.pop()[2].items() >= {"countdown": 3600.0, "expires": 172_800.0}.items()
+
         told = run("call", "get_tags", "--now", "--expires", "5")
         assert (told.exit_code, len(published)) == (2, 1)
         assert "leave out --countdown and --expires" in told.stderr
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--countdown", "soon"], "'soon' is no span of time: write it like 90s, 5m, 2h or 3d."),
+            (["--expires=-3"], "'-3' is no span of time"),
+            (["--countdown", "9", "--expires", "3"], "it would expire in 3 seconds, before its countdown of 9 seconds"),
+        ],
+    )
+    def test_a_time_at_which_nothing_could_be_sent_is_refused(self, published, words, said):
+        result = run("call", "get_tags", *words)
+        assert (result.exit_code, published) == (2, [])
+        assert said in result.stderr
+        assert len(result.stderr.splitlines()) == 1
 
     @pytest.fixture
     def ends(self, published, fake_redis, monkeypatch):

@@ -18,6 +18,7 @@ from worker.app import app
 from worker.cli.arguments import parameters
 from worker.cli.limits import told
 from worker.cli.terminal import WRONG, print_json, say, stop, working
+from worker.cli.times import span
 from worker.governor import Lane, get_governor
 from worker.place import PREFIX
 from worker.settings import get_settings
@@ -33,8 +34,8 @@ def call(
     given: Annotated[str | None, typer.Option("--json", help="parameters as a JSON object")] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[str, typer.Option(help="now, or bulk: served after everything in now")] = "now",
-    countdown: Annotated[float, typer.Option(min=0, help="seconds to wait, in Redis, before it is sent")] = 0,
-    expires: Annotated[float | None, typer.Option(min=0, help="seconds after which it is not sent any more")] = None,
+    countdown: Annotated[str | None, typer.Option(help="how long it waits, in Redis, to be sent: 90s, 5m, 2h")] = None,
+    expires: Annotated[str | None, typer.Option(help="after which time it is not sent any more: 90s, 5m, 2h")] = None,
     now: Annotated[bool, typer.Option("--now", help="make the request in this process, within the limits")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the worker's result and print it")] = False,
 ) -> None:
@@ -47,10 +48,12 @@ def call(
     lane_: Lane = "bulk" if lane == "bulk" else "now"
     if lane != lane_:
         raise stop(f"There is no lane {lane!r}: it is now or bulk.", WRONG)
-    if now and (countdown or expires is not None):
+    if now and (countdown is not None or expires is not None):
         raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
     params = parameters(action.declaration, context.args, given)
-    chosen = action.on(account, lane=lane_, countdown=countdown, expires=expires)
+    chosen = action.on(
+        account, lane=lane_, countdown=span(countdown) if countdown else 0.0, expires=span(expires) if expires else None
+    )
     if now:
         with working("Asking Klaviyo …"):
             envelope = chosen(**params)
