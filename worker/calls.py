@@ -162,12 +162,10 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
         return
     left = end.seconds - datetime.now(UTC).timestamp() if end.absolute else end.seconds
     if left < seconds:
-        raise InputError(
-            action,
-            [
-                f"it would expire in {max(0.0, left):,.0f} seconds, before its countdown of {seconds:,.0f} seconds is over"
-            ],
+        told = (
+            f"it would expire in {max(0.0, left):,.0f} seconds, before its countdown of {seconds:,.0f} seconds is over"
         )
+        raise InputError(action, [told])
 
 
 def delay_of(request: Any) -> float:

@@ -95,7 +95,8 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> P
 
 
 def _converter(kind: Kind, field: Field, zone: tzinfo | None, *, cells: bool) -> Convert | None:
-    return converter(field, zone, cells=cells, each=kind.read.get(field.name))
+    identifies = field.name in kind.identifying and field.form in ("text", "list")
+    return converter(field, zone, cells=cells, each=kind.read.get(field.name), identifies=identifies)
 
 
 def _fixed(kind: Kind, fields: Mapping[str, Field], given: Mapping[str, Any], zone: tzinfo | None) -> dict[str, str]:
