@@ -20,10 +20,8 @@ from schedules.push_fate import fate
 from schedules.push_hashes import Records
 from schedules.push_kinds import Delete, Kind, Push
 from schedules.push_lock import held
+from schedules.push_plan import planned
 from schedules.push_report import NotDeleted, PushReport, State
-from schedules.push_source import opened
-from tasks.imports.options import Options
-from tasks.imports.plan import compile_plan
 from tasks.imports.run import Import, Rows, new_run
 from tasks.imports.sending import Sender, Stopped, withdraw
 from worker.accounts import DEFAULT
@@ -134,10 +132,8 @@ class _Running:
         """See it through to its end."""
         self._wait()
         before = self._take_up()
-        source = opened(self._wanted.rows, self._wanted.database_url)
-        options = Options(tuple(self._wanted.mapping), self._wanted.fixed, time_zone=self._wanted.time_zone)
-        plan = compile_plan(self._kind.rows.name, source.columns, options)
-        asked = Import(self._kind.rows.name, (), options, self._alias).asked()
+        source, plan = planned(self._wanted, self._kind)
+        asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
         this = patiently(lambda: get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked))
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
