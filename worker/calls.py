@@ -147,6 +147,27 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
     raise InputError(action, ["expires is a number of seconds, a timedelta or a time"])
 
 
+def time_to_send(action: str, countdown: float, expires: float | timedelta | datetime | None) -> None:
+    """See that a call can be sent at all: after its countdown, and before it expires.
+
+    Raises:
+        InputError: it cannot, or these are no times.
+
+    """
+    seconds = seconds_until(action, countdown, None)
+    if countdown and countdown < 0:
+        raise InputError(action, ["countdown is a number of seconds from now, 0 or more"])
+    end = expiry(action, expires)
+    if end is None or not seconds:
+        return
+    left = end.seconds - datetime.now(UTC).timestamp() if end.absolute else end.seconds
+    if left < seconds:
+        told = (
+            f"it would expire in {max(0.0, left):,.0f} seconds, before its countdown of {seconds:,.0f} seconds is over"
+        )
+        raise InputError(action, [told])
+
+
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
     if eta := request.get("klaviyo_eta"):

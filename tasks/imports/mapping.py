@@ -39,13 +39,19 @@ class Target:
 
 
 class ColumnMap:
-    """The fields of a kind by name, the groups that they lie in, and what was said about columns."""
+    """The fields of a kind by name, the groups that they lie in, and what was said about columns.
 
-    def __init__(self, kind: str, fields: Mapping[str, Field], said: Sequence[str], default: Form) -> None:
+    ``say``: what stands before a mapping where it is said, for advice on what else to say.
+    """
+
+    def __init__(
+        self, kind: str, fields: Mapping[str, Field], said: Sequence[str], default: Form, say: str = "--map "
+    ) -> None:
         self._kind = kind
         self.fields = fields
         self.groups = {name[:end] for name in fields for end, letter in enumerate(name) if letter == "."}
         self._default = default
+        self._say = say
         self._rest: Field | None = None
         self.renamed: dict[str, Target] = {}
         for each in said:
@@ -119,8 +125,8 @@ class ColumnMap:
         near = _nearest(column, self.fields, ALIKE)
         target = near or f"properties.{column}"
         if near is None and "properties" not in self.fields:
-            return f"leave it out with --map {column + '='!r}"
-        return f"map it with --map {f'{column}={target}'!r} or leave it out with --map {column + '='!r}"
+            return f"leave it out with {self._say}{column + '='!r}"
+        return f"map it with {self._say}{f'{column}={target}'!r} or leave it out with {self._say}{column + '='!r}"
 
 
 def _nearest(column: str, fields: Mapping[str, Field], alike: float) -> str | None:

@@ -110,8 +110,8 @@ def test_what_is_paused_waits_and_goes_on_when_it_is_resumed(idle):
 @pytest.mark.parametrize("countdown", [0, LATER])
 def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
     get_governor().pause("action:bulk_import_profiles", "a test", "to have it wait", since=0)
-    job = run_job(bulk_import_profiles).on(expires=0.5, countdown=countdown)
-    task = job.delay(profiles=[{"email": "job@example.com"}])
+    job = run_job(bulk_import_profiles).on(expires=0.5).si(profiles=[{"email": "job@example.com"}])
+    task = job.apply_async(countdown=countdown)
 
     until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
 
