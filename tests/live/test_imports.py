@@ -185,6 +185,10 @@ def test_an_import_that_is_cancelled_sends_no_more(idle):
 
     assert get_runs().run(seen[0]).state == "cancelled"
     assert len(idle.sandbox.ledger("bulk_create_catalog_items")) < 60
+    until(lambda: get_runs().run(seen[0]).on_their_way == 0, 20, "the end of what Klaviyo had")
+    run = get_runs().run(seen[0])
+    assert run.withdrawn
+    assert run.rows == run.landed + run.withdrawn
 
 
 def test_consent_whose_answer_was_lost_is_told_as_unknown_and_not_given_twice(idle):
