@@ -220,7 +220,10 @@ def test_customers_whom_the_sandbox_turned_down_with_a_reason_are_not_counted_as
 
 
 def test_the_end_says_what_was_compared_to_find_what_was_lost_and_doubled(capsys):
-    sandbox = type("Sandbox", (), {"seen": lambda self: Seen()})()
+    seen = Seen(answered=Counter(create_event=700, bulk_import_profiles=1, get_bulk_import_profiles_jobs=4))
+    sandbox = type(
+        "Sandbox", (), {"seen": lambda self: seen, "fullest": lambda self, name, windows: [0] * len(windows)}
+    )()
     proof = Proof(tasks=700, customers=199, purchases=597, lost=Counter(events=2), requests=700)
 
     view = View(sandbox)
@@ -229,6 +232,7 @@ def test_the_end_says_what_was_compared_to_find_what_was_lost_and_doubled(capsys
 
     told = " ".join(capsys.readouterr().out.split())
     assert "M 10/10 s 88/150 m is tier M with all 10 requests that Klaviyo takes in a second" in told
+    assert "700 for 700 tasks, 5 for the import's jobs" in told
     assert "0 of 700 tasks have no result" in told
     assert "0 of 199 customers and 2 of 597 purchases are not in the sandbox" in told
     assert "0 requests were made beyond one for each task" in told

@@ -109,7 +109,8 @@ class View:
         facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         facts.add_column(style="dim")
         facts.add_column(overflow="fold")
-        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks")
+        beside = sum(seen.answered[name] for name in names) - proof.requests
+        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs")
         facts.add_row("429s", _verdict(proof.throttled))
         facts.add_row("lost", _lost(proof))
         facts.add_row("doubled", _doubled(proof))
