@@ -95,10 +95,7 @@ class Paused(KlaviyoError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        return (
-            f"{self.action} on account {self.account} was not sent: paused are {self.reasons}. "
-            "klaviyo resume lets it go on."
-        )
+        return f"{self.action} on account {self.account} was not sent. Paused: {self.reasons}."
 
 
 class InputError(KlaviyoError):

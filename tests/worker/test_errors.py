@@ -16,7 +16,7 @@ EXAMPLES = [
     errors.SettingsError("set KLAVIYO_API_KEY"),
     errors.NotConfirmed("create_profile", "0b1e", "Timeout reading from socket"),
     errors.AlreadyRevoked("0b1e", "dropped by an operator"),
-    errors.Paused("create_profile", "eu", "account:eu by root (an incident)"),
+    errors.Paused("create_profile", "eu", "account eu, by root (an incident)"),
     errors.InputError("create_profile", ["parameter 'email' is missing"]),
     errors.SourceError("customers.csv", "this is not UTF-8 text"),
     *(

@@ -15,6 +15,7 @@ from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import clock, duration
 from worker.cli.watch import watched
 from worker.governor import Look, Pause, get_governor
+from worker.pauses import resuming, said
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
@@ -66,16 +67,11 @@ def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> Renderab
 
 def told(pause: Pause) -> str:
     """What is paused, by whom and why, and what to do about it."""
-    option, _, which = pause.what.partition(":")
-    name = {"account": f"--account {which}", "tier": f"--tier {which.rpartition('.')[2].upper()}"}.get(option)
-    if name is None:
-        alias, _, action = which.rpartition(":")
-        name = f"--action {action}" + (f" --account {alias}" if alias else "")
     end = "" if pause.why.endswith(".") else "."
     tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
     return (
-        f"{pause.what} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To let it go on: klaviyo resume {name}"
+        f"The {said(pause.what)} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To let it go on: {resuming(pause.what)}"
     )
 
 
