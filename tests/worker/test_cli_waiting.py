@@ -84,6 +84,15 @@ def test_dropping_asks_first(four, governor):
     assert governor.count() == 3
 
 
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
+    told = run("waiting", "bulk", "NOSUCHID", *how)
+
+    assert told.exit_code == 1
+    assert "bulk" in told.stdout
+    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+
+
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
 def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
     told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
