@@ -7,6 +7,7 @@ import time
 import pytest
 from typed import forget, run
 
+import tasks  # noqa: F401  registers every action
 from worker.action import ACTIONS
 from worker.governor import Governor
 

@@ -26,19 +26,15 @@ ActionName = Annotated[str | None, typer.Option("--action", help="name of an act
 TierName = Annotated[str | None, typer.Option("--tier", help="XS, S, M, L or XL")]
 
 
-#: What is typed without an option: it is told how to say it.
-Words = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")]
-
-
 def pause(
-    words: Words = None,
+    context: typer.Context,
     account: Account = None,
     action: ActionName = None,
     tier: TierName = None,
     why: Annotated[str, typer.Option(help="for whoever finds it paused")] = "no reason was given",
 ) -> None:
     """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, whoever restarts."""
-    _need_options("pause", words)
+    _need_options("pause", context.args)
     what = target(account, action, tier)
     get_governor().pause(what, getpass.getuser(), why, since=time.time())
     say(
@@ -47,15 +43,15 @@ def pause(
     )
 
 
-def resume(words: Words = None, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
+def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
     """Let what was paused go on."""
-    _need_options("resume", words)
+    _need_options("resume", context.args)
     what = target(account, action, tier)
     was = get_governor().resume(what)
     say(f"The {said(what)} goes on." if was else f"The {said(what)} was not paused. klaviyo limits shows what is.")
 
 
-def _need_options(command: str, words: list[str] | None) -> None:
+def _need_options(command: str, words: list[str]) -> None:
     """See that everything is named by an option.
 
     Raises:
