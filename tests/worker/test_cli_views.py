@@ -14,6 +14,7 @@ from typed import run
 from worker.cli.columns import LONG, broken, least, widths
 from worker.cli.commands import COMMANDS
 from worker.cli.tables import listing
+from worker.cli.terminal import WIDE as WIDE_PIPE
 
 pytestmark = pytest.mark.usefixtures("settings")
 
@@ -83,6 +84,24 @@ def test_a_command_with_nothing_to_show_says_so_in_a_sentence(words, said, width
     result = run(*words)
 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{said}\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("actions",), ("actions", "create_profile"), ("actions", "bulk_import_profiles"), ("revision", "FILE")]
+)
+@pytest.mark.parametrize("width", [80, 100, None])
+def test_a_pipe_gets_tables_as_wide_as_columns_says_and_no_blanks_at_line_ends(words, width, tmp_path, monkeypatch):
+    if width:
+        monkeypatch.setenv("COLUMNS", str(width))
+    else:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    (tmp_path / "FILE").write_text('{"paths": {}}')
+    monkeypatch.chdir(tmp_path)
+
+    lines = run(*words).stdout.splitlines()
+
+    assert max(map(len, lines)) <= (width or WIDE_PIPE)
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_the_widest_columns_give_way_first_and_none_beyond_what_it_needs():
