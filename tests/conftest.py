@@ -113,6 +113,12 @@ def _no_store_is_left_open() -> Iterator[None]:
     connection.close()
 
 
+@pytest.fixture(autouse=True)
+def _no_width_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands print into a pipe is as wide as COLUMNS says, which whoever starts the tests may have set."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting from outside: the live tests of the same process leave theirs in the environment until the end."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from celery.exceptions import CPendingDeprecationWarning, NotRegistered, WorkerShutdown
+from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
@@ -80,8 +80,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             message.ack_log_error(logger, self.connection_errors)
             return
         task = unreadable.context(message)
-        logger.error("There is no task %s: %s fails. Is its name spelled right?", task.task, task.id)
-        self._fail(message, task, NotRegistered(task.task))
+        why = unreadable.unknown(str(task.task), self.app.tasks)
+        logger.error("Task %s[%s] fails: %s", task.task, task.id, why)
+        self._fail(message, task, InputError(str(task.task), [why]))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Fail a task whose message has headers or a body that are not those of a task."""

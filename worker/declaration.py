@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 from urllib.parse import quote
 
 import orjson
@@ -229,7 +229,8 @@ class Declaration:
         params, problems = self._plain(given)
         problems += self._without_null(params)
         if "filter" in params:
-            problems += refused(params["filter"], fields_of(self.package, self.name))
+            several = get_origin(unwrap(self.parameters["filter"].annotation)[0]) is list
+            problems += refused(params["filter"], fields_of(self.package, self.name), several)
             params["filter"] = plain(params["filter"])
         if problems:
             raise InputError(self.name, problems)

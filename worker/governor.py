@@ -14,6 +14,7 @@ import redis
 
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
 
@@ -263,7 +264,10 @@ class Governor:
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
             account, action = line[0].partition("+")[0].split(":", 1)
-            reasons = "; ".join(f"{each.what} by {each.by} ({each.why})" for each in self.holding(line))
+            reasons = "; ".join(
+                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                for each in self.holding(line)
+            )
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 

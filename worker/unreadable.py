@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery.app.task import Context
@@ -11,6 +12,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
 from worker.connection import AWAY
+from worker.place import PREFIX
 
 logger = get_logger(__name__)
 
@@ -22,6 +24,7 @@ ODD = "its message is not that of a task"
 
 #: What says that Redis is away: it tells nothing about a message.
 PASSING = (*AWAY, OperationalError)
+
 
 #: What is told of a task that failed to those who wait for it: its errbacks, its chord, the rest of its chain.
 _WAITING = ("errbacks", "chord", "chain")
@@ -78,6 +81,17 @@ def context(message: Any) -> Context:
     if not known["id"] or not isinstance(known["id"], str):
         known["id"] = None
     return Context({**known, "delivery_info": {}})
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What is wrong with a task's name that is none of these, and what to do about it."""
+    ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
+    if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
+        return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
+    return (
+        "no task of klaviyo-worker has this name: send another application's task to a queue of its own; "
+        "`klaviyo actions` lists ours, each as 'klaviyo.NAME'"
+    )
 
 
 def problem(message: Any, error: Exception) -> str:

@@ -51,8 +51,16 @@ SHOP = dedent("""
         klaviyo.create_profile.delay(emial="ada@example.com")
     except TypeError as error:
         refused = str(error)
+    profile = queued.get(timeout=20)["data"]
+    taken = klaviyo.create_profile.delay(email="ada@example.com")
+    try:
+        taken.get(timeout=20)
+    except klaviyo.Conflict as error:
+        conflict = [str(error), error.existing_id]
     print(json.dumps({
-        "queued": queued.get(timeout=120)["data"]["attributes"]["location"]["city"],
+        "queued": profile["attributes"]["location"]["city"],
+        "profile": profile["id"],
+        "conflict": conflict,
         "placed": placed.get(timeout=120)["successful"],
         "elsewhere": elsewhere.get(timeout=120)["data"]["attributes"]["name"],
         "later": later.id,
@@ -89,6 +97,9 @@ def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and
     assert [row["account"] for row in idle.sandbox.ledger("bulk_import_profiles")] == ["b"]
     assert shop["bad"] == "InputError"
     assert "emial" in shop["refused"]
+    text, existing = shop["conflict"]
+    assert text.startswith("create_profile on account default: Klaviyo answered 409: ")
+    assert existing == shop["profile"]
     assert Counter(row["account"] for row in idle.sandbox.ledger("create_list")) == {"b": 2}
     (waiting,) = idle.redis.zrange("klaviyo:later:b:create_tag_group", 0, -1)
     assert waiting == f"bulk|^{shop['later']}"

@@ -124,7 +124,9 @@ def test_a_call_of_the_old_protocol_fails_with_what_to_do(idle, live_server):
     ends = idle.ended([known, unknown])
 
     assert "task_protocol = 2" in str(errors.InputError(*ends[known].arguments))
-    assert ends[unknown].error == "NotRegistered"
+    assert str(errors.InputError(*ends[unknown].arguments)) == (
+        "klaviyo.create_profil: no task has this name; did you mean 'klaviyo.create_profile'? Nothing was sent."
+    )
     assert "ada@" not in idle.workers[0].text()
 
 

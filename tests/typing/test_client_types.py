@@ -38,6 +38,11 @@ CALLS = dedent("""
     chain(klaviyo.run_job(klaviyo.bulk_import_profiles.on(lane="bulk")).si(profiles=[row]), klaviyo.get_lists.si())
     chain(klaviyo.create_list.si(name="Members"), group(klaviyo.get_lists.si(), klaviyo.get_tags.s()))
 
+    try:
+        klaviyo.create_profile.delay(email="ada@example.com").get()
+    except klaviyo.Conflict as error:
+        assert_type(error.existing_id, str | None)
+
     klaviyo.create_profile.delay(emial="ada@example.com")  # type: ignore[call-arg]
     klaviyo.create_profile.on("eu-store").si(emial="ada@example.com")  # type: ignore[call-arg]
     klaviyo.create_profile.delay(email=7)  # type: ignore[arg-type]

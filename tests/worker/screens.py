@@ -174,7 +174,7 @@ SCREENS = {
     "klaviyo jobs ID": lambda: jobs_view.shown(replace(JOB, run=""), ERRORS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
-    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 20),
+    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
     "klaviyo reimport": lambda: reimport._hindered(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}

@@ -23,6 +23,7 @@ from worker import governor
 from worker.action import ACTIONS
 from worker.flower import Broker
 from worker.governor import Governor
+from worker.pauses import resuming, said
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -171,7 +172,7 @@ class TestCall:
         ends += [TimeoutError(), TimeoutError(), {"data": []}]
         result = run("call", "get_tags", "--wait")
         assert result.exit_code == 0
-        assert result.stderr.count("The task waits: action:get_tags is paused since") == 1
+        assert result.stderr.count("The task waits. The action get_tags is paused since") == 1
         assert "klaviyo resume --action get_tags" in result.stderr
         assert "create_event" not in result.stderr
 
@@ -364,7 +365,10 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        assert f"events:write could not be tried while this is paused: {what} by ann (for now)." in told
+        assert (
+            f"events:write could not be tried while this is paused: {said(what)}, by ann (for now; {resuming(what)} lets it"
+            in told
+        )
         assert "may read: accounts" in told
         assert "may write: " in told
 

@@ -89,7 +89,7 @@ def _tell_pauses(line: Line, known: set[str]) -> None:
     for pause in get_governor().holding((line.name, line.spec)):
         if pause.what not in known:
             known.add(pause.what)
-            say(f"The task waits: {told(pause)}", "yellow")
+            say(f"The task waits. {told(pause)}", "yellow")
 
 
 def _action(name: str) -> Action[Any]:
