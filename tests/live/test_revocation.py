@@ -204,7 +204,7 @@ def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign
     revoke(foreign if revoke is by_another_application else idle, collection, page)
 
     until(lambda: idle.status(collection.id) == "REVOKED", 10, "the revocation")
-    assert waiting(idle) == 0
+    until(lambda: waiting(idle) == 0, 10, "the page to wait no more")
     until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
     get_governor().resume("action:get_lists")
     idle.end_of(get_profiles.delay().id)
