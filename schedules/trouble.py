@@ -63,7 +63,7 @@ _known = _Known()
 def met(error: DBAPIError) -> str:
     """Note that the store could not be written; why, in a few words."""
     reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), present().timestamp()
-    earlier = trouble()
+    earlier = patiently(trouble)
     found = Trouble(reason, earlier.since if earlier else now)
     patiently(lambda: get_redis().set(KEY, orjson.dumps(asdict(found)), ex=BELIEVED))
     with _known.lock:
@@ -96,8 +96,13 @@ def overcome() -> None:
 
 
 def trouble() -> Trouble | None:
-    """What any process has met, and not overcome."""
-    found = patiently(lambda: get_redis().get(KEY))
+    """What any process has met, and not overcome.
+
+    Raises:
+        redis.RedisError: Redis cannot tell.
+
+    """
+    found = get_redis().get(KEY)
     return Trouble(**orjson.loads(found)) if found else None
 
 

@@ -51,7 +51,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         def handled(message: Any) -> None:
             try:
                 handle(message)
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except unreadable.PASSING:
+                raise
+            except Exception as error:
                 self._unreadable(message, error)
 
         return handled
@@ -102,5 +104,5 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
         if task.id:
             get_governor().release(task.id)
-            self.app.backend.mark_as_failure(task.id, error, request=task)
+            unreadable.fail(self.app.backend, task, error)
         message.reject_log_error(logger, self.connection_errors)

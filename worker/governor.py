@@ -230,6 +230,12 @@ class Governor:
             return False
         return True
 
+    def use_room(self, most: int = 500) -> int:
+        """Try tasks at once that wait for room, so many at most, if there is room again; how many those were."""
+        if not self._client.exists(f"{self._prefix}roomless") or not self.has_room():
+            return 0
+        return int(self._call("use_room", most))
+
     def hold(self, index: str, tags: list[str]) -> None:
         """Show that these deliveries are still being worked on."""
         self._call("hold", index, *tags)
@@ -257,7 +263,7 @@ class Governor:
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
             account, action = line[0].partition("+")[0].split(":", 1)
-            reasons = "; ".join(f"{each.what} by {each.by} ({each.why})" for each in self.paused())
+            reasons = "; ".join(f"{each.what} by {each.by} ({each.why})" for each in self.holding(line))
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 
@@ -365,6 +371,13 @@ class Governor:
         return sorted(
             (_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
         )
+
+    def holding(self, line: LineRef) -> list[Pause]:
+        """What is paused of everything that a line belongs to: its account, its action, its tier."""
+        account, action = line[0].partition("+")[0].split(":", 1)
+        queue = line[1].partition(";")[0]
+        holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
+        return [each for each in self.paused() if each.what in holds]
 
     def look(self) -> list[Look]:
         """Every line that this Redis knows, as it stands; each is read in one step, and nothing is changed."""

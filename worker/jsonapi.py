@@ -154,7 +154,7 @@ def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
 
 
 def _reason(status: int, content: bytes) -> str:
-    said = next((e["detail"] for e in _errors(content) if e.get("detail")), None)
+    said = next((str(e["detail"]).rstrip(".") for e in _errors(content) if e.get("detail")), None)
     return f"Klaviyo answered {status}" + (f": {said}" if said else "")
 
 

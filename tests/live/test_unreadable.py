@@ -36,6 +36,27 @@ ODD = {
 }
 
 
+def followed(**parts):
+    """The body of a task that something follows."""
+    return {"body": json.dumps([[], ADA, parts])}
+
+
+ODD |= {
+    what: (message, "not that of a task")
+    for what, message in {
+        "a list of keywords": {"body": json.dumps([[], ["email"], {}])},
+        "arguments that are a number": {"body": json.dumps([5, ADA, {}])},
+        "nothing that can be followed": {"body": json.dumps([[], ADA, [1]])},
+        "a number after it": followed(chain=[5]),
+        "errbacks that are a number": followed(errbacks=5),
+        "a chord that is a name": followed(chord="klaviyo.get_tags"),
+        "a name to be shown that is none": {"headers": {"shadow": ["a"]}},
+        "an account that is none": {"headers": {"klaviyo_account": {"eu": 1}}},
+        "a start that is none": {"headers": {"eta": "soon"}},
+    }.items()
+}
+
+
 @pytest.fixture
 def publish(live_server):
     """Puts a message of any kind into a queue, as another application's publisher does."""
@@ -65,6 +86,16 @@ def test_a_message_that_cannot_be_read_fails_its_task_with_what_to_do(idle, publ
     assert idle.end_of(create_profile.delay(**ADA).id).status == "SUCCESS"
     until(lambda: not idle.redis.hlen(UNACKED), 5, "the acknowledgements")
     assert "ada@" not in idle.workers[0].text()
+
+
+@pytest.mark.parametrize(
+    "parts", [{"errbacks": 5}, {"chain": [5]}, {"chord": "x"}, {"errbacks": [{"task": 5}]}], ids=str
+)
+def test_a_task_that_nobody_knows_fails_though_nobody_can_tell_who_waits_for_it(idle, publish, parts):
+    task_id = publish(headers={"task": "klaviyo.create_profil", "group": "g"}, **followed(**parts))
+
+    assert idle.end_of(task_id).error == "NotRegistered"
+    until(lambda: not idle.redis.hlen(UNACKED), 5, "the acknowledgement")
 
 
 def test_what_has_no_id_is_dropped_and_harms_nobody(idle, publish, live_server):

@@ -64,7 +64,7 @@ def test_rows_that_cannot_be_imported_are_left_out_and_told_with_the_reason(writ
     assert len(data.customers) == 199
     assert data.remarks[0] == (
         "4 of 203 rows of people.csv were left out: there is no identifier (1); "
-        "an earlier row has the same identifier (1); there are 1 cells, and the header has 2 (1); "
+        "an earlier row has the same identifier (1); there are fewer cells than columns: 1, and the header has 2 (1); "
         "and 1 other reasons."
     )
 

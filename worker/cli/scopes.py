@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from worker.declaration import Declaration
 from worker.jsonapi import Request
+from worker.tiers import MINUTE
 
 #: What no record of Klaviyo's is called.
 NOBODY = "no-such-record"
@@ -36,7 +37,10 @@ class Trial:
 
 
 def trials(declarations: Iterable[Declaration]) -> list[Trial]:
-    """A trial of each scope, those first that need no other one: by the mildest action, and the least limited one."""
+    """A trial of each scope, those first that need no other one: by the mildest action, and the least limited one.
+
+    One that has so many requests a day, as few as 15, is spared where another action has the scope.
+    """
     found: dict[str, Declaration] = {}
     for each in declarations:
         for scope in () if each.client_side else each.scopes:
@@ -46,9 +50,10 @@ def trials(declarations: Iterable[Declaration]) -> list[Trial]:
     return sorted(made, key=lambda trial: (len(trial.others), trial.scope))
 
 
-def _rank(declaration: Declaration) -> tuple[int, int, bool, int]:
-    method, elsewhere = _MILD.index(declaration.method), "{" not in declaration.path
-    return len(declaration.scopes), method, elsewhere and method > 0, -declaration.limits.steady
+def _rank(declaration: Declaration) -> tuple[int, bool, int, bool, int]:
+    method, elsewhere, limits = _MILD.index(declaration.method), "{" not in declaration.path, declaration.limits
+    by_the_day = any(window.length > MINUTE for window in limits.windows)
+    return len(declaration.scopes), by_the_day, method, elsewhere and method > 0, -limits.steady
 
 
 def told(scopes: Collection[str]) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
         "row,stage,reason,email,title",
         '2,check,email: this is not an e-mail address,bad,"x',
         'y"',
-        '3,check,"there are 1 cells, and the header has 2",c@b.c',
+        '3,check,"there are fewer cells than columns: 1, and the header has 2",c@b.c',
     ]
 
 
