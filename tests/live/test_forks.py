@@ -40,5 +40,6 @@ def test_each_child_gets_its_own_answers_and_the_parent_keeps_its_connections(to
         assert set(each["said"]) == {each["who"]}
     for own in ("redis", "backend", "klaviyo", "random", "uuid", "oid"):
         assert len({each[own] for each in everyone}) == 5, own
-    for kept in ("redis", "backend", "klaviyo", "oid"):
+    # That to Klaviyo is let go of after four idle seconds, which a fork on a busy machine may take.
+    for kept in ("redis", "backend", "oid"):
         assert still[kept] == parent[kept], kept

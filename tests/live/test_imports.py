@@ -26,6 +26,9 @@ from tests.live.system import ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
 from worker.runs import get_runs
 
+#: Ten thousand rows are taken and answered within this even on a busy machine.
+WORKER = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):

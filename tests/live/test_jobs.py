@@ -219,5 +219,6 @@ def test_flower_learns_each_state_of_a_job(system, events):
         kinds = ("task-spawning", "task-accepted", "task-processing", "task-succeeded")
         return [each["type"] for each in events if each.get("uuid") == task.id and each["type"] in kinds]
 
-    until(lambda: "task-succeeded" in told(), 5, "the last event")
-    assert told() == ["task-spawning", "task-accepted", "task-processing", "task-succeeded"]
+    # Each is sent by the thread that has seen it: on a busy machine one may overtake another.
+    until(lambda: len(told()) >= 4, 10, lambda: f"an event of each state: {told()}")
+    assert set(told()) == {"task-spawning", "task-accepted", "task-processing", "task-succeeded"}

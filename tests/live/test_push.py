@@ -20,6 +20,9 @@ from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 
+#: Ten thousand rows are taken and answered within this even on a busy machine.
+WORKER = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+
 MAP = ("sku=external_id",)
 
 

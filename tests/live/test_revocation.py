@@ -65,7 +65,8 @@ def test_what_has_a_stamp_is_revoked_by_it(idle):
 def test_a_task_expires_while_it_waits(idle, events, expires):
     if expires == "moment":
         expires = datetime.now(UTC) + timedelta(seconds=0.5)
-    task = later(expires=expires)
+    get_governor().pause("action:create_profile", "a test", "to have it wait", since=0)
+    task = create_profile.on(expires=expires).delay(email="p@example.com")
 
     until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
 
