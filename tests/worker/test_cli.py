@@ -365,10 +365,8 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        assert (
-            f"events:write could not be tried while this is paused: {said(what)}, by ann (for now; {resuming(what)} lets it"
-            in told
-        )
+        held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
+        assert f"events:write could not be tried while this is paused: {held}." in told
         assert "may read: accounts" in told
         assert "may write: " in told
 
