@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_read_fails_its_task_with_what_to_do(idle, publ
 def test_a_task_that_nobody_knows_fails_though_nobody_can_tell_who_waits_for_it(idle, publish, parts):
     task_id = publish(headers={"task": "klaviyo.create_profil", "group": "g"}, **followed(**parts))
 
-    assert idle.end_of(task_id).error == "NotRegistered"
+    assert idle.end_of(task_id).error == "InputError"
     until(lambda: not idle.redis.hlen(UNACKED), 5, "the acknowledgement")
 
 
