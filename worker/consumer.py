@@ -27,7 +27,6 @@ logger = get_logger(__name__)
 #: Seconds until an action that nobody here knows is tried again, perhaps by a newer worker.
 UNKNOWN = 30.0
 
-
 #: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
 RECONNECT = 1.0
 

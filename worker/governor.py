@@ -263,7 +263,7 @@ class Governor:
         """
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
-            account, action = line[0].partition("+")[0].split(":", 1)
+            account, action = _owner(line)
             reasons = "; ".join(
                 f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
                 for each in self.holding(line)
@@ -323,7 +323,7 @@ class Governor:
         return None if stored is None else stored.partition(b"\n")[2]
 
     def revoke(self, task_id: str, reason: str) -> str | None:
-        """From now on no claim of this task is granted, for a day; returns its message where it waits."""
+        """From now on no claim of this task is granted, for a month; returns its message where it waits."""
         message = self._call("revoke", task_id, reason, REVOKED_MS)
         return message.decode() if message else None
 
@@ -378,7 +378,7 @@ class Governor:
 
     def holding(self, line: LineRef) -> list[Pause]:
         """What is paused of everything that a line belongs to: its account, its action, its tier."""
-        account, action = line[0].partition("+")[0].split(":", 1)
+        account, action = _owner(line)
         queue = line[1].partition(";")[0]
         holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
         return [each for each in self.paused() if each.what in holds]
@@ -402,6 +402,12 @@ class Governor:
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def _owner(line: LineRef) -> tuple[str, str]:
+    """The account and the action that a line is of."""
+    account, _, action = line[0].partition("+")[0].partition(":")
+    return account, action
 
 
 def _pause(what: str, value: bytes, moment: int) -> Pause:

@@ -25,7 +25,6 @@ ODD = "its message is not that of a task"
 #: What says that Redis is away: it tells nothing about a message.
 PASSING = (*AWAY, OperationalError)
 
-
 #: What is told of a task that failed to those who wait for it: its errbacks, its chord, the rest of its chain.
 _WAITING = ("errbacks", "chord", "chain")
 
