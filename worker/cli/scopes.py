@@ -1,8 +1,8 @@
 """How each scope of a key is tried without changing anything: by a request that has the scope and is no good. Pure.
 
 Where a scope is missing Klaviyo answers 403. Where it is there, a request without parameters, an empty body, or a
-record that does not exist is answered with what is asked for, 400 or 404. This supposes that scopes are looked at before
-the rest of a request, which Klaviyo does not document: were it otherwise, too many would count as granted.
+record that does not exist is answered with what is asked for, 400 or 404. This supposes that scopes are looked at
+before the rest of a request, which Klaviyo does not document: were it otherwise, too many would count as granted.
 """
 
 from __future__ import annotations
