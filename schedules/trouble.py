@@ -21,6 +21,7 @@ from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.patience import patiently
 from worker.settings import get_settings
+from worker.writes import write
 
 logger = get_logger(__name__)
 
@@ -65,7 +66,7 @@ def met(error: DBAPIError) -> str:
     reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), present().timestamp()
     earlier = patiently(trouble)
     found = Trouble(reason, earlier.since if earlier else now)
-    patiently(lambda: get_redis().set(KEY, orjson.dumps(asdict(found)), ex=BELIEVED))
+    patiently(lambda: write(("SET", KEY, orjson.dumps(asdict(found)), "EX", BELIEVED)))
     with _known.lock:
         _known.met, _known.tried = True, _known.clock()
         if tell := _known.tried - _known.told >= BELIEVED:
