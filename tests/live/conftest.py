@@ -213,7 +213,7 @@ def two_workers(pair):
     """The two workers with no task, no window and no fault of the test before."""
     pair.forget()
     yield pair
-    assert not any(worker.process.poll() for worker in pair.workers), "a worker of the two has died"
+    assert all(worker.process.poll() is None for worker in pair.workers), "a worker of the two has died"
 
 
 @pytest.fixture

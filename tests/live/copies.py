@@ -64,6 +64,10 @@ class Copy:
         self.engine.dispose()
 
 
+def seed(system, **how):
+    system.sandbox.seed(account="default", **how)
+
+
 def states(system, request):
     """How the streams of a sync stand."""
     found = system.redis.hgetall(f"klaviyo:sync:{request}")

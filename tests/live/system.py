@@ -318,6 +318,9 @@ class End:
         return self.result["exc_message"]
 
 
+#: Settings of a worker that takes ten thousand rows, and has them answered, even on a busy machine.
+PATIENT = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+
 #: Where a task can be, from its waiting list to its end.
 PLACES = ("waiting", "later", "queued", "unacked", "done")
 

@@ -9,10 +9,9 @@ import subprocess
 import sys
 
 from tasks.lists import create_list
-from tests.live.system import ROOT, end, until
+from tests.live.system import PATIENT, ROOT, end, until
 
-#: Ten thousand rows are taken and answered within this even on a busy machine.
-WORKER = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+WORKER = PATIENT
 
 COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
 

@@ -22,12 +22,11 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
-from tests.live.system import ROOT, end, until
+from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
 from worker.runs import get_runs
 
-#: Ten thousand rows are taken and answered within this even on a busy machine.
-WORKER = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+WORKER = PATIENT
 
 
 @pytest.fixture(autouse=True)

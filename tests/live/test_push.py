@@ -13,15 +13,14 @@ import sqlalchemy as sa
 
 from schedules.push import push
 from schedules.push_report import NotDeleted
-from tests.live.system import ROOT, end, until
+from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import Unauthorized
 from worker.settings import get_settings
 from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 
-#: Ten thousand rows are taken and answered within this even on a busy machine.
-WORKER = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+WORKER = PATIENT
 
 MAP = ("sku=external_id",)
 

@@ -56,6 +56,7 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
     until(lambda: system.status(blocked) == "RETRY", 5, "the 429")
 
     errors = {end.error for end in ends.values()}
+    assert ends[unknown].error == "InputError"
     assert "did you mean 'klaviyo.create_profile'?" in str(InputError(*ends[unknown].arguments))
     assert {"Conflict", "BadRequest", "InputError", "Unavailable", None} <= errors
     until(lambda: any(each["type"] == "task-retried" and each["uuid"] == blocked for each in events), 5, "the event")

@@ -7,13 +7,9 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from schedules.sync import start
-from tests.live.copies import TYPES, assert_equal, states, sync
+from tests.live.copies import TYPES, assert_equal, seed, states, sync
 from tests.live.system import until
 from worker.store import tables
-
-
-def seed(system, **how):
-    system.sandbox.seed(account="default", **how)
 
 
 def test_every_stream_is_copied_whole(syncing, copied):

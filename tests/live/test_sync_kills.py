@@ -71,7 +71,7 @@ def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp
     print(f"{len(died)} kills ({', '.join(died)}): {read} pages read, {written} written, {NEEDED:.0f} needed")
     assert_equal(system, store, "profiles", "events")
     assert len(died) >= len(VICTIMS)
-    # A window that is cut in two costs a page, a kill those that were under way: at the full size 5 % in all.
+    # A window that is cut in two costs a page, a kill those that were under way: these are few whatever the size.
     assert read <= NEEDED * 1.05 + 40
     system.sandbox.limits(off=False)
     store.close()

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.live.copies import assert_equal, sync
-
-
-def seed(system, **how):
-    system.sandbox.seed(account="default", **how)
+from tests.live.copies import assert_equal, seed, sync
 
 
 def trap(system, **how):

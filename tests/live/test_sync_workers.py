@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from schedules.sync import start
-from tests.live.copies import Copy, assert_equal, sync
+from tests.live.copies import Copy, assert_equal, seed, sync
 from tests.live.system import until
-
-
-def seed(system, **how):
-    system.sandbox.seed(account="default", **how)
 
 
 def test_a_run_of_which_redis_has_forgotten_everything_goes_on(system, store):

@@ -134,7 +134,9 @@ def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what
     told = run("limits").stderr
     assert f"The {said} is paused" in paused
     assert f"The {said} is paused" in told
-    assert paused.partition("To let it go on: ")[2] in told
+    resuming = paused.partition("To let it go on: ")[2]
+    assert resuming.startswith("klaviyo resume")
+    assert resuming in told
     assert "an incident at Klaviyo." in told
     command = told.partition("klaviyo resume ")[2].splitlines()[0].split()
     run("resume", *command)
