@@ -66,12 +66,16 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Values]:
-    """The columns of rows, some of which may not be as wide as the header."""
+    """The columns of rows, some of which may not be as wide as the header.
+
+    Many programs leave the empty cells at the end of a row away, or write some too many. What stands in a cell beyond
+    the header has no name: such a row is turned down.
+    """
     if set(map(len, rows)) - {width}:
         for place, row in enumerate(rows):
-            if len(row) != width:
+            if any(row[width:]):
                 block.reject(place, wrong_width(len(row), width))
-        rows = [row if len(row) == width else [""] * width for row in rows]
+        rows = [[*row[:width], *[""] * (width - len(row))] for row in rows]
     return list(zip(*rows, strict=True)) or [()] * width
 
 

@@ -1,4 +1,6 @@
-"""Where rows come from: a CSV, JSON Lines, either of them gzipped, standard input, or any iterable of mappings.
+"""Where rows come from: a CSV, JSON Lines, an Excel workbook, Parquet, standard input, or any iterable of mappings.
+
+A CSV and JSON Lines may be gzipped, or alone in a zip archive; a CSV may have any encoding.
 
 Rows are numbered from 1; neither a header nor a blank line counts. They are read a batch at a time, never all at once.
 """
@@ -6,26 +8,27 @@ Rows are numbered from 1; neither a header nor a blank line counts. They are rea
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
 import re
 import sys
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, cast, get_args
 
 import orjson
 
+from tasks.imports.encodings import SAMPLE, encoding_of, known
 from tasks.imports.grid import Grid, grid_of
+from tasks.imports.headers import columns_named
+from tasks.imports.packed import DAMAGED, member_of, unpacked
 from worker.errors import SourceError
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "xlsx", "parquet"]
 #: A row as its source has it: the cells of a CSV, or a mapping.
 Record = Sequence[str] | Mapping[str, Any]
 
@@ -43,6 +46,7 @@ STDIN = "-"
 REJECT_COLUMNS = ("row", "stage", "reason")
 FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xlsx", ".ods": "xlsx", ".parquet": "parquet",
 }  # fmt: skip
 #: Characters of a CSV, or rows of anything else, that make a batch. Of so few, all items together are mostly smaller
 #: than Klaviyo lets a single one be, and need not be measured one by one.
@@ -54,8 +58,6 @@ LONGEST = 1_000_000
 _DELIMITERS = ",;\t|"
 #: By this line before the header Excel is told the delimiter.
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,17 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV is written: the ``header`` as it stands there, the delimiter, the encoding."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Rows. ``columns`` are None where each row says its own.
+    """Rows. ``columns`` are None where each row says its own, and ``dialect`` is, where it is no CSV.
 
     ``batches`` raises `SourceError` where the source turns out not to be what it claims. Called again, it reads a
     file again; standard input and an iterable can be read once.
@@ -110,12 +121,18 @@ class Source:
     columns: tuple[str, ...] | None
     batches: Callable[[], Iterator[Batch]]
     meter: Meter = field(default_factory=Meter)
+    dialect: Dialect | None = None
 
 
 def source_of(
-    given: str | Path | Iterable[Mapping[str, Any]], format: Format | None = None, delimiter: str | None = None
+    given: str | Path | Iterable[Mapping[str, Any]],
+    format: Format | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
 ) -> Source:
     """A path, ``-`` for standard input, or mappings, as a source.
+
+    What the file does not say is found out: a CSV's delimiter by its header, its encoding by its bytes.
 
     Raises:
         SourceError: it cannot be read, or it is not what it claims to be.
@@ -123,19 +140,51 @@ def source_of(
     """
     if not isinstance(given, str | Path):
         return Source("the rows", None, lambda: _numbered(_grouped(iter(given))))
-    name = "standard input" if str(given) == STDIN else Path(given).name
-    meter = Meter()
-    if (format or _format(name)) == "jsonl":
+    name, meter = "standard input" if str(given) == STDIN else Path(given).name, Meter()
+    form = format or _format(given, name)
+    if form == "xlsx":
+        return _workbook(Path(given), name)
+    if form == "parquet":
+        return _parquet(Path(given), name)
+    if form == "jsonl":
         if str(given) != STDIN:
             with closing(_json_lines(given, name, meter)) as lines:
                 next(lines)
         return Source(name, None, lambda: _numbered(_json_lines(given, name, meter)), meter)
-    blocks = _csv(given, name, delimiter, meter)
+    found: list[Dialect] = []
+    try:
+        said = known(encoding) if encoding else None
+    except ValueError as error:
+        raise SourceError(name, str(error)) from None
+    blocks = _csv(given, name, delimiter, said, meter, found)
     (header,) = cast(list[list[str]], next(blocks))
+    (dialect,) = found
+    columns = columns_named(header, added_columns(header))
     if str(given) == STDIN:
-        return Source(name, tuple(header), lambda: _numbered(blocks), meter)
+        return Source(name, columns, lambda: _numbered(blocks), meter, dialect)
     blocks.close()
-    return Source(name, tuple(header), lambda: _numbered(islice(_csv(given, name, delimiter, meter), 1, None)), meter)
+
+    def again() -> Iterator[Batch]:
+        return _numbered(islice(_csv(given, name, dialect.delimiter, dialect.encoding, meter, []), 1, None))
+
+    return Source(name, columns, again, meter, dialect)
+
+
+def _workbook(path: Path, name: str) -> Source:
+    from tasks.imports.workbooks import rows_of  # here, not above: its library is not small, and rarely wanted
+
+    with closing(rows_of(path, name, ROWS)) as rows:
+        ((header, *_), *_) = [next(rows)]
+    columns = columns_named(header, added_columns(header))
+    return Source(name, columns, lambda: _numbered(islice(rows_of(path, name, ROWS), 1, None)))
+
+
+def _parquet(path: Path, name: str) -> Source:
+    from tasks.imports.parquet import records_of  # here, not above: it is an extra
+
+    with closing(records_of(path, name, ROWS)) as records:
+        next(records, None)
+    return Source(name, None, lambda: _numbered(records_of(path, name, ROWS)))
 
 
 def added_columns(columns: Sequence[str]) -> int:
@@ -143,10 +192,13 @@ def added_columns(columns: Sequence[str]) -> int:
     return len(REJECT_COLUMNS) if tuple(columns[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
 
 
-def _format(name: str) -> Format:
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
+def _format(given: str | Path, name: str) -> Format:
+    inner = name.lower().removesuffix(".gz")
+    if inner.endswith(".zip") and str(given) != STDIN:
+        inner = member_of(Path(given), name).lower()
+    suffix = Path(inner).suffix
     if suffix not in FORMATS:
-        raise SourceError(name, "its name does not tell what it is: say the format, csv or jsonl")
+        raise SourceError(name, f"its name does not tell what it is: say the format, {', '.join(get_args(Format))}")
     return FORMATS[suffix]
 
 
@@ -200,31 +252,85 @@ def _too_long(line: bytes, binary: IO[bytes]) -> Unreadable:
     return Unreadable(start, f"the line is over {LONGEST:,} bytes")
 
 
+@dataclass(slots=True)
+class _Place:
+    """How many lines have been read, and in which the row at hand begins."""
+
+    line: int = 0
+    row: int = 1
+
+
 def _csv(
-    given: str | Path, name: str, delimiter: str | None, meter: Meter
+    given: str | Path, name: str, delimiter: str | None, encoding: str | None, meter: Meter, found: list[Dialect]
 ) -> Generator[list[list[str]] | Grid, None, None]:
-    """The header alone, then the rows."""
+    """The header alone, then the rows; the dialect is ``found`` with the header."""
     if csv.field_size_limit() < LONGEST:
         csv.field_size_limit(LONGEST)
+    if encoding is None and str(given) != STDIN:
+        with _opened(given, name, Meter()) as binary:
+            encoding = encoding_of(binary, binary.read(SAMPLE))
+    place = _Place()
     with _opened(given, name, meter) as binary:
-        text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+        if encoding is None:
+            binary = io.BufferedReader(cast(io.RawIOBase, binary), SAMPLE)
+            encoding = encoding_of(io.BytesIO(), binary.peek(SAMPLE))
+        text = io.TextIOWrapper(binary, encoding=encoding, newline="")
         try:
-            first = text.readline(LONGEST)
-            if told := _SEPARATOR.fullmatch(first):
-                delimiter, first = delimiter or told[1], text.readline(LONGEST)
-            if first.lstrip()[:1] in ("{", "["):
-                raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
-            delimiter = delimiter or _sniffed(first)
-            header = next(filter(None, csv.reader(chain([first], text), delimiter=delimiter, strict=True)), None)
-            if header is None:
-                raise SourceError(name, "it is empty: the first line has to name the columns")
-            yield [header]
-            while block := text.read(CHARACTERS) + (end := text.readline(LONGEST)):
-                if len(end) == LONGEST:
-                    raise SourceError(name, f"a line is over {LONGEST:,} characters")
-                yield _rows(block, iter(lambda: text.readline(LONGEST), ""), delimiter, len(header))
+            yield from _table(text, name, delimiter, place, found)
+        except UnicodeDecodeError:
+            where = f"line {place.line + 1:,} or one soon after it is not in {encoding.removesuffix('-sig')}"
+            raise SourceError(name, f"{where}: say its encoding, such as cp1252") from None
+        except csv.Error as error:
+            large = f"a cell is over {LONGEST:,} characters: perhaps " if "field larger" in str(error) else ""
+            where = f"in the row that begins in line {place.row:,}"
+            raise SourceError(name, f"{large}a quote is not closed, or stands where none belongs, {where}") from None
         finally:
             text.detach()  # or it would close standard input
+
+
+def _table(
+    text: io.TextIOWrapper, name: str, delimiter: str | None, place: _Place, found: list[Dialect]
+) -> Iterator[list[list[str]] | Grid]:
+    def further() -> Iterator[str]:
+        while line := text.readline(LONGEST):
+            place.line += 1
+            yield line
+
+    first = next(further(), "")
+    if told := _SEPARATOR.fullmatch(first):
+        delimiter, first = delimiter or told[1], next(further(), "")
+    if first.lstrip()[:1] in ("{", "["):
+        raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
+    delimiter = delimiter or _sniffed(first)
+    header = next(filter(None, csv.reader(chain([first], further()), delimiter=delimiter, strict=True)), None)
+    if header is None:
+        raise SourceError(name, "it is empty: the first line has to name the columns")
+    found.append(Dialect(tuple(header), delimiter, text.encoding))
+    yield [header]
+    while block := text.read(CHARACTERS) + (end := text.readline(LONGEST)):
+        if len(end) == LONGEST:
+            raise SourceError(name, f"line {place.line + _lines(block) + 1:,} is over {LONGEST:,} characters")
+        place.row = place.line + 1
+        place.line += _lines(block)
+        try:
+            rows = _rows(block, further(), delimiter, len(header))
+        except _Broken as broken:
+            place.row += broken.line
+            raise
+        yield rows
+
+
+def _lines(block: str) -> int:
+    """How many lines end in a block: in the one way or the other."""
+    return block.count("\n") or block.count("\r")
+
+
+class _Broken(csv.Error):
+    """A row that is not written as one; ``line`` of its block is where it begins, counted from 0."""
+
+    def __init__(self, line: int, error: csv.Error) -> None:
+        super().__init__(str(error))
+        self.line = line
 
 
 def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> list[list[str]] | Grid:
@@ -239,9 +345,14 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     own = list(io.StringIO(block, newline=""))
     reader = csv.reader(chain(own, further), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
-    while reader.line_num < len(own) and (row := next(reader, None)) is not None:
-        if row:
-            rows.append(row)
+    begun = 0
+    try:
+        while reader.line_num < len(own) and (row := next(reader, None)) is not None:
+            begun = reader.line_num
+            if row:
+                rows.append(row)
+    except csv.Error as error:
+        raise _Broken(begun, error) from None
     return rows
 
 
@@ -257,18 +368,10 @@ def _opened(given: str | Path, name: str, meter: Meter) -> Iterator[IO[bytes]]:
     stdin = str(given) == STDIN
     try:
         with open(sys.stdin.fileno() if stdin else given, "rb", closefd=not stdin) as binary:
-            start = binary.peek(4)
-            if start.startswith(_ZIP):
-                raise SourceError(name, "this is an Excel workbook or a zip archive: save it as CSV (UTF-8)")
             meter.follow(binary)
-            yield cast(IO[bytes], gzip.GzipFile(fileobj=binary) if start.startswith(_GZIP) else binary)
-    except UnicodeDecodeError:
-        raise SourceError(name, "this is not UTF-8 text: save it as CSV (UTF-8)") from None
-    except csv.Error as error:
-        large = f"a cell is over {LONGEST:,} characters: perhaps " if "field larger" in str(error) else ""
-        raise SourceError(name, f"{large}a quote is not closed, or stands where none belongs") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise SourceError(name, "the gzip file is damaged or cut short") from None
+            yield unpacked(binary, name)
+    except DAMAGED:
+        raise SourceError(name, "the packed file is damaged or cut short") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None
     finally:

@@ -101,7 +101,7 @@ def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
     assert made.rows == sorted(made.rows)
     assert rejected == sorted(rejected)
     titles = [item["attributes"].get("title", "") for item in made.items]
-    assert titles == [table[row - 1][2] for row in made.rows]
+    assert titles == [[*table[row - 1], ""][2] for row in made.rows]
     assert [each.original for each in made.rejected] == [table[row - 1] for row in rejected]
 
 

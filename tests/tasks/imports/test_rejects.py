@@ -23,7 +23,7 @@ from tasks.imports.sources import Source, source_of
 from tests.tasks.action_samples import NOW
 from worker.errors import InputError
 
-CSV = 'email,title\na@b.c,"one, ""two"""\nbad,"x\ny"\nc@b.c\n'
+CSV = 'email,title\na@b.c,"one, ""two"""\nbad,"x\ny"\nc@b.c,Ms,x\n'
 LINES = '{"email": "a@b.c"}\n{"email": "bad", "title": "Dr"}\nnonsense\n'
 
 
@@ -49,7 +49,7 @@ def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
         "row,stage,reason,email,title",
         '2,check,email: this is not an e-mail address,bad,"x',
         'y"',
-        '3,check,"there are fewer cells than columns: 1, and the header has 2",c@b.c',
+        '3,check,"there are more cells than columns: 3, and the header has 2",c@b.c,Ms,x',
     ]
 
 
@@ -212,7 +212,7 @@ def test_what_json_cannot_say_is_written_as_text(tmp_path: Path):
 def test_originals_are_found_by_reading_a_second_time(tmp_path: Path):
     source, _ = written(tmp_path, "rows.csv", CSV)
 
-    assert list(originals(source, {3, 1})) == [(1, ["a@b.c", 'one, "two"']), (3, ["c@b.c"])]
+    assert list(originals(source, {3, 1})) == [(1, ["a@b.c", 'one, "two"']), (3, ["c@b.c", "Ms", "x"])]
 
 
 def test_no_more_is_read_than_up_to_the_last_row_that_is_wanted():

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
+import openpyxl
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from tasks.imports import sources
@@ -21,6 +27,14 @@ def file(folder: Path, content: str | bytes, name: str = "rows.csv") -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
 
 
 def rows_of(source: sources.Source) -> list[object]:
@@ -41,6 +55,91 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, li
 
     assert source.columns == ("a,b", "c")
     assert [list(row) for batch in source.batches() for row in batch.rows] == [["1", "2"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+def test_the_encoding_is_told_by_the_bytes(tmp_path: Path, encoding: str):
+    source = source_of(file(tmp_path, "förnamn;ort\nÅsa;Växjö\n".encode(encoding)))
+
+    assert source.columns == ("förnamn", "ort")
+    assert rows_of(source) == [["Åsa", "Växjö"]]
+    assert source.dialect
+    assert source.dialect.encoding == encoding
+
+
+def test_the_encoding_is_told_by_the_first_letter_that_is_no_ascii_however_late(tmp_path: Path):
+    content = b"email\n" + b"ada@example.com\n" * 100_000
+
+    assert rows_of(source_of(file(tmp_path, content + "Jürgen\n".encode("cp1252"))))[-1] == ["Jürgen"]
+    assert rows_of(source_of(file(tmp_path, content + b"J\xc3\xbcrgen\n")))[-1] == ["Jürgen"]
+
+
+def test_polish_and_russian_letters_of_one_byte_are_told_apart(tmp_path: Path):
+    polish, russian = "imię\nŁukasz Żółć\n", "имя\nИван Петров, Москва\n"
+
+    assert rows_of(source_of(file(tmp_path, polish.encode("cp1250")))) == [["Łukasz Żółć"]]
+    assert source_of(file(tmp_path, russian.encode("cp1251"))).columns == ("имя",)
+
+
+def test_an_encoding_can_be_said_and_has_to_be_one(tmp_path: Path):
+    path = file(tmp_path, "email\nJürgen\n".encode("cp850"))
+
+    assert rows_of(source_of(path, encoding="cp850")) == [["Jürgen"]]
+    with pytest.raises(SourceError, match="line 1 or one soon after it is not in utf-8: say its encoding"):
+        rows_of(source_of(path, encoding="UTF8"))
+    with pytest.raises(SourceError, match="'base64' is no encoding"):
+        source_of(path, encoding="base64")
+
+
+def test_columns_that_are_named_twice_or_not_at_all_are_told_by_their_place(tmp_path: Path):
+    source = source_of(file(tmp_path, "first_name, email ,email,\ufeff\na,b,c,d\n"))
+
+    assert source.columns == ("first_name", "email", "email (3)", "column 4")
+    assert source.dialect
+    assert source.dialect.header == ("first_name", " email ", "email", "\ufeff")
+
+
+def test_places_in_a_reject_file_are_those_of_the_file_that_it_came_from(tmp_path: Path):
+    source = source_of(file(tmp_path, "row,stage,reason,email,email,\n1,check,bad,a,b,c\n"))
+
+    assert source.columns == ("row", "stage", "reason", "email", "email (2)", "column 3")
+
+
+def test_a_file_alone_in_a_zip_archive_is_read_from_there(tmp_path: Path):
+    packed = zipped({"folder/customers.csv": TABLE, "__MACOSX/folder/._customers.csv": "?"})
+
+    assert rows_of(source_of(file(tmp_path, packed, "export.zip"))) == ROWS
+    lines = zipped({"rows.jsonl": '{"a": 1}'})
+    assert rows_of(source_of(file(tmp_path, lines, "export.zip"))) == [{"a": 1}]
+
+
+def test_a_workbook_is_read_as_excel_would_write_it_as_csv(tmp_path: Path):
+    book = openpyxl.Workbook()
+    book.active.title = "empty"
+    sheet = book.create_sheet("customers")
+    for row in [
+        ["email", "phone", "joined", "spent", "vip", None],
+        ["ada@example.com", 46701112233, date(2024, 5, 23), 12.5, True, None],
+        [None] * 6,
+        ["grace@example.com", "+46701112234", None, None, False, "x"],
+    ]:
+        sheet.append(row)
+    book.save(tmp_path / "customers.xlsx")
+
+    source = source_of(tmp_path / "customers.xlsx")
+
+    assert source.columns == ("email", "phone", "joined", "spent", "vip", "column 6")
+    assert rows_of(source) == [
+        ["ada@example.com", "46701112233", "2024-05-23", "12.5", "true", ""],
+        ["grace@example.com", "+46701112234", "", "", "false", "x"],
+    ]
+
+
+def test_the_rows_of_parquet_are_mappings(tmp_path: Path):
+    rows = [{"email": "ada@example.com", "born": date(1815, 12, 10)}, {"email": None, "born": None}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+
+    assert rows_of(source_of(tmp_path / "rows.parquet")) == rows
 
 
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):
@@ -121,7 +220,7 @@ def test_a_file_can_be_read_again(tmp_path: Path):
 def test_standard_input_needs_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, content: str):
     with file(tmp_path, content).open() as piped:
         monkeypatch.setattr("sys.stdin", piped)
-        with pytest.raises(SourceError, match="say the format, csv or jsonl"):
+        with pytest.raises(SourceError, match="say the format, csv, jsonl, xlsx, parquet"):
             source_of("-")
         source = source_of("-", format)
 
@@ -138,16 +237,22 @@ def test_any_iterable_of_mappings_is_a_source():
     ("name", "content", "told"),
     [
         ("rows.csv", b"", "it is empty"),
-        ("rows.csv", b"PK\x03\x04rest", "an Excel workbook or a zip archive"),
+        ("rows.csv", b"PK\x03\x04rest", "the packed file is damaged"),
         ("rows.csv", b'{"email": 1}\n', "this is JSON, not CSV"),
-        ("rows.csv", "email\nJürgen\n".encode("latin-1"), "not UTF-8 text"),
-        ("rows.csv", TABLE.encode("utf-16"), "not UTF-8 text"),
-        ("rows.csv", b'email\n"ada\n', "a quote is not closed"),
+        ("rows.csv", b'email\n"ada\n', "a quote is not closed, .*, in the row that begins in line 2"),
+        ("rows.csv", b'email\n"a\nb"\n\nc\n"ada\n"d"\n', "in the row that begins in line 6"),
+        ("rows.csv", b'email\r"a"\r"ada\r', "in the row that begins in line 3"),
+        ("rows.csv", zipped({"a": TABLE, "b": TABLE}), r"an archive of 2 files \(a, b\)"),
+        ("rows.zip", zipped({}), r"an archive of 0 files"),
+        ("rows.csv", zipped({"[Content_Types].xml": ""}), "an Excel workbook; say that its format is xlsx"),
+        ("rows.zip", b"PK\x03\x04rest", "the packed file is damaged"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:-9], "damaged or cut short"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:10] + b"\xff" * 9, "damaged or cut short"),
         ("rows.jsonl", b'[{"email": 1}]\n', "this is not JSON Lines"),
         ("rows.jsonl", b"email\nada\n", "this is not JSON Lines"),
-        ("rows.xlsx", b"PK\x03\x04rest", "its name does not tell what it is"),
+        ("rows.xlsx", b"PK\x03\x04rest", "no Excel workbook, or a damaged one"),
+        ("rows.parquet", b"PAR1", "no Parquet file, or a damaged one"),
+        ("rows.pdf", TABLE.encode(), "its name does not tell what it is"),
     ],
 )
 def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, told: str):
@@ -165,7 +270,7 @@ def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("email\n" + "x" * 1_200_000, "a line is over"), ('email\n"' + "x\n" * 600_000, "a cell is over")],
+    [("email\n" + "x" * 1_200_000, "line 2 is over"), ('email\n"' + "x\n" * 600_000, "a cell is over")],
 )
 def test_a_csv_whose_lines_or_quotes_do_not_end_is_not_taken_into_memory(tmp_path: Path, content: str, told: str):
     with pytest.raises(SourceError, match=told):

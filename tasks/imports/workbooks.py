@@ -1,0 +1,57 @@
+"""The rows of an Excel workbook, as the cells of a CSV.
+
+Read by python-calamine, which takes a tenth of the time that openpyxl does, and reads `.xls` and `.ods` as well. It
+holds a whole sheet; a workbook has 1,048,576 rows at the most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+
+from worker.errors import SourceError
+
+
+def rows_of(path: Path, name: str, most: int) -> Generator[list[list[str]], None, None]:
+    """The header of the first sheet that has one, alone; then the rows, up to ``most`` at a time.
+
+    Raises:
+        SourceError: it is no workbook, or an empty one.
+
+    """
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        sheets = (workbook.get_sheet_by_index(number) for number in range(len(workbook.sheet_names)))
+        sheet = next((each for each in sheets if each.height), None)
+    except PasswordError:
+        raise SourceError(name, "the workbook is locked by a password: save it without one") from None
+    except (CalamineError, OSError) as error:
+        told = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else None
+        raise SourceError(name, told or "this is no Excel workbook, or a damaged one") from None
+    if sheet is None:
+        raise SourceError(name, "it is empty: the first row has to name the columns")
+    rows = filter(any, ([_text(cell) for cell in row] for row in sheet.iter_rows()))
+    yield [next(rows)]
+    yield from _grouped(rows, most)
+
+
+def _grouped(rows: Iterator[list[str]], most: int) -> Iterator[list[list[str]]]:
+    while block := list(islice(rows, most)):
+        yield block
+
+
+def _text(cell: int | float | str | bool | time | date | datetime | timedelta) -> str:
+    """A cell as Excel would write it into a CSV, with dates that everybody reads alike."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return str(cell)
