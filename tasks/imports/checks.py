@@ -10,41 +10,66 @@ from typing import Literal
 
 import orjson
 
+from tasks.imports.addresses import ADDRESS, MOST_LOCAL, address
 from tasks.imports.block import Block, Rule, Values
-from tasks.imports.fields import TEXTS, Form
+from tasks.imports.countries import country_code
+from tasks.imports.fields import TEXTS
 from tasks.imports.options import Channel
+from tasks.imports.phones import phone, plain
 from tasks.imports.seen import Seen
-from tasks.rules import E164, EMAIL, MAX_PROPERTIES, MAX_TEXT, email, of_properties, of_time, phone_number
+from tasks.rules import MAX_PROPERTIES, MAX_TEXT, of_properties, of_time
 
-
-def _lines_of(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    """Lines that each match: one look at a column takes half the time of a look at each of its texts."""
-    return re.compile(rf"(?>{pattern.pattern}\n)*+")
-
-
-#: What a column is held against as a whole, and the rule that tells what is wrong with one text of it.
-_FORMS: dict[Form, tuple[re.Pattern[str], Callable[[str], str]]] = {
-    "email": (_lines_of(EMAIL), email),
-    "phone": (_lines_of(E164), phone_number),
-}
+#: Addresses that each stand in a line: one look at a column takes half the time of a look at each of its texts.
+_ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
+#: Where a row says from which country its phone numbers are.
+_COUNTRIES = ("location.country", "profile.location.country")
 #: What a channel writes to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
 
 def well_formed(block: Block) -> None:
-    """Addresses and phone numbers have the form of one."""
-    for name, values in block.columns.items():
-        if block.fields[name].form not in _FORMS:
-            continue
-        lines, rule = _FORMS[block.fields[name].form]
-        texts = list(filter(None, values))
-        column = "\n".join([*texts, ""])
-        if column.count("\n") != len(texts) or not lines.fullmatch(column):
-            for place, value in enumerate(values):
-                try:
-                    rule(value) if value else None
-                except ValueError as error:
-                    block.reject(place, f"{name}: {error}")
+    """Addresses and phone numbers have the form that Klaviyo takes, or get it."""
+    for name, values in list(block.columns.items()):
+        field = block.fields[name]
+        if field.form == "email":
+            if not _all_addresses(values):
+                block.columns[name] = _each(block, name, values, address)
+        elif field.form == "phone" and not plain(list(filter(None, values))):
+            block.columns[name] = _phones(block, name, values, international=bool(field.style))
+
+
+def _all_addresses(values: Values) -> bool:
+    texts = list(filter(None, values))
+    column = "\n".join([*texts, ""])
+    return (
+        column.count("\n") == len(texts)
+        and max(map(len, texts), default=0) <= MOST_LOCAL
+        and (_ADDRESSES.fullmatch(column) is not None)
+    )
+
+
+def _each(block: Block, name: str, values: Values, read: Callable[[str], str]) -> list[str]:
+    found = [""] * len(values)
+    for place, value in enumerate(values):
+        try:
+            found[place] = read(value) if value else ""
+        except ValueError as error:
+            block.reject(place, f"{name}: {error}")
+    return found
+
+
+def _phones(block: Block, name: str, values: Values, international: bool) -> list[str]:
+    """Phone numbers, each of the country that its row names, or else of the one that the options name."""
+    told = next((block.columns[each] for each in _COUNTRIES if each in block.columns), None)
+    default = block.options.region()
+    countries = iter([country_code(each) or default for each in told] if told else [default] * len(values))
+    found = [""] * len(values)
+    for place, (value, country) in enumerate(zip(values, countries, strict=True)):
+        try:
+            found[place] = phone(value, country, international) if value else ""
+        except ValueError as error:
+            block.reject(place, f"{name}: {error}")
+    return found
 
 
 def identified(block: Block, names: Sequence[str]) -> None:

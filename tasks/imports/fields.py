@@ -34,7 +34,8 @@ class Field:
     """One place in an item: the dotted name that people use for it, and the keys that lead there.
 
     Below an ``open`` field, such as ``properties``, every name is a field of its own. Its ``annotation`` tells how a
-    value travels; ``choices`` and ``longest`` (characters) limit it.
+    value travels; ``choices`` and ``longest`` (characters) limit it. ``style`` says how cells are written where there
+    is more than one way: the order of a date, the mark before decimals, a phone number without its ``+``.
     """
 
     name: str
@@ -45,10 +46,11 @@ class Field:
     open: bool = False
     choices: tuple[Any, ...] = ()
     longest: int | None = None
+    style: str = ""
 
-    def below(self, name: str, form: Form) -> Field:
+    def below(self, name: str, form: Form, style: str = "") -> Field:
         """The field of this name inside an open one; whatever the name holds, it is one key."""
-        return Field(f"{self.name}.{name}", (*self.keys, name), form, Any)
+        return Field(f"{self.name}.{name}", (*self.keys, name), form, Any, style=style)
 
 
 def fields_of(item: Any) -> Iterator[Field]:

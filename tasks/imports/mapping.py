@@ -6,7 +6,11 @@ is to say, each as ``column=field``:
 E-Mail=email                      another name
 Internal note=                    leave the column out
 *=properties.*                    every other column is a property under its own name
-total=properties.total:number     what a property holds: text, number, boolean, date or json
+total=properties.total:number     what a property holds: text, number, boolean, date, list or json
+
+How cells are written is said in the place of the type: `date` by its order, `day-first` or `month-first`; `number` by
+what stands before its decimals, `decimal-comma` or `decimal-point`; a phone number that begins with the country's code
+and has no ``+`` as `international`.
 """
 
 from __future__ import annotations
@@ -14,13 +18,26 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 from tasks.imports.fields import Field, Form
 from tasks.imports.sources import added_columns
 
-_TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boolean", "date": "time", "json": "json"}
+#: What a property may be said to hold, and how its cells are written.
+TYPES: dict[str, tuple[Form, str]] = {
+    "text": ("text", ""),
+    "number": ("number", ""),
+    "decimal-comma": ("number", "decimal-comma"),
+    "decimal-point": ("number", "decimal-point"),
+    "boolean": ("boolean", ""),
+    "date": ("time", ""),
+    "day-first": ("time", "day-first"),
+    "month-first": ("time", "month-first"),
+    "list": ("list", "tags"),
+    "json": ("json", ""),
+    "international": ("phone", "international"),
+}
 #: Where a field adds to lists or takes from them, which is not the same twice; see `tasks.rules.edits`.
 _EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
@@ -36,6 +53,7 @@ class Target:
 
     name: str
     form: Form | None = None
+    style: str = ""
 
 
 class ColumnMap:
@@ -67,8 +85,8 @@ class ColumnMap:
             self._rest = self._open(target)
             return
         name, colon, type = target.rpartition(":")
-        if colon and type in _TYPES:
-            self.renamed[column] = Target(name, _TYPES[type])
+        if colon and type in TYPES:
+            self.renamed[column] = Target(name, *TYPES[type])
         else:
             self.renamed[column] = Target(target)
 
@@ -100,23 +118,23 @@ class ColumnMap:
         raise ValueError(f"{column!r} is no field of {self._kind}; {self._advice(column)}")
 
     def _named(self, target: Target) -> Field:
-        found = self._known(target.name, target.form or self._default)
+        found = self._known(target.name, target.form or self._default, target.style)
         if found is None:
             near = _nearest(target.name, self.fields, MISSPELLED)
             raise ValueError(
                 f"{target.name!r} is no field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
             )
-        if target.form and target.form != found.form:
+        if target.form and target.form != found.form and (target.form, found.form) != ("time", "day"):
             raise ValueError(f"the field {target.name!r} is of type {found.form}, and nothing else")
-        return found
+        return replace(found, style=target.style) if target.style else found
 
-    def _known(self, name: str, form: Form) -> Field | None:
+    def _known(self, name: str, form: Form, style: str = "") -> Field | None:
         if name in self.fields:
             return self.fields[name]
         above, _, below = name.partition(".")
         while below:
             if (found := self.fields.get(above)) is not None and found.open:
-                return found.below(below, form)
+                return found.below(below, form, style)
             further, _, below = below.partition(".")
             above = f"{above}.{further}"
         return None

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tasks import rules
+from tasks.imports.amounts import Decimal
+from tasks.imports.countries import country_code, is_country
+from tasks.imports.dates import Order
 
 Channel = Literal["email", "sms", "whatsapp"]
 
@@ -22,6 +25,8 @@ class Options:
     params: parameters of the whole request, ``{"list_ids": ["Y6nRLr"]}``.
     channels: what is subscribed to, or unsubscribed from, where the rows do not say.
     time_zone: where times without a zone are meant, ``Europe/Berlin``.
+    country: where phone numbers are from that do not say it, ``SE``, in rows that do not say it either.
+    dates, decimals: how dates and numbers are written in columns that do not tell it themselves.
     moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
     makes the same requests.
     """
@@ -31,6 +36,9 @@ class Options:
     params: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     time_zone: str | None = None
+    country: str | None = None
+    dates: Order | None = None
+    decimals: Decimal | None = None
     moment: datetime = field(default_factory=lambda: rules.now())
 
     @property
@@ -51,3 +59,15 @@ class Options:
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{self.time_zone!r} is no time zone; write it like 'Europe/Berlin' or 'UTC'") from None
+
+    def region(self) -> str | None:
+        """The country of phone numbers that do not say theirs, as ISO 3166 has it.
+
+        Raises:
+            ValueError: there is none of this name.
+
+        """
+        code = country_code(self.country) if self.country else None
+        if self.country and not is_country(code):
+            raise ValueError(f"{self.country!r} is no country; write it like 'SE' or 'Sweden'")
+        return code

@@ -82,6 +82,7 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options, say:
     known = KINDS[kind]
     try:
         zone = options.zone()
+        options.region()
         mapped = ColumnMap(kind, known.fields, options.mapping, "json" if header is None else "text", say)
         columns = {} if header is None else columns_of(header, mapped)
         fixed = _fixed(known, mapped.fields, options.fixed, zone)

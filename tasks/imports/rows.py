@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from tasks.imports.block import Block, Values
+from tasks.imports.cells import tidied
 from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
@@ -61,7 +62,7 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
     """Columns of a CSV."""
     column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
     for place, field in plan.columns.items():
-        values, convert = column(place), plan.convert(field)
+        values, convert = tidied(column(place)), plan.convert(field)
         block.columns[field.name] = values if convert is None else _read(values, convert, field, block)
 
 
@@ -85,14 +86,18 @@ def wrong_width(cells: int, width: int) -> str:
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:
-    read = [""] * len(values)
-    for place, value in enumerate(values):
-        if value:
-            try:
-                read[place] = convert(value)
-            except ValueError as error:
-                block.reject(place, f"{field.name}: {error}")
-    return read
+    """The texts of a column's values; of the blank ones there are none. Columns repeat themselves, reading is slow."""
+    read, problems = {"": ""}, {}
+    for value in set(values):
+        try:
+            read[value] = convert(value) if value.strip() else ""
+        except ValueError as error:
+            read[value], problems[value] = "", f"{field.name}: {error}"
+    if problems:
+        for place, value in enumerate(values):
+            if value in problems:
+                block.reject(place, problems[value])
+    return [read[value] for value in values]
 
 
 def _read_records(records: Sequence[Mapping[str, Any] | Unreadable], plan: Plan, block: Block) -> None:

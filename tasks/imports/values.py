@@ -6,24 +6,33 @@ No message repeats a value.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
+from tasks.imports.amounts import Decimal as Mark
+from tasks.imports.amounts import amount
+from tasks.imports.dates import Order, date_or_time
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
 from worker.wire import shape_of
 
 Convert = Callable[[Any], str]
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_YES = {"true", "yes", "1"}
-_NO = {"false", "no", "0"}
+_YES = frozenset((
+    "true", "yes", "y", "1", "t", "on", "ja", "j", "oui",
+    "si", "sí", "sim", "da", "tak", "kyllä", "wahr", "vrai", "vero",
+))  # fmt: skip
+_NO = frozenset((
+    "false", "no", "n", "0", "f", "off", "nein", "nej",
+    "nee", "non", "não", "nao", "nie", "ei", "falsch", "faux", "falso",
+))  # fmt: skip
+_TAGS = re.compile(r"[,;|\n]")
 
 
 def text(value: Any) -> str:
@@ -43,14 +52,10 @@ def key(value: Any) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
-def number(value: Any) -> int | float:
-    """A number, with a point if it needs one; no grouping, no currency."""
+def number(value: Any, mark: Mark | None = None) -> int | float:
+    """A number; a text may group its digits and name a currency. ``mark`` is what stands before decimals."""
     if isinstance(value, str):
-        value = value.strip()
-        if _WHOLE.fullmatch(value):
-            return int(value)
-        if _NUMBER.fullmatch(value):
-            value = float(value)
+        value = amount(value, mark)
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -72,22 +77,42 @@ def boolean(value: Any) -> bool:
     raise ValueError("this is neither true nor false")
 
 
-def point_in_time(value: Any, zone: tzinfo | None) -> str:
-    """A time with its offset, or one that is meant in ``zone``; a date alone is midnight there."""
+def point_in_time(value: Any, zone: tzinfo | None, order: Order | None = None, *, anywhere: bool = False) -> str:
+    """A time with its offset, or one that is meant in ``zone``; a date alone is midnight there.
+
+    ``anywhere``: without a zone, a date stays a date, and a time one that does not say where.
+    """
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError(
-                "this is not an ISO 8601 date or time; write it like 2026-01-31 or 2026-01-31T12:00:00Z"
-            ) from None
-    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = date_or_time(value, order)
+    if anywhere and zone is None and isinstance(value, date) and getattr(value, "tzinfo", None) is None:
+        return value.isoformat()
+    if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if isinstance(value, datetime) and value.tzinfo is None:
         if zone is None:
             raise ValueError("this time has no time zone; write it with one, or say in which zone such times are meant")
         value = value.replace(tzinfo=zone)
     return moment(value)
+
+
+def calendar_day(value: Any, order: Order | None = None) -> str:
+    """A day, whatever time of day is told with it."""
+    found = date_or_time(value, order) if isinstance(value, str) else value
+    return day(found.date() if isinstance(found, datetime) else found)
+
+
+def tags(value: Any) -> list[str]:
+    """Words with commas or the like between them; one that holds a comma stands in quotes."""
+    if not isinstance(value, str):
+        return listed(value)
+    if value.lstrip().startswith("["):
+        return listed(value.strip())
+    if '"' in value:
+        try:
+            return [each.strip() for each in next(csv.reader([value], skipinitialspace=True)) if each.strip()]
+        except csv.Error:
+            raise ValueError("this is not a list of words; write it with commas between them") from None
+    return [each.strip() for each in _TAGS.split(value) if each.strip()]
 
 
 def listed(value: Any, one: Callable[[Any], str] = text) -> list[str]:
@@ -144,13 +169,18 @@ def converter(
     render = shape_of(field.annotation).render
     match field.form:
         case "number":
-            return lambda value: dumped(_allowed(field, number(value)))
+            mark = cast(Mark, field.style or None)
+            return lambda value: dumped(_allowed(field, number(value, mark)))
         case "boolean":
             return lambda value: dumped(boolean(value))
         case "time":
-            return lambda value: dumped(point_in_time(value, zone))
+            order, anywhere = cast(Order, field.style or None), field.annotation is Any and len(field.keys) > 1
+            return lambda value: dumped(point_in_time(value, zone, order, anywhere=anywhere))
         case "day":
-            return lambda value: dumped(day(value))
+            order = cast(Order, field.style or None)
+            return lambda value: dumped(calendar_day(value, order))
+        case "list" if field.style:
+            return lambda value: dumped(render([(each or str)(one) for one in tags(value)]))
         case "list":
             return lambda value: dumped(render([(each or str)(one) for one in listed(value, read_text)]))
         case _:

@@ -41,6 +41,18 @@ def test_columns_are_renamed_left_out_and_put_into_properties(run: Run):
         ("date", "2026-01-31", "2026-01-31T00:00:00+01:00"),
         ("date", "2026-07-31 12:00", "2026-07-31T12:00:00+02:00"),
         ("date", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00+00:00"),
+        ("date", "2026-05-01 10:00:00 +0300", "2026-05-01T10:00:00+03:00"),
+        ("date", "Jan 31, 2026, 3:14 PM", "2026-01-31T15:14:00+01:00"),
+        ("day-first", "02/01/2026 09:30", "2026-01-02T09:30:00+01:00"),
+        ("month-first", "02/01/2026", "2026-02-01T00:00:00+01:00"),
+        ("number", "$1,234.50", 1234.5),
+        ("decimal-comma", "1.234", 1234),
+        ("decimal-point", "1,234", 1234),
+        ("boolean", " Nein ", False),
+        ("boolean", "Y", True),
+        ("list", "retail, ag-exempt", ["retail", "ag-exempt"]),
+        ("list", '"VIP","Blog, Sverige"', ["VIP", "Blog, Sverige"]),
+        ("list", '["a", "b"]', ["a", "b"]),
         ("json", '{"a": [1, "100 %"]}', {"a": [1, "100 %"]}),
     ],
 )
@@ -57,12 +69,21 @@ def test_a_property_holds_the_type_that_was_said(run: Run, type: str, cell: str,
     assert made.items[0]["attributes"]["properties"] == {"x": value}
 
 
+def test_a_property_without_a_time_zone_says_as_much_as_the_cell(run: Run):
+    table = "email,x\na@example.com,2026-01-31\nb@example.com,2026-01-31 12:00\nc@example.com,2026-01-31T12:00:00Z\n"
+
+    made = run("profiles", table, mapping=("x=properties.x:date",))
+
+    said = [item["attributes"]["properties"]["x"] for item in made.items]
+    assert said == ["2026-01-31", "2026-01-31T12:00:00", "2026-01-31T12:00:00+00:00"]
+
+
 @pytest.mark.parametrize(
     ("type", "cell"),
     [
-        ("number", "1,5"), ("number", "€ 5"), ("number", "nan"), ("number", "1e999"), ("number", "1_000"),
-        ("number", "٣"), ("boolean", "maybe"), ("date", "31.01.2026"), ("date", "2026-01-31"),
-        ("date", "2026-01-31T12:00"),
+        ("number", "1,500"), ("number", "5 apples"), ("number", "nan"), ("number", "1e999"), ("number", "1_000"),
+        ("number", "٣"), ("boolean", "maybe"), ("date", "32.01.2026"), ("date", "01/02/2026"),
+        ("date", "12:01"),
         ("json", "{"),
     ],
 )  # fmt: skip

@@ -12,16 +12,42 @@ import pytest
 from tasks.imports.kinds import KINDS
 from tests.tasks.action_samples import declaration
 from tests.tasks.imports.import_runs import Run
+from worker.errors import InputError
 
 BAD_PROFILES = [
     ("ada.example.com,", "email: this is not an e-mail address"),
     ("a da@example.com,", "email: this is not an e-mail address"),
-    (",0170 1234567", "phone_number: this is not a phone number in E.164 form"),
+    (",0170 1234567", "phone_number: this phone number does not say its country"),
     (",", "there is no identifier: give one of email, phone_number"),
     ("ADA@example.com,", "email: an earlier row has the same"),
     (",+4917012345678", "phone_number: an earlier row has the same"),
     ("a@b.c,,,x", "there are more cells than columns: 5, and the header has 3"),
 ]
+
+
+def test_cells_are_read_as_spreadsheets_and_people_write_them(run: Run):
+    table = (
+        "email;phone_number;location.country;location.zip;last_name\n"
+        " Ada <ada@example.com> ;(512) 555-0188;United States;'04403;'t Hooft\n"
+        "NULL;'+31612345678;\\N;NULL;\n"
+        "grace@example.com;070-111 22 33;;;\n"
+    )
+
+    made = run("profiles", table, country="Sweden")
+
+    assert [item["attributes"] for item in made.items] == [
+        {
+            "email": "ada@example.com", "phone_number": "+15125550188", "last_name": "'t Hooft",
+            "location": {"country": "United States", "zip": "04403"},
+        },
+        {"phone_number": "+31612345678"},
+        {"email": "grace@example.com", "phone_number": "+46701112233"},
+    ]  # fmt: skip
+
+
+def test_a_country_that_is_none_is_refused(run: Run):
+    with pytest.raises(InputError, match="'Atlantis' is no country; write it like 'SE' or 'Sweden'"):
+        run("profiles", "email\na@b.c\n", country="Atlantis")
 
 
 def test_empty_cells_may_be_missing_at_the_end_of_a_row_or_too_many(run: Run):
