@@ -55,6 +55,11 @@ class Kind:
         return any(name.startswith("subscriptions.") for name in self.sample)
 
     @property
+    def exported(self) -> str:
+        """What the table of exports calls it: however items are sent, they are items there."""
+        return self.name.partition("_catalog_")[2] or self.name
+
+    @property
     def declaration(self) -> Declaration:
         """What the action takes."""
         return ACTIONS[self.action].declaration

@@ -23,6 +23,7 @@ from itertools import pairwise, product
 
 from tasks.imports.fields import Field, Form
 from tasks.imports.sources import added_columns
+from tasks.imports.withheld import WITHHELD, is_secret
 
 #: What a property may be said to hold, and how its cells are written.
 TYPES: dict[str, tuple[Form, str]] = {
@@ -109,8 +110,12 @@ class ColumnMap:
         return found
 
     def _found(self, column: str) -> Field | None:
-        if (target := self.renamed.get(column)) is not None:
+        if (target := self.renamed.get(column)) is not None and not (target.name and is_secret(column)):
             return self._named(target) if target.name else None
+        if is_secret(column):
+            if target is not None:
+                raise ValueError(f"{column!r}: {WITHHELD}; give the column another name if it holds something else")
+            return None
         if (found := self._known(column, self._default)) is not None:
             return found
         if self._rest:

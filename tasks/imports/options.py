@@ -26,6 +26,7 @@ class Options:
     channels: what is subscribed to, or unsubscribed from, where the rows do not say.
     time_zone: where times without a zone are meant, ``Europe/Berlin``.
     country: where phone numbers are from that do not say it, ``SE``, in rows that do not say it either.
+    export: of which known export the rows are; where it is None the header tells, and "none" is none of them.
     dates, decimals: how dates and numbers are written in columns that do not tell it themselves.
     moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
     makes the same requests.
@@ -37,6 +38,7 @@ class Options:
     channels: tuple[Channel, ...] = ()
     time_zone: str | None = None
     country: str | None = None
+    export: str | None = None
     dates: Order | None = None
     decimals: Decimal | None = None
     moment: datetime = field(default_factory=lambda: rules.now())

@@ -14,6 +14,7 @@ from tasks.imports.layout import Layout
 from tasks.imports.mapping import ColumnMap, columns_of
 from tasks.imports.options import Options
 from tasks.imports.values import Convert, converter
+from tasks.imports.withheld import WITHHELD, is_secret
 from worker.errors import InputError
 from worker.wire import put
 
@@ -34,7 +35,8 @@ class Plan:
 
     header: the columns of a CSV; None where each row says its own. columns: the fields of those that lead to one, by
     their places. fields: these and all others of the kind, by name. fixed: the texts of fields that a row may lack.
-    before, after: the request around its items.
+    before, after: the request around its items. export: what the file was recognised as. left_out: columns that are not
+    sent though nobody said so, and why.
     """
 
     kind: Kind
@@ -47,8 +49,10 @@ class Plan:
     fixed: Mapping[str, str]
     before: bytes
     after: bytes
-    _layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
-    _converters: dict[Field, Convert | None] = field(default_factory=dict)
+    left_out: Mapping[str, str]
+    export: str | None = None
+    _layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict, init=False)
+    _converters: dict[Field, Convert | None] = field(default_factory=dict, init=False)
 
     def layout(self, names: Sequence[str]) -> Layout:
         """The order of these fields in an item."""
@@ -94,7 +98,8 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options, say:
     fields = {**mapped.fields, **{each.name: each for each in columns.values()}}
     before, after = _frame(known, mapped.fields, options.params)
     header = None if header is None else tuple(header)
-    return Plan(known, options, zone, mapped, fields, header, columns, fixed, before, after)
+    left_out = {name: WITHHELD for name in header or () if is_secret(name)}
+    return Plan(known, options, zone, mapped, fields, header, columns, fixed, before, after, left_out)
 
 
 def _converter(kind: Kind, field: Field, zone: tzinfo | None, *, cells: bool) -> Convert | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from tasks.imports.orders import Order
 from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, added_columns
 from worker.errors import InputError
 
@@ -37,7 +38,8 @@ class Rejected:
 def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], None]]:
     """A new file for the rows of a source that are turned down: a CSV for a CSV, or JSON Lines.
 
-    Both say row, stage and reason. An import of the mended file passes over these and finds the rest as it was.
+    A CSV is written as the source is: with its columns, its delimiter and its encoding. Both say row, stage and reason.
+    An import of the mended file passes over these and finds the rest as it was.
     People's data are in it: only its owner may read it.
 
     Raises:
@@ -45,19 +47,33 @@ def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], Non
 
     """
     is_device = path.exists() and not path.is_file()
-    with open(path, "w" if is_device else "x", encoding="utf-8", newline="", opener=_private) as file:
+    encoding = source.dialect.encoding if source.dialect and source.columns else "utf-8"
+    with open(
+        path, "w" if is_device else "x", encoding=encoding, errors="replace", newline="", opener=_private
+    ) as file:
         if source.columns is None:
             yield lambda rejected: _write_json(file.write, rejected)
             return
         added = added_columns(source.columns)
-        writer = csv.writer(file)
-        writer.writerow((*REJECT_COLUMNS, *source.columns[added:]))
+        header = source.dialect.header if source.dialect else source.columns
+        writer = csv.writer(file, delimiter=source.dialect.delimiter if source.dialect else ",")
+        writer.writerow((*REJECT_COLUMNS, *header[added:]))
 
         def write(rejected: Rejected) -> None:
-            assert not isinstance(rejected.original, Mapping | Unreadable), "a row of a CSV is a list of cells"
-            writer.writerow((rejected.row, rejected.stage, rejected.reason, *rejected.original[added:]))
+            for row, cells in _lines(rejected):
+                writer.writerow((row, rejected.stage, rejected.reason, *cells[added:]))
 
         yield write
+
+
+def _lines(rejected: Rejected) -> Iterator[tuple[int, Sequence[str]]]:
+    """The rows of the file that were turned down: of an order, each of its items has one."""
+    original = rejected.original
+    assert not isinstance(original, Mapping | Unreadable), "a row of a CSV is a list of cells"
+    if isinstance(original, Order):
+        yield from enumerate(original.lines, original.first)
+    else:
+        yield rejected.row, original
 
 
 def reject_path(given: Path | None, file: Path | None, source: Source, run: str) -> Path:

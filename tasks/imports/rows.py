@@ -13,6 +13,7 @@ from tasks.imports.cells import tidied
 from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
+from tasks.imports.orders import Order
 from tasks.imports.plan import Plan
 from tasks.imports.repeats import lost_before, stage_of
 from tasks.imports.seen import Seen
@@ -72,6 +73,9 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
     Many programs leave the empty cells at the end of a row away, or write some too many. What stands in a cell beyond
     the header has no name: such a row is turned down.
     """
+    for place, row in enumerate(rows):
+        if isinstance(row, Order) and row.problem:
+            block.reject(place, row.problem)
     if set(map(len, rows)) - {width}:
         for place, row in enumerate(rows):
             if any(row[width:]):

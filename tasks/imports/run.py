@@ -20,11 +20,12 @@ from tasks import rules
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
-from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected, reject_path
 from tasks.imports.report import Rejects, Report, report
 from tasks.imports.sending import Sender, Stopped, withdraw
 from tasks.imports.sources import STDIN, Format, Source, source_of
+from tasks.imports.understanding import understood
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
@@ -57,6 +58,7 @@ class Import:
     lane: Lane = "bulk"
     format: Format | None = None
     delimiter: str | None = None
+    encoding: str | None = None
 
     @property
     def file(self) -> Path | None:
@@ -72,15 +74,21 @@ class Import:
         """
         account(get_settings(), self.account)
         lane_named("import", self.lane)
-        source = source_of(self.rows, self.format, self.delimiter)
-        return source, compile_plan(UPSERTS.get(self.kind, self.kind), source.columns, self.options)
+        source = source_of(self.rows, self.format, self.delimiter, self.encoding)
+        return understood(source, UPSERTS.get(self.kind, self.kind), self.options)
 
     def asked(self) -> dict[str, Any]:
         """The same as JSON, by which a run is known again, and by which it can be asked for once more."""
         options = asdict(self.options)
         options["moment"] = self.options.moment.isoformat()
         path = str(self.file.absolute()) if self.file else None
-        told = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane, "options": options}
+        told: dict[str, Any] = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane}
+        # What was not said is not told, so that runs of before there was such an option are known again.
+        for name in ("country", "export", "dates", "decimals"):
+            if options[name] is None:
+                del options[name]
+        told |= {"encoding": self.encoding} if self.encoding else {}
+        told |= {"options": options}
         as_json: dict[str, Any] = orjson.loads(orjson.dumps(told))
         return as_json
 

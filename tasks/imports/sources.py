@@ -122,6 +122,7 @@ class Source:
     batches: Callable[[], Iterator[Batch]]
     meter: Meter = field(default_factory=Meter)
     dialect: Dialect | None = None
+    rereadable: bool = True
 
 
 def source_of(
@@ -139,7 +140,7 @@ def source_of(
 
     """
     if not isinstance(given, str | Path):
-        return Source("the rows", None, lambda: _numbered(_grouped(iter(given))))
+        return Source("the rows", None, lambda: _numbered(_grouped(iter(given))), rereadable=False)
     name, meter = "standard input" if str(given) == STDIN else Path(given).name, Meter()
     form = format or _format(given, name)
     if form == "xlsx":
@@ -161,7 +162,7 @@ def source_of(
     (dialect,) = found
     columns = columns_named(header, added_columns(header))
     if str(given) == STDIN:
-        return Source(name, columns, lambda: _numbered(blocks), meter, dialect)
+        return Source(name, columns, lambda: _numbered(blocks), meter, dialect, rereadable=False)
     blocks.close()
 
     def again() -> Iterator[Batch]:

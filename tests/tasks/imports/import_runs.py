@@ -12,9 +12,9 @@ import orjson
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
-from tasks.imports.plan import compile_plan
 from tasks.imports.rejects import Rejected
 from tasks.imports.sources import source_of
+from tasks.imports.understanding import understood
 from tasks.jobs.rows import numbers
 from tests.tasks.action_samples import NOW
 
@@ -48,7 +48,7 @@ def imported(folder: Path, kind: str, rows: str | Iterable[Mapping[str, Any]], *
         source = source_of(path)
     else:
         source = source_of(rows)
-    plan = compile_plan(kind, source.columns, Options(**{"moment": NOW, **options}))
+    source, plan = understood(source, kind, Options(**{"moment": NOW, **options}))
     results = list(parts(source, plan))
     found = [each for each in results if isinstance(each, Part)]
     items = [item for part in found for item in items_of(kind, part)]

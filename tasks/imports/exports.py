@@ -1,0 +1,123 @@
+"""The exports of other systems: known by their headers, with what each column is. The table is `exports.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from tasks.imports.headers import INVISIBLE
+from tasks.imports.mapping import TYPES
+
+#: Stands for no export: columns are taken by their names alone.
+NONE = "none"
+
+_DOUBLED = re.compile(r" \([0-9]+\)$")
+_CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent"
+_ITEM = "it is told in the list of items"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One kind of file that another system writes; see `exports.toml` for what each of these is."""
+
+    name: str
+    title: str
+    kind: str
+    known_by: tuple[str, ...]
+    columns: Mapping[str, str]
+    consent: Mapping[str, str] = field(default_factory=dict)
+    metric: str | None = None
+    order: str | None = None
+    items: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """An export's columns as one file names them.
+
+    mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column that tells orders apart.
+    items: the keys of an item, each with its column and type.
+    """
+
+    export: Export
+    mapping: tuple[str, ...]
+    left_out: Mapping[str, str]
+    order: str | None
+    items: Mapping[str, tuple[str, str]]
+
+
+@cache
+def exports() -> Mapping[str, Export]:
+    """The table."""
+    told = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
+    return {name: Export(name, **{**each, "known_by": tuple(each["known_by"])}) for name, each in told.items()}
+
+
+def export_named(name: str) -> Export:
+    """The export of this name.
+
+    Raises:
+        ValueError: there is none.
+
+    """
+    if (found := exports().get(name)) is not None:
+        return found
+    near = difflib.get_close_matches(name, exports(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(exports())}"
+    raise ValueError(f"there is no export {name!r}; {hint}")
+
+
+def recognised(header: Sequence[str]) -> Export | None:
+    """The export that a header is of: of those whose columns are all there, the one that knows the most of them."""
+    there = {_plain(name) for name in header}
+    fitting = [each for each in exports().values() if there.issuperset(map(_plain, each.known_by))]
+    return max(fitting, key=lambda each: len(there & set(map(_plain, (*each.columns, *each.known_by)))), default=None)
+
+
+def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:
+    """What an export says of the columns of a file, as far as the mapping that was ``said`` leaves it to it."""
+    own = {each.rpartition("=")[0] for each in said}
+    taken = {_field(each) for each in said}
+    names: dict[str, str] = {}
+    for each in header:
+        names.setdefault(_plain(each), each)
+    mapping: list[str] = []
+    left_out: dict[str, str] = {}
+    for column, target in export.columns.items():
+        name = names.get(_plain(column))
+        if name is None or name in own or _field(f"={target}") in taken:
+            continue
+        taken |= {_field(f"={target}")} - {""}
+        mapping.append(f"{name}={target}")
+        if not target:
+            left_out[name] = "it is of no use to Klaviyo"
+    told = {key: _typed(each) for key, each in export.items.items()}
+    items = {key: (names[_plain(each)], type) for key, (each, type) in told.items() if _plain(each) in names}
+    for why, columns in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
+        left_out |= {found: why for each in columns if (found := names.get(_plain(each))) and found not in own}
+    doubled = {name: base for name in header if (base := _DOUBLED.sub("", name)) != name and base in left_out}
+    left_out |= {name: left_out[base] for name, base in doubled.items()}
+    mapping += [f"{name}=" for name in left_out if f"{name}=" not in mapping and name not in own]
+    order = names.get(_plain(export.order)) if export.order else None
+    return Matched(export, tuple(mapping), left_out, order, items)
+
+
+def _field(mapping: str) -> str:
+    """The field that a mapping leads to, without its type."""
+    target = mapping.rpartition("=")[2]
+    return _typed(target)[0]
+
+
+def _typed(told: str) -> tuple[str, str]:
+    name, colon, type = told.rpartition(":")
+    return (name, type) if colon and type in TYPES else (told, "text")
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.strip(INVISIBLE).split()).casefold()

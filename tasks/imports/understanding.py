@@ -1,0 +1,166 @@
+"""What a file is and how its values are written, found out before its first row is read for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import cast
+
+from tasks.imports.amounts import decimal_of, needs_decimal
+from tasks.imports.cells import tidied
+from tasks.imports.dates import needs_order, order_of
+from tasks.imports.exports import NONE, Matched, export_named, matched, recognised
+from tasks.imports.fields import Field
+from tasks.imports.grid import Grid
+from tasks.imports.kinds import KINDS
+from tasks.imports.options import Options
+from tasks.imports.orders import COST, ITEM_ID, ITEMS, ORDERED_PRODUCT, ordered_products, orders
+from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.sources import Batch, Source, added_columns
+from worker.errors import InputError
+
+#: Rows by which a column is judged. Only one that can be read in two ways is read on.
+SAMPLE = 1_000
+
+#: What tells how the values of a form are written, what asks for it, and how it is said.
+_EVIDENCE: Mapping[str, tuple[Callable[[str], str | None], Callable[[str], bool], str]] = {
+    "time": (order_of, needs_order, "whether the day or the month comes first, with dates day-first or month-first"),
+    "day": (order_of, needs_order, "whether the day or the month comes first, with dates day-first or month-first"),
+    "number": (
+        decimal_of, needs_decimal, "what stands before decimals, with decimals decimal-comma or decimal-point",
+    ),
+}  # fmt: skip
+
+
+def understood(source: Source, kind: str, options: Options, say: str = "--map ") -> tuple[Source, Plan]:
+    """The source as the kind of rows that its export has, and how they become requests.
+
+    Raises:
+        InputError: a column leads nowhere, an option is wrong, or a column can be read in two ways and nobody says how.
+        SourceError: the source is not what it claims to be.
+
+    """
+    try:
+        found = _matched(source, kind, options)
+    except ValueError as error:
+        raise InputError(f"import {kind}", [str(error)]) from None
+    left_out: Mapping[str, str] = {}
+    if found is not None:
+        source, options = _as_export(source, found, options)
+        left_out = found.left_out
+    plan = compile_plan(kind, source.columns, options, say)
+    plan = replace(plan, export=found.export.name if found else None, left_out={**left_out, **plan.left_out})
+    return _learned(source, plan)
+
+
+def _matched(source: Source, kind: str, options: Options) -> Matched | None:
+    if options.export == NONE or source.columns is None:
+        return None
+    header = source.columns[added_columns(source.columns) :]
+    export = export_named(options.export) if options.export else recognised(header)
+    if export is None or KINDS.get(kind, KINDS["profiles"]).exported != export.kind:
+        return None
+    return matched(export, header, options.mapping)
+
+
+def _as_export(source: Source, found: Matched, options: Options) -> tuple[Source, Options]:
+    export, fixed = found.export, dict(options.fixed)
+    if export.metric and not any(each.endswith("=metric") for each in options.mapping):
+        fixed.setdefault("metric", export.metric)
+    mapping = [*found.mapping]
+    if found.order and fixed.get("metric") == ORDERED_PRODUCT:
+        source = ordered_products(source, found, options.decimals)
+        items = {name: f"properties.{key}:{type}" for key, (name, type) in found.items.items()}
+        kept = [each for each in mapping if each.rpartition("=")[0] not in items]
+        mapping = [each for each in kept if not each.endswith(("=unique_id", "=value"))]
+        mapping += [f"{each.rpartition('=')[0]}=" for each in kept if each.endswith(("=unique_id", "=value"))]
+        mapping += [*(f"{name}={target}" for name, target in items.items()), f"{COST}=value", f"{ITEM_ID}=unique_id"]
+    elif found.order:
+        source = orders(source, found, options.decimals)
+        mapping.append(f"{ITEMS}=properties.{ITEMS}:json")
+    own = {each.rpartition("=")[0] for each in options.mapping}
+    mapping = [each for each in mapping if each.rpartition("=")[0] not in own]
+    if "*" not in own:
+        mapping.append("*=properties.*")
+    return source, replace(
+        options,
+        mapping=(*mapping, *options.mapping),
+        fixed=fixed,
+        time_zone=options.time_zone or export.time_zone,
+    )
+
+
+def _learned(source: Source, plan: Plan) -> tuple[Source, Plan]:
+    """The plan with the style of each column whose values tell it."""
+    if plan.header is None:
+        return source, plan
+    said = {"time": plan.options.dates, "day": plan.options.dates, "number": plan.options.decimals}
+    open = {
+        place: field
+        for place, field in plan.columns.items()
+        if field.form in _EVIDENCE and not field.style and not said[field.form]
+    }
+    styles = {
+        place: str(said[field.form])
+        for place, field in plan.columns.items()
+        if not field.style and said.get(field.form)
+    }
+    if open:
+        source, found = _evidence(source, open)
+        styles |= found
+    if not styles:
+        return source, plan
+    columns = {place: replace(each, style=styles.get(place, each.style)) for place, each in plan.columns.items()}
+    fields = {**plan.fields, **{each.name: each for each in columns.values()}}
+    return source, replace(plan, columns=columns, fields=fields)
+
+
+def _evidence(source: Source, open: Mapping[int, Field]) -> tuple[Source, dict[int, str]]:
+    """The styles that values tell. Columns of dates that tell nothing themselves are like those of the same file."""
+    batches = source.batches()
+    read: list[Batch] = []
+    styles: dict[int, str] = {}
+    asking: set[int] = set()
+    rows = 0
+    for batch in batches:
+        read += [] if source.rereadable else [batch]
+        rows += len(batch.rows)
+        for place in open.keys() - styles.keys():
+            _look(place, open[place], _column(batch, place), styles, asking)
+        if rows >= SAMPLE and (asking <= styles.keys() or not source.rereadable):
+            break
+    if not source.rereadable:
+        again: Iterator[Batch] = chain(read, batches)
+        source = replace(source, batches=lambda: again)
+    for form in ("time", "number"):
+        alike = {styles[place] for place, field in open.items() if place in styles and _alike(field.form, form)}
+        for place in asking - styles.keys():
+            if _alike(open[place].form, form) and len(alike) == 1:
+                styles[place] = next(iter(alike))
+    if undecided := sorted(asking - styles.keys()):
+        assert source.columns is not None
+        names = ", ".join(repr(source.columns[place]) for place in undecided)
+        how = " and ".join(dict.fromkeys(_EVIDENCE[open[place].form][2] for place in undecided))
+        raise InputError("import", [f"nothing in column {names} tells how its values are written: say {how}"])
+    return source, styles
+
+
+def _alike(form: str, other: str) -> bool:
+    return (form == "number") == (other == "number")
+
+
+def _look(place: int, field: Field, cells: Sequence[str], styles: dict[int, str], asking: set[int]) -> None:
+    tells, asks, _ = _EVIDENCE[field.form]
+    for cell in set(cells):
+        if cell and (style := tells(cell)):
+            styles[place] = style
+            return
+        if cell and asks(cell):
+            asking.add(place)
+
+
+def _column(batch: Batch, place: int) -> Sequence[str]:
+    if isinstance(batch.rows, Grid):
+        return tidied(batch.rows.column(place))
+    return tidied([row[place] if len(row) > place else "" for row in cast(Sequence[Sequence[str]], batch.rows)])
