@@ -60,6 +60,11 @@ class Kind:
         return self.name.partition("_catalog_")[2] or self.name
 
     @property
+    def rest(self) -> str | None:
+        """The field that takes columns of any name, as far as there is one."""
+        return next((name for name in ("properties", "custom_metadata") if name in self.fields), None)
+
+    @property
     def declaration(self) -> Declaration:
         """What the action takes."""
         return ACTIONS[self.action].declaration

@@ -6,7 +6,7 @@ is to say, each as ``column=field``:
 E-Mail=email                      another name
 Internal note=                    leave the column out
 *=properties.*                    every other column is a property under its own name
-total=properties.total:number     what a property holds: text, number, boolean, date, list or json
+total=properties.total:number     what a property holds: text, number, boolean, date, day, list or json
 
 How cells are written is said in the place of the type: `date` by its order, `day-first` or `month-first`; `number` by
 what stands before its decimals, `decimal-comma` or `decimal-point`; a phone number that begins with the country's code
@@ -33,6 +33,7 @@ TYPES: dict[str, tuple[Form, str]] = {
     "decimal-point": ("number", "decimal-point"),
     "boolean": ("boolean", ""),
     "date": ("time", ""),
+    "day": ("day", ""),
     "day-first": ("time", "day-first"),
     "month-first": ("time", "month-first"),
     "list": ("list", "tags"),

@@ -47,7 +47,7 @@ def understood(source: Source, kind: str, options: Options, say: str = "--map ")
         raise InputError(f"import {kind}", [str(error)]) from None
     left_out: Mapping[str, str] = {}
     if found is not None:
-        source, options = _as_export(source, found, options)
+        source, options = _as_export(source, KINDS[kind].rest, found, options)
         left_out = found.left_out
     plan = compile_plan(kind, source.columns, options, say)
     plan = replace(plan, export=found.export.name if found else None, left_out={**left_out, **plan.left_out})
@@ -64,7 +64,7 @@ def _matched(source: Source, kind: str, options: Options) -> Matched | None:
     return matched(export, header, options.mapping)
 
 
-def _as_export(source: Source, found: Matched, options: Options) -> tuple[Source, Options]:
+def _as_export(source: Source, rest: str | None, found: Matched, options: Options) -> tuple[Source, Options]:
     export, fixed = found.export, dict(options.fixed)
     if export.metric and not any(each.endswith("=metric") for each in options.mapping):
         fixed.setdefault("metric", export.metric)
@@ -81,8 +81,8 @@ def _as_export(source: Source, found: Matched, options: Options) -> tuple[Source
         mapping.append(f"{ITEMS}=properties.{ITEMS}:json")
     own = {each.rpartition("=")[0] for each in options.mapping}
     mapping = [each for each in mapping if each.rpartition("=")[0] not in own]
-    if "*" not in own:
-        mapping.append("*=properties.*")
+    if rest and "*" not in own:
+        mapping.append(f"*={rest}.*")
     return source, replace(
         options,
         mapping=(*mapping, *options.mapping),

@@ -10,24 +10,38 @@ import typer
 
 import tasks  # noqa: F401  registers every action
 from tasks.imports import Import, estimate
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
+from tasks.imports.preview import Preview
 from tasks.imports.public import Mode
-from tasks.imports.sources import Format
+from tasks.imports.sources import STDIN, Format
 from worker.accounts import DEFAULT
+from worker.cli.import_map import read
 from worker.cli.import_options import Kind, Own, check, kind_named, options, task_kind
+from worker.cli.import_plan import Told, complete_options, confirm, kind_and_files, planned, proposal
 from worker.cli.import_run import carry_out
 from worker.cli.import_view import estimate_table, rejects_table
 from worker.cli.terminal import FAILED, print_json, say, stdout
+from worker.errors import InputError
 from worker.governor import Lane
 
 
 def import_rows(
-    what: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(get_args(Kind)))],
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="a CSV or JSON Lines file, gzipped or not; - is standard input")
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[KIND] SOURCE…",
+            help=f"{', '.join(get_args(Kind))}, or nothing: the file tells it. "
+            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input",
+        ),
     ],
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help="E-Mail=email; Note= leaves one out; *=properties.*"),
+        typer.Option(
+            "--map",
+            metavar="COLUMN=FIELD",
+            help="E-Mail=email; Note= leaves one out; *=properties.*; or a plan that --save-map wrote",
+        ),
     ] = None,
     fixed: Annotated[
         list[str] | None,
@@ -36,7 +50,10 @@ def import_rows(
     list_name: Annotated[
         str | None, typer.Option("--list", metavar="ID|NAME", help="profiles, (un)subscribe: the list they are for")
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="events: what happened, where the rows do not say it")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="events: what happened, where the rows do not say it; of orders 'Ordered Product'"),
+    ] = None,
     mode: Annotated[
         Mode | None,
         typer.Option(metavar="MODE", help="catalogs: create, update, delete; else upsert: what is new or differs"),
@@ -53,6 +70,20 @@ def import_rows(
     lane: Annotated[Lane, typer.Option(help="bulk is served after everything in now")] = "bulk",
     format: Annotated[Format | None, typer.Option(help="where the file's name does not tell it")] = None,
     delimiter: Annotated[str | None, typer.Option(help="of a CSV, where its header does not tell it")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="of a CSV, where its bytes do not tell it: cp1252, latin-1, utf-16")
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option("--as", metavar="EXPORT", help="what the file is: shopify-customers; none: no export")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="of phone numbers that do not say theirs: SE, Germany")] = None,
+    dates: Annotated[
+        Order | None, typer.Option(metavar="ORDER", help="day-first or month-first, where the dates do not tell it")
+    ] = None,
+    decimals: Annotated[
+        Decimal | None,
+        typer.Option(metavar="MARK", help="decimal-comma or decimal-point, where the numbers do not tell it"),
+    ] = None,
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="of times that have none: Europe/Berlin")
     ] = None,
@@ -62,32 +93,62 @@ def import_rows(
     run: Annotated[
         str | None, typer.Option(metavar="ID", help="take up again a run that was broken off, or name a new one")
     ] = None,
+    save_map: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="write down which column becomes what, for --map")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="read and check everything, and send nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask whether the plan is right")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the report or the estimate, for other programs")] = False,
 ) -> None:
-    """Import rows, and tell what became of each: klaviyo import profiles customers.csv --list NEWS --map E-Mail=email.
+    """Import rows, and tell what became of each: klaviyo import customers.csv.
+
+    Without a KIND, the file is recognised by its header, or guessed at; its plan is shown, and nothing is sent before
+    you say yes. With one, columns lead where their names and --map say.
 
     Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
 
     --dry-run ends likewise: with 1 where rows would be turned down here.
     """
-    kind = kind_named(what)
+    saved = read(mapping or ())
+    said, files = kind_and_files(given)
+    if len(files) > 1 and (run or rejects or save_map or STDIN in files):
+        raise InputError("import", ["several files are an import each: --run, --rejects and --save-map are for one"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
-    check(kind, own)
-    how = options(kind, own, mapping or (), fixed or (), time_zone, account)
-    wanted = Import(task_kind(kind, mode), source, how, account, lane, format, delimiter)
-    if not dry_run:
-        raise typer.Exit(carry_out(wanted, run, rejects, as_json))
+    told = Told(fixed or (), time_zone, country, dates, decimals, export)
+    code = 0
+    for file in files:
+        found = None if said else proposal(file, format, delimiter, encoding, saved, told)
+        kind = said or kind_named(found.kind if found else "")
+        check(kind, own)
+        how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
+        wanted = Import(task_kind(kind, mode), file, how, account, lane, format, delimiter, encoding)
+        shown = planned(wanted, file, save_map, as_json) if found or save_map else None
+        if dry_run:
+            code = max(code, _checked(wanted, shown if found else None, as_json))
+            continue
+        if shown and found:
+            confirm(shown, yes)
+        code = max(code, carry_out(wanted, run, rejects, as_json))
+    raise typer.Exit(code)
+
+
+def _checked(wanted: Import, shown: Preview | None, as_json: bool) -> int:
+    """Tell what would be sent. A file that is too large to be counted was looked at in part, and that has to do."""
+    if shown and shown.about:
+        if as_json:
+            print_json(asdict(shown))
+        say(f"Nothing was sent, and only the first {shown.sampled:,} rows were read.", "bold")
+        return FAILED if shown.reasons else 0
     found = estimate(wanted)
     if as_json:
         reasons = [{"reason": reason, "rows": count, "first": first} for reason, count, first in found.reasons]
         first_ones = [{"row": each.row, "reason": each.reason} for each in found.rejects]
-        print_json({**asdict(found), "rejects": first_ones, "reasons": reasons})
+        plan = {"plan": asdict(shown)} if shown else {}
+        print_json({**asdict(found), "rejects": first_ones, "reasons": reasons, **plan})
     else:
         stdout().print(estimate_table(found))
         if found.rejects:
             stdout().print()
             stdout().print(rejects_table(found))
         say("Nothing was sent.", "bold")
-    if found.checked:
-        raise typer.Exit(FAILED)
+    return FAILED if found.checked else 0

@@ -81,8 +81,8 @@ def test_a_property_without_a_time_zone_says_as_much_as_the_cell(run: Run):
 @pytest.mark.parametrize(
     ("type", "cell"),
     [
-        ("number", "1,500"), ("number", "5 apples"), ("number", "nan"), ("number", "1e999"), ("number", "1_000"),
-        ("number", "٣"), ("boolean", "maybe"), ("date", "32.01.2026"), ("date", "01/02/2026"),
+        ("number", "5 apples"), ("number", "nan"), ("number", "1e999"), ("number", "1_000"),
+        ("number", "٣"), ("boolean", "maybe"), ("date", "32.01.2026"),
         ("date", "12:01"),
         ("json", "{"),
     ],

@@ -1,0 +1,115 @@
+"""The plan of an import that nobody has said in full: shown, written down, and carried out once somebody says yes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast, get_args
+
+import typer
+
+from tasks.imports import Import
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
+from tasks.imports.options import Options
+from tasks.imports.preview import Preview, preview
+from tasks.imports.proposals import Proposal, proposed
+from tasks.imports.sources import STDIN, Format, source_of
+from worker.cli.import_map import Saved, write
+from worker.cli.import_options import Kind, kind_named
+from worker.cli.plan_view import plan_view
+from worker.cli.terminal import WRONG, say, stdout, stop
+from worker.errors import InputError
+
+
+def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
+    """What was typed as a kind, if anything was, and the files.
+
+    Raises:
+        InputError: the first word is neither a kind nor looks like a file.
+
+    """
+    first, *others = given
+    if first in get_args(Kind) and others:
+        return kind_named(first), others
+    if others and first != STDIN and "." not in first and not Path(first).exists():
+        kind_named(first)
+    return None, given
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was typed of the values of a file."""
+
+    fixed: Sequence[str] = ()
+    time_zone: str | None = None
+    country: str | None = None
+    dates: Order | None = None
+    decimals: Decimal | None = None
+    export: str | None = None
+
+
+def proposal(
+    file: str, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
+) -> Proposal:
+    """What to do with a file of which nobody has said the kind.
+
+    Raises:
+        InputError, SourceError: it is standard input, cannot be read, or there is no such export.
+
+    """
+    if file == STDIN:
+        raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
+    source = source_of(file, format, delimiter, encoding)
+    try:
+        found = proposed(source, saved.mapping, told.export or saved.said.get("as"), saved.said.get("kind"))
+    except ValueError as error:
+        raise InputError("import", [str(error)]) from None
+    return found
+
+
+def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | None) -> Options:
+    """The options with what a plan of before says, and what was found out; what was typed wins."""
+    fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}
+    mapping = found.mapping if found else how.mapping
+    export = told.export or saved.said.get("as") or (found.export if found else None)
+    return replace(
+        how,
+        mapping=mapping,
+        fixed=fixed,
+        export=export,
+        time_zone=told.time_zone or saved.said.get("time_zone"),
+        country=told.country or saved.said.get("country"),
+        dates=told.dates or cast("Order | None", saved.said.get("dates")),
+        decimals=told.decimals or cast("Decimal | None", saved.said.get("decimals")),
+    )
+
+
+def planned(wanted: Import, name: str, save_map: Path | None, as_json: bool) -> Preview:
+    """Show what an import would do, and write it down if that is wanted.
+
+    Raises:
+        InputError, SourceError: it cannot be done, or the file for the plan is there already.
+
+    """
+    source, plan = wanted.opened()
+    found = preview(source, plan)
+    if not as_json:
+        stdout().print(plan_view(found, name))
+        stdout().print()
+    if save_map:
+        write(save_map, found.kind, plan, wanted.options)
+        say(f"The plan is in {save_map}: klaviyo import {name} --map {save_map} does the same.")
+    return found
+
+
+def confirm(found: Preview, yes: bool) -> None:
+    """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
+    rows = f"about {found.rows:,}" if found.about else f"{found.rows:,}"
+    typer.confirm(f"Import {rows} {found.kind} like this?", abort=True, err=True)
