@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from schedules.push_kinds import Kind, Push
 from schedules.push_source import opened, query_of
 from tasks.imports.options import Options
-from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.plan import Plan
 from tasks.imports.sources import Source
+from tasks.imports.understanding import understood
 from worker.errors import InputError
 
 
@@ -22,7 +23,7 @@ def planned(wanted: Push, kind: Kind) -> tuple[Source, Plan]:
     source = opened(wanted.rows, wanted.database_url)
     options = Options(tuple(wanted.mapping), wanted.fixed, time_zone=wanted.time_zone)
     say = f"KLAVIYO_PUSHES__{wanted.name.upper().replace('-', '_')}__MAP=" if wanted.name else "mapping="
-    plan = compile_plan(kind.rows.name, source.columns, options, say)
+    source, plan = understood(source, kind.rows.name, options, say)
     if query := query_of(wanted.rows, wanted.database_url):
         _refuse_columns(query.columns(), plan, say)
     return source, plan

@@ -2,8 +2,11 @@
 
 All of them take ``rows`` (a path, ``-`` or mappings), ``mapping`` (see `tasks.imports.mapping`), ``fixed`` (fields of
 every row that has none of its own), ``account``, ``run`` (to take a broken run up again), ``rejects`` (the file for
-rows that do not land), ``format`` and ``delimiter``, ``time_zone`` (of times without one), ``progress``; return a
-`Report`; and raise what `tasks.imports.run.run_import` does.
+rows that do not land), ``progress``; return a `Report`; and raise what `tasks.imports.run.run_import` does.
+
+What a file does not tell itself can be said: its ``format``, ``delimiter`` and ``encoding``; as ``export`` a name of
+`exports.toml`, or "none"; the ``time_zone`` of times without one and the ``country`` of phone numbers without one;
+``dates`` that are "day-first" or "month-first", and ``decimals``, "decimal-comma" or "decimal-point".
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
 from tasks.imports.options import Channel, Options
 from tasks.imports.report import Report
 from tasks.imports.run import Import, Rows, run_import
@@ -34,7 +39,12 @@ class Common(TypedDict, total=False):
     rejects: Path | None
     format: Format | None
     delimiter: str | None
+    encoding: str | None
+    export: str | None
     time_zone: str | None
+    country: str | None
+    dates: Order | None
+    decimals: Decimal | None
     progress: Callable[[Run], None]
 
 
@@ -47,10 +57,14 @@ def _run(
         params={name: value for name, value in (params or {}).items() if value is not None},
         channels=tuple(channels),
         time_zone=given.get("time_zone"),
+        country=given.get("country"),
+        export=given.get("export"),
+        dates=given.get("dates"),
+        decimals=given.get("decimals"),
     )
     wanted = Import(
         kind, rows, options, given.get("account", DEFAULT), given.get("lane", "bulk"),
-        given.get("format"), given.get("delimiter"),
+        given.get("format"), given.get("delimiter"), given.get("encoding"),
     )  # fmt: skip
     return run_import(
         wanted, given.get("run"), given.get("rejects"), given.get("progress", lambda run: None)

@@ -194,6 +194,138 @@ class TestImport:
         assert result.stderr == "nonesuch.csv: it cannot be read: No such file or directory.\n"
 
 
+class TestPlan:
+    """`klaviyo import FILE`, without a word more."""
+
+    @pytest.fixture
+    def brevo(self, tmp_path):
+        path = tmp_path / "contacts.csv"
+        path.write_bytes(
+            "EMAIL;FIRSTNAME;SMS;EMAIL_BLACKLISTED;ADDED_TIME;MODIFIED_TIME\r\n"
+            "zoe@example.com;Zoë;33611111111;Yes;12-04-2022 09:30;13-04-2022 10:00\r\n".encode("cp1252")
+        )
+        return path
+
+    def test_the_plan_of_a_known_export_is_shown_with_real_values_and_nothing_is_sent(self, brevo, asked):
+        result = run("import", str(brevo), "--dry-run")
+
+        told = [" ".join(line.split()) for line in result.stdout.splitlines()]
+        assert (result.exit_code, asked) == (0, [])
+        assert "known as Brevo contacts, by its header" in told
+        assert "becomes 1 profiles" in told
+        assert "written in cp1252, cells divided by ;" in told
+        assert "empty cells change nothing at Klaviyo; nor does NULL or \\N" in told
+        assert "SMS phone_number phone number, international 33611111111 → +33611111111" in told
+        assert "ADDED_TIME properties.ADDED_TIME date or time, day first 12-04-2022 09:30 → 2022-04-12T09:30:00" in told
+        assert "EMAIL_BLACKLISTED it says who wants marketing; an import of profiles changes nobody's consent" in told
+
+    def test_a_yes_starts_it_as_it_was_shown(self, brevo, asked):
+        assert run("import", str(brevo), "--yes").exit_code == 0
+
+        [wanted] = asked
+        assert (wanted.kind, wanted.rows, wanted.options.export) == ("profiles", str(brevo), "brevo-contacts")
+
+    def test_without_anybody_to_ask_it_is_not_sent(self, brevo, asked):
+        result = run("import", str(brevo))
+
+        assert (result.exit_code, asked) == (2, [])
+        assert "There is nobody to ask: say --yes" in result.stderr
+
+    @pytest.mark.parametrize(("answer", "count"), [("y\n", 1), ("n\n", 0)])
+    def test_somebody_at_a_terminal_is_asked(self, brevo, asked, monkeypatch, answer, count):
+        monkeypatch.setattr("worker.cli.import_plan._somebody", lambda: True)
+
+        result = run("import", str(brevo), typed=answer)
+
+        assert "Import 1 profiles like this?" in result.stderr
+        assert len(asked) == count
+
+    def test_unknown_columns_are_guessed_shown_and_written_down_for_the_next_time(self, tmp_path, asked):
+        path, plan = tmp_path / "kunder.csv", tmp_path / "plan.toml"
+        path.write_text("sep=;\nNamn;E-post;Mobil;Köpt\nAda;ada@example.com;070-111 22 33;899,50\n")
+
+        first = run("import", str(path), "--country", "SE", "--dry-run", "--save-map", str(plan))
+        again = run("import", str(path), "--map", str(plan), "--yes")
+
+        assert (first.exit_code, again.exit_code) == (0, 0)
+        assert "no known export: the fields below are a guess" in first.stdout
+        assert "070-111 22 33 → +46701112233" in first.stdout
+        assert plan.read_text().splitlines() == [
+            'kind = "profiles"', 'country = "SE"', "", "[columns]", '"Namn" = "properties.Namn"', '"E-post" = "email"',
+            '"Mobil" = "phone_number"', '"Köpt" = "properties.Köpt:decimal-comma"',
+        ]  # fmt: skip
+        [wanted] = asked
+        assert wanted.options.country == "SE"
+        assert "as --map says" in again.stdout
+        assert set(wanted.options.mapping) == {
+            "Namn=properties.Namn", "E-post=email", "Mobil=phone_number", "Köpt=properties.Köpt:decimal-comma",
+        }  # fmt: skip
+
+    def test_what_is_typed_wins_over_a_plan_and_over_a_guess(self, tmp_path, asked):
+        path, plan = tmp_path / "kunder.csv", tmp_path / "plan.toml"
+        path.write_text("Namn;E-post\nAda;ada@example.com\n")
+        plan.write_text('kind = "profiles"\n[columns]\n"Namn" = "title"\n"E-post" = "email"\n')
+
+        run("import", str(path), "--map", "Namn=first_name", "--yes")
+        run("import", str(path), "--map", str(plan), "--map", "Namn=first_name", "--yes")
+
+        for wanted in asked:
+            assert set(wanted.options.mapping) == {"E-post=email", "Namn=first_name"}
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [("[columns", "is no TOML"), ("colour = 1", "says 'colour', which no plan says"), (None, "cannot be read")],
+    )
+    def test_a_plan_that_is_none_is_told_in_a_sentence(self, source, tmp_path, content, said):
+        plan = tmp_path / "plan.toml"
+        if content:
+            plan.write_text(content)
+
+        result = run("import", str(source), "--map", str(plan), "--yes")
+
+        assert result.exit_code == 2
+        assert said in result.stderr
+
+    def test_a_plan_is_never_written_over(self, source, tmp_path):
+        plan = tmp_path / "plan.toml"
+        plan.write_text("mine")
+
+        result = run("import", str(source), "--save-map", str(plan), "--dry-run")
+
+        assert result.exit_code == 2
+        assert "is there already: name another file for the plan" in result.stderr
+
+    def test_several_files_of_one_export_are_an_import_each(self, brevo, tmp_path, asked):
+        other = tmp_path / "more.csv"
+        other.write_bytes(brevo.read_bytes())
+
+        run("import", str(brevo), str(other), "--yes")
+        refused = run("import", str(brevo), str(other), "--yes", "--run", "R")
+
+        assert [wanted.rows for wanted in asked] == [str(brevo), str(other)]
+        assert "--run, --rejects and --save-map are for one" in refused.stderr
+
+    def test_standard_input_needs_its_kind(self):
+        result = run("import", "-", "--yes")
+
+        assert result.exit_code == 2
+        assert "say what kind its rows are" in result.stderr
+
+    def test_rows_that_would_be_turned_down_are_told_with_the_plan(self, source):
+        result = run("import", str(source), "--dry-run")
+
+        assert result.exit_code == 1
+        assert "of the first 3 would be turned down because" in result.stdout
+
+    def test_the_plan_can_be_read_by_programs(self, brevo):
+        told = json.loads(run("import", str(brevo), "--dry-run", "--json").stdout)
+
+        assert told["plan"]["title"] == "Brevo contacts"
+        assert told["plan"]["columns"][0] == {
+            "name": "EMAIL", "field": "email", "format": "address", "values": [["zoe@example.com"] * 2],
+        }  # fmt: skip
+
+
 class TestList:
     @pytest.mark.parametrize(
         ("given", "id"), [("AAAAAA", "AAAAAA"), ("News", "AAAAAA"), ("NEWS", "AAAAAA"), ("vip", "CCCCCC")]

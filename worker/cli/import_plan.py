@@ -87,7 +87,7 @@ def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | N
     )
 
 
-def planned(wanted: Import, name: str, save_map: Path | None, as_json: bool) -> Preview:
+def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
     """Show what an import would do, and write it down if that is wanted.
 
     Raises:
@@ -97,7 +97,7 @@ def planned(wanted: Import, name: str, save_map: Path | None, as_json: bool) -> 
     source, plan = wanted.opened()
     found = preview(source, plan)
     if not as_json:
-        stdout().print(plan_view(found, name))
+        stdout().print(plan_view(found, name, by_plan=bool(saved.said)))
         stdout().print()
     if save_map:
         write(save_map, found.kind, plan, wanted.options)
@@ -105,11 +105,16 @@ def planned(wanted: Import, name: str, save_map: Path | None, as_json: bool) -> 
     return found
 
 
+def _somebody() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
+
+
 def confirm(found: Preview, yes: bool) -> None:
     """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _somebody():
         raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
     rows = f"about {found.rows:,}" if found.about else f"{found.rows:,}"
     typer.confirm(f"Import {rows} {found.kind} like this?", abort=True, err=True)

@@ -122,7 +122,7 @@ def import_rows(
         check(kind, own)
         how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
         wanted = Import(task_kind(kind, mode), file, how, account, lane, format, delimiter, encoding)
-        shown = planned(wanted, file, save_map, as_json) if found or save_map else None
+        shown = planned(wanted, file, saved, save_map, as_json) if found or save_map else None
         if dry_run:
             code = max(code, _checked(wanted, shown if found else None, as_json))
             continue

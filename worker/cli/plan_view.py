@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 _DELIMITERS = {"\t": "tab"}
 
 
-def plan_view(found: Preview, name: str) -> Group:
-    """What the file is, what becomes of each column, what is left out, and what would be turned down."""
-    known = f"{found.title}, by its header" if found.title else "no known export: the fields below are a guess"
+def plan_view(found: Preview, name: str, by_plan: bool = False) -> Group:
+    """What the file is, what becomes of each column, what is left out, and what would be turned down.
+
+    ``by_plan``: it was not found out, but said, in a plan that was written down.
+    """
+    guessed = "as --map says" if by_plan else "no known export: the fields below are a guess"
+    known = f"{found.title}, by its header" if found.title else guessed
     what = f"{found.kind} {found.metric!r}" if found.metric else found.kind
     rows = f"about {found.rows:,}" if found.about else f"{found.rows:,}"
     one = f", one for all rows with the same {found.order!r}" if found.order else ""
