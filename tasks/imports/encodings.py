@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import IO
 
 #: Bytes that decide, once one of them is no ASCII; as many are read at a time until then.
@@ -16,7 +17,18 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: What programs that export one byte a letter write, the most frequent first; the first one wins where all read well.
-_ONE_BYTE = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman")
+_LATIN = ("cp1252", "cp1250", "cp1254", "mac_roman")
+_OTHER_ALPHABETS = (
+    "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp",
+)  # fmt: skip
+#: Bytes by which these are told apart.
+MOST = 1 << 15
+
+#: Bytes beyond ASCII with the letters around them, and several of them in a row.
+_AROUND = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_RUNS = re.compile(rb"[\x80-\xff]{2,}")
+#: A letter beyond ASCII, or an apostrophe as Word writes it, with a letter beside it.
+_IN_WORDS = re.compile(r"(?<=[A-Za-z])(?:[^\W\d_]|\u2019)(?<=[^\x00-\x7f])|(?:[^\W\d_])(?<=[^\x00-\x7f])(?=[A-Za-z])")
 
 
 def encoding_of(file: IO[bytes], start: bytes) -> str:
@@ -69,13 +81,26 @@ def _of_bytes(sample: bytes) -> str:
 
 
 def _of_one_byte(sample: bytes) -> str:
-    """Of the encodings in which the sample reads well: the one that makes the most letters of it."""
-    from charset_normalizer import from_bytes  # here, not above: who imports UTF-8 does not wait for it
+    """Of the encodings in which the sample can be read: the one that makes words of it."""
+    words = b"\n".join(_AROUND.findall(sample))[:MOST]
+    if _mostly_beyond_ascii(words):
+        # In other alphabets nearly all letters are beyond ASCII; in the Latin one they stand between such that are.
+        from charset_normalizer import from_bytes  # here, not above: who imports UTF-8 does not wait for it
 
-    found = list(from_bytes(sample, cp_isolation=list(_ONE_BYTE), steps=10, chunk_size=4096))
-    if not found:
-        return "latin-1"
-    least = min(each.chaos for each in found) + 0.01
-    names = {name for each in found if each.chaos <= least for name in (each.encoding, *each.could_be_from_charset)}
-    candidates = [name for name in _ONE_BYTE if name in names] or [found[0].encoding]
-    return max(candidates, key=lambda name: sum(map(str.isalpha, sample.decode(name, "ignore"))))
+        found = from_bytes(sample[:MOST], cp_isolation=list(_OTHER_ALPHABETS)).best()
+        if found is not None:
+            return found.encoding
+    readable = [name for name in _LATIN if _reads(name, words)]
+    return max(readable or ["latin-1"], key=lambda name: len(_IN_WORDS.findall(words.decode(name))))
+
+
+def _reads(name: str, words: bytes) -> bool:
+    try:
+        words.decode(name)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _mostly_beyond_ascii(words: bytes) -> bool:
+    return sum(len(run) for run in _RUNS.findall(words)) > len(re.findall(rb"[A-Za-z\x80-\xff]", words)) / 2

@@ -38,8 +38,7 @@ COMMANDS = {
     "call": ("call:call", "Queue an action and print its task's id."),
     "import": (
         "import_rows:import_rows",
-        "Import rows, and tell what became of each: klaviyo import profiles customers.csv --list NEWS --map "
-        "E-Mail=email.",
+        "Import rows, and tell what became of each: klaviyo import customers.csv.",
     ),
     "imports": (
         "imports:imports",

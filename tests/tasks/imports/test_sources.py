@@ -81,6 +81,19 @@ def test_polish_and_russian_letters_of_one_byte_are_told_apart(tmp_path: Path):
     assert source_of(file(tmp_path, russian.encode("cp1251"))).columns == ("имя",)
 
 
+@pytest.mark.parametrize(
+    "text", ["Jürgen", "Zoë;12,50 €", "€ 5;Åsa;Öst", "O’Hara;café", "“Ñandú” – José", "Müller;5 €;6 €;7 €;8 €;9 €"]
+)
+def test_western_letters_and_signs_are_those_of_windows(tmp_path: Path, text: str):
+    assert rows_of(source_of(file(tmp_path, f"name\n{text}\n".encode("cp1252")), delimiter="\t")) == [[text]]
+
+
+def test_letters_of_old_macs_are_known_by_their_words(tmp_path: Path):
+    text = "José Ñandú, Jürgen Müller, Åsa Öst"
+
+    assert rows_of(source_of(file(tmp_path, f"name\n{text}\n".encode("mac_roman")), delimiter="\t")) == [[text]]
+
+
 def test_an_encoding_can_be_said_and_has_to_be_one(tmp_path: Path):
     path = file(tmp_path, "email\nJürgen\n".encode("cp850"))
 
