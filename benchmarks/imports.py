@@ -1,6 +1,9 @@
 """How quickly rows become request bodies, beside a plain loop: csv.DictReader, a pydantic model a row, json.dumps.
 
-python -m benchmarks.imports [--rows 1000000] [--kind profiles]
+Of a customers file as Shopify exports it, with apostrophes, phone numbers and tags, the loop reads the phone numbers by
+phonenumbers. `--plan` measures how long it takes to recognise such a file and to plan its import.
+
+python -m benchmarks.imports [--rows 1000000] [--kind profiles|events|shopify] [--plan]
 """
 
 import argparse
@@ -17,14 +20,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import phonenumbers
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 from rich.console import Console
 from rich.table import Table
 
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
-from tasks.imports.plan import compile_plan
+from tasks.imports.preview import preview
 from tasks.imports.sources import source_of
+from tasks.imports.understanding import understood
 from tasks.rules import E164, EMAIL
 
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Margaret", "Radia", "Katherine", "Annie", "Zoë")
@@ -36,7 +41,14 @@ HEADERS = {
         "properties.plan,properties.orders"
     ),
     "events": "email,time,value,value_currency,unique_id,properties.sku,properties.quantity",
+    "shopify": (
+        "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Company,"
+        "Default Address Address1,Default Address Address2,Default Address City,Default Address Province Code,"
+        "Default Address Country Code,Default Address Zip,Default Address Phone,Phone,Accepts SMS Marketing,"
+        "Total Spent,Total Orders,Note,Tax Exempt,Tags"
+    ),
 }
+TAGS = ("", "retail", "retail, vip", "wholesale, ag-exempt, net-30", "vip")
 
 
 def person(number: int, chance: random.Random) -> list[str]:
@@ -72,7 +84,40 @@ def purchase(number: int, chance: random.Random) -> list[str]:
     ]
 
 
-ROWS: dict[str, Callable[[int, random.Random], list[str]]] = {"profiles": person, "events": purchase}
+def shopper(number: int, chance: random.Random) -> list[str]:
+    """A row as Shopify exports it: Excel's apostrophe before what is all digits, tags in quotes."""
+    first, last = chance.choice(NAMES), chance.choice(FAMILIES)
+    calls = (f"'+1415{2_000_000 + number % 7_000_000:07d}", f"'+4670{number % 10_000_000:07d}", "")
+    city, _ = chance.choice(CITIES)
+    return [
+        f"'{7210448000000 + number}",
+        first,
+        last,
+        f"{first}.{last}.{number}@customers.example.com".lower(),
+        chance.choice(("yes", "no")),
+        "",
+        f"{number % 999} Main St",
+        "",
+        city,
+        chance.choice(("NV", "UT", "CA")),
+        "US",
+        f"'{number % 100_000:05d}",
+        f"(415) 5{number % 90 + 10}-{number % 10_000:04d}" if chance.random() < 0.1 else "",
+        chance.choice(calls),
+        "no",
+        f"{chance.randrange(999_999) / 100}",
+        f"{chance.randrange(60)}",
+        "",
+        chance.choice(("yes", "no")),
+        chance.choice(TAGS),
+    ]
+
+
+ROWS: dict[str, Callable[[int, random.Random], list[str]]] = {
+    "profiles": person,
+    "events": purchase,
+    "shopify": shopper,
+}
 
 
 def generate(path: Path, kind: str, rows: int) -> None:
@@ -85,9 +130,8 @@ def generate(path: Path, kind: str, rows: int) -> None:
 
 def ours(path: Path, kind: str) -> Iterator[bytes]:
     """The bodies that an import sends."""
-    source = source_of(path)
     fixed = {"metric": "Placed Order"} if kind == "events" else {}
-    plan = compile_plan(kind, source.columns, Options(fixed=fixed))
+    source, plan = understood(source_of(path), "profiles" if kind == "shopify" else kind, Options(fixed=fixed))
     for each in parts(source, plan):
         assert isinstance(each, Part), "every row of the file is good"
         yield each.body
@@ -101,8 +145,11 @@ PhoneNumber = Annotated[str, StringConstraints(pattern=f"^{E164.pattern}$")]
 class Location(BaseModel):
     """Where somebody lives."""
 
+    address1: str | None = None
     city: str | None = None
+    region: str | None = None
     country: str | None = None
+    zip: str | None = None
 
 
 class Profile(BaseModel):
@@ -148,6 +195,50 @@ def profile(row: dict[str, str]) -> tuple[str, dict[str, Any]]:
     return str(valid.email).casefold(), {"type": "profile", "attributes": attributes}
 
 
+class Shopper(BaseModel):
+    """A row of the loop over Shopify's file."""
+
+    external_id: str
+    email: Email | None = None
+    phone_number: PhoneNumber | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    location: Location
+    properties: dict[str, str | float | bool | list[str]]
+
+
+def shopify(row: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """What the row is known by, and the item of the request."""
+    said = {name: value[1:] if value.startswith("'") else value for name, value in row.items()}
+    phone = None
+    if said["Phone"]:
+        number = phonenumbers.parse(said["Phone"], said["Default Address Country Code"])
+        phone = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    tags = [tag.strip() for tag in said["Tags"].split(",") if tag.strip()]
+    valid = Shopper(
+        external_id=said["Customer ID"],
+        email=said["Email"] or None,
+        phone_number=phone,
+        first_name=said["First Name"] or None,
+        last_name=said["Last Name"] or None,
+        location=Location(
+            address1=said["Default Address Address1"] or None,
+            city=said["Default Address City"] or None,
+            region=said["Default Address Province Code"] or None,
+            country=said["Default Address Country Code"] or None,
+            zip=said["Default Address Zip"] or None,
+        ),
+        properties={
+            "Total Spent": float(said["Total Spent"]),
+            "Total Orders": float(said["Total Orders"]),
+            "Tax Exempt": said["Tax Exempt"] == "yes",
+            **({"Tags": tags} if tags else {}),
+            **({"Default Address Phone": said["Default Address Phone"]} if said["Default Address Phone"] else {}),
+        },
+    )
+    return str(valid.email).casefold(), {"type": "profile", "attributes": valid.model_dump(exclude_none=True)}
+
+
 def event(row: dict[str, str]) -> tuple[str, dict[str, Any]]:
     """What the row is known by, and the item of the request."""
     attributes = Event(**nested(row)).model_dump(mode="json")
@@ -163,6 +254,7 @@ def plain(path: Path, kind: str) -> Iterator[bytes]:
     made, type, name, most = {
         "profiles": (profile, "profile-bulk-import-job", "profiles", 10_000),
         "events": (event, "event-bulk-create-job", "events-bulk-create", 1_000),
+        "shopify": (shopify, "profile-bulk-import-job", "profiles", 10_000),
     }[kind]
 
     def body(items: list[dict[str, Any]]) -> bytes:
@@ -192,15 +284,32 @@ def measure(way: str, path: Path, kind: str) -> None:
     print(json.dumps([seconds, requests, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 
 
+def plan(rows: int) -> None:
+    """Print how long it takes to recognise a file, to plan its import, and to say what it would do."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "shopify.csv")
+        generate(path, "shopify", rows)
+        began = time.perf_counter()
+        source, made = understood(source_of(path), "profiles", Options())
+        found = preview(source, made)
+        seconds = time.perf_counter() - began
+        size = path.stat().st_size / 1e6
+    print(f"{found.title}, {size:,.0f} MB, about {found.rows:,} of {rows:,} rows: planned in {seconds:.2f} s")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--kind", choices=list(HEADERS), default="profiles")
+    parser.add_argument("--plan", action="store_true", help="how long it takes to plan an import")
     parser.add_argument("--measure", nargs=2, metavar=("WAY", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(options.measure[0], Path(options.measure[1]), options.kind)
+        return
+    if options.plan:
+        plan(options.rows)
         return
     table = Table(title=f"{options.rows:,} rows of {options.kind} as request bodies, one core")
     for column in ("", "rows/s", "requests", "peak memory, MB"):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
-#: Numbers of the United States and Canada need no look at any rules.
-_PLAIN = re.compile(r"(?>\+1[2-9][0-9]{9}\n)*+")
+#: Calling codes whose numbers a whole column is held against; a file has few.
+MOST_CODES = 20
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION = str.maketrans("", "", " \t\xa0()-./\u2010\u2011\u2012\u2013")
 _DIGITS = re.compile(r"[0-9]{4,15}")
@@ -35,9 +35,37 @@ class _Rules:
     lengths: frozenset[int]
 
 
+class _Plain:
+    """Numbers that phonenumbers leaves as they are, by the calling codes that have been met: one look at a column."""
+
+    def __init__(self) -> None:
+        # Numbers of the United States and Canada need no look at any rules.
+        self._of_code = {"1": "[2-9][0-9]{9}"}
+        self._compile()
+
+    def _compile(self) -> None:
+        numbers = "|".join(f"{code}{national}" for code, national in self._of_code.items())
+        self._pattern = re.compile(rf"(?>\+(?:{numbers})\n)*+")
+
+    def __call__(self, texts: Sequence[str]) -> bool:
+        return self._pattern.fullmatch("\n".join([*texts, ""])) is not None
+
+    def learn(self, rules: _Rules) -> None:
+        """Know the numbers of one more calling code."""
+        if rules.code in self._of_code or len(self._of_code) >= MOST_CODES:
+            return
+        lengths = "|".join(f"[0-9]{{{length}}}" for length in sorted(rules.lengths))
+        other = f"(?!{rules.prefix})" if rules.prefix else ""
+        self._of_code[rules.code] = rf"(?!0){other}(?=(?:{lengths})\n)(?:{rules.valid.pattern})(?=\n)"
+        self._compile()
+
+
+_plain = _Plain()
+
+
 def plain(texts: Sequence[str]) -> bool:
     """Whether all of these texts are numbers that phonenumbers leaves as they are; where unsure, they are not."""
-    return _PLAIN.fullmatch("\n".join([*texts, ""])) is not None
+    return _plain(texts)
 
 
 def phone(text: str, country: str | None, international: bool = False) -> str:
@@ -76,7 +104,7 @@ def _quickly(said: str, country: str | None) -> str | None:
 
 
 def _abroad(number: str) -> str | None:
-    if _PLAIN.fullmatch(f"{number}\n"):
+    if _plain([number]):
         return number
     if not _E164.fullmatch(number):
         return None
@@ -84,7 +112,10 @@ def _abroad(number: str) -> str | None:
         if (rules := _rules_of_code(number[1:end])) is not None:
             national = number[end:]
             prefixed = rules.prefix and national.startswith(rules.prefix)
-            return number if not prefixed and _is_national(national, rules) else None
+            if prefixed or not _is_national(national, rules):
+                return None
+            _plain.learn(rules)
+            return number
     return None
 
 

@@ -18,7 +18,7 @@ from tasks.imports.plan import Plan
 from tasks.imports.repeats import lost_before, stage_of
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Unreadable
-from tasks.imports.values import Convert, dumped, mapping
+from tasks.imports.values import Convert, are_numbers, dumped, mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
     column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
     for place, field in plan.columns.items():
         values, convert = tidied(column(place)), plan.convert(field)
-        block.columns[field.name] = values if convert is None else _read(values, convert, field, block)
+        if convert is None or (field.form == "number" and not field.choices and are_numbers(values, field.style)):
+            block.columns[field.name] = values
+        else:
+            block.columns[field.name] = _read(values, convert, field, block)
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Values]:
@@ -73,9 +76,10 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
     Many programs leave the empty cells at the end of a row away, or write some too many. What stands in a cell beyond
     the header has no name: such a row is turned down.
     """
-    for place, row in enumerate(rows):
-        if isinstance(row, Order) and row.problem:
-            block.reject(place, row.problem)
+    if rows and isinstance(rows[0], Order):
+        for place, row in enumerate(rows):
+            if isinstance(row, Order) and row.problem:
+                block.reject(place, row.problem)
     if set(map(len, rows)) - {width}:
         for place, row in enumerate(rows):
             if any(row[width:]):

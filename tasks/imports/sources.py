@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -343,6 +343,11 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
             return grid_of(lines, delimiter, width) or list(
                 map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
             )
+    if block.count('"') % 2 == 0:
+        # All quotes are closed within the block, as it seems.
+        with suppress(csv.Error):
+            read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
+            return list(filter(None, read)) if [] in read else read
     own = list(io.StringIO(block, newline=""))
     reader = csv.reader(chain(own, further), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []

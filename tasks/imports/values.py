@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any, cast
@@ -32,6 +32,8 @@ _NO = frozenset((
     "false", "no", "n", "0", "f", "off", "nein", "nej",
     "nee", "non", "não", "nao", "nie", "ei", "falsch", "faux", "falso",
 ))  # fmt: skip
+_NUMBERS = re.compile(r"(?>-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,3})?\n)*+")
+_WHOLE_NUMBERS = re.compile(r"(?>-?(?:0|[1-9][0-9]{0,14})\n)*+")
 _TAGS = re.compile(r"[,;|\n]")
 
 
@@ -50,6 +52,12 @@ def text(value: Any) -> str:
 def key(value: Any) -> str:
     """What identifies something: a text, or a whole number as most shops have it, as its digits."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+
+
+def are_numbers(cells: Sequence[str], mark: str = "") -> bool:
+    """Whether all cells of a column that say something are numbers as JSON has them, which it takes as they are."""
+    column = "\n".join([*filter(None, cells), ""])
+    return (_WHOLE_NUMBERS if mark == "decimal-comma" else _NUMBERS).fullmatch(column) is not None
 
 
 def number(value: Any, mark: Mark | None = None) -> int | float:
