@@ -19,6 +19,9 @@ from worker.wire import Path
 #: Bytes that are left free in each request.
 MARGIN = 10_000
 
+#: What a person's properties that an import is to take away are told in.
+UNSET = "patch_properties.unset"
+
 Read = Callable[[str], str]
 
 

@@ -28,6 +28,7 @@ class Options:
     country: where phone numbers are from that do not say it, ``SE``, in rows that do not say it either.
     export: of which known export the rows are; where it is None the header tells, and "none" is none of them.
     dates, decimals: how dates and numbers are written in columns that do not tell it themselves.
+    clear_empty: an empty cell takes the property away that its column leads to; else it changes nothing.
     moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
     makes the same requests.
     """
@@ -41,6 +42,7 @@ class Options:
     export: str | None = None
     dates: Order | None = None
     decimals: Decimal | None = None
+    clear_empty: bool = False
     moment: datetime = field(default_factory=lambda: rules.now())
 
     @property

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import Any
 
 from tasks.imports.fields import Field
-from tasks.imports.kinds import KINDS, Kind
+from tasks.imports.kinds import KINDS, UNSET, Kind
 from tasks.imports.layout import Layout
 from tasks.imports.mapping import ColumnMap, columns_of
 from tasks.imports.options import Options
@@ -92,6 +92,7 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options, say:
         fixed = _fixed(known, mapped.fields, options.fixed, zone)
         if header is not None:
             _refuse_missing(known, {each.name for each in columns.values()} | set(fixed))
+        _refuse_clearing(known, header, columns, options)
         _refuse_channels(known, options, None if header is None else {each.name for each in columns.values()})
     except ValueError as error:
         raise InputError(f"import {kind}", [str(error)]) from None
@@ -126,6 +127,22 @@ def _refuse_missing(kind: Kind, there: set[str]) -> None:
         raise ValueError(f"there is no column for an identifier, which is one of {', '.join(kind.identifiers)}")
     if missing := [name for name in kind.required if name not in there]:
         raise ValueError(f"there is no column for {', '.join(missing)}, and Klaviyo takes no row without")
+
+
+def _refuse_clearing(kind: Kind, header: Sequence[str] | None, columns: Mapping[int, Field], options: Options) -> None:
+    """Only people's properties can be taken away, and only the cells of a table are empty."""
+    if not options.clear_empty:
+        return
+    if UNSET not in kind.fields:
+        raise ValueError(
+            f"empty cells cannot clear anything of {kind.name}: Klaviyo unsets properties of profiles only"
+        )
+    if header is None:
+        raise ValueError(
+            "empty cells can clear properties only where rows have cells: a mapping says patch_properties.unset"
+        )
+    if any(field.name in (UNSET, "properties") for field in columns.values()):
+        raise ValueError(f"empty cells clear properties, and so does a column that leads to {UNSET}: leave one out")
 
 
 def _refuse_channels(kind: Kind, options: Options, there: set[str] | None) -> None:

@@ -7,6 +7,7 @@ rows that do not land), ``progress``; return a `Report`; and raise what `tasks.i
 What a file does not tell itself can be said: its ``format``, ``delimiter`` and ``encoding``; as ``export`` a name of
 `exports.toml`, or "none"; the ``time_zone`` of times without one and the ``country`` of phone numbers without one;
 ``dates`` that are "day-first" or "month-first", and ``decimals``, "decimal-comma" or "decimal-point".
+With ``clear_empty``, an empty cell takes the property away that its column leads to.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Common(TypedDict, total=False):
     country: str | None
     dates: Order | None
     decimals: Decimal | None
+    clear_empty: bool
     progress: Callable[[Run], None]
 
 
@@ -61,6 +63,7 @@ def _run(
         export=given.get("export"),
         dates=given.get("dates"),
         decimals=given.get("decimals"),
+        clear_empty=given.get("clear_empty", False),
     )
     wanted = Import(
         kind, rows, options, given.get("account", DEFAULT), given.get("lane", "bulk"),

@@ -13,6 +13,7 @@ from tasks.imports.cells import tidied
 from tasks.imports.checks import complete, identified, well_formed
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
+from tasks.imports.kinds import UNSET
 from tasks.imports.orders import Order
 from tasks.imports.plan import Plan
 from tasks.imports.repeats import lost_before, stage_of
@@ -44,6 +45,8 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         _read_cells(cast(Sequence[Sequence[str]] | Grid, batch.rows), plan, plan.header, block)
     for name, text in plan.fixed.items():
         block.columns[name] = [own or text for own in block.column(name)]
+    if plan.options.clear_empty:
+        _clear_empty(block)
     well_formed(block)
     identified(block, plan.kind.identifiers)
     complete(block, plan.kind.required)
@@ -106,6 +109,15 @@ def _read(values: Values, convert: Convert, field: Field, block: Block) -> Value
             if value in problems:
                 block.reject(place, problems[value])
     return [read[value] for value in values]
+
+
+def _clear_empty(block: Block) -> None:
+    """Have the properties unset whose cells are empty; Klaviyo has no such way for a person's other fields."""
+    columns = {field.keys[1]: name for name in block.columns if (field := block.fields[name]).keys[0] == "properties"}
+    block.columns[UNSET] = [
+        dumped(empty) if (empty := [key for key, text in zip(columns, row, strict=True) if not text]) else ""
+        for row in block.rows(list(columns.values()))
+    ]
 
 
 def _read_records(records: Sequence[Mapping[str, Any] | Unreadable], plan: Plan, block: Block) -> None:

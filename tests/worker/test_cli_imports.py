@@ -214,7 +214,7 @@ class TestPlan:
         assert "known as Brevo contacts, by its header" in told
         assert "becomes 1 profiles" in told
         assert "written in cp1252, cells divided by ;" in told
-        assert "empty cells change nothing at Klaviyo; nor does NULL or \\N" in told
+        assert "empty cells change nothing at Klaviyo; nor does NULL or \\N. --clear-empty unsets properties" in told
         assert "SMS phone_number phone number, international 33611111111 → +33611111111" in told
         assert "ADDED_TIME properties.ADDED_TIME date or time, day first 12-04-2022 09:30 → 2022-04-12T09:30:00" in told
         assert "EMAIL_BLACKLISTED it says who wants marketing; an import of profiles changes nobody's consent" in told

@@ -49,6 +49,7 @@ class Told:
     dates: Order | None = None
     decimals: Decimal | None = None
     export: str | None = None
+    clear_empty: bool = False
 
 
 def proposal(
@@ -80,6 +81,7 @@ def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | N
         mapping=mapping,
         fixed=fixed,
         export=export,
+        clear_empty=told.clear_empty,
         time_zone=told.time_zone or saved.said.get("time_zone"),
         country=told.country or saved.said.get("country"),
         dates=told.dates or cast("Order | None", saved.said.get("dates")),
@@ -97,7 +99,7 @@ def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_j
     source, plan = wanted.opened()
     found = preview(source, plan)
     if not as_json:
-        stdout().print(plan_view(found, name, by_plan=bool(saved.said)))
+        stdout().print(plan_view(found, name, bool(saved.said), wanted.options.clear_empty))
         stdout().print()
     if save_map:
         write(save_map, found.kind, plan, wanted.options)

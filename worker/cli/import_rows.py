@@ -84,6 +84,9 @@ def import_rows(
         Decimal | None,
         typer.Option(metavar="MARK", help="decimal-comma or decimal-point, where the numbers do not tell it"),
     ] = None,
+    clear_empty: Annotated[
+        bool, typer.Option("--clear-empty", help="profiles: an empty cell unsets the property, else it changes nothing")
+    ] = False,
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="of times that have none: Europe/Berlin")
     ] = None,
@@ -114,7 +117,7 @@ def import_rows(
     if len(files) > 1 and (run or rejects or save_map or STDIN in files):
         raise InputError("import", ["several files are an import each: --run, --rejects and --save-map are for one"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
-    told = Told(fixed or (), time_zone, country, dates, decimals, export)
+    told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
         found = None if said else proposal(file, format, delimiter, encoding, saved, told)

@@ -12,10 +12,12 @@ from worker.cli.tables import facts, listing
 if TYPE_CHECKING:
     from tasks.imports.preview import Column, Preview
 
+_KEPT = "change nothing at Klaviyo; nor does NULL or \\N. --clear-empty unsets properties"
+_CLEARED = "unset the property, as do NULL and \\N; a person's other fields stay as they are"
 _DELIMITERS = {"\t": "tab"}
 
 
-def plan_view(found: Preview, name: str, by_plan: bool = False) -> Group:
+def plan_view(found: Preview, name: str, by_plan: bool = False, clear_empty: bool = False) -> Group:
     """What the file is, what becomes of each column, what is left out, and what would be turned down.
 
     ``by_plan``: it was not found out, but said, in a plan that was written down.
@@ -32,7 +34,7 @@ def plan_view(found: Preview, name: str, by_plan: bool = False) -> Group:
             ("known as", known),
             ("becomes", f"{rows} {what}{one}"),
             ("written in", f"{found.encoding}, cells divided by {delimiter}" if found.encoding else None),
-            ("empty cells", "change nothing at Klaviyo; nor does NULL or \\N"),
+            ("empty cells", _CLEARED if clear_empty else _KEPT),
         ),
         Text(),
         _columns(found.columns),
