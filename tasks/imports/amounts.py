@@ -57,7 +57,7 @@ def amount(text: str, decimal: Decimal | None = None) -> int | float:
     digits, minus = found
     if decimal is None and _ONE_MARK.fullmatch(digits):
         raise ValueError(
-            "this is one of two numbers: say whether a comma stands before decimals, or write it like 1234.5"
+            "this is one of two numbers: say what stands before decimals (--decimals), or write it like 1234.5"
         )
     decimal = decimal or decimal_of(digits) or "decimal-point"
     if not _GROUPED[decimal].fullmatch(digits):

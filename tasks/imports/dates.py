@@ -101,7 +101,7 @@ def _numbers(found: re.Match[str], order: Order | None) -> date:
     year = third if len(found[4]) == 4 else _year(third)
     order = order or order_of(found[0]) or ("day-first" if first == second else None)
     if order is None:
-        raise ValueError("this is one of two days: say whether the day comes first, or write it like 2026-01-31")
+        raise ValueError("this is one of two days: say which comes first (--dates), or write it like 2026-01-31")
     return _day(year, *((second, first) if order == "day-first" else (first, second)))
 
 

@@ -76,8 +76,14 @@ def export_named(name: str) -> Export:
 def recognised(header: Sequence[str]) -> Export | None:
     """The export that a header is of: of those whose columns are all there, the one that knows the most of them."""
     there = {_plain(name) for name in header}
-    fitting = [each for each in exports().values() if there.issuperset(map(_plain, each.known_by))]
-    return max(fitting, key=lambda each: len(there & set(map(_plain, (*each.columns, *each.known_by)))), default=None)
+
+    def fits(export: Export) -> bool:
+        return all(any(_plain(name) in there for name in each.split("|")) for each in export.known_by)
+
+    def known(export: Export) -> int:
+        return len(there & set(map(_plain, (*export.columns, *export.consent.values(), *export.known_by))))
+
+    return max(filter(fits, exports().values()), key=known, default=None)
 
 
 def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:

@@ -174,6 +174,6 @@ def _parsed(said: str, country: str | None) -> str:
             return format_number(number, PhoneNumberFormat.E164)
     if number is None:
         raise ValueError(
-            "this phone number does not say its country: say the country of such numbers, or write '+' and its code"
+            "this phone number does not say its country: say it with --country, or write '+' and its code"
         )
     raise ValueError("this is not a phone number: it has too few digits, or too many, for its country")

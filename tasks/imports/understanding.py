@@ -23,14 +23,14 @@ from worker.errors import InputError
 #: Rows by which a column is judged. Only one that can be read in two ways is read on.
 SAMPLE = 1_000
 
+_DATES = "day-first or month-first with --dates, or map it like 'x=properties.x:day-first'"
+_DECIMALS = "decimal-comma or decimal-point with --decimals, or map it like 'x=properties.x:decimal-comma'"
 #: What tells how the values of a form are written, what asks for it, and how it is said.
 _EVIDENCE: Mapping[str, tuple[Callable[[str], str | None], Callable[[str], bool], str]] = {
-    "time": (order_of, needs_order, "whether the day or the month comes first, with dates day-first or month-first"),
-    "day": (order_of, needs_order, "whether the day or the month comes first, with dates day-first or month-first"),
-    "number": (
-        decimal_of, needs_decimal, "what stands before decimals, with decimals decimal-comma or decimal-point",
-    ),
-}  # fmt: skip
+    "time": (order_of, needs_order, _DATES),
+    "day": (order_of, needs_order, _DATES),
+    "number": (decimal_of, needs_decimal, _DECIMALS),
+}
 
 
 def understood(source: Source, kind: str, options: Options, say: str = "--map ") -> tuple[Source, Plan]:

@@ -16,7 +16,13 @@ from worker.cli.commands import app
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "jobs.md", ROOT / "docs" / "syncs.md", ROOT / "CHANGELOG.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "jobs.md",
+    ROOT / "docs" / "syncs.md",
+    ROOT / "docs" / "imports.md",
+    ROOT / "CHANGELOG.md",
+)
 COMMANDS = get_command(app).commands
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 

@@ -272,7 +272,8 @@ def test_orders_go_on_over_the_end_of_a_batch(tmp_path: Path):
 @pytest.mark.parametrize("export", exports().values(), ids=lambda each: each.name)
 def test_every_export_of_the_table_is_known_by_its_header_and_leads_to_fields_that_there_are(export: Export):
     items = [each.rpartition(":")[0] or each for each in export.items.values()]
-    header = tuple(dict.fromkeys((*export.known_by, *export.columns, *items)))
+    known_by = [each.partition("|")[0] for each in export.known_by]
+    header = tuple(dict.fromkeys((*known_by, *export.columns, *items)))
     source = Source("rows.csv", header, lambda: iter(()))
     kind = "create_catalog_items" if export.kind == "items" else export.kind
     missing = {name: "x" for name in ("description", "url") if kind == "create_catalog_items"}
@@ -282,7 +283,6 @@ def test_every_export_of_the_table_is_known_by_its_header_and_leads_to_fields_th
     assert recognised(header) is export
     assert recognised([name.upper() for name in header]) is export
     assert plan.export == export.name
-    assert not set(export.known_by) - set(header)
 
 
 def test_a_header_that_lacks_a_column_of_an_export_is_not_taken_for_one():
@@ -386,8 +386,8 @@ def test_a_column_of_dates_is_like_the_others_of_its_file(run: Run):
 @pytest.mark.parametrize(
     ("cell", "type", "told"),
     [
-        ("01/02/2024", "date", "whether the day or the month comes first, with dates day-first or month-first"),
-        ('"1,234"', "number", "what stands before decimals, with decimals decimal-comma or decimal-point"),
+        ("01/02/2024", "date", "day-first or month-first with --dates"),
+        ('"1,234"', "number", "decimal-comma or decimal-point with --decimals"),
     ],
 )
 def test_what_nothing_tells_is_asked_for_and_never_guessed(run: Run, cell: str, type: str, told: str):

@@ -216,7 +216,7 @@ def test_day_and_month_are_told_by_evidence_and_never_guessed():
     assert [needs_order(cell) for cell in ("01/02/2024", "02/02/2024", "13/02/2024", "2024-01-02", "x")] == [
         True, False, False, False, False,
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="one of two days: say whether the day comes first"):
+    with pytest.raises(ValueError, match="one of two days: say which comes first"):
         date_or_time("01/02/2024")
     assert date_or_time("01/02/2024", "day-first") == date(2024, 2, 1)
     assert date_or_time("01/02/2024", "month-first") == date(2024, 1, 2)
@@ -271,7 +271,7 @@ def test_a_comma_before_three_digits_is_never_guessed():
     assert [decimal_of(cell) for cell in ("1,23", "1,234.5", "1,234", "12")] == [
         "decimal-comma", "decimal-point", None, None,
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="one of two numbers: say whether a comma stands before decimals"):
+    with pytest.raises(ValueError, match="one of two numbers: say what stands before decimals"):
         amount("1,234")
     assert (amount("1,234", "decimal-comma"), amount("1,234", "decimal-point")) == (1.234, 1234)
     assert amount("1.234", "decimal-comma") == 1234
