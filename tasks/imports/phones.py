@@ -173,7 +173,5 @@ def _parsed(said: str, country: str | None) -> str:
         if is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
             return format_number(number, PhoneNumberFormat.E164)
     if number is None:
-        raise ValueError(
-            "this phone number does not say its country: say it with --country, or write '+' and its code"
-        )
+        raise ValueError("this phone number does not say its country: say it with --country, or write '+' and its code")
     raise ValueError("this is not a phone number: it has too few digits, or too many, for its country")

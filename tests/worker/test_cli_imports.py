@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -310,6 +312,21 @@ class TestPlan:
 
         assert result.exit_code == 2
         assert "say what kind its rows are" in result.stderr
+
+    def test_a_query_is_a_file_like_any_other(self, tmp_path, asked):
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+            shop.executescript(
+                "CREATE TABLE people (mail TEXT, spent REAL); INSERT INTO people VALUES ('ada@example.com', 12.5)"
+            )
+        query = ("sql:SELECT mail, spent FROM people", "--database-url", f"sqlite:///{tmp_path}/shop.db")
+
+        shown = run("import", *query, "--dry-run")
+        refused = run("import", query[0], "--dry-run")
+
+        assert shown.exit_code == 0
+        told = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+        assert "mail email address ada@example.com" in told
+        assert (refused.exit_code, "needs a database_url" in refused.stderr) == (2, True)
 
     def test_rows_that_would_be_turned_down_are_told_with_the_plan(self, source):
         result = run("import", str(source), "--dry-run")

@@ -16,6 +16,7 @@ from tasks.imports.dates import Order
 from tasks.imports.options import Options
 from tasks.imports.preview import Preview, preview
 from tasks.imports.proposals import Proposal, proposed
+from tasks.imports.run import Rows
 from tasks.imports.sources import STDIN, Format, source_of
 from worker.cli.import_map import Saved, write
 from worker.cli.import_options import Kind, kind_named
@@ -34,7 +35,7 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
     first, *others = given
     if first in get_args(Kind) and others:
         return kind_named(first), others
-    if others and first != STDIN and "." not in first and not Path(first).exists():
+    if others and first != STDIN and "." not in first and ":" not in first and not Path(first).exists():
         kind_named(first)
     return None, given
 
@@ -53,7 +54,7 @@ class Told:
 
 
 def proposal(
-    file: str, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
+    rows: Rows, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
 ) -> Proposal:
     """What to do with a file of which nobody has said the kind.
 
@@ -61,9 +62,9 @@ def proposal(
         InputError, SourceError: it is standard input, cannot be read, or there is no such export.
 
     """
-    if file == STDIN:
+    if rows == STDIN:
         raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
-    source = source_of(file, format, delimiter, encoding)
+    source = source_of(rows, format, delimiter, encoding)
     try:
         found = proposed(source, saved.mapping, told.export or saved.said.get("as"), saved.said.get("kind"))
     except ValueError as error:

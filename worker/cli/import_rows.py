@@ -9,6 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 import tasks  # noqa: F401  registers every action
+from schedules.push_source import query_of
 from tasks.imports import Import, estimate
 from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
@@ -32,7 +33,7 @@ def import_rows(
         typer.Argument(
             metavar="[KIND] SOURCE…",
             help=f"{', '.join(get_args(Kind))}, or nothing: the file tells it. "
-            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input",
+            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input; sql:SELECT … is a query",
         ),
     ],
     mapping: Annotated[
@@ -69,6 +70,9 @@ def import_rows(
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="bulk is served after everything in now")] = "bulk",
     format: Annotated[Format | None, typer.Option(help="where the file's name does not tell it")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="of a source that is a query: 'sql:SELECT …'")
+    ] = None,
     delimiter: Annotated[str | None, typer.Option(help="of a CSV, where its header does not tell it")] = None,
     encoding: Annotated[
         str | None, typer.Option(help="of a CSV, where its bytes do not tell it: cp1252, latin-1, utf-16")
@@ -120,11 +124,12 @@ def import_rows(
     told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
-        found = None if said else proposal(file, format, delimiter, encoding, saved, told)
+        rows = query_of(file, database_url) or file
+        found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
         kind = said or kind_named(found.kind if found else "")
         check(kind, own)
         how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
-        wanted = Import(task_kind(kind, mode), file, how, account, lane, format, delimiter, encoding)
+        wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
         shown = planned(wanted, file, saved, save_map, as_json) if found or save_map else None
         if dry_run:
             code = max(code, _checked(wanted, shown if found else None, as_json))
