@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tasks.imports.cells import is_tidy
+
 
 class Grid:
     """The rows of lines that all have the same number of cells.
@@ -12,9 +14,11 @@ class Grid:
     list for every row.
     """
 
-    def __init__(self, cells: list[str], width: int) -> None:
+    def __init__(self, cells: list[str], width: int, tidy: bool = False) -> None:
+        """``tidy``: none of the cells has what is taken away from cells, see `tasks.imports.cells`."""
         self._cells = cells
         self._step = width + 1
+        self.tidy = tidy
 
     def __len__(self) -> int:
         return len(self._cells) // self._step
@@ -38,4 +42,4 @@ def grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
     count = lines.count("\n") + 1
     # Where every row ends in one of the line breaks, and these are all there are, none is inside of a row.
     even = len(cells) == count * (width + 1) and cells[width :: width + 1] == ["\n"] * count
-    return Grid(cells, width) if even and width > 1 else None
+    return Grid(cells, width, is_tidy(lines)) if even and width > 1 else None

@@ -65,8 +65,11 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
 def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequence[str], block: Block) -> None:
     """Columns of a CSV."""
     column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
+    tidy = isinstance(rows, Grid) and rows.tidy
     for place, field in plan.columns.items():
-        values, convert = tidied(column(place)), plan.convert(field)
+        values, convert = column(place), plan.convert(field)
+        if not tidy:
+            values = tidied(values)
         if convert is None or (field.form == "number" and not field.choices and are_numbers(values, field.style)):
             block.columns[field.name] = values
         else:

@@ -312,12 +312,13 @@ def _table(
         if len(end) == LONGEST:
             raise SourceError(name, f"line {place.line + _lines(block) + 1:,} is over {LONGEST:,} characters")
         place.row = place.line + 1
-        place.line += _lines(block)
         try:
             rows = _rows(block, further(), delimiter, len(header))
         except _Broken as broken:
             place.row += broken.line
             raise
+        # Each row of a grid is a line, which is quicker than to count them.
+        place.line += len(rows) if isinstance(rows, Grid) else _lines(block)
         yield rows
 
 
