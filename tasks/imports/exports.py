@@ -42,7 +42,7 @@ class Matched:
     """An export's columns as one file names them.
 
     mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column that tells orders apart.
-    items: the keys of an item, each with its column and type.
+    items: the keys of an item, each with its column and type. consent: the columns that tell of it, by channel.
     """
 
     export: Export
@@ -50,6 +50,7 @@ class Matched:
     left_out: Mapping[str, str]
     order: str | None
     items: Mapping[str, tuple[str, str]]
+    consent: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -111,7 +112,8 @@ def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> 
     left_out |= {name: left_out[base] for name, base in doubled.items()}
     mapping += [f"{name}=" for name in left_out if f"{name}=" not in mapping and name not in own]
     order = names.get(_plain(export.order)) if export.order else None
-    return Matched(export, tuple(mapping), left_out, order, items)
+    consent = {said: names[_plain(each)] for said, each in export.consent.items() if _plain(each) in names}
+    return Matched(export, tuple(mapping), left_out, order, items, consent)
 
 
 def _field(mapping: str) -> str:

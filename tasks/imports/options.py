@@ -28,6 +28,7 @@ class Options:
     country: where phone numbers are from that do not say it, ``SE``, in rows that do not say it either.
     export: of which known export the rows are; where it is None the header tells, and "none" is none of them.
     dates, decimals: how dates and numbers are written in columns that do not tell it themselves.
+    consent: of an export, take those who say yes or no to marketing, and only what reaches them.
     clear_empty: an empty cell takes the property away that its column leads to; else it changes nothing.
     moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
     makes the same requests.
@@ -42,6 +43,7 @@ class Options:
     export: str | None = None
     dates: Order | None = None
     decimals: Decimal | None = None
+    consent: bool = False
     clear_empty: bool = False
     moment: datetime = field(default_factory=lambda: rules.now())
 

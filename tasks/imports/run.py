@@ -84,7 +84,7 @@ class Import:
         path = str(self.file.absolute()) if self.file else None
         told: dict[str, Any] = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane}
         # What was not said is not told, so that runs of before there was such an option are known again.
-        for name in ("country", "export", "dates", "decimals", "clear_empty"):
+        for name in ("country", "export", "dates", "decimals", "consent", "clear_empty"):
             if not options[name]:
                 del options[name]
         told |= {"encoding": self.encoding} if self.encoding else {}

@@ -9,6 +9,8 @@ from typing import cast
 
 from tasks.imports.amounts import decimal_of, needs_decimal
 from tasks.imports.cells import tidied
+from tasks.imports.consents import SAID as CONSENTS
+from tasks.imports.consents import channels, consents
 from tasks.imports.dates import needs_order, order_of
 from tasks.imports.exports import NONE, Matched, export_named, matched, recognised
 from tasks.imports.fields import Field
@@ -46,7 +48,9 @@ def understood(source: Source, kind: str, options: Options, say: str = "--map ")
     except ValueError as error:
         raise InputError(f"import {kind}", [str(error)]) from None
     left_out: Mapping[str, str] = {}
-    if found is not None:
+    if found is not None and options.consent:
+        source, options = _as_consent(source, kind, found, options)
+    elif found is not None:
         source, options = _as_export(source, KINDS[kind].rest, found, options)
         left_out = found.left_out
     plan = compile_plan(kind, source.columns, options, say)
@@ -59,9 +63,28 @@ def _matched(source: Source, kind: str, options: Options) -> Matched | None:
         return None
     header = source.columns[added_columns(source.columns) :]
     export = export_named(options.export) if options.export else recognised(header)
-    if export is None or KINDS.get(kind, KINDS["profiles"]).exported != export.kind:
+    wanted = "profiles" if options.consent and kind in CONSENTS else KINDS.get(kind, KINDS["profiles"]).exported
+    if export is None or wanted != export.kind:
+        if options.consent:
+            raise ValueError(
+                "only of known exports it is known which columns tell of consent: say with --as which it is"
+            )
         return None
     return matched(export, header, options.mapping)
+
+
+def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> tuple[Source, Options]:
+    """Those who want marketing, or do not any more, and how they are reached; nothing else of them."""
+    assert source.columns is not None
+    if not channels(found, kind):
+        raise InputError(f"import {kind}", [f"{found.export.title} have no column that tells of it"])
+    leads = (each.removesuffix(":international") for each in (*found.mapping, *options.mapping))
+    reach = [each for each in leads if each.rpartition("=")[2] in ("email", "phone_number")]
+    kept = {each.rpartition("=")[0] for each in reach}
+    header = source.columns[added_columns(source.columns) :]
+    source = consents(source, found, kind, options.region())
+    mapping = (*reach, *(f"{name}=" for name in header if name not in kept))
+    return source, replace(options, mapping=mapping)
 
 
 def _as_export(source: Source, rest: str | None, found: Matched, options: Options) -> tuple[Source, Options]:

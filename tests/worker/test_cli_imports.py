@@ -305,13 +305,44 @@ class TestPlan:
         refused = run("import", str(brevo), str(other), "--yes", "--run", "R")
 
         assert [wanted.rows for wanted in asked] == [str(brevo), str(other)]
-        assert "--run, --rejects and --save-map are for one" in refused.stderr
+        assert "--run and --rejects are for one" in refused.stderr
 
     def test_standard_input_needs_its_kind(self):
         result = run("import", "-", "--yes")
 
         assert result.exit_code == 2
         assert "say what kind its rows are" in result.stderr
+
+    @pytest.fixture
+    def shopify(self, tmp_path):
+        path = tmp_path / "shopify.csv"
+        path.write_text(
+            "Customer ID,First Name,Last Name,Email,Accepts Email Marketing\n1,Ada,L,ada@example.com,yes\n"
+            "2,Grace,H,grace@example.com,no\n"
+        )
+        return path
+
+    def test_consent_is_changed_only_where_that_is_asked_for_and_its_time_is_said(self, shopify, asked):
+        without = run("import", str(shopify), "--yes")
+        refused = run("import", str(shopify), "--yes", "--consent")
+        result = run("import", str(shopify), "--yes", "--consent", "--consented-at", "2024-01-31T00:00:00Z")
+
+        assert (without.exit_code, refused.exit_code, result.exit_code) == (0, 2, 0)
+        assert "say when consent was given, --consented-at 2024-01-31T00:00:00Z" in refused.stderr
+        assert [wanted.kind for wanted in asked] == ["profiles", "profiles", "subscribe"]
+        assert asked[-1].options.params == {"custom_source": "Shopify customers", "historical_import": True}
+        assert "becomes 1 people who are subscribed" in [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+    def test_those_who_said_no_are_unsubscribed(self, brevo, asked):
+        assert run("import", str(brevo), "--yes", "--consent").exit_code == 0
+
+        assert [wanted.kind for wanted in asked] == ["profiles", "unsubscribe"]
+
+    def test_a_file_that_says_nothing_of_consent_is_refused(self, source, asked):
+        result = run("import", str(source), "--yes", "--consent")
+
+        assert (result.exit_code, asked) == (2, [])
+        assert "no export of which it is known who wants marketing" in result.stderr
 
     def test_a_query_is_a_file_like_any_other(self, tmp_path, asked):
         with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:

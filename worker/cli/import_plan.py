@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
@@ -13,13 +13,14 @@ import typer
 from tasks.imports import Import
 from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
+from tasks.imports.exports import export_named
 from tasks.imports.options import Options
 from tasks.imports.preview import Preview, preview
 from tasks.imports.proposals import Proposal, proposed
 from tasks.imports.run import Rows
 from tasks.imports.sources import STDIN, Format, source_of
 from worker.cli.import_map import Saved, write
-from worker.cli.import_options import Kind, kind_named
+from worker.cli.import_options import Kind, Own, kind_named
 from worker.cli.plan_view import plan_view
 from worker.cli.terminal import WRONG, say, stdout, stop
 from worker.errors import InputError
@@ -88,6 +89,33 @@ def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | N
         dates=told.dates or cast("Order | None", saved.said.get("dates")),
         decimals=told.decimals or cast("Decimal | None", saved.said.get("decimals")),
     )
+
+
+def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Iterator[Import]:
+    """The imports of what a file says of consent, beside its profiles: of those who say yes, then of those who say no.
+
+    Raises:
+        InputError: it is no export of which that is known, or nobody says when consent was given.
+        SourceError: the file is not what it claims to be.
+
+    """
+    source, plan = wanted.opened()
+    told = export_named(plan.export).consent if plan.export and wanted.kind == "profiles" else {}
+    if not told or source.columns is None:
+        raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
+    lists = wanted.options.params.get("list_ids")
+    at = {"list_id": lists[0]} if lists else {}
+    how = replace(wanted.options, consent=True, clear_empty=False, export=plan.export, params=at, fixed={})
+    if any(not each.startswith("not_") for each in told):
+        if consented_at is None:
+            when = "say when consent was given, --consented-at 2024-01-31T00:00:00Z"
+            raise InputError("import", [f"--consent: {when}; without it, Klaviyo may ask everybody to confirm"])
+        custom_source = own.custom_source or export_named(plan.export or "").title
+        params = {**at, "custom_source": custom_source, "historical_import": True}
+        given = replace(how, params=params, fixed={"consented_at": consented_at})
+        yield replace(wanted, kind="subscribe", options=given)
+    if any(each.startswith("not_") for each in told):
+        yield replace(wanted, kind="unsubscribe", options=how)
 
 
 def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:

@@ -19,7 +19,7 @@ from tasks.imports.sources import STDIN, Format
 from worker.accounts import DEFAULT
 from worker.cli.import_map import read
 from worker.cli.import_options import Kind, Own, check, kind_named, options, task_kind
-from worker.cli.import_plan import Told, complete_options, confirm, kind_and_files, planned, proposal
+from worker.cli.import_plan import Told, complete_options, confirm, consent_imports, kind_and_files, planned, proposal
 from worker.cli.import_run import carry_out
 from worker.cli.import_view import estimate_table, rejects_table
 from worker.cli.terminal import FAILED, print_json, say, stdout
@@ -67,6 +67,13 @@ def import_rows(
         bool, typer.Option("--historical", help="subscribe: consent was given when the column consented_at says")
     ] = False,
     custom_source: Annotated[str | None, typer.Option(help="subscribe: where consent was given")] = None,
+    consent: Annotated[
+        bool,
+        typer.Option("--consent", help="of a known export: also (un)subscribe those who say yes or no to marketing"),
+    ] = False,
+    consented_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="--consent: when it was given: 2024-01-31T00:00:00Z")
+    ] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="bulk is served after everything in now")] = "bulk",
     format: Annotated[Format | None, typer.Option(help="where the file's name does not tell it")] = None,
@@ -118,8 +125,12 @@ def import_rows(
     """
     saved = read(mapping or ())
     said, files = kind_and_files(given)
-    if len(files) > 1 and (run or rejects or save_map or STDIN in files):
-        raise InputError("import", ["several files are an import each: --run, --rejects and --save-map are for one"])
+    if (len(files) > 1 or consent) and (run or rejects):
+        raise InputError("import", ["this is more than one import: --run and --rejects are for one"])
+    if len(files) > 1 and (save_map or STDIN in files):
+        raise InputError("import", ["several files are an import each: --save-map is for one"])
+    if consent and said not in (None, "profiles"):
+        raise InputError("import", ["--consent goes with an import of profiles"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
     told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
@@ -130,13 +141,17 @@ def import_rows(
         check(kind, own)
         how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
-        shown = planned(wanted, file, saved, save_map, as_json) if found or save_map else None
-        if dry_run:
-            code = max(code, _checked(wanted, shown if found else None, as_json))
-            continue
-        if shown and found:
-            confirm(shown, yes)
-        code = max(code, carry_out(wanted, run, rejects, as_json))
+        imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
+        for each in imports:
+            shows = found or save_map or consent
+            shown = planned(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
+            if dry_run:
+                code = max(code, _checked(each, shown if found else None, as_json))
+            elif shown is None or (not found and not consent):
+                code = max(code, carry_out(each, run, rejects, as_json))
+            elif shown.rows or each is wanted:
+                confirm(shown, yes)
+                code = max(code, carry_out(each, run, rejects, as_json))
     raise typer.Exit(code)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _KEPT = "change nothing at Klaviyo; nor does NULL or \\N. --clear-empty unsets properties"
 _CLEARED = "unset the property, as do NULL and \\N; a person's other fields stay as they are"
+_PEOPLE = {"subscribe": "people who are subscribed", "unsubscribe": "people who are unsubscribed"}
 _DELIMITERS = {"\t": "tab"}
 
 
@@ -24,7 +25,7 @@ def plan_view(found: Preview, name: str, by_plan: bool = False, clear_empty: boo
     """
     guessed = "as --map says" if by_plan else "no known export: the fields below are a guess"
     known = f"{found.title}, by its header" if found.title else guessed
-    what = f"{found.kind} {found.metric!r}" if found.metric else found.kind
+    what = f"{found.kind} {found.metric!r}" if found.metric else _PEOPLE.get(found.kind, found.kind)
     rows = f"about {found.rows:,}" if found.about else f"{found.rows:,}"
     one = f", one for all rows with the same {found.order!r}" if found.order else ""
     delimiter = found.delimiter and _DELIMITERS.get(found.delimiter, found.delimiter)

@@ -453,3 +453,54 @@ def test_an_empty_cell_unsets_its_property_where_that_is_asked_for(run: Run):
 def test_what_empty_cells_cannot_clear_is_told(run: Run, kind: str, rows: Any, told: str):
     with pytest.raises(InputError, match=told):
         run(kind, rows, clear_empty=True)
+
+
+# Consent.
+
+
+def consenting(path: Path, kind: str, **options: Any) -> tuple[list[Any], dict[int, Any]]:
+    how = Options(consent=True, moment=NOW, **options)
+    source, plan = understood(source_of(path), kind, how)
+    made = list(parts(source, plan))
+    items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
+    return items, {each.row: each.original for each in made if isinstance(each, Rejected)}
+
+
+def test_only_those_who_say_yes_are_subscribed_with_the_time_that_is_said():
+    items, rejected = consenting(
+        FILES / "shopify_customers.csv", "subscribe", params={"historical_import": True},
+        fixed={"consented_at": "2024-01-31T00:00:00Z"},
+    )  # fmt: skip
+
+    assert items == [
+        {
+            "email": "ada@example.com",
+            "phone_number": "+447700900123",
+            "subscriptions": {
+                "email": {"marketing": {"consent": "SUBSCRIBED", "consented_at": "2024-01-31T00:00:00+00:00"}}
+            },
+        }
+    ]
+    assert rejected == {}
+
+
+def test_only_those_who_said_no_are_unsubscribed_and_nobody_who_has_not_said_yes():
+    items, _ = consenting(FILES / "brevo_contacts.csv", "unsubscribe")
+
+    assert items == [
+        {
+            "email": "ada@example.com",
+            "phone_number": "+33611111111",
+            "subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}},
+        }
+    ]
+    with pytest.raises(InputError, match="Shopify customers have no column that tells of it"):
+        consenting(FILES / "shopify_customers.csv", "unsubscribe")
+
+
+def test_of_a_file_that_nobody_knows_no_consent_is_guessed(tmp_path: Path):
+    path = tmp_path / "people.csv"
+    path.write_text("email,newsletter\na@b.c,yes\n")
+
+    with pytest.raises(InputError, match="only of known exports it is known which columns tell of consent"):
+        consenting(path, "subscribe")
