@@ -50,15 +50,23 @@ class Guess:
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
-def guess(header: Sequence[str], columns: Sequence[Sequence[str]], kind: str | None = None) -> Guess:
+def guess(
+    header: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    kind: str | None = None,
+    is_field: Callable[[str, str], bool] = lambda kind, name: False,
+) -> Guess:
     """A guess by the names of columns and by their values in the first rows.
 
-    ``kind``: what is known of that already.
+    ``kind``: what is known of that already. ``is_field``: whether a name is that of a field of a kind, which needs no
+    guess.
     """
     plain = {name: _plain(name) for name in header if not is_secret(name)}
     values = {name: [cell for cell in cells if cell.strip()] for name, cells in zip(header, columns, strict=True)}
     kind = kind or _kind(plain, values)
-    targets = _targets(kind, plain, values)
+    known = {name for name in plain if is_field(kind, name)}
+    plain = {name: said for name, said in plain.items() if name not in known}
+    targets = {name: target for name, target in _targets(kind, plain, values).items() if target not in known}
     fixed: dict[str, Any] = {}
     if kind == "events":
         fixed["metric"] = "Placed Order"

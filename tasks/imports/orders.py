@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -31,38 +31,36 @@ class Order(list[str]):
     ``problem`` says why it cannot be taken.
     """
 
-    def __init__(self, cells: Sequence[str], lines: Sequence[Sequence[str]], first: int) -> None:
+    def __init__(
+        self, cells: Sequence[str], lines: Sequence[Sequence[str]], first: int, problem: str | None = None
+    ) -> None:
         super().__init__(cells)
         self.lines = lines
         self.first = first
-        self.problem: str | None = None
+        self.problem = problem
 
 
 def orders(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
     """The orders of a source, each as a row with a column more: its items, as JSON."""
-    assert source.columns is not None
-    columns = source.columns
+    table = _Table(source, matched, decimals)
 
-    def batches() -> Iterator[Batch]:
-        return _batches(
-            _with_items(lines, first, columns, matched, decimals) for first, lines in _groups(source, matched)
-        )
+    def rows() -> Iterator[Order]:
+        return (table.order(lines, first) for first, lines in table.groups())
 
-    return replace(source, columns=(*columns, ITEMS), batches=batches)
+    return replace(source, columns=(*table.columns, ITEMS), batches=lambda: _batches(rows()))
 
 
 def ordered_products(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
     """The items of the orders of a source, each as a row that tells of its order, too; with an id and what it costs."""
-    assert source.columns is not None
-    columns = source.columns
+    table = _Table(source, matched, decimals)
 
     def rows() -> Iterator[Order]:
-        for first, lines in _groups(source, matched):
-            whole = _whole(lines, len(columns))
+        for first, lines in table.groups():
+            whole = table.whole(lines)
             for place, line in enumerate(lines):
-                yield _item_alone(line, whole, first + place, place, columns, matched, decimals)
+                yield table.product(line, whole, place, first + place)
 
-    return replace(source, columns=(*columns, COST, ITEM_ID), batches=lambda: _batches(rows()))
+    return replace(source, columns=(*table.columns, COST, ITEM_ID), batches=lambda: _batches(rows()))
 
 
 def _batches(rows: Iterator[Order]) -> Iterator[Batch]:
@@ -72,73 +70,76 @@ def _batches(rows: Iterator[Order]) -> Iterator[Batch]:
         first += len(block)
 
 
-def _groups(source: Source, matched: Matched) -> Iterator[tuple[int, list[Sequence[str]]]]:
-    """The rows of each order, with the number of the first; a row that names no order is one of its own."""
-    assert source.columns is not None
-    assert matched.order is not None
-    place = source.columns.index(matched.order)
-    rows = ((number, row) for batch in source.batches() for number, row in enumerate(batch.rows, batch.first))
-    for _, group in groupby(rows, key=lambda each: (each[1][place : place + 1] or [""])[0] or each[0]):  # type: ignore[index]
-        numbered = list(group)
-        yield numbered[0][0], [row for _, row in numbered]  # type: ignore[misc]
+class _Table:
+    """The rows of a source, and where in them an order and its items are told."""
 
+    def __init__(self, source: Source, matched: Matched, decimals: Decimal | None) -> None:
+        assert source.columns is not None
+        assert matched.order is not None
+        self.columns = source.columns
+        self._source = source
+        self._decimals = decimals
+        self._width = len(self.columns)
+        self._order = self.columns.index(matched.order)
+        self._items = {key: (self.columns.index(name), type) for key, (name, type) in matched.items.items()}
+        ids = (name for name, _, target in (each.rpartition("=") for each in matched.mapping) if target == "unique_id")
+        self._id = next((self.columns.index(name) for name in ids), self._order)
 
-def _whole(lines: Sequence[Sequence[str]], width: int) -> list[str]:
-    """What is told of an order: in each column the first cell that says something."""
-    cells = [next((line[place] for line in lines if len(line) > place and line[place]), "") for place in range(width)]
-    return [*cells, *(lines[0][width:] if any(lines[0][width:]) else ())]
+    def groups(self) -> Iterator[tuple[int, list[Sequence[str]]]]:
+        """The rows of each order, with the number of the first; a row that names no order is one of its own."""
+        numbered = (
+            (number, cast(Sequence[str], row))
+            for batch in self._source.batches()
+            for number, row in enumerate(batch.rows, batch.first)
+        )
+        for _, group in groupby(numbered, key=lambda each: _at(each[1], self._order) or each[0]):
+            rows = list(group)
+            yield rows[0][0], [row for _, row in rows]
 
+    def whole(self, lines: Sequence[Sequence[str]]) -> list[str]:
+        """What is told of an order: in each column the first cell that says something."""
+        return [next(filter(None, (_at(line, place) for line in lines)), "") for place in range(self._width)]
 
-def _with_items(
-    lines: list[Sequence[str]], first: int, columns: Sequence[str], matched: Matched, decimals: Decimal | None
-) -> Order:
-    whole = _whole(lines, len(columns))
-    row = Order([*whole[: len(columns)], "", *whole[len(columns) :]], lines, first)
-    try:
-        items = [_item(line, columns, matched, decimals) for line in lines]
-        row[len(columns)] = orjson.dumps([item for item in items if item]).decode()
-    except ValueError as error:
-        row.problem = str(error)
-    return row
-
-
-def _item_alone(
-    line: Sequence[str],
-    whole: Sequence[str],
-    number_of: int,
-    place: int,
-    columns: Sequence[str],
-    matched: Matched,
-    decimals: Decimal | None,
-) -> Order:
-    told = {column for column, _ in matched.items.values()}
-    cells = [(line[at] if len(line) > at else "") if column in told else whole[at] for at, column in enumerate(columns)]
-    cost = ""
-    problem = None
-    try:
-        item = _item(line, columns, matched, decimals)
-        if "ItemPrice" in item:
-            cost = f"{round(item['ItemPrice'] * item.get('Quantity', 1), 6)}"
-    except ValueError as error:
-        problem = str(error)
-    order = columns.index(matched.order or "")
-    id_column = next((each.rpartition("=")[0] for each in matched.mapping if each.endswith("=unique_id")), None)
-    id = whole[columns.index(id_column)] if id_column in columns else ""
-    row = Order([*cells, cost, f"{id or whole[order]}-{place + 1}"], [line], number_of)
-    row.problem = problem
-    return row
-
-
-def _item(line: Sequence[str], columns: Sequence[str], matched: Matched, decimals: Decimal | None) -> dict[str, Any]:
-    """One item of an order: what its row says of it."""
-    item: dict[str, Any] = {}
-    for key, (column, type) in matched.items.items():
-        place = columns.index(column)
-        (cell,) = tidied([line[place].strip() if len(line) > place else ""])
-        if not cell:
-            continue
+    def order(self, lines: Sequence[Sequence[str]], first: int) -> Order:
+        """An order with its items."""
+        problem, items = None, ""
         try:
-            item[key] = number(cell, decimals) if type == "number" else boolean(cell) if type == "boolean" else cell
+            items = orjson.dumps(list(filter(None, map(self._item, lines)))).decode()
         except ValueError as error:
-            raise ValueError(f"{column}: {error}") from None
-    return item
+            problem = str(error)
+        return Order([*self.whole(lines), items, *lines[0][self._width :]], lines, first, problem)
+
+    def product(self, line: Sequence[str], whole: Sequence[str], place: int, number: int) -> Order:
+        """One item of an order: what is told of it stands in its own row, the rest in any of the order's."""
+        own = {at for at, _ in self._items.values()}
+        cells = [_at(line, at) if at in own else whole[at] for at in range(self._width)]
+        problem, cost = None, ""
+        try:
+            item = self._item(line)
+            if "ItemPrice" in item:
+                cost = f"{round(item['ItemPrice'] * item.get('Quantity', 1), 6)}"
+        except ValueError as error:
+            problem = str(error)
+        id = f"{whole[self._id] or whole[self._order]}-{place + 1}"
+        return Order([*cells, cost, id, *line[self._width :]], [line], number, problem)
+
+    def _item(self, line: Sequence[str]) -> dict[str, Any]:
+        item: dict[str, Any] = {}
+        for key, (place, type) in self._items.items():
+            (cell,) = tidied([_at(line, place).strip()])
+            if not cell:
+                continue
+            try:
+                item[key] = self._read(cell, type)
+            except ValueError as error:
+                raise ValueError(f"{self.columns[place]}: {error}") from None
+        return item
+
+    def _read(self, cell: str, type: str) -> Any:
+        if type == "number":
+            return number(cell, self._decimals)
+        return boolean(cell) if type == "boolean" else cell
+
+
+def _at(line: Sequence[str], place: int) -> str:
+    return line[place] if len(line) > place else ""

@@ -10,6 +10,7 @@ from typing import Any
 from tasks.imports.cells import tidied
 from tasks.imports.exports import NONE, export_named, recognised
 from tasks.imports.guesses import guess
+from tasks.imports.kinds import KINDS
 from tasks.imports.sources import Source, added_columns
 from tasks.imports.understanding import SAMPLE
 
@@ -37,7 +38,7 @@ def proposed(source: Source, said: Sequence[str], export: str | None = None, kin
     if known is not None and kind in (None, known.kind):
         return Proposal(known.kind, tuple(said), export=known.name)
     header, columns = _first(source)
-    found = guess(header, columns, kind)
+    found = guess(header, columns, kind, _is_field)
     own = {each.rpartition("=")[0]: each.rpartition("=")[2] for each in said}
     guessed = [
         each
@@ -46,6 +47,14 @@ def proposed(source: Source, said: Sequence[str], export: str | None = None, kin
         if name not in own and target not in own.values() and not ("*" in own and "." in target)
     ]
     return Proposal(found.kind, (*guessed, *said), found.fixed)
+
+
+def _is_field(kind: str, name: str) -> bool:
+    """Whether a column leads somewhere by its own name. An ``id`` is hardly ever one that Klaviyo has given."""
+    fields = KINDS["create_catalog_items" if kind == "items" else kind].fields
+    above = name.partition(".")[0]
+    group = any(field.startswith(f"{name}.") for field in fields)
+    return name != "id" and (name in fields or group or (above in fields and fields[above].open))
 
 
 def _first(source: Source) -> tuple[Sequence[str], list[Sequence[str]]]:

@@ -11,9 +11,10 @@ WITHHELD = "it holds secrets by its name; an import sends none"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET = re.compile(
     r"\b("
-    r"password\w*|passwd|passwort|pwd|passphrase|user pass|pass hash|hash pass|salt"
+    r"password\w*|passwd|passwort|pwd|passphrase|user pass|pass hash|hash pass|(password|hash) salt"
     r"|tokens?|api key|private key|secret key|client secret|shared secret|otp|totp|security (answer|question)"
-    r"|(credit|debit|payment|bank)? ?card (number|num|no)|cardnumber|credit ?card|cc (number|num|no)|pan|cvv2?|cvc2?"
+    r"|(credit|debit|payment|bank)? ?card (number|num|no)|cardnumber|credit ?card|cc (number|num|no)"
+    r"|card pan|cvv2?|cvc2?"
     r"|iban|bank account|routing number|ssn|social security"
     r")\b"
 )

@@ -91,11 +91,10 @@ def write(path: Path, kind: str, plan: Plan, options: Options) -> None:
 
 
 def target(field: Field) -> str:
-    """A field as a mapping leads to it, with how its values are read where that is not said by its name."""
-    type = _TYPES.get((field.form, field.style), "")
-    named = type != "text" and (field.style or (len(field.keys) > 1 and field.name.partition(".")[0] == field.keys[0]))
-    is_property = field.keys[-1] != field.name and field.name.startswith(("properties.", "custom_metadata."))
-    return f"{field.name}:{type}" if type and named and (field.style or is_property) else field.name
+    """A field as a mapping leads to it, with how its values are read where its name does not say it."""
+    type = _TYPES.get((field.form, field.style)) or _TYPES.get((field.form, ""), "text")
+    is_property = field.annotation is Any and len(field.keys) > 1
+    return f"{field.name}:{type}" if type != "text" and (is_property or field.style) else field.name
 
 
 def _text(value: str) -> str:

@@ -364,6 +364,46 @@ def test_a_workbook_with_a_swedish_header_is_guessed(tmp_path: Path):
     )
 
 
+def test_columns_that_are_named_like_fields_need_no_guess_and_an_id_is_that_of_the_shop(tmp_path: Path):
+    lines = tmp_path / "people.jsonl"
+    lines.write_text('{"id": 7, "mail": "a@b.c", "location": {"city": "Oslo"}, "properties": {"x": 1}, "vip": true}\n')
+
+    _, items, rejected, _ = taken(lines)
+
+    assert rejected == {}
+    assert items == [
+        {"external_id": "7", "email": "a@b.c", "location": {"city": "Oslo"}, "properties": {"x": 1, "vip": True}}
+    ]
+
+
+def test_purchases_are_guessed_by_customer_date_and_value(tmp_path: Path):
+    path = tmp_path / "purchases.csv"
+    path.write_text(
+        "customer_id,order_date,cds,value_usd\n1,2024-01-31,1,11.77\n2,2024-02-01,2,12.00\n1,2024-02-02,1,5\n"
+    )
+
+    _, items, rejected, _ = taken(path, time_zone="UTC")
+
+    assert rejected == {}
+    told = event(items[0])
+    del told["unique_id"]
+    assert told == {
+        "metric": "Placed Order", "time": "2024-01-31T00:00:00+00:00", "value": 11.77, "value_currency": "USD",
+        "profile": {"external_id": "1"}, "properties": {"cds": 1},
+    }  # fmt: skip
+
+
+def test_a_catalogue_is_guessed_by_its_article_numbers_and_titles(tmp_path: Path):
+    path = tmp_path / "books.csv"
+    path.write_text("sku,title,price_usd,isbn13\nB1,A Book,24.21,9780385388894\n")
+
+    _, items, _, _ = taken(path, fixed={"url": "https://shop.example.com", "description": "A book"})
+
+    assert items[0].items() >= {
+        "external_id": "B1", "title": "A Book", "price": 24.21, "custom_metadata": {"isbn13": "9780385388894"},
+    }.items()  # fmt: skip
+
+
 # How values are written.
 
 
