@@ -169,7 +169,7 @@ def _parsed(said: str, country: str | None) -> str:
         except NumberParseException as error:
             if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and country is None and each[0] != "+":
                 continue
-            raise ValueError("this is not a phone number") from None
+            raise ValueError("this is not a phone number; write it like +46701112233") from None
         if is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
             return format_number(number, PhoneNumberFormat.E164)
     if number is None:

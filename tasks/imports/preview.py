@@ -22,6 +22,7 @@ from tasks.imports.rejects import Rejected
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Source, Unreadable, added_columns
 from tasks.imports.understanding import SAMPLE
+from tasks.imports.values import are_numbers
 
 #: Values of each column that are shown, and characters of each.
 SHOWN, LONGEST = 3, 40
@@ -148,6 +149,8 @@ def _sent(cell: Any, row: Any, field: Field, plan: Plan) -> str:
     """A value as it is sent; nothing where it is turned down."""
     country = next((at for at, each in plan.columns.items() if each.name.endswith("location.country")), None)
     text = tidied([cell])[0] if isinstance(cell, str) else cell
+    if field.form == "number" and isinstance(text, str) and are_numbers([text], field.style):
+        return text
     convert = plan.convert(field)
     try:
         told = convert(text) if convert and text != "" else text

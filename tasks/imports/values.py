@@ -82,7 +82,7 @@ def boolean(value: Any) -> bool:
         return True
     if said in _NO:
         return False
-    raise ValueError("this is neither true nor false")
+    raise ValueError("this is neither true nor false; write yes or no")
 
 
 def point_in_time(value: Any, zone: tzinfo | None, order: Order | None = None, *, anywhere: bool = False) -> str:

@@ -14,6 +14,7 @@ from schedules.plan import Estimate as Plan
 from schedules.push_report import PushReport
 from schedules.standing import PullRun, Standing
 from tasks.imports import Estimate, Report
+from tasks.imports.preview import Column, Preview
 from worker.action import ACTIONS
 from worker.cli import (
     actions,
@@ -22,6 +23,7 @@ from worker.cli import (
     imports,
     jobs_view,
     limits,
+    plan_view,
     push,
     reimport,
     revision,
@@ -142,6 +144,21 @@ PUSH = PushReport(
     1, "push:crm", OTHER, "done", 25_001, 20_000, 3, 4_000, 986, 0, 12, 0, 5, 40.0, (), "a tenth would be deleted"
 )
 
+PREVIEW = Preview(
+    kind="profiles", title="Shopify customers", metric=None, order=None, encoding="cp1252", delimiter=";",
+    columns=(
+        Column("Customer ID", "external_id", "text", (("'7210448301122", "7210448301122"),)),
+        Column("Default Address Province Code", "location.region", "text", ()),
+        Column("Phone", "phone_number", "phone number", (("(415) 555-0132", "+14155550132"), ("12", ""))),
+        Column("Date Joined", "properties.Date Joined", "date or time, month first", (("05/23/2024", "2024-05-23"),)),
+    ),
+    left_out=(
+        ("Accepts Email Marketing", "it says who wants marketing; an import of profiles changes nobody's consent"),
+    ),
+    rows=6_376_802, about=True, sampled=1_000,
+    reasons=(("phone_number: this is not a phone number: it has too few digits, or too many, for its country", 17),),
+)  # fmt: skip
+
 #: Everything that a command shows, by the command; of some with one account and with several.
 SCREENS = {
     "klaviyo actions": lambda: actions._listed([each.declaration for each in ACTIONS.values()], with_paths=False),
@@ -165,6 +182,7 @@ SCREENS = {
     "klaviyo import profiles customers.csv --dry-run": lambda: Group(
         import_view.estimate_table(ESTIMATE), "", import_view.rejects_table(ESTIMATE)
     ),
+    "klaviyo import customers.csv": lambda: plan_view.plan_view(PREVIEW, "shopify_customers.csv"),
     "klaviyo import profiles customers.csv": lambda: import_view.report_table(REPORT),
     "klaviyo imports": lambda: imports._table([RUN, replace(LONG_RUN, source="catalogue.jsonl")], AT),
     "klaviyo imports, several accounts": lambda: imports._table([RUN, replace(LONG_RUN, account=SHOP)], AT),

@@ -214,7 +214,7 @@ class TestPlan:
         told = [" ".join(line.split()) for line in result.stdout.splitlines()]
         assert (result.exit_code, asked) == (0, [])
         assert "known as Brevo contacts, by its header" in told
-        assert "becomes 1 profiles" in told
+        assert "becomes profiles: 1" in told
         assert "written in cp1252, cells divided by ;" in told
         assert "empty cells change nothing at Klaviyo; nor does NULL or \\N. --clear-empty unsets properties" in told
         assert "SMS phone_number phone number, international 33611111111 → +33611111111" in told
@@ -239,7 +239,7 @@ class TestPlan:
 
         result = run("import", str(brevo), typed=answer)
 
-        assert "Import 1 profiles like this?" in result.stderr
+        assert "Import it like this?" in result.stderr
         assert len(asked) == count
 
     def test_unknown_columns_are_guessed_shown_and_written_down_for_the_next_time(self, tmp_path, asked):
@@ -331,7 +331,7 @@ class TestPlan:
         assert "say when consent was given, --consented-at 2024-01-31T00:00:00Z" in refused.stderr
         assert [wanted.kind for wanted in asked] == ["profiles", "profiles", "subscribe"]
         assert asked[-1].options.params == {"custom_source": "Shopify customers", "historical_import": True}
-        assert "becomes 1 people who are subscribed" in [" ".join(line.split()) for line in result.stdout.splitlines()]
+        assert "becomes people who are subscribed: 1" in [" ".join(line.split()) for line in result.stdout.splitlines()]
 
     def test_those_who_said_no_are_unsubscribed(self, brevo, asked):
         assert run("import", str(brevo), "--yes", "--consent").exit_code == 0

@@ -141,11 +141,10 @@ def _somebody() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(found: Preview, yes: bool) -> None:
+def confirm(yes: bool) -> None:
     """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
     if yes:
         return
     if not _somebody():
         raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
-    rows = f"about {found.rows:,}" if found.about else f"{found.rows:,}"
-    typer.confirm(f"Import {rows} {found.kind} like this?", abort=True, err=True)
+    typer.confirm("Import it like this?", abort=True, err=True)

@@ -150,7 +150,7 @@ def import_rows(
             elif shown is None or (not found and not consent):
                 code = max(code, carry_out(each, run, rejects, as_json))
             elif shown.rows or each is wanted:
-                confirm(shown, yes)
+                confirm(yes)
                 code = max(code, carry_out(each, run, rejects, as_json))
     raise typer.Exit(code)
 

@@ -33,7 +33,7 @@ def plan_view(found: Preview, name: str, by_plan: bool = False, clear_empty: boo
         facts(
             ("file", name),
             ("known as", known),
-            ("becomes", f"{rows} {what}{one}"),
+            ("becomes", f"{what}: {rows}{one}"),
             ("written in", f"{found.encoding}, cells divided by {delimiter}" if found.encoding else None),
             ("empty cells", _CLEARED if clear_empty else _KEPT),
         ),

@@ -102,7 +102,7 @@ def test_a_number_may_begin_with_the_code_of_its_country_where_that_is_said():
     ("cell", "country", "told"),
     [
         ("070-111 22 33", None, "does not say its country"),
-        ("none", "SE", "this is not a phone number$"),
+        ("none", "SE", "this is not a phone number; write it like"),
         ("555-0154", "US", "too few digits, or too many"),
         ("+1775555", None, "too few digits, or too many"),
     ],
