@@ -2,7 +2,7 @@
 
 A CSV and JSON Lines may be gzipped, or alone in a zip archive; a CSV may have any encoding.
 
-Rows are numbered from 1; neither a header nor a blank line counts. They are read a batch at a time, never all at once.
+Rows are numbered from 1; neither a header nor a blank line counts, nor do lines that reports write below their tables. They are read a batch at a time, never all at once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import IO, Any, Literal, cast, get_args
 import orjson
 
 from tasks.imports.encodings import SAMPLE, encoding_of, known
+from tasks.imports.footers import without_footers
 from tasks.imports.grid import Grid, grid_of
 from tasks.imports.headers import columns_named
 from tasks.imports.packed import DAMAGED, member_of, unpacked
@@ -319,7 +320,7 @@ def _table(
             raise
         # Each row of a grid is a line, which is quicker than to count them.
         place.line += len(rows) if isinstance(rows, Grid) else _lines(block)
-        yield rows
+        yield rows if isinstance(rows, Grid) else without_footers(rows, len(header))
 
 
 def _lines(block: str) -> int:

@@ -41,6 +41,20 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
     return None, given
 
 
+def rows_of(file: str, database_url: str | None) -> Rows:
+    """The rows of a file, or of a query where it begins like one.
+
+    Raises:
+        InputError, SourceError: it can be no query, or leads to no database.
+
+    """
+    if not file.startswith("sql:"):
+        return file
+    from schedules.push_source import query_of  # here, not above: SQLAlchemy is slow to start
+
+    return query_of(file, database_url) or file
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What was typed of the values of a file."""

@@ -9,7 +9,6 @@ from typing import Annotated, get_args
 import typer
 
 import tasks  # noqa: F401  registers every action
-from schedules.push_source import query_of
 from tasks.imports import Import, estimate
 from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
@@ -19,7 +18,16 @@ from tasks.imports.sources import STDIN, Format
 from worker.accounts import DEFAULT
 from worker.cli.import_map import read
 from worker.cli.import_options import Kind, Own, check, kind_named, options, task_kind
-from worker.cli.import_plan import Told, complete_options, confirm, consent_imports, kind_and_files, planned, proposal
+from worker.cli.import_plan import (
+    Told,
+    complete_options,
+    confirm,
+    consent_imports,
+    kind_and_files,
+    planned,
+    proposal,
+    rows_of,
+)
 from worker.cli.import_run import carry_out
 from worker.cli.import_view import estimate_table, rejects_table
 from worker.cli.terminal import FAILED, print_json, say, stdout
@@ -135,7 +143,7 @@ def import_rows(
     told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
-        rows = query_of(file, database_url) or file
+        rows = rows_of(file, database_url)
         found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
         kind = said or kind_named(found.kind if found else "")
         check(kind, own)

@@ -147,9 +147,6 @@ PROFILES: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 REJECTED: dict[str, dict[int, str]] = {
     "shopify-customers": {3: "email: this is not an e-mail address: there is no dot behind the @"},
-    "salesforce-contacts": dict.fromkeys(
-        (2, 3), "there is no identifier: give one of email, phone_number, external_id, id, _kx"
-    ),
 }
 CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "it is of no use to Klaviyo")
 LEFT_OUT: dict[str, dict[str, str]] = {

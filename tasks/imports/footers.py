@@ -1,0 +1,33 @@
+"""Lines that reports write below their tables: who made them, and whose they are. They are no rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+#: A table of fewer columns may well have rows of a single cell.
+FEWEST_COLUMNS = 3
+
+_FOOTER = re.compile(
+    r"\s*(copyright\b|©|\(c\)|confidential\b|generated (by|on|at)\b|exported (by|on|from)\b|report generated\b"
+    r"|end of (file|report)\b|(grand )?totals?:?\s*[\d.,]*\s*$|total (rows|records|customers)\b"
+    r"|[\d.,]+ (rows|records|contacts|customers|results)\b).*|.*all rights reserved.*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def without_footers(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Rows without the lines of a single cell of which one says that they stand below the table."""
+    if width < FEWEST_COLUMNS or not any(map(_is_single, rows)):
+        return rows
+    kept: list[list[str]] = []
+    for single, group in groupby(rows, _is_single):
+        lines = list(group)
+        if not (single and any(_FOOTER.fullmatch(line[0]) for line in lines)):
+            kept += lines
+    return kept
+
+
+def _is_single(row: Sequence[str]) -> bool:
+    return len(row) == 1
