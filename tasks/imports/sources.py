@@ -2,7 +2,8 @@
 
 A CSV and JSON Lines may be gzipped, or alone in a zip archive; a CSV may have any encoding.
 
-Rows are numbered from 1; neither a header nor a blank line counts, nor do lines that reports write below their tables. They are read a batch at a time, never all at once.
+Rows are numbered from 1; neither a header nor a blank line counts, nor do lines that reports write below their tables.
+They are read a batch at a time, never all at once.
 """
 
 from __future__ import annotations
