@@ -21,7 +21,8 @@ from worker.tiers import SECOND, Window
 class Estimate:
     """What an import would be: ``rejects`` are the first of the rows that would be turned down here.
 
-    ``reasons`` says why all of them would be: each reason with the number of rows, and the first of these.
+    ``reasons`` says why all of them would be: each reason with the number of rows, and the first of these. ``left_out``
+    are columns that are not sent though nobody said so, and why.
     ``seconds`` until the last request is sent where nobody else uses the limit; how long Klaviyo works at the jobs
     after that, nobody knows beforehand.
     """
@@ -36,6 +37,7 @@ class Estimate:
     seconds: float
     rejects: tuple[Rejected, ...]
     reasons: tuple[tuple[str, int, tuple[int, ...]], ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 #: Rejects that are told one by one.
@@ -71,8 +73,9 @@ def estimate(wanted: Import) -> Estimate:
     alias = account(get_settings(), wanted.account).alias
     seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)
     count = sum(requests.values())
+    left_out = tuple(plan.left_out.items())
     why = tuple((reason, many, tuple(reasons.first_rows(reason))) for reason, many in reasons.most_frequent())
-    return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown), why)
+    return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown), why, left_out)
 
 
 def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:

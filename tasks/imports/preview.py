@@ -23,6 +23,7 @@ from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Source, Unreadable, added_columns
 from tasks.imports.understanding import SAMPLE
 from tasks.imports.values import are_numbers
+from tasks.imports.withheld import WITHHELD, is_secret
 
 #: Values of each column that are shown, and characters of each.
 SHOWN, LONGEST = 3, 40
@@ -81,7 +82,7 @@ def preview(source: Source, plan: Plan) -> Preview:
             continue
         field = _field(plan, place, name)
         if field is None:
-            left_out.setdefault(name, "the mapping says so")
+            left_out.setdefault(name, WITHHELD if is_secret(name) else "the mapping says so")
         else:
             columns.append(Column(name, field.name, _format(field), tuple(_values(rows, place, name, field, plan))))
     return Preview(

@@ -23,7 +23,8 @@ class Report:
     ``landed`` are at Klaviyo, ``rejected`` it has turned down, of the ``unknown`` nobody can tell, and the
     ``withdrawn`` were taken back before they were sent. ``requests`` began the ``jobs``. The rows that have not landed
     are in the file ``rejects``, None where all have; ``reasons`` says why, with the number of rows, the most frequent
-    first. The withdrawn are not among these: the run sends them when it is taken up again.
+    first. The withdrawn are not among these: the run sends them when it is taken up again. ``left_out`` are columns
+    that were not sent though nobody said so, and why.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Report:
     seconds: float
     rejects: str | None
     reasons: tuple[tuple[str, int], ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def failed(self) -> int:

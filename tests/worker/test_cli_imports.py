@@ -344,6 +344,15 @@ class TestPlan:
         assert (result.exit_code, asked) == (2, [])
         assert "no export of which it is known who wants marketing" in result.stderr
 
+    def test_secrets_are_left_out_with_a_word_whatever_is_mapped(self, tmp_path):
+        path = tmp_path / "customers.csv"
+        path.write_text("email,password_hash,rp_token,plan\nada@example.com,5e88,f00d,gold\n")
+
+        result = run("import", "profiles", str(path), "--map", "*=properties.*", "--dry-run")
+
+        told = [" ".join(line.split()) for line in result.stdout.splitlines()]
+        assert "left out password_hash, rp_token: it holds secrets by its name; an import sends none" in told
+
     def test_a_query_is_a_file_like_any_other(self, tmp_path, asked):
         with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
             shop.executescript(

@@ -132,7 +132,16 @@ def report_table(report: Report) -> Table:
         ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
+        ("left out", left_out(report.left_out)),
     )
+
+
+def left_out(columns: Sequence[tuple[str, str]]) -> str:
+    """The columns that were not sent though nobody said so, grouped by why."""
+    by_reason: dict[str, list[str]] = {}
+    for column, why in columns:
+        by_reason.setdefault(why, []).append(column)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
 def not_landed(told: Report | Run) -> Text:
@@ -159,6 +168,7 @@ def estimate_table(estimate: Estimate) -> Table:
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
         ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
         ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
+        ("left out", left_out(estimate.left_out)),
     )
 
 
