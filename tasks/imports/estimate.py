@@ -73,7 +73,7 @@ def estimate(wanted: Import) -> Estimate:
     alias = account(get_settings(), wanted.account).alias
     seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)
     count = sum(requests.values())
-    left_out = tuple(plan.left_out.items())
+    left_out = tuple(plan.told.items())
     why = tuple((reason, many, tuple(reasons.first_rows(reason))) for reason, many in reasons.most_frequent())
     return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown), why, left_out)
 

@@ -61,7 +61,8 @@ class Target:
 class ColumnMap:
     """The fields of a kind by name, the groups that they lie in, and what was said about columns.
 
-    ``say``: what stands before a mapping where it is said, for advice on what else to say.
+    ``say``: what stands before a mapping where it is said, for advice on what else to say. ``withheld`` are the columns
+    that were met and are never sent.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ColumnMap:
         self._default = default
         self._say = say
         self._rest: Field | None = None
+        self.withheld: set[str] = set()
         self.renamed: dict[str, Target] = {}
         for each in said:
             self._add(each)
@@ -116,6 +118,7 @@ class ColumnMap:
         if is_secret(column):
             if target is not None:
                 raise ValueError(f"{column!r}: {WITHHELD}; give the column another name if it holds something else")
+            self.withheld.add(column)
             return None
         if (found := self._known(column, self._default)) is not None:
             return found

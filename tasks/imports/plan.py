@@ -54,6 +54,11 @@ class Plan:
     _layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict, init=False)
     _converters: dict[Field, Convert | None] = field(default_factory=dict, init=False)
 
+    @property
+    def told(self) -> Mapping[str, str]:
+        """The columns that were left out by now, and why: of rows that say their own, those that were met."""
+        return {**self.left_out, **dict.fromkeys(sorted(self.mapped.withheld), WITHHELD)}
+
     def layout(self, names: Sequence[str]) -> Layout:
         """The order of these fields in an item."""
         key = tuple(sorted(names))

@@ -192,7 +192,7 @@ def run_import(
             raise
         told.add_late(id)
     patiently(lambda: runs.end(id, "complete"))
-    return replace(report(seen.look(at_once=True)), left_out=tuple(plan.left_out.items()))
+    return replace(report(seen.look(at_once=True)), left_out=tuple(plan.told.items()))
 
 
 def cancel_import(run: str) -> int:

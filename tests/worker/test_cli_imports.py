@@ -353,6 +353,14 @@ class TestPlan:
         told = [" ".join(line.split()) for line in result.stdout.splitlines()]
         assert "left out password_hash, rp_token: it holds secrets by its name; an import sends none" in told
 
+    def test_secrets_of_mappings_are_left_out_with_a_word_too(self, tmp_path):
+        path = tmp_path / "customers.jsonl"
+        path.write_text('{"email": "ada@example.com", "password": "x"}\n')
+
+        told = json.loads(run("import", "profiles", str(path), "--dry-run", "--json").stdout)
+
+        assert told["left_out"] == [["password", "it holds secrets by its name; an import sends none"]]
+
     def test_a_query_is_a_file_like_any_other(self, tmp_path, asked):
         with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
             shop.executescript(
