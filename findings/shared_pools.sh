@@ -15,7 +15,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 python3 -m pip install -qq --disable-pip-version-check --target lib \
-    celery==5.7.0 kombu==5.7.0 redis==8.1.0
+    celery==5.7.0 "kombu[redis]==5.7.0" redis==8.1.0
 export PYTHONPATH="$dir/lib"
 python3 - <<'EOF'
 import sys

@@ -11,7 +11,7 @@ import redis
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from schedules.push_source import opened
+from schedules.push_plan import planned
 from schedules.push_task import defined
 from schedules.trouble import trouble
 from worker.checks import Finding, of_redis, of_store
@@ -49,8 +49,8 @@ def of_pushes(settings: Settings) -> Iterator[Finding]:
     for name in sorted(settings.pushes):
         try:
             wanted = defined(name)
-            wanted.checked()
-            next(opened(wanted.rows, wanted.database_url).batches(), None)
+            source, _ = planned(wanted, wanted.checked())
+            next(source.batches(), None)
         except KlaviyoError as error:
             yield Finding("warning", f"push {name}", str(error))
         else:

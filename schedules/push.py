@@ -20,15 +20,13 @@ from schedules.push_fate import fate
 from schedules.push_hashes import Records
 from schedules.push_kinds import Delete, Kind, Push
 from schedules.push_lock import held
-from schedules.push_report import PushReport, State
-from schedules.push_source import opened
-from tasks.imports.options import Options
-from tasks.imports.plan import compile_plan
+from schedules.push_plan import planned
+from schedules.push_report import NotDeleted, PushReport, State
 from tasks.imports.run import Import, Rows, new_run
 from tasks.imports.sending import Sender, Stopped, withdraw
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
-from worker.errors import InputError, KlaviyoError
+from worker.errors import KlaviyoError
 from worker.ledger import get_ledger
 from worker.patience import LeftBehind, patiently
 from worker.runs import get_runs
@@ -85,7 +83,8 @@ def run_push(
         token: by whom the run is held; a message that is delivered once more has the same.
 
     Raises:
-        InputError, SourceError: the push, its settings or its source are wrong, or too much is missing.
+        InputError, SourceError: the push, its settings or its source are wrong.
+        NotDeleted: too much is missing from the source; all but the deletions was carried out.
         Held: it is running already.
         Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part.
         Stopped: ``stop`` said so, or its import was cancelled.
@@ -133,10 +132,8 @@ class _Running:
         """See it through to its end."""
         self._wait()
         before = self._take_up()
-        source = opened(self._wanted.rows, self._wanted.database_url)
-        options = Options(tuple(self._wanted.mapping), self._wanted.fixed, time_zone=self._wanted.time_zone)
-        plan = compile_plan(self._kind.rows.name, source.columns, options)
-        asked = Import(self._kind.rows.name, (), options, self._alias).asked()
+        source, plan = planned(self._wanted, self._kind)
+        asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
         this = patiently(lambda: get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked))
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
@@ -229,21 +226,24 @@ class _Running:
         """Whether the source can be believed where it is silent.
 
         Raises:
-            InputError: too much is missing.
+            NotDeleted: too much is missing.
 
         """
         assert self._choice
-        if nameless := self._choice.tally.nameless:
+        tally = self._choice.tally
+        if nameless := tally.nameless:
             self._note = f"nothing was deleted: {nameless:,} rows could not be read, and may be about what is missing"
             return False
         with reading() as connection:
             missing = self._records.count(connection, unseen_by=self.id)
             known = self._records.count(connection)
+            told = runs.run(connection, self.id)["report"] or {}
         if missing * TENTH > known and not force:
-            raise InputError("push", [
-                f"{missing:,} of {known:,} records are no longer in the source, more than a tenth: nothing was "
-                "deleted. If that is meant, run it once with force"
-            ])  # fmt: skip
+            created, updated, rejected, unknown = (
+                told.get(name, 0) for name in ("created", "updated", "rejected", "unknown")
+            )
+            failed = tally.checked + rejected + unknown
+            raise NotDeleted(self._alias, self._wanted.stream, missing, known, created, updated, failed)
         return missing > 0
 
     def _report(self, state: State) -> PushReport:

@@ -224,7 +224,8 @@ class Choice:
         if isinstance(original, Mapping):
             for name, value in original.items():
                 with contextlib.suppress(ValueError):
-                    if (found := self._plan.mapped.field(name)) and found.name == "external_id" and value:
+                    found = self._plan.mapped.field(name)
+                    if found and found.name == "external_id" and value not in (None, ""):
                         return str(value)
             return None
         places = [place for place, each in self._plan.columns.items() if each.name == "external_id"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, CursorResult, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -60,13 +61,23 @@ class Query(Iterable[Mapping[str, Any]]):
         self._statement = question(statement)
         self._engine = reading_engine(database_url)
 
+    def columns(self) -> list[str]:
+        """The names of what it asks for, as the database tells them without giving a row."""
+        with self._asked() as result:
+            return list(result.keys())
+
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        with self._asked() as result:
+            for row in result.mappings():
+                yield {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
+
+    @contextmanager
+    def _asked(self) -> Iterator[CursorResult[Any]]:
         # The statement travels as it is written: no colon and no percent sign in it means a parameter.
         options: dict[str, Any] = {"yield_per": ROWS, "no_parameters": True}
         try:
             with self._engine.connect().execution_options(**options) as connection:
-                for row in connection.exec_driver_sql(self._statement).mappings():
-                    yield {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
+                yield connection.exec_driver_sql(self._statement)
         except DBAPIError as error:
             raise SourceError(NAME, _reason(error)) from None
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from worker.errors import KlaviyoError
+
 State = Literal["running", "done", "failed"]
 
 
@@ -43,3 +45,26 @@ class PushReport:
     def told(self) -> dict[str, Any]:
         """The same as JSON."""
         return {**asdict(self), "landed": self.landed}
+
+
+class NotDeleted(KlaviyoError):
+    """So many records are missing from the source that it is taken for broken: all but the deletions was carried out.
+
+    missing, known: records that the source no longer has, and those that were pushed. created, updated, failed: what
+    became of the others.
+    """
+
+    def __init__(
+        self, account: str, stream: str, missing: int, known: int, created: int, updated: int, failed: int
+    ) -> None:
+        super().__init__(account, stream, missing, known, created, updated, failed)
+        self.missing = missing
+        self.known = known
+
+    def __str__(self) -> str:
+        account, stream, missing, known, created, updated, failed = self.args
+        return (
+            f"push {stream} of account {account}: {missing:,} of {known:,} records are no longer in the source, more "
+            f"than a tenth: nothing was deleted. All else is done: {created:,} created, {updated:,} updated, "
+            f"{failed:,} not landed. If the deletions are meant, run it once with force."
+        )

@@ -20,8 +20,19 @@ def opened(rows: Rows, database_url: str | None) -> Source:
         InputError, SourceError: it cannot be read, or it is not what it claims to be.
 
     """
+    query = query_of(rows, database_url)
+    return source_of(rows) if query is None else replace(source_of(query), name=NAME)
+
+
+def query_of(rows: Rows, database_url: str | None) -> Query | None:
+    """The query that a source is; None where it is none.
+
+    Raises:
+        InputError, SourceError: it can be none, or leads to no database.
+
+    """
     if not (isinstance(rows, str) and rows.startswith(SQL)):
-        return source_of(rows)
+        return None
     if not database_url:
         raise InputError("push", ["a source that is a query needs a database_url"])
-    return replace(source_of(Query(database_url, rows.removeprefix(SQL))), name=NAME)
+    return Query(database_url, rows.removeprefix(SQL))

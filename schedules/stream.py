@@ -127,7 +127,8 @@ class Stream:
         order = by or self.born
         if sort := self.sort if order is None else order.name:
             params["sort"] = sort
-        if chosen := joined(partition.filter, by.between(since, until) if by else None):
+        chosen = joined(partition.filter, by.between(since, until) if by else None)
+        if chosen is not None:
             params["filter"] = chosen
         return params
 

@@ -21,6 +21,7 @@ from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.patience import patiently
 from worker.settings import get_settings
+from worker.writes import write
 
 logger = get_logger(__name__)
 
@@ -63,9 +64,9 @@ _known = _Known()
 def met(error: DBAPIError) -> str:
     """Note that the store could not be written; why, in a few words."""
     reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), present().timestamp()
-    earlier = trouble()
+    earlier = patiently(trouble)
     found = Trouble(reason, earlier.since if earlier else now)
-    patiently(lambda: get_redis().set(KEY, orjson.dumps(asdict(found)), ex=BELIEVED))
+    patiently(lambda: write(("SET", KEY, orjson.dumps(asdict(found)), "EX", BELIEVED)))
     with _known.lock:
         _known.met, _known.tried = True, _known.clock()
         if tell := _known.tried - _known.told >= BELIEVED:
@@ -96,8 +97,13 @@ def overcome() -> None:
 
 
 def trouble() -> Trouble | None:
-    """What any process has met, and not overcome."""
-    found = patiently(lambda: get_redis().get(KEY))
+    """What any process has met, and not overcome.
+
+    Raises:
+        redis.RedisError: Redis cannot tell.
+
+    """
+    found = get_redis().get(KEY)
     return Trouble(**orjson.loads(found)) if found else None
 
 

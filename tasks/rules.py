@@ -21,8 +21,9 @@ FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_EVENT = timedelta(days=365)
 
 E164 = re.compile(r"\+[0-9]{8,15}")
-#: One ``@``, something on both sides of it, and no blanks. Possessive: imports hold millions of texts against it.
-EMAIL = re.compile(r"[^@\s]++@[^@\s]++")
+#: One ``@``, something on both sides of it, and nothing that cannot be seen, such as blanks, NULs, zero-width spaces.
+#: Possessive: imports hold millions of texts against it.
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++@[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++")
 #: What names a person.
 KNOWN = ("id", "email", "phone_number", "external_id", "_kx")
 #: What tells Klaviyo whose event it is: somebody may not be known yet.

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 import redis
-from postgres_server import NoServer, postgres_server
 from sqlalchemy.engine import make_url
 
+from tests.left_out import left_out
+from tests.postgres_server import NoServer, postgres_server
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings
@@ -27,6 +28,19 @@ def missing(service: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"{service} (CI is set, so this is no reason to skip)", pytrace=False)
     pytest.skip(service)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits comes first, the longest of it before the rest: what only computes fills the time at the end."""
+    items.sort(key=lambda item: ("live" not in item.keywords, "soak" not in item.keywords))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in a line what was left out, and how to have it."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    for line in left_out((report.fspath, str(report.longrepr[2])) for report in skipped):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +111,12 @@ def _no_store_is_left_open() -> Iterator[None]:
     """The store of this process is opened once, by whatever the settings say then: the next test has another."""
     yield
     connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_width_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands print into a pipe is as wide as COLUMNS says, which whoever starts the tests may have set."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from celery.result import AsyncResult, EagerResult
 from worker.accounts import DEFAULT, account
 from worker.action_task import ActionTask
 from worker.app import app
-from worker.calls import expiry, only
+from worker.calls import only, time_to_send
 from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.governor import Lane
 from worker.jsonapi import Envelope
@@ -196,12 +196,12 @@ class Action(Generic[P]):
         inside a task, the task's account and lane.
 
         Raises:
-            InputError: there is no such lane, or that is no time.
+            InputError: there is no such lane, that is no time, or the call would expire before its countdown is over.
 
         """
         if lane is not None:
             lane_named(self.declaration.name, lane)
-        expiry(self.declaration.name, expires)
+        time_to_send(self.declaration.name, countdown, expires)
         return replace(self, options=Options(name, lane, countdown, expires))
 
     if not TYPE_CHECKING:  # it would hide every misspelled method from the type checker

@@ -23,6 +23,9 @@ logger = get_logger(__name__)
 
 TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
 
+#: Seconds between two looks whether a Redis that was full has room again, where something waits for it.
+ROOM_INTERVAL_S = 2.0
+
 #: The task that sees to what is overdue.
 SWEEP = "klaviyo.job_sweep"
 
@@ -59,7 +62,14 @@ class GovernorStep(bootsteps.StartStopStep):
 
         self._guarded(beat)
         self._guarded(_resume_changed)
-        for seconds, work in ((TICK, governor.tick), (BEAT, beat), (REFRESH, refresh), (SWEEP_INTERVAL_S, sweep)):
+        turns = (
+            (TICK, governor.tick),
+            (BEAT, beat),
+            (REFRESH, refresh),
+            (SWEEP_INTERVAL_S, sweep),
+            (ROOM_INTERVAL_S, governor.use_room),
+        )
+        for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
 
     def stop(self, consumer: Any) -> None:

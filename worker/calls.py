@@ -99,7 +99,7 @@ def seconds_until(action: str, countdown: float | None, eta: datetime | str | No
     """
     try:
         if eta is not None:
-            return max(0.0, (_moment(eta) - datetime.now(UTC)).total_seconds())
+            return max(0.0, (moment_of(eta) - datetime.now(UTC)).total_seconds())
         seconds = float(countdown or 0.0)
         if not math.isfinite(seconds):
             raise ValueError(countdown)
@@ -139,7 +139,7 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
         if isinstance(expires, timedelta):
             return Expiry(expires.total_seconds())
         if isinstance(expires, datetime | str):
-            return Expiry(_moment(expires).timestamp(), absolute=True)
+            return Expiry(moment_of(expires).timestamp(), absolute=True)
         if math.isfinite(expires):
             return Expiry(float(expires))
     except (TypeError, ValueError):
@@ -147,10 +147,31 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
     raise InputError(action, ["expires is a number of seconds, a timedelta or a time"])
 
 
+def time_to_send(action: str, countdown: float, expires: float | timedelta | datetime | None) -> None:
+    """See that a call can be sent at all: after its countdown, and before it expires.
+
+    Raises:
+        InputError: it cannot, or these are no times.
+
+    """
+    seconds = seconds_until(action, countdown, None)
+    if countdown and countdown < 0:
+        raise InputError(action, ["countdown is a number of seconds from now, 0 or more"])
+    end = expiry(action, expires)
+    if end is None or not seconds:
+        return
+    left = end.seconds - datetime.now(UTC).timestamp() if end.absolute else end.seconds
+    if left < seconds:
+        told = (
+            f"it would expire in {max(0.0, left):,.0f} seconds, before its countdown of {seconds:,.0f} seconds is over"
+        )
+        raise InputError(action, [told])
+
+
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
     if eta := request.get("klaviyo_eta"):
-        return max(0.0, _moment(eta).timestamp() - patiently(get_governor().now) / 1000)
+        return max(0.0, moment_of(eta).timestamp() - patiently(get_governor().now) / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
 
@@ -166,6 +187,12 @@ def expiry_of(request: Any) -> Expiry | None:
     return expiry(str(request.get("task")), request.get("klaviyo_expires"))
 
 
-def _moment(told: datetime | str) -> datetime:
+def moment_of(told: datetime | str) -> datetime:
+    """A time as publishers write it, which is UTC if it has no zone.
+
+    Raises:
+        ValueError, TypeError: it is none.
+
+    """
     moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -19,6 +19,7 @@ from worker.connection import address, get_redis, unreachable
 from worker.embedded import MINIMUM
 from worker.errors import SettingsError
 from worker.governor import get_governor
+from worker.pauses import resuming, said
 from worker.settings import Settings, misspelled_settings
 from worker.store.connection import reading
 from worker.store.engine import open_engine
@@ -76,9 +77,8 @@ def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
     yield from _of_role_and_memory(told)
     for pause in get_governor().paused():
         why = pause.why.rstrip(".")
-        yield Finding(
-            "warning", "paused", f"{pause.what}, by {pause.by}: {why}. klaviyo limits tells how to let it go on."
-        )
+        text = f"{said(pause.what)}, by {pause.by}: {why}. To let it go on: {resuming(pause.what)}"
+        yield Finding("warning", "paused", text)
     messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MOST - 1)
     if found := strays.counted(messages):
         yield Finding("warning", "lost calls", strays.told(found))

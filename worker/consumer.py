@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from celery.exceptions import CPendingDeprecationWarning, NotRegistered, WorkerShutdown
+from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
@@ -26,7 +26,6 @@ logger = get_logger(__name__)
 
 #: Seconds until an action that nobody here knows is tried again, perhaps by a newer worker.
 UNKNOWN = 30.0
-
 
 #: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
 RECONNECT = 1.0
@@ -51,7 +50,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         def handled(message: Any) -> None:
             try:
                 handle(message)
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except unreadable.PASSING:
+                raise
+            except Exception as error:
                 self._unreadable(message, error)
 
         return handled
@@ -78,8 +79,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             message.ack_log_error(logger, self.connection_errors)
             return
         task = unreadable.context(message)
-        logger.error("There is no task %s: %s fails. Is its name spelled right?", task.task, task.id)
-        self._fail(message, task, NotRegistered(task.task))
+        why = unreadable.unknown(str(task.task), self.app.tasks)
+        logger.error("Task %s[%s] fails: %s", task.task, task.id, why)
+        self._fail(message, task, InputError(str(task.task), [why]))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Fail a task whose message has headers or a body that are not those of a task."""
@@ -102,5 +104,5 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
         if task.id:
             get_governor().release(task.id)
-            self.app.backend.mark_as_failure(task.id, error, request=task)
+            unreadable.fail(self.app.backend, task, error)
         message.reject_log_error(logger, self.connection_errors)

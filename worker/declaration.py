@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 from urllib.parse import quote
 
 import orjson
@@ -229,18 +229,18 @@ class Declaration:
         params, problems = self._plain(given)
         problems += self._without_null(params)
         if "filter" in params:
-            problems += refused(params["filter"], fields_of(self.package, self.name))
+            several = get_origin(unwrap(self.parameters["filter"].annotation)[0]) is list
+            problems += refused(params["filter"], fields_of(self.package, self.name), several)
             params["filter"] = plain(params["filter"])
         if problems:
             raise InputError(self.name, problems)
         try:
             params = self._validated(params)
         except ValidationError as error:
-            told = error.errors(include_input=False)
-            raise InputError(self.name, list(dict.fromkeys(_sentence(each, params) for each in told))) from None
+            raise InputError(self.name, list(_sentences(error.errors(include_input=False), params))) from None
         except NotJson as error:
             raise InputError(self.name, [str(error)]) from None
-        if problems := [problem for check in self.checks if (problem := check(params))]:
+        if problems := [*self._leading_elsewhere(params), *filter(None, (check(params) for check in self.checks))]:
             raise InputError(self.name, problems)
         if self.prepare:
             self.prepare(params)
@@ -391,6 +391,12 @@ class Declaration:
             else:
                 del params[name]
 
+    def _leading_elsewhere(self, params: Params) -> Iterator[str]:
+        """What would make another address of this one: without its id, that of a record is that of all of them."""
+        for name, value in params.items():
+            if self.parameters[name].place == "path" and str(value).strip() in ("", ".", ".."):
+                yield f"parameter {name!r} is empty, or dots: it has to be an id"
+
     def _unknown(self, name: str) -> str:
         leading = [alias for alias, target in self.aliases.items() if _leads(target)]
         near = difflib.get_close_matches(name, [*self.parameters, *leading], n=1)
@@ -511,19 +517,41 @@ def _within(loc: Place, value: Any) -> Iterator[str | int]:
             yield part
 
 
-def _sentence(error: Any, params: Params) -> str:
-    place = ".".join(map(str, _within(error["loc"], params))) or "the call"
+def _sentences(errors: Sequence[Any], params: Params) -> Iterator[str]:
+    """What is wrong at each place, once; where there are alternatives, all that could be there."""
+    said: dict[str, dict[str, None]] = {}
+    for error in errors:
+        place, wrong = _said(error, params)
+        said.setdefault(place, {})[wrong] = None
+    for place, wrongs in said.items():
+        facts = [each for each in wrongs if each.startswith(("is ", "has "))]
+        yield from (f"parameter {place!r} {each}" for each in facts)
+        if others := [each for each in wrongs if each not in facts]:
+            yield f"parameter {place!r}: {', or '.join(others)}"
+
+
+def _said(error: Any, params: Params) -> tuple[str, str]:
+    """The place of one of pydantic's errors, and what it says there."""
+    loc, context = error["loc"], error.get("ctx", {})
+    if loc[-1:] == ("[key]",):
+        return _place(loc[:-2], params), "has a key that is no text; JSON's keys are text"
+    place = _place(loc, params)
     if error["type"] == "missing":
-        return f"parameter {place!r} is missing"
+        return place, "is missing"
+    if error["type"] == "union_tag_not_found":
+        return ".".join((place, context["discriminator"].strip("'"))), "is missing"
     if error["type"] == "union_tag_invalid":
-        expected = error["ctx"]["expected_tags"]
-        return f"parameter {place!r}: its {error['ctx']['discriminator']} is none of {expected}"
+        return place, f"its {context['discriminator']} is none of {context['expected_tags']}"
     if error["type"] == "extra_forbidden":
-        return f"parameter {place!r} is not known"
+        return place, "is not known"
     text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "literal_error":
-        text = f"input should be {_shortened(error['ctx']['expected'])}"
-    return f"parameter {place!r}: {text[0].lower()}{text[1:]}"
+        text = f"input should be {_shortened(context['expected'])}"
+    return place, f"{text[0].lower()}{text[1:]}"
+
+
+def _place(loc: Place, params: Params) -> str:
+    return ".".join(map(str, _within(loc, params))) or "the call"
 
 
 def _shortened(expected: str) -> str:

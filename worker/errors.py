@@ -19,13 +19,21 @@ KlaviyoError
 
 Celery rebuilds an exception in another process as ``cls(*args)`` from JSON, so every argument is positional,
 JSON-safe and handed to ``Exception.__init__``. No text holds a key or a person's data.
+
+It looks for ``cls`` in the module that the stored result names: `STORED_AS`, which is this module here, and that of
+`klaviyo client` in an application of another code base.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
 
 from kombu.exceptions import OperationalError
+
+#: The module that results name; not this one's name, which may be that of another package where they are read.
+STORED_AS = "klaviyo_errors"
+sys.modules[STORED_AS] = sys.modules[__name__]
 
 
 class KlaviyoError(Exception):
@@ -87,10 +95,7 @@ class Paused(KlaviyoError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        return (
-            f"{self.action} on account {self.account} was not sent: paused are {self.reasons}. "
-            "klaviyo resume lets it go on."
-        )
+        return f"{self.action} on account {self.account} was not sent. Paused: {self.reasons}."
 
 
 class InputError(KlaviyoError):

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from worker.filter_fields import Condition, Fields, problems
 
@@ -40,8 +40,20 @@ class Filter(str):
         return made
 
     def __and__(self, other: Filter) -> Filter:
-        """Both. Klaviyo knows no "or" but `any`."""
+        """Both."""
         return Filter(*self.conditions, *other.conditions) if isinstance(other, Filter) else NotImplemented
+
+    def __or__(self, other: object) -> NoReturn:
+        """Klaviyo knows no "or" between conditions."""
+        raise TypeError("Klaviyo's filters know no 'or': list the values, F('id').any([…]), or make a call for each")
+
+    def __invert__(self) -> NoReturn:
+        """Klaviyo knows no "not"."""
+        raise TypeError("Klaviyo's filters know no 'not': ask for what is to be found")
+
+    def __bool__(self) -> NoReturn:
+        """Ask for neither: ``F(…) and F(…)`` would be the second alone, ``not F(…)`` no filter at all."""
+        raise TypeError("a filter is neither true nor false: join two with &, and compare one with None")
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.conditions
@@ -161,9 +173,17 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Filter) else value
 
 
-def refused(value: Any, fields: Fields | None) -> list[str]:
-    """What is wrong with a filter for an action that takes these fields. Mere text is not judged."""
-    filters = [each for each in (value if isinstance(value, list | tuple) else [value]) if isinstance(each, Filter)]
+def refused(value: Any, fields: Fields | None, several: bool = False) -> list[str]:
+    """What is wrong with a filter for an action that takes these fields, and a list of them where it takes ``several``.
+
+    Mere text is not judged.
+    """
+    given = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(each, F) for each in given):
+        return ["parameter 'filter': this is a field without a condition: F('email').equals(…)"]
+    filters = [each for each in given if isinstance(each, Filter)]
+    if filters and given is value and not several:
+        return ["parameter 'filter': this is a list: join its filters with &, F(…).equals(…) & F(…).equals(…)"]
     if fields is None:
         return []
     read = [_read(*condition) for each in filters for condition in each.conditions]

@@ -453,6 +453,22 @@ function ops.room()
   return 1
 end
 
+-- most -> how many. There is room again: what waits for it later than now, so many at most, is tried at once.
+function ops.use_room(most)
+  local woken = 0
+  for _, id in ipairs(call('HRANDFIELD', P .. 'roomless', most)) do
+    local lane, line = find(id)
+    local item = lane and lane .. '|^' .. id
+    local at = item and tonumber(call('ZSCORE', key('later', line), item))
+    if at and at > now then
+      call('ZADD', key('later', line), now, item)
+      call('ZADD', P .. 'due', 'LT', now, line)
+      woken = woken + 1
+    end
+  end
+  return woken
+end
+
 -- member urgent set… -> 1. Bind a queue; urgent as above.
 function ops.bind(member, urgent, ...)
   if urgent == '1' then even_if_full() end

@@ -13,6 +13,7 @@ import redis
 
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
 
@@ -223,6 +224,12 @@ class Governor:
             return False
         return True
 
+    def use_room(self, most: int = 500) -> int:
+        """Try tasks at once that wait for room, so many at most, if there is room again; how many those were."""
+        if not self._client.exists(f"{self._prefix}roomless") or not self.has_room():
+            return 0
+        return int(self._call("use_room", most))
+
     def hold(self, index: str, tags: list[str]) -> None:
         """Show that these deliveries are still being worked on."""
         self._call("hold", index, *tags)
@@ -249,8 +256,11 @@ class Governor:
         """
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
-            account, action = line[0].partition("+")[0].split(":", 1)
-            reasons = "; ".join(f"{each.what} by {each.by} ({each.why})" for each in self.paused())
+            account, action = _owner(line)
+            reasons = "; ".join(
+                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                for each in self.holding(line)
+            )
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 
@@ -306,7 +316,7 @@ class Governor:
         return None if stored is None else stored.partition(b"\n")[2]
 
     def revoke(self, task_id: str, reason: str) -> str | None:
-        """From now on no claim of this task is granted, for a day; returns its message where it waits."""
+        """From now on no claim of this task is granted, for a month; returns its message where it waits."""
         message = self._call("revoke", task_id, reason, REVOKED_MS)
         return message.decode() if message else None
 
@@ -359,6 +369,13 @@ class Governor:
             (_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
         )
 
+    def holding(self, line: LineRef) -> list[Pause]:
+        """What is paused of everything that a line belongs to: its account, its action, its tier."""
+        account, action = _owner(line)
+        queue = line[1].partition(";")[0]
+        holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
+        return [each for each in self.paused() if each.what in holds]
+
     def look(self) -> list[Look]:
         """Every line that this Redis knows, as it stands; each is read in one step, and nothing is changed."""
         names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
@@ -377,6 +394,12 @@ class Governor:
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def _owner(line: LineRef) -> tuple[str, str]:
+    """The account and the action that a line is of."""
+    account, _, action = line[0].partition("+")[0].partition(":")
+    return account, action
 
 
 def _pause(what: str, value: bytes, moment: int) -> Pause:

@@ -8,12 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from worker.document import problem
 from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+
+if TYPE_CHECKING:
+    from celery.result import AsyncResult
 
 #: The revision that every declaration speaks. Stable until 2027-07-15, retired on 2028-07-15.
 REVISION = "2026-07-15"
@@ -154,7 +157,7 @@ def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
 
 
 def _reason(status: int, content: bytes) -> str:
-    said = next((e["detail"] for e in _errors(content) if e.get("detail")), None)
+    said = next((str(e["detail"]).rstrip(".") for e in _errors(content) if e.get("detail")), None)
     return f"Klaviyo answered {status}" + (f": {said}" if said else "")
 
 
@@ -211,8 +214,19 @@ def _until(moment: str, now: str) -> float | None:
         return None
 
 
-def outcome(result: Envelope | BaseException) -> Envelope:
-    """The document's envelope for either end: a failed task's exception as ``successful: False`` with its text."""
+def outcome(result: AsyncResult[Any] | Envelope | BaseException) -> Envelope:
+    """The envelope of a task that has ended, well or not: of a failure ``successful: False`` with its text.
+
+    Takes what `.delay()` returned, or what the task itself has returned or raised.
+
+    Raises:
+        ValueError: the task has not ended; `.get(propagate=False)` waits until it has.
+
+    """
+    if not isinstance(result, dict | BaseException):
+        if not result.ready():
+            raise ValueError(f"Task {result.id} has not ended: wait for it with .get(propagate=False).")
+        result = result.result
     if isinstance(result, BaseException):
         return Envelope(data=None, error=str(result), successful=False)
     return Envelope(result)

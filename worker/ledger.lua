@@ -223,9 +223,12 @@ end
 -- id -> 1 | 0. A part of an import that has not landed is to be opened again: as if it had never been.
 function ops.forget(id)
   local state, run, landed, rejected, unknown = get(id, 'state', 'run', 'landed', 'rejected', 'unknown')
+  local status, items = get(id, 'status', 'items')
   if state ~= 'settled' or not run or run == '' then return 0 end
   local key = P .. 'run:' .. run
-  for name, number in pairs({ landed = landed, rejected = rejected, unknown = unknown, settled = 1, parts = 1 }) do
+  local withdrawn = status == 'withdrawn' and items or 0
+  local counted = { landed = landed, rejected = rejected, unknown = unknown, withdrawn = withdrawn, settled = 1, parts = 1 }
+  for name, number in pairs(counted) do
     call('HINCRBY', key, name, -(tonumber(number) or 0))
   end
   call('ZREM', key .. ':parts', id)
@@ -238,6 +241,8 @@ end
 function ops.withdraw(id, outcome)
   local state, sent = get(id, 'state', 'sent')
   if state ~= 'waiting' and (state ~= 'spawning' or sent) then return { 0, {} } end
+  local run, items = get(id, 'run', 'items')
+  if run and run ~= '' then call('HINCRBY', P .. 'run:' .. run, 'withdrawn', tonumber(items) or 0) end
   return settle(id, 'withdrawn', outcome, 0, 0, 0, {})
 end
 

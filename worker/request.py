@@ -1,10 +1,24 @@
-"""A worker's view of one task, as it tells it to `inspect` and to Flower's worker page."""
+"""A worker's view of one task, as it tells it to `inspect` and to Flower's worker page, and how an odd one ends."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from celery.exceptions import Reject, Retry
+from celery.utils.log import get_logger
 from celery.worker import request
+from celery.worker.state import task_ready
+
+from worker import unreadable
+from worker.errors import InputError
+from worker.governor import get_governor
+from worker.messages import parts
+from worker.patience import LeftBehind, patiently
+from worker.process import closing
+from worker.revocation import tell
+
+logger = get_logger(__name__)
 
 
 class Request(request.Request):  # type: ignore[misc,unused-ignore]
@@ -13,3 +27,40 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
     def info(self, safe: bool = False) -> Any:
         """What is told of the task, by Celery's keys."""
         return super().info(safe=True)
+
+    def on_retry(self, exc_info: Any) -> None:
+        """Tell Flower why the task waits. Celery looks for that one level too high, and finds its own `Retry`."""
+        found = exc_info.exception
+        retry = found if isinstance(found, Retry) else found.exc
+        super().on_retry(SimpleNamespace(exception=retry, traceback=exc_info.traceback))
+
+    def revoked(self) -> bool:
+        """Whether this delivery has ended because nobody wants the task, as far as this worker's memory tells."""
+        super().revoked()
+        return bool(self._already_revoked)
+
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        """End this delivery, with what is chained to the task, which Celery would leave PENDING.
+
+        That of an action is left to its claim: Klaviyo may have it already, and then that is to be told.
+        """
+        if hasattr(self.task, "declaration"):
+            patiently(lambda: get_governor().revoked(self.id) or get_governor().revoke(self.id, reason))
+            return
+        tell(self.task.app, parts(self._context.chain or ()), reason)
+        super()._announce_revoked(reason, terminated, signum, expired)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+        """End a task that has failed. ``return_ok``: how is told already; else Celery has stumbled over its message."""
+        if return_ok:
+            super().on_failure(exc_info, send_failed_event, return_ok)
+            return
+        if closing.is_set() or issubclass(exc_info.type, (LeftBehind, *unreadable.PASSING)):
+            return  # it stays on record, for the next worker
+        logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
+        told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
+        patiently(lambda: get_governor().release(self.id))
+        if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
+            patiently(lambda: unreadable.fail(self.task.backend, told, error))
+        task_ready(self)
+        self.acknowledge()

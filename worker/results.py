@@ -10,6 +10,7 @@ from celery import states
 from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
+from worker import errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
 from worker.patience import patiently, unacknowledged_if_left
@@ -17,13 +18,14 @@ from worker.settings import get_settings
 
 
 class Backend(RedisBackend):
-    """Celery's Redis backend, with three differences.
+    """Celery's Redis backend, with four differences.
 
     A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
     gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes a worker's results all
     the same: what they tell has happened, and what can be read again waits for room before (`worker.room`). And nothing
     is subscribed to for every task that is published: Celery's way is two round trips more for each, and a channel for
-    as long as its result object lives; ``.get()`` subscribes by itself.
+    as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored under a module's
+    name that applications of other code bases can have too.
     """
 
     def as_uri(self, include_password: bool = False) -> str:
@@ -37,6 +39,11 @@ class Backend(RedisBackend):
         """Store a result; a worker does so before anything else happens to the task."""
         with _left(kwargs.get("request")):
             return patiently(lambda: super(Backend, self).store_result(task_id, result, state, *args, **kwargs))
+
+    def prepare_exception(self, exc: Any, serializer: str | None = None) -> Any:
+        """An exception as it is stored; one of ours is found again by whoever has `klaviyo client`'s module."""
+        stored = super().prepare_exception(exc, serializer)
+        return {**stored, "exc_module": errors.STORED_AS} if type(exc).__module__ == errors.__name__ else stored
 
     def on_chord_part_return(self, request: Any, state: str, result: Any, *args: Any, **kwargs: Any) -> None:
         """Count a task as one of its chord's; Celery's script counts each once, however often it is told."""

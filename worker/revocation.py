@@ -42,7 +42,7 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
             why = revoked.reason
             patiently(lambda: get_governor().revoke(request.id, why))
         task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
-        _tell(task.app, parts(request.chain or ()), revoked.reason)
+        tell(task.app, parts(request.chain or ()), revoked.reason)
         patiently(lambda: get_governor().done(request.id))
         about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
         task.send_event("task-revoked", **about)
@@ -67,22 +67,23 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     answers = [also(task_id, reason) for also in ALSO_REVOKED]
     if False in answers:
         return None
-    if True in answers:
+    # A last step that waits itself, for room, is taken out below.
+    if True in answers and waiting is None:
         backend.mark_as_revoked(task_id, reason, store_result=True)
         return True
     error = TaskRevokedError(reason)
     for message in readable([waiting or b""]):
         # Before it is gone: whoever tells it again, should this process die here, tells the same, and that counts once.
         _tell_chord(app, message.part, error)
-        _tell(app, message.chain, reason)
+        tell(app, message.chain, reason)
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
     meta["task_id"] = task_id
     key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
     return governor.withdraw(task_id, key, backend.encode(meta), ttl, ours)
 
 
-def _tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
-    """Parts that will never be published are revoked."""
+def tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
+    """Tell that parts which will never be published are revoked, and tell their chords."""
     for part in parts:
         app.backend.mark_as_revoked(part.id, reason, store_result=True)
         _tell_chord(app, part, TaskRevokedError(reason))

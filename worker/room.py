@@ -20,7 +20,8 @@ from worker.process import closing
 #: Seconds for which a thread waits for memory that may come back at once, and after which one does so again.
 BRIEF, AGAIN = 2.0, 30.0
 
-#: Seconds until a task is tried again for which there was no room, at first and at most.
+#: Seconds until a task is tried again for which there was no room, at first and at most. Workers see to it that it is
+#: tried sooner when there is room again (`Governor.use_room`).
 SOON, MOST = 1.0, 60.0
 
 _refused = -math.inf

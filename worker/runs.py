@@ -29,7 +29,8 @@ class Run:
 
     ``asked`` is how it was asked for. ``rows`` have been read; of these, ``checked`` were turned down before anything
     was sent, and ``unchanged`` needed nothing to be sent. The records of the others are ``landed``, ``rejected`` by
-    Klaviyo, ``unknown``, or still on their way in one of the ``parts``, of which so many are ``settled``.
+    Klaviyo, ``unknown``, ``withdrawn`` before they were sent, or still on their way in one of the ``parts``, of which
+    so many are ``settled``.
 
     ``read`` bytes of the source have been read, of its ``size``; 0 where nobody knows that. ``seen`` is when the
     process that reads it was last heard of, ``rejects`` its file for rows that have not landed, ``reasons`` why they
@@ -53,6 +54,7 @@ class Run:
     landed: int
     rejected: int
     unknown: int
+    withdrawn: int
     read: int
     size: int
     seen: float
@@ -65,9 +67,15 @@ class Run:
         """How many of the rows are known not to have landed, or may not have."""
         return self.checked + self.rejected + self.unknown
 
+    @property
+    def on_their_way(self) -> int:
+        """How many of the rows Klaviyo has, or is to have, and nobody knows yet what becomes of them."""
+        return max(0, self.rows - self.failed - self.unchanged - self.landed - self.withdrawn)
+
 
 _NUMBERS = (
-    "rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown", "read", "size",
+    "rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown", "withdrawn", "read",
+    "size",
 )  # fmt: skip
 _TEXTS = ("state", "kind", "account", "source", "asked", "started", "ended", "seen", "reason", "rejects", "reasons")
 _FIELDS = (*_TEXTS, *_NUMBERS)
@@ -106,6 +114,13 @@ class Runs:
         found = self.run(id)
         assert found is not None
         return found
+
+    def restore(self, before: Run) -> None:
+        """Taking it up again was refused: it stands as it stood ``before``."""
+        counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
+        fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
+        fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
+        self._client.hset(self._key(before.id), mapping=fields)
 
     def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
         """Write down how far the source has been read, and what was turned down."""

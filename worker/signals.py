@@ -69,8 +69,9 @@ def _stop() -> None:
 
 
 def _restart() -> None:
-    anew.set()
+    # One that was told to stop does: systemd's SendSIGHUP, for one, sends this signal after SIGTERM.
     if not closing.is_set():
+        anew.set()
         atexit.register(start_anew)
     _once()
 

@@ -10,6 +10,8 @@ from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
+from worker import unreadable
+from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
 from worker.place import taken
@@ -36,10 +38,13 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
             # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
             raise InvalidTaskError("it has no id, or is of the first protocol")
+        unreadable.checked(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
+        headers["klaviyo_eta"] = headers["klaviyo_expires"] = None  # ours to set
         if eta := headers.get("eta"):
             # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
+            moment_of(eta)
             headers["klaviyo_eta"], headers["eta"] = eta, None
         if hasattr(task, "declaration") and (expires := headers.get("expires")):
             # Celery goes by this machine's clock, and only once the message is here.

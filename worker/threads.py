@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+from billiard.einfo import ExceptionInfo
 from celery.concurrency import get_implementation, thread
+from celery.concurrency.base import apply_target
 from celery.utils.log import get_logger
 from click.core import ParameterSource
 
@@ -18,7 +21,7 @@ _NAMES = {"prefork": "processes"}
 
 
 class TaskPool(thread.TaskPool):
-    """Celery's pool of threads, with the remote control's `pool_grow` and `pool_shrink`.
+    """Celery's pool of threads, with the remote control's `pool_grow` and `pool_shrink`, which hears of every end.
 
     Celery adapts the prefetch to the pool's limit, and the governor releases no more than fits into it: so a thread
     too many is idle, and a limit is kept without ending any.
@@ -38,6 +41,36 @@ class TaskPool(thread.TaskPool):
         if n >= self.limit:
             raise ValueError(f"the pool has {self.limit} threads and keeps one at least")
         self._limit_to(self.limit - n)
+
+    def on_apply(
+        self,
+        target: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        callback: Callable[..., Any] | None = None,
+        accept_callback: Callable[..., Any] | None = None,
+        error_callback: Callable[..., Any] | None = None,
+        **_: Any,
+    ) -> Any:
+        """Carry out a task in a thread.
+
+        What Celery itself raises there, over a message that it did not expect, stays in the thread of a stock pool:
+        the message would be held for ever, and a thread's worth of work with it.
+        """
+
+        def work() -> None:
+            came: list[Any] = []
+            try:
+                apply_target(target, args, kwargs, came.append, accept_callback)
+            except Exception:
+                if error_callback is None:
+                    raise
+                error_callback(ExceptionInfo())
+            else:
+                if callback is not None:
+                    callback(came[0])
+
+        return thread.ApplyResult(self.executor.submit(work))
 
     def _limit_to(self, limit: int) -> None:
         self.limit = self.executor._max_workers = limit

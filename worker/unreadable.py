@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery.app.task import Context
-from kombu.exceptions import ContentDisallowed, DecodeError
+from celery.exceptions import InvalidTaskError
+from celery.utils.log import get_logger
+from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
+
+from worker.connection import AWAY
+from worker.place import PREFIX
+
+logger = get_logger(__name__)
+
+#: Headers that are text where they are there.
+_TEXTS = ("shadow", "eta", "group", "root_id", "parent_id", "klaviyo_account", "klaviyo_lane")
+
+#: What is wrong with a message of which nothing more can be said.
+ODD = "its message is not that of a task"
+
+#: What says that Redis is away: it tells nothing about a message.
+PASSING = (*AWAY, OperationalError)
 
 #: What is told of a task that failed to those who wait for it: its errbacks, its chord, the rest of its chain.
 _WAITING = ("errbacks", "chord", "chain")
+
+
+def checked(message: Any) -> None:
+    """See that a message of Celery's second protocol is made as they are: Celery finds out only amid the task.
+
+    Raises:
+        InvalidTaskError: it is not.
+
+    """
+    headers, payload = message.headers, message.payload
+    texts = [headers.get(name) for name in _TEXTS]
+    if not all(each is None or isinstance(each, str) for each in texts):
+        raise InvalidTaskError("a header is no text")
+    if not isinstance(payload, list | tuple) or len(payload) != 3:
+        raise InvalidTaskError("its body has not three parts")
+    args, kwargs, embedded = payload
+    told = embedded or {}
+    if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(told, Mapping)):
+        raise InvalidTaskError("its arguments are none")
+    lists = [told.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
+    if not all(isinstance(each, list) and all(map(_is_signature, each)) for each in lists):
+        raise InvalidTaskError("what follows it is no signature")
+    if told.get("chord") and not _is_signature(told["chord"]):
+        raise InvalidTaskError("its chord is no signature")
+
+
+def _is_signature(part: Any) -> bool:
+    """Whether something is made as the signature of a task is."""
+    if not isinstance(part, Mapping) or not isinstance(part.get("task"), str):
+        return False
+    kinds = (("args", list | tuple), ("kwargs", Mapping), ("options", Mapping))
+    return all(isinstance(part.get(name), kind) for name, kind in kinds)
 
 
 def context(message: Any) -> Context:
@@ -33,6 +82,17 @@ def context(message: Any) -> Context:
     return Context({**known, "delivery_info": {}})
 
 
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What is wrong with a task's name that is none of these, and what to do about it."""
+    ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
+    if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
+        return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
+    return (
+        "no task of klaviyo-worker has this name: send another application's task to a queue of its own; "
+        "`klaviyo actions` lists ours, each as 'klaviyo.NAME'"
+    )
+
+
 def problem(message: Any, error: Exception) -> str:
     """What is wrong with a message, and what to do about it; nothing of its body is repeated."""
     if isinstance(error, ContentDisallowed):
@@ -41,4 +101,15 @@ def problem(message: Any, error: Exception) -> str:
         return f"the body of its message cannot be read as {message.content_type}"
     if isinstance(message.headers, Mapping) and "task" not in message.headers:
         return "its message is of Celery's first protocol: send it with task_protocol = 2"
-    return "its message is not that of a task"
+    return ODD
+
+
+def fail(backend: Any, task: Any, error: Exception) -> None:
+    """Enter a task as failed and tell who waits for it, as far as can be made out who that is."""
+    try:
+        backend.mark_as_failure(task.id, error, request=task)
+    except PASSING:
+        raise
+    except Exception as odd:
+        logger.error("Who waits for task %s cannot be made out (%s): it has failed alone.", task.id, type(odd).__name__)
+        backend.mark_as_failure(task.id, error)

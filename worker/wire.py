@@ -10,7 +10,6 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
@@ -164,13 +163,8 @@ class Shape:
     constants: tuple[tuple[Path, str], ...] = ()
 
 
-def _scalar(value: Any) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return value
-
-
-PLAIN = Shape(_scalar, lambda value: value, lambda place: place)
+#: What travels as it is.
+PLAIN = Shape(lambda value: value, lambda value: value, lambda place: place)
 
 
 def shape_of(annotation: Any) -> Shape:

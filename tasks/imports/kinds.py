@@ -106,6 +106,12 @@ class Kind:
         """What Klaviyo takes no item without."""
         return tuple(dict.fromkeys(each.name for each in self.fields.values() if each.required))
 
+    @cached_property
+    def identifying(self) -> frozenset[str]:
+        """The fields that name a record: in a shop's database their values are often whole numbers."""
+        keys = (name for each in self.key for name in each.split("+"))
+        return frozenset(("id", *self.identifiers, *keys, *self.read))
+
     def item(self, row: dict[str, Any]) -> Any:
         """The item that the action takes for one row of plain names."""
         if not is_typeddict(item_type(self.parameter.annotation)):

@@ -24,6 +24,11 @@ _TYPES: dict[str, Form] = {"text": "text", "number": "number", "boolean": "boole
 #: Where a field adds to lists or takes from them, which is not the same twice; see `tasks.rules.edits`.
 _EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
+#: How much a field has to resemble what was given for one, and a column's own name, to be what was meant.
+MISSPELLED, ALIKE = 0.6, 0.85
+#: The fewest letters of a column's name that tell a field.
+TELLING = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -34,13 +39,19 @@ class Target:
 
 
 class ColumnMap:
-    """The fields of a kind by name, the groups that they lie in, and what was said about columns."""
+    """The fields of a kind by name, the groups that they lie in, and what was said about columns.
 
-    def __init__(self, kind: str, fields: Mapping[str, Field], said: Sequence[str], default: Form) -> None:
+    ``say``: what stands before a mapping where it is said, for advice on what else to say.
+    """
+
+    def __init__(
+        self, kind: str, fields: Mapping[str, Field], said: Sequence[str], default: Form, say: str = "--map "
+    ) -> None:
         self._kind = kind
         self.fields = fields
         self.groups = {name[:end] for name in fields for end, letter in enumerate(name) if letter == "."}
         self._default = default
+        self._say = say
         self._rest: Field | None = None
         self.renamed: dict[str, Target] = {}
         for each in said:
@@ -91,7 +102,7 @@ class ColumnMap:
     def _named(self, target: Target) -> Field:
         found = self._known(target.name, target.form or self._default)
         if found is None:
-            near = _nearest(target.name, self.fields)
+            near = _nearest(target.name, self.fields, MISSPELLED)
             raise ValueError(
                 f"{target.name!r} is no field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
             )
@@ -111,18 +122,29 @@ class ColumnMap:
         return None
 
     def _advice(self, column: str) -> str:
-        near = _nearest(column, self.fields)
+        near = _nearest(column, self.fields, ALIKE)
         target = near or f"properties.{column}"
         if near is None and "properties" not in self.fields:
-            return f"leave it out with --map {column + '='!r}"
-        return f"map it with --map {f'{column}={target}'!r} or leave it out with --map {column + '='!r}"
+            return f"leave it out with {self._say}{column + '='!r}"
+        return f"map it with {self._say}{f'{column}={target}'!r} or leave it out with {self._say}{column + '='!r}"
 
 
-def _nearest(column: str, fields: Mapping[str, Field]) -> str | None:
-    """The field whose name, or the end of it, looks most like the column's."""
+def _nearest(column: str, fields: Mapping[str, Field], alike: float) -> str | None:
+    """The field whose name, or the end of it, is in the column's, or looks much like it.
+
+    A field that is not what was meant is worse than none: whoever follows the advice writes over what is in it.
+    """
     plain = {_plain(ending): name for name in reversed(list(fields)) for ending in (name.rpartition(".")[2], name)}
-    near = difflib.get_close_matches(_plain(column), plain, n=1)
-    return plain[near[0]] if near else None
+    near = difflib.get_close_matches(_plain(column), plain, n=1, cutoff=alike)
+    said = near[:1] or sorted(_telling(column) & plain.keys(), key=len)[-1:]
+    return plain[said[0]] if said else None
+
+
+def _telling(column: str) -> set[str]:
+    """What the column's name says in words that stand side by side, as far as it is long enough to mean something."""
+    words = re.findall(r"[^\W_]+", column.lower())
+    told = {"".join(words[begin:end]) for begin in range(len(words)) for end in range(begin + 1, len(words) + 1)}
+    return {each for each in told if len(each) >= TELLING}
 
 
 def _plain(name: str) -> str:

@@ -66,8 +66,10 @@ class Plan:
         return self._converters[field]
 
 
-def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> Plan:
+def compile_plan(kind: str, header: Sequence[str] | None, options: Options, say: str = "--map ") -> Plan:
     """Find out how rows with this header become requests; None where each row says its own fields.
+
+    ``say``: what stands before a mapping where whoever asks for this says one.
 
     Raises:
         InputError: a column leads nowhere or is missing, or an option is wrong. Nothing has been read.
@@ -80,7 +82,7 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> P
     known = KINDS[kind]
     try:
         zone = options.zone()
-        mapped = ColumnMap(kind, known.fields, options.mapping, "json" if header is None else "text")
+        mapped = ColumnMap(kind, known.fields, options.mapping, "json" if header is None else "text", say)
         columns = {} if header is None else columns_of(header, mapped)
         fixed = _fixed(known, mapped.fields, options.fixed, zone)
         if header is not None:
@@ -95,7 +97,8 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options) -> P
 
 
 def _converter(kind: Kind, field: Field, zone: tzinfo | None, *, cells: bool) -> Convert | None:
-    return converter(field, zone, cells=cells, each=kind.read.get(field.name))
+    identifies = field.name in kind.identifying and field.form in ("text", "list")
+    return converter(field, zone, cells=cells, each=kind.read.get(field.name), identifies=identifies)
 
 
 def _fixed(kind: Kind, fields: Mapping[str, Field], given: Mapping[str, Any], zone: tzinfo | None) -> dict[str, str]:

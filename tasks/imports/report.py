@@ -20,9 +20,10 @@ class Report:
     """How an import ended.
 
     ``rows`` were read. Of these ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing,
-    ``landed`` are at Klaviyo, ``rejected`` it has turned down, and of the ``unknown`` nobody can tell. ``requests``
-    began the ``jobs``. The rows that have not landed are in the file ``rejects``, None where all have; ``reasons``
-    says why, with the number of rows, the most frequent first.
+    ``landed`` are at Klaviyo, ``rejected`` it has turned down, of the ``unknown`` nobody can tell, and the
+    ``withdrawn`` were taken back before they were sent. ``requests`` began the ``jobs``. The rows that have not landed
+    are in the file ``rejects``, None where all have; ``reasons`` says why, with the number of rows, the most frequent
+    first. The withdrawn are not among these: the run sends them when it is taken up again.
     """
 
     run: str
@@ -35,6 +36,7 @@ class Report:
     landed: int
     rejected: int
     unknown: int
+    withdrawn: int
     jobs: int
     requests: int
     bytes: int
@@ -127,6 +129,7 @@ def report(run: Run) -> Report:
         landed=run.landed,
         rejected=run.rejected,
         unknown=run.unknown,
+        withdrawn=run.withdrawn,
         jobs=sum(1 for job in jobs if job.status not in ("withdrawn", "split")),
         requests=sum(1 + job.tries for job in jobs if job.sent or job.accepted),
         bytes=run.bytes,

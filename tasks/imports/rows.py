@@ -70,9 +70,14 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
     if set(map(len, rows)) - {width}:
         for place, row in enumerate(rows):
             if len(row) != width:
-                block.reject(place, f"there are {len(row)} cells, and the header has {width}")
+                block.reject(place, wrong_width(len(row), width))
         rows = [row if len(row) == width else [""] * width for row in rows]
     return list(zip(*rows, strict=True)) or [()] * width
+
+
+def wrong_width(cells: int, width: int) -> str:
+    """What is said of a row that is not as wide as the header: of those with more cells apart from those with fewer."""
+    return f"there are {'more' if cells > width else 'fewer'} cells than columns: {cells}, and the header has {width}"
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:

@@ -29,7 +29,7 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.rows import numbers
 from worker.accounts import DEFAULT, account
 from worker.connection import AWAY
-from worker.errors import InputError
+from worker.errors import InputError, SourceError
 from worker.governor import Lane
 from worker.patience import patiently
 from worker.place import checked_id, lane_named
@@ -164,6 +164,7 @@ def run_import(
                 time.sleep(PAUSE)
             sender.look()
         except Stopped:
+            seen.look(at_once=True)
             if seen.run.state == "cancelled":
                 withdraw(id)
                 patiently(lambda: runs.end(id, "cancelled"))
@@ -172,6 +173,11 @@ def run_import(
             # Nothing can be taken back now, nor written down; the run can be taken up again.
             raise
         except Exception as error:
+            if before is not None and isinstance(error, InputError | SourceError) and not sender.opened:
+                # Nothing was sent: what is known of the run, which may have ended long ago, stays as it was.
+                patiently(lambda: runs.restore(before))
+                raise
+            seen.look(at_once=True)
             withdraw(id)
             reason = str(error)
             patiently(lambda: runs.end(id, "failed", reason))

@@ -39,6 +39,10 @@ class Stopped(KlaviyoError):
     """The import was cancelled, or its process is to end."""
 
 
+class AnotherSource(SourceError):
+    """A run was taken up again with rows that are not those of the first time."""
+
+
 class Sender:
     """Takes the parts of one run in order; ``stop`` tells whether to take no more."""
 
@@ -50,14 +54,14 @@ class Sender:
         self._stop = stop
         self._pause = pause
         self._waiting: dict[str, int] = {}
-        self.sent = self.bytes = 0
+        self.sent = self.bytes = self.opened = 0
 
     def send(self, action: str, part: Part, items: int) -> None:
         """Open a job for a part, when there is room for one more.
 
         Raises:
             Stopped: no more are taken.
-            SourceError: the run has had another part in this place.
+            AnotherSource: the run has had another part in this place.
             Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
 
         """
@@ -65,10 +69,10 @@ class Sender:
             raise Stopped(f"import {self._run.id} takes no more rows")
         digest = blake2b(part.body, digest_size=12).hexdigest()
         if not patiently(lambda: get_runs().digest(self._run.id, part.number, digest)):
-            raise SourceError(
-                self._run.source,
-                f"from row {numbers(part.rows)[0]:,} on it is not what it was when run {self._run.id} began; "
-                "import it as a new run",
+            first, *others = numbers(part.rows)
+            where = f"somewhere in rows {first:,} to {others[-1]:,}" if others else f"in row {first:,}"
+            raise AnotherSource(
+                self._run.source, f"it has changed since run {self._run.id} began, {where}; import it as a new run"
             )
         self.sent += 1
         self.bytes += len(part.body)
@@ -95,6 +99,7 @@ class Sender:
             )
         )  # fmt: skip
         go_on(*released)
+        self.opened += 1
         self._waiting[id] = len(part.body)
 
     def _open_halves(self, split: Job, part: Part) -> None:

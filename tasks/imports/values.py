@@ -38,6 +38,11 @@ def text(value: Any) -> str:
     return value
 
 
+def key(value: Any) -> str:
+    """What identifies something: a text, or a whole number as most shops have it, as its digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+
+
 def number(value: Any) -> int | float:
     """A number, with a point if it needs one; no grouping, no currency."""
     if isinstance(value, str):
@@ -85,13 +90,14 @@ def point_in_time(value: Any, zone: tzinfo | None) -> str:
     return moment(value)
 
 
-def listed(value: Any) -> list[str]:
-    """Several texts: a JSON array, or texts with ``|`` between them."""
+def listed(value: Any, one: Callable[[Any], str] = text) -> list[str]:
+    """Several texts: a JSON array, or texts with ``|`` between them. ``one`` reads each of them."""
     if isinstance(value, str):
         value = parsed(value) if value.startswith("[") else [each.strip() for each in value.split("|")]
-    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-        raise ValueError("this is not a list of texts; write it as a JSON array or with | between them")
-    return list(value)
+    try:
+        return [one(each) for each in (value if isinstance(value, list | tuple) else [None])]
+    except ValueError:
+        raise ValueError("this is not a list of texts; write it as a JSON array or with | between them") from None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -118,16 +124,23 @@ def dumped(value: Any) -> str:
 
 
 def converter(
-    field: Field, zone: tzinfo | None, *, cells: bool, each: Callable[[str], str] | None = None
+    field: Field,
+    zone: tzinfo | None,
+    *,
+    cells: bool,
+    each: Callable[[str], str] | None = None,
+    identifies: bool = False,
 ) -> Convert | None:
     """How values of a field are read; None where a cell travels as it is.
 
     With ``cells``, every value is a text that was not empty. ``each`` is what happens to a text, or to each of a list.
+    ``identifies``: the texts may be whole numbers, too.
     """
+    read_text = key if identifies else text
     if field.form in TEXTS:
         if cells and not (field.choices or field.longest or each):
             return None
-        return lambda value: _allowed(field, (each or str)(text(value)))
+        return lambda value: _allowed(field, (each or str)(read_text(value)))
     render = shape_of(field.annotation).render
     match field.form:
         case "number":
@@ -139,7 +152,7 @@ def converter(
         case "day":
             return lambda value: dumped(day(value))
         case "list":
-            return lambda value: dumped(render([(each or str)(one) for one in listed(value)]))
+            return lambda value: dumped(render([(each or str)(one) for one in listed(value, read_text)]))
         case _:
             read = mapping if field.open else lambda value: value
             return lambda value: dumped(render(read(parsed(value) if cells else value)))

@@ -20,7 +20,7 @@ from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
 from worker.app import app
-from worker.calls import delay_of, expiry, masked, received, until_of
+from worker.calls import delay_of, masked, received, time_to_send, until_of
 from worker.declaration import Params
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
@@ -147,12 +147,12 @@ class JobCall(Generic[P]):
         A job that Klaviyo has not been asked for when it expires ends as REVOKED; one that has is followed to its end.
 
         Raises:
-            InputError: there is no such lane, or that is no time.
+            InputError: there is no such lane, that is no time, or the job would expire before its countdown is over.
 
         """
         if lane is not None:
             lane_named(self.kind.name, lane)
-        expiry(self.kind.name, expires)
+        time_to_send(self.kind.name, countdown, expires)
         return JobCall(self.kind, Options(name, lane, countdown, expires))
 
     def _signature(self, args: Any, params: Params, *, immutable: bool) -> Signature[Envelope]:

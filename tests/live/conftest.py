@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 from celery import Celery
-from copies import Copy
-from system import ROOT, Sandbox, Server, System, end, until
 
+from tests.live.copies import Copy
+from tests.live.system import ROOT, Sandbox, Server, System, end, until
 from worker import client
 from worker.app import app
 from worker.connection import get_publisher, get_redis
@@ -25,7 +25,6 @@ from worker.governor import get_governor, get_publishing_governor
 from worker.ledger import get_ledger
 from worker.runs import get_runs
 from worker.settings import get_settings
-from worker.tiers import QUEUES
 
 HERE = Path(__file__).parent
 CACHES = (get_settings, get_redis, get_publisher, get_governor, get_publishing_governor, get_ledger, get_runs)
@@ -135,11 +134,11 @@ def system(publisher, live_server, live_sandbox, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared(publisher, live_server, live_sandbox, tmp_path_factory):
-    """One worker for all tests of a file, patient for half a second and three attempts."""
+def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
+    """One worker for all tests of a file, patient for half a second and three attempts unless ``WORKER`` says more."""
     _fresh(live_server, live_sandbox)
     system = System(live_server, live_sandbox, tmp_path_factory.mktemp("shared"))
-    system.worker(READ_TIMEOUT=0.5, MAX_ATTEMPTS=3).ready()
+    system.worker(**{"READ_TIMEOUT": 0.5, "MAX_ATTEMPTS": 3, **getattr(request.module, "WORKER", {})}).ready()
     yield system
     live_sandbox.clear_faults()
     live_sandbox.clear_jobs()
@@ -198,31 +197,59 @@ def flower(system):
     end(process)
 
 
-#: What the worker says of itself, and what every process finds again by itself.
-KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")
-WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
+@pytest.fixture(scope="module")
+def pair(publisher, live_server, live_sandbox, tmp_path_factory):
+    """Two workers for all tests of a file."""
+    _fresh(live_server, live_sandbox)
+    system = System(live_server, live_sandbox, tmp_path_factory.mktemp("pair"))
+    for worker in (system.worker(), system.worker()):
+        worker.ready()
+    yield system
+    system.stop_workers()
 
 
-def forget(client) -> None:
-    """Empty the server under a running worker, but for what the worker has said of itself."""
-
-    def at_rest() -> bool:
-        if waiting := [key for key in client.scan_iter("klaviyo:*") if key.startswith(WAITING)]:
-            client.delete(*waiting)
-        return not client.exists("klaviyo:unacked", *QUEUES)
-
-    until(at_rest, 10, "the end of what the worker has begun")
-    gone = [key for key in client.scan_iter() if key not in KEPT and not key.startswith("_kombu")]
-    if gone:
-        client.delete(*gone)
+@pytest.fixture
+def two_workers(pair):
+    """The two workers with no task, no window and no fault of the test before."""
+    pair.forget()
+    yield pair
+    assert all(worker.process.poll() is None for worker in pair.workers), "a worker of the two has died"
 
 
 @pytest.fixture
 def idle(shared):
     """The shared worker with no task, no window and no fault of the test before."""
-    shared.sandbox.clear_faults()
-    shared.sandbox.clear_jobs()
-    forget(shared.redis)
-    shared.sandbox.reset()
+    shared.forget()
     yield shared
     assert shared.workers[0].process.poll() is None, "the shared worker has died"
+
+
+@pytest.fixture(scope="module")
+def copying(publisher, live_server, live_sandbox, tmp_path_factory):
+    """One worker for all tests of a file that copy streams, and the store that it knows."""
+    _fresh(live_server, live_sandbox)
+    system = System(live_server, live_sandbox, tmp_path_factory.mktemp("copying"))
+    copy = Copy(f"sqlite:///{system.folder}/store.db")
+    system.worker(STORE_URL=copy.url, CONCURRENCY=16).ready()
+    yield system, copy
+    live_sandbox.limits(off=False)
+    system.stop_workers()
+    copy.close()
+
+
+@pytest.fixture
+def syncing(copying):
+    """The worker that copies streams, nothing in its store, and a Klaviyo without limits."""
+    system, copy = copying
+    system.forget()
+    copy.empty()
+    system.sandbox.limits(off=True)
+    yield system
+    system.sandbox.clear_faults()
+    system.sandbox.clear_traps()
+
+
+@pytest.fixture
+def copied(copying, syncing):
+    """The store into which streams are copied."""
+    return copying[1]

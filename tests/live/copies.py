@@ -6,11 +6,11 @@ import json
 import time
 
 import sqlalchemy as sa
-from system import until
 
 from schedules.pull import BEHIND
 from schedules.streams import STREAMS
 from schedules.sync import start
+from tests.live.system import until
 from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
@@ -55,8 +55,17 @@ class Copy:
         [row] = self.select(sa.select(tables.watermarks).where(tables.watermarks.c.stream == stream))
         return row["value"]
 
+    def empty(self):
+        with self.engine.begin() as connection:
+            for table in reversed(tables.metadata.sorted_tables):
+                connection.execute(table.delete())
+
     def close(self):
         self.engine.dispose()
+
+
+def seed(system, **how):
+    system.sandbox.seed(account="default", **how)
 
 
 def states(system, request):

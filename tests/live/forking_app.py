@@ -57,7 +57,7 @@ def everything(who: str, call: Callable[[], Any]) -> dict[str, Any]:
         "who": who,
         "answer": call()["data"],
         "said": [redis.get(f"said by {who}").decode() for _ in range(50)],  # type: ignore[union-attr]
-        "queued": queued.get(timeout=15)["data"]["id"],
+        "queued": queued.get(timeout=120)["data"]["id"],
         "redis": redis.client_id(),
         "backend": app.backend.client.client_id(),
         "klaviyo": peer(),

@@ -13,6 +13,6 @@ def run(script: str, folder: Path, *arguments: str) -> str:
     # Without `site`, an editable install of ours is not found either.
     command = [sys.executable, "-S", "-c", script, *arguments]
     environment = {"PATH": "", "PYTHONPATH": sysconfig.get_path("purelib")}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout

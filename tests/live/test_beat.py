@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from system import ROOT, end, until
 
 from schedules.entries import ENTRIES
+from tests.live.system import ROOT, end, until
 
 HERE = Path(__file__).parent
 LOCK = "klaviyo:redbeat:lock"

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from link import Link
-from system import ROOT, end, over, until
-from test_import_commands import COMMAND, write
 
 from tasks.profiles import create_profile
+from tests.live.link import Link
+from tests.live.system import ROOT, end, over, until
+from tests.live.test_import_commands import COMMAND, write
 from worker.cli.processes import free_port
 
 #: Seconds for which Redis is away; seconds in which each process has to do its work again.

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from celery import Celery, Signature, chain, chord, group
 from celery.canvas import StampingVisitor, chunks, xmap, xstarmap
-from system import end, until
 
 from tasks.collect import collect
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from tasks.tags import create_tag, get_tags
+from tests.live.system import end, until
 from worker.app import app
 from worker.awaiting import aget
 
@@ -67,7 +67,7 @@ def test_a_chain_hands_on_the_id_of_the_record(idle):
 
     result = (made | found).delay()
 
-    assert result.get(timeout=15)["data"]["attributes"]["name"] == "after"
+    assert result.get(timeout=120)["data"]["attributes"]["name"] == "after"
     assert result.parent.get()["data"]["attributes"]["name"] == "News"
 
 
@@ -77,8 +77,8 @@ def test_a_group_a_chord_and_its_body(idle):
     alone = parts.delay()
     chorded = chord([create_tag.si(name=f"t{n}") for n in range(3)])(create_list.si(name="then"))
 
-    assert [each["successful"] for each in alone.get(timeout=15)] == [True] * 3
-    assert chorded.get(timeout=15)["data"]["attributes"]["name"] == "then"
+    assert [each["successful"] for each in alone.get(timeout=120)] == [True] * 3
+    assert chorded.get(timeout=120)["data"]["attributes"]["name"] == "then"
     assert idle.sandbox.ledger("create_list")[0]["at"] > max(row["at"] for row in idle.sandbox.ledger("create_tag"))
 
 
@@ -89,9 +89,9 @@ def test_map_starmap_and_chunks_make_each_call_in_its_own_turn(idle):
     starred = create_profile.starmap([[each] for each in calls[2:4]]).delay()
     parted = create_profile.on("a").chunks(calls[4:], 2).delay()
 
-    assert [each["successful"] for each in mapped.get(timeout=15)] == [True, True]
-    assert [each["successful"] for each in starred.get(timeout=15)] == [True, True]
-    assert [len(part) for part in parted.get(timeout=15)] == [2, 1]
+    assert [each["successful"] for each in mapped.get(timeout=120)] == [True, True]
+    assert [each["successful"] for each in starred.get(timeout=120)] == [True, True]
+    assert [len(part) for part in parted.get(timeout=120)] == [2, 1]
     assert accounts(idle, "create_profile").count("a") == 3
     assert set(idle.sandbox.statuses("create_profile")) == {201}
 
@@ -105,7 +105,7 @@ def test_callbacks_are_called_and_errbacks_when_it_fails(idle):
     results = [good.delay(), by_option]
     failed = bad.delay()
 
-    assert [each.get(timeout=15)["successful"] for each in results] == [True, True]
+    assert [each.get(timeout=120)["successful"] for each in results] == [True, True]
     assert idle.end_of(failed.id).error == "NotFound"
     names = {"linked", "failed", "also linked"}
     until(lambda: names <= set(idle.sandbox.names("/api/tags", "name")), 10, "what was linked")
@@ -118,7 +118,7 @@ def test_a_chords_body_that_is_wrong_fails_alone_and_tells_its_errback(idle):
     result = chord(parts)(body.on_error(create_tag.si(name="told")))
 
     assert idle.end_of(result.id).error == "InputError"
-    assert [each.get(timeout=10)["successful"] for each in result.parent] == [True, True]
+    assert [each.get(timeout=120)["successful"] for each in result.parent] == [True, True]
     until(lambda: "told" in idle.sandbox.names("/api/tags", "name"), 10, "the errback")
 
 
@@ -131,7 +131,7 @@ def test_stamps_travel_with_every_part(idle):
     work = chain(create_list.si(name="stamped"), group(create_tag.si(name="x"), create_tag.si(name="y")))
     work.stamp(Stamper())
 
-    assert len(work.delay().get(timeout=15)) == 2
+    assert len(work.delay().get(timeout=120)) == 2
 
 
 def test_a_part_without_an_account_has_that_of_its_chain_and_one_with_keeps_it(idle):
@@ -146,7 +146,7 @@ def test_a_part_without_an_account_has_that_of_its_chain_and_one_with_keeps_it(i
     )
     work.tasks[0].link(create_tag.si(name="linked"))
 
-    work.apply_async(headers={"klaviyo_account": "a"}).get(timeout=30)
+    work.apply_async(headers={"klaviyo_account": "a"}).get(timeout=120)
 
     assert accounts(idle, "create_list") == ["a", "a", "a"]
     assert sorted(accounts(idle, "create_tag")) == ["a", "b"]
@@ -160,7 +160,7 @@ def test_a_part_without_an_account_has_that_of_its_chain_and_one_with_keeps_it(i
 def test_a_group_gives_its_account_to_those_without_one(idle):
     work = group(create_tag.si(name="x"), create_tag.on("b", lane="bulk").si(name="y"))
 
-    work.apply_async(headers={"klaviyo_account": "a"}).get(timeout=15)
+    work.apply_async(headers={"klaviyo_account": "a"}).get(timeout=120)
 
     assert sorted(accounts(idle, "create_tag")) == ["a", "b"]
 
@@ -207,14 +207,14 @@ def test_their_chain_keeps_its_account_through_their_own_worker(idle, shop):
 
     result = work.apply_async(headers={"klaviyo_account": "a"})
 
-    assert result.get(timeout=15) == "noted True"
+    assert result.get(timeout=120) == "noted True"
     assert accounts(idle, "create_list") + accounts(idle, "create_tag") == ["a", "a"]
 
 
 def test_their_own_account_in_a_signature_holds(idle, shop):
     own = theirs(shop, "create_tag", name="y").set(klaviyo_account="b", klaviyo_lane="bulk")
 
-    group(theirs(shop, "create_tag", name="x"), own).apply_async(headers={"klaviyo_account": "a"}).get(timeout=15)
+    group(theirs(shop, "create_tag", name="x"), own).apply_async(headers={"klaviyo_account": "a"}).get(timeout=120)
 
     assert sorted(accounts(idle, "create_tag")) == ["a", "b"]
 
@@ -229,11 +229,11 @@ def test_their_group_chord_map_starmap_and_chunks(idle, shop):
     starred = xstarmap(call, [[each] for each in calls[5:6]], app=shop).apply_async(queue="klaviyo")
     parted = chunks(call, [[each] for each in calls[6:]], 1, app=shop).apply_async(queue="klaviyo")
 
-    assert [each["successful"] for each in grouped.get(timeout=15)] == [True, True]
-    assert chorded.get(timeout=15) == 2
-    assert [each["successful"] for each in mapped.get(timeout=15)] == [True]
-    assert [each["successful"] for each in starred.get(timeout=15)] == [True]
-    assert [[each["successful"] for each in part] for part in parted.get(timeout=15)] == [[True], [True]]
+    assert [each["successful"] for each in grouped.get(timeout=120)] == [True, True]
+    assert chorded.get(timeout=120) == 2
+    assert [each["successful"] for each in mapped.get(timeout=120)] == [True]
+    assert [each["successful"] for each in starred.get(timeout=120)] == [True]
+    assert [[each["successful"] for each in part] for part in parted.get(timeout=120)] == [[True], [True]]
     assert idle.sandbox.statuses("create_profile") == [201] * 8
     assert "@example.com" not in idle.workers[0].text()
 
@@ -246,12 +246,12 @@ def test_their_links_stamps_and_a_task_that_is_replaced_by_ours(idle, shop):
     wrong = theirs(shop, "get_list", id="nobody")
     wrong.link_error(theirs(shop, "create_tag", name="failed"))
 
-    assert work.delay().get(timeout=15)["successful"]
+    assert work.delay().get(timeout=120)["successful"]
     assert idle.end_of(wrong.delay().id).error == "NotFound"
     replaced = shop.send_task(
         "shop.replace", args=[dict(theirs(shop, "create_list", name="in its place"))], queue="shop"
     )
-    assert replaced.get(timeout=15)["data"]["attributes"]["name"] == "in its place"
+    assert replaced.get(timeout=120)["data"]["attributes"]["name"] == "in its place"
     until(lambda: {"linked", "failed"} <= set(idle.sandbox.names("/api/tags", "name")), 10, "what was linked")
 
 

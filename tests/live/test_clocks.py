@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from system import Worker, until
-
 from tasks.profiles import create_profile
+from tests.live.system import Worker, until
 from worker.transport import VISIBILITY
 
 TASKS = 24

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from system import assert_nothing_lost, until, whereabouts
 
 from tasks.events import create_event
 from tasks.lists import create_list
 from tasks.profiles import create_profile, get_profiles
+from tests.live.system import assert_nothing_lost, until, whereabouts
 from worker import errors
 
 # The shared worker gives up an answer after half a second, and a request after three attempts.

@@ -11,12 +11,12 @@ import sqlite3
 import subprocess
 import sys
 
-import other_code_base
 import pytest
-from system import ROOT, System, until
 
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import create_profile
+from tests.live import other_code_base
+from tests.live.system import ROOT, System, until
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 from worker.store.migrate import upgrade
@@ -95,7 +95,7 @@ def test_an_example_does_what_it_says(documented, fresh, folder, example):
     else:
         environment = {**documented.environment(**settings(folder)), "PYTHONPATH": os.fspath(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stderr
 
@@ -126,7 +126,7 @@ def test_the_tests_that_the_guide_shows_pass(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
 
     assert "2 passed" in done.stdout, done.stdout

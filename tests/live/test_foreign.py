@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from celery import Celery
-from system import assert_nothing_lost, until, whereabouts
 
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, until, whereabouts
 from worker import errors
 
 

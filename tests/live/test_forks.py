@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from system import ROOT
 
+from tests.live.system import ROOT
 from worker.store.migrate import upgrade
 
 APPLICATION = Path(__file__).with_name("forking_app.py")
@@ -23,7 +23,7 @@ def told(request, idle, tmp_path):
     # A warning is what a child gets that leaves a connection lying about.
     command = [sys.executable, "-W", "error::ResourceWarning", str(APPLICATION), request.param]
     environment = {**idle.environment(STORE_URL=store, READ_TIMEOUT=5), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -40,5 +40,6 @@ def test_each_child_gets_its_own_answers_and_the_parent_keeps_its_connections(to
         assert set(each["said"]) == {each["who"]}
     for own in ("redis", "backend", "klaviyo", "random", "uuid", "oid"):
         assert len({each[own] for each in everyone}) == 5, own
-    for kept in ("redis", "backend", "klaviyo", "oid"):
+    # That to Klaviyo is let go of after four idle seconds, which a fork on a busy machine may take.
+    for kept in ("redis", "backend", "oid"):
         assert still[kept] == parent[kept], kept

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from celery import chain, chord
 from kombu.exceptions import OperationalError
-from system import until
 
 from schedules.sync import start
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import until
 
 
 def streams(system, request):

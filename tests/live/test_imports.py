@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from system import ROOT, end, until
 
 from tasks.imports import (
     Import,
@@ -23,8 +22,11 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
+from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
 from worker.runs import get_runs
+
+WORKER = PATIENT
 
 
 @pytest.fixture(autouse=True)
@@ -114,8 +116,9 @@ def test_a_run_is_not_taken_up_again_with_another_source(idle, tmp_path):
     import_profiles(source, run="R2")
     source.write_text("email\ngrace@example.com\n")
 
-    with pytest.raises(SourceError, match="from row 1 on it is not what it was when run R2 began"):
+    with pytest.raises(SourceError, match="it has changed since run R2 began, in row 1"):
         import_profiles(source, run="R2")
+    assert get_runs().run("R2").state == "complete"
 
 
 def test_what_is_there_already_is_compared_and_only_what_differs_is_sent(idle):
@@ -184,6 +187,10 @@ def test_an_import_that_is_cancelled_sends_no_more(idle):
 
     assert get_runs().run(seen[0]).state == "cancelled"
     assert len(idle.sandbox.ledger("bulk_create_catalog_items")) < 60
+    until(lambda: get_runs().run(seen[0]).on_their_way == 0, 20, "the end of what Klaviyo had")
+    run = get_runs().run(seen[0])
+    assert run.withdrawn
+    assert run.rows == run.landed + run.withdrawn
 
 
 def test_consent_whose_answer_was_lost_is_told_as_unknown_and_not_given_twice(idle):

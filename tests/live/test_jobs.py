@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from celery import chord
-from system import until
 
 from tasks.campaigns import create_campaign, refresh_campaign_recipient_estimation, send_campaign
 from tasks.catalog_items import bulk_create_catalog_items
@@ -13,6 +12,7 @@ from tasks.events import bulk_create_events
 from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, bulk_suppress_profiles, create_profile
+from tests.live.system import until
 from worker.app import app
 
 IMPORT = "profile-bulk-import-job"
@@ -148,7 +148,7 @@ def test_a_campaign_is_created_estimated_and_sent_as_one_chain(idle):
 
     estimate, send = run_job(refresh_campaign_recipient_estimation), run_job(send_campaign)
     sent = (create_campaign.si(**campaign(audience())) | estimate.s() | send.s()).delay()
-    data = sent.get(timeout=30)["data"]
+    data = sent.get(timeout=120)["data"]
 
     estimated = sent.parent.get(timeout=1)["data"]
     assert estimated["result"]["estimated_recipient_count"] == 1
@@ -197,7 +197,7 @@ def test_jobs_can_be_the_members_of_a_chord(idle):
 
     counted = chord(jobs, app.tasks["celery.accumulate"].s()).delay()
 
-    assert [each["data"]["completed"] for each in counted.get(timeout=30)[0]] == [1, 1, 1]
+    assert [each["data"]["completed"] for each in counted.get(timeout=120)[0]] == [1, 1, 1]
 
 
 def test_another_code_base_can_begin_a_job(idle, foreign):
@@ -219,5 +219,6 @@ def test_flower_learns_each_state_of_a_job(system, events):
         kinds = ("task-spawning", "task-accepted", "task-processing", "task-succeeded")
         return [each["type"] for each in events if each.get("uuid") == task.id and each["type"] in kinds]
 
-    until(lambda: "task-succeeded" in told(), 5, "the last event")
-    assert told() == ["task-spawning", "task-accepted", "task-processing", "task-succeeded"]
+    # Each is sent by the thread that has seen it: on a busy machine one may overtake another.
+    until(lambda: len(told()) >= 4, 10, lambda: f"an event of each state: {told()}")
+    assert sorted(told()) == ["task-accepted", "task-processing", "task-spawning", "task-succeeded"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from system import ACCOUNTS, assert_nothing_lost, until, whereabouts
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
+from tests.live.system import ACCOUNTS, assert_nothing_lost, until, whereabouts
+from tests.soak import sized
 
-KILLS = 12
+KILLS = sized(3, 12)
+#: Lists for each account, and people, that wait while workers are killed.
+LISTS, PEOPLE = sized(20, 80), sized(100, 400)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.soak
 def test_a_killed_worker_loses_no_task(system):
     sandbox = system.sandbox
     sandbox.limits(steady=100_000)  # adopted from the first answer: the load then lasts
@@ -43,12 +46,12 @@ def test_a_killed_worker_loses_no_task(system):
     sandbox.clear_faults()
     all_there()
 
-    # The other eleven: two workers in the middle of everything, of which the older one dies.
+    # The others: two workers in the middle of everything, of which the older one dies.
     sandbox.fault("latency", seconds=0.1, times=None)
     for alias in ACCOUNTS:
-        for n in range(80):
+        for n in range(LISTS):
             publish_list(f"{alias}-{n}", alias)
-    publish_profiles(400)
+    publish_profiles(PEOPLE)
     workers = [system.worker(READ_TIMEOUT=1.5).ready() for _ in range(2)]
     for _ in range(KILLS - 1):
         arrived = sandbox.arrived()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import httpx
-from system import asked, over, until
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
+from tests.live.system import asked, over, until
 from worker.app import app
 
 

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from textwrap import dedent
 
-import other_code_base
 import pytest
 
 import tasks  # noqa: F401  registers every action
+from tests.live import other_code_base
 from worker.action import ACTIONS
 from worker.cli.client_module import module
 
@@ -51,15 +51,23 @@ SHOP = dedent("""
         klaviyo.create_profile.delay(emial="ada@example.com")
     except TypeError as error:
         refused = str(error)
+    profile = queued.get(timeout=20)["data"]
+    taken = klaviyo.create_profile.delay(email="ada@example.com")
+    try:
+        taken.get(timeout=20)
+    except klaviyo.Conflict as error:
+        conflict = [str(error), error.existing_id]
     print(json.dumps({
-        "queued": queued.get(timeout=20)["data"]["attributes"]["location"]["city"],
-        "placed": placed.get(timeout=20)["successful"],
-        "elsewhere": elsewhere.get(timeout=20)["data"]["attributes"]["name"],
+        "queued": profile["attributes"]["location"]["city"],
+        "profile": profile["id"],
+        "conflict": conflict,
+        "placed": placed.get(timeout=120)["successful"],
+        "elsewhere": elsewhere.get(timeout=120)["data"]["attributes"]["name"],
         "later": later.id,
-        "many": sorted(each["data"]["id"] for each in many.get(timeout=20)),
-        "linked": linked.get(timeout=20)["data"]["id"],
-        "job": job.get(timeout=20)["data"]["completed"],
-        "lists": lists.get(timeout=20)["pages"],
+        "many": sorted(each["data"]["id"] for each in many.get(timeout=120)),
+        "linked": linked.get(timeout=120)["data"]["id"],
+        "job": job.get(timeout=120)["data"]["completed"],
+        "lists": lists.get(timeout=120)["pages"],
         "no_job": type(no_job.get(timeout=20, propagate=False)).__name__,
         "bad": type(bad.get(timeout=20, propagate=False)).__name__,
         "refused": refused,
@@ -89,6 +97,9 @@ def test_another_code_base_queues_and_reads_results_and_chooses_account_lane_and
     assert [row["account"] for row in idle.sandbox.ledger("bulk_import_profiles")] == ["b"]
     assert shop["bad"] == "InputError"
     assert "emial" in shop["refused"]
+    text, existing = shop["conflict"]
+    assert text.startswith("create_profile on account default: Klaviyo answered 409: ")
+    assert existing == shop["profile"]
     assert Counter(row["account"] for row in idle.sandbox.ledger("create_list")) == {"b": 2}
     (waiting,) = idle.redis.zrange("klaviyo:later:b:create_tag_group", 0, -1)
     assert waiting == f"bulk|^{shop['later']}"

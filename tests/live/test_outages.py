@@ -8,11 +8,11 @@ import time
 import pytest
 import redis
 from kombu.exceptions import OperationalError
-from system import assert_nothing_lost, stretched, until
 
 from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, stretched, until
 
 #: Seconds in which work must go on after Redis is back.
 BACK = 5
@@ -58,7 +58,11 @@ def test_a_restart_of_redis_loses_no_task(system, flow, how):
     assert time.monotonic() - began < stretched(10)
     # However long it takes: the pauses between the workers' attempts must not have grown.
     for worker in system.workers:
-        until(lambda: worker.text().count("Trying again in") >= 4, 20, "four attempts to connect")  # noqa: B023
+
+        def said(worker=worker) -> str:
+            return f"four attempts to connect\n{worker.last()}"
+
+        until(lambda worker=worker: worker.text().count("Trying again in") >= 4, 20, said)
 
     system.server.start_again()
     assert_nothing_lost(system.redis, flow)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from copies import sync
 
 from schedules.plan import plan
+from tests.live.copies import sync
+from tests.soak import sized
 from worker.settings import get_settings
 
 
@@ -31,14 +32,19 @@ def compared(store, estimates):
     return off
 
 
+#: The rows that there are of each.
+PROFILES, EVENTS = sized(6_000, 20_000), sized(18_000, 60_000)
+
+
+@pytest.mark.soak
 def test_a_plan_is_within_a_tenth_of_what_is_read_the_first_time_and_of_a_full_scan(system, store):
-    system.sandbox.seed(account="default", profiles=20_000, events=60_000, seed=5)
+    system.sandbox.seed(account="default", profiles=PROFILES, events=EVENTS, seed=5)
 
     first = plan("default", ["profiles", "events"], "incremental")
-    sync(system, "profiles", "events", seconds=100)
+    sync(system, "profiles", "events", seconds=sized(60, 300))
     off_first = compared(store, first)
     full = plan("default", ["profiles", "events"], "full")
-    sync(system, "profiles", "events", mode="full", seconds=100)
+    sync(system, "profiles", "events", mode="full", seconds=sized(60, 300))
     off_full = compared(store, full)
 
     assert max(map(abs, off_first.values())) <= 0.1, off_first

@@ -8,11 +8,11 @@ import sys
 import time
 
 import pytest
-from link import silent_server
-from system import ROOT, System, stretched, until
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.link import silent_server
+from tests.live.system import ROOT, System, stretched, until
 from worker.errors import NotConfirmed
 from worker.settings import get_settings
 
@@ -37,14 +37,14 @@ def test_a_new_process_gives_up_within_the_publish_timeout(live_server, live_san
     environment = System(live_server, live_sandbox, tmp_path).environment(REDIS_URL=url, PUBLISH_TIMEOUT=2)
 
     told = subprocess.run(
-        [sys.executable, "-c", CALL], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", CALL], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
     )
     listener.close()
 
     lines = [line.split() for line in told.stdout.splitlines()]
     assert [line[0] for line in lines] == ["NotConfirmed", "NotConfirmed"], told.stderr
     # Of the two seconds, and what a busy machine takes to run anything at all.
-    assert all(float(line[1]) < 2 * 4 for line in lines)
+    assert all(float(line[1]) < stretched(2 * 2) for line in lines)
 
 
 @pytest.mark.parametrize("what", ["action", "job"])

@@ -10,14 +10,17 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
-from system import ROOT, end, until
 
 from schedules.push import push
-from worker.errors import InputError, Unauthorized
+from schedules.push_report import NotDeleted
+from tests.live.system import PATIENT, ROOT, end, until
+from worker.errors import Unauthorized
 from worker.settings import get_settings
 from worker.store import tables
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
+
+WORKER = PATIENT
 
 MAP = ("sku=external_id",)
 
@@ -75,6 +78,7 @@ def test_a_second_push_of_three_thousand_items_sends_the_one_in_a_hundred_that_c
 PUSHING = """
 import sys
 from schedules.push import push
+from schedules.push_report import NotDeleted
 push("catalog_items", sys.argv[1], mapping=["sku=external_id"], delete=sys.argv[2])
 """
 
@@ -135,7 +139,7 @@ def test_an_empty_export_deletes_nothing_unless_it_is_forced(idle, store, tmp_pa
     push("catalog_items", source, mapping=MAP, delete="missing")
     write(source, [])
 
-    with pytest.raises(InputError, match="50 of 50 records are no longer in the source, more than a tenth"):
+    with pytest.raises(NotDeleted, match="50 of 50 records are no longer in the source, more than a tenth"):
         push("catalog_items", source, mapping=MAP, delete="missing")
     assert len(titles(idle)) == 50
     report = push("catalog_items", source, mapping=MAP, delete="missing", force=True)

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from link import Link
-from system import System, until
 
 from tasks.jobs import run_job
 from tasks.lists import create_list
 from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.link import Link
+from tests.live.system import System, until
 
 #: Seconds that a condition lasts; seconds in which work must go on after it.
 LASTS, BACK = 2.0, 5.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
-from system import KEY, asked, end, until
 
 from tasks.profiles import create_profile
+from tests.live.system import KEY, asked, end, until
 from worker.app import app
 
 PERSON = "ada.lovelace"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from copies import sync
 
+from tests.live.copies import sync
 from worker.store import tables
 
 QUERIES = ("query_campaign_values", "query_flow_values")

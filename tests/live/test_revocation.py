@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import chain, chord
-from system import until
 
 from tasks.collect import collect
 from tasks.events import create_event
 from tasks.jobs import run_job
-from tasks.lists import get_lists
+from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import until
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable
@@ -65,7 +65,8 @@ def test_what_has_a_stamp_is_revoked_by_it(idle):
 def test_a_task_expires_while_it_waits(idle, events, expires):
     if expires == "moment":
         expires = datetime.now(UTC) + timedelta(seconds=0.5)
-    task = later(expires=expires)
+    get_governor().pause("action:create_profile", "a test", "to have it wait", since=0)
+    task = create_profile.on(expires=expires).delay(email="p@example.com")
 
     until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
 
@@ -110,15 +111,15 @@ def test_what_is_paused_waits_and_goes_on_when_it_is_resumed(idle):
 @pytest.mark.parametrize("countdown", [0, LATER])
 def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
     get_governor().pause("action:bulk_import_profiles", "a test", "to have it wait", since=0)
-    job = run_job(bulk_import_profiles).on(expires=0.5, countdown=countdown)
-    task = job.delay(profiles=[{"email": "job@example.com"}])
+    job = run_job(bulk_import_profiles).on(expires=0.5).si(profiles=[{"email": "job@example.com"}])
+    task = job.apply_async(countdown=countdown)
 
     until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
 
     get_governor().resume("action:bulk_import_profiles")
     until(lambda: waiting(idle) == 0, 20, "the end of its step")
     assert idle.sandbox.ledger() == []
-    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=30)
+    assert run_job(bulk_import_profiles).on(expires=60).delay(profiles=[{"email": "job@example.com"}]).get(timeout=120)
 
 
 def test_a_revoked_job_fails_its_chord(idle):
@@ -134,7 +135,7 @@ def test_a_revoked_job_fails_its_chord(idle):
     get_governor().resume("action:bulk_import_profiles")
 
 
-def test_another_applications_task_that_runs_is_left_to_end(idle, foreign):
+def test_an_id_that_nobody_here_knows_is_not_told_as_revoked(idle, foreign):
     foreign.control.revoke("unknown", reply=True, timeout=2)
 
     assert idle.status("unknown") is None
@@ -203,8 +204,7 @@ def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign
 
     revoke(foreign if revoke is by_another_application else idle, collection, page)
 
-    until(lambda: idle.status(collection.id) == "REVOKED", 10, "the revocation")
-    assert waiting(idle) == 0
+    until(lambda: idle.status(collection.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
     until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
     get_governor().resume("action:get_lists")
     idle.end_of(get_profiles.delay().id)
@@ -222,6 +222,23 @@ def test_a_collection_that_is_revoked_after_its_first_page_reads_no_other(idle):
 
     assert waiting(idle) == 0
     assert idle.status(collection.id) == "REVOKED"
+
+
+def test_a_collection_whose_whole_waits_for_room_is_revoked_and_waits_no_longer(idle):
+    idle.sandbox.seed(account="default", profiles=200)
+    body = chord([get_profiles.si(page_size=1), collect.si("get_profiles", page_size=20)])(get_lists.si())
+    part = body.parent.results[1]
+    idle.redis.config_set("maxmemory", 1)
+    try:
+        until(lambda: idle.status(part.id) == "RETRY" and waiting(idle), 20, "the whole to wait for room")
+
+        part.revoke()
+
+        assert waiting(idle) == 0
+        assert idle.status(part.id) == "REVOKED"
+        until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    finally:
+        idle.redis.config_set("maxmemory", 0)
 
 
 def test_a_job_that_klaviyo_has_is_followed_to_its_end_though_it_is_revoked(idle):
@@ -256,16 +273,46 @@ def test_what_is_chained_to_a_revoked_task_ends_as_revoked(idle):
         create_profile.si(email="b@example.com"),
         chord([create_profile.si(email="c@example.com")], get_lists.si()),
     ).delay()
-    first = chained
-    while first.parent:
-        first = first.parent
+    links = [chained]
+    while links[-1].parent:
+        links.append(links[-1].parent)
 
-    first.revoke()
+    links[-1].revoke()
 
-    assert [idle.status(each) for each in (first.id, chained.id)] == ["REVOKED", "REVOKED"]
+    assert {idle.status(each.id) for each in links} == {"REVOKED"}
 
 
-def test_a_chain_with_a_timedelta_expires_in_time(idle):
+def test_what_may_have_been_carried_out_is_told_as_that_though_it_is_revoked(idle):
+    get_governor().pause("action:create_list", "a test", "to have it wait", since=0)
+    task = create_list.delay(name="Members")
+    idle.redis.set(f"klaviyo:sent:{task.id}", 1)  # as by a worker that has died since
+
+    app.control.revoke(task.id)
+    until(
+        lambda: task.id in app.control.inspect(timeout=1).revoked()[idle.workers[0].name], 10, "the worker to hear it"
+    )
+    get_governor().resume("action:create_list")
+
+    assert idle.end_of(task.id).error == "OutcomeUnknown"
+
+
+@pytest.mark.parametrize("part", [create_list.si(name="b"), collect.si("get_lists")], ids=["action", "collection"])
+def test_what_follows_a_part_that_was_revoked_before_its_turn_ends_as_revoked(idle, part):
+    get_governor().pause("action:create_profile", "a test", "to have it wait", since=0)
+    parts = [create_profile.si(email="a@example.com"), part, create_list.si(name="a"), get_lists.si()]
+    last = chain(parts).apply_async()
+    third, second = last.parent, last.parent.parent
+    until(lambda: waiting(idle) == 1, 20, "the first part to wait")
+
+    app.control.revoke(second.id)
+    get_governor().resume("action:create_profile")
+
+    until(lambda: idle.status(last.id) == "REVOKED", 20, "the end of the chain")
+    assert [idle.status(each.id) for each in (second, third)] == ["REVOKED", "REVOKED"]
+    assert idle.sandbox.ledger("create_list") == []
+
+
+def test_a_part_of_a_chain_may_expire_after_a_timedelta(idle):
     chained = chain(get_lists.si(), create_profile.on(expires=timedelta(seconds=60)).si(email="a@example.com")).delay()
 
     assert idle.end_of(chained.id).status == "SUCCESS"

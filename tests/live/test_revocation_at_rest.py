@@ -8,12 +8,12 @@ import sys
 import pytest
 from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
-from system import ROOT, until
 
 from tasks.collect import collect
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.system import ROOT, until
 from worker.app import app
 from worker.errors import AlreadyRevoked
 from worker.governor import get_governor
@@ -38,7 +38,7 @@ def test_revoking_takes_a_waiting_task_out_of_redis_though_no_worker_is_up(syste
     assert waiting(system) == 1
     assert system.status(one.id) == system.status(two.id) == "REVOKED"
     with pytest.raises(TaskRevokedError):
-        AsyncResult(one.id, app=app).get(timeout=5)
+        AsyncResult(one.id, app=app).get(timeout=120)
     assert AsyncResult(three.id, app=app).state == "PENDING"
 
 

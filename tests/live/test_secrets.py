@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from system import KEY, until
 
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.system import KEY, until
+from worker.errors import InputError
 
 PERSON = "ada.lovelace"
 PHONE = "5550001234"
@@ -55,7 +56,8 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
     until(lambda: system.status(blocked) == "RETRY", 5, "the 429")
 
     errors = {end.error for end in ends.values()}
-    assert ends[unknown].error == "NotRegistered"
+    assert ends[unknown].error == "InputError"
+    assert "did you mean 'klaviyo.create_profile'?" in str(InputError(*ends[unknown].arguments))
     assert {"Conflict", "BadRequest", "InputError", "Unavailable", None} <= errors
     until(lambda: any(each["type"] == "task-retried" and each["uuid"] == blocked for each in events), 5, "the event")
     shown = httpx.get(f"{flower}/api/tasks").text

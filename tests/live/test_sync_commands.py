@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 
-from copies import states
-from system import ROOT, end, until
+from tests.live.copies import states
+from tests.live.system import ROOT, end, until
 
 COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
 
@@ -19,7 +19,7 @@ def environment(system, store):
 
 def klaviyo(system, store, *words):
     given = {"env": environment(system, store), "cwd": system.folder, "capture_output": True, "text": True}
-    return subprocess.run([*COMMAND, *words], timeout=60, **given)
+    return subprocess.run([*COMMAND, *words], timeout=240, **given)
 
 
 def only_default(*words):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import psutil
-from system import assert_nothing_lost
 
 from tasks.profiles import create_profile
+from tests.live.system import assert_nothing_lost, until
 from worker.app import app
 from worker.governor import get_governor
 
@@ -21,12 +21,13 @@ def test_a_countdown_of_an_hour_waits_in_redis_and_costs_the_worker_nothing(syst
     in_an_hour = create_profile.on(countdown=3600)
     ids = [in_an_hour.delay(email=f"p{n}@example.com").id for n in range(500)]
     system.end_of(create_profile.delay(email="last@example.com").id)
+    until(lambda: not system.redis.exists("klaviyo:unacked"), 20, "the last acknowledgement")
 
     places = assert_nothing_lost(system.redis, ids)
     assert places.later == set(ids)
     assert not places.unacked | places.queued | places.waiting
     assert memory().rss - before < 10_000_000
-    inspect = app.control.inspect([worker.name], timeout=1)
+    inspect = app.control.inspect([worker.name], timeout=60, limit=1)
     assert inspect.scheduled() == {worker.name: []}
     assert inspect.reserved() == {worker.name: []}
 

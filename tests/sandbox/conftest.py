@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from in_process import Sandbox
+
+from tests.sandbox.in_process import Sandbox
 
 
 @pytest.fixture

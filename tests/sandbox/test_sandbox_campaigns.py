@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers
+
+from tests.sandbox.in_process import Sandbox, pointers
 
 EMAIL = {"channel": "email", "label": "First", "content": {"subject": "Hello", "from_email": "a@shop.example"}}
 SMS = {"channel": "sms", "content": {"body": "Hello"}}

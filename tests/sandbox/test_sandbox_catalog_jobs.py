@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers
-from test_sandbox_catalogs import PREFIX, category, item, variant
+
+from tests.sandbox.in_process import Sandbox, pointers
+from tests.sandbox.test_sandbox_catalogs import PREFIX, category, item, variant
 
 KINDS = {"item": "items", "variant": "variants", "category": "categories"}
 

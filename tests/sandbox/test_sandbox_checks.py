@@ -1,7 +1,8 @@
 """What every request passes before its operation is done: route, caller, revision, scopes, body, limits."""
 
 import pytest
-from in_process import START, Sandbox, pointers, profile
+
+from tests.sandbox.in_process import START, Sandbox, pointers, profile
 
 RETIRED = {"revision": "2024-07-15"}
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers
+
+from tests.sandbox.in_process import Sandbox, pointers
 
 JOBS = "/api/coupon-code-bulk-create-jobs"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from in_process import START, Sandbox, event, pointers, profile
+
+from tests.sandbox.in_process import START, Sandbox, event, pointers, profile
 
 
 def stored(sandbox: Sandbox) -> list[dict[str, Any]]:

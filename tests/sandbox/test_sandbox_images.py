@@ -4,7 +4,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers
+
+from tests.sandbox.in_process import Sandbox, pointers
 
 PNG = b"\x89PNG" * 10
 

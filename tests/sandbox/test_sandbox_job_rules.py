@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox
-from test_sandbox_catalog_jobs import done as catalog_job
-from test_sandbox_catalog_jobs import start
-from test_sandbox_catalogs import item
-from test_sandbox_jobs import JOBS, importing, people, started, status
+
+from tests.sandbox.in_process import Sandbox
+from tests.sandbox.test_sandbox_catalog_jobs import done as catalog_job
+from tests.sandbox.test_sandbox_catalog_jobs import start
+from tests.sandbox.test_sandbox_catalogs import item
+from tests.sandbox.test_sandbox_jobs import JOBS, importing, people, started, status
 
 IMPORT = "profile-bulk-import-job"
 

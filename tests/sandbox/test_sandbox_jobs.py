@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from in_process import Sandbox, pointers
+from tests.sandbox.in_process import Sandbox, pointers
 
 JOBS = "/api/profile-bulk-import-jobs"
 

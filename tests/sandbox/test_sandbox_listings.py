@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers, profile
+
+from tests.sandbox.in_process import Sandbox, pointers, profile
 
 
 def pages(sandbox: Sandbox, path: str, **params: str) -> Iterator[list[dict[str, Any]]]:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, event, pointers, profile
-from test_sandbox_catalog_jobs import of, start
-from test_sandbox_catalogs import category, item, variant
-from test_sandbox_coupons import code, codes
-from test_sandbox_jobs import JOBS, importing, status
+
+from tests.sandbox.in_process import Sandbox, event, pointers, profile
+from tests.sandbox.test_sandbox_catalog_jobs import of, start
+from tests.sandbox.test_sandbox_catalogs import category, item, variant
+from tests.sandbox.test_sandbox_coupons import code, codes
+from tests.sandbox.test_sandbox_jobs import JOBS, importing, status
 
 BAD = "ada@refused.example"
 GOOD = "bob@example.com"

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers, profile
+
+from tests.sandbox.in_process import Sandbox, pointers, profile
 
 
 def attributes(sandbox: Sandbox, id: str, **params: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from in_process import START, Sandbox
-from test_sandbox_listings import pages
+
+from tests.sandbox.in_process import START, Sandbox
+from tests.sandbox.test_sandbox_listings import pages
 
 Rows = dict[str, dict[str, Any]]
 SOME = {"profiles": 60, "events": 300, "days": 10, "seed": 4}

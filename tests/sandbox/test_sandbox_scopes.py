@@ -1,9 +1,9 @@
 """What `klaviyo check` tries scopes with: answered by every key as its scopes are, and nothing is changed by it."""
 
 import pytest
-from in_process import Sandbox
 
 import tasks  # noqa: F401  registers every action
+from tests.sandbox.in_process import Sandbox
 from worker.action import ACTIONS
 from worker.cli.scopes import trials
 

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from in_process import Sandbox, profile
+
+from tests.sandbox.in_process import Sandbox, profile
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"sandbox-app:sandbox-secret").decode()}
 

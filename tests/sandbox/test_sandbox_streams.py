@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from in_process import Sandbox
 from sqlalchemy import select
 
 from schedules.stream import Partition, Stream
 from schedules.streams import STREAMS, rows
+from tests.sandbox.in_process import Sandbox
 from worker.store.connection import transaction
 from worker.store.rows import upsert
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox
+
+from tests.sandbox.in_process import Sandbox
 
 
 def tag(sandbox: Sandbox, name: str, group: str | None = None) -> str:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox, pointers
 
 from sandbox.sections import templates
+from tests.sandbox.in_process import Sandbox, pointers
 
 
 def created(sandbox: Sandbox, **attributes: Any) -> Any:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from in_process import Sandbox
-from test_sandbox_records import moment, read, rows, sow
+
+from tests.sandbox.in_process import Sandbox
+from tests.sandbox.test_sandbox_records import moment, read, rows, sow
 
 LATER = 2 * 86_400
 

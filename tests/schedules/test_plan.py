@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from listing import Listing, spread
 
 from schedules import counting, plan, pull
 from schedules.plan import ROW, Estimate, together
 from schedules.probes import Probes
 from schedules.streams import STREAMS
+from tests.schedules.listing import Listing, spread
 from worker.governor import BucketLook, Look
 from worker.store import runs
 from worker.store.connection import transaction

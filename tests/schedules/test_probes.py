@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listing import DAY, NOW, Listing, spread
 
 from schedules.density import MOST, Curve, Page, Survey
 from schedules.probes import COUNTED, Probes
 from schedules.streams import STREAMS
+from tests.schedules.listing import DAY, NOW, Listing, spread
 
 UNTIL = datetime.fromtimestamp(NOW + 1, UTC)
 PROFILES, EVENTS = STREAMS["profiles"], STREAMS["events"]

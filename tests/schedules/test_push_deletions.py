@@ -10,7 +10,8 @@ from schedules import push
 from schedules.push_choice import Tally
 from schedules.push_hashes import Records
 from schedules.push_kinds import Push
-from worker.errors import InputError
+from schedules.push_report import NotDeleted
+from worker.store import runs
 from worker.store.connection import transaction
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -54,9 +55,21 @@ def test_where_nothing_is_missing_nothing_is_deleted(running):
 def test_where_more_than_a_tenth_is_missing_nothing_is_deleted_unless_it_is_forced(running):
     run = running(KNOWN // 10 + 1)
 
-    with pytest.raises(InputError, match="3 of 20 records are no longer in the source"):
+    with pytest.raises(NotDeleted, match="3 of 20 records are no longer in the source"):
         run._may_delete(force=False)
     assert run._may_delete(force=True)
+
+
+def test_a_refusal_to_delete_tells_what_was_sent_all_the_same(running):
+    run = running(KNOWN // 10 + 1, checked=2)
+    with transaction() as connection:
+        runs.note(connection, run.id, {"updated": 1, "rejected": 3})
+
+    with pytest.raises(NotDeleted) as refused:
+        run._may_delete(force=False)
+    assert "0 created, 1 updated, 5 not landed" in str(refused.value)
+    assert "Nothing was sent" not in str(refused.value)
+    assert str(NotDeleted(*refused.value.args)) == str(refused.value)
 
 
 def test_where_a_row_could_not_be_read_nothing_is_deleted(running):

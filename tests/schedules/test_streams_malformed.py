@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
-from malformed import answered, malformed, many, page, read_or_told
 
 from schedules import conversion, pull
 from schedules.conversion import conversion_metric
@@ -15,11 +14,14 @@ from schedules.probes import Probes
 from schedules.pull import Reading
 from schedules.reports import REPORTS
 from schedules.streams import STREAMS, rows
+from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.paging import next_page, records
 from worker.settings import get_settings
 from worker.store import runs
 from worker.store.connection import transaction
 from worker.store.rows import upsert
+
+pytestmark = pytest.mark.soak
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TEXT = "2026-11-24T11:00:00+00:00"

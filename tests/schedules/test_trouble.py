@@ -59,7 +59,8 @@ class Store:
 @pytest.fixture
 def redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
-    monkeypatch.setattr(trouble, "get_redis", lambda: fake)
+    for module in ("schedules.trouble", "worker.writes"):
+        monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
     monkeypatch.setattr(trouble, "present", lambda: NOW)
     return fake
 

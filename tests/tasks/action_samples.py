@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import definition_samples
 from typing_extensions import get_type_hints, is_typeddict
 
 import tasks
 from tasks import images, rules
+from tests.tasks import definition_samples
 from worker.action import ACTIONS
 from worker.declaration import Declaration
 

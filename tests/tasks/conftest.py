@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from action_samples import NOW
 
 from tasks import rules
+from tests.tasks.action_samples import NOW
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from action_samples import annotation_at, declaration, sample, smallest_call
 
 from tasks import rules
 from tasks.images import read_file
+from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
 from worker.declaration import Dropped
 from worker.errors import InputError
@@ -72,6 +72,7 @@ def test_nothing_that_klaviyo_no_longer_has_hides_what_is_missing(name: str):
 def test_following_the_message_for_a_bulk_event_makes_a_valid_call():
     call: dict[str, Any] = {"events": [{"profile": {}, "events": [{"metric": "M"}]}]}
     names = re.findall(r"\w+", told("bulk_create_events", call).partition("give one of ")[2].partition(".")[0])
+    assert names
 
     for each in names:
         call["events"][0]["profile"] = {each: "ada@example.com" if each == "email" else "+15005550006"}
@@ -89,7 +90,9 @@ def test_the_filter_that_a_message_shows_is_taken(name: str):
 def test_the_channels_that_a_message_tells_are_taken():
     message = told("get_campaigns", {"channel": "fax"})
 
-    for each in re.findall(r"\w+", message.partition("one of ")[2].partition(".")[0]):
+    channels = re.findall(r"\w+", message.partition("one of ")[2].partition(".")[0])
+    assert channels
+    for each in channels:
         declaration("get_campaigns").bind({"channel": each})
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from action_samples import NAMES, declaration, sample, smallest_call, stripped, whole_calls
 from typing_extensions import is_typeddict
 
+from tests.tasks.action_samples import NAMES, declaration, sample, smallest_call, stripped, whole_calls
 from worker.errors import InputError
 
 SECRET = "grace.hopper secret"  # no test may see it in a message

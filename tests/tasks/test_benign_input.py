@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from action_samples import declaration, whole_calls
 
+from tests.tasks.action_samples import declaration, whole_calls
 from worker.action import ACTIONS
 
 ALL = sorted(name for name in ACTIONS if declaration(name).package == "tasks")

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 import pytest
-from action_samples import declaration, whole_calls
-from body_mutants import OTHER, TABLE, Mutant, example, fits, mutants
 
 from sandbox import bodies
 from sandbox.errors import ApiError
 from sandbox.operations import load
+from tests.tasks.action_samples import declaration, whole_calls
+from tests.tasks.body_mutants import OTHER, TABLE, Mutant, example, fits, mutants
 from worker.body import check_of
 from worker.declaration import Declaration
 from worker.errors import InputError

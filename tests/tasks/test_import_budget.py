@@ -1,4 +1,4 @@
-"""What `import tasks` costs whoever only queues work: a second of a core at most, and 60 MB more than Celery alone."""
+"""What `import tasks` costs whoever only queues work, beside what Celery alone costs: in time, and 60 MB in memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import sys
 
 import pytest
 
-SECONDS, MEGABYTES, TRIES = 1.0, 60.0, 3
+#: Celery alone takes about 0.13 seconds of a core, and the tasks four times that.
+TIMES, MEGABYTES, TRIES = 7, 60.0, 3
+
+CELERY = "from celery import Celery; app = Celery('bare'); app.tasks"
 
 TIME = """
 import time
 began = time.process_time()
-import tasks
+{code}
 print(time.process_time() - began)
 """
 
@@ -29,12 +32,13 @@ def measured(code: str) -> float:
     return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
-def test_importing_the_tasks_takes_a_second_of_a_core_at_most() -> None:
-    """The quickest of a few, so that a busy machine is not taken for a slow import."""
-    assert min(measured(TIME) for _ in range(TRIES)) <= SECONDS
+def test_importing_the_tasks_takes_seven_times_as_long_as_celery_alone_at_most() -> None:
+    """The quickest of a few, of seconds of a core: a busy machine is not taken for a slow import."""
+    bare, whole = (min(measured(TIME.format(code=code)) for _ in range(TRIES)) for code in (CELERY, "import tasks"))
+    assert whole <= TIMES * bare
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux tells how much memory a process has by /proc")
 def test_importing_the_tasks_takes_60_mb_more_than_a_celery_app() -> None:
-    bare = measured(MEMORY.format(code="from celery import Celery; app = Celery('bare'); app.tasks"))
+    bare = measured(MEMORY.format(code=CELERY))
     assert measured(MEMORY.format(code="import tasks")) - bare <= MEGABYTES

@@ -8,7 +8,6 @@ import fakeredis
 import pytest
 from celery.exceptions import Ignore
 from hypothesis import given
-from malformed import answered, malformed, many, page, read_or_told
 
 import worker.action_task
 from tasks import collect as collecting
@@ -16,9 +15,12 @@ from tasks.catalog_items import get_catalog_items
 from tasks.collect import Keep, collect, records
 from tasks.imports.upsert import existing
 from tasks.lists import look_up
+from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.cli.import_options import list_id
 from worker.governor import Governor
 from worker.settings import get_settings
+
+pytestmark = pytest.mark.soak
 
 ITEM = {"type": "profile", "id": "P1", "attributes": {"email": "ada@example.com", "name": "News"}, "relationships": {}}
 LIST = page(ITEM, {**ITEM, "id": "P2"}, included=[{"type": "tag", "id": "T1"}], cursor=None)

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from action_samples import declaration
 from celery.exceptions import Retry
 
 from tasks.lists import add_profiles_to_list, look_up
+from tests.tasks.action_samples import declaration
 from worker import execution
 from worker.client import Response
 from worker.errors import BadRequest

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from action_samples import declaration, whole_calls
 
+from tests.tasks.action_samples import declaration, whole_calls
 from worker.action import ACTIONS
 from worker.declaration import Declaration
 from worker.errors import InputError

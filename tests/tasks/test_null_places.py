@@ -8,9 +8,9 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from action_samples import declaration, smallest_call
-from body_mutants import TABLE, example, whole
 
+from tests.tasks.action_samples import declaration, smallest_call
+from tests.tasks.body_mutants import TABLE, example, whole
 from worker.body import Shape
 from worker.body_leaves import Place
 from worker.declaration import Declaration

@@ -1,33 +1,30 @@
 """Every action against Klaviyo's own OpenAPI file of the pinned revision.
 
 The shapes of bodies are held by the comparison that `klaviyo revision` makes.
-
-The file is Klaviyo's and not part of the project: KLAVIYO_OPENAPI says where it lies.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
 
+from tests.openapi import FILE, REASON, openapi
+from tests.tasks.action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
 from worker.action import ACTIONS
 from worker.declaration import Declaration
 
-FILE = os.environ.get("KLAVIYO_OPENAPI")
 if not FILE:
-    pytest.skip("KLAVIYO_OPENAPI does not say where Klaviyo's OpenAPI file of 2026-07-15 lies", allow_module_level=True)
+    # All of it at once: every process collects its two thousand tests.
+    pytest.skip(REASON, allow_module_level=True)
 every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
 
 
 @pytest.fixture(scope="module")
 def api() -> dict[str, Any]:
-    return json.loads(Path(str(FILE)).read_text("utf-8"))
+    return openapi()
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import definition_samples
 import pytest
-from action_samples import DEFINITION, declaration
-from in_sandbox import InSandbox
 
+from tests.tasks import definition_samples
+from tests.tasks.action_samples import DEFINITION, declaration
+from tests.tasks.in_sandbox import InSandbox
 from worker.errors import InputError
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from action_samples import NOW, declaration
 
 from tasks import rules
+from tests.tasks.action_samples import NOW, declaration
 
 EVENT = {"metric": "Placed Order", "profile": {"id": "P1"}}
 
@@ -150,3 +150,9 @@ def test_whether_a_repeat_is_harmless_depends_on_what_is_asked(name: str, given:
 
     assert repeat.blindly == harmless
     assert harmless or repeat.note
+
+
+@pytest.mark.parametrize("hidden", [" ", "\x00", "\xa0", "\u200b", "\ufeff", "\x7f"])
+def test_an_address_holds_nothing_that_cannot_be_seen(hidden: str):
+    with pytest.raises(ValueError, match="this is not an e-mail address"):
+        rules.email(f"ada{hidden}@example.com")

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from action_samples import NAMES, ROWS, declaration, sample_at, smallest_call
 
 from tasks import rules
+from tests.tasks.action_samples import NAMES, ROWS, declaration, sample_at, smallest_call
 from worker.action import ACTIONS, NAMES_2024
 from worker.errors import InputError
 

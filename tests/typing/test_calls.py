@@ -12,7 +12,7 @@ ROOT = HERE.parents[1]
 
 def _mypy(path: Path) -> tuple[int, str]:
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     return done.returncode, done.stdout + done.stderr
 
 

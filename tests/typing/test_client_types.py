@@ -38,6 +38,11 @@ CALLS = dedent("""
     chain(klaviyo.run_job(klaviyo.bulk_import_profiles.on(lane="bulk")).si(profiles=[row]), klaviyo.get_lists.si())
     chain(klaviyo.create_list.si(name="Members"), group(klaviyo.get_lists.si(), klaviyo.get_tags.s()))
 
+    try:
+        klaviyo.create_profile.delay(email="ada@example.com").get()
+    except klaviyo.Conflict as error:
+        assert_type(error.existing_id, str | None)
+
     klaviyo.create_profile.delay(emial="ada@example.com")  # type: ignore[call-arg]
     klaviyo.create_profile.on("eu-store").si(emial="ada@example.com")  # type: ignore[call-arg]
     klaviyo.create_profile.delay(email=7)  # type: ignore[arg-type]
@@ -62,6 +67,6 @@ def test_the_module_and_calls_of_it_are_checked_with_celerys_types_alone(tmp_pat
     (tmp_path / "calls.py").write_text(CALLS)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "klaviyo_actions.py", "calls.py"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stdout

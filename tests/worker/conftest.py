@@ -2,9 +2,9 @@
 
 import fakeredis
 import pytest
-from clock import Clock
-from typed import forget
 
+from tests.worker.clock import Clock
+from tests.worker.typed import forget
 from worker.governor import Governor
 from worker.tiers import QUEUES
 

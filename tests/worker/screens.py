@@ -61,8 +61,8 @@ ERRORS = [
 RUN = Run(
     id="20261124-074512-7f87", state="complete", kind="profiles", account=OTHER, source="customers.csv",
     asked={"path": "/srv/exports/2026/november/customers.csv"}, started=AT - 300, ended=AT - 45, rows=25_001,
-    bytes=4_400_000, checked=3, unchanged=0, parts=3, settled=3, landed=24_986, rejected=12, unknown=0, read=4_400_000,
-    size=4_400_000, seen=AT - 45, reason="", rejects="customers.20261124-074512-7f87.rejects.csv",
+    bytes=4_400_000, checked=3, unchanged=0, parts=3, settled=3, landed=24_986, rejected=12, unknown=0, withdrawn=0,
+    read=4_400_000, size=4_400_000, seen=AT - 45, reason="", rejects="customers.20261124-074512-7f87.rejects.csv",
     reasons=(("The phone number provided either does not exist or is ineligible.", 12), ("email: is missing", 3)),
 )  # fmt: skip
 LONG_RUN = replace(
@@ -71,7 +71,7 @@ LONG_RUN = replace(
 )  # fmt: skip
 REPORT = Report(
     run=RUN.id, state="complete", kind="profiles", account=OTHER, rows=25_001, checked=3, unchanged=0, landed=24_986,
-    rejected=12, unknown=0, jobs=3, requests=3, bytes=4_400_000, seconds=255.0, rejects=RUN.rejects,
+    rejected=12, unknown=0, withdrawn=0, jobs=3, requests=3, bytes=4_400_000, seconds=255.0, rejects=RUN.rejects,
     reasons=RUN.reasons,
 )  # fmt: skip
 ESTIMATE = Estimate(
@@ -174,7 +174,7 @@ SCREENS = {
     "klaviyo jobs ID": lambda: jobs_view.shown(replace(JOB, run=""), ERRORS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
-    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 20),
+    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
     "klaviyo reimport": lambda: reimport._hindered(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}

@@ -3,13 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from malformed import answered, malformed, many, page, read_or_told
 
 from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
+from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.errors import Throttled
 from worker.jsonapi import LONGEST, interpret, quota
 from worker.paging import attributes, listed, next_page, one, records
+
+pytestmark = pytest.mark.soak
 
 PROFILE = {
     "type": "profile", "id": "P1", "attributes": {"email": "ada@example.com", "updated": "2026-11-24T12:00:00+00:00"},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 import tasks
+from tests.openapi import needs_openapi, openapi
 from worker.body_table import table, text
 from worker.cli.commands import app
 
@@ -118,10 +117,6 @@ def test_the_table_is_small():
     assert COMMITTED.stat().st_size < 300_000
 
 
-@pytest.mark.skipif(
-    "KLAVIYO_OPENAPI" not in os.environ, reason="KLAVIYO_OPENAPI does not say where Klaviyo's file of 2026-07-15 lies"
-)
+@needs_openapi
 def test_the_table_is_that_of_the_pinned_revision():
-    api = json.loads(Path(os.environ["KLAVIYO_OPENAPI"]).read_text("utf-8"))
-
-    assert COMMITTED.read_text("utf-8") == text(table(api))
+    assert COMMITTED.read_text("utf-8") == text(table(openapi()))

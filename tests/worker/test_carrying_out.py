@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from celery.exceptions import Ignore, Retry
-from clock import Clock
-from typed import forget
 
 from tasks.lists import get_lists
+from tests.worker.clock import Clock
+from tests.worker.typed import forget
 from worker import execution, shutdown
 from worker.client import Response
 from worker.errors import Unavailable

@@ -136,6 +136,27 @@ def test_times_may_be_written_in_every_way(broker):
             create_profile.apply_async(kwargs=ADA, **wrong)
 
 
+@pytest.mark.parametrize("call", [create_profile, run_job(bulk_import_profiles), get_profiles])
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({"countdown": -4}, "countdown is a number of seconds from now, 0 or more"),
+        ({"countdown": float("nan")}, "countdown is a number of seconds"),
+        ({"countdown": 9, "expires": 3}, "it would expire in 3 seconds, before its countdown of 9 seconds is over"),
+        ({"countdown": 9, "expires": timedelta(seconds=3)}, "it would expire in 3 seconds"),
+        ({"countdown": 3600, "expires": datetime(2026, 1, 1, tzinfo=UTC)}, "before its countdown of 3,600 seconds"),
+    ],
+)
+def test_a_time_at_which_nothing_could_be_sent_is_refused(call, times, said):
+    with pytest.raises(InputError, match=said):
+        call.on(**times)
+
+
+@pytest.mark.parametrize("times", [{"countdown": 9, "expires": 9}, {"expires": 0}, {"countdown": 3600}])
+def test_a_time_at_which_something_can_be_sent_is_taken(times):
+    create_profile.on(**times)
+
+
 @pytest.mark.parametrize(("priority", "lane"), [(None, "now"), (0, "now"), (4, "now"), (5, "bulk"), (9, "bulk")])
 def test_a_priority_comes_to_a_lane(broker, priority, lane):
     create_profile.apply_async(kwargs=ADA, priority=priority)

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import redis
 from celery.signals import celeryd_after_setup, worker_ready
-from typed import forget, run
 
 import tasks  # noqa: F401  registers every action
 import worker.celery  # noqa: F401  what Celery's commands load
+from tests.worker.typed import forget, run
 from worker.action import ACTIONS
 from worker.cli.scopes import NOBODY, trials
 from worker.store import connection
@@ -131,3 +131,9 @@ def test_every_scope_is_tried_by_a_request_that_can_do_nothing():
     for trial in tried:
         assert trial.others <= before
         before.add(trial.scope)
+
+
+def test_no_trial_of_a_scope_costs_one_of_a_days_few_requests():
+    tried = trials(action.declaration for action in ACTIONS.values())
+
+    assert [trial.scope for trial in tried if "/d" in str(trial.declaration.limits)] == []

@@ -13,15 +13,17 @@ import flower.views
 import httpx
 import pytest
 import redis
+from celery.exceptions import TaskRevokedError, TimeoutError
 from celery.signals import beat_init, celeryd_after_setup
-from typed import forget, klaviyo, run
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
+from tests.worker.typed import forget, klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
 from worker.flower import Broker
 from worker.governor import Governor
+from worker.pauses import resuming, said
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -116,9 +118,63 @@ class TestCall:
         run("call", "get_tags", "--countdown", "60", "--expires", "600.5")
         assert published[0][2].items() >= {"countdown": 60.0, "expires": 600.5}.items()
 
+        run("call", "get_tags", "--countdown", "1h", "--expires", "2d")
+        assert published.pop()[2].items() >= {"countdown": 3600.0, "expires": 172_800.0}.items()
+
         told = run("call", "get_tags", "--now", "--expires", "5")
         assert (told.exit_code, len(published)) == (2, 1)
         assert "leave out --countdown and --expires" in told.stderr
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--countdown", "soon"], "'soon' is no span of time: write it like 90s, 5m, 2h or 3d."),
+            (["--expires=-3"], "'-3' is no span of time"),
+            (["--countdown", "9", "--expires", "3"], "it would expire in 3 seconds, before its countdown of 9 seconds"),
+        ],
+    )
+    def test_a_time_at_which_nothing_could_be_sent_is_refused(self, published, words, said):
+        result = run("call", "get_tags", *words)
+        assert (result.exit_code, published) == (2, [])
+        assert said in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+    @pytest.fixture
+    def ends(self, published, fake_redis, monkeypatch):
+        """How each look for the task's result ends."""
+        ends = []
+
+        class Result:
+            def get(self, timeout):
+                end = ends.pop(0)
+                if isinstance(end, Exception):
+                    raise end
+                return end
+
+        monkeypatch.setattr("worker.cli.call.app", SimpleNamespace(AsyncResult=lambda id: Result()))
+        return ends
+
+    def test_a_result_is_waited_for_and_printed(self, ends):
+        ends += [TimeoutError(), {"data": []}]
+        result = run("call", "get_tags", "--wait")
+        assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, {"data": []}, "")
+
+    @pytest.mark.parametrize("reason", ["expired", "dropped by an operator"])
+    def test_a_task_that_is_revoked_while_it_is_waited_for_is_one_sentence(self, ends, reason):
+        ends += [TaskRevokedError(reason)]
+        result = run("call", "get_tags", "--wait")
+        said = f"Task a-task-id has ended as REVOKED ({reason}): it was not sent.\n"
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
+
+    def test_what_holds_up_a_task_that_is_waited_for_is_said_once_with_how_to_resume_it(self, ends, fake_redis):
+        for what in ("action:get_tags", "action:create_event"):
+            Governor(fake_redis).pause(what, "ann", "for now", since=1.0)
+        ends += [TimeoutError(), TimeoutError(), {"data": []}]
+        result = run("call", "get_tags", "--wait")
+        assert result.exit_code == 0
+        assert result.stderr.count("The task waits. The action get_tags is paused since") == 1
+        assert "klaviyo resume --action get_tags" in result.stderr
+        assert "create_event" not in result.stderr
 
     def test_account_and_lane_travel_with_the_task(self, published, settings):
         settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
@@ -286,6 +342,45 @@ class TestCheck:
         told = " ".join(result.stdout.split())
         assert all(scope.partition(":")[0] in told for scope in scopes())
 
+    def test_a_scope_is_not_granted_by_an_answer_that_says_nothing_of_it(self, fake_redis, monkeypatch):
+        def answer(request):
+            failed = {"errors": [{"detail": "It is down."}]}
+            down = request.url.path.endswith(("/forms", "/lists")) or "/coupons/" in request.url.path
+            return httpx.Response(503, json=failed) if down else self.answer(request)
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
+        told = " ".join(run("check").stdout.split())
+        for scope in ("coupons:write", "forms:read", "forms:write", "lists:read"):
+            assert f"{scope} could not be tried: Klaviyo answered 503: It is down. " in told
+        granted = told.partition("may read:")[2]
+        assert "forms" not in granted
+        assert "coupons, " in granted.partition("may write:")[0]
+        assert "coupons, " not in granted.partition("may write:")[2]
+
+    @pytest.mark.parametrize("what", ["action:default:create_event", "tier:klaviyo.xl"])
+    def test_a_pause_is_a_warning_and_the_other_scopes_are_tried(self, fake_redis, monkeypatch, what):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        for each in (what, "action:other:create_event"):
+            Governor(fake_redis).pause(each, "ann", "for now", since=1.0)
+        result = run("check")
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 0
+        held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
+        assert f"events:write could not be tried while this is paused: {held}." in told
+        assert "may read: accounts" in told
+        assert "may write: " in told
+
+    def test_of_an_account_that_is_paused_nothing_is_asked_and_the_others_are(self, fake_redis, monkeypatch, settings):
+        settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
+        forget()
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
+        Governor(fake_redis).pause("account:default", "ann", "for now", since=1.0)
+        result = run("check")
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 0
+        assert "its key and scopes were not looked at" in told
+        assert told.count("may read: accounts") == 1
+
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
         told = {"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru", "tcp_port": 6379}
         monkeypatch.setattr(fake_redis, "info", lambda: told)
@@ -324,7 +419,10 @@ class TestCheck:
         def refuse():
             raise redis.ConnectionError("no")
 
-        monkeypatch.setattr("worker.checks.get_redis", lambda: type("Gone", (), {"info": staticmethod(refuse)}))
+        gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
+        for module in ("worker.checks", "schedules.trouble"):
+            monkeypatch.setattr(f"{module}.get_redis", gone)
+        monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output
@@ -345,7 +443,8 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
 
 
 @pytest.mark.parametrize(
-    "words", ["-A worker worker", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"]
+    "words",
+    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"],
 )
 def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     root = str(Path(__file__).parents[2])
@@ -356,7 +455,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=240,
     )
     assert done.returncode == 1
     assert done.stderr.startswith(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import sys
 from contextlib import contextmanager
 from types import ModuleType
@@ -12,9 +13,12 @@ from typing import get_type_hints
 import pytest
 from celery import Celery
 from pydantic import TypeAdapter
-from typed import run
 
+import tasks  # noqa: F401  registers every action
+from tests.worker.typed import run
+from worker import errors
 from worker.action import ACTIONS
+from worker.app import app
 from worker.cli.client_module import module
 
 DECLARED = {name: each.declaration for name, each in ACTIONS.items() if each.declaration.package == "tasks"}
@@ -30,6 +34,7 @@ def imported(source):
     """A module, as if it had been imported."""
     made = ModuleType("klaviyo_actions")
     with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, errors.STORED_AS)  # nothing of ours is where such a module is
         patch.setitem(sys.modules, made.__name__, made)
         exec(compile(source, "klaviyo_actions.py", "exec", dont_inherit=True), vars(made))
         yield made
@@ -145,3 +150,29 @@ def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path):
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "cannot be read: No such file or directory." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.Conflict("create_profile", "default", 409, [{"detail": "No.", "meta": {"duplicate_profile_id": "01A"}}]),
+        errors.InputError("create_profile", ["email: is no address"]),
+        errors.OutcomeUnknown("create_list", "eu", "no answer", "the lists"),
+        errors.JobTimedOut("bulk_import_profiles", "eu", {"id": "K1", "total": 4, "completed": 1}),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_a_task_is_one_of_the_modules_with_the_same_text(client, error):
+    stored = json.loads(json.dumps(app.backend.prepare_exception(error)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, errors.STORED_AS, client)
+        again = Celery("shop", set_as_current=False).backend.exception_to_python(stored)
+
+    assert type(again) is getattr(client, type(error).__name__)
+    assert isinstance(again, client.KlaviyoError)
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+def test_the_module_is_where_celery_looks_for_the_class_of_an_error(written):
+    with imported(written) as client:
+        assert sys.modules[errors.STORED_AS] is client

@@ -1,10 +1,12 @@
 """What the demo reads, cuts and compares. The demo itself is tried by a live test."""
 
 import csv
+import io
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from tasks.events import bulk_create_events
 from worker.action import ACTIONS
@@ -13,7 +15,9 @@ from worker.cli.demo_files import moment, number
 from worker.cli.demo_sandbox import Proof, Seen, fullest
 from worker.cli.demo_story import Story, batches, next_cursor
 from worker.cli.demo_view import View
+from worker.cli.limits import Row
 from worker.errors import InputError, SourceError
+from worker.tiers import Tier
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_rows_that_cannot_be_imported_are_left_out_and_told_with_the_reason(writ
     assert len(data.customers) == 199
     assert data.remarks[0] == (
         "4 of 203 rows of people.csv were left out: there is no identifier (1); "
-        "an earlier row has the same identifier (1); there are 1 cells, and the header has 2 (1); "
+        "an earlier row has the same identifier (1); there are fewer cells than columns: 1, and the header has 2 (1); "
         "and 1 other reasons."
     )
 
@@ -220,7 +224,10 @@ def test_customers_whom_the_sandbox_turned_down_with_a_reason_are_not_counted_as
 
 
 def test_the_end_says_what_was_compared_to_find_what_was_lost_and_doubled(capsys):
-    sandbox = type("Sandbox", (), {"seen": lambda self: Seen()})()
+    seen = Seen(answered=Counter(create_event=700, bulk_import_profiles=1, get_bulk_import_profiles_jobs=4))
+    sandbox = type(
+        "Sandbox", (), {"seen": lambda self: seen, "fullest": lambda self, name, windows: [0] * len(windows)}
+    )()
     proof = Proof(tasks=700, customers=199, purchases=597, lost=Counter(events=2), requests=700)
 
     view = View(sandbox)
@@ -229,9 +236,25 @@ def test_the_end_says_what_was_compared_to_find_what_was_lost_and_doubled(capsys
 
     told = " ".join(capsys.readouterr().out.split())
     assert "M 10/10 s 88/150 m is tier M with all 10 requests that Klaviyo takes in a second" in told
+    assert "700 for 700 tasks, 5 for the import's jobs" in told
     assert "0 of 700 tasks have no result" in told
     assert "0 of 199 customers and 2 of 597 purchases are not in the sandbox" in told
     assert "0 requests were made beyond one for each task" in told
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_living_table_breaks_no_name(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    name = "get_bulk_import_profiles_jobs"
+    windows = [{"used": 350, "limit": 350, "per": "s"}, {"used": 3_500, "limit": 3_500, "per": "m"}]
+    row = Row(f"default:{name}", "XL", windows, now=1_204, in_flight=32)
+    out = io.StringIO()
+
+    Console(file=out, width=width).print(View(None)._table({Tier.XL: [row]}, {Tier.XL: 58.0}, Seen()))
+
+    assert name in out.getvalue()
+    assert "1,204" in out.getvalue()
+    assert ("in flight" in out.getvalue()) is (width > 80)
 
 
 def test_every_tier_has_an_action_that_the_demo_saturates():

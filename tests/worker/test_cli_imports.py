@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 from rich.console import Console
-from typed import klaviyo, run
 
 from tasks.imports import Report
 from tasks.imports.run import Import
-from tasks.imports.sending import Stopped
+from tasks.imports.sending import AnotherSource, Stopped
+from tests.worker.typed import klaviyo, run
 from worker.cli import import_run
 from worker.cli.import_options import Own, list_id, named, options, task_kind
 from worker.cli.import_view import NO_WORKER, Progress, lines
@@ -69,17 +69,15 @@ def begun(fake_redis, id="R", kind="profiles", source="customers.csv", path=None
 
 def seen(**how):
     """A run as it stands."""
-    numbers = dict.fromkeys(
-        ("rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown", "read", "size"),
-        0,
-    )
+    counts = "rows bytes checked unchanged parts settled landed rejected unknown withdrawn read size"
+    numbers = dict.fromkeys(counts.split(), 0)
     texts = {"id": "R", "state": "running", "kind": "profiles", "account": "default", "source": "customers.csv"}
     ends = {"asked": {}, "started": 0.0, "ended": None, "seen": 0.0, "reason": "", "rejects": "", "reasons": ()}
     return Run(**{**texts, **ends, **numbers, **how})
 
 
 def report(**how):
-    numbers = dict.fromkeys(("checked", "unchanged", "rejected", "unknown"), 0)
+    numbers = dict.fromkeys(("checked", "unchanged", "rejected", "unknown", "withdrawn"), 0)
     done = {"rows": 3, "landed": 3, "jobs": 1, "requests": 1, "bytes": 100, "seconds": 2.0}
     ends = {"run": "R", "state": "complete", "kind": "profiles", "account": "default", "rejects": None, "reasons": ()}
     return Report(**{**numbers, **done, **ends, **how})
@@ -257,6 +255,11 @@ class TestCarriedOut:
         assert self.ended(monkeypatch, report()) == 0
         assert capsys.readouterr().err == ""
 
+    @pytest.mark.parametrize(("count", "said"), [(1, "for 1 job and"), (2, "for 2 jobs and")])
+    def test_one_job_is_not_told_as_several(self, monkeypatch, capsys, count, said):
+        self.ended(monkeypatch, report(jobs=count))
+        assert said in capsys.readouterr().out
+
     def test_where_some_did_not_it_is_1_and_a_sentence_names_the_file_and_the_reasons(self, monkeypatch, capsys):
         reasons = (("email: is missing", 2), ("a", 1), ("b", 1), ("c", 1))
 
@@ -279,6 +282,10 @@ class TestCarriedOut:
         assert self.ended(monkeypatch, KeyboardInterrupt()) == 130
         assert capsys.readouterr().err == "Broken off before anything was sent.\n"
 
+    def test_rows_of_a_part_that_was_taken_back_are_told_and_the_exit_code_is_1(self, monkeypatch, capsys):
+        assert self.ended(monkeypatch, report(landed=1, withdrawn=2)) == 1
+        assert "2: the same import with --run R sends them" in capsys.readouterr().out
+
     def test_a_run_that_somebody_cancelled_says_so(self, monkeypatch, capsys):
         assert self.ended(monkeypatch, Stopped("…"), seen()) == 1
         assert "Run R was cancelled" in capsys.readouterr().err
@@ -288,6 +295,11 @@ class TestCarriedOut:
 
         assert self.ended(monkeypatch, refused, seen(parts=2)) == 2
         assert self.ended(monkeypatch, refused, seen(parts=2, landed=10)) == 1
+
+    def test_a_source_that_has_changed_is_not_to_be_taken_up_again(self, monkeypatch, capsys):
+        with pytest.raises(AnotherSource):
+            self.ended(monkeypatch, AnotherSource("customers.csv", "…"), seen(parts=2, landed=10))
+        assert "take it up again" not in capsys.readouterr().err
 
     def test_what_is_wrong_before_anything_is_sent_is_told_by_the_command(self, monkeypatch):
         with pytest.raises(SourceError):
@@ -397,6 +409,20 @@ class TestImports:
         for part in ("/data/customers.csv", "/data/rejects.csv", "10, 50% of the file", "2: 2 before sending"):
             assert part in shown
         assert "2  email: is missing" in shown
+
+    @pytest.mark.parametrize(
+        ("kind", "again"),
+        [("profiles", "the same import with --run R"), ("upsert_catalog_items", "the same import, begun anew,")],
+    )
+    def test_every_row_that_was_read_is_accounted_for(self, fake_redis, kind, again):
+        begun(fake_redis, kind=kind)
+        Runs(fake_redis).note("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
+        Runs(fake_redis).end("R", "cancelled")
+
+        shown = [line.split() for line in run("imports", "R").stdout.splitlines()]
+        assert ["withdrawn", "50:", *again.split(), "sends", "them"] in shown
+        assert ["on", "their", "way", "8"] in shown
+        assert json.loads(run("imports", "R", "--json").stdout)["on_their_way"] == 8
 
     def test_an_unknown_run_is_one_sentence(self):
         result = run("imports", "nonesuch")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from typed import run
 
+from tests.worker.typed import run
 from worker.cli.times import duration, moment
 from worker.jsonapi import Request
 from worker.ledger import Ledger, Settled

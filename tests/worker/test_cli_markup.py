@@ -6,9 +6,9 @@ import ast
 from pathlib import Path
 
 import pytest
-from typed import run
 
 import worker.cli
+from tests.worker.typed import run
 from worker.cli.demo_sandbox import Proof, Seen
 from worker.cli.demo_view import View
 from worker.cli.tables import facts, listing

@@ -6,9 +6,9 @@ import warnings
 
 import pytest
 from kombu import pools
-from typed import forget, run
 
 from tasks.tags import get_tags
+from tests.worker.typed import forget, run
 from worker import patience
 from worker.app import app
 from worker.connection import get_publisher, get_redis

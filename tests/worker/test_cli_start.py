@@ -11,9 +11,9 @@ from inspect import getdoc
 from pathlib import Path
 
 import pytest
-from typed import run
 from typer.main import get_command
 
+from tests.worker.typed import run
 from worker.cli.commands import COMMANDS, app
 
 ROOT = str(Path(__file__).parents[2])

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
-from typed import run
 
 from schedules.plan import Estimate
 from schedules.standing import PullRun, Standing
 from schedules.trouble import Trouble
+from tests.worker.typed import run
 from worker.cli import sync_follow
 from worker.cli.sync_follow import Progress, line
 from worker.cli.sync_view import Part, families, parts_table, plan_table, standings_table

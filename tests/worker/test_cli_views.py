@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from rich.text import Text
-from screens import SCREENS, shown
-from typed import run
 
+from tests.worker.screens import PAUSES, SCREENS, shown
+from tests.worker.typed import run
+from worker.action import ACTIONS
+from worker.cli import actions, limits
 from worker.cli.columns import LONG, broken, least, widths
 from worker.cli.commands import COMMANDS
 from worker.cli.tables import listing
+from worker.cli.terminal import WIDE as WIDE_PIPE
 
 pytestmark = pytest.mark.usefixtures("settings")
 
@@ -83,6 +86,66 @@ def test_a_command_with_nothing_to_show_says_so_in_a_sentence(words, said, width
     result = run(*words)
 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{said}\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("actions",), ("actions", "create_profile"), ("actions", "bulk_import_profiles"), ("revision", "FILE")]
+)
+@pytest.mark.parametrize("width", [80, 100, None])
+def test_a_pipe_gets_tables_as_wide_as_columns_says_and_no_blanks_at_line_ends(words, width, tmp_path, monkeypatch):
+    if width:
+        monkeypatch.setenv("COLUMNS", str(width))
+    else:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    (tmp_path / "FILE").write_text('{"paths": {}}')
+    monkeypatch.chdir(tmp_path)
+
+    lines = run(*words).stdout.splitlines()
+
+    assert max(map(len, lines)) <= (width or WIDE_PIPE)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_no_wire_name_of_any_action_is_broken_at_80_columns():
+    for action in ACTIONS.values():
+        told = shown(actions._shown(action.declaration), 80).split()
+        names = [each.wire for each in action.declaration.parameters.values() if each.place == "body"]
+        assert [name for name in names if name not in told and len(name) < 60] == [], action.name
+
+
+def bucket(number, **how):
+    windows = [{"used": 0, "limit": 75, "per": "s"}, {"used": 0, "limit": 700, "per": "m"}]
+    return limits.Row(f"default:get_bucket_{number}", "L", windows, **how)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("lines", [6, 22, 23])
+@pytest.mark.parametrize("pauses", [[], PAUSES])
+def test_a_view_that_is_watched_says_how_many_it_has_no_room_for(width, lines, pauses):
+    told = shown(limits.living([bucket(n, now=n) for n in range(1, 51)], pauses, lines), width).splitlines()
+
+    rows = sum("get_bucket_" in line for line in told)
+    assert len(told) <= lines or rows == 0
+    assert told[-1] == f"… and {50 - rows} more"
+
+
+def test_a_view_that_is_watched_shows_everything_where_there_is_room():
+    told = shown(limits.living([bucket(1), bucket(2)], [], 22), 120)
+
+    assert ("get_bucket_1" in told, "get_bucket_2" in told, "more" in told) == (True, True, False)
+
+
+def test_buckets_of_which_nothing_is_used_are_counted_unless_all_are_asked_for():
+    found = [bucket(1, now=1), bucket(2), bucket(3, in_flight=0), bucket(4, blocked_seconds=3.0)]
+
+    told, everything = shown(limits.overview(found, False), 120), shown(limits.overview(found, True), 120)
+    nothing = shown(limits.overview([bucket(2)], False), 120)
+
+    assert [name for name in ("1", "2", "3", "4") if f"get_bucket_{name}" in told] == ["1", "4"]
+    assert told.splitlines()[-1] == "… and 2 unused (--all)"
+    assert [name for name in ("1", "2", "3", "4") if f"get_bucket_{name}" in everything] == ["1", "2", "3", "4"]
+    assert "unused" not in everything
+    assert nothing == "No bucket is in use: 1 unused (--all).\n"
 
 
 def test_the_widest_columns_give_way_first_and_none_beyond_what_it_needs():

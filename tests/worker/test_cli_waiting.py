@@ -5,8 +5,9 @@ import json
 import time
 
 import pytest
-from typed import forget, run
 
+import tasks  # noqa: F401  registers every action
+from tests.worker.typed import forget, run
 from worker.action import ACTIONS
 from worker.governor import Governor
 
@@ -84,6 +85,15 @@ def test_dropping_asks_first(four, governor):
     assert governor.count() == 3
 
 
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
+    told = run("waiting", "bulk", "NOSUCHID", *how)
+
+    assert told.exit_code == 1
+    assert "bulk" in told.stdout
+    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+
+
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
 def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
     told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
@@ -103,22 +113,30 @@ def test_what_is_dropped_ends_as_revoked(four, governor, client):
 
 
 @pytest.mark.parametrize(
-    ("words", "what"),
+    ("words", "what", "said"),
     [
-        (("--account", "default"), "account:default"),
-        (("--action", "create_profile"), "action:create_profile"),
-        (("--action", "create_profile", "--account", "default"), "action:default:create_profile"),
-        (("--action", "spawn_bulk_profile_import_job"), "action:bulk_import_profiles"),
-        (("--tier", "xs"), "tier:klaviyo.xs"),
+        (("--account", "default"), "account:default", "account default"),
+        (("--action", "create_profile"), "action:create_profile", "action create_profile"),
+        (
+            ("--action", "create_profile", "--account", "default"),
+            "action:default:create_profile",
+            "action create_profile on account default",
+        ),
+        (("--action", "spawn_bulk_profile_import_job"), "action:bulk_import_profiles", "action bulk_import_profiles"),
+        (("--tier", "xs"), "tier:klaviyo.xs", "tier XS"),
     ],
 )
-def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what):
-    run("pause", *words, "--why", "an incident at Klaviyo")
+def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what, said):
+    paused = run("pause", *words, "--why", "an incident at Klaviyo").stderr
 
     [pause] = governor.paused()
     assert pause.what == what
     told = run("limits").stderr
-    assert f"{what} is paused" in told
+    assert f"The {said} is paused" in paused
+    assert f"The {said} is paused" in told
+    resuming = paused.partition("To let it go on: ")[2]
+    assert resuming.startswith("klaviyo resume")
+    assert resuming in told
     assert "an incident at Klaviyo." in told
     command = told.partition("klaviyo resume ")[2].splitlines()[0].split()
     run("resume", *command)
@@ -129,6 +147,12 @@ def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what
     ("words", "said"),
     [
         ((), "Name one of"),
+        (("create_event",), "create_event is an action: klaviyo pause --action create_event"),
+        (("spawn_bulk_profile_import_job",), "--action spawn_bulk_profile_import_job"),
+        (("xl",), "xl is a tier: klaviyo pause --tier XL"),
+        (("default",), "default is an account: klaviyo pause --account default"),
+        (("default", "create_event"), "default is an account"),
+        (("nothing",), "There is no account, action or tier 'nothing'. Name one of --account"),
         (("--tier", "XXL"), "There is no tier 'XXL'"),
         (("--action", "create_profil"), "There is no action 'create_profil'"),
         (("--account", "nobody"), "there is no account 'nobody'"),

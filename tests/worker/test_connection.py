@@ -6,6 +6,7 @@ from redbeat.schedulers import get_redis as get_beat_redis
 
 from worker.app import app
 from worker.connection import AWAY, Parser, get_publisher, get_redis
+from worker.settings import get_settings
 from worker.transport import Channel
 
 #: What a server says, and what of it an operator is told.
@@ -59,6 +60,12 @@ CLIENTS = {
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_client_reads_refusals_this_way_and_waits_for_an_answer_no_longer_than_seconds(settings, client):
+    # A live test before this one in the same process has told the application of its own server.
+    address = get_settings().redis
+    settings.setitem(app.conf, "broker_url", address.broker_url)
+    settings.setitem(app.conf, "result_backend", address.result_url)
+    settings.setattr(app, "_backend_cache", None)
+    settings.setattr(app._local, "backend", None, raising=False)
     pool = CLIENTS[client]()
 
     assert pool.connection_kwargs["parser_class"] is Parser

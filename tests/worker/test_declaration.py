@@ -189,6 +189,51 @@ def test_bad_input_is_refused_with_the_action_and_the_parameter(given, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("id", ["", " ", ".", ".."])
+def test_an_id_that_would_make_another_address_of_it_is_refused(id):
+    found = declared(update_thing, "PATCH /api/things/{id}")
+
+    with pytest.raises(InputError, match="parameter 'id' is empty, or dots: it has to be an id"):
+        found.bind({"id": id, "name": "One"})
+
+
+class Circle(TypedDict):
+    kind: Literal["circle"]
+    radius: int | list[int]
+
+
+class Square(TypedDict):
+    kind: Literal["square"]
+    side: float
+
+
+def draw(*, shape: Annotated[Circle | Square, Field(discriminator="kind")], notes: dict[str, Any] | None = None) -> Any:
+    """Draw a shape."""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"shape": {"side": 2}}, "parameter 'shape.kind' is missing"),
+        ({"shape": {"kind": "line"}}, "parameter 'shape': its 'kind' is none of 'circle', 'square'"),
+        (
+            {"shape": {"kind": "circle", "radius": 1.5}},
+            "parameter 'shape.radius': input should be a valid integer, got a number with a fractional part, "
+            "or input should be a valid list",
+        ),
+        (
+            {"shape": {"kind": "square", "side": 2}, "notes": {7: "seven"}},
+            "parameter 'notes' has a key that is no text; JSON's keys are text",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_that_lead_to_a_valid_call(given, said):
+    with pytest.raises(InputError) as refused:
+        declared(draw).bind(given)
+
+    assert refused.value.problems == [said]
+
+
 def test_no_value_is_echoed():
     with pytest.raises(InputError) as caught:
         THING.bind({"name": ["ada@example.com"], "colour": "ada@example.com", "ada": "ada@example.com"})

@@ -146,13 +146,14 @@ def test_a_late_acknowledgement_does_not_reach_the_copy_that_somebody_else_works
     assert worker.on_record() == (0, 0)
 
 
-def test_a_message_that_is_none_of_celerys_is_dropped_and_leaves_no_trace(worker):
+def test_a_message_that_is_none_of_celerys_is_dropped_and_said_to_be(worker, caplog):
     for message in ("rubbish", "[]", '{"properties": null}'):
         worker.client.lpush(QUEUE, message)
     worker.publish("one")
 
     assert worker.take() == ["one"]
     assert worker.on_record() == (1, 1)
+    assert sum("it is dropped" in each for each in caplog.messages) == 3
 
 
 def test_a_record_that_cannot_be_read_does_not_stand_in_the_way_of_others(worker):

@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-from typed import klaviyo
 
 from tasks.lists import create_list
 from tasks.tags import get_tags
+from tests.worker.typed import klaviyo
 from worker import errors, execution
 from worker.execution import now
 from worker.governor import Governor

@@ -56,6 +56,7 @@ def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatc
     # Whatever Celery has made of its loggers in this process by now.
     monkeypatch.setattr(patience.logger, "handlers", [caplog.handler])
     monkeypatch.setattr(patience.logger, "propagate", False)
+    monkeypatch.setattr(patience.logger, "disabled", False)
     clock = iter(range(0, 10_000, 1))
     monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(patience.time, "monotonic", lambda: next(clock))

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import pickle
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -262,3 +263,35 @@ def test_what_nothing_is_known_of_is_left_to_klaviyo():
     query_metric_aggregates.declaration.bind(given)
     with pytest.raises(InputError, match="datetime is compared with a datetime"):
         query_metric_aggregates.declaration.bind({**given, "filter": [F("datetime").less_than("2026-01-01")]})
+
+
+ADA, NEW = F("email").equals("ada@example.com"), F("created").greater_than(MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("joined", "said"),
+    [
+        (lambda: ADA and NEW, "join two with &"),
+        (lambda: ADA or NEW, "join two with &"),
+        (lambda: not ADA, "join two with &"),
+        (lambda: ADA | NEW, "know no 'or'"),
+        (lambda: ADA | "any(id,[])", "know no 'or'"),
+        (lambda: ~ADA, "know no 'not'"),
+    ],
+)
+def test_what_klaviyos_language_has_no_word_for_is_refused_where_it_is_written(joined, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        joined()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([ADA, NEW], "join its filters with &"),
+        ((ADA,), "join its filters with &"),
+        (F("email"), "a field without a condition: F('email').equals("),
+    ],
+)
+def test_filters_that_are_not_joined_are_told_how(given, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        get_profiles.si(filter=given)

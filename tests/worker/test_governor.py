@@ -1,8 +1,8 @@
 """What the governor does with one task, one lease, one answer."""
 
 import pytest
-from governing import LEASE, line, released
 
+from tests.worker.governing import LEASE, line, released
 from worker.governor import Claim, Delivery, Governor, Settlement
 from worker.jsonapi import Quota
 from worker.tiers import QUEUES, Bucket, Limits

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import redis
-from governing import LEASE, line, released
 
+from tests.worker.governing import LEASE, line, released
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Settlement
 from worker.tiers import Bucket, Limits, Line

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.soak import sized
 from tests.worker.simulation import Simulation
 from worker.tiers import Bucket, Limits, Line
 
@@ -15,7 +16,8 @@ def line(name, limits, *extra, account="a"):
     return Line(account, (Bucket(name, Limits.parse(limits)), *extra))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.soak
+@settings(max_examples=sized(10, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     limits=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3),

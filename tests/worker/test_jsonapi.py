@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from celery import Celery
 
 from worker.errors import (
     BadRequest,
@@ -166,3 +167,30 @@ def test_an_outcome_is_the_envelope_for_either_end():
 
     assert outcome(Envelope(data=1, error=None, successful=True)) == {"data": 1, "error": None, "successful": True}
     assert outcome(error) == {"data": None, "error": str(error), "successful": False}
+
+
+@pytest.fixture
+def stored():
+    """Stores how a task stands; the result is as `.delay()` gives it."""
+    shop = Celery("shop", backend="cache+memory://", set_as_current=False)
+
+    def one(value, state):
+        task_id = f"is-{state.lower()}"  # Celery's memory outlives the application
+        shop.backend.store_result(task_id, value, state)
+        return shop.AsyncResult(task_id)
+
+    return one
+
+
+REFUSED = NotFound("get_profile", "default", 404, [])
+
+
+@pytest.mark.parametrize(("value", "state"), [({"data": 1, "successful": True}, "SUCCESS"), (REFUSED, "FAILURE")])
+def test_an_outcome_is_read_from_what_delay_returned(stored, value, state):
+    assert outcome(stored(value, state)) == outcome(value)
+
+
+@pytest.mark.parametrize(("value", "state"), [(None, "PENDING"), (REFUSED, "RETRY")])
+def test_a_task_that_has_not_ended_has_no_outcome_yet(stored, value, state):
+    with pytest.raises(ValueError, match=r"Task is-.* has not ended"):
+        outcome(stored(value, state))

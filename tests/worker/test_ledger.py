@@ -220,6 +220,16 @@ def test_a_part_that_is_forgotten_counts_no_more(ledger, run):
     assert opened(ledger, "R-1", run="R", rows="1-3") == ["R-1"]
 
 
+def test_records_that_were_taken_back_are_counted_until_they_are_sent_after_all(ledger, run):
+    opened(ledger, "R-1", run="R", rows="1-3", items=3)
+    ledger.withdraw("R-1", {"status": "withdrawn"})
+    ledger.withdraw("R-1", {"status": "withdrawn"})
+    assert run().withdrawn == 3
+
+    ledger.forget("R-1")
+    assert run().withdrawn == 0
+
+
 def test_what_became_of_the_records_of_a_forgotten_part_counts_no_more(ledger, run):
     accepted(ledger, "R-1", run="R", rows="1-3")
     ledger.ended("R-1", "stuck")

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from worker.cli.commands import COMMANDS
 from worker.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"
@@ -30,3 +31,12 @@ def test_every_file_that_is_linked_exists():
 
     assert links
     assert [link for link in links if not (README.parent / link).exists()] == []
+
+
+def test_every_command_that_is_typed_exists():
+    text = README.read_text("utf-8")
+    typed = re.findall(r"^\$ (?:[A-Z_]+=\S+ )*(make|klaviyo) (\w+)", text, re.MULTILINE)
+    targets = re.findall(r"^(\w+):.*## ", README.with_name("Makefile").read_text("utf-8"), re.MULTILINE)
+
+    known = {("make", each) for each in targets} | {("klaviyo", each) for each in COMMANDS}
+    assert {("make", "setup"), ("klaviyo", "up")} <= set(typed) <= known

@@ -3,8 +3,8 @@
 import logging
 
 import pytest
-from typed import forget
 
+from tests.worker.typed import forget
 from worker.errors import Forbidden, Unauthorized
 from worker.execution import ALL_FORBIDDEN, PROBE, forbidden, refused
 from worker.governor import get_governor

@@ -5,10 +5,10 @@ import json
 import pytest
 from celery.app.task import Context
 from celery.exceptions import Retry
-from typed import forget
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
+from tests.worker.typed import forget
 from worker import execution, room
 from worker.app import app
 from worker.client import Response
@@ -115,6 +115,22 @@ def test_what_is_known_to_be_large_is_not_asked_for_again_until_there_is_room(de
 
     assert asked == ["get_lists", "get_lists"]
     assert not client.exists("klaviyo:roomless")
+
+
+def test_what_waits_for_room_is_tried_soon_after_there_is_some(delivered, klaviyo, governor, client):
+    assert governor.use_room() == 0
+    for _ in range(7):
+        with pytest.raises(Retry):
+            delivered(get_lists)
+    [(_, at)] = client.zrange("klaviyo:later:default:get_lists", 0, -1, withscores=True)
+    assert at > governor.now() + 30_000
+
+    client.config_set("maxmemory", 1)
+    assert governor.use_room() == 0
+    client.config_set("maxmemory", 0)
+    assert governor.use_room() == 1
+
+    assert governor.tick() == 1
 
 
 def test_a_small_read_and_whatever_has_happened_is_told_at_once(delivered, klaviyo, client):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,10 @@ def handlers(monkeypatch):
     """A worker's handlers, which are not installed in this process."""
     installed = {}
     monkeypatch.setattr(signals.platforms, "signals", installed)
+    monkeypatch.setattr(signals, "os", SimpleNamespace(isatty=lambda _: False))
     monkeypatch.setattr(signals, "closing", threading.Event())
+    monkeypatch.setattr(signals, "anew", threading.Event())
+    monkeypatch.setattr(signals, "atexit", SimpleNamespace(register=lambda _: None))
     Signals(None).start(None)
     return installed
 
@@ -39,22 +44,41 @@ def test_a_signal_is_heard_though_its_thread_holds_what_stopping_needs(handlers,
     assert stopped.wait(5)
 
 
-def test_a_second_signal_is_heard_after_the_first_however_soon_it_comes(handlers, monkeypatch):
-    done, over = [], threading.Event()
-
-    def leave(why):
-        done.append(why)
-        over.set()
+@pytest.fixture
+def done(monkeypatch):
+    """What a worker does on these signals, in their order."""
+    put: SimpleQueue[str] = SimpleQueue()
 
     def stop():
-        done.append("stop")
         signals.closing.set()
+        put.put("stop")
 
     monkeypatch.setattr(signals, "stop", stop)
-    monkeypatch.setattr(signals, "leave", leave)
+    monkeypatch.setattr(signals, "leave", put.put)
 
-    handlers["SIGTERM"](15, None)
-    handlers["SIGTERM"](15, None)
+    def of(handlers, *names):
+        for name in names:
+            handlers[name](0, None)
+        return [put.get(timeout=5) for _ in names]
 
-    assert over.wait(5)
-    assert done[:2] == ["stop", "This worker was told to stop again"]
+    return of
+
+
+def test_a_second_signal_is_heard_after_the_first_however_soon_it_comes(handlers, done):
+    assert done(handlers, "SIGTERM", "SIGTERM") == ["stop", "This worker was told to stop again"]
+
+
+@pytest.mark.parametrize(
+    ("names", "begins"),
+    [
+        (("SIGHUP",), True),
+        (("SIGHUP", "SIGHUP"), True),
+        (("SIGHUP", "SIGTERM"), False),
+        (("SIGTERM", "SIGHUP"), False),
+    ],
+    ids=str,
+)
+def test_a_worker_begins_anew_unless_it_was_told_to_stop(handlers, done, names, begins):
+    done(handlers, *names)
+
+    assert signals.anew.is_set() == begins

@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
-from typed import forget
 
 from schedules import checks
 from schedules.trouble import Trouble
+from tests.worker.typed import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -16,7 +16,16 @@ def test_a_source_that_cannot_be_read_is_told_and_one_that_can_is_too(settings, 
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE products AS SELECT 'one' AS sku")
     for name, source, database in (
-        ("GOOD", "sql:SELECT sku AS external_id FROM products", f"sqlite:///{tmp_path}/shop.db"),
+        (
+            "GOOD",
+            "sql:SELECT sku AS external_id, sku AS title, sku AS description, sku AS url FROM products",
+            f"sqlite:///{tmp_path}/shop.db",
+        ),
+        (
+            "LACKS",
+            "sql:SELECT sku AS title, sku AS description, sku AS url FROM products",
+            f"sqlite:///{tmp_path}/shop.db",
+        ),
         ("GONE", "sql:SELECT 1 AS external_id", f"sqlite:///{tmp_path}/gone.db"),
         ("DROPS", "sql:DROP TABLE products", f"sqlite:///{tmp_path}/shop.db"),
         ("FILE", str(tmp_path / "gone.csv"), None),
@@ -30,6 +39,7 @@ def test_a_source_that_cannot_be_read_is_told_and_one_that_can_is_too(settings, 
     told = {each.what.removeprefix("push "): each.text for each in checks.of_pushes(get_settings())}
 
     assert told["good"] == "its source can be read"
+    assert "the query has no column for external_id" in told["lacks"]
     assert "there is no SQLite file" in told["gone"]
     assert "the query does not ask for rows" in told["drops"]
     assert "cannot be read: No such file or directory" in told["file"]

@@ -4,12 +4,16 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+from billiard.einfo import ExceptionInfo
 from celery.events.state import State
+from celery.exceptions import Retry
 from celery.utils.nodenames import anon_nodename
 
 from tasks.jobs import telling
 from worker import events
 from worker.app import app
+from worker.execution import Waiting
+from worker.request import Request
 
 
 @pytest.fixture
@@ -57,3 +61,17 @@ def test_an_event_of_a_task_in_the_callers_process_makes_no_second_worker(flower
 
     assert not flower.workers
     assert not flower.tasks
+
+
+def test_a_task_that_waits_is_shown_with_the_reason_and_nothing_else():
+    told = []
+    request = Request.__new__(Request)
+    request._task = SimpleNamespace(acks_late=False)
+    request.send_event = lambda type, **fields: told.append((type, fields["exception"]))
+
+    try:
+        raise Retry("it has no turn", exc=Waiting("it has no turn"), when=None)
+    except Retry:
+        request.on_retry(ExceptionInfo())
+
+    assert told == [("task-retried", "Waiting: it has no turn")]

@@ -1,4 +1,4 @@
-"""Which of Celery's pools a worker takes."""
+"""Which of Celery's pools a worker takes, and what its own makes of a task that Celery stumbles over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import pytest
 from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker as command
+from celery.exceptions import Reject
 from celery.signals import celeryd_after_setup
 
 import worker.celery  # noqa: F401  what Celery's commands load
+from worker import request
 from worker.app import app
-from worker.threads import see_to_pool
+from worker.patience import LeftBehind
+from worker.request import Request
+from worker.threads import TaskPool, see_to_pool
 
 
 def pool_of(*words):
@@ -62,9 +66,46 @@ def test_a_worker_that_is_told_to_run_another_pool_ends_at_once():
     environment = {**os.environ, "KLAVIYO_API_KEY": "pk_test", "KLAVIYO_REDIS_URL": "redis://127.0.0.1:1/0"}
     told = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "worker", "worker", "-P", "solo"],
-        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
     assert told.returncode == 1
     assert [line for line in told.stderr.splitlines() if "runs threads" in line]
     assert "Traceback" not in told.stderr
+
+
+def fail(*_):
+    raise LookupError("an odd message")
+
+
+@pytest.mark.parametrize("way", [{"target": fail}, {"target": len, "accept_callback": fail}])
+def test_what_celery_stumbles_over_in_a_thread_is_told(way):
+    told, pool = [], TaskPool(limit=1)
+    try:
+        pool.on_apply(**way, args=("",), callback=told.append, error_callback=told.append).wait(5)
+    finally:
+        pool.on_stop()
+
+    assert [type(each.exception.exc) for each in told] == [LookupError]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(LookupError, ["InputError", "ready", "acknowledged"]), (Reject, ["ready", "acknowledged"]), (LeftBehind, [])],
+)
+def test_a_task_that_celery_stumbles_over_is_held_no_longer_and_one_that_is_left_behind_stays_on_record(
+    monkeypatch, error, told
+):
+    ended = []
+    monkeypatch.setattr(request, "get_governor", lambda: SimpleNamespace(release=lambda _: None))
+    monkeypatch.setattr(request, "task_ready", lambda _: ended.append("ready"))
+    backend = SimpleNamespace(mark_as_failure=lambda id, error, request=None: ended.append(type(error).__name__))
+    odd = SimpleNamespace(
+        id="one", type="klaviyo.x", task=SimpleNamespace(backend=backend),
+        _message=SimpleNamespace(headers={"id": "one", "task": "klaviyo.x"}, payload=[[], {}, 5]),
+        acknowledge=lambda: ended.append("acknowledged"),
+    )  # fmt: skip
+
+    Request.on_failure(odd, SimpleNamespace(type=error))
+
+    assert ended == told

@@ -1,8 +1,14 @@
 """Several writes as one step, on a real server that is full."""
 
+import re
+from pathlib import Path
+
 import pytest
 import redis
 
+import schedules
+import tasks
+import worker
 from worker import writes
 from worker.connection import NotNow, Parser
 from worker.process import working
@@ -34,3 +40,10 @@ def test_anybody_else_is_told_that_redis_is_full_and_nothing_is_written(full):
         write(("HSET", "a", "field", "value"), ("HSET", "b", "field", "value"))
 
     assert full.exists("a", "b") == 0
+
+
+@pytest.mark.parametrize("package", [worker, tasks, schedules], ids=lambda package: package.__name__)
+def test_no_module_has_a_way_of_its_own_to_write_what_a_full_redis_would_refuse(package):
+    adds = re.compile(r"get_redis\(\)\.(set|setex|hset|hincrby|zadd|[lr]push|sadd|incr|expire)\(")
+
+    assert [file.name for file in Path(package.__file__).parent.rglob("*.py") if adds.search(file.read_text())] == []

@@ -179,7 +179,7 @@ def _parameters(declaration: Declaration) -> Iterator[Any]:
     if not declaration.parameters:
         yield Text("  It takes no parameters.\n")
         return
-    table = listing("parameter", "type", "on the wire", whole=("parameter",), below=("on the wire",))
+    table = listing("parameter", "type", "on the wire", whole=("parameter", "on the wire"), below=("on the wire",))
     for each in declaration.parameters.values():
         name = Text(option(each.name))
         if each.required:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from typing import Annotated, Any
 
 import typer
+from celery.exceptions import TaskRevokedError
+from celery.exceptions import TimeoutError as NotYet
 
 import tasks  # noqa: F401  registers every action
 from worker.accounts import DEFAULT
+from worker.accounts import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.cli.arguments import parameters
+from worker.cli.limits import told
 from worker.cli.terminal import WRONG, print_json, say, stop, working
-from worker.governor import Lane
+from worker.cli.times import span
+from worker.governor import Lane, get_governor
 from worker.place import PREFIX
+from worker.settings import get_settings
+from worker.tiers import Line
+
+#: Seconds between two looks at whether what is waited for has been paused.
+LOOK = 2.0
 
 
 def call(
@@ -23,8 +34,8 @@ def call(
     given: Annotated[str | None, typer.Option("--json", help="parameters as a JSON object")] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[str, typer.Option(help="now, or bulk: served after everything in now")] = "now",
-    countdown: Annotated[float, typer.Option(min=0, help="seconds to wait, in Redis, before it is sent")] = 0,
-    expires: Annotated[float | None, typer.Option(min=0, help="seconds after which it is not sent any more")] = None,
+    countdown: Annotated[str | None, typer.Option(help="how long it waits, in Redis, to be sent: 90s, 5m, 2h")] = None,
+    expires: Annotated[str | None, typer.Option(help="after which time it is not sent any more: 90s, 5m, 2h")] = None,
     now: Annotated[bool, typer.Option("--now", help="make the request in this process, within the limits")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the worker's result and print it")] = False,
 ) -> None:
@@ -37,10 +48,12 @@ def call(
     lane_: Lane = "bulk" if lane == "bulk" else "now"
     if lane != lane_:
         raise stop(f"There is no lane {lane!r}: it is now or bulk.", WRONG)
-    if now and (countdown or expires is not None):
+    if now and (countdown is not None or expires is not None):
         raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
     params = parameters(action.declaration, context.args, given)
-    chosen = action.on(account, lane=lane_, countdown=countdown, expires=expires)
+    chosen = action.on(
+        account, lane=lane_, countdown=span(countdown) if countdown else 0.0, expires=span(expires) if expires else None
+    )
     if now:
         with working("Asking Klaviyo …"):
             envelope = chosen(**params)
@@ -51,16 +64,32 @@ def call(
         typer.echo(task_id)
         say("Queued. `klaviyo call … --wait` waits for the result; a worker has to run (klaviyo up).", "dim")
         return
-    _await(task_id)
+    alias = account_of(get_settings(), account).alias
+    line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
+    print_json(_awaited(task_id, line))
 
 
-def _await(task_id: str) -> None:
+def _awaited(task_id: str, line: Line) -> Any:
+    """What a task ends with; as long as it does not end because of a pause, that is said."""
+    result, known = app.AsyncResult(task_id), set[str]()
     try:
         with working(f"Waiting for task {task_id} …"):
-            envelope = app.AsyncResult(task_id).get()
+            while True:
+                _tell_pauses(line, known)
+                with contextlib.suppress(NotYet):
+                    return result.get(timeout=LOOK)
     except KeyboardInterrupt:
         raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
-    print_json(envelope)
+    except TaskRevokedError as error:
+        raise stop(f"Task {task_id} has ended as REVOKED ({error}): it was not sent.") from None
+
+
+def _tell_pauses(line: Line, known: set[str]) -> None:
+    """Say of each pause that holds the line up, once, who has to do what."""
+    for pause in get_governor().holding((line.name, line.spec)):
+        if pause.what not in known:
+            known.add(pause.what)
+            say(f"The task waits. {told(pause)}", "yellow")
 
 
 def _action(name: str) -> Action[Any]:

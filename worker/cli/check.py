@@ -22,7 +22,7 @@ from worker.action import ACTIONS
 from worker.cli.scopes import told, trials
 from worker.cli.terminal import FAILED, WRONG, stdout
 from worker.declaration import Declaration
-from worker.errors import Forbidden, Malformed, OutcomeUnknown, Refused, Throttled, Unauthorized, Unavailable
+from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
 from worker.execution import Call, attempt
 from worker.governor import get_governor
 from worker.jsonapi import REVISION, Envelope, Request
@@ -74,6 +74,11 @@ def _check_account(which: Account) -> None:
     except Forbidden:
         _good(label, "its key is known to Klaviyo")
         _warn(label, "the key lacks accounts:read: which account it belongs to cannot be told.")
+    except Paused as error:
+        _warn(label, f"which account its key belongs to cannot be told while this is paused: {error.reasons}.")
+        if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
+            _warn(label, "nothing of it goes out until it is resumed, so its key and scopes were not looked at.")
+            return
     except Unavailable as error:
         raise _bad(
             "Klaviyo",
@@ -115,9 +120,13 @@ def _check_scopes(which: Account, label: str) -> None:
             _ask(trial.declaration, which.alias, trial.request)
         except Forbidden:
             missing.add(trial.scope)
-        except (Throttled, Unauthorized, Unavailable) as error:
+        except Paused as error:
+            _warn(label, f"{trial.scope} could not be tried while this is paused: {error.reasons}.")
+        except (Throttled, Unauthorized) as error:
             _warn(label, f"{trial.scope} could not be tried: {error}")
-        except (Refused, Malformed, OutcomeUnknown):
+        except (OutcomeUnknown, Unavailable) as error:  # which of both it is does not matter: it could do nothing
+            _warn(label, f"{trial.scope} could not be tried: {error.reason}.")
+        except (Refused, Malformed):
             granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
         else:
             granted.add(trial.scope)

@@ -8,20 +8,26 @@
 
 They are sent by Celery's current application, as those of ``shared_task`` are, or by the one of ``.on(app=…)``: its
 broker is the worker's Redis and, for ``.get()``, its result backend too. A value that is wrong fails in the worker.
+
+``.get()`` of a task that failed raises one of the errors below, each a `KlaviyoError`: ``except Conflict as error``.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Generic, Literal, ParamSpec, Required, TypedDict
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, Required, TypedDict
 
 from celery import Celery, current_app
 from celery.canvas import Signature
 from celery.result import AsyncResult
 
 P = ParamSpec("P")
+
+# Where Celery looks for the class of a stored error: it is that of this module.
+sys.modules.setdefault("klaviyo_errors", sys.modules[__name__])
 
 #: The result of an action: ``data``, ``error``, ``successful``, and where there are any ``included``, ``links``,
 #: ``meta``, ``job_id``, ``created`` (of what may have been updated instead), ``unread`` (why a success has no data).

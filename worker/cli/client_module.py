@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 
+from worker import errors
 from worker.cli.client_types import Types
 from worker.declaration import Declaration
 from worker.jsonapi import REVISION
 
 HEAD = resources.files(__package__).joinpath("client_head.py").read_text("utf-8")
+
+#: What is raised where a call or a source of rows is ours, and by no task.
+_NO_TASKS = (errors.NotConfirmed, errors.AlreadyRevoked, errors.Paused, errors.SourceError)
+
+#: The errors that a task may end with.
+ERRORS = [
+    kind
+    for kind in vars(errors).values()
+    if inspect.isclass(kind) and issubclass(kind, errors.KlaviyoError) and kind not in _NO_TASKS
+]
 
 WRITTEN = f"""\
 # Written by `klaviyo client` for Klaviyo's revision {REVISION}; do not edit.
@@ -24,8 +36,9 @@ WRITTEN = f"""\
 def module(declarations: Collection[Declaration]) -> str:
     """The whole module."""
     parameters = [(each.annotation, _home(of)) for of in declarations for each in of.parameters.values()]
-    kinds = Types(parameters, _names(HEAD))
-    blocks = [WRITTEN + HEAD.rstrip(), *kinds.definitions()]
+    head = [HEAD.rstrip(), *(inspect.getsource(kind).rstrip() for kind in ERRORS)]
+    kinds = Types(parameters, _names("\n".join(head)))
+    blocks = [WRITTEN + head[0], *head[1:], *kinds.definitions()]
     for section, members in sorted(_sections(declarations).items()):
         blocks.append(f"# {section.replace('_', ' ').capitalize()}")
         blocks += ["\n".join(_function(each, kinds)) for each in members]

@@ -15,8 +15,12 @@ from typer.main import get_command
 
 from worker.cli.terminal import stop
 
-#: Options of the action itself pass through typer unread.
-PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+#: What passes through typer unread, by command: options of the action itself; words that are told to be options.
+PASS_ON = {
+    "call": {"ignore_unknown_options": True, "allow_extra_args": True},
+    "pause": {"allow_extra_args": True},
+    "resume": {"allow_extra_args": True},
+}
 
 #: Each command: its module and function, and the first sentence of what that says of itself.
 COMMANDS = {
@@ -101,8 +105,7 @@ class Deferred(TyperCommand):
         finally:
             gc.enable()
         alone = typer.Typer(add_completion=False)
-        settings = PASS_ON if self.name == "call" else None
-        alone.command(self.name, context_settings=settings)(getattr(module, function))
+        alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(getattr(module, function))
         return get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

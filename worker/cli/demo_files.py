@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.imports.rows import wrong_width
 from tasks.imports.sources import Unreadable, source_of
 
 #: A row by column: names in lower case with ``_``. Cells that say nothing are left out.
@@ -34,7 +35,7 @@ def rows(path: Path) -> Iterator[tuple[int, Row | str]]:
             elif isinstance(row, Mapping):
                 yield number, _named(row)
             elif len(row) != len(source.columns or ()):
-                yield number, f"there are {len(row)} cells, and the header has {len(source.columns or ())}"
+                yield number, wrong_width(len(row), len(source.columns or ()))
             else:
                 # From the last one: of columns with the same name the first counts.
                 yield number, _named(dict(reversed([*zip(source.columns or (), row, strict=True)])))

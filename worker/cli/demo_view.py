@@ -33,6 +33,10 @@ PLAIN_LEGEND = (
 LIVE, PLAIN, RATE = 0.5, 5.0, 2.0
 
 
+#: Columns from which the living table has room for the requests under way beside the longest name of an action.
+WITH_FLIGHT = 92
+
+
 class View:
     """What goes on, told as it goes on."""
 
@@ -109,7 +113,8 @@ class View:
         facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         facts.add_column(style="dim")
         facts.add_column(overflow="fold")
-        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks")
+        beside = sum(seen.answered[name] for name in names) - proof.requests
+        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs")
         facts.add_row("429s", _verdict(proof.throttled))
         facts.add_row("lost", _lost(proof))
         facts.add_row("doubled", _doubled(proof))
@@ -123,6 +128,7 @@ class View:
     def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("tier", style="bold", no_wrap=True, min_width=4)
+        with_flight = self._console.width >= WITH_FLIGHT
         for name, width in (
             ("waiting", 7),
             ("in flight", 9),
@@ -131,7 +137,8 @@ class View:
             ("minute", 11),
             ("429s", 4),
         ):
-            table.add_column(name, justify="right", min_width=width, no_wrap=True)
+            if name != "in flight" or with_flight:
+                table.add_column(name, justify="right", min_width=width, no_wrap=True)
         table.add_column("busiest action", no_wrap=True, overflow="ellipsis")
         throttled = _tiers_of(seen.throttled)
         for tier in reversed(Tier):
@@ -141,7 +148,7 @@ class View:
             table.add_row(
                 tier.name,
                 f"{sum(row.now + row.bulk + row.later for row in found):,}",
-                f"{sum(row.in_flight or 0 for row in found):,}",
+                *([f"{sum(row.in_flight or 0 for row in found):,}"] if with_flight else []),
                 f"{rates.get(tier, 0.0):.0f}",
                 *shares,
                 Text(str(throttled[tier]), "red" if throttled[tier] else ""),

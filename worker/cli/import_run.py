@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tasks.imports import Import, run_import
-from tasks.imports.sending import Stopped
+from tasks.imports.sending import AnotherSource, Stopped
 from worker.cli.import_view import Progress, report_table, tell_failed
 from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout
 from worker.cli.up import interruptible
@@ -33,7 +33,8 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     except KeyboardInterrupt:
         return _interrupted(progress.run)
     except Stopped:
-        say(f"{_named(progress.run)} was cancelled; `klaviyo imports` tells how far it came.", "red")
+        which = f" {progress.run.id}" if progress.run else ""
+        say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` tells what became of its rows.", "red")
         return FAILED
     except AWAY as error:
         if progress.run is None or not progress.run.parts:
@@ -42,7 +43,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         _taken_up_again(progress.run)
         return FAILED
     except KlaviyoError as error:
-        if progress.run is None or not progress.run.parts:
+        if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
             raise
         return _broken_off(progress.run, error)
     if as_json:
@@ -53,7 +54,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         tell_failed(report)
     if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
         say(f"{rejects} was there before, and is left as it was.", "yellow")
-    return FAILED if report.failed else 0
+    return FAILED if report.failed or report.withdrawn else 0
 
 
 def _interrupted(run: Run | None) -> int:

@@ -94,7 +94,7 @@ class Progress:
 
         Those that are turned down take no time, and say nothing of the others.
         """
-        now, done = self._clock(), run.failed + run.unchanged + run.landed
+        now, done = self._clock(), run.failed + run.unchanged + run.withdrawn + run.landed
         self._began = self._began or (now, run.landed)
         seconds, before = now - self._began[0], self._began[1]
         per_second = (run.landed - before) / seconds if seconds > 0 else 0.0
@@ -128,7 +128,8 @@ def report_table(report: Report) -> Table:
         ("landed", Text(f"{report.landed:,}", "green")),
         ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
         ("not landed", not_landed(report)),
-        ("requests", f"{report.requests:,}, for {report.jobs:,} jobs and {size(report.bytes)}"),
+        ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
+        ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
     )
@@ -141,13 +142,22 @@ def not_landed(told: Report | Run) -> Text:
     return Text(f"{told.failed:,}: {where}", "red") if where else Text("0")
 
 
+def withdrawn(count: int, run: str, kind: str) -> Text | None:
+    """How many rows of a run were taken back before they were sent, and how they are sent after all."""
+    if not count:
+        return None
+    # What compares with a catalog is not taken up again.
+    how = "the same import, begun anew," if kind.startswith("upsert_") else f"the same import with --run {run}"
+    return Text(f"{count:,}: {how} sends them", "yellow")
+
+
 def estimate_table(estimate: Estimate) -> Table:
     """What an import would take."""
     return facts(
         ("rows", f"{estimate.rows:,}"),
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
-        ("requests", f"{estimate.requests:,}, for {estimate.jobs:,} jobs and {size(estimate.bytes)}"),
+        ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
         ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
     )
 
@@ -165,6 +175,11 @@ def tell_failed(report: Report) -> None:
     """One sentence about the rows that did not land."""
     why = most_frequent(report.reasons)
     say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
+
+
+def jobs(count: int) -> str:
+    """How many: 1 job, 20 jobs."""
+    return f"{count:,} job{'' if count == 1 else 's'}"
 
 
 def size(count: int) -> str:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from worker.cli import jobs_view
-from worker.cli.import_view import not_landed
+from worker.cli.import_view import not_landed, withdrawn
 from worker.cli.tables import Listing, facts, listing
 from worker.cli.terminal import WRONG, print_json, say, stdout, stop
 from worker.cli.times import clock, day_and_time, duration
@@ -43,7 +43,7 @@ def described(run: Run) -> dict[str, Any]:
     """A run for other programs: how far it is, and not what was asked for in it, which may hold people's data."""
     told = {name: value for name, value in asdict(run).items() if name != "asked"}
     times = {name: clock(told[name]) if told[name] else None for name in ("started", "ended", "seen")}
-    return {**told, **times, "path": run.asked["path"], "failed": run.failed}
+    return {**told, **times, "path": run.asked["path"], "failed": run.failed, "on_their_way": run.on_their_way}
 
 
 def state(run: Run, now: float) -> Text:
@@ -142,6 +142,8 @@ def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: floa
         ("landed", Text(f"{run.landed:,}", "green")),
         ("unchanged", f"{run.unchanged:,}" if run.unchanged else None),
         ("not landed", not_landed(run)),
+        ("withdrawn", withdrawn(run.withdrawn, run.id, run.kind)),
+        ("on their way", f"{run.on_their_way:,}" if run.on_their_way else None),
         ("jobs", f"{run.parts:,} begun, {run.settled:,} settled"),
         ("reject file", run.rejects),
     )

@@ -13,8 +13,9 @@ from rich.text import Text
 from worker.cli.tables import Listing, listing
 from worker.cli.terminal import print_json, say, stdout
 from worker.cli.times import clock, duration
-from worker.cli.watch import watched
+from worker.cli.watch import Fitting, watched
 from worker.governor import Look, Pause, get_governor
+from worker.pauses import resuming, said
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
@@ -41,6 +42,7 @@ class Row:
 
 def limits(
     watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="with the buckets of which nothing is used")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window, who waits, what is blocked."""
@@ -55,27 +57,42 @@ def limits(
     elif not found:
         say("No action has been called on this Redis yet: there is nothing to show.")
     else:
-        stdout().print(table(found))
+        stdout().print(overview(found, everything))
+
+
+def overview(found: Sequence[Row], everything: bool) -> RenderableType:
+    """The table, without what is idle unless that is asked for too."""
+    used = found if everything else [row for row in found if not _idle(row)]
+    if len(used) == len(found):
+        return table(found)
+    idle = f"{len(found) - len(used):,} unused (--all)"
+    return Group(table(used), Text(f"… and {idle}", "dim")) if used else Text(f"No bucket is in use: {idle}.", "dim")
+
+
+def _idle(row: Row) -> bool:
+    """Whether nothing of any window is used, nobody waits and nothing is blocked."""
+    return not (
+        any(window["used"] for window in row.windows)
+        or row.now + row.bulk + row.later
+        or row.in_flight
+        or row.others_in_minute
+        or row.blocked_seconds
+    )
 
 
 def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
     """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
     busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
-    return Group(*(Text(told(pause), "yellow") for pause in pauses), table(busiest[:room]))
+    return Fitting([Text(told(pause), "yellow") for pause in pauses], busiest, table, room)
 
 
 def told(pause: Pause) -> str:
     """What is paused, by whom and why, and what to do about it."""
-    option, _, which = pause.what.partition(":")
-    name = {"account": f"--account {which}", "tier": f"--tier {which.rpartition('.')[2].upper()}"}.get(option)
-    if name is None:
-        alias, _, action = which.rpartition(":")
-        name = f"--action {action}" + (f" --account {alias}" if alias else "")
     end = "" if pause.why.endswith(".") else "."
     tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
     return (
-        f"{pause.what} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To let it go on: klaviyo resume {name}"
+        f"The {said(pause.what)} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To let it go on: {resuming(pause.what)}"
     )
 
 

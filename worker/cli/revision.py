@@ -33,6 +33,8 @@ def revision(
 ) -> None:
     """Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.
 
+    Klaviyo publishes it as openapi/stable.json at https://github.com/klaviyo/openapi, all revisions in its history.
+
     Told are operations, routes, limits, scopes, parameters, page sizes and filters, and of bodies, to the last leaf:
     what there is, what must be there, where null will do, and closed sets. The exit code is 1 where anything differs.
 

@@ -1,7 +1,8 @@
 """How each scope of a key is tried without changing anything: by a request that has the scope and is no good. Pure.
 
-Klaviyo looks at a key's scopes first. Where one is missing it answers 403; where it is there, a request without
-parameters, an empty body, or a record that does not exist is answered with what is asked for, 400 or 404.
+Where a scope is missing Klaviyo answers 403. Where it is there, a request without parameters, an empty body, or a
+record that does not exist is answered with what is asked for, 400 or 404. This supposes that scopes are looked at
+before the rest of a request, which Klaviyo does not document: were it otherwise, too many would count as granted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from worker.declaration import Declaration
 from worker.jsonapi import Request
+from worker.tiers import MINUTE
 
 #: What no record of Klaviyo's is called.
 NOBODY = "no-such-record"
@@ -36,7 +38,10 @@ class Trial:
 
 
 def trials(declarations: Iterable[Declaration]) -> list[Trial]:
-    """A trial of each scope, those first that need no other one: by the mildest action, and the least limited one."""
+    """A trial of each scope, those first that need no other one: by the mildest action, and the least limited one.
+
+    One that has so many requests a day, as few as 15, is spared where another action has the scope.
+    """
     found: dict[str, Declaration] = {}
     for each in declarations:
         for scope in () if each.client_side else each.scopes:
@@ -46,9 +51,10 @@ def trials(declarations: Iterable[Declaration]) -> list[Trial]:
     return sorted(made, key=lambda trial: (len(trial.others), trial.scope))
 
 
-def _rank(declaration: Declaration) -> tuple[int, int, bool, int]:
-    method, elsewhere = _MILD.index(declaration.method), "{" not in declaration.path
-    return len(declaration.scopes), method, elsewhere and method > 0, -declaration.limits.steady
+def _rank(declaration: Declaration) -> tuple[int, bool, int, bool, int]:
+    method, elsewhere, limits = _MILD.index(declaration.method), "{" not in declaration.path, declaration.limits
+    by_the_day = any(window.length > MINUTE for window in limits.windows)
+    return len(declaration.scopes), by_the_day, method, elsewhere and method > 0, -limits.steady
 
 
 def told(scopes: Collection[str]) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from worker.cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, wo
 from worker.cli.times import moment
 from worker.cli.up import interruptible
 from worker.governor import get_governor
+from worker.patience import patiently
 from worker.settings import get_settings
 from worker.store.connection import reading
 
@@ -100,7 +101,7 @@ def _show(accounts: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if found_trouble := trouble():
+    if found_trouble := patiently(trouble):
         say(f"{found_trouble}.", "yellow")
     if read := [each for each in found if each.run or each.rows]:
         stdout().print(standings_table(read, datetime.now(UTC)))

@@ -102,7 +102,7 @@ class Progress:
 
     def _look_at_store(self) -> None:
         """Say it once when nothing can be written, which looks as if nothing went on, and when that is over."""
-        now = trouble()
+        now = patiently(trouble)
         if now and not self._trouble:
             self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
         elif self._trouble and not now:

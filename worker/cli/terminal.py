@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-#: Columns where there is no terminal to ask: a pipe or a log takes a table of any width.
+#: Columns where there is no terminal to ask and COLUMNS is not set: a pipe or a log takes a table of any width.
 WIDE = 160
+
+_AT_LINE_ENDS = re.compile(r" +$", re.MULTILINE)
 
 #: Exit codes: it did not work; it was not tried because the call or the settings are wrong.
 FAILED, WRONG = 1, 2
@@ -21,7 +25,24 @@ FAILED, WRONG = 1, 2
 def stdout(*, soft_wrap: bool = False) -> Console:
     """Where results go. Made anew for each command, so that it is the stream of this moment."""
     made = _console(soft_wrap=soft_wrap)
-    return made if made.is_terminal or soft_wrap else _console(width=WIDE)
+    if made.is_terminal or soft_wrap:
+        return made
+    told = os.environ.get("COLUMNS", "")
+    return _console(width=int(told) if told.isdecimal() and int(told) else WIDE, file=Trimmed(made.file))
+
+
+class Trimmed:
+    """A stream that gets no blanks at the end of a line; Rich fills each with them up to the console's width."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write it without them."""
+        return self._stream.write(_AT_LINE_ENDS.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def stderr(*, soft_wrap: bool = False) -> Console:

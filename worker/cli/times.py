@@ -7,9 +7,10 @@ from datetime import datetime
 
 from worker.cli.terminal import WRONG, stop
 
-#: Seconds of the units in which a time before now is typed: 90s, 5m, 2h, 3d.
+#: Seconds of the units in which a span of time is typed: 90s, 5m, 2h, 3d.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(rf"(\d{{1,6}})\s*({'|'.join(UNITS)})", re.IGNORECASE)
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
 
 
 def moment(text: str, now: float) -> float:
@@ -26,6 +27,20 @@ def moment(text: str, now: float) -> float:
     except (ValueError, OverflowError):
         example = "5m, 2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
         raise stop(f"{text!r} is no time: write it like {example}.", WRONG) from None
+
+
+def span(text: str) -> float:
+    """Seconds of what was typed: 90s, 5m, 2h, 3d, or a bare number of seconds.
+
+    Raises:
+        Exit: it is neither.
+
+    """
+    if found := _SPAN.fullmatch(text.strip()):
+        return float(int(found[1]) * UNITS[found[2].lower()])
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    raise stop(f"{text!r} is no span of time: write it like 90s, 5m, 2h or 3d.", WRONG)
 
 
 def clock(seconds: float) -> str:

@@ -19,6 +19,7 @@ from worker.cli.store import told
 from worker.cli.terminal import WRONG, say, stdout, stop
 from worker.connection import address
 from worker.embedded import find_server, server
+from worker.redis_address import parse
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 from worker.store.migrate import upgrade
 
@@ -50,7 +51,7 @@ def up(
         say(told(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
         with _redis(settings, sandbox) as redis_url:
             environment = {"KLAVIYO_REDIS_URL": redis_url, **extra}
-            with Processes(environment, tell=_tell) as processes, _announced(environment):
+            with Processes(environment, tell=_tell) as processes, announced(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 start_flower(processes, flower_port)
@@ -123,9 +124,12 @@ def _empty() -> str:
 
 
 @contextlib.contextmanager
-def _announced(environment: dict[str, str]) -> Iterator[None]:
+def announced(environment: dict[str, str]) -> Iterator[None]:
     """Let other commands in this folder find what runs: the settings are read from this file too."""
-    RUNNING.write_text("".join(f"{name}={value}\n" for name, value in environment.items()), "utf-8")
+    said = "".join(f"{name}={value}\n" for name, value in environment.items())
+    if (redis := parse(environment["KLAVIYO_REDIS_URL"])).path:
+        said += f"# For a Celery application of another code base, as its broker and backend:\n# {redis.broker_url}\n"
+    RUNNING.write_text(said, "utf-8")
     try:
         yield
     finally:

@@ -56,14 +56,15 @@ def waiting(
     least = now - moment(older, now) if older else None
     before = [waits(message, now) for message in readable(get_governor().waiting())]
     found = sorted(_chosen(before, ids, action, account, lane, least), key=lambda each: -each.age)
-    if as_json and not drop:
-        print_json([asdict(each) for each in found])
-        return
     absent = [id for id in ids or () if id not in {each.id for each in before}]
     if not drop:
-        if found:
-            stdout().print(_table(found[:most]))
-        say(f"{len(found):,} of {len(before):,} waiting tasks.")
+        if as_json:
+            print_json([asdict(each) for each in found])
+        else:
+            if found:
+                stdout().print(_table(found[:most]))
+            say(f"{len(found):,} of {len(before):,} waiting tasks.")
+        _need(absent)
         return
     if dry_run:
         say(f"{len(found):,} of {len(before):,} waiting tasks would be dropped.")

@@ -4,7 +4,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from import_runs import Run, imported
+
+from tests.tasks.imports.import_runs import Run, imported
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from action_samples import NOW
 
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
@@ -17,6 +16,7 @@ from tasks.imports.plan import compile_plan
 from tasks.imports.rejects import Rejected
 from tasks.imports.sources import source_of
 from tasks.jobs.rows import numbers
+from tests.tasks.action_samples import NOW
 
 
 @dataclass

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from action_samples import NOW
-from import_runs import Made, Run
+
+from tests.tasks.action_samples import NOW
+from tests.tasks.imports.import_runs import Made, Run
 
 EVENTS = "email,metric,value,properties.sku\na@b.c,M,1,x\na@b.c,M,1,x\na@b.c,M,2,x\na@b.c,M,1,x\n"
 

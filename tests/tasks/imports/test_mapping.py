@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from import_runs import Run
 
+from tests.tasks.imports.import_runs import Run
 from worker.errors import InputError
 
 
@@ -80,6 +80,11 @@ def test_a_cell_of_another_type_is_turned_down_without_being_repeated(run: Run, 
         ("E-Mail", (), "column 'E-Mail' is no field of profiles; map it with --map 'E-Mail=email'"),
         ("email,City", (), "--map 'City=location.city'"),
         ("email,First Name", (), "--map 'First Name=first_name'"),
+        ("Email Address", (), "--map 'Email Address=email'"),
+        ("email,Address Zip - 1", (), "--map 'Address Zip - 1=properties.Address Zip - 1'"),
+        ("email,Confirm time", (), "--map 'Confirm time=properties.Confirm time'"),
+        ("email,LAST_CHANGED", (), "--map 'LAST_CHANGED=properties.LAST_CHANGED'"),
+        ("email,LEID", (), "--map 'LEID=properties.LEID'"),
         ("email,Q7", (), "--map 'Q7=properties.Q7' or leave it out with --map 'Q7='"),
         ("email,plan", ("plna=properties.plan",), "a column 'plna', which is not there; did you mean 'plan'?"),
         (

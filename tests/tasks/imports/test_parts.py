@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 import pytest
-from action_samples import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_runs import Run, imported
 
 from tasks.imports.kinds import KINDS, MARGIN
+from tests.tasks.action_samples import NOW
+from tests.tasks.imports.import_runs import Run, imported
 from worker.declaration import MAX_BODY
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from action_samples import NOW
 
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
@@ -21,6 +20,7 @@ from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file, reject_path
 from tasks.imports.report import Rejects
 from tasks.imports.sources import Source, source_of
+from tests.tasks.action_samples import NOW
 from worker.errors import InputError
 
 CSV = 'email,title\na@b.c,"one, ""two"""\nbad,"x\ny"\nc@b.c\n'
@@ -49,7 +49,7 @@ def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
         "row,stage,reason,email,title",
         '2,check,email: this is not an e-mail address,bad,"x',
         'y"',
-        '3,check,"there are 1 cells, and the header has 2",c@b.c',
+        '3,check,"there are fewer cells than columns: 1, and the header has 2",c@b.c',
     ]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
-from action_samples import declaration
-from import_runs import Run
 
 from tasks.imports.kinds import KINDS
+from tests.tasks.action_samples import declaration
+from tests.tasks.imports.import_runs import Run
 
 BAD_PROFILES = [
     ("ada.example.com,", "email: this is not an e-mail address"),
@@ -20,7 +20,7 @@ BAD_PROFILES = [
     (",", "there is no identifier: give one of email, phone_number"),
     ("ADA@example.com,", "email: an earlier row has the same"),
     (",+4917012345678", "phone_number: an earlier row has the same"),
-    ("one", "there are 1 cells, and the header has 3"),
+    ("one", "there are fewer cells than columns: 1, and the header has 3"),
 ]
 
 
@@ -182,6 +182,42 @@ SMALLEST: dict[str, dict[str, Any]] = {
 
 def options_of(kind: str) -> dict[str, Any]:
     return {"channels": ("email",)} if KINDS[kind].consents else {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("profiles", "external_id"),
+        ("events", "profile.external_id"),
+        ("create_catalog_items", "external_id"),
+        ("create_catalog_variants", "item_id"),
+        ("update_catalog_items", "id"),
+        ("coupon_codes", "code"),
+    ],
+)
+def test_a_key_that_is_a_whole_number_is_its_digits(run: Run, kind: str, field: str):
+    record = {**SMALLEST[kind], field: 7}
+
+    assert run(kind, [record]).items == run(kind, [{**record, field: "7"}]).items
+    for other in (7.0, True, Decimal(7)):
+        assert run(kind, [{**record, field: other}]).reasons[1].endswith(": this is not a text")
+
+
+def test_a_list_of_keys_may_hold_whole_numbers(run: Run):
+    rows = [{**SMALLEST["create_catalog_items"], "external_id": n, "category_ids": ids}
+            for n, ids in enumerate(([7, "8"], "7|8", "[7, 8]", [7.0], [True]))]  # fmt: skip
+
+    made = run("create_catalog_items", rows)
+
+    linked = [item["relationships"]["categories"]["data"] for item in made.items]
+    assert linked == [[{"type": "catalog-category", "id": f"$custom:::$default:::{n}"} for n in (7, 8)]] * 3
+    assert set(made.reasons) == {4, 5}
+
+
+def test_a_number_is_a_text_in_no_other_field(run: Run):
+    made = run("profiles", [{"email": "a@b.c", "title": 7}, {"phone_number": 491701234567}])
+
+    assert made.reasons == {1: "title: this is not a text", 2: "phone_number: this is not a text"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,7 +17,7 @@ from tasks.imports import sending
 from tasks.imports.options import Options
 from tasks.imports.parts import Part
 from tasks.imports.run import Import, run_import
-from tasks.imports.sending import MOST_PARTS, Sender, Stopped, withdraw
+from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.isolate import HALVED, isolate
@@ -25,7 +25,7 @@ from tasks.jobs.kinds import KINDS
 from tasks.jobs.records import records
 from worker.errors import BadRequest, Forbidden, SourceError
 from worker.ledger import Ledger, Settled
-from worker.runs import Runs
+from worker.runs import Run, Runs
 from worker.settings import get_settings
 
 ACTION = "bulk_import_profiles"
@@ -130,7 +130,7 @@ def test_a_run_whose_source_has_changed_is_not_gone_on_with(at: Sending):
     at.send()
     at.sender = at.taken_up()
 
-    with pytest.raises(SourceError, match="from row 1 on it is not what it was when run R began"):
+    with pytest.raises(SourceError, match="it has changed since run R began, somewhere in rows 1 to 4; import it as"):
         at.send(body=b'{"data": {}}')
 
 
@@ -240,6 +240,70 @@ def test_a_part_that_klaviyo_refused_for_its_records_sake_is_not_sent_again(at: 
     at.send()
 
     assert at.published == [id]
+
+
+@pytest.fixture
+def people(at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_settings: None) -> Callable[..., Import]:
+    """An import of these addresses, each in a part of its own, whose jobs are the test's to end."""
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
+    get_settings.cache_clear()
+    for module in (running, reporting):
+        monkeypatch.setattr(module, "get_runs", lambda: at.runs)
+    monkeypatch.setattr(reporting, "get_ledger", lambda: at.ledger)
+
+    def make(*addresses: str) -> Import:
+        source = tmp_path / "people.csv"
+        source.write_text("\n".join(["email", *addresses]) + "\n")
+        return Import("profiles", source)
+
+    return make
+
+
+def completed(at: Sending) -> Callable[[Run], None]:
+    """What ends every job of a run as soon as it is there."""
+
+    def look(run: Run) -> None:
+        for id in at.runs.jobs(run.id):
+            if at.ledger.job(id).state == "spawning":  # type: ignore[union-attr]
+                at.end(id, "complete")
+
+    return look
+
+
+def test_a_refusal_leaves_what_is_known_of_a_run_that_has_ended(at: Sending, people: Callable[..., Import]):
+    run_import(people("ada@example.com", "malformed"), run="P", progress=completed(at))
+    before = at.runs.run("P")
+    assert before is not None
+    assert (before.state, before.rows, bool(before.rejects)) == ("complete", 2, True)
+
+    with pytest.raises(AnotherSource, match="somewhere in rows 1 to 3"):
+        run_import(people("ada@example.com", "malformed", "grace@example.com"), run="P")
+
+    assert at.runs.run("P") == before
+    assert Path(before.rejects).is_file()
+
+
+def test_every_row_that_a_cancelled_run_has_read_is_accounted_for(
+    at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(running, "PAUSE", 3600.0)
+
+    def cancel(run: Run) -> None:
+        for id in at.runs.jobs(run.id):
+            at.runs.cancel(run.id)
+            assert at.ledger.job(id) is not None
+
+    with pytest.raises(Stopped):
+        run_import(
+            people("ada@example.com", "malformed", "grace@example.com"),
+            run="P",
+            progress=cancel,
+            stop=lambda: bool(at.runs.jobs("P")),
+        )
+
+    now = at.runs.run("P")
+    assert now is not None
+    assert (now.state, now.rows, now.checked, now.withdrawn, now.on_their_way) == ("cancelled", 3, 1, 2, 0)
 
 
 def test_events_without_a_time_have_that_of_the_first_try_when_a_run_is_taken_up_again(

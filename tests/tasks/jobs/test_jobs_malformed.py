@@ -8,7 +8,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from malformed import answered, malformed, many, page, read_or_told
 
 from tasks.jobs import KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
@@ -18,11 +17,14 @@ from tasks.jobs.read import Read, Reading
 from tasks.jobs.records import told
 from tasks.jobs.spawn import Spawn
 from tasks.jobs.watch import Look, Looking, OneJob, Watch
+from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.errors import BadRequest, Malformed
 from worker.jsonapi import Request, interpret
 from worker.ledger import Job, Ledger, group
 from worker.runs import Runs
 from worker.steps import AskingStep
+
+pytestmark = pytest.mark.soak
 
 NAME = "bulk_import_profiles"
 KIND, GROUP = KINDS[NAME], group("default", NAME)
