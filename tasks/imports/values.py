@@ -20,7 +20,7 @@ from tasks.imports.amounts import amount
 from tasks.imports.dates import Order, date_or_time
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
-from worker.wire import shape_of
+from worker.api.wire import shape_of
 
 Convert = Callable[[Any], str]
 

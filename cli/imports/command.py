@@ -1,0 +1,185 @@
+"""`klaviyo import`: a file of rows, sent in bulk, with a report of every row that did not land."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+import tasks.registry  # noqa: F401  registers every action
+from cli.imports.map import read
+from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
+from cli.imports.plan import (
+    Told,
+    complete_options,
+    confirm,
+    consent_imports,
+    kind_and_files,
+    planned,
+    proposal,
+    rows_of,
+)
+from cli.imports.run import carry_out
+from cli.imports.view import estimate_table, rejects_table
+from cli.terminal import FAILED, print_json, say, stdout
+from tasks.imports import Import, estimate
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
+from tasks.imports.preview import Preview
+from tasks.imports.public import Mode
+from tasks.imports.sources import STDIN, Format
+from worker.accounts import DEFAULT
+from worker.errors import InputError
+from worker.governor import Lane
+
+
+def import_rows(
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[KIND] SOURCE…",
+            help=f"{', '.join(get_args(Kind))}, or nothing: the file tells it. "
+            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input; sql:SELECT … is a query",
+        ),
+    ],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COLUMN=FIELD",
+            help="E-Mail=email; Note= leaves one out; *=properties.*; or a plan that --save-map wrote",
+        ),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="a field of rows that have none of their own"),
+    ] = None,
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="ID|NAME", help="profiles, (un)subscribe: the list they are for")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="events: what happened, where the rows do not say it; of orders 'Ordered Product'"),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(metavar="MODE", help="catalogs: create, update, delete; else upsert: what is new or differs"),
+    ] = None,
+    coupon: Annotated[
+        str | None, typer.Option(metavar="ID", help="coupon-codes: the coupon, where the rows do not say it")
+    ] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="(un)subscribe: email, sms, whatsapp; repeat it")] = None,
+    historical: Annotated[
+        bool, typer.Option("--historical", help="subscribe: consent was given when the column consented_at says")
+    ] = False,
+    custom_source: Annotated[str | None, typer.Option(help="subscribe: where consent was given")] = None,
+    consent: Annotated[
+        bool,
+        typer.Option("--consent", help="of a known export: also (un)subscribe those who say yes or no to marketing"),
+    ] = False,
+    consented_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="--consent: when it was given: 2024-01-31T00:00:00Z")
+    ] = None,
+    account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
+    lane: Annotated[Lane, typer.Option(help="bulk is served after everything in now")] = "bulk",
+    format: Annotated[Format | None, typer.Option(help="where the file's name does not tell it")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="of a source that is a query: 'sql:SELECT …'")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where its header does not tell it")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="of a CSV, where its bytes do not tell it: cp1252, latin-1, utf-16")
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option("--as", metavar="EXPORT", help="what the file is: shopify-customers; none: no export")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="of phone numbers that do not say theirs: SE, Germany")] = None,
+    dates: Annotated[
+        Order | None, typer.Option(metavar="ORDER", help="day-first or month-first, where the dates do not tell it")
+    ] = None,
+    decimals: Annotated[
+        Decimal | None,
+        typer.Option(metavar="MARK", help="decimal-comma or decimal-point, where the numbers do not tell it"),
+    ] = None,
+    clear_empty: Annotated[
+        bool, typer.Option("--clear-empty", help="profiles: an empty cell unsets the property, else it changes nothing")
+    ] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="of times that have none: Europe/Berlin")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="for rows that do not land; else a file beside the source")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="take up again a run that was broken off, or name a new one")
+    ] = None,
+    save_map: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="write down which column becomes what, for --map")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="read and check everything, and send nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask whether the plan is right")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the report or the estimate, for other programs")] = False,
+) -> None:
+    """Import rows, and tell what became of each: klaviyo import customers.csv.
+
+    Without a KIND, the file is recognised by its header, or guessed at; its plan is shown, and nothing is sent before
+    you say yes. With one, columns lead where their names and --map say.
+
+    Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
+
+    --dry-run ends likewise: with 1 where rows would be turned down here.
+    """
+    saved = read(mapping or ())
+    said, files = kind_and_files(given)
+    if (len(files) > 1 or consent) and (run or rejects):
+        raise InputError("import", ["this is more than one import: --run and --rejects are for one"])
+    if len(files) > 1 and (save_map or STDIN in files):
+        raise InputError("import", ["several files are an import each: --save-map is for one"])
+    if consent and said not in (None, "profiles"):
+        raise InputError("import", ["--consent goes with an import of profiles"])
+    own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
+    told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
+    code = 0
+    for file in files:
+        rows = rows_of(file, database_url)
+        found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
+        kind = said or kind_named(found.kind if found else "")
+        check(kind, own)
+        how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
+        wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
+        imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
+        for each in imports:
+            shows = found or save_map or consent
+            shown = planned(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
+            if dry_run:
+                code = max(code, _checked(each, shown if found else None, as_json))
+            elif shown is None or (not found and not consent):
+                code = max(code, carry_out(each, run, rejects, as_json))
+            elif shown.rows or each is wanted:
+                confirm(yes)
+                code = max(code, carry_out(each, run, rejects, as_json))
+    raise typer.Exit(code)
+
+
+def _checked(wanted: Import, shown: Preview | None, as_json: bool) -> int:
+    """Tell what would be sent. A file that is too large to be counted was looked at in part, and that has to do."""
+    if shown and shown.about:
+        if as_json:
+            print_json(asdict(shown))
+        say(f"Nothing was sent, and only the first {shown.sampled:,} rows were read.", "bold")
+        return FAILED if shown.reasons else 0
+    found = estimate(wanted)
+    if as_json:
+        reasons = [{"reason": reason, "rows": count, "first": first} for reason, count, first in found.reasons]
+        first_ones = [{"row": each.row, "reason": each.reason} for each in found.rejects]
+        plan = {"plan": asdict(shown)} if shown else {}
+        print_json({**asdict(found), "rejects": first_ones, "reasons": reasons, **plan})
+    else:
+        stdout().print(estimate_table(found))
+        if found.rejects:
+            stdout().print()
+            stdout().print(rejects_table(found))
+        say("Nothing was sent.", "bold")
+    return FAILED if found.checked else 0

@@ -1,0 +1,164 @@
+"""The plan of an import that nobody has said in full: shown, written down, and carried out once somebody says yes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast, get_args
+
+import typer
+
+from cli.imports.map import Saved, write
+from cli.imports.options import Kind, Own, kind_named
+from cli.imports.plan_view import plan_view
+from cli.terminal import WRONG, say, stdout, stop
+from tasks.imports import Import
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
+from tasks.imports.exports import export_named
+from tasks.imports.options import Options
+from tasks.imports.preview import Preview, preview
+from tasks.imports.proposals import Proposal, proposed
+from tasks.imports.run import Rows
+from tasks.imports.sources import STDIN, Format, source_of
+from worker.errors import InputError
+
+
+def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
+    """What was typed as a kind, if anything was, and the files.
+
+    Raises:
+        InputError: the first word is neither a kind nor looks like a file.
+
+    """
+    first, *others = given
+    if first in get_args(Kind) and others:
+        return kind_named(first), others
+    if others and first != STDIN and "." not in first and ":" not in first and not Path(first).exists():
+        kind_named(first)
+    return None, given
+
+
+def rows_of(file: str, database_url: str | None) -> Rows:
+    """The rows of a file, or of a query where it begins like one.
+
+    Raises:
+        InputError, SourceError: it can be no query, or leads to no database.
+
+    """
+    if not file.startswith("sql:"):
+        return file
+    from schedules.push.source import query_of  # here, not above: SQLAlchemy is slow to start
+
+    return query_of(file, database_url) or file
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was typed of the values of a file."""
+
+    fixed: Sequence[str] = ()
+    time_zone: str | None = None
+    country: str | None = None
+    dates: Order | None = None
+    decimals: Decimal | None = None
+    export: str | None = None
+    clear_empty: bool = False
+
+
+def proposal(
+    rows: Rows, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
+) -> Proposal:
+    """What to do with a file of which nobody has said the kind.
+
+    Raises:
+        InputError, SourceError: it is standard input, cannot be read, or there is no such export.
+
+    """
+    if rows == STDIN:
+        raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
+    source = source_of(rows, format, delimiter, encoding)
+    try:
+        found = proposed(source, saved.mapping, told.export or saved.said.get("as"), saved.said.get("kind"))
+    except ValueError as error:
+        raise InputError("import", [str(error)]) from None
+    return found
+
+
+def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | None) -> Options:
+    """The options with what a plan of before says, and what was found out; what was typed wins."""
+    fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}
+    mapping = found.mapping if found else how.mapping
+    export = told.export or saved.said.get("as") or (found.export if found else None)
+    return replace(
+        how,
+        mapping=mapping,
+        fixed=fixed,
+        export=export,
+        clear_empty=told.clear_empty,
+        time_zone=told.time_zone or saved.said.get("time_zone"),
+        country=told.country or saved.said.get("country"),
+        dates=told.dates or cast("Order | None", saved.said.get("dates")),
+        decimals=told.decimals or cast("Decimal | None", saved.said.get("decimals")),
+    )
+
+
+def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Iterator[Import]:
+    """The imports of what a file says of consent, beside its profiles: of those who say yes, then of those who say no.
+
+    Raises:
+        InputError: it is no export of which that is known, or nobody says when consent was given.
+        SourceError: the file is not what it claims to be.
+
+    """
+    source, plan = wanted.opened()
+    told = export_named(plan.export).consent if plan.export and wanted.kind == "profiles" else {}
+    if not told or source.columns is None:
+        raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
+    lists = wanted.options.params.get("list_ids")
+    at = {"list_id": lists[0]} if lists else {}
+    how = replace(wanted.options, consent=True, clear_empty=False, export=plan.export, params=at, fixed={})
+    if any(not each.startswith("not_") for each in told):
+        if consented_at is None:
+            when = "say when consent was given, --consented-at 2024-01-31T00:00:00Z"
+            raise InputError("import", [f"--consent: {when}; without it, Klaviyo may ask everybody to confirm"])
+        custom_source = own.custom_source or export_named(plan.export or "").title
+        params = {**at, "custom_source": custom_source, "historical_import": True}
+        given = replace(how, params=params, fixed={"consented_at": consented_at})
+        yield replace(wanted, kind="subscribe", options=given)
+    if any(each.startswith("not_") for each in told):
+        yield replace(wanted, kind="unsubscribe", options=how)
+
+
+def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
+    """Show what an import would do, and write it down if that is wanted.
+
+    Raises:
+        InputError, SourceError: it cannot be done, or the file for the plan is there already.
+
+    """
+    source, plan = wanted.opened()
+    found = preview(source, plan)
+    if not as_json:
+        stdout().print(plan_view(found, name, bool(saved.said), wanted.options.clear_empty))
+        stdout().print()
+    if save_map:
+        write(save_map, found.kind, plan, wanted.options)
+        say(f"The plan is in {save_map}: klaviyo import {name} --map {save_map} does the same.")
+    return found
+
+
+def _somebody() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
+
+
+def confirm(yes: bool) -> None:
+    """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
+    if yes:
+        return
+    if not _somebody():
+        raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
+    typer.confirm("Import it like this?", abort=True, err=True)
