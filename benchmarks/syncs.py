@@ -86,7 +86,7 @@ def main() -> None:
         from schedules.store import runs
         from schedules.store.connection import reading
         from schedules.store.migrate import upgrade
-        from schedules.sync import start
+        from schedules.sync import request_sync
 
         upgrade(store)
         door = httpx.Client(base_url=f"{base}/_sandbox", timeout=300)
@@ -102,11 +102,11 @@ def main() -> None:
             loaded = Quick()
             loaded.start()
             ends: dict[str, RowMapping] = {}
-            start("default", streams, "full")
+            request_sync("default", streams, "full")
             while len(ends) < len(streams):
                 time.sleep(0.5)
                 with reading() as connection:
-                    found = [runs.last(connection, "default", name, "pull") for name in streams]
+                    found = [runs.latest(connection, "default", name, "pull") for name in streams]
                 ends = {row["stream"]: row for row in found if row and row["state"] == "done"}
             during = loaded.stop()
         rows = door.get("/ledger/requests").json()

@@ -40,7 +40,7 @@ def actions(
     if not found:
         raise stop(f"There is no action like {search!r}. `klaviyo actions` lists them all.", WRONG)
     if as_json:
-        print_json([described(each) for each in found])
+        print_json([as_dict(each) for each in found])
     elif as_markdown:
         typer.echo(markdown(found), nl=False)
     elif len(found) == 1:
@@ -64,7 +64,7 @@ def matching(search: str) -> Iterator[Declaration]:
             yield declaration
 
 
-def described(declaration: Declaration) -> dict[str, Any]:
+def as_dict(declaration: Declaration) -> dict[str, Any]:
     """An action for other programs."""
     return {
         "name": declaration.name,

@@ -49,7 +49,7 @@ def _pairs(declaration: Declaration, words: Sequence[str]) -> Iterator[tuple[str
         if not equals:
             if left and not left[0].startswith("--"):
                 value = left.pop(0)
-            elif _plain(declaration, name) is bool:
+            elif _option_type(declaration, name) is bool:
                 value = "true"
             else:
                 raise InputError(declaration.name, [f"parameter {name!r} has no value"])
@@ -57,7 +57,7 @@ def _pairs(declaration: Declaration, words: Sequence[str]) -> Iterator[tuple[str
 
 
 def _value(declaration: Declaration, name: str, values: list[str]) -> Any:
-    plain = _plain(declaration, name)
+    plain = _option_type(declaration, name)
     if get_origin(plain) is list and _is_text(get_args(plain)[0]):
         if len(values) == 1 and values[0].lstrip().startswith("["):
             return _json(declaration, name, values[0])
@@ -71,7 +71,7 @@ def _value(declaration: Declaration, name: str, values: list[str]) -> Any:
     return values[0]
 
 
-def _plain(declaration: Declaration, name: str) -> Any:
+def _option_type(declaration: Declaration, name: str) -> Any:
     """The type of what an option's name, plain or flat, leads to; Any where nothing says."""
     target = declaration.aliases.get(name)
     keys = (name,) if name in declaration.parameters else target.keys if isinstance(target, Alias) else ()

@@ -12,7 +12,7 @@ from celery.exceptions import TimeoutError as NotYet
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.arguments import parameters
-from cli.limits import told
+from cli.limits import describe_pause
 from cli.terminal import WRONG, print_json, say, stop, working
 from cli.times import span
 from worker.accounts import DEFAULT
@@ -25,7 +25,7 @@ from worker.settings import get_settings
 from worker.tiers import Line
 
 #: Seconds between two looks at whether what is waited for has been paused.
-LOOK = 2.0
+POLL_INTERVAL_S = 2.0
 
 
 def call(
@@ -66,10 +66,10 @@ def call(
         return
     alias = account_of(get_settings(), account).alias
     line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
-    print_json(_awaited(task_id, line))
+    print_json(_await_result(task_id, line))
 
 
-def _awaited(task_id: str, line: Line) -> Any:
+def _await_result(task_id: str, line: Line) -> Any:
     """What a task ends with; as long as it does not end because of a pause, that is said."""
     result, known = app.AsyncResult(task_id), set[str]()
     try:
@@ -77,7 +77,7 @@ def _awaited(task_id: str, line: Line) -> Any:
             while True:
                 _tell_pauses(line, known)
                 with contextlib.suppress(NotYet):
-                    return result.get(timeout=LOOK)
+                    return result.get(timeout=POLL_INTERVAL_S)
     except KeyboardInterrupt:
         raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
     except TaskRevokedError as error:
@@ -89,7 +89,7 @@ def _tell_pauses(line: Line, known: set[str]) -> None:
     for pause in get_governor().holding((line.name, line.spec)):
         if pause.what not in known:
             known.add(pause.what)
-            say(f"The task waits. {told(pause)}", "yellow")
+            say(f"The task waits. {describe_pause(pause)}", "yellow")
 
 
 def _action(name: str) -> Action[Any]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.scopes import told, trials
+from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
@@ -30,10 +30,10 @@ from worker.governor import get_governor
 from worker.settings import get_settings
 
 #: Seconds for which a probe waits until its bucket has room.
-PATIENCE = 70.0
+MAX_WAIT_S = 70.0
 
 #: Columns for what a line is about.
-WHAT = 15
+LABEL_WIDTH = 15
 
 
 def check(
@@ -46,7 +46,7 @@ def check(
     """
     settings = get_settings()
     beat_schedule(settings)
-    found = [_told(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    found = [_print_finding(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
         if level in found:
             raise typer.Exit(code)
@@ -55,7 +55,7 @@ def check(
             _check_account(which)
 
 
-def _told(finding: checks.Finding) -> str:
+def _print_finding(finding: checks.Finding) -> str:
     mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.level, ("✗", "red"))
     stdout().print(line(mark, style, finding.what, finding.text))
     return finding.level
@@ -130,9 +130,9 @@ def _check_scopes(which: Account, label: str) -> None:
             granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
         else:
             granted.add(trial.scope)
-    for kind, names in told(granted):
+    for kind, names in by_kind(granted):
         _good(label, f"may {kind}: {names}")
-    for kind, names in told(missing):
+    for kind, names in by_kind(missing):
         _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: make a new key if you need them.")
 
 
@@ -140,7 +140,7 @@ def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) 
     """One request, within everybody's budget; unlike a task, it is tried once."""
     governor, settings = get_governor(), get_settings()
     call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + MAX_WAIT_S
     while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
         if time.monotonic() + seconds > until:
             raise Unavailable(declaration.name, alias, "its limit is used up by other work at the moment", False)
@@ -149,26 +149,26 @@ def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) 
 
 
 def _good(what: str, text: str) -> None:
-    _told(checks.Finding("good", what, text))
+    _print_finding(checks.Finding("good", what, text))
 
 
 def _warn(what: str, text: str) -> None:
-    _told(checks.Finding("warning", what, text))
+    _print_finding(checks.Finding("warning", what, text))
 
 
 def _bad(what: str, text: str) -> typer.Exit:
     """The end of the check; raise it."""
-    _told(checks.Finding("bad", what, text))
+    _print_finding(checks.Finding("bad", what, text))
     return typer.Exit(FAILED)
 
 
 def line(mark: str, style: str, what: str, text: str) -> Group:
     """A sentence beside what it is about, or below that where its name is long."""
     head = Text.assemble((mark, style), " ", what)
-    if len(what) <= WHAT:
+    if len(what) <= LABEL_WIDTH:
         beside = Table.grid(padding=(0, 1))
-        beside.add_column(width=WHAT + 2)
+        beside.add_column(width=LABEL_WIDTH + 2)
         beside.add_column()
         beside.add_row(head, Text(text))
         return Group(beside)
-    return Group(head, Padding(Text(text), (0, 0, 0, WHAT + 3)))
+    return Group(head, Padding(Text(text), (0, 0, 0, LABEL_WIDTH + 3)))

@@ -12,7 +12,7 @@ from rich.text import Text
 GAP = 2
 
 #: Cells that a column of names or sentences is not narrower than; lines that its longest cell takes at most, about.
-LEAST, LINES = 8, 4
+MIN_WIDTH, MAX_LINES = 8, 4
 
 #: Cells from which a name may be broken: at its joints, or anywhere where it has none.
 LONG = 24
@@ -22,19 +22,19 @@ _PIECE = re.compile(r"[^_:+./=\\-]*[_:+./=\\-]*")
 _WORD = re.compile(r"\S+")
 
 
-def natural(text: str) -> int:
+def natural_width(text: str) -> int:
     """Cells that a text takes where nothing is broken."""
     return max(map(cell_len, text.split("\n")))
 
 
-def least(text: str) -> int:
+def least_width(text: str) -> int:
     """Cells that a text takes in so many lines, where only its long words are broken."""
     words = text.split()
     pieces = (piece for word in words for piece in ([word] if cell_len(word) <= LONG else _pieces(word)))
-    return max([LEAST, cell_len(text) // LINES, *(min(cell_len(piece), LONG) for piece in pieces)])
+    return max([MIN_WIDTH, cell_len(text) // MAX_LINES, *(min(cell_len(piece), LONG) for piece in pieces)])
 
 
-def widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int] | None:
+def fit_widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int] | None:
     """How wide each column is in so much room: as it wants, or the widest ones narrower; None: it is too little."""
     given, left = list(wanted), room - GAP * (len(wanted) - 1)
     while sum(given) > left:
@@ -45,7 +45,7 @@ def widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int]
     return given
 
 
-def broken(text: Text, width: int) -> Text:
+def break_words(text: Text, width: int) -> Text:
     """The text with each word that is wider than this broken after a joint, so that nothing is broken elsewhere."""
     cuts = []
     for word in _WORD.finditer(text.plain):

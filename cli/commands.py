@@ -117,7 +117,7 @@ class Commands(TyperGroup):
     """The commands, with every expected error told as one sentence instead of a traceback."""
 
     def __init__(self, **attributes: Any) -> None:
-        known = {name: Deferred(name, *told) for name, told in COMMANDS.items()}
+        known = {name: Deferred(name, *described) for name, described in COMMANDS.items()}
         super().__init__(**{**attributes, "commands": known})
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -129,9 +129,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from cli.failures import told
+            from cli.failures import describe_error
 
-            if (sentence := told(error)) is None:
+            if (sentence := describe_error(error)) is None:
                 raise
             raise stop(*sentence) from None
 

@@ -10,7 +10,7 @@ from worker.connection import unreachable
 from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 
 
-def told(error: Exception) -> tuple[str, int] | None:
+def describe_error(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit code; None where nobody expects such an error."""
     if isinstance(error, InputError | SourceError | SettingsError):
         return str(error), WRONG

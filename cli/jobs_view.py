@@ -18,15 +18,15 @@ from worker.errors import BY_END
 NOT_BEGUN = ("refused", "unknown")
 
 #: Errors of one job that are shown.
-SHOWN = 50
+MAX_ERRORS = 50
 
 
-def done(job: Job) -> int | None:
+def landed_count(job: Job) -> int | None:
     """How many of its records have landed, as far as that is known."""
     return job.landed if job.run and job.state == "settled" else job.counters.get("completed")
 
 
-def failures(job: Job) -> int:
+def failure_count(job: Job) -> int:
     """How many have not, or may not have."""
     counted = job.rejected + job.unknown
     return counted if job.run and job.state == "settled" else counted + job.counters.get("failed", 0)
@@ -34,10 +34,10 @@ def failures(job: Job) -> int:
 
 def ended_badly(job: Job) -> bool:
     """Whether it ended other than well, or some of its records have failed so far."""
-    return job.status in (*BY_END, *NOT_BEGUN) or failures(job) > 0
+    return job.status in (*BY_END, *NOT_BEGUN) or failure_count(job) > 0
 
 
-def failure(job: Job) -> str:
+def failure_sentence(job: Job) -> str:
     """The sentence that says why it did not begin, or did not end well."""
     if not job.failure and job.status not in BY_END:
         return ""
@@ -54,16 +54,16 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
     id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
     shown = listing(
         "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
-        whole=("kind", "state", id, "run"), spare=("run",) if several else ("run", "account"), below=(id, "account"),
+        whole=("kind", "state", id, "run"), optional=("run",) if several else ("run", "account"), below=(id, "account"),
     )  # fmt: skip
     for job in jobs:
-        failed, landed = failures(job), done(job)
+        failed, landed = failure_count(job), landed_count(job)
         shown.add_row(
             job.kind.removeprefix("bulk_"),
             job.account,
             _state(job),
             job.job_id or "-",
-            f"{records(job):,}",
+            f"{record_count(job):,}",
             "-" if landed is None else f"{landed:,}",
             Text(f"{failed:,}" if failed else "-", "red" if failed else ""),
             duration(now - job.opened),
@@ -72,14 +72,14 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
     return shown
 
 
-def records(job: Job) -> int:
+def record_count(job: Job) -> int:
     """How many records it had when it was opened, as far as they are not in another job now."""
     if job.run and job.state == "settled":
         return job.landed + job.rejected + job.unknown
     return (job.counters.get("total") or job.items) + job.rejected
 
 
-def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
+def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
     """Everything that is known of a job."""
     known = facts(
         ("job", job.id),
@@ -87,10 +87,10 @@ def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
         ("kind", job.kind),
         ("account", job.account),
         ("state", _state(job)),
-        ("because", Text(failure(job), "red")),
+        ("because", Text(failure_sentence(job), "red")),
         ("import", job.run),
         ("rows", _rows(job)),
-        ("records", f"{records(job):,}"),
+        ("records", f"{record_count(job):,}"),
         ("Klaviyo counts", ", ".join(f"{count:,} {name}" for name, count in job.counters.items())),
         ("landed", f"{job.landed:,}" if job.run and job.state == "settled" else None),
         ("not landed", _not_landed(job)),
@@ -103,7 +103,7 @@ def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
     return Group(known, Text(), _errors(errors)) if errors else Group(known)
 
 
-def described(job: Job) -> dict[str, Any]:
+def as_dict(job: Job) -> dict[str, Any]:
     """A job for other programs."""
     return {
         "id": job.id,
@@ -114,11 +114,11 @@ def described(job: Job) -> dict[str, Any]:
         "status": job.status or None,
         "run": job.run or None,
         "rows": job.rows or None,
-        "records": records(job),
-        "done": done(job),
-        "failed": failures(job),
+        "records": record_count(job),
+        "done": landed_count(job),
+        "failed": failure_count(job),
         "counters": job.counters,
-        "failure": failure(job) or None,
+        "failure": failure_sentence(job) or None,
         **{
             name: clock(at) if (at := getattr(job, name)) else None
             for name in ("opened", "sent", "accepted", "ended", "settled")
@@ -150,7 +150,7 @@ def _not_landed(job: Job) -> str | None:
     from tasks.imports.reasons import Reasons
 
     rejects = get_ledger().rejects_of(job.id)
-    reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure(job))
+    reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure_sentence(job))
     return ": ".join(filter(None, (f"{job.rejected + job.unknown:,}", most_frequent(reasons.most_frequent()))))
 
 
@@ -161,10 +161,10 @@ def _result(job: Job) -> str | None:
 
 def _errors(errors: Sequence[dict[str, Any]]) -> Listing:
     shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",), below=("pointer",))
-    for each in errors[:SHOWN]:
+    for each in errors[:MAX_ERRORS]:
         record = each.get("index", each.get("name", "-"))
         said = each.get("detail") or each.get("title") or "-"
         shown.add_row(*(Text(str(cell)) for cell in (record, each.get("code", "-"), said, each.get("pointer", "-"))))
-    if len(errors) > SHOWN:
-        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all", "")
+    if len(errors) > MAX_ERRORS:
+        shown.add_row("…", "", f"and {len(errors) - MAX_ERRORS:,} more; --json has all", "")
     return shown

@@ -13,7 +13,7 @@ from rich.text import Text
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
-from cli.watch import Fitting, watched
+from cli.watch import Fitting, show_live
 from worker.governor import Look, Pause, get_governor
 from worker.pauses import resuming, said
 from worker.tiers import DAY, MINUTE, SECOND
@@ -21,7 +21,7 @@ from worker.tiers import DAY, MINUTE, SECOND
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
 
 #: Share of a window from which it is shown as nearly, and as wholly, used.
-NEARLY, WHOLLY = 0.8, 1.0
+NEARLY_USED, USED_UP = 0.8, 1.0
 
 
 @dataclass(slots=True)
@@ -47,11 +47,11 @@ def limits(
 ) -> None:
     """Show every bucket in use: how much of each window, who waits, what is blocked."""
     if watch and not as_json:
-        watched(lambda room: living(list(rows(get_governor().look())), get_governor().paused(), room))
+        show_live(lambda room: live_view(list(rows(get_governor().look())), get_governor().paused(), room))
         return
     found, pauses = list(rows(get_governor().look())), get_governor().paused()
     for pause in pauses:
-        say(told(pause), "yellow")
+        say(describe_pause(pause), "yellow")
     if as_json:
         print_json([asdict(row) for row in found])
     elif not found:
@@ -80,13 +80,13 @@ def _idle(row: Row) -> bool:
     )
 
 
-def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
+def live_view(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
     """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
     busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
-    return Fitting([Text(told(pause), "yellow") for pause in pauses], busiest, table, room)
+    return Fitting([Text(describe_pause(pause), "yellow") for pause in pauses], busiest, table, room)
 
 
-def told(pause: Pause) -> str:
+def describe_pause(pause: Pause) -> str:
     """What is paused, by whom and why, and what to do about it."""
     end = "" if pause.why.endswith(".") else "."
     tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
@@ -127,14 +127,14 @@ def table(found: Sequence[Row]) -> Listing:
     several = "account" if len({_account(row) for row in found}) > 1 else ""
     shown = listing(
         several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",
-        whole=("tier", "used"), spare=("tier", "in flight"), below=("used", several),
+        whole=("tier", "used"), optional=("tier", "in flight"), below=("used", several),
     )  # fmt: skip
     for row in found:
         shown.add_row(
             *([_account(row)] if several else []),
             row.name.partition(":")[2],
             row.tier,
-            used(row.windows),
+            format_windows(row.windows),
             *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
             duration(row.oldest_seconds),
             f"{row.in_flight:,}" if row.in_flight else "-",
@@ -151,13 +151,13 @@ def _account(row: Row) -> str:
     return row.name.partition(":")[0]
 
 
-def used(windows: Iterable[dict[str, Any]]) -> Text:
+def format_windows(windows: Iterable[dict[str, Any]]) -> Text:
     """``12/75 s  340/750 m``."""
-    return Text("  ").join(share(window).append(f" {window['per']}") for window in windows)
+    return Text("  ").join(format_share(window).append(f" {window['per']}") for window in windows)
 
 
-def share(window: dict[str, Any]) -> Text:
+def format_share(window: dict[str, Any]) -> Text:
     """``340/750``, coloured where the window is nearly used up."""
     part = window["used"] / window["limit"]
-    style = "red" if part >= WHOLLY else "yellow" if part >= NEARLY else ""
+    style = "red" if part >= USED_UP else "yellow" if part >= NEARLY_USED else ""
     return Text(f"{window['used']:,}/{window['limit']:,}", style)

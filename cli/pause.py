@@ -34,7 +34,7 @@ def pause(
     why: Annotated[str, typer.Option(help="for whoever finds it paused")] = "no reason was given",
 ) -> None:
     """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, whoever restarts."""
-    _need_options("pause", context.args)
+    _require_options("pause", context.args)
     what = target(account, action, tier)
     get_governor().pause(what, getpass.getuser(), why, since=time.time())
     say(
@@ -45,13 +45,13 @@ def pause(
 
 def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
     """Let what was paused go on."""
-    _need_options("resume", context.args)
+    _require_options("resume", context.args)
     what = target(account, action, tier)
     was = get_governor().resume(what)
     say(f"The {said(what)} goes on." if was else f"The {said(what)} was not paused. klaviyo limits shows what is.")
 
 
-def _need_options(command: str, words: list[str]) -> None:
+def _require_options(command: str, words: list[str]) -> None:
     """See that everything is named by an option.
 
     Raises:

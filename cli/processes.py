@@ -22,10 +22,10 @@ from worker.errors import KlaviyoError, SettingsError
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "worker")
 LOOPBACK = "127.0.0.1"
 
-Tell = Callable[[str, str], None]
+PrintLine = Callable[[str, str], None]
 
 
-class Fallen(KlaviyoError):
+class ProcessEnded(KlaviyoError):
     """A process that should run has ended."""
 
 
@@ -35,20 +35,22 @@ class Child:
 
     name: str
     process: subprocess.Popen[bytes]
-    patience: float
-    rest: bytes = b""
+    patience_s: float
+    partial_line: bytes = b""
 
 
 class Processes:
     """Child processes that belong together. Used in a ``with``: its end is the end of all, the last started first.
 
-    Their output goes line by line to ``tell(name, line)``, while `watch` runs and while they end; or, with ``logs``,
-    into one file each in that folder.
+    Their output goes line by line to ``print_line(name, line)``, while `watch` runs and while they end; or, with
+    ``logs``, into one file each in that folder.
     """
 
-    def __init__(self, environment: Mapping[str, str], tell: Tell | None = None, logs: Path | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], print_line: PrintLine | None = None, logs: Path | None = None
+    ) -> None:
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
-        self._tell = tell
+        self._print_line = print_line
         self._logs = logs
         self._children: list[Child] = []
         self._output = selectors.DefaultSelector()
@@ -70,7 +72,7 @@ class Processes:
             if child.process.stdout is not None:
                 child.process.stdout.close()
 
-    def start(self, name: str, command: Sequence[str], patience: float = 10.0, **environment: str) -> None:
+    def start(self, name: str, command: Sequence[str], patience_s: float = 10.0, **environment: str) -> None:
         """Start one more process."""
         with contextlib.ExitStack() as files:
             log: int | IO[bytes] = subprocess.PIPE
@@ -83,7 +85,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 env={**self._environment, **environment},
             )
-        child = Child(name, process, patience)
+        child = Child(name, process, patience_s)
         self._children.append(child)
         if process.stdout is not None:
             self._output.register(process.stdout, selectors.EVENT_READ, child)
@@ -92,54 +94,54 @@ class Processes:
         """See that all are still there.
 
         Raises:
-            Fallen: one has ended by itself.
+            ProcessEnded: one has ended by itself.
 
         """
         for child in self._children:
             if (code := child.process.poll()) is not None:
-                self._pass_on(0.1)
+                self._forward_output(0.1)
                 how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
                 where = (
                     f"; its log is {self._logs / f'{child.name}.log'}" if self._logs else "; its last lines are above"
                 )
-                raise Fallen(f"{child.name} {how}, so everything stops{where}.")
+                raise ProcessEnded(f"{child.name} {how}, so everything stops{where}.")
 
     def wait_for(self, what: str, ready: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until something is ready.
 
         Raises:
-            Fallen: a process has ended, or the time is over.
+            ProcessEnded: a process has ended, or the time is over.
 
         """
         until = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > until:
-                raise Fallen(f"{what} was not ready after {seconds:.0f} s, so everything stops.")
-            self._pass_on(0.05)
+                raise ProcessEnded(f"{what} was not ready after {seconds:.0f} s, so everything stops.")
+            self._forward_output(0.05)
 
     def watch(self) -> None:
         """Pass on what the processes say, until one ends by itself.
 
         Raises:
-            Fallen: always, unless an exception such as KeyboardInterrupt comes first.
+            ProcessEnded: always, unless an exception such as KeyboardInterrupt comes first.
 
         """
         while True:
-            self._pass_on(0.5)
+            self._forward_output(0.5)
             self.check()
 
     def _end(self, child: Child) -> None:
         child.process.terminate()
-        until = time.monotonic() + child.patience
+        until = time.monotonic() + child.patience_s
         while child.process.poll() is None:
             if time.monotonic() > until:
                 child.process.kill()
                 child.process.wait()
-            self._pass_on(0.05)
-        self._pass_on(0.0)
+            self._forward_output(0.05)
+        self._forward_output(0.0)
 
-    def _pass_on(self, seconds: float) -> None:
+    def _forward_output(self, seconds: float) -> None:
         """Hand over the lines that are there; wait so long for some."""
         if not self._output.get_map():
             time.sleep(seconds)
@@ -150,13 +152,13 @@ class Processes:
             new = os.read(key.fd, 65_536)
             if not new:
                 self._output.unregister(key.fileobj)
-            *lines, child.rest = (child.rest + new).split(b"\n")
+            *lines, child.partial_line = (child.partial_line + new).split(b"\n")
             for line in lines:
-                if self._tell:
-                    self._tell(child.name, line.decode(errors="replace").rstrip())
+                if self._print_line:
+                    self._print_line(child.name, line.decode(errors="replace").rstrip())
 
 
-def need_port(port: int, option: str, host: str = LOOPBACK) -> None:
+def require_free_port(port: int, option: str, host: str = LOOPBACK) -> None:
     """See that nobody listens on a port; ``option`` is the one that names it.
 
     Raises:

@@ -10,13 +10,13 @@ from rich.text import Text
 
 import schedules  # noqa: F401  registers every task
 from cli.imports.view import NO_WORKER
-from cli.store import store_at_hand
+from cli.store import require_store
 from cli.tables import facts, most_frequent
 from cli.terminal import FAILED, print_json, say, stdout
 from cli.times import duration
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
-from schedules.push.task import defined
+from schedules.push.task import configured_push
 from worker.governor import get_governor
 from worker.patience import patiently
 
@@ -27,13 +27,13 @@ def push(
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
 ) -> None:
     """Push what has changed since the last run, and wait until it is known what became of it."""
-    wanted = defined(name)
+    wanted = configured_push(name)
     if not patiently(get_governor().slots):
         say(NO_WORKER, "yellow")
-    with store_at_hand():
+    with require_store():
         report = run_push(wanted, force=force)
     if as_json:
-        print_json(report.told())
+        print_json(report.as_dict())
     else:
         stdout().print(_table(report))
         if report.reasons:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.processes import need_port
+from cli.processes import require_free_port
 from cli.terminal import WRONG, stop
 
 #: The account that every sandbox has, as settings. The key opens nothing else.
@@ -24,7 +24,7 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="of window phases, ids and latency")] = 0,
 ) -> None:
     """Run a local Klaviyo to try things on: stateful, with Klaviyo's exact limits."""
-    need_port(port, "--port", host)
+    require_free_port(port, "--port", host)
     given = command(port, "--host", host, "--latency", latency, "--job-seconds", str(job_seconds), "--seed", str(seed))
     # This process becomes the sandbox: there is none that could outlive it, however it is ended.
     os.execv(given[0], given)  # noqa: S606

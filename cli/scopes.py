@@ -57,7 +57,7 @@ def _rank(declaration: Declaration) -> tuple[int, bool, int, bool, int]:
     return len(declaration.scopes), by_the_day, method, elsewhere and method > 0, -limits.steady
 
 
-def told(scopes: Collection[str]) -> list[tuple[str, str]]:
+def by_kind(scopes: Collection[str]) -> list[tuple[str, str]]:
     """``("read", "lists, profiles")``, ``("write", …)``: what these scopes are for, as far as there are any."""
     parts = [scope.rpartition(":")[::2] for scope in sorted(scopes)]
     kinds = ((kind, ", ".join(name for name, of in parts if of == kind)) for kind in ("read", "write"))

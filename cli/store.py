@@ -18,7 +18,7 @@ from worker.settings import get_settings
 def store() -> None:
     """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
     done = upgrade(get_settings().store_url)
-    stdout(soft_wrap=True).print(told(done))
+    stdout(soft_wrap=True).print(describe_upgrade(done))
     if _file(done):
         say(
             "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
@@ -27,7 +27,7 @@ def store() -> None:
 
 
 @contextmanager
-def store_at_hand() -> Iterator[None]:
+def require_store() -> Iterator[None]:
     """See that there is a store of this version, and tell in a sentence when it cannot be read or written."""
     code = WRONG
     try:
@@ -39,7 +39,7 @@ def store_at_hand() -> Iterator[None]:
         raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached or written: {why}", code) from None
 
 
-def told(done: Upgrade) -> str:
+def describe_upgrade(done: Upgrade) -> str:
     """Where the store is and what was done, in a sentence."""
     where = f"The store at {_file(done) or done.address}"
     if done.before is None:

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.columns import GAP, broken, least, natural, widths
+from cli.columns import GAP, break_words, fit_widths, least_width, natural_width
 
 #: Reasons that are told one by one.
-REASONS = 3
+MAX_REASONS = 3
 
 Cell = str | Text
 
@@ -30,16 +30,16 @@ def facts(*rows: tuple[str, Cell | None]) -> Table:
 
 
 def listing(
-    *columns: str, whole: Collection[str] = (), spare: Sequence[str] = (), below: Sequence[str] = ()
+    *columns: str, whole: Collection[str] = (), optional: Sequence[str] = (), below: Sequence[str] = ()
 ) -> Listing:
     """A table with these columns. Numbers stand under a name that ends in ``>``; an empty name is no column.
 
     Cells of numbers and of ``whole`` columns are not broken: what somebody may want to copy. Where there is too little
-    room, the ``spare`` columns are left out one after the other, then the values of those ``below`` stand on a line of
-    their own under each row.
+    room, the ``optional`` columns are left out one after the other; then the values of the columns named in ``below``
+    stand on a line of their own under each row.
     """
     named = [Column(name.rstrip(">"), name.endswith(">"), name in whole) for name in columns if name]
-    return Listing(named, spare, below)
+    return Listing(named, optional, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Listing:
     """Columns under a header, laid out for the room that there is when they are printed."""
 
     columns: Sequence[Column]
-    spare: Sequence[str]
+    optional: Sequence[str]
     below: Sequence[str]
     rows: list[tuple[dict[str, Text], str]] = field(default_factory=list)
 
@@ -68,8 +68,8 @@ class Listing:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Lay it out."""
         shown, under = list(self.columns), list[Column]()
-        for name in ("", *self.spare, *self.below):
-            if name not in self.spare:
+        for name in ("", *self.optional, *self.below):
+            if name not in self.optional:
                 under += [column for column in shown if column.name == name]
             shown = [column for column in shown if column.name != name]
             if given := self._widths(shown, options.max_width):
@@ -83,12 +83,12 @@ class Listing:
         wanted, needed = [], []
         for column in shown:
             cells = [row[column.name].plain for row, _ in self.rows]
-            header = max(map(natural, column.name.split()))
-            wanted.append(max([natural(column.name), *map(natural, cells)]))
+            header = max(map(natural_width, column.name.split()))
+            wanted.append(max([natural_width(column.name), *map(natural_width, cells)]))
             kept = column.number or column.whole
-            enough = max([header, *map(natural if kept else least, cells)])
+            enough = max([header, *map(natural_width if kept else least_width, cells)])
             needed.append(enough if kept else min(wanted[-1], enough))
-        return widths(wanted, needed, room)
+        return fit_widths(wanted, needed, room)
 
     def _laid_out(
         self, shown: Sequence[Column], given: Sequence[int], under: Sequence[str]
@@ -115,12 +115,12 @@ def _grid(
         table.add_column(column.name, justify="right" if column.number else "left", width=width, overflow="fold")
     for row, style in rows:
         cells = zip(shown, given, strict=True)
-        table.add_row(*(broken(row[column.name], width) for column, width in cells), style=style)
+        table.add_row(*(break_words(row[column.name], width) for column, width in cells), style=style)
     return table
 
 
 def most_frequent(reasons: Iterable[tuple[str, int]]) -> str:
     """``email: is missing (12); …``: the reasons that are given most often."""
     told = [f"{reason} ({count:,})" for reason, count in reasons]
-    more = f"; and {len(told) - REASONS:,} other reasons" if len(told) > REASONS else ""
-    return "; ".join(told[:REASONS]) + more
+    more = f"; and {len(told) - MAX_REASONS:,} other reasons" if len(told) > MAX_REASONS else ""
+    return "; ".join(told[:MAX_REASONS]) + more

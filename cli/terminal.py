@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 #: Columns where there is no terminal to ask and COLUMNS is not set: a pipe or a log takes a table of any width.
-WIDE = 160
+PIPE_WIDTH = 160
 
-_AT_LINE_ENDS = re.compile(r" +$", re.MULTILINE)
+_TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
 #: Exit codes: it did not work; it was not tried because the call or the settings are wrong.
 FAILED, WRONG = 1, 2
@@ -27,8 +27,8 @@ def stdout(*, soft_wrap: bool = False) -> Console:
     made = _console(soft_wrap=soft_wrap)
     if made.is_terminal or soft_wrap:
         return made
-    told = os.environ.get("COLUMNS", "")
-    return _console(width=int(told) if told.isdecimal() and int(told) else WIDE, file=Trimmed(made.file))
+    columns = os.environ.get("COLUMNS", "")
+    return _console(width=int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH, file=Trimmed(made.file))
 
 
 class Trimmed:
@@ -39,7 +39,7 @@ class Trimmed:
 
     def write(self, text: str) -> int:
         """Write it without them."""
-        return self._stream.write(_AT_LINE_ENDS.sub("", text))
+        return self._stream.write(_TRAILING_BLANKS.sub("", text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.processes import CELERY, LOOPBACK, Processes, need_port
+from cli.processes import CELERY, LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
-from cli.store import told
+from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
 from schedules.store.migrate import upgrade
 from worker.accounts import aliases
@@ -39,19 +39,23 @@ def up(
         RUNNING.unlink(missing_ok=True)
         get_settings.cache_clear()
         settings = get_settings()
-        if said := misspelled_settings():
-            say(said, "yellow")
-        need_port(flower_port, "--flower-port")
+        if warning := misspelled_settings():
+            say(warning, "yellow")
+        require_free_port(flower_port, "--flower-port")
         extra: dict[str, str] = {}
         if sandbox:
-            need_port(sandbox_port, "--sandbox-port")
-            extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}", "KLAVIYO_STORE_URL": _empty()}
+            require_free_port(sandbox_port, "--sandbox-port")
+            extra = {
+                **ACCOUNT,
+                "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}",
+                "KLAVIYO_STORE_URL": _fresh_store(),
+            }
         else:
-            _need_account(settings)
-        say(told(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
+            _require_account(settings)
+        say(describe_upgrade(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
         with _redis(settings, sandbox) as redis_url:
             environment = {"KLAVIYO_REDIS_URL": redis_url, **extra}
-            with Processes(environment, tell=_tell) as processes, announced(environment):
+            with Processes(environment, print_line=_print_line) as processes, announce(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 start_flower(processes, flower_port)
@@ -65,7 +69,7 @@ def up(
 def start_worker(processes: Processes, name: str, settings: Settings, level: str = "info") -> None:
     """Start a worker, which may take as long to end as its settings let it."""
     line = [*CELERY, "worker", "--hostname", f"{name}@%h", "--loglevel", level]
-    processes.start(name, line, patience=settings.shutdown_seconds + 15)
+    processes.start(name, line, patience_s=settings.shutdown_seconds + 15)
 
 
 def start_beat(processes: Processes, level: str = "info") -> None:
@@ -115,7 +119,7 @@ def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
         yield url
 
 
-def _empty() -> str:
+def _fresh_store() -> str:
     """The address of a store for the sandbox: it begins empty, and so does its copy, apart from customers' rows."""
     file = FOLDER / "sandbox-store.db"
     for each in FOLDER.glob(f"{file.name}*"):  # what SQLite keeps beside it, too
@@ -124,19 +128,19 @@ def _empty() -> str:
 
 
 @contextlib.contextmanager
-def announced(environment: dict[str, str]) -> Iterator[None]:
+def announce(environment: dict[str, str]) -> Iterator[None]:
     """Let other commands in this folder find what runs: the settings are read from this file too."""
-    said = "".join(f"{name}={value}\n" for name, value in environment.items())
+    lines = "".join(f"{name}={value}\n" for name, value in environment.items())
     if (redis := parse(environment["KLAVIYO_REDIS_URL"])).path:
-        said += f"# For a Celery application of another code base, as its broker and backend:\n# {redis.broker_url}\n"
-    RUNNING.write_text(said, "utf-8")
+        lines += f"# For a Celery application of another code base, as its broker and backend:\n# {redis.broker_url}\n"
+    RUNNING.write_text(lines, "utf-8")
     try:
         yield
     finally:
         RUNNING.unlink(missing_ok=True)
 
 
-def _need_account(settings: Settings) -> None:
+def _require_account(settings: Settings) -> None:
     if not aliases(settings):
         raise stop(
             "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key of Klaviyo, or try "
@@ -145,6 +149,6 @@ def _need_account(settings: Settings) -> None:
         )
 
 
-def _tell(name: str, line: str) -> None:
+def _print_line(name: str, line: str) -> None:
     colour = COLOURS.get(name, "green")
     stdout(soft_wrap=True).print(Text.assemble((f"{name:<9}", colour), line))

@@ -20,11 +20,11 @@ from worker.place import PREFIX
 from worker.revocation import revoke
 
 #: Rows that are shown where nobody says how many.
-SHOWN = 50
+MAX_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class WaitingTask:
     """One task that waits; its age is in seconds, negative until its time has come.
 
     ``arguments`` names them; ``job`` is the job that it is a step of.
@@ -48,14 +48,14 @@ def waiting(
     drop: Annotated[bool, typer.Option("--drop", help="drop them: they end as REVOKED, and nothing is sent")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with --drop: only say what would be dropped")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --drop: do not ask")] = False,
-    most: Annotated[int, typer.Option(help="rows to show at most")] = SHOWN,
+    most: Annotated[int, typer.Option(help="rows to show at most")] = MAX_ROWS,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
 ) -> None:
     """Show the tasks that wait in Redis, oldest first, or drop them."""
     now = time.time()
-    least = now - moment(older, now) if older else None
-    before = [waits(message, now) for message in readable(get_governor().waiting())]
-    found = sorted(_chosen(before, ids, action, account, lane, least), key=lambda each: -each.age)
+    min_age_s = now - moment(older, now) if older else None
+    before = [waiting_task(message, now) for message in readable(get_governor().waiting())]
+    found = sorted(_chosen(before, ids, action, account, lane, min_age_s), key=lambda each: -each.age)
     absent = [id for id in ids or () if id not in {each.id for each in before}]
     if not drop:
         if as_json:
@@ -64,21 +64,21 @@ def waiting(
             if found:
                 stdout().print(_table(found[:most]))
             say(f"{len(found):,} of {len(before):,} waiting tasks.")
-        _need(absent)
+        _require_waiting(absent)
         return
     if dry_run:
         say(f"{len(found):,} of {len(before):,} waiting tasks would be dropped.")
-        _need(absent)
+        _require_waiting(absent)
         return
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
     dropped = sum(revoke(app, each.id, "dropped by an operator") or 0 for each in found)
     kept = "" if dropped == len(found) else f" {len(found) - dropped:,} were not: they have gone on, or follow a job."
     say(f"{dropped:,} dropped; {len(before):,} waited before, {get_governor().count():,} wait now.{kept}")
-    _need(absent)
+    _require_waiting(absent)
 
 
-def _need(absent: list[str]) -> None:
+def _require_waiting(absent: list[str]) -> None:
     """See that every task that was named waits.
 
     Raises:
@@ -92,10 +92,10 @@ def _need(absent: list[str]) -> None:
         )
 
 
-def waits(message: Message, moment: float) -> Waits:
+def waiting_task(message: Message, moment: float) -> WaitingTask:
     """A message as a row."""
     wait = message.wait
-    return Waits(
+    return WaitingTask(
         id=message.id,
         action=message.task.removeprefix(PREFIX),
         account=wait.get("account", ""),
@@ -107,29 +107,29 @@ def waits(message: Message, moment: float) -> Waits:
 
 
 def _chosen(
-    found: list[Waits],
+    found: list[WaitingTask],
     ids: list[str] | None,
     action: str | None,
     account: str | None,
     lane: str | None,
-    least: float | None,
-) -> Iterator[Waits]:
+    min_age_s: float | None,
+) -> Iterator[WaitingTask]:
     for each in found:
         if (
             (not ids or each.id in ids)
             and (action is None or each.action == action.removeprefix(PREFIX))
             and (account is None or each.account == account)
             and (lane is None or each.lane == lane)
-            and (least is None or each.age > least)
+            and (min_age_s is None or each.age > min_age_s)
         ):
             yield each
 
 
-def _table(found: list[Waits]) -> Listing:
+def _table(found: list[WaitingTask]) -> Listing:
     several = len({each.account for each in found}) > 1
     shown = listing(
         "id", "action", "account", "lane", "waits>", "arguments",
-        whole=("id", "lane"), spare=() if several else ("account",), below=("arguments", "account"),
+        whole=("id", "lane"), optional=() if several else ("account",), below=("arguments", "account"),
     )  # fmt: skip
     for each in found:
         age = duration(each.age) if each.age >= 0 else f"in {duration(-each.age)}"

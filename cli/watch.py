@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.terminal import WRONG, stdout, stop
 
 #: Seconds between two looks.
-PAUSE = 1.0
+REFRESH_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Fitting:
         )
 
 
-def watched(view: Callable[[int], RenderableType]) -> None:
+def show_live(view: Callable[[int], RenderableType]) -> None:
     """Show the view each second until Ctrl-C; it is given the lines that there is room for.
 
     Raises:
@@ -59,6 +59,6 @@ def watched(view: Callable[[int], RenderableType]) -> None:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 live.update(view(max(1, console.height - 2)), refresh=True)
-                time.sleep(PAUSE)
+                time.sleep(REFRESH_INTERVAL_S)
     except KeyboardInterrupt:
         return

@@ -1,4 +1,4 @@
-"""When things run by themselves, and the syncs that they start."""
+"""What runs on a schedule: the entries, beat, and the syncs and pushes that they start."""
 
 from schedules import sync as sync
 from schedules.entries import beat_schedule

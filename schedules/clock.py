@@ -1,4 +1,4 @@
-"""The one clock that decides, on whatever machine: Redis's. Those of machines differ."""
+"""The time by Redis's clock, which all workers and beats share: the clocks of machines differ."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from worker.patience import patiently
 
 
 def redis_time() -> datetime:
-    """The present.
+    """Return the time by Redis's clock, in UTC.
 
     Raises:
-        redis.ConnectionError: Redis is away.
+        redis.ConnectionError: Redis cannot be reached.
 
     """
     return datetime.fromtimestamp(get_ledger().now(), UTC)
 
 
-def present() -> datetime:
-    """The present; while Redis is away, this waits."""
+def current_time() -> datetime:
+    """Return the time by Redis's clock, in UTC; wait while Redis cannot be reached."""
     return patiently(redis_time)

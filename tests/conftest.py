@@ -149,7 +149,13 @@ def fake_redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
-    for module in ("worker.checks", "worker.governor", "tasks.jobs.ledger", "tasks.jobs.runs", "schedules.trouble"):
+    for module in (
+        "worker.checks",
+        "worker.governor",
+        "tasks.jobs.ledger",
+        "tasks.jobs.runs",
+        "schedules.store.outage",
+    ):
         monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
     return fake
 

@@ -59,7 +59,7 @@ def demo(
 
                 def meanwhile() -> None:
                     processes.check()
-                    view.glance()
+                    view.refresh_if_due()
 
                 run = Run(meanwhile)
                 proof = Story(loaded, run, view, sandbox, folder).tell()

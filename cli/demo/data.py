@@ -158,7 +158,7 @@ class _LeftOut:
         """One more."""
         self._reasons.add(reason)
 
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """One sentence, if there are any."""
         found = self._reasons.most_frequent()
         if count := sum(count for _, count in found):
@@ -191,10 +191,10 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
     for reason in refused.values():
         left_out.add(reason)
     good = [each for at, each in enumerate(found, 1) if at not in refused]
-    remarks += left_out.told()
+    remarks += left_out.sentences()
     if not good:
         needs = f"it needs a column {' or '.join((*EMAIL[:1], *ID[:2]))}, and rows"
-        raise InputError("demo", [f"{path} has no customers: {' '.join(left_out.told()).rstrip('.') or needs}"])
+        raise InputError("demo", [f"{path} has no customers: {' '.join(left_out.sentences()).rstrip('.') or needs}"])
     return good
 
 
@@ -218,7 +218,7 @@ def _purchases(path: Path, data: Data) -> list[Purchase]:
     refused = _refused("events", [{**each.event, "profile": each.customer.owner} for each in data.purchases])
     for reason in refused.values():
         left_out.add(reason)
-    data.remarks += left_out.told()
+    data.remarks += left_out.sentences()
     good = [each for at, each in enumerate(data.purchases, 1) if at not in refused]
     if not good:
         needs = "it needs columns like customer_id or email, order_date and value"

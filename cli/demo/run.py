@@ -14,10 +14,10 @@ from worker.app import app
 from worker.connection import get_redis
 
 #: Seconds between two looks at the results, and results fetched in one go.
-PAUSE, BATCH = 0.1, 500
+POLL_INTERVAL_S, RESULTS_PER_POLL = 0.1, 500
 
 #: Seconds without any result after which what is still missing counts as lost.
-PATIENCE = 90.0
+PATIENCE_S = 90.0
 
 
 @dataclass(slots=True)
@@ -64,17 +64,17 @@ class Run:
     def _collect(self, ids: list[str]) -> dict[str, Envelope]:
         found: dict[str, Envelope] = {}
         waiting, progress = ids, time.monotonic()
-        while waiting and time.monotonic() < progress + PATIENCE:
+        while waiting and time.monotonic() < progress + PATIENCE_S:
             left = [
                 task_id
-                for start in range(0, len(waiting), BATCH)
-                for task_id in self._missing(waiting[start : start + BATCH], found)
+                for start in range(0, len(waiting), RESULTS_PER_POLL)
+                for task_id in self._missing(waiting[start : start + RESULTS_PER_POLL], found)
             ]
             if len(left) < len(waiting):
                 progress = time.monotonic()
             waiting = left
             self.meanwhile()
-            time.sleep(PAUSE)
+            time.sleep(POLL_INTERVAL_S)
         return found
 
     def _missing(self, ids: list[str], found: dict[str, Envelope]) -> list[str]:

@@ -26,7 +26,7 @@ from worker.api.filters import F
 from worker.api.jsonapi import Envelope
 
 #: What Klaviyo takes in one request.
-BATCH, PAGE, NAMED = 1_000, 1_000, 100
+MAX_EVENTS, PAGE_SIZE, MAX_IDENTIFIERS = 1_000, 1_000, 100
 
 
 @dataclass(slots=True)
@@ -55,18 +55,18 @@ class Story:
     def _import_customers(self) -> None:
         self.view.step(f"Importing {len(self.data.customers):,} customers in bulk jobs …")
         profiles = (each.profile for each in self.data.customers)
-        told = self.folder / "customers.rejects.jsonl"
-        report = import_profiles(profiles, lane="now", rejects=told, progress=lambda run: self.view.glance())
+        rejects = self.folder / "customers.rejects.jsonl"
+        report = import_profiles(profiles, lane="now", rejects=rejects, progress=lambda run: self.view.refresh_if_due())
         self.imported = report.landed
         if report.rejected:
-            self._leave_out(Path(report.rejects or told))
+            self._leave_out(Path(report.rejects or rejects))
             why = most_frequent(report.reasons)
             self.data.remarks.append(f"The sandbox turned {report.rejected:,} customers down, and said why: {why}.")
 
     def _leave_out(self, rejects: Path) -> None:
         """Go on without the customers who were turned down: what is lost nobody has given a reason for."""
-        told = map(json.loads, rejects.read_text("utf-8").splitlines())
-        rows = [each["row"] for each in told if each["stage"] in (JOB, REFUSED)]
+        lines = map(json.loads, rejects.read_text("utf-8").splitlines())
+        rows = [each["row"] for each in lines if each["stage"] in (JOB, REFUSED)]
         self.data.leave_out({self.data.customers[row - 1].profile["email"] for row in rows})
 
     def _work_under_load(self) -> None:
@@ -96,16 +96,16 @@ class Story:
         """Requests that name every customer once, as many as a minute takes, or more of the largest size."""
         name = self.data.identifier
         keys = [each.profile[name] for each in self.data.customers]
-        size = min(NAMED, -(-len(keys) // _minute(get_profiles)))
+        size = min(MAX_IDENTIFIERS, -(-len(keys) // _minute(get_profiles)))
         for start in range(0, len(keys), size):
             named = F(name).any(keys[start : start + size])
-            yield {"filter": named, "page_size": NAMED, "fields_profile": [name]}
+            yield {"filter": named, "page_size": MAX_IDENTIFIERS, "fields_profile": [name]}
 
     def _read_events(self) -> None:
         self.view.step(f"Reading {len(self.data.purchases):,} purchases back, page by page …")
         cursor: dict[str, str] = {}
         while True:
-            question = {"sort": "timestamp", "fields_event": ["event_properties"], "page_size": PAGE, **cursor}
+            question = {"sort": "timestamp", "fields_event": ["event_properties"], "page_size": PAGE_SIZE, **cursor}
             [answers] = self.run.results(Work(get_events, [question]))
             if not answers:
                 return
@@ -145,7 +145,7 @@ class Story:
 
 def batches(purchases: list[Purchase], count: int) -> Iterator[list[dict[str, Any]]]:
     """The purchases in at least ``count`` parts, none larger than Klaviyo takes, each by customer."""
-    size = min(BATCH, max(1, -(-len(purchases) // count)))
+    size = min(MAX_EVENTS, max(1, -(-len(purchases) // count)))
     for start in range(0, len(purchases), size):
         by_customer: dict[str, tuple[Customer, list[Purchase]]] = {}
         for each in purchases[start : start + size]:

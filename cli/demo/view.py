@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.demo.sandbox import Proof, Seen, SideDoor
-from cli.limits import Row, rows, share, used
+from cli.limits import Row, format_share, format_windows, rows
 from cli.terminal import stdout
 from worker.action import ACTIONS
 from worker.governor import get_governor
@@ -30,7 +30,7 @@ PLAIN_LEGEND = (
 )
 
 #: Seconds between two looks in a terminal and without one, and over which a rate is told.
-LIVE, PLAIN, RATE = 0.5, 5.0, 2.0
+LIVE_INTERVAL_S, LINE_INTERVAL_S, RATE_SPAN_S = 0.5, 5.0, 2.0
 
 
 #: Columns from which the living table has room for the requests under way beside the longest name of an action.
@@ -45,7 +45,7 @@ class View:
         self._sandbox = sandbox
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._began = time.monotonic()
-        self._looked = 0.0
+        self._refreshed_at = 0.0
         self._step = ""
         self._history: deque[tuple[float, Counter[str]]] = deque()
 
@@ -69,30 +69,32 @@ class View:
         """What is done now."""
         self._step = text
         self._console.print(Text(f"{self.seconds:5.1f} s  {text}"))
-        self.look()
+        self.refresh()
 
     def explain(self) -> None:
         """What the figures mean that are shown from now on."""
         self._console.print(Text(f"\n{LIVE_LEGEND if self._live else PLAIN_LEGEND}\n", "dim"))
 
-    def glance(self) -> None:
+    def refresh_if_due(self) -> None:
         """Look again, if it is time."""
-        if time.monotonic() - self._looked >= (LIVE if self._live else PLAIN):
-            self.look()
+        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self._live else LINE_INTERVAL_S):
+            self.refresh()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read what there is to see, and show it."""
-        self._looked = time.monotonic()
+        self._refreshed_at = time.monotonic()
         seen = self._sandbox.seen()
         tiers = _by_tier(list(rows(get_governor().look())))
         rates = self._rates(seen)
         if self._live:
             self._live.update(Group(Text(), self._table(tiers, rates, seen)), refresh=True)
         elif tiers:
-            told = (
-                f"{tier.name} {used(busiest.windows)}" for tier in Tier if (busiest := _busiest(tiers.get(tier, [])))
+            busy = (
+                f"{tier.name} {format_windows(busiest.windows)}"
+                for tier in Tier
+                if (busiest := _busiest(tiers.get(tier, [])))
             )
-            self._console.print(Text(f"{self.seconds:5.1f} s    {' · '.join(told)}"))
+            self._console.print(Text(f"{self.seconds:5.1f} s    {' · '.join(busy)}"))
 
     def summary(self, proof: Proof, flower: str, remarks: list[str], keep: bool) -> None:
         """The end: every action with its windows, then what was proved."""
@@ -106,8 +108,8 @@ class View:
         for name in sorted(names, key=lambda name: -ACTIONS[name].declaration.limits.steady):
             limits = ACTIONS[name].declaration.limits
             full = zip(self._sandbox.fullest(name, limits.windows), limits.windows, strict=True)
-            told = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
-            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *told)
+            fullest = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
+            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *fullest)
         self._console.print(Text())
         self._console.print(table)
         facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
@@ -144,7 +146,7 @@ class View:
         for tier in reversed(Tier):
             found = tiers.get(tier, [])
             busiest = _busiest(found)
-            shares = [share(window) for window in busiest.windows[:2]] if busiest else ["", ""]
+            shares = [format_share(window) for window in busiest.windows[:2]] if busiest else ["", ""]
             table.add_row(
                 tier.name,
                 f"{sum(row.now + row.bulk + row.later for row in found):,}",
@@ -160,7 +162,7 @@ class View:
         """Answers a second of each tier, over the last seconds."""
         now = time.monotonic()
         self._history.append((now, Counter(seen.answered)))
-        while len(self._history) > 2 and self._history[1][0] <= now - RATE:
+        while len(self._history) > 2 and self._history[1][0] <= now - RATE_SPAN_S:
             self._history.popleft()
         then, before = self._history[0]
         new = _tiers_of(seen.answered - before)

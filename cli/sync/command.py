@@ -13,28 +13,28 @@ import typer
 import schedules  # noqa: F401  registers the task
 from cli.imports.run import INTERRUPTED
 from cli.imports.view import NO_WORKER
-from cli.store import store_at_hand
+from cli.store import require_store
 from cli.sync.follow import Progress, follow
-from cli.sync.view import parts_table, plan_table, requests, standings_table
+from cli.sync.view import parts_table, plan_table, requests, status_table
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
 from cli.times import moment
 from cli.up import interruptible
-from schedules.entries import Mode
-from schedules.plan.estimate import Estimate, plan
+from schedules.entries import SyncMode
+from schedules.plan.estimate import Estimate, estimate_sync
 from schedules.pull.streams import STREAMS
 from schedules.reports.pages import REPORTS
-from schedules.standing import standing
 from schedules.store.connection import reading
-from schedules.sync import checked, start
-from schedules.trouble import trouble
+from schedules.store.outage import current_outage
+from schedules.stream_status import stream_status
+from schedules.sync import request_sync, resolve_streams
 from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.governor import get_governor
 from worker.patience import patiently
 from worker.settings import get_settings
 
-#: Streams up to which they are told by name.
-NAMED = 6
+#: Streams up to which they are named one by one.
+MAX_NAMED = 6
 
 #: What stands for every stream. Reports are not among them: Klaviyo takes two requests a minute for these.
 ALL = "all"
@@ -62,7 +62,7 @@ def sync(
     if full and since:
         raise stop("--full reads everything and --since a part: give one of them.", WRONG)
     begin = _since(since)
-    with store_at_hand():
+    with require_store():
         if only_plan:
             _plan(chosen, _streams(streams or [ALL]), full, begin, as_json)
         elif streams:
@@ -83,7 +83,7 @@ def _accounts(name: str | None) -> list[str]:
 
 
 def _streams(names: Sequence[str]) -> list[str]:
-    return checked([*STREAMS] if ALL in names else names)
+    return resolve_streams([*STREAMS] if ALL in names else names)
 
 
 def _since(text: str | None) -> datetime | None:
@@ -97,14 +97,14 @@ def _since(text: str | None) -> datetime | None:
 
 def _show(accounts: Sequence[str], as_json: bool) -> None:
     with reading() as connection:
-        found = [standing(connection, alias, name) for alias in accounts for name in (*STREAMS, *REPORTS)]
+        found = [stream_status(connection, alias, name) for alias in accounts for name in (*STREAMS, *REPORTS)]
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if found_trouble := patiently(trouble):
-        say(f"{found_trouble}.", "yellow")
+    if outage := patiently(current_outage):
+        say(f"{outage}.", "yellow")
     if read := [each for each in found if each.run or each.rows]:
-        stdout().print(standings_table(read, datetime.now(UTC)))
+        stdout().print(status_table(read, datetime.now(UTC)))
     known = {_family(each.stream) for each in read}
     if never := [name for name in dict.fromkeys(_family(each.stream) for each in found) if name not in known]:
         say(f"Never read: {', '.join(never)}.", "dim")
@@ -119,7 +119,7 @@ def _plan(accounts: Sequence[str], streams: list[str], full: bool, since: dateti
     found: list[Estimate] = []
     with working("Looking …") as tell:
         for alias in accounts:
-            found += plan(alias, streams, "full" if full else "incremental", since, progress=tell)
+            found += estimate_sync(alias, streams, "full" if full else "incremental", since, progress=tell)
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -132,18 +132,18 @@ def _plan(accounts: Sequence[str], streams: list[str], full: bool, since: dateti
 def _run(
     accounts: Sequence[str], streams: list[str], full: bool, since: datetime | None, no_wait: bool, as_json: bool
 ) -> int:  # fmt: skip
-    mode: Mode = "full" if full else "changes"
-    asked = {start(alias, streams, mode, since): alias for alias in accounts}
-    what = ", ".join(streams) if len(streams) <= NAMED else f"{len(streams)} streams"
-    told = f"{what} on {'account' if len(accounts) == 1 else 'accounts'} {', '.join(accounts)}"
+    mode: SyncMode = "full" if full else "changes"
+    asked = {request_sync(alias, streams, mode, since): alias for alias in accounts}
+    names = ", ".join(streams) if len(streams) <= MAX_NAMED else f"{len(streams)} streams"
+    what = f"{names} on {'account' if len(accounts) == 1 else 'accounts'} {', '.join(accounts)}"
     if no_wait:
         if as_json:
             print_json([{"account": alias, "request": id, "streams": streams} for id, alias in asked.items()])
-        say(f"Started: {told}. `klaviyo sync` shows how far it is.")
+        say(f"Started: {what}. `klaviyo sync` shows how far it is.")
         if not get_governor().slots():
             say(NO_WORKER, "yellow")
         return 0
-    say(f"Reading {told}; Ctrl-C leaves it running.", "bold")
+    say(f"Reading {what}; Ctrl-C leaves it running.", "bold")
     try:
         with interruptible(), Progress() as progress:
             parts = follow(asked, streams, progress)

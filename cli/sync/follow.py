@@ -12,33 +12,33 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.imports.view import NO_WORKER
-from cli.sync.view import Part, windows
+from cli.sync.view import Part, windows_read
 from cli.tables import listing
 from cli.terminal import stderr
 from cli.times import duration
-from schedules.pull.requests import load
-from schedules.standing import last_run
 from schedules.store.connection import reading
-from schedules.trouble import Trouble, trouble
+from schedules.store.outage import Outage, current_outage
+from schedules.stream_status import last_run
+from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
 from worker.patience import patiently
 
 #: Seconds between two looks, and between two lines where there is no terminal.
-LOOK, PLAIN = 0.5, 10.0
+POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0
 
 
 def follow(asked: Mapping[str, str], streams: Sequence[str], progress: Progress) -> list[Part]:
     """Wait until the streams of all requests, by id with their accounts, have ended; how they have."""
     while True:
-        parts = [part for id, alias in asked.items() for part in standing_of(id, alias, streams)]
+        parts = [part for id, alias in asked.items() for part in parts_of_request(id, alias, streams)]
         if all(each.state in ("done", "failed") for each in parts):
             return parts
         progress(parts)
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL_S)
 
 
-def standing_of(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
+def parts_of_request(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
     """How the streams of a request stand."""
     request, result = load(id), app.AsyncResult(id)
     if result.failed():
@@ -68,9 +68,9 @@ class Progress:
         self._clock = clock
         lives = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
-        self._told = clock()
+        self._printed_at = clock()
         self._working = True
-        self._trouble: Trouble | None = None
+        self._outage: Outage | None = None
         self._first: dict[int, tuple[float, int]] = {}
 
     def __enter__(self) -> Self:
@@ -88,9 +88,9 @@ class Progress:
         self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
         if self._live:
-            self._live.update(_living(parts, rates, self._console.height), refresh=True)
-        elif self._clock() - self._told >= PLAIN:
-            self._told = self._clock()
+            self._live.update(_live_view(parts, rates, self._console.height), refresh=True)
+        elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
+            self._printed_at = self._clock()
             self._console.print(Text(line(parts, rates)), soft_wrap=True)
 
     def _look_for_workers(self) -> None:
@@ -102,12 +102,12 @@ class Progress:
 
     def _look_at_store(self) -> None:
         """Say it once when nothing can be written, which looks as if nothing went on, and when that is over."""
-        now = patiently(trouble)
-        if now and not self._trouble:
+        now = patiently(current_outage)
+        if now and not self._outage:
             self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
-        elif self._trouble and not now:
+        elif self._outage and not now:
             self._console.print(Text("The store can be written again.", "green"), soft_wrap=True)
-        self._trouble = now
+        self._outage = now
 
     def _rate(self, run: int, rows: int) -> float:
         """Rows a second since the run was first seen."""
@@ -120,16 +120,16 @@ def line(parts: Sequence[Part], rates: Mapping[int, float]) -> str:
     """How many streams have ended, and how far the others are, in words."""
     over = sum(each.state in ("done", "failed") for each in parts)
     several = len({each.account for each in parts}) > 1
-    told = [f"{over} of {len(parts)} streams read"]
+    clauses = [f"{over} of {len(parts)} streams read"]
     for each in parts:
         if each.state == "running" and (run := each.run):
             name = f"{each.stream} of {each.account}" if several else each.stream
             rate = f"{rates.get(run.id, 0.0):,.0f} rows/s"
-            told.append(f"{name}: {run.rows:,} rows, {run.requests:,} requests, windows {windows(run)}, {rate}")
-    return "; ".join(told)
+            clauses.append(f"{name}: {run.rows:,} rows, {run.requests:,} requests, windows {windows_read(run)}, {rate}")
+    return "; ".join(clauses)
 
 
-def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Group:
+def _live_view(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Group:
     """Those that are being read, as many as fit; then how many wait and how many have been read."""
     several = "account" if len({each.account for each in parts}) > 1 else ""
     table = listing(
@@ -138,7 +138,9 @@ def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> G
     now, running = datetime.now(UTC), [each for each in parts if each.state == "running"]
     for each in running[: max(1, height - 3)]:
         run = each.run
-        cells = [f"{run.rows:,}", f"{run.requests:,}", windows(run), f"{rates.get(run.id, 0.0):,.0f}"] if run else []
+        cells = (
+            [f"{run.rows:,}", f"{run.requests:,}", windows_read(run), f"{rates.get(run.id, 0.0):,.0f}"] if run else []
+        )
         account = [each.account] if several else []
         table.add_row(*account, each.stream, *(cells or ["-"] * 4), duration(run.seconds(now) if run else None))
     waiting = sum(each.state == "wanted" for each in parts)

@@ -14,10 +14,10 @@ from cli import actions, check, jobs_view, limits, push, revision, schedules, wa
 from cli.imports import history as imports
 from cli.imports import reimport
 from cli.imports import view as import_view
-from cli.sync.view import Part, parts_table, plan_table, standings_table
+from cli.sync.view import Part, parts_table, plan_table, status_table
 from schedules.plan.estimate import Estimate as Plan
 from schedules.push.report import PushReport
-from schedules.standing import PullRun, Standing
+from schedules.stream_status import PullRun, StreamStatus
 from tasks.imports import Estimate, Report
 from tasks.jobs.ledger import Job
 from tasks.jobs.runs import Run
@@ -93,7 +93,7 @@ PAUSES = [Pause("account:a-shop-with-a-long-name", "root", "Klaviyo refuses its 
 
 
 def waits(action, alias=OTHER, lane="now", age=13.2, arguments="email, first_name"):
-    return waiting.Waits(JOB.id, action, alias, lane, age, arguments, None)
+    return waiting.WaitingTask(JOB.id, action, alias, lane, age, arguments, None)
 
 
 WAITING = [
@@ -108,13 +108,13 @@ def pull(**how):
     return PullRun(1, **{**known, **how})
 
 
-STANDINGS = [
-    Standing(OTHER, "profiles", 1_234_567, NOW, pull()),
-    Standing(OTHER, "segment_members", 9_876_543, NOW, pull(mode="full", deleted=1_204)),
-    Standing(OTHER, "catalog_categories", 0, None, pull(state="failed", rows=0, error="get_catalog_categories on "
+STATUSES = [
+    StreamStatus(OTHER, "profiles", 1_234_567, NOW, pull()),
+    StreamStatus(OTHER, "segment_members", 9_876_543, NOW, pull(mode="full", deleted=1_204)),
+    StreamStatus(OTHER, "catalog_categories", 0, None, pull(state="failed", rows=0, error="get_catalog_categories on "
              "account default: Klaviyo answered 403: The API key lacks the scope catalogs:read.")),
 ]  # fmt: skip
-PARTS = [Part(each.account, each.stream, each.run.state, each.run, each.run.error) for each in STANDINGS]
+PARTS = [Part(each.account, each.stream, each.run.state, each.run, each.run.error) for each in STATUSES]
 PLANS = [
     Plan(OTHER, "profiles", "full", 1_234_567, 12_346, 0.04, False, 17.6, None, 1_056.0, "probes", 19),
     Plan(OTHER, "segment_members", "full", 9_876_543, 98_766, 0.0, True, 141.0, 0.13, 8_460.0, "the last run", 0),
@@ -162,18 +162,18 @@ SCREENS = {
     "klaviyo imports RUN": lambda: imports._shown(RUN, [JOB], list(RUN.reasons), AT),
     "klaviyo jobs": lambda: jobs_view.table(JOBS, AT),
     "klaviyo jobs, several accounts": lambda: jobs_view.table([JOBS[0], replace(JOB, account=SHOP)], AT),
-    "klaviyo jobs ID": lambda: jobs_view.shown(replace(JOB, run=""), ERRORS, AT),
+    "klaviyo jobs ID": lambda: jobs_view.details(replace(JOB, run=""), ERRORS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
-    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 40),
+    "klaviyo limits --watch": lambda: limits.live_view(list(limits.rows(SEVERAL)), PAUSES, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
     "klaviyo reimport": lambda: reimport._hindered(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}
     ),
     "klaviyo revision": lambda: revision._table(DIFFERENCES),
     "klaviyo schedules": lambda: Group(schedules._table(ROWS), "", schedules._reasons()),
-    "klaviyo sync": lambda: standings_table(STANDINGS, NOW),
-    "klaviyo sync, several accounts": lambda: standings_table([*STANDINGS, replace(STANDINGS[0], account=SHOP)], NOW),
+    "klaviyo sync": lambda: status_table(STATUSES, NOW),
+    "klaviyo sync, several accounts": lambda: status_table([*STATUSES, replace(STATUSES[0], account=SHOP)], NOW),
     "klaviyo sync all": lambda: parts_table(PARTS, NOW),
     "klaviyo sync all --plan": lambda: plan_table(PLANS),
     "klaviyo waiting": lambda: waiting._table(WAITING[:1]),

@@ -13,8 +13,8 @@ import pytest
 from celery import Celery
 from dotenv import dotenv_values
 
-from cli.processes import LOOPBACK, Fallen, Processes
-from cli.up import announced, interruptible
+from cli.processes import LOOPBACK, ProcessEnded, Processes
+from cli.up import announce, interruptible
 from tests.cli.typed import run
 from worker.settings import RUNNING
 
@@ -32,7 +32,7 @@ def is_up(lines, *names):
 
 def test_the_last_started_ends_first_and_every_line_has_its_name():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
         processes.start("redis", python(PATIENT))
         processes.start("worker", python(PATIENT))
         processes.wait_for("both", is_up(lines, "redis", "worker"))
@@ -41,22 +41,22 @@ def test_the_last_started_ends_first_and_every_line_has_its_name():
 
 def test_one_that_ends_by_itself_ends_the_whole_with_a_sentence():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
         processes.start("flower", python("print('no port'); raise SystemExit(3)"))
-        with pytest.raises(Fallen, match="flower ended with exit code 3, so everything stops"):
+        with pytest.raises(ProcessEnded, match="flower ended with exit code 3, so everything stops"):
             processes.watch()
     assert ("flower", "no port") in lines
 
 
 def test_one_that_does_not_get_ready_in_time_is_told():
-    with Processes({}) as processes, pytest.raises(Fallen, match="Flower was not ready"):
+    with Processes({}) as processes, pytest.raises(ProcessEnded, match="Flower was not ready"):
         processes.wait_for("Flower", lambda: False, seconds=0.1)
 
 
 def test_one_that_does_not_end_is_ended():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
-        processes.start("worker", python(STUBBORN), patience=0.2)
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("worker", python(STUBBORN), patience_s=0.2)
         processes.wait_for("it", is_up(lines, "worker"))
     # If it were not, this would take longer than a test may.
     assert ("worker", "up") in lines
@@ -131,7 +131,7 @@ def test_what_runs_is_told_as_a_setting_and_as_celery_spells_it(settings, client
     RUNNING.parent.mkdir()
     client.set("here", "yes")
 
-    with announced({"KLAVIYO_REDIS_URL": url}):
+    with announce({"KLAVIYO_REDIS_URL": url}):
         assert dotenv_values(RUNNING) == {"KLAVIYO_REDIS_URL": url}
         [celery] = re.findall(r"^# (redis\S+)$", RUNNING.read_text("utf-8"), re.MULTILINE)
 

@@ -17,7 +17,7 @@ REPORT = PushReport(
 
 @pytest.fixture
 def pushed(monkeypatch):
-    monkeypatch.setattr(command, "defined", lambda name: Push("profiles", "crm.csv", name))
+    monkeypatch.setattr(command, "configured_push", lambda name: Push("profiles", "crm.csv", name))
     monkeypatch.setattr("cli.store.get_engine", lambda: None)
     monkeypatch.setattr(command, "patiently", lambda step: 32)
     monkeypatch.setattr(command, "run_push", lambda wanted, force: REPORT)

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.commands import app
-from cli.store import told
+from cli.store import describe_upgrade
 from schedules.store.engine import open_engine
 from schedules.store.migrate import Upgrade, is_current
 from worker.settings import get_settings
@@ -35,7 +35,7 @@ def test_a_store_is_made_once_and_the_second_time_nothing_is_done(address, tmp_p
 
 
 def test_an_upgrade_is_told_with_both_versions():
-    assert told(Upgrade("postgresql://user:***@host/name", "0001", "0002")) == (
+    assert describe_upgrade(Upgrade("postgresql://user:***@host/name", "0001", "0002")) == (
         "The store at postgresql://user:***@host/name was brought from version 0001 to 0002."
     )
 

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from cli.sync import follow as sync_follow
 from cli.sync.follow import Progress, line
-from cli.sync.view import Part, families, parts_table, plan_table, standings_table
+from cli.sync.view import Part, families, parts_table, plan_table, status_table
 from schedules.plan.estimate import Estimate
-from schedules.standing import PullRun, Standing
 from schedules.store import connection, runs
 from schedules.store.migrate import upgrade
-from schedules.trouble import Trouble
+from schedules.store.outage import Outage
+from schedules.stream_status import PullRun, StreamStatus
 from tests.cli.typed import run
 from worker.settings import get_settings
 
@@ -47,7 +47,7 @@ def shown(table, width=140):
 
 REFUSED = {
     ("sync", "profils"): "did you mean 'profiles'?",
-    ("sync", "campaign_messages"): "campaign_messages come with campaigns: ask for these",
+    ("sync", "campaign_messages"): "campaign_messages cannot be read alone: name campaigns, which brings them",
     ("sync", "--full"): "Name the streams to read, or `all`",
     ("sync", "--no-wait"): "Name the streams to read, or `all`",
     ("sync", "profiles", "--full", "--since", "3d"): "give one of them",
@@ -91,7 +91,7 @@ def test_a_store_that_cannot_be_reached_is_told_before_anything_is_started(file_
 
 def test_streams_that_were_never_read_are_named_and_the_others_shown(file_store):
     with connection.transaction() as opened:
-        number = runs.begin(opened, "default", "tags", "pull", "full", NOW)
+        number = runs.create(opened, "default", "tags", "pull", "full", NOW)
         runs.end(opened, number, "failed", NOW + timedelta(seconds=3), {"error": "Klaviyo says no"})
 
     result = run("sync")
@@ -117,7 +117,7 @@ def test_every_stream_of_every_account_is_told_to_other_programs(file_store):
 def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
     going = pull_run(state="running", ended=None, closed=1)
 
-    table = shown(standings_table([Standing("default", "profiles", 5_000, None, going)], NOW))
+    table = shown(status_table([StreamStatus("default", "profiles", 5_000, None, going)], NOW))
 
     assert table.splitlines()[1].split() == [
         "profiles", "5,000", "-", *table.splitlines()[1].split()[3:6], "running", "incremental", "1,234", "13", "20",
@@ -126,10 +126,10 @@ def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
 
 
 def test_accounts_have_a_column_where_there_are_several():
-    one = [Standing("default", "profiles", 1, None, None)]
+    one = [StreamStatus("default", "profiles", 1, None, None)]
 
-    assert "account" not in shown(standings_table(one, NOW))
-    assert "account" in shown(standings_table([*one, Standing("eu", "profiles", 1, None, None)], NOW))
+    assert "account" not in shown(status_table(one, NOW))
+    assert "account" in shown(status_table([*one, StreamStatus("eu", "profiles", 1, None, None)], NOW))
 
 
 def test_jobs_of_every_kind_are_one_line_as_bad_as_the_worst_of_them():
@@ -148,7 +148,7 @@ ESTIMATE = Estimate("default", "profiles", "full", 20_000, 204, 0.04, False, 0.2
 
 
 def test_a_plan_tells_the_share_of_the_budget_and_the_sum():
-    least = replace(ESTIMATE, stream="list_members", at_least=True, off=0.0, minutes=1.5, requests=90, probes=0)
+    least = replace(ESTIMATE, stream="list_members", at_least=True, uncertainty=0.0, minutes=1.5, requests=90, probes=0)
 
     lines = shown(plan_table([ESTIMATE, least])).splitlines()
 
@@ -172,7 +172,7 @@ def test_no_number_is_cut_at_usual_widths(width):
     tables = [
         plan_table([ESTIMATE, replace(ESTIMATE, stream="segment_members")]),
         parts_table([Part("default", "profiles", "done", pull_run(rows=1_234_567))], NOW),
-        standings_table([Standing("default", "profiles", 1_234_567, NOW, pull_run())], NOW),
+        status_table([StreamStatus("default", "profiles", 1_234_567, NOW, pull_run())], NOW),
     ]
 
     assert not any("…" in shown(table, width) for table in tables)
@@ -188,7 +188,7 @@ class Clock:
 
 def progress(monkeypatch, slots):
     monkeypatch.setattr(sync_follow, "get_governor", lambda: type("G", (), {"slots": staticmethod(lambda: slots)}))
-    monkeypatch.setattr(sync_follow, "trouble", lambda: None)
+    monkeypatch.setattr(sync_follow, "current_outage", lambda: None)
     clock, out = Clock(), io.StringIO()
     return Progress(Console(file=out, width=200), clock), clock, out
 
@@ -220,11 +220,11 @@ def test_that_no_worker_runs_is_said_once(monkeypatch):
 
 def test_a_store_that_takes_nothing_is_told_once_and_so_is_its_end(monkeypatch):
     told, _, out = progress(monkeypatch, {"klaviyo.l": 8})
-    full = Trouble("database or disk is full", 0.0)
+    full = Outage("database or disk is full", 0.0)
 
     with told:
         for found in (None, full, full, None, None):
-            monkeypatch.setattr(sync_follow, "trouble", lambda found=found: found)
+            monkeypatch.setattr(sync_follow, "current_outage", lambda found=found: found)
             told([Part("default", "profiles", "wanted", None)])
 
     assert out.getvalue().count("cannot be written: database or disk is full. Syncs and pushes wait") == 1

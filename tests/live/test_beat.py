@@ -190,7 +190,7 @@ def test_beat_goes_on_when_redis_is_back(scheduled, system):
     beat = scheduled.beat(often=1)
     scheduled.until(beat, "Sending due task")
     system.server.stop(signal.SIGKILL)
-    scheduled.until(beat, "Beat waits for Redis")
+    scheduled.until(beat, "Beat is waiting for Redis")
     system.server.start_again()
     before = len(scheduled.published("often"))
 

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from redbeat.schedulers import get_redis
 
 import schedules.beat
-from schedules.beat import AGAIN, STANDBY, Scheduler
+from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT
@@ -57,7 +57,7 @@ def published():
 @pytest.fixture
 def beat(client, monkeypatch, clock, published):
     """Makes beats on one server."""
-    monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
+    monkeypatch.setattr("schedules.entry_runs.get_redis", lambda: client)
     made = []
 
     def start(zone="UTC", **entries):
@@ -187,9 +187,11 @@ def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tr
 
     publish, one.scheduler.send_task = one.scheduler.send_task, refuse
     with caplog.at_level("WARNING", "schedules.beat"):
-        assert one.tick() == one.tick() == AGAIN
+        assert one.tick() == one.tick() == RECONNECT_INTERVAL_S
     warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert warnings == ["Beat waits for Redis: Redis is full. What falls due runs when it is back."]
+    assert warnings == [
+        "Beat is waiting for Redis: Redis is full. Whatever falls due meanwhile runs once Redis is back."
+    ]
     one.scheduler.send_task = publish
     one.tick()
 
@@ -252,7 +254,7 @@ def test_a_beat_that_stands_by_publishes_and_changes_nothing(beat, client, clock
     one.tick()
     clock[0] += HOUR
 
-    assert two.tick() == STANDBY
+    assert two.tick() == STANDBY_INTERVAL_S
 
     assert published == []
     assert client.zrange("klaviyo:redbeat::schedule", 0, -1) == [b"klaviyo:redbeat:old"]
@@ -280,7 +282,7 @@ def test_a_beat_that_has_lost_the_lead_while_it_slept_stands_by(beat, client, cl
     clock[0] += HOUR
 
     assert one.tick() == 0.0
-    assert one.tick() == STANDBY
+    assert one.tick() == STANDBY_INTERVAL_S
 
     assert published == []
 
@@ -323,9 +325,9 @@ def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, capl
             waits = [one.tick() for _ in range(3)]
         one.tick()
 
-    assert waits == [schedules.beat.AGAIN] * 3
+    assert waits == [schedules.beat.RECONNECT_INTERVAL_S] * 3
     assert caplog.messages == [
-        "Beat waits for Redis: refused. What falls due runs when it is back.",
+        "Beat is waiting for Redis: refused. Whatever falls due meanwhile runs once Redis is back.",
         "This beat leads; entries: 1.",
     ]
 
@@ -337,7 +339,7 @@ def test_a_beat_that_is_stopped_while_redis_is_away_ends_without_a_traceback(bea
     def away(*_, **__):
         raise redis.ConnectionError("refused")
 
-    monkeypatch.setattr(schedules.beat.Lead, "owned", away)
+    monkeypatch.setattr(schedules.beat.LeaderLock, "owned", away)
 
     one.scheduler.close()
 
@@ -359,7 +361,7 @@ def test_a_run_that_was_revoked_before_it_fell_due_is_left_out_and_the_next_is_n
     one.tick()
 
     assert published == ["hourly@2026-11-24T13:30:00Z"]
-    assert caplog.messages.count("hourly is left out this time: dropped by an operator") == 1
+    assert caplog.messages.count("hourly is skipped this time: dropped by an operator") == 1
 
 
 @pytest.mark.parametrize(

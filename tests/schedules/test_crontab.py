@@ -237,8 +237,8 @@ def test_nothing_is_due_before_the_next_moment():
     ("text", "said"),
     [
         ("61 2 * * *", "61 > 59"),
-        ("5 3", "it has 2 of five fields"),
-        ("5 3 * * * *", "it has 6 of five fields"),
+        ("5 3", "it has 2 fields instead of five"),
+        ("5 3 * * * *", "it has 6 fields instead of five"),
         ("0 0 31 2 *", "never occurs"),
         ("*/0 * * * *", "zero"),
         ("a b c d e", "Invalid"),

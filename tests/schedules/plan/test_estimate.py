@@ -8,14 +8,14 @@ import pytest
 
 from schedules.plan import counting
 from schedules.plan import estimate as plan
-from schedules.plan.estimate import ROW, Estimate, together
+from schedules.plan.estimate import ROW_S, Estimate, total_seconds
 from schedules.plan.probes import Probes
 from schedules.pull import pages as pull
 from schedules.pull.streams import STREAMS
 from schedules.store import runs
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
-from schedules.store.runs import Window
+from schedules.store.runs import SyncWindow
 from tests.schedules.listing import Listing, spread
 from worker.governor import BucketLook, Look
 
@@ -40,7 +40,7 @@ class Silent:
 
 
 def planned(*streams, mode="incremental", ask=None, since=None):
-    return plan.plan("default", streams, mode, since, Probes(ask or Silent()))
+    return plan.estimate_sync("default", streams, mode, since, Probes(ask or Silent()))
 
 
 def stored(name, rows):
@@ -51,7 +51,7 @@ def stored(name, rows):
 
 def read_before(name, rows=0, requests=1, seconds=10, mode="full", state="done"):
     with transaction() as connection:
-        run = runs.begin(connection, "default", name, "pull", mode, NOW)
+        run = runs.create(connection, "default", name, "pull", mode, NOW)
         runs.end(connection, run, state, NOW + timedelta(seconds=seconds), None, (rows, requests))
 
 
@@ -62,7 +62,7 @@ def test_a_list_without_a_time_takes_as_many_pages_as_the_store_has_rows(looks):
     [found] = planned("catalog_items")
 
     assert (found.rows, found.requests, found.mode, found.source) == (250, 3, "full", "the store")
-    assert (found.probes, found.off, found.at_least) == (0, 0.0, False)
+    assert (found.probes, found.uncertainty, found.at_least) == (0, 0.0, False)
 
 
 def test_rows_that_are_deleted_are_not_read_again(looks):
@@ -124,7 +124,7 @@ def test_a_full_scan_is_known_from_the_store_but_for_what_came_since(looks, monk
     old = [{"id": f"{each}", "created": since - timedelta(minutes=each + 1)} for each in range(4_000)]
     stored("profiles", old)
     with transaction() as connection:
-        runs.advance(connection, "default", "profiles", "", since)
+        runs.advance_watermark(connection, "default", "profiles", "", since)
     newer = Listing([(since + timedelta(minutes=each)).timestamp() for each in range(1, 61)], "created")
 
     [found] = planned("profiles", mode="full", ask=newer)
@@ -137,7 +137,7 @@ def test_what_has_changed_is_asked_for_from_the_watermark_on(looks):
     mark = datetime.now(UTC) - timedelta(hours=2)
     stored("profiles", [{"id": f"{each}", "created": mark} for each in range(500)])
     with transaction() as connection:
-        runs.advance(connection, "default", "profiles", "", mark)
+        runs.advance_watermark(connection, "default", "profiles", "", mark)
     listing = Listing([(mark + timedelta(minutes=each)).timestamp() for each in range(-600, 60)], "updated")
 
     [found] = planned("profiles", ask=listing)
@@ -154,7 +154,7 @@ def test_campaigns_are_asked_for_by_channel_and_whether_they_are_archived(looks)
 
 def test_a_report_takes_a_share_of_the_day(looks, monkeypatch):
     monkeypatch.setattr(counting, "conversion_metric", lambda account: ("M", "Placed Order"))
-    monkeypatch.setattr(counting, "left_of_day", lambda account, action: 225)
+    monkeypatch.setattr(counting, "requests_left_today", lambda account, action: 225)
 
     [found] = planned("campaign_values")
 
@@ -194,8 +194,8 @@ def estimate(stream, seconds, rows=0):
 def test_streams_are_read_at_once_and_children_after_their_parents():
     flows, actions, messages = (estimate(name, 10.0) for name in ("flows", "flow_actions", "flow_messages"))
 
-    assert together([flows, actions, messages, estimate("events", 25.0)]) == 30.0
-    assert together([replace(flows, rows=1_000_000)]) == pytest.approx(1_000_000 * ROW)
+    assert total_seconds([flows, actions, messages, estimate("events", 25.0)]) == 30.0
+    assert total_seconds([replace(flows, rows=1_000_000)]) == pytest.approx(1_000_000 * ROW_S)
 
 
 def test_windows_are_those_that_the_run_would_begin_with(looks):
@@ -205,6 +205,6 @@ def test_windows_are_those_that_the_run_would_begin_with(looks):
     planned("events", since=since, ask=asked)
 
     with transaction() as connection:
-        [window] = pull.planned(connection, "default", STREAMS["events"], "incremental", NOW, since)
-    assert window == Window("", 0, since, NOW)
+        [window] = pull.initial_windows(connection, "default", STREAMS["events"], "incremental", NOW, since)
+    assert window == SyncWindow("", 0, since, NOW)
     assert asked.asked[0]["filter"].conditions[0] == ("datetime", "greater-or-equal", "2026-11-01T00:00:00Z")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.plan.density import MOST, Curve, Page, Survey
-from schedules.plan.probes import COUNTED, Probes
+from schedules.plan.density import MAX_PAGES, Curve, Sample, Survey
+from schedules.plan.probes import MAX_COUNTED_PAGES, Probes
 from schedules.pull.streams import STREAMS
 from tests.schedules.listing import DAY, NOW, Listing, spread
 
@@ -36,8 +36,8 @@ KINDS = (
 def test_a_plan_is_within_a_tenth_however_the_rows_lie(stream, count, days, kind, seed):
     found, listing = survey(stream, spread(kind, count, days, seed))
 
-    assert abs(found.curve.total / count - 1) <= 0.1, (found.curve.total, found.off, len(listing.asked))
-    assert len(listing.asked) <= MOST
+    assert abs(found.curve.total / count - 1) <= 0.1, (found.curve.total, found.uncertainty, len(listing.asked))
+    assert len(listing.asked) <= MAX_PAGES
     assert found.whole
 
 
@@ -50,7 +50,7 @@ def test_even_rows_need_few_pages_whatever_their_number():
 def test_a_page_that_is_the_whole_answer_is_the_only_one_that_is_asked_for():
     found, listing = survey(PROFILES, spread("even", 99, 30, 1))
 
-    assert (found.curve.total, found.off, len(listing.asked)) == (99, 0.0, 1)
+    assert (found.curve.total, found.uncertainty, len(listing.asked)) == (99, 0.0, 1)
 
 
 def test_no_row_at_all_is_an_answer():
@@ -77,8 +77,8 @@ def test_a_second_that_does_not_end_is_told_as_the_least():
     found, listing = survey(PROFILES, [NOW - 60] * 100_000)
 
     assert not found.whole
-    assert found.curve.total >= COUNTED * 100
-    assert len(listing.asked) <= 10 * COUNTED
+    assert found.curve.total >= MAX_COUNTED_PAGES * 100
+    assert len(listing.asked) <= 10 * MAX_COUNTED_PAGES
 
 
 def test_nothing_but_times_is_asked_for_after_the_first_page():
@@ -113,7 +113,7 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
     long = Probes(Listing(range(5_000), "created")).count(stream, stream.partitions[0])
 
     assert short == (250, 3, True)
-    assert long == (100 * COUNTED, COUNTED, False)
+    assert long == (100 * MAX_COUNTED_PAGES, MAX_COUNTED_PAGES, False)
 
 
 @given(
@@ -124,12 +124,12 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
 def test_what_is_told_is_never_less_than_what_was_seen_and_exact_where_all_was_read(times, size):
     times = sorted(map(float, times))
     found = Survey(size)
-    found.add(Page.read(0.0, times[0] + 1, [each for each in times if each < times[0] + 1]))
-    found.add(Page.read(max(times) + 1, 100_001.0, [], backwards=True))
-    while (look := found.look()) is not None:
+    found.add(Sample.read(0.0, times[0] + 1, [each for each in times if each < times[0] + 1]))
+    found.add(Sample.read(max(times) + 1, 100_001.0, [], backwards=True))
+    while (look := found.next_time()) is not None:
         rows = [each for each in times if each >= look]
         end = max(look + 1, rows[min(size, len(rows)) - 1]) if rows else 100_001.0
-        found.add(Page.read(look, end, [each for each in rows if each < end]))
+        found.add(Sample.read(look, end, [each for each in rows if each < end]))
 
     curve = found.curve()
     seen = {each for page in found.pages for each in page.times}
@@ -146,4 +146,4 @@ def test_a_curve_leads_from_times_to_rows_and_back():
 
     assert [curve.rank(time) for time in (-1, 5, 10, 15, 99)] == [0, 5, 10, 55, 60]
     assert [curve.time(rank) for rank in (0, 5, 30, 55, 99)] == [0, 5, 10, 15, 20]
-    assert curve.then(Curve([20.0, 30.0], [0.0, 5.0])).total == 65
+    assert curve.followed_by(Curve([20.0, 30.0], [0.0, 5.0])).total == 65

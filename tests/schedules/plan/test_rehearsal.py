@@ -2,7 +2,7 @@
 
 from schedules.plan.density import Curve
 from schedules.plan.rehearsal import rehearse
-from schedules.pull.slices import WORTH
+from schedules.pull.slices import MIN_PAGES_LEFT
 
 NOW = 1_796_000_000.0
 
@@ -17,9 +17,9 @@ def test_one_page_is_read_of_nothing_and_of_what_fits_on_it():
 
 
 def test_a_short_window_is_not_cut():
-    read = rehearse(even(100 * WORTH), NOW, NOW, 100, 8)
+    read = rehearse(even(100 * MIN_PAGES_LEFT), NOW, NOW, 100, 8)
 
-    assert (read.pages, read.rounds) == (WORTH, WORTH)
+    assert (read.pages, read.rounds) == (MIN_PAGES_LEFT, MIN_PAGES_LEFT)
 
 
 def test_a_long_window_is_cut_and_each_cut_costs_at_most_a_page():

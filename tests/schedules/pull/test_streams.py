@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schedules.pull.stream import Partition
-from schedules.pull.streams import CAMPAIGNS, STREAMS, rows
+from schedules.pull.streams import CAMPAIGNS, STREAMS, rows_by_table
 from schedules.store.tables import metadata
 from worker.api.paging import largest
 
@@ -33,7 +33,7 @@ def asked(name, since=SINCE, until=UNTIL):
 @every_list
 def test_the_action_takes_every_request_of_its_stream(stream):
     for partition in partitions(stream):
-        for by in {None, stream.time, stream.born}:
+        for by in {None, stream.time, stream.scan_time}:
             for since, until in ((None, None), (SINCE, UNTIL)):
                 bound = stream.action.declaration.bind(stream.request(partition, by, since, until))
 
@@ -54,7 +54,7 @@ def test_where_the_action_can_sort_its_stream_does(stream):
     assert all(
         ("sort" in stream.request(partition, by)) == can_sort
         for partition in partitions(stream)
-        for by in {None, stream.time, stream.born}
+        for by in {None, stream.time, stream.scan_time}
     )
 
 
@@ -113,7 +113,7 @@ def test_coupon_codes_are_asked_for_by_their_coupon():
 
 
 def test_a_full_scan_is_cut_by_a_time_that_does_not_change():
-    changing = {name for name, stream in STREAMS.items() if stream.born and "updated" in stream.born.name}
+    changing = {name for name, stream in STREAMS.items() if stream.scan_time and "updated" in stream.scan_time.name}
 
     assert changing == set()
 
@@ -143,7 +143,7 @@ def test_a_page_of_campaigns_brings_their_messages():
     campaign = {"type": "campaign", "id": "C1", "attributes": {"name": "Spring"}, "relationships": links}
     envelope = {"data": [campaign], "included": [message, {"type": "tag", "id": "T1"}]}
 
-    found = rows(STREAMS["campaigns"], envelope, CAMPAIGNS[0], "default", UNTIL, scan=7)
+    found = rows_by_table(STREAMS["campaigns"], envelope, CAMPAIGNS[0], "default", UNTIL, scan=7)
 
     (first,), (second,) = (found[STREAMS[name].table] for name in ("campaigns", "campaign_messages"))
     assert (first["id"], first["channel"], first["archived"], first["seen"]) == ("C1", "email", False, 7)

@@ -3,7 +3,7 @@
 import pytest
 
 from schedules.reports import pages as reports
-from schedules.reports.pages import REPORTS, left_of_day
+from schedules.reports.pages import REPORTS, requests_left_today
 from worker.governor import Governor, Settlement
 from worker.tiers import QUEUES
 
@@ -19,7 +19,7 @@ def governor(client, monkeypatch):
 
 
 def test_of_an_account_of_which_nothing_was_asked_all_is_left(governor):
-    assert left_of_day("default", ACTION) == 225
+    assert requests_left_today("default", ACTION) == 225
 
 
 def test_what_was_asked_for_today_is_not_there_for_the_night(governor):
@@ -28,5 +28,5 @@ def test_what_was_asked_for_today_is_not_there_for_the_night(governor):
     governor.claim("by hand", 60_000, False, "holder")
     governor.settle("by hand", Settlement(used=True), "holder")
 
-    assert left_of_day("default", ACTION) == 224
-    assert left_of_day("eu", ACTION) == 225
+    assert requests_left_today("default", ACTION) == 224
+    assert requests_left_today("eu", ACTION) == 225

@@ -10,14 +10,14 @@ import fakeredis
 import pytest
 from sqlalchemy import event, select
 
-from schedules import sync, trouble
+from schedules import sync
 from schedules.pull import pages as pull
-from schedules.pull.pages import Reading
-from schedules.store import runs
+from schedules.pull.pages import PageRef
+from schedules.store import outage, runs
 from schedules.store.connection import get_engine, reading, transaction
-from schedules.store.runs import Window
+from schedules.store.outage import OUTAGE_TTL_S, RETRY_DELAY_S
+from schedules.store.runs import SyncWindow
 from schedules.store.tables import tags
-from schedules.trouble import AWAY, BELIEVED
 from worker.steps import AskingStep
 
 #: It can be told how large its file may get.
@@ -39,18 +39,18 @@ class Store:
         event.listen(get_engine(), "begin", lambda each: each.exec_driver_sql(f"PRAGMA max_page_count = {self.room}"))
         monkeypatch.setattr(AskingStep, "run", self._ask)
         monkeypatch.setattr(pull.page, "later", lambda action, params, reason, seconds: Later(reason, seconds))
-        monkeypatch.setattr(trouble, "_known", trouble._Known(lambda: self.clock))
+        monkeypatch.setattr(outage, "_known", outage._Known(lambda: self.clock))
         with transaction() as connection:
-            self.run = runs.begin(connection, "default", "tags", "pull", "full", NOW)
-            runs.plan(connection, self.run, [Window("", 0, None, None)])
+            self.run = runs.create(connection, "default", "tags", "pull", "full", NOW)
+            runs.add_windows(connection, self.run, [SyncWindow("", 0, None, None)])
 
     def _ask(self, *, action, params, **about):
         self.asked += 1
         pull.page.request.update(began=0.0)
-        pull.page.answered(PAGE, params, "default", Reading(**about))
+        pull.page.answered(PAGE, params, "default", PageRef(**about))
 
     def page(self):
-        pull.page.run(action="get_tags", params={}, **asdict(Reading("R", self.run, "tags", "full", "", 0)))
+        pull.page.run(action="get_tags", params={}, **asdict(PageRef("R", self.run, "tags", "full", "", 0)))
 
     def rows(self):
         with reading() as connection:
@@ -60,17 +60,17 @@ class Store:
 @pytest.fixture
 def redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
-    for module in ("schedules.trouble", "worker.writes"):
+    for module in ("schedules.store.outage", "worker.writes"):
         monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
-    monkeypatch.setattr(trouble, "present", lambda: NOW)
+    monkeypatch.setattr(outage, "current_time", lambda: NOW)
     return fake
 
 
 @pytest.fixture
 def disk(store, redis, monkeypatch):
-    monkeypatch.setattr(pull, "present", lambda: NOW)
-    for told in ("over", "remind"):
-        monkeypatch.setattr(pull, told, lambda *how: None)
+    monkeypatch.setattr(pull, "current_time", lambda: NOW)
+    for name in ("end_stream", "renew_reminder"):
+        monkeypatch.setattr(pull, name, lambda *how: None)
     monkeypatch.setattr(
         "schedules.pull.storing.get_governor", lambda: type("Governor", (), {"release": lambda *_: None})()
     )
@@ -85,10 +85,10 @@ def test_a_full_disk_is_told_in_the_log_and_to_the_commands_and_the_step_waits(d
     ):
         disk.page()
 
-    [told] = [each for each in caplog.records if each.name == "schedules.trouble"]
+    [told] = [each for each in caplog.records if each.name == "schedules.store.outage"]
     assert told.levelno == logging.ERROR
     assert "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves" in told.message
-    assert str(trouble.trouble()).startswith("The store at sqlite:///")
+    assert str(outage.current_outage()).startswith("The store at sqlite:///")
     assert disk.rows() == 0
 
 
@@ -96,13 +96,13 @@ def test_it_goes_on_by_itself_when_there_is_room_and_that_is_told_too(disk, capl
     disk.room = 1
     with pytest.raises(Later):
         disk.page()
-    disk.room, disk.clock = 2**30, disk.clock + AWAY
+    disk.room, disk.clock = 2**30, disk.clock + RETRY_DELAY_S
 
     with caplog.at_level(logging.WARNING):
         disk.page()
 
     assert disk.rows() == 50
-    assert trouble.trouble() is None
+    assert outage.current_outage() is None
     assert "can be written again" in caplog.text
 
 
@@ -113,7 +113,7 @@ def test_klaviyo_is_not_asked_for_what_cannot_be_kept(disk):
             disk.page()
     assert disk.asked == 1
 
-    disk.clock += AWAY
+    disk.clock += RETRY_DELAY_S
     for _ in range(10):
         with pytest.raises(Later):
             disk.page()
@@ -123,23 +123,23 @@ def test_klaviyo_is_not_asked_for_what_cannot_be_kept(disk):
 def test_while_it_lasts_it_is_told_once_a_minute(disk, caplog):
     disk.room = 1
     for _ in range(30):
-        disk.clock += AWAY
+        disk.clock += RETRY_DELAY_S
         with pytest.raises(Later):
             disk.page()
 
-    told = [each for each in caplog.records if each.name == "schedules.trouble"]
-    assert len(told) == 1 + 29 * int(AWAY) // BELIEVED
+    told = [each for each in caplog.records if each.name == "schedules.store.outage"]
+    assert len(told) == 1 + 29 * int(RETRY_DELAY_S) // OUTAGE_TTL_S
 
 
 def test_a_sync_that_cannot_begin_is_looked_after_soon_instead_of_failing(disk, monkeypatch):
     reminded = []
     monkeypatch.setattr(sync, "remind", lambda which, seconds: reminded.append((which, seconds)))
-    monkeypatch.setattr(pull, "look_after", lambda which: fill())
+    monkeypatch.setattr(pull, "resume", lambda which: fill())
     disk.room = 1
 
-    sync.LookAfter().run("default|R|lists")
+    sync.Resume().run("default|R|lists")
 
-    assert reminded == [("sync|default|R|lists", AWAY)]
+    assert reminded == [("sync|default|R|lists", RETRY_DELAY_S)]
 
 
 def fill():

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from schedules.push import fate as push_fate
-from schedules.push.fate import Fate, fate
+from schedules.push import part_outcome as push_fate
+from schedules.push.part_outcome import PartOutcome, part_outcome
 
 
 class Ledger:
@@ -35,24 +35,24 @@ def ledger(monkeypatch):
 def test_as_long_as_a_job_is_not_settled_nobody_knows(ledger):
     ledger.add("p", "1-3", state="processing", status="")
 
-    assert fate("p") is None
+    assert part_outcome("p") is None
 
 
 def test_the_rows_that_were_turned_down_are_lost(ledger):
     ledger.add("p", "1-3", rejected=1, turned_down=[2])
 
-    assert fate("p") == Fate(frozenset({2}), 1, 0, ("it is bad",))
+    assert part_outcome("p") == PartOutcome(frozenset({2}), 1, 0, ("it is bad",))
 
 
 def test_a_part_that_was_never_sent_is_lost_whole(ledger):
-    assert fate("p") == Fate(None)
+    assert part_outcome("p") == PartOutcome(None)
 
 
 @pytest.mark.parametrize("ended", [{"status": "withdrawn"}, {"unknown": 2, "turned_down": [1]}])
 def test_where_it_is_not_told_which_rows_have_landed_none_counts(ledger, ended):
     ledger.add("p", "1-3", **ended)
 
-    found = fate("p")
+    found = part_outcome("p")
 
     assert found
     assert found.lost == {1, 2, 3}
@@ -62,13 +62,13 @@ def test_a_part_that_was_split_is_known_when_both_halves_are(ledger):
     ledger.add("p", "1-4", status="split")
     ledger.add("pa", "1-2", rejected=1, turned_down=[1])
     ledger.add("pb", "3-4", state="accepted")
-    halfway = fate("p")
+    halfway = part_outcome("p")
     ledger.add("pb", "3-4")
 
-    whole = fate("p")
+    whole = part_outcome("p")
 
     assert halfway is None
-    assert whole == Fate(frozenset({1}), 1, 0, ("it is bad",))
+    assert whole == PartOutcome(frozenset({1}), 1, 0, ("it is bad",))
 
 
 def test_what_no_other_part_would_be_spared_is_told(ledger):
@@ -78,7 +78,7 @@ def test_what_no_other_part_would_be_spared_is_told(ledger):
         "type": "BadRequest", "args": ["bulk_import_profiles", "default", 400, []],
     })  # fmt: skip
 
-    fatal, bad = fate("p"), fate("q")
+    fatal, bad = part_outcome("p"), part_outcome("q")
 
     assert fatal
     assert str(fatal.fatal) == "account 'default' has no API key"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schedules.push.kinds import Push
-from schedules.push.plan import planned
+from schedules.push.mapping import open_and_map
 from worker.errors import InputError
 
 
@@ -17,7 +17,7 @@ def plan(tmp_path):
 
     def make(selected, kind="catalog_items", name="shop", **how):
         wanted = Push(kind, f"sql:SELECT {selected} WHERE 1 = 0", name, url, **how)
-        return planned(wanted, wanted.checked())
+        return open_and_map(wanted, wanted.checked())
 
     return make
 
@@ -31,15 +31,15 @@ def test_a_query_without_what_names_its_records_is_one_sentence(plan):
 
     [problem] = refused.value.problems
     assert problem == (
-        "the query has no column for external_id, and Klaviyo takes no row without: name it in the query, "
+        "the query has no column for external_id, which Klaviyo needs for every row: name it in the query, "
         "`… AS external_id`, or map it with KLAVIYO_PUSHES__SHOP__MAP='column=external_id'"
     )
 
 
 def test_a_query_that_lacks_several_columns_names_them_all(plan):
-    with pytest.raises(InputError, match="no column for external_id, description, url, and"):
+    with pytest.raises(InputError, match="no column for external_id, description, url, which"):
         plan("'Mug' AS title")
-    with pytest.raises(InputError, match="no column for email or phone_number or external_id or id or _kx, and"):
+    with pytest.raises(InputError, match="no column for email or phone_number or external_id or id or _kx, which"):
         plan("'Ada' AS first_name", kind="profiles")
 
 

@@ -6,20 +6,20 @@ import threading
 
 import pytest
 
-from schedules.pull import requests
-from schedules.pull.requests import Request, claim, load, save
+from schedules import sync_requests
+from schedules.sync_requests import SyncRequest, claim, load, save
 from worker import writes
 from worker.process import working
 
 
 @pytest.fixture(autouse=True)
 def server(client, monkeypatch):
-    for module in (requests, writes):
+    for module in (sync_requests, writes):
         monkeypatch.setattr(module, "get_redis", lambda: client)
 
 
 def ask(*streams):
-    save(Request("sync-1", "default", "changes", None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
+    save(SyncRequest("sync-1", "default", "changes", None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
 
 
 def test_a_stream_is_begun_once_however_many_come_at_the_same_time():
@@ -43,10 +43,10 @@ def test_a_stream_is_begun_once_however_many_come_at_the_same_time():
 
 def test_a_stream_that_has_ended_is_not_begun_again():
     ask("profiles")
-    requests.note("sync-1", "profiles", "done")
+    sync_requests.set_state("sync-1", "profiles", "done")
 
     assert not claim("sync-1", "profiles")
-    assert load("sync-1").over
+    assert load("sync-1").is_over
 
 
 def test_a_request_of_a_forgotten_sync_begins_nothing():
@@ -59,9 +59,9 @@ def test_a_worker_goes_on_with_a_sync_though_redis_is_full(client):
     try:
         ask("profiles")
         assert claim("sync-1", "profiles")
-        requests.note("sync-1", "profiles", "done")
+        sync_requests.set_state("sync-1", "profiles", "done")
     finally:
         working.clear()
         client.config_set("maxmemory", 0)
 
-    assert load("sync-1").over
+    assert load("sync-1").is_over

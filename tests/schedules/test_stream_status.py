@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schedules.pull.streams import STREAMS
-from schedules.standing import standing
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
-from schedules.store.runs import Window
+from schedules.store.runs import SyncWindow
+from schedules.stream_status import stream_status
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -25,8 +25,8 @@ def stored(name, *rows):
 def read(name, *windows, done=False):
     """A run of a stream that has read a page of each of these windows, of 70 rows."""
     with transaction() as connection:
-        run = runs.begin(connection, "default", name, "pull", "full", NOW)
-        runs.plan(connection, run, windows)
+        run = runs.create(connection, "default", name, "pull", "full", NOW)
+        runs.add_windows(connection, run, windows)
         for each in windows:
             runs.count_page(connection, run, each, 1, 70, NOW if done else None)
         if done:
@@ -35,7 +35,7 @@ def read(name, *windows, done=False):
 
 def stands(name):
     with reading() as connection:
-        return standing(connection, "default", name)
+        return stream_status(connection, "default", name)
 
 
 def test_rows_of_others_and_those_that_are_deleted_do_not_count():
@@ -52,7 +52,7 @@ def test_the_kinds_of_jobs_are_told_apart():
 
 
 def test_a_run_that_goes_on_is_told_by_what_its_windows_have_read():
-    read("profiles", Window("", 0), Window("", 1))
+    read("profiles", SyncWindow("", 0), SyncWindow("", 1))
 
     run = stands("profiles").run
 
@@ -61,9 +61,9 @@ def test_a_run_that_goes_on_is_told_by_what_its_windows_have_read():
 
 
 def test_a_run_is_still_told_when_its_windows_are_forgotten():
-    read("profiles", Window("", 0), done=True)
+    read("profiles", SyncWindow("", 0), done=True)
     with transaction() as connection:
-        runs.prune(connection, "default", "profiles", NOW + 2 * HOUR)
+        runs.prune_windows(connection, "default", "profiles", NOW + 2 * HOUR)
 
     run = stands("profiles").run
 
@@ -72,14 +72,14 @@ def test_a_run_is_still_told_when_its_windows_are_forgotten():
 
 def test_a_stream_is_as_far_as_the_partition_that_is_least_far():
     with transaction() as connection:
-        runs.advance(connection, "default", "campaigns", "channel=email", NOW)
-        runs.advance(connection, "default", "campaigns", "channel=sms", NOW - HOUR)
+        runs.advance_watermark(connection, "default", "campaigns", "channel=email", NOW)
+        runs.advance_watermark(connection, "default", "campaigns", "channel=sms", NOW - HOUR)
 
     assert stands("campaigns").watermark == NOW - HOUR
 
 
 def test_what_comes_with_another_stream_has_its_run_and_its_watermark():
-    read("campaigns", Window("channel=email", 0), done=True)
+    read("campaigns", SyncWindow("channel=email", 0), done=True)
     stored("campaign_messages", {"id": "m"})
 
     messages = stands("campaign_messages")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schedules.guard import begin, due_of, end, plan, records, renew, run_id
+from schedules.entry_runs import begin_run, due_of, end_run, load_records, plan_entry, renew_run, run_id
 
 ENTRY = "catalog.default"
 KEY = f"klaviyo:schedule:{ENTRY}"
@@ -14,12 +14,12 @@ RUN, NEXT = run_id(ENTRY, FIRST), run_id(ENTRY, FIRST + timedelta(days=1))
 
 @pytest.fixture(autouse=True)
 def server(client, monkeypatch):
-    monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
+    monkeypatch.setattr("schedules.entry_runs.get_redis", lambda: client)
     return client
 
 
 def record():
-    return records([ENTRY])[0]
+    return load_records([ENTRY])[0]
 
 
 def time_runs_out(server):
@@ -33,90 +33,90 @@ def test_a_runs_identity_is_its_entry_and_its_due_time():
 
 
 def test_a_run_that_was_published_twice_begins_once():
-    assert begin(RUN, "one", 60)
-    assert not begin(RUN, "another", 60)
+    assert begin_run(RUN, "one", 60)
+    assert not begin_run(RUN, "another", 60)
 
-    end(RUN, True, "")
+    end_run(RUN, True, "")
 
-    assert not begin(RUN, "another", 60)
+    assert not begin_run(RUN, "another", 60)
 
 
 def test_a_message_that_comes_back_because_its_worker_died_goes_on():
-    assert begin(RUN, "one", 60)
-    assert begin(RUN, "one", 60)
+    assert begin_run(RUN, "one", 60)
+    assert begin_run(RUN, "one", 60)
 
 
 def test_a_message_that_comes_back_when_its_run_has_ended_is_dropped():
-    begin(RUN, "one", 60)
-    end(RUN, True, "")
+    begin_run(RUN, "one", 60)
+    end_run(RUN, True, "")
 
-    assert not begin(RUN, "one", 60)
+    assert not begin_run(RUN, "one", 60)
 
 
 def test_a_run_that_still_goes_on_is_not_started_again():
-    begin(RUN, "one", 60)
+    begin_run(RUN, "one", 60)
 
-    assert not begin(NEXT, "two", 60)
+    assert not begin_run(NEXT, "two", 60)
 
     assert record().run == RUN
     assert record().skipped == NEXT
 
 
 def test_a_run_that_is_renewed_keeps_its_lock(server):
-    begin(RUN, "one", 60)
+    begin_run(RUN, "one", 60)
     time_runs_out(server)
 
-    assert renew(RUN, 60)
+    assert renew_run(RUN, 60)
 
-    assert not begin(NEXT, "two", 60)
+    assert not begin_run(NEXT, "two", 60)
 
 
 def test_a_run_that_is_not_heard_of_any_more_makes_way_and_is_told_to_stop(server):
-    begin(RUN, "one", 60)
+    begin_run(RUN, "one", 60)
     time_runs_out(server)
 
-    assert begin(NEXT, "two", 60)
+    assert begin_run(NEXT, "two", 60)
 
-    assert not renew(RUN, 60)
-    assert not end(RUN, True, "late")
+    assert not renew_run(RUN, 60)
+    assert not end_run(RUN, True, "late")
     assert record().state == "running"
     assert record().run == NEXT
 
 
 def test_an_older_run_never_follows_a_newer_one():
-    begin(NEXT, "two", 60)
-    end(NEXT, True, "")
+    begin_run(NEXT, "two", 60)
+    end_run(NEXT, True, "")
 
-    assert not begin(RUN, "one", 60)
+    assert not begin_run(RUN, "one", 60)
 
 
 def test_a_success_is_kept_when_the_next_run_fails():
-    begin(RUN, "one", 60)
-    end(RUN, True, "12 rows")
+    begin_run(RUN, "one", 60)
+    end_run(RUN, True, "12 rows")
     good = record()
-    begin(NEXT, "two", 60)
-    end(NEXT, False, "Klaviyo could not answer.")
+    begin_run(NEXT, "two", 60)
+    end_run(NEXT, False, "Klaviyo could not answer.")
 
     bad = record()
 
-    assert (good.state, good.told) == ("ok", "12 rows")
-    assert (bad.state, bad.told) == ("failed", "Klaviyo could not answer.")
+    assert (good.state, good.message) == ("ok", "12 rows")
+    assert (bad.state, bad.message) == ("failed", "Klaviyo could not answer.")
     assert bad.succeeded == good.succeeded == good.ended
     assert good.started <= good.ended <= bad.started <= bad.ended
 
 
 def test_an_ended_run_can_be_neither_renewed_nor_ended_again():
-    begin(RUN, "one", 60)
-    end(RUN, True, "")
+    begin_run(RUN, "one", 60)
+    end_run(RUN, True, "")
 
-    assert not renew(RUN, 60)
-    assert not end(RUN, False, "no")
+    assert not renew_run(RUN, 60)
+    assert not end_run(RUN, False, "no")
     assert record().state == "ok"
 
 
 def test_planning_an_entry_anew_keeps_what_is_known_of_its_runs():
-    begin(RUN, "one", 60)
-    plan(ENTRY, "7 1 * * * UTC")
+    begin_run(RUN, "one", 60)
+    plan_entry(ENTRY, "7 1 * * * UTC")
 
     found = record()
 
@@ -132,9 +132,9 @@ def test_of_an_entry_that_never_ran_nothing_is_known():
 def test_a_run_begins_and_ends_though_redis_is_full(server):
     server.config_set("maxmemory", 1)
     try:
-        assert begin(RUN, "one", 60)
-        assert renew(RUN, 60)
-        assert end(RUN, True, "")
+        assert begin_run(RUN, "one", 60)
+        assert renew_run(RUN, 60)
+        assert end_run(RUN, True, "")
     finally:
         server.config_set("maxmemory", 0)
 

@@ -1,4 +1,4 @@
-"""What became of a part that was sent, as the ledger of jobs tells it."""
+"""The outcome of a part that was sent, from the ledger of jobs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from worker.patience import patiently
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """The rows of a part that have not landed, None where none has; how many were turned down, or nobody can tell.
+class PartOutcome:
+    """What became of a part.
 
-    ``fatal`` is what no other part would be spared.
+    ``lost``: the rows that have not landed; None if no row has landed. ``rejected`` and ``unknown``: how many rows
+    Klaviyo rejected, and of how many the outcome is unknown. ``fatal``: an error that every other part would meet.
     """
 
     lost: frozenset[int] | None
@@ -25,34 +26,34 @@ class Fate:
     reasons: tuple[str, ...] = ()
     fatal: KlaviyoError | None = None
 
-    def __add__(self, other: Fate) -> Fate:
+    def __add__(self, other: PartOutcome) -> PartOutcome:
         lost = None if self.lost is None or other.lost is None else self.lost | other.lost
         reasons = self.reasons + other.reasons
         counts = self.rejected + other.rejected, self.unknown + other.unknown
-        return Fate(lost, *counts, reasons, self.fatal or other.fatal)
+        return PartOutcome(lost, *counts, reasons, self.fatal or other.fatal)
 
 
-def fate(part: str) -> Fate | None:
-    """What became of it; None as long as that is not known.
+def part_outcome(part: str) -> PartOutcome | None:
+    """Return the outcome of a part; None as long as it is in flight.
 
-    A part that the ledger does not know was never sent, or so long ago that nobody can tell: its rows are sent again.
+    A part unknown to the ledger was never sent, or so long ago that its outcome is lost: its rows are sent again.
     """
     job = patiently(lambda: get_ledger().job(part))
     if job is None:
-        return Fate(None)
+        return PartOutcome(None)
     if job.state != "settled":
         return None
     rejects = patiently(lambda: get_ledger().rejects_of(part))
     reasons = tuple(each["reason"] for each in rejects)
     lost = {each["row"] for each in rejects}
     if job.status == "split":
-        # Klaviyo refused it and pointed at no record: its halves were sent by themselves.
-        first, second = fate(f"{part}a"), fate(f"{part}b")
-        own = Fate(frozenset(lost), job.rejected, job.unknown, reasons)
+        # Klaviyo refused it without naming a record: its halves were sent separately.
+        first, second = part_outcome(f"{part}a"), part_outcome(f"{part}b")
+        own = PartOutcome(frozenset(lost), job.rejected, job.unknown, reasons)
         return first + second + own if first and second else None
     if job.status == "withdrawn" or job.unknown:
-        # Which of them have landed is not told, or none has.
+        # None has landed, or nobody knows which ones have.
         lost |= set(numbers(job.rows))
     error = raised(job_failure(job)) if job.failure else None
     fatal = error if isinstance(error, FATAL) else None
-    return Fate(frozenset(lost), job.rejected, job.unknown, reasons, fatal)
+    return PartOutcome(frozenset(lost), job.rejected, job.unknown, reasons, fatal)

@@ -1,4 +1,4 @@
-"""How far each stream of an account is: its rows in the store, its watermark, its last run. Only reads."""
+"""The status of each stream of an account: its rows in the store, its watermark, its last run. Reads only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schedules.store.tables import sync_runs, sync_windows, watermarks
 
 @dataclass(frozen=True, slots=True)
 class PullRun:
-    """A run of a stream, so far or in the end. ``closed`` of its ``windows`` have been read whole."""
+    """A run of a stream, running or ended. ``closed`` of its ``windows`` have been read whole."""
 
     id: int
     mode: str
@@ -33,13 +33,13 @@ class PullRun:
     error: str | None
 
     def seconds(self, now: datetime) -> float:
-        """How long it took, or has taken."""
+        """How long it took, or has taken so far."""
         return ((self.ended or now) - self.started).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One stream of one account. ``watermark``: up to where all of its partitions have been read."""
+class StreamStatus:
+    """One stream of one account. ``watermark``: the time up to which all of its partitions have been read."""
 
     account: str
     stream: str
@@ -48,26 +48,26 @@ class Standing:
     run: PullRun | None
 
 
-def standing(connection: Connection, account: str, name: str) -> Standing:
-    """How far a stream or a report is. What comes with another stream's pages has that one's run."""
+def stream_status(connection: Connection, account: str, name: str) -> StreamStatus:
+    """Return the status of a stream or report. A stream that comes with another's pages has that one's run."""
     if name in REPORTS:
         table = REPORTS[name].table
         rows = connection.execute(select(func.count()).where(table.c.account == account)).scalar_one()
-        return Standing(account, name, int(rows), None, last_run(connection, account, name))
+        return StreamStatus(account, name, int(rows), None, last_run(connection, account, name))
     stream = STREAMS[name]
     source = stream.parent.stream if stream.parent and stream.action is None else name
     rows, upto = count_rows(connection, account, stream), watermark(connection, account, source)
-    return Standing(account, name, rows, upto, last_run(connection, account, source))
+    return StreamStatus(account, name, rows, upto, last_run(connection, account, source))
 
 
 def last_run(connection: Connection, account: str, name: str) -> PullRun | None:
-    """The run of a stream that began last."""
-    row = runs.last(connection, account, name, "pull")
+    """Return the latest run of a stream."""
+    row = runs.latest(connection, account, name, "pull")
     return _run(connection, row) if row else None
 
 
-def last_done(connection: Connection, account: str, name: str) -> RowMapping | None:
-    """The run that was the last to read a stream to its end."""
+def last_complete_run(connection: Connection, account: str, name: str) -> RowMapping | None:
+    """Return the latest run that read a stream to its end."""
     c = sync_runs.c
     mine = c.account == account, c.stream == name, c.direction == "pull", c.state == "done"
     return connection.execute(select(sync_runs).where(*mine).order_by(c.id.desc()).limit(1)).mappings().first()
@@ -78,7 +78,7 @@ def _run(connection: Connection, row: RowMapping) -> PullRun:
     sums = select(func.count(), func.count(c.closed), func.sum(c.rows), func.sum(c.pages)).where(c.run == row["id"])
     windows, closed, rows, pages = connection.execute(sums).one()
     if row["ended"]:
-        # The windows of a run long over are forgotten.
+        # The windows of a run that ended long ago have been pruned.
         rows, pages = row["rows"], row["requests"]
     report: dict[str, Any] = row["report"] or {}
     return PullRun(
@@ -88,7 +88,7 @@ def _run(connection: Connection, row: RowMapping) -> PullRun:
 
 
 def watermark(connection: Connection, account: str, name: str) -> datetime | None:
-    """The watermark of the partition that is least far."""
+    """Return the earliest watermark of all partitions."""
     c = watermarks.c
     earliest = select(func.min(c.value)).where(c.account == account, c.stream == name)
     value: datetime | None = connection.execute(earliest).scalar()
@@ -96,12 +96,12 @@ def watermark(connection: Connection, account: str, name: str) -> datetime | Non
 
 
 def count_rows(connection: Connection, account: str, stream: Stream) -> int:
-    """The rows of a stream that have not been deleted."""
-    return int(connection.execute(select(func.count()).where(*present(account, stream))).scalar_one())
+    """Count the rows of a stream that have not been deleted."""
+    return int(connection.execute(select(func.count()).where(*live_rows(account, stream))).scalar_one())
 
 
-def present(account: str, stream: Stream) -> list[ColumnElement[bool]]:
-    """What its rows in the store have in common; the streams of jobs share a table."""
+def live_rows(account: str, stream: Stream) -> list[ColumnElement[bool]]:
+    """The conditions for a stream's rows that have not been deleted; the streams of jobs share a table."""
     table = stream.table
     common = [table.c.account == account, table.c.deleted_at.is_(None)]
     kind = stream.name.partition(":")[2]

@@ -1,25 +1,25 @@
-"""How the rows of a push become records, found out before the first of them is read."""
+"""How the rows of a push become records, worked out before the first row is read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schedules.push.kinds import Kind, Push
-from schedules.push.source import opened, query_of
+from schedules.push.kinds import Push, PushKind
+from schedules.push.source import open_source, query_of
 from tasks.imports.options import Options
 from tasks.imports.plan import Plan, compile_plan
 from tasks.imports.sources import Source
 from worker.errors import InputError
 
 
-def planned(wanted: Push, kind: Kind) -> tuple[Source, Plan]:
-    """The source of a push, and how its rows become records.
+def open_and_map(wanted: Push, kind: PushKind) -> tuple[Source, Plan]:
+    """Open the source of a push, and compile how its rows become records.
 
     Raises:
-        InputError, SourceError: it cannot be read, or lacks a column, or has one that leads nowhere.
+        InputError, SourceError: it cannot be read, lacks a column, or has one that no field takes.
 
     """
-    source = opened(wanted.rows, wanted.database_url)
+    source = open_source(wanted.rows, wanted.database_url)
     options = Options(tuple(wanted.mapping), wanted.fixed, time_zone=wanted.time_zone)
     say = f"KLAVIYO_PUSHES__{wanted.name.upper().replace('-', '_')}__MAP=" if wanted.name else "mapping="
     plan = compile_plan(kind.rows.name, source.columns, options, say)
@@ -29,11 +29,11 @@ def planned(wanted: Push, kind: Kind) -> tuple[Source, Plan]:
 
 
 def _refuse_columns(columns: Sequence[str], plan: Plan, say: str) -> None:
-    """Refuse a query that would have every one of its rows turned down, and for the same reason."""
+    """Refuse a query of which every row would be rejected for the same reason."""
     there, problems = set(plan.fixed), []
     for name in columns:
         if name in plan.mapped.groups or name == plan.kind.group:
-            return  # a column of JSON: only its rows tell what is in it
+            return  # a column of JSON: only its rows show what is in it
         try:
             field = plan.mapped.field(name)
         except ValueError as error:
@@ -45,9 +45,9 @@ def _refuse_columns(columns: Sequence[str], plan: Plan, say: str) -> None:
     if there.isdisjoint(identifiers):
         missing = [" or ".join(identifiers), *(name for name in missing if name not in identifiers)]
     if missing:
-        told, example = ", ".join(missing), missing[0].partition(" or ")[0]
+        names, example = ", ".join(missing), missing[0].partition(" or ")[0]
         problems = [
-            f"the query has no column for {told}, and Klaviyo takes no row without: name it in the query, "
+            f"the query has no column for {names}, which Klaviyo needs for every row: name it in the query, "
             f"`… AS {example}`, or map it with {say}'column={example}'"
         ]
     if problems:
