@@ -1,4 +1,4 @@
-"""`klaviyo jobs`: the asynchronous jobs in progress and those of late, and everything that is known of one."""
+"""`klaviyo jobs`: the asynchronous jobs in progress and recent ones, and everything that is known of one."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from cli.times import moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
 
-#: How far back is looked, unless something else is asked for.
+#: How far back jobs are shown by default.
 DEFAULT_SINCE = "1d"
 
-#: Jobs that are shown at most; --json has all of them.
+#: The most jobs that are shown; --json has all of them.
 MAX_ROWS = 25
 
 
 def jobs(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one job, by our id or by Klaviyo's")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="those that ended badly, or with failed records")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="only those that failed, or have failed records")] = False,
     since: Annotated[
-        str, typer.Option(metavar="TIME", help="begun since then: 5m, 2h, 3d, or ISO 8601")
+        str, typer.Option(metavar="TIME", help="only those started since then: 5m, 2h, 3d, or ISO 8601")
     ] = DEFAULT_SINCE,
-    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="refresh every second until Ctrl-C")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Show the jobs that Klaviyo has for us, those in progress first; or one, with its errors."""
+    """Show the asynchronous jobs at Klaviyo, those in progress first; or one, with its errors."""
     if id is not None:
         _one(id, as_json)
     elif as_json:
@@ -41,7 +41,7 @@ def jobs(
 
 
 def select_jobs(since: str, failed: bool, most: int | None = None) -> list[Job]:
-    """Those in progress, however old, then the others since then, each newest first."""
+    """Return the jobs in progress, however old, then the others since then, each newest first."""
     ledger = get_ledger()
     now = ledger.now()
     recent = ledger.recent(moment(since, now), now, None if failed else most)
@@ -53,11 +53,11 @@ def select_jobs(since: str, failed: bool, most: int | None = None) -> list[Job]:
 def _table(since: str, failed: bool) -> None:
     chosen = select_jobs(since, failed, MAX_ROWS)
     if not chosen:
-        say(f"No job {'has failed' if failed else 'has begun'} since then; --since looks further back.")
+        say(f"No job has {'failed' if failed else 'started'} since then; --since looks further back.")
         return
     stdout().print(view.table(chosen[:MAX_ROWS], get_ledger().now()))
     if len(chosen) >= MAX_ROWS:
-        say(f"The first {MAX_ROWS} are shown; a later --since shows fewer, --json all of them.")
+        say(f"Only the first {MAX_ROWS} are shown; --json has all of them, and a later --since fewer.")
 
 
 def _live_view(since: str, failed: bool, room: int) -> RenderableType:
@@ -68,7 +68,10 @@ def _one(id: str, as_json: bool) -> None:
     ledger = get_ledger()
     job = ledger.job(id) or ledger.known_as(id)
     if job is None:
-        raise stop(f"There is no job {id!r}: it never was, or ended over a week ago. `klaviyo jobs` lists them.", WRONG)
+        raise stop(
+            f"There is no job {id!r}: the id is wrong, or the job ended over a week ago. `klaviyo jobs` lists them.",
+            WRONG,
+        )
     errors = view.errors_of(job)
     if as_json:
         print_json({**view.as_dict(job), "errors": errors})

@@ -1,4 +1,4 @@
-"""How jobs look: a table of many, everything of one, and both for other programs. Nobody's data is in it."""
+"""How jobs are shown: a table of many, everything about one, and both as JSON. None of it is personal data."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from worker.errors import BY_END
 
-#: How a job may end that has not begun, or of which nobody can tell.
+#: The ends of a job that never started, or whose outcome is not known.
 NOT_BEGUN = ("refused", "unknown")
 
-#: Errors of one job that are shown.
+#: The most errors of one job that are shown.
 MAX_ERRORS = 50
 
 
 def landed_count(job: Job) -> int | None:
-    """How many of its records have landed, as far as that is known."""
+    """Return how many of its records have landed; None if that is not known yet."""
     return job.landed if job.run and job.state == "settled" else job.counters.get("completed")
 
 
 def failure_count(job: Job) -> int:
-    """How many have not, or may not have."""
+    """Return how many of its records have not landed, or may not have."""
     counted = job.rejected + job.unknown
     return counted if job.run and job.state == "settled" else counted + job.counters.get("failed", 0)
 
 
 def ended_badly(job: Job) -> bool:
-    """Whether it ended other than well, or some of its records have failed so far."""
+    """Return True if it failed, or some of its records have failed so far."""
     return job.status in (*BY_END, *NOT_BEGUN) or failure_count(job) > 0
 
 
 def failure_sentence(job: Job) -> str:
-    """The sentence that says why it did not begin, or did not end well."""
+    """Return the sentence that says why it failed; empty if it did not."""
     if not job.failure and job.status not in BY_END:
         return ""
-    # Here, not above: the kinds of jobs come with every action, and a list of jobs does without them.
+    # Imported here because the kinds of jobs import every action, which a list of jobs does not need.
     from tasks.jobs.outcome import raised
 
     outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
@@ -50,7 +50,7 @@ def failure_sentence(job: Job) -> str:
 
 
 def table(jobs: Sequence[Job], now: float) -> Listing:
-    """A line for each job."""
+    """Lay out a row for each job."""
     id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
     shown = listing(
         "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
@@ -73,14 +73,14 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
 
 
 def record_count(job: Job) -> int:
-    """How many records it had when it was opened, as far as they are not in another job now."""
+    """Return how many records it had when it was opened, without those that another job has taken over."""
     if job.run and job.state == "settled":
         return job.landed + job.rejected + job.unknown
     return (job.counters.get("total") or job.items) + job.rejected
 
 
 def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
-    """Everything that is known of a job."""
+    """Lay out everything that is known of a job."""
     known = facts(
         ("job", job.id),
         ("Klaviyo's id", job.job_id),
@@ -104,7 +104,7 @@ def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
 
 
 def as_dict(job: Job) -> dict[str, Any]:
-    """A job for other programs."""
+    """Return a job as JSON-compatible values."""
     return {
         "id": job.id,
         "job_id": job.job_id or None,
@@ -128,9 +128,9 @@ def as_dict(job: Job) -> dict[str, Any]:
 
 
 def errors_of(job: Job) -> list[dict[str, Any]]:
-    """What Klaviyo says of the records that failed; never the records themselves."""
-    told = (job.outcome or {}).get("errors") or get_ledger().errors_of(job.id)
-    return [{name: value for name, value in each.items() if name != "sent"} for each in told]
+    """Return Klaviyo's errors about the records that failed; never the records themselves."""
+    errors = (job.outcome or {}).get("errors") or get_ledger().errors_of(job.id)
+    return [{name: value for name, value in each.items() if name != "sent"} for each in errors]
 
 
 def _state(job: Job) -> Text:

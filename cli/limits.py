@@ -1,4 +1,4 @@
-"""`klaviyo limits`: what every bucket has used, and who waits for it."""
+"""`klaviyo limits`: how much of each bucket is used, and what waits for it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
 
-#: Share of a window from which it is shown as nearly, and as wholly, used.
+#: The share of a window from which it is shown as nearly used up, and as used up.
 NEARLY_USED, USED_UP = 0.8, 1.0
 
 
 @dataclass(slots=True)
 class Row:
-    """A bucket, or a combination of buckets that has a waiting list of its own and no windows."""
+    """A bucket, or a combination of buckets, which has its own waiting list and no windows."""
 
     name: str
     tier: str
@@ -41,11 +41,11 @@ class Row:
 
 
 def limits(
-    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="with the buckets of which nothing is used")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="refresh every second until Ctrl-C")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="include unused buckets")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Show every bucket in use: how much of each window, who waits, what is blocked."""
+    """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
     if watch and not as_json:
         show_live(lambda room: live_view(list(rows(get_governor().look())), get_governor().paused(), room))
         return
@@ -55,13 +55,13 @@ def limits(
     if as_json:
         print_json([asdict(row) for row in found])
     elif not found:
-        say("No action has been called on this Redis yet: there is nothing to show.")
+        say("No action has been called through this Redis yet, so there is nothing to show.")
     else:
         stdout().print(overview(found, everything))
 
 
 def overview(found: Sequence[Row], everything: bool) -> RenderableType:
-    """The table, without what is idle unless that is asked for too."""
+    """Lay out the table, without idle buckets unless ``everything`` is asked for."""
     used = found if everything else [row for row in found if not _idle(row)]
     if len(used) == len(found):
         return table(found)
@@ -70,7 +70,7 @@ def overview(found: Sequence[Row], everything: bool) -> RenderableType:
 
 
 def _idle(row: Row) -> bool:
-    """Whether nothing of any window is used, nobody waits and nothing is blocked."""
+    """Return True if no window is used, nothing waits and nothing is blocked."""
     return not (
         any(window["used"] for window in row.windows)
         or row.now + row.bulk + row.later
@@ -81,23 +81,23 @@ def _idle(row: Row) -> bool:
 
 
 def live_view(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
-    """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
+    """Lay out the live table: the longest queues and fullest windows first, since not all rows may fit."""
     busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
     return Fitting([Text(describe_pause(pause), "yellow") for pause in pauses], busiest, table, room)
 
 
 def describe_pause(pause: Pause) -> str:
-    """What is paused, by whom and why, and what to do about it."""
+    """Say what is paused, by whom and why, and how to resume it."""
     end = "" if pause.why.endswith(".") else "."
-    tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
+    tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
     return (
-        f"The {said(pause.what)} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To let it go on: {resuming(pause.what)}"
+        f"The {said(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To resume it: {resuming(pause.what)}"
     )
 
 
 def rows(looks: Iterable[Look]) -> Iterator[Row]:
-    """A row for each bucket; one more for each line that draws on several of them at once."""
+    """Yield a row for each bucket, and one for each line that draws on several buckets at once."""
     buckets: dict[str, Row] = {}
     combined: list[Row] = []
     for look in looks:
@@ -123,7 +123,7 @@ def rows(looks: Iterable[Look]) -> Iterator[Row]:
 
 
 def table(found: Sequence[Row]) -> Listing:
-    """A line for each bucket."""
+    """Lay out a row for each bucket."""
     several = "account" if len({_account(row) for row in found}) > 1 else ""
     shown = listing(
         several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",

@@ -20,7 +20,7 @@ Written by `klaviyo actions --markdown`; do not edit.
 
 
 def markdown(declarations: Iterable[Declaration]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     sections: dict[str, list[Declaration]] = {}
     for each in declarations:
         sections.setdefault(each.section, []).append(each)

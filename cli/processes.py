@@ -1,4 +1,4 @@
-"""The processes that `up` and `demo` run: started one after the other, ended in the opposite order."""
+"""The processes that `up` and `demo` run: started one after the other, stopped in reverse order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import IO, Self
 from worker.children import spawn
 from worker.errors import KlaviyoError, SettingsError
 
-#: Quiet: its banner would list some hundred actions.
+#: Quiet, because its banner would list hundreds of actions.
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "worker")
 LOOPBACK = "127.0.0.1"
 
@@ -26,12 +26,12 @@ PrintLine = Callable[[str, str], None]
 
 
 class ProcessEnded(KlaviyoError):
-    """A process that should run has ended."""
+    """A process that should be running has ended."""
 
 
 @dataclass(slots=True)
 class Child:
-    """One process, the seconds that it may take to end, and the beginning of the line that it is writing."""
+    """One process, the seconds that it may take to stop, and the start of the line that it is printing."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -40,10 +40,10 @@ class Child:
 
 
 class Processes:
-    """Child processes that belong together. Used in a ``with``: its end is the end of all, the last started first.
+    """Child processes that belong together. Leaving the ``with`` block stops all of them, the last started first.
 
-    Their output goes line by line to ``print_line(name, line)``, while `watch` runs and while they end; or, with
-    ``logs``, into one file each in that folder.
+    Their output goes line by line to ``print_line(name, line)``, while `watch` runs and while they stop; or,
+    with ``logs``, into one file each in that folder.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Processes:
             for child in reversed(self._children):
                 self._end(child)
         except KeyboardInterrupt:
-            # Asked a second time: at once.
+            # A second Ctrl-C: kill them at once.
             for child in self._children:
                 child.process.kill()
                 child.process.wait()
@@ -73,7 +73,7 @@ class Processes:
                 child.process.stdout.close()
 
     def start(self, name: str, command: Sequence[str], patience_s: float = 10.0, **environment: str) -> None:
-        """Start one more process."""
+        """Start a process, which may take ``patience_s`` seconds to stop before it is killed."""
         with contextlib.ExitStack() as files:
             log: int | IO[bytes] = subprocess.PIPE
             if self._logs is not None:
@@ -91,37 +91,37 @@ class Processes:
             self._output.register(process.stdout, selectors.EVENT_READ, child)
 
     def check(self) -> None:
-        """See that all are still there.
+        """Require that all processes are still running.
 
         Raises:
-            ProcessEnded: one has ended by itself.
+            ProcessEnded: one of them has ended by itself.
 
         """
         for child in self._children:
             if (code := child.process.poll()) is not None:
                 self._forward_output(0.1)
-                how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
                 where = (
                     f"; its log is {self._logs / f'{child.name}.log'}" if self._logs else "; its last lines are above"
                 )
-                raise ProcessEnded(f"{child.name} {how}, so everything stops{where}.")
+                raise ProcessEnded(f"{child.name} {how}, so everything is stopped{where}.")
 
     def wait_for(self, what: str, ready: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until something is ready.
 
         Raises:
-            ProcessEnded: a process has ended, or the time is over.
+            ProcessEnded: a process has ended, or the time is up.
 
         """
         until = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > until:
-                raise ProcessEnded(f"{what} was not ready after {seconds:.0f} s, so everything stops.")
+                raise ProcessEnded(f"{what} was not ready after {seconds:.0f} s, so everything is stopped.")
             self._forward_output(0.05)
 
     def watch(self) -> None:
-        """Pass on what the processes say, until one ends by itself.
+        """Forward the output of the processes until one ends by itself.
 
         Raises:
             ProcessEnded: always, unless an exception such as KeyboardInterrupt comes first.
@@ -142,13 +142,13 @@ class Processes:
         self._forward_output(0.0)
 
     def _forward_output(self, seconds: float) -> None:
-        """Hand over the lines that are there; wait so long for some."""
+        """Forward complete lines; wait up to ``seconds`` for output."""
         if not self._output.get_map():
             time.sleep(seconds)
             return
         for key, _ in self._output.select(seconds):
             child: Child = key.data
-            # Not readline(): it would keep lines in a buffer of which select() does not know.
+            # Not readline(): it would keep lines in a buffer that select() does not know about.
             new = os.read(key.fd, 65_536)
             if not new:
                 self._output.unregister(key.fileobj)
@@ -159,26 +159,26 @@ class Processes:
 
 
 def require_free_port(port: int, option: str, host: str = LOOPBACK) -> None:
-    """See that nobody listens on a port; ``option`` is the one that names it.
+    """Require that nothing listens on a port; ``option`` is the one that sets it.
 
     Raises:
-        SettingsError: somebody does.
+        SettingsError: something does.
 
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # A connection that has just been closed does not count.
+        # A connection that was just closed does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"Port {port} of {host} cannot be listened on ({error.strerror}): end what listens there, or name "
+                f"Cannot listen on port {port} of {host} ({error.strerror}): stop whatever listens there, or choose "
                 f"another port with {option}."
             ) from None
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that nothing listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

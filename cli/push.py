@@ -1,4 +1,4 @@
-"""`klaviyo push`: what has changed in a source that the settings define, sent to Klaviyo now."""
+"""`klaviyo push`: send what has changed in a source defined in the settings."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from worker.patience import patiently
 
 
 def push(
-    name: Annotated[str, typer.Argument(help="as in KLAVIYO_PUSHES__<NAME>__KIND and __SOURCE")],
-    force: Annotated[bool, typer.Option("--force", help="delete even more than a tenth of the records")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    name: Annotated[str, typer.Argument(help="the name in KLAVIYO_PUSHES__<NAME>__KIND and __SOURCE")],
+    force: Annotated[bool, typer.Option("--force", help="delete records even if they are more than a tenth")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Push what has changed since the last run, and wait until it is known what became of it."""
+    """Push what has changed since the last run, and wait for the outcome."""
     wanted = configured_push(name)
     if not patiently(get_governor().slots):
         say(NO_WORKER, "yellow")
@@ -37,7 +37,7 @@ def push(
     else:
         stdout().print(_table(report))
         if report.reasons:
-            say(f"Rows that did not land are tried again by the next run: {most_frequent(report.reasons)}.", "yellow")
+            say(f"The next run tries the rows again that did not land: {most_frequent(report.reasons)}.", "yellow")
     if report.checked or report.rejected or report.unknown:
         raise typer.Exit(FAILED)
 

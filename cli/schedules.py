@@ -1,4 +1,4 @@
-"""`klaviyo schedules`: what runs by itself, when it ran last, and what should have."""
+"""`klaviyo schedules`: what runs on schedule, when it last ran, and what was missed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.settings import get_settings
 
-#: How late a run may begin before it counts as missed: its message may have to wait for a free thread.
+#: How late a run may start before it counts as missed: its message may have to wait for a free thread.
 MISSED_AFTER = timedelta(minutes=2)
 
 STYLES = {"running": "green", "failed": "red", "off": "dim", "new": "dim"}
@@ -32,7 +32,7 @@ STYLES = {"running": "green", "failed": "red", "off": "dim", "new": "dim"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry on one account; ``seconds`` is how long its last run took, or has taken so far."""
+    """One entry for one account; ``seconds`` is how long its last run took, or has taken so far."""
 
     entry: str
     account: str
@@ -49,25 +49,25 @@ class Row:
     reason: str
 
 
-def schedules(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
-    """Show what runs by itself: when it ran last and how that ended, when it runs next, what was missed."""
+def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False) -> None:
+    """Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed."""
     plan = list(scheduled_entries(get_settings()))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
     if as_json:
         print_json([_plain(row) for row in found])
         return
     if not found:
-        say("There is no account, so nothing runs by itself: set KLAVIYO_API_KEY (environment or .env).")
+        say("There is no account, so nothing is scheduled: set KLAVIYO_API_KEY (environment or .env).")
         return
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
     stdout().print(_reasons())
     if not get_redis().exists(app.conf.redbeat_lock_key):
-        say("No beat runs, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
+        say("Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
 
 
 def rows(plan: Iterable[ScheduledEntry], known: Iterable[EntryRecord], now: datetime) -> Iterator[Row]:
-    """A row for each entry."""
+    """Yield a row for each entry."""
     for each, record in zip(plan, known, strict=True):
         missed = _missed(each, record, now)
         state, remarks = _state(each, record, now)
@@ -90,7 +90,7 @@ def rows(plan: Iterable[ScheduledEntry], known: Iterable[EntryRecord], now: date
 
 
 def _missed(each: ScheduledEntry, record: EntryRecord, now: datetime) -> datetime | None:
-    """The latest due time whose run has neither begun nor been left out."""
+    """Return the latest due time whose run has neither started nor been skipped."""
     if each.crontab is None or record.since is None:
         return None
     seen = [due_of(run) for run in (record.run, record.skipped) if run]
@@ -98,12 +98,14 @@ def _missed(each: ScheduledEntry, record: EntryRecord, now: datetime) -> datetim
 
 
 def _state(each: ScheduledEntry, record: EntryRecord, now: datetime) -> tuple[str, str]:
-    """What became of the last run, and what there is to say of it."""
+    """Return the state of the last run, and what there is to say about it."""
     remarks = record.message
     if record.skipped > record.run:
-        remarks = f"that of {_time(due_of(record.skipped), each.timezone)} was left out: the one before still went on"
+        remarks = (
+            f"the run of {_time(due_of(record.skipped), each.timezone)} was skipped: the previous one was still running"
+        )
     if record.state == "running" and record.until and record.until < now:
-        return "failed", f"nothing was heard of it after {_time(record.until, each.timezone)}"
+        return "failed", f"no sign of life by {_time(record.until, each.timezone)}"
     if record.state == "running":
         return "running", remarks
     return ("off" if each.crontab is None else record.state or "new"), remarks
@@ -129,7 +131,7 @@ def _table(found: Iterable[Row]) -> Listing:
             duration(row.seconds),
             _time(row.next_run, row.timezone),
             Text(row.state, STYLES.get(row.state, "")),
-            Text("\n").join(Text(said, style) for said, style in ((missed, "yellow"), (row.remarks, "")) if said),
+            Text("\n").join(Text(text, style) for text, style in ((missed, "yellow"), (row.remarks, "")) if text),
         )
     return shown
 

@@ -1,4 +1,4 @@
-"""The two tables that commands print: names with their values, and columns under a header."""
+"""The two kinds of tables that commands print: names with values, and columns under a header."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.text import Text
 
 from cli.columns import GAP, break_words, fit_widths, least_width, natural_width
 
-#: Reasons that are told one by one.
+#: How many reasons are listed before the rest is counted.
 MAX_REASONS = 3
 
 Cell = str | Text
 
 
 def facts(*rows: tuple[str, Cell | None]) -> Table:
-    """Names and values; those without a value are left out."""
+    """Lay out names with their values; names without a value are left out."""
     table = Table(box=None, padding=(0, GAP, 0, 0), show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -32,11 +32,11 @@ def facts(*rows: tuple[str, Cell | None]) -> Table:
 def listing(
     *columns: str, whole: Collection[str] = (), optional: Sequence[str] = (), below: Sequence[str] = ()
 ) -> Listing:
-    """A table with these columns. Numbers stand under a name that ends in ``>``; an empty name is no column.
+    """Make a table with these columns. A name ending in ``>`` is that of numbers; an empty name is no column.
 
-    Cells of numbers and of ``whole`` columns are not broken: what somebody may want to copy. Where there is too little
-    room, the ``optional`` columns are left out one after the other; then the values of the columns named in ``below``
-    stand on a line of their own under each row.
+    Numbers and the cells of ``whole`` columns are never broken, because somebody may want to copy them. If there is too
+    little room, the ``optional`` columns are left out one after the other; then the values of the columns named in
+    ``below`` are printed on a line of their own under each row.
     """
     named = [Column(name.rstrip(">"), name.endswith(">"), name in whole) for name in columns if name]
     return Listing(named, optional, below)
@@ -53,7 +53,7 @@ class Column:
 
 @dataclass(slots=True)
 class Listing:
-    """Columns under a header, laid out for the room that there is when they are printed."""
+    """Columns under a header, laid out for the available width when they are printed."""
 
     columns: Sequence[Column]
     optional: Sequence[str]
@@ -61,12 +61,12 @@ class Listing:
     rows: list[tuple[dict[str, Text], str]] = field(default_factory=list)
 
     def add_row(self, *cells: Cell, style: str = "") -> None:
-        """One more row, with a cell for each column. No text is taken for markup."""
+        """Add a row with a cell for each column. No text is taken for markup."""
         texts = (Text(cell) if isinstance(cell, str) else cell for cell in cells)
         self.rows.append((dict(zip((column.name for column in self.columns), texts, strict=True)), style))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """Lay it out."""
+        """Lay out the table for the console's width."""
         shown, under = list(self.columns), list[Column]()
         for name in ("", *self.optional, *self.below):
             if name not in self.optional:
@@ -99,8 +99,10 @@ class Listing:
         yield _grid(shown, given, [], header=True)
         for row in self.rows:
             yield _grid(shown, given, [row], header=False)
-            if told := [Text.assemble((f"{name} ", "dim"), row[0][name]) for name in under if _says(row[0][name])]:
-                yield Padding(Text("  ").join(told), (0, 0, 0, GAP))
+            if shown_below := [
+                Text.assemble((f"{name} ", "dim"), row[0][name]) for name in under if _says(row[0][name])
+            ]:
+                yield Padding(Text("  ").join(shown_below), (0, 0, 0, GAP))
 
 
 def _says(cell: Text) -> bool:
@@ -120,7 +122,7 @@ def _grid(
 
 
 def most_frequent(reasons: Iterable[tuple[str, int]]) -> str:
-    """``email: is missing (12); …``: the reasons that are given most often."""
-    told = [f"{reason} ({count:,})" for reason, count in reasons]
-    more = f"; and {len(told) - MAX_REASONS:,} other reasons" if len(told) > MAX_REASONS else ""
-    return "; ".join(told[:MAX_REASONS]) + more
+    """Format the most frequent reasons: ``email: is missing (12); …``."""
+    counted = [f"{reason} ({count:,})" for reason, count in reasons]
+    more = f"; and {len(counted) - MAX_REASONS:,} other reasons" if len(counted) > MAX_REASONS else ""
+    return "; ".join(counted[:MAX_REASONS]) + more

@@ -1,4 +1,4 @@
-"""`klaviyo waiting`: the tasks that wait in Redis for Klaviyo's limits; show them, count them, drop them."""
+"""`klaviyo waiting`: the tasks that wait in Redis for Klaviyo's limits; show, count or drop them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from worker.messages import Message, readable
 from worker.place import PREFIX
 from worker.revocation import revoke
 
-#: Rows that are shown where nobody says how many.
+#: How many rows are shown by default.
 MAX_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingTask:
-    """One task that waits; its age is in seconds, negative until its time has come.
+    """One waiting task. ``age``: the seconds that it has waited, negative until its time has come.
 
-    ``arguments`` names them; ``job`` is the job that it is a step of.
+    ``arguments``: their names, not their values; ``job``: the job that it is a step of.
     """
 
     id: str
@@ -40,18 +40,18 @@ class WaitingTask:
 
 
 def waiting(
-    ids: Annotated[list[str] | None, typer.Argument(help="ids of tasks; all of them if left out")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help="ids of tasks; all tasks if left out")] = None,
     action: Annotated[str | None, typer.Option(help="only this action")] = None,
     account: Annotated[str | None, typer.Option(help="only this account")] = None,
     lane: Annotated[str | None, typer.Option(help="only this lane: now or bulk")] = None,
-    older: Annotated[str | None, typer.Option(help="only those that have waited longer: 90s, 5m, 2h, 3d")] = None,
-    drop: Annotated[bool, typer.Option("--drop", help="drop them: they end as REVOKED, and nothing is sent")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="with --drop: only say what would be dropped")] = False,
+    older: Annotated[str | None, typer.Option(help="only those that have waited longer than 90s, 5m, 2h, 3d")] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="drop them: they end as REVOKED and are not sent")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="with --drop: only count what would be dropped")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --drop: do not ask")] = False,
-    most: Annotated[int, typer.Option(help="rows to show at most")] = MAX_ROWS,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    most: Annotated[int, typer.Option(help="the most rows to show")] = MAX_ROWS,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Show the tasks that wait in Redis, oldest first, or drop them."""
+    """Show the tasks waiting in Redis, oldest first, or drop them."""
     now = time.time()
     min_age_s = now - moment(older, now) if older else None
     before = [waiting_task(message, now) for message in readable(get_governor().waiting())]
@@ -73,27 +73,31 @@ def waiting(
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
     dropped = sum(revoke(app, each.id, "dropped by an operator") or 0 for each in found)
-    kept = "" if dropped == len(found) else f" {len(found) - dropped:,} were not: they have gone on, or follow a job."
-    say(f"{dropped:,} dropped; {len(before):,} waited before, {get_governor().count():,} wait now.{kept}")
+    kept = (
+        ""
+        if dropped == len(found)
+        else f" {len(found) - dropped:,} were not: a worker has taken them, or they follow a job."
+    )
+    say(f"{dropped:,} dropped; {len(before):,} were waiting before, {get_governor().count():,} are now.{kept}")
     _require_waiting(absent)
 
 
 def _require_waiting(absent: list[str]) -> None:
-    """See that every task that was named waits.
+    """Require that every named task is waiting.
 
     Raises:
-        Exit: one does not.
+        Exit: one is not.
 
     """
     if absent:
         raise stop(
-            f"No task waits with the id {', or '.join(absent)}: it has ended, or a worker has it. "
-            "`celery -A worker control revoke ID` keeps what has not been sent from being sent."
+            f"No task with the id {' or '.join(absent)} is waiting: it has ended, or a worker has it. "
+            "`celery -A worker control revoke ID` keeps it from being sent if it has not been yet."
         )
 
 
 def waiting_task(message: Message, moment: float) -> WaitingTask:
-    """A message as a row."""
+    """Return a message as a row."""
     wait = message.wait
     return WaitingTask(
         id=message.id,

@@ -1,6 +1,6 @@
-"""The demo's people and purchases: read from files, or made up, the same ones every time.
+"""The demo's customers and purchases: read from files, or invented, the same ones every time.
 
-Rows that an import would set aside are left out, and said: what the demo counts as lost has to have been sent.
+Rows that an import would reject are left out and reported: the demo only counts as lost what it has sent.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tasks.imports.rejects import Rejected
 from tasks.imports.sources import source_of
 from worker.errors import InputError
 
-#: What its customers have bought.
+#: The metric of its purchases.
 METRIC = "Placed Order"
 
-#: Klaviyo keeps no event before this moment.
+#: Klaviyo keeps no event before this time.
 FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
-#: After so many days the calendar repeats itself, weekdays included.
+#: After this many days the calendar repeats itself, weekdays included.
 CYCLE = timedelta(days=28 * 365 + 7)
 
-#: How columns may be called, the first one found counts.
+#: Accepted names of columns; the first one found counts.
 ID = ("external_id", "customer_id", "id")
 EMAIL = ("email", "email_address", "e_mail", "e_post", "mail")
 DATE = ("order_date", "ordered_at", "date", "time", "created_at")
@@ -42,19 +42,19 @@ FIRST = ("Ada", "Alan", "Barbara", "Blaise", "Donald", "Edsger", "Emmy", "Grace"
 LAST = ("Bartik", "Clarke", "Dijkstra", "Hopper", "Johnson", "Lamarr", "Liskov", "Lovelace", "Noether", "Turing")
 CITIES = ("Amsterdam", "Boston", "Hamburg", "Lisbon", "London", "Lyon", "Oslo", "Turin")
 
-#: What is made up: enough that every tier has more to do than its limits let through at once.
+#: How many are invented: enough for every tier to have more to do than its limits allow at once.
 CUSTOMERS, MOST_ORDERS = 3_000, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person to import. `profile` is what `bulk_import_profiles` takes."""
+    """A person to import; ``profile`` is what `bulk_import_profiles` takes."""
 
     profile: dict[str, Any]
 
     @property
     def owner(self) -> dict[str, Any]:
-        """What names the person where it is told what they did."""
+        """What identifies the person in an event."""
         return {name: self.profile[name] for name in ("email", "external_id") if name in self.profile}
 
 
@@ -70,7 +70,7 @@ class Purchase:
 
     @property
     def event(self) -> dict[str, Any]:
-        """As `create_event` takes it, apart from whose it is."""
+        """The parameters of `create_event`, without the profile."""
         return {
             "metric": METRIC,
             "time": self.time,
@@ -82,26 +82,26 @@ class Purchase:
 
 @dataclass(slots=True)
 class Data:
-    """Everything that the demo sends, and what has to be said about it."""
+    """Everything that the demo sends, and remarks about it."""
 
     customers: list[Customer] = field(default_factory=list)
     purchases: list[Purchase] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    #: The identifier that all customers have.
+    #: An identifier that all customers have.
     identifier: str = "email"
 
     def leave_out(self, emails: set[str]) -> None:
-        """Forget these customers, and their purchases."""
+        """Drop these customers and their purchases."""
         self.customers = [each for each in self.customers if each.profile["email"] not in emails]
         self.purchases = [each for each in self.purchases if each.customer.profile["email"] not in emails]
 
 
 def load(path: Path, orders: Path | None = None) -> Data:
-    """The customers of a file, with their purchases from another one, or with made-up ones.
+    """Load the customers of a file, with their purchases from another one, or with invented ones.
 
     Raises:
-        InputError: there is nothing in it that could be imported.
-        SourceError: it cannot be read.
+        InputError: a file has nothing that could be imported.
+        SourceError: a file cannot be read.
 
     """
     data = Data()
@@ -112,16 +112,16 @@ def load(path: Path, orders: Path | None = None) -> Data:
         data.purchases = _purchases(orders, data)
     else:
         data.purchases = list(_invented(path, data.customers))
-        data.remarks.append("No file of orders was named (ORDERS=orders.csv): the purchases are made up.")
+        data.remarks.append("No file of orders was given (ORDERS=orders.csv), so the purchases are invented.")
         _into_klaviyos_time(data)
     return data
 
 
 def generate(folder: Path) -> tuple[Path, Path]:
-    """Write made-up customers and orders; returns both files."""
+    """Write invented customers and orders; return both files."""
     chance = random.Random(1815)  # noqa: S311  the same people every time
     customers, orders = folder / "customers.csv", folder / "orders.csv"
-    # Yesterday is past wherever the demo runs.
+    # Yesterday is in the past in every time zone.
     last = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     with customers.open("w", newline="") as people, orders.open("w", newline="") as bought:
         person, order = csv.writer(people), csv.writer(bought)
@@ -138,7 +138,7 @@ def generate(folder: Path) -> tuple[Path, Path]:
 
 
 class _LeftOut:
-    """Rows of a file that are not used, and why."""
+    """The rows of a file that are left out, and why."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -146,7 +146,7 @@ class _LeftOut:
         self.rows = 0
 
     def read(self) -> Iterator[tuple[int, Row]]:
-        """The rows that can be read."""
+        """Yield the rows that can be read."""
         for at, row in rows(self._path):
             self.rows += 1
             if isinstance(row, str):
@@ -155,11 +155,11 @@ class _LeftOut:
                 yield at, row
 
     def add(self, reason: str) -> None:
-        """One more."""
+        """Count one more row."""
         self._reasons.add(reason)
 
     def sentences(self) -> Iterator[str]:
-        """One sentence, if there are any."""
+        """Yield a sentence if any rows were left out."""
         found = self._reasons.most_frequent()
         if count := sum(count for _, count in found):
             yield f"{count:,} of {self.rows:,} rows of {self._path.name} were left out: {most_frequent(found)}."
@@ -207,9 +207,9 @@ def _purchases(path: Path, data: Data) -> list[Purchase]:
         customer = by_name.get(f"#{external_id}") or by_name.get(email.casefold())
         time, value = moment(take(row, DATE)), number(take(row, VALUE) or "0")
         if customer is None:
-            left_out.add("it is of no customer that was imported")
+            left_out.add("it belongs to no imported customer")
         elif time is None:
-            left_out.add("it has no date that can be read")
+            left_out.add("it has no readable date")
         elif value is None:
             left_out.add("its value is not a number")
         else:
@@ -231,13 +231,13 @@ def _properties(row: Row) -> dict[str, Any]:
 
 
 def _refused(kind: str, records: list[dict[str, Any]]) -> dict[int, str]:
-    """What an import would set aside of these, by their numbers from 1, and why."""
+    """Return which of these records an import would reject, by their numbers from 1, and why."""
     made = parts(source_of(records), compile_plan(kind, None, Options()))
     return {each.row: each.reason for each in made if isinstance(each, Rejected)}
 
 
 def _invented(path: Path, customers: list[Customer]) -> Iterator[Purchase]:
-    """As many purchases as the customer's own columns `orders` and `total…` say, or three."""
+    """Yield as many purchases as the customer's own columns `orders` and `total…` say, or three."""
     last = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     for place, customer in enumerate(customers, 1):
         known = customer.profile.get("properties", {})
@@ -251,12 +251,14 @@ def _invented(path: Path, customers: list[Customer]) -> Iterator[Purchase]:
 
 
 def _into_klaviyos_time(data: Data) -> None:
-    """Klaviyo keeps no event before 2000: move older purchases on, all of them alike."""
+    """Move all purchases forward alike if some are from before 2000, which Klaviyo does not keep."""
     times = [each.time for each in data.purchases]
     cycles = 0
     while times and min(times) + cycles * CYCLE < FIRST_EVENT:
         cycles += 1
-    # A single wrong date does not take the others into the future: it is left out.
+    # A single wrong date must not move the others into the future: it is rejected instead.
     if cycles and max(times) + cycles * CYCLE < datetime.now(UTC):
         data.purchases = [replace(each, time=each.time + cycles * CYCLE) for each in data.purchases]
-        data.remarks.append(f"Klaviyo keeps no event before 2000: every purchase was moved on by {28 * cycles} years.")
+        data.remarks.append(
+            f"Klaviyo keeps no event before 2000: every purchase was moved forward by {28 * cycles} years."
+        )

@@ -1,4 +1,4 @@
-"""How syncs look as tables: every stream and its last run, the streams of a sync, and what one would take."""
+"""Syncs as tables: every stream with its last run, the streams of one sync, and an estimate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Cell = str | Text
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stream of a sync that was asked for. ``state``: wanted, running, done or failed; ``run`` once it has one."""
+    """One stream of a requested sync. ``state``: wanted, running, done or failed; ``run``: None until it has one."""
 
     account: str
     stream: str
@@ -35,7 +35,7 @@ T = TypeVar("T", StreamStatus, Part, Estimate)
 
 
 def status_table(statuses: Sequence[StreamStatus], now: datetime) -> Listing:
-    """Where every stream stands."""
+    """Lay out the status of every stream."""
     several = _several(statuses)
     table = listing(
         several, "stream", "rows>", "read up to", "last run", "state", "mode", "read>", "requests>", "took>", "remarks",
@@ -53,7 +53,7 @@ def status_table(statuses: Sequence[StreamStatus], now: datetime) -> Listing:
 
 
 def parts_table(parts: Sequence[Part], now: datetime) -> Listing:
-    """How the streams of a sync have ended; the reasons of those that failed need more room."""
+    """Lay out how the streams of a sync have ended; errors are printed below, since they need more room."""
     several = _several(parts)
     table = listing(
         several, "stream", "state", "mode", "rows>", "requests>", "took>", "remarks",
@@ -69,7 +69,7 @@ def parts_table(parts: Sequence[Part], now: datetime) -> Listing:
 
 
 def plan_table(estimates: Sequence[Estimate]) -> Listing:
-    """What each stream would take, and all of them."""
+    """Lay out what each stream would take, and all of them together."""
     several, daily = _several(estimates), any(each.days for each in estimates)
     table = listing(
         several, "stream", "mode", "rows>", "requests>", "of the budget>", "of a day's>" if daily else "",
@@ -97,12 +97,12 @@ def _figures(each: Estimate, daily: bool) -> list[str]:
 
 
 def all_seconds(estimates: Iterable[Estimate]) -> float:
-    """How long all of them take: the accounts' streams are read at once, each within its own budget."""
+    """Return how long all of them take: the accounts are read at the same time, each within its own budget."""
     return max(total_seconds(group) for _, group in groupby(estimates, lambda each: each.account))
 
 
 def families(items: Iterable[T], merge: Callable[[str, Sequence[T]], T]) -> Iterator[T]:
-    """Streams of the same family, ``jobs:…`` of every kind, merged by ``merge``: nobody reads a kind of jobs alone."""
+    """Merge the streams of a family, such as ``jobs:…``: nobody reads one kind of jobs alone."""
     for (_, family), group in groupby(items, lambda each: (each.account, each.stream.partition(":")[0])):
         members = list(group)
         yield merge(family, members) if len(members) > 1 else members[0]
@@ -137,7 +137,7 @@ def _one_run(runs: Sequence[PullRun]) -> PullRun:
 
 
 def _one_estimate(family: str, members: Sequence[Estimate]) -> Estimate:
-    """Each has a budget of its own: of that the share of whichever takes most of it is told."""
+    """Merge estimates. Each stream has its own budget: the largest share of one is shown."""
     days = [each.days for each in members if each.days]
     return replace(
         members[0],
@@ -157,12 +157,12 @@ def _worst(states: Iterable[str]) -> str:
 
 
 def _several(items: Sequence[StreamStatus] | Sequence[Part] | Sequence[Estimate]) -> str:
-    """The header of the accounts' column, where there are several."""
+    """Return the header of the column of accounts, empty if there is only one."""
     return "account" if len({each.account for each in items}) > 1 else ""
 
 
 def windows_read(run: PullRun) -> str:
-    """How many of its windows have been read: 3/7."""
+    """Format how many windows of a run have been read: 3/7."""
     return f"{run.closed:,}/{run.windows:,}"
 
 
@@ -179,7 +179,7 @@ def _known(each: Estimate) -> str:
 
 
 def requests(count: int) -> str:
-    """How many: 1 request, 20 requests."""
+    """Format a number of requests: 1 request, 20 requests."""
     return f"{count:,} request{'' if count == 1 else 's'}"
 
 

@@ -142,7 +142,7 @@ def test_a_file_of_another_version_is_told_in_a_sentence(written, tmp_path, chan
     result = run("client", "--check", str(file))
 
     assert result.exit_code == 1
-    assert result.stderr.strip() == f"{file} is not what this version would write: run `klaviyo client > {file}`."
+    assert result.stderr.strip() == f"{file} is out of date: run `klaviyo client > {file}`."
 
 
 def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path):

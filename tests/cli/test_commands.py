@@ -73,7 +73,7 @@ class TestActions:
     def test_an_unknown_name_is_one_sentence_and_exit_code_2(self):
         result = run("actions", "nonesuch")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.strip() == "There is no action like 'nonesuch'. `klaviyo actions` lists them all."
+        assert result.stderr.strip() == "No action matches 'nonesuch'. `klaviyo actions` lists them all."
 
 
 class TestCall:
@@ -129,8 +129,8 @@ class TestCall:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["--countdown", "soon"], "'soon' is no span of time: write it like 90s, 5m, 2h or 3d."),
-            (["--expires=-3"], "'-3' is no span of time"),
+            (["--countdown", "soon"], "'soon' is not a span of time: write it like 90s, 5m, 2h or 3d."),
+            (["--expires=-3"], "'-3' is not a span of time"),
             (["--countdown", "9", "--expires", "3"], "it would expire in 3 seconds, before its countdown of 9 seconds"),
         ],
     )
@@ -173,7 +173,7 @@ class TestCall:
         ends += [TimeoutError(), TimeoutError(), {"data": []}]
         result = run("call", "get_tags", "--wait")
         assert result.exit_code == 0
-        assert result.stderr.count("The task waits. The action get_tags is paused since") == 1
+        assert result.stderr.count("The task is waiting. The action get_tags has been paused since") == 1
         assert "klaviyo resume --action get_tags" in result.stderr
         assert "create_event" not in result.stderr
 
@@ -187,7 +187,7 @@ class TestCall:
         [
             (["create_profile", "--emial", "ada@example.com"], "did you mean 'email'"),
             (["create_profile", "--email"], "parameter 'email' has no value"),
-            (["create_profile", "ada@example.com"], "a value stands without its option"),
+            (["create_profile", "ada@example.com"], "there is a value without an option"),
             (["create_profile", "--properties", "{secret"], "parameter 'properties' takes JSON"),
             (["create_profile", "--json", "[1]"], "--json takes an object"),
             (["create_profile", "--email", "a@b.example", "--json", '{"email": "a@b.example"}'], "is given twice"),
@@ -319,7 +319,7 @@ class TestCheck:
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(401, json={})))
         result = run("check")
         assert result.exit_code == 1
-        assert "Klaviyo does not know its key" in result.stdout
+        assert "Klaviyo does not accept its key" in result.stdout
         assert "KLAVIYO_API_KEY" in result.stdout
 
     def test_a_company_id_of_another_account_stops(self, fake_redis, monkeypatch, settings):
@@ -352,7 +352,7 @@ class TestCheck:
         monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
         told = " ".join(run("check").stdout.split())
         for scope in ("coupons:write", "forms:read", "forms:write", "lists:read"):
-            assert f"{scope} could not be tried: Klaviyo answered 503: It is down. " in told
+            assert f"{scope} could not be checked: Klaviyo answered 503: It is down. " in told
         granted = told.partition("may read:")[2]
         assert "forms" not in granted
         assert "coupons, " in granted.partition("may write:")[0]
@@ -367,7 +367,7 @@ class TestCheck:
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
         held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
-        assert f"events:write could not be tried while this is paused: {held}." in told
+        assert f"events:write could not be checked, because this is paused: {held}." in told
         assert "may read: accounts" in told
         assert "may write: " in told
 
@@ -379,7 +379,7 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        assert "its key and scopes were not looked at" in told
+        assert "its key and scopes were not checked" in told
         assert told.count("may read: accounts") == 1
 
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):

@@ -110,7 +110,7 @@ def test_a_file_of_orders_that_nobody_named_is_left_alone(write):
     write("orders.csv", ["customer_id", "order_date", "value"], ["1", "2024-05-01", "1"])
     data = load(write("customers.csv", ["customer_id"], ["1"]))
     assert [each.value for each in data.purchases] == [30.0] * 3
-    assert "the purchases are made up" in data.remarks[0]
+    assert "the purchases are invented" in data.remarks[0]
 
 
 def test_purchases_from_before_klaviyos_time_are_all_moved_on_by_the_same_years(write):
@@ -119,7 +119,7 @@ def test_purchases_from_before_klaviyos_time_are_all_moved_on_by_the_same_years(
     )
     data = load(write("customers.csv", ["customer_id"], ["1"]), orders)
     assert [f"{each.time:%Y-%m-%d %a}" for each in data.purchases] == ["2025-01-01 Wed", "2026-06-30 Tue"]
-    assert "moved on by 28 years" in data.remarks[0]
+    assert "moved forward by 28 years" in data.remarks[0]
 
 
 def test_a_single_wrong_year_does_not_move_the_others_into_the_future(write):
@@ -161,7 +161,7 @@ def test_a_time_is_read_as_shops_write_it():
 def test_without_orders_the_purchases_follow_from_the_customers_columns(write):
     data = load(write("customers.csv", ["customer_id", "orders", "total_usd"], ["1", "4", "100"], ["2", "0", "0"]))
     assert [each.value for each in data.purchases] == [25.0] * 4
-    assert "made up" in data.remarks[0]
+    assert "invented" in data.remarks[0]
 
 
 @pytest.mark.parametrize(

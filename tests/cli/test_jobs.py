@@ -49,7 +49,7 @@ def test_before_the_first_job_there_is_nothing_to_show(fake_redis):
     result = run("jobs")
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "No job has begun since then" in result.stderr
+    assert "No job has started since then" in result.stderr
 
 
 def test_jobs_in_progress_come_before_those_that_are_over(ledger):
@@ -135,7 +135,7 @@ def test_a_time_that_is_none_is_one_sentence(fake_redis):
     result = run("jobs", "--since", "yesterday")
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("'yesterday' is no time: write it like 5m")
+    assert result.stderr.startswith("'yesterday' is not a time: write it like 5m")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_one_that_ends_by_itself_ends_the_whole_with_a_sentence():
     lines = []
     with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
         processes.start("flower", python("print('no port'); raise SystemExit(3)"))
-        with pytest.raises(ProcessEnded, match="flower ended with exit code 3, so everything stops"):
+        with pytest.raises(ProcessEnded, match="flower ended with exit code 3, so everything is stopped"):
             processes.watch()
     assert ("flower", "no port") in lines
 
@@ -122,8 +122,8 @@ def test_a_port_that_is_taken_is_told_with_what_to_do_before_anything_is_started
 
     assert told.exit_code == 2
     [sentence] = told.stderr.splitlines()
-    assert sentence.startswith(f"Port {port} of 127.0.0.1 cannot be listened on (Address already in use)")
-    assert sentence.endswith(f"name another port with {option}.")
+    assert sentence.startswith(f"Cannot listen on port {port} of 127.0.0.1 (Address already in use)")
+    assert sentence.endswith(f"choose another port with {option}.")
 
 
 def test_what_runs_is_told_as_a_setting_and_as_celery_spells_it(settings, client):

@@ -67,7 +67,7 @@ def test_a_run_that_was_left_out_because_another_went_on_is_not_missed():
     found = row(**run(DUE - timedelta(days=1), skipped=run_id(ENTRY, DUE)))
 
     assert found.missed is None
-    assert found.remarks == "that of 24 Nov 01:07 was left out: the one before still went on"
+    assert found.remarks == "the run of 24 Nov 01:07 was skipped: the previous one was still running"
 
 
 def test_a_running_one_tells_how_long_and_a_dead_one_when_it_was_last_heard_of():
@@ -75,7 +75,7 @@ def test_a_running_one_tells_how_long_and_a_dead_one_when_it_was_last_heard_of()
     dead = {**going, "until": NOW - timedelta(hours=3)}
 
     assert (row(**going).state, row(**going).seconds) == ("running", 8 * 3600)
-    assert (row(**dead).state, row(**dead).remarks) == ("failed", "nothing was heard of it after 24 Nov 06:07")
+    assert (row(**dead).state, row(**dead).remarks) == ("failed", "no sign of life by 24 Nov 06:07")
 
 
 @pytest.mark.parametrize("minutes", range(0, 240, 5))
@@ -127,11 +127,11 @@ def test_the_table_shows_state_remarks_and_reasons(klaviyo):
 
 
 def test_that_no_beat_runs_is_said(klaviyo, client):
-    assert "No beat runs" in klaviyo().stderr
+    assert "Beat is not running" in klaviyo().stderr
 
     client.set("klaviyo:redbeat:lock", "token")
 
-    assert "No beat runs" not in klaviyo().stderr
+    assert "Beat is not running" not in klaviyo().stderr
 
 
 def test_another_program_reads_moments_with_their_offset(klaviyo):

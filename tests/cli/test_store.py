@@ -27,7 +27,7 @@ def test_a_store_is_made_once_and_the_second_time_nothing_is_done(address, tmp_p
     first, second = klaviyo("store"), klaviyo("store")
 
     assert first.exit_code == second.exit_code == 0
-    assert first.stdout.startswith(f"The store at {tmp_path}/data/store.db was made (version ")
+    assert first.stdout.startswith(f"The store at {tmp_path}/data/store.db was created (version ")
     assert "is up to date" in second.stdout
     engine = open_engine(address)
     assert is_current(engine)
@@ -36,7 +36,7 @@ def test_a_store_is_made_once_and_the_second_time_nothing_is_done(address, tmp_p
 
 def test_an_upgrade_is_told_with_both_versions():
     assert describe_upgrade(Upgrade("postgresql://user:***@host/name", "0001", "0002")) == (
-        "The store at postgresql://user:***@host/name was brought from version 0001 to 0002."
+        "The store at postgresql://user:***@host/name was upgraded from version 0001 to 0002."
     )
 
 

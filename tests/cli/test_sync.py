@@ -51,8 +51,8 @@ REFUSED = {
     ("sync", "--full"): "Name the streams to read, or `all`",
     ("sync", "--no-wait"): "Name the streams to read, or `all`",
     ("sync", "profiles", "--full", "--since", "3d"): "give one of them",
-    ("sync", "profiles", "--since", "2100-01-01"): "lies in the future",
-    ("sync", "profiles", "--since", "yesterday"): "'yesterday' is no time",
+    ("sync", "profiles", "--since", "2100-01-01"): "is in the future",
+    ("sync", "profiles", "--since", "yesterday"): "'yesterday' is not a time",
     ("sync", "profiles", "--account", "nobody"): "there is no account 'nobody'",
 }
 

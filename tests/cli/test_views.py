@@ -74,9 +74,9 @@ def test_no_word_of_a_help_is_broken_at_usual_widths(words, width, monkeypatch):
     ("words", "said"),
     [
         (("imports",), "There was no import in the last two weeks."),
-        (("jobs",), "No job has begun since then; --since looks further back."),
+        (("jobs",), "No job has started since then; --since looks further back."),
         (("jobs", "--failed"), "No job has failed since then; --since looks further back."),
-        (("limits",), "No action has been called on this Redis yet: there is nothing to show."),
+        (("limits",), "No action has been called through this Redis yet, so there is nothing to show."),
         (("waiting",), "0 of 0 waiting tasks."),
     ],
     ids=" ".join,

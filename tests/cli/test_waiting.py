@@ -92,7 +92,7 @@ def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
 
     assert told.exit_code == 1
     assert "bulk" in told.stdout
-    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert "No task with the id NOSUCHID is waiting: it has ended, or a worker has it." in told.stderr
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
@@ -100,14 +100,14 @@ def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governo
     told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
 
     assert told.exit_code == 1
-    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert "No task with the id NOSUCHID is waiting: it has ended, or a worker has it." in told.stderr
     assert governor.count() == (2 if how == "--yes" else 3)
 
 
 def test_what_is_dropped_ends_as_revoked(four, governor, client):
     told = run("waiting", "--lane", "bulk", "--drop", "--yes")
 
-    assert "1 dropped; 3 waited before, 2 wait now." in told.stderr
+    assert "1 dropped; 3 were waiting before, 2 are now." in told.stderr
     assert shown() == ["old", "event"]
     meta = json.loads(client.get("celery-task-meta-bulk"))
     assert (meta["status"], meta["result"]["exc_message"]) == ("REVOKED", ["dropped by an operator"])
@@ -134,8 +134,8 @@ def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what
     assert pause.what == what
     told = run("limits").stderr
     assert f"The {said} is paused" in paused
-    assert f"The {said} is paused" in told
-    resuming = paused.partition("To let it go on: ")[2]
+    assert f"The {said} has been paused since" in told
+    resuming = paused.partition("To resume it: ")[2]
     assert resuming.startswith("klaviyo resume")
     assert resuming in told
     assert "an incident at Klaviyo." in told
