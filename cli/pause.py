@@ -70,7 +70,7 @@ def _require_options(command: str, words: list[str]) -> None:
 
 
 def target(account: str | None, action: str | None, tier: str | None) -> str:
-    """Return the governor's name of what is meant: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
+    """Return the governor's name of the target: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
     alias = account_of(get_settings(), account).alias if account else None
     if tier and not (account or action):
         if tier.upper() not in Tier.__members__:
