@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from celery import Celery
+from celery.app.registry import TaskRegistry
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
@@ -19,6 +20,16 @@ from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
 from worker.wrong_settings import one_sentence
+
+
+class Tasks(TaskRegistry):
+    """The tasks that this process knows; to find another one it imports every module that has any."""
+
+    def __missing__(self, name: str) -> Any:
+        app.loader.import_default_modules()
+        if name in self:
+            return self[name]
+        raise self.NotRegistered(name)
 
 
 class Loader(AppLoader):
@@ -65,7 +76,7 @@ def configuration() -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "result_expires": settings.result_expires,
         "result_extended": False,
-        "imports": ("tasks",),
+        "imports": ("tasks.registry",),
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
         "task_create_missing_queues": True,
@@ -99,6 +110,7 @@ with one_sentence():
 app = Celery(
     "klaviyo",
     loader=Loader,
+    tasks=Tasks(),  # type: ignore[arg-type]  # Celery takes a registry as it is; the stubs know of its class only
     amqp="worker.transport:AMQP",
     control="worker.control:Control",
     events=Events,

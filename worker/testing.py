@@ -81,8 +81,8 @@ class Klaviyo:
             mock.patch.object(ActionTask, "here", here),
             mock.patch.dict(app.conf.changes, {"task_always_eager": True}),
         ]
-        if begin := app.tasks.get(f"{PREFIX}job"):
-            self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
+        begin = app.tasks[f"{PREFIX}job"]
+        self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
         for patch in self._patches:
             patch.start()
         return self
