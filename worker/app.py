@@ -120,3 +120,10 @@ app.add_defaults(configuration)
 app.steps["consumer"].add(GovernorStep)
 app.steps["worker"].add(Signals)
 forks.watch(app)
+
+
+def registered(name: str) -> Any:
+    """The task of this name, in a process too that has imported no more than the actions that it calls."""
+    if name not in app.tasks:
+        app.loader.import_default_modules()
+    return app.tasks[name]
