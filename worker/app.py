@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from celery import Celery
-from celery.app.registry import TaskRegistry
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
@@ -20,16 +19,6 @@ from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.transport import OPTIONS
 from worker.wrong_settings import one_sentence
-
-
-class Tasks(TaskRegistry):
-    """The tasks that this process knows; to find another one it imports every module that has any."""
-
-    def __missing__(self, name: str) -> Any:
-        app.loader.import_default_modules()
-        if name in self:
-            return self[name]
-        raise self.NotRegistered(name)
 
 
 class Loader(AppLoader):
@@ -110,7 +99,6 @@ with one_sentence():
 app = Celery(
     "klaviyo",
     loader=Loader,
-    tasks=Tasks(),  # type: ignore[arg-type]  # Celery takes a registry as it is; the stubs know of its class only
     amqp="worker.transport:AMQP",
     control="worker.control:Control",
     events=Events,

@@ -43,4 +43,4 @@ def test_a_worker_knows_every_task_that_any_module_has():
 
 @pytest.mark.parametrize(("module", "task"), NEEDED)
 def test_a_process_that_has_imported_one_module_finds_the_tasks_of_others(module, task):
-    assert printed(f"import {module}; from worker.app import app; print(app.tasks[{task!r}].name)") == [task]
+    assert printed(f"import {module}; from worker.app import registered; print(registered({task!r}).name)") == [task]
