@@ -24,10 +24,7 @@ print(*sorted(set(app.tasks) - known))
 #: What an application or a command imports, and a task that it publishes by that.
 NEEDED = (
     ("tasks.profiles", "klaviyo.collect"),
-    ("tasks.profiles", "klaviyo.job"),
     ("tasks.imports", "klaviyo.job_spawn"),
-    ("tasks.imports", "klaviyo.job_collect"),
-    ("schedules.push.run", "klaviyo.job_spawn"),
 )
 
 
