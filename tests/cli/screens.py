@@ -1,4 +1,4 @@
-"""What the commands show, made of long names and of many digits, at one moment and without Redis."""
+"""The screens of the commands, filled with long names and large numbers, at a fixed time and without Redis."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ SCREENS = {
 
 
 def shown(screen, width):
-    """A screen as text, without blanks at the ends of lines."""
+    """Return a screen as text, without trailing blanks."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
     console.print(SCREENS[screen]() if isinstance(screen, str) else screen)
     return re.sub(r" +$", "", console.file.getvalue(), flags=re.MULTILINE)

@@ -79,7 +79,7 @@ class TestActions:
 class TestCall:
     @pytest.fixture
     def published(self, monkeypatch):
-        """What would have been published: name, parameters and options of each task."""
+        """Record what would have been published: name, parameters and options of each task."""
         calls = []
 
         class Published:
@@ -142,7 +142,7 @@ class TestCall:
 
     @pytest.fixture
     def ends(self, published, fake_redis, monkeypatch):
-        """How each look for the task's result ends."""
+        """Say how each wait for the task's result ends."""
         ends = []
 
         class Result:
@@ -161,13 +161,13 @@ class TestCall:
         assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, {"data": []}, "")
 
     @pytest.mark.parametrize("reason", ["expired", "dropped by an operator"])
-    def test_a_task_that_is_revoked_while_it_is_waited_for_is_one_sentence(self, ends, reason):
+    def test_a_task_that_is_revoked_while_it_is_awaited_is_one_sentence(self, ends, reason):
         ends += [TaskRevokedError(reason)]
         result = run("call", "get_tags", "--wait")
         said = f"Task a-task-id has ended as REVOKED ({reason}): it was not sent.\n"
         assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
-    def test_what_holds_up_a_task_that_is_waited_for_is_said_once_with_how_to_resume_it(self, ends, fake_redis):
+    def test_a_pause_that_holds_up_an_awaited_task_is_shown_once_with_how_to_resume_it(self, ends, fake_redis):
         for what in ("action:get_tags", "action:create_event"):
             Governor(fake_redis).pause(what, "ann", "for now", since=1.0)
         ends += [TimeoutError(), TimeoutError(), {"data": []}]
@@ -204,7 +204,7 @@ class TestCall:
         assert not {"ada@example.com", "secret"} & set(result.stderr.split())
         assert published == []
 
-    def test_an_account_that_is_not_configured_is_told_with_its_variable(self, fake_redis):
+    def test_an_account_that_is_not_configured_is_reported_with_its_variable(self, fake_redis):
         result = run("call", "get_tags", "--account", "eu")
         assert result.exit_code == 2
         assert "KLAVIYO_ACCOUNTS__EU__API_KEY" in result.stderr
@@ -242,7 +242,7 @@ class TestLimits:
         assert (result.exit_code, result.stdout) == (0, "")
         assert "nothing to show" in result.stderr
 
-    def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, fake_redis):
+    def test_used_waiting_and_in_flight_are_shown_for_each_bucket(self, fake_redis):
         line = self.line()
         taken = Governor(fake_redis)
         assert taken.reserve((line.name, line.spec), "now-1", 60_000) == 0
@@ -282,7 +282,7 @@ class TestLimits:
 
 
 def message(since):
-    """A message as kombu writes it, cut down to what is looked at."""
+    """Return a message as kombu writes it, reduced to what is read."""
     return json.dumps({"body": "eyJub3QiOiAic2luY2UifQ==", "headers": {"klaviyo": {"lane": "now", "since": since}}})
 
 
@@ -297,7 +297,7 @@ class TestCheck:
     def answer(self, request):
         return httpx.Response(200, json={"data": [ACCOUNT] if request.url.path == "/api/accounts" else []})
 
-    def test_everything_in_order_is_told_line_by_line(self, fake_redis, monkeypatch):
+    def test_everything_in_order_is_reported_line_by_line(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
         result = run("check")
         assert result.exit_code == 0
@@ -371,7 +371,7 @@ class TestCheck:
         assert "may read: accounts" in told
         assert "may write: " in told
 
-    def test_of_an_account_that_is_paused_nothing_is_asked_and_the_others_are(self, fake_redis, monkeypatch, settings):
+    def test_a_paused_account_is_not_checked_but_the_others_are(self, fake_redis, monkeypatch, settings):
         settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
         forget()
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
@@ -390,7 +390,7 @@ class TestCheck:
         assert "maxmemory-policy is allkeys-lru" in result.stdout
         assert "Set it to noeviction" in result.stdout
 
-    def test_calls_in_a_queue_that_nobody_reads_are_told_with_what_to_do(self, fake_redis, monkeypatch):
+    def test_calls_in_a_queue_that_nobody_reads_are_reported_with_what_to_do(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
         names = ["klaviyo.create_profile", "shop.ship", "klaviyo.job", "klaviyo.create_profile"]
         fake_redis.rpush("celery", *[json.dumps({"headers": {"task": name}}) for name in names], "none", "[]", "{}")

@@ -44,7 +44,7 @@ ADDS = {
 
 @pytest.fixture
 def server(client, settings, monkeypatch, tmp_path):
-    """A real server as that of the process, and nobody who waits for long."""
+    """Use a real server in this process, and let nothing wait for long."""
     path = client.connection_pool.connection_kwargs["path"]
     settings.setenv("KLAVIYO_REDIS_URL", f"unix://{path}?db=0")
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
@@ -62,7 +62,7 @@ def server(client, settings, monkeypatch, tmp_path):
     client.config_set("maxmemory", 0)
     client.replicaof("NO", "ONE")
     with warnings.catch_warnings():
-        # What tests before this one in the same process have left open is none of this one's.
+        # Connections that earlier tests in this process have left open must not matter.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
     pools.reset()
@@ -107,7 +107,7 @@ def test_a_command_that_would_add_something_says_why_it_cannot(server, condition
 
 
 @pytest.mark.parametrize("condition", [full, read_only])
-def test_a_caller_is_told_why_and_not_asked_whether_redis_is_up(server, condition):
+def test_a_caller_is_told_the_reason_and_not_asked_whether_redis_is_up(server, condition):
     said = condition(server)
 
     with pytest.raises(NotConfirmed, match=said) as caught:
@@ -117,7 +117,7 @@ def test_a_caller_is_told_why_and_not_asked_whether_redis_is_up(server, conditio
 
 
 @pytest.mark.parametrize("condition", [full, read_only])
-def test_a_look_is_possible_all_the_same(server, condition):
+def test_status_commands_still_work(server, condition):
     condition(server)
     for name, words in LOOKS.items():
         assert (name, run(*words).exit_code) == (name, 0)

@@ -38,14 +38,14 @@ def test_a_run_on_time_is_shown_with_its_duration_and_the_next_one():
     assert found.missed is None
 
 
-def test_a_run_that_did_not_begin_is_missed_and_how_late_it_is_is_told():
+def test_a_run_that_did_not_start_is_missed_and_shown_with_how_late_it_is():
     found = row(**run(DUE - timedelta(days=2)))
 
     assert found.missed == DUE
     assert found.late_seconds == 8 * 3600
 
 
-def test_a_run_that_never_began_is_missed_from_when_it_was_planned():
+def test_a_run_that_never_started_is_missed_from_when_it_was_scheduled():
     assert row().missed == DUE
     assert row(since=DUE + timedelta(hours=1)).missed is None
     assert row(since=None).missed is None
@@ -63,14 +63,14 @@ def test_a_message_may_wait_a_moment_before_its_run_is_missed():
     assert later.missed == DUE
 
 
-def test_a_run_that_was_left_out_because_another_went_on_is_not_missed():
+def test_a_run_that_was_skipped_because_another_was_running_is_not_missed():
     found = row(**run(DUE - timedelta(days=1), skipped=run_id(ENTRY, DUE)))
 
     assert found.missed is None
     assert found.remarks == "the run of 24 Nov 01:07 was skipped: the previous one was still running"
 
 
-def test_a_running_one_tells_how_long_and_a_dead_one_when_it_was_last_heard_of():
+def test_a_running_entry_shows_how_long_and_a_dead_one_since_when():
     going = run(DUE, ended=None, state="running", until=NOW + timedelta(minutes=5))
     dead = {**going, "until": NOW - timedelta(hours=3)}
 
@@ -126,7 +126,7 @@ def test_the_table_shows_state_remarks_and_reasons(klaviyo):
     assert "Deletions appear in no list of changes" in said.stdout
 
 
-def test_that_no_beat_runs_is_said(klaviyo, client):
+def test_it_says_when_no_beat_is_running(klaviyo, client):
     assert "Beat is not running" in klaviyo().stderr
 
     client.set("klaviyo:redbeat:lock", "token")

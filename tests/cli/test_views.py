@@ -1,4 +1,4 @@
-"""What commands show, at the widths of usual terminals: no word is broken, and nothing is squeezed."""
+"""Screens at the widths of usual terminals: no word is broken, and nothing is squeezed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch):
-    """Times are told in the zone of the machine."""
+    """Show times in the machine's time zone."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
@@ -39,7 +39,7 @@ _PIECES = re.compile(r"[^_:+./=\\-]*[_:+./=\\-]*")
 
 
 def parts(words):
-    """What a line may hold of these words: each whole, and long names from one joint to another."""
+    """Yield what a line may hold of these words: whole words, and pieces of long names between joints."""
     for word in words:
         yield word
         pieces = [piece for piece in _PIECES.findall(word) if piece] if len(word) > LONG else []
@@ -52,7 +52,7 @@ def parts(words):
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_word_of_a_screen_is_broken_at_usual_widths(screen, width):
     whole, text = shown(screen, PIPE_WIDTH), shown(screen, width)
-    # A name that stood at the head of a column stands on the line below each row.
+    # The name of a column that moved below each row is on that line.
     assert set(text.split()) <= set(parts(whole.split()))
     assert max(map(len, text.splitlines())) <= width
 
@@ -135,7 +135,7 @@ def test_a_view_that_is_watched_shows_everything_where_there_is_room():
     assert ("get_bucket_1" in told, "get_bucket_2" in told, "more" in told) == (True, True, False)
 
 
-def test_buckets_of_which_nothing_is_used_are_counted_unless_all_are_asked_for():
+def test_unused_buckets_are_only_counted_unless_all_are_requested():
     found = [bucket(1, now=1), bucket(2), bucket(3, in_flight=0), bucket(4, blocked_seconds=3.0)]
 
     told, everything = shown(limits.overview(found, False), 120), shown(limits.overview(found, True), 120)
@@ -179,7 +179,7 @@ def test_a_table_of_nothing_is_its_header():
     )
 
 
-def test_a_text_of_somebody_elses_is_no_markup():
+def test_text_from_elsewhere_is_no_markup():
     table = listing("source")
     table.add_row("[/data/customers.csv]")
 

@@ -23,7 +23,7 @@ def governor(settings, client):
 
 
 def wait(governor, task_id, action, *, account="default", lane="now", age=0, **kwargs):
-    """What a caller published so many seconds ago, for in an hour."""
+    """Publish a task as if so many seconds ago, due in an hour."""
     line = ACTIONS[action].declaration.line(account, kwargs)
     wait = {"line": line.name, "spec": line.spec, "lane": lane, "account": account, "since": time.time() - age}
     body = base64.b64encode(json.dumps([[], kwargs, {}]).encode()).decode()
@@ -87,7 +87,7 @@ def test_dropping_asks_first(four, governor):
 
 
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
+def test_an_id_that_is_not_waiting_is_reported_beside_those_that_are(four, how):
     told = run("waiting", "bulk", "NOSUCHID", *how)
 
     assert told.exit_code == 1
@@ -96,7 +96,7 @@ def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
-def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
+def test_an_id_that_is_not_waiting_is_reported_when_it_is_to_be_dropped(four, governor, how):
     told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
 
     assert told.exit_code == 1
@@ -127,7 +127,7 @@ def test_what_is_dropped_ends_as_revoked(four, governor, client):
         (("--tier", "xs"), "tier:klaviyo.xs", "tier XS"),
     ],
 )
-def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what, said):
+def test_a_pause_is_reported_with_its_reason_and_how_to_end_it(governor, words, what, said):
     paused = run("pause", *words, "--why", "an incident at Klaviyo").stderr
 
     [pause] = governor.paused()

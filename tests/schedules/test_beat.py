@@ -56,7 +56,7 @@ def published():
 
 @pytest.fixture
 def beat(client, monkeypatch, clock, published):
-    """Makes beats on one server."""
+    """Make beats on one server."""
     monkeypatch.setattr("schedules.entry_runs.get_redis", lambda: client)
     made = []
 
@@ -70,7 +70,7 @@ def beat(client, monkeypatch, clock, published):
 
 
 def dies(client):
-    """The beat that leads is killed, and its lock has run out."""
+    """Kill the leading beat and let its lock expire."""
     client.delete("klaviyo:redbeat:lock")
 
 
@@ -99,7 +99,7 @@ def test_an_entry_that_is_new_in_the_hour_that_clocks_repeat_does_not_run_at_onc
 
 @pytest.fixture(params=[40, -40, 7200], ids=["40 s ahead", "40 s behind", "in another zone"])
 def wrong_clock(request, monkeypatch, clock):
-    """The machine on which beat runs tells another time than Redis."""
+    """Let the clock of beat's machine differ from Redis's."""
     monkeypatch.setattr(Celery, "now", lambda app: clock[0] + timedelta(seconds=request.param))
 
 
@@ -136,7 +136,7 @@ def test_a_beat_whose_clock_is_wrong_takes_over_without_a_run_too_many_or_too_fe
     assert published == ["often@2026-11-24T12:01:00Z", "often@2026-11-24T12:02:00Z"]
 
 
-def test_what_was_missed_while_no_beat_ran_is_run_once(beat, client, clock, published):
+def test_a_run_missed_while_no_beat_ran_runs_once(beat, client, clock, published):
     beat().tick()
     dies(client)
     clock[0] += 5 * HOUR
@@ -177,7 +177,7 @@ def test_a_run_that_could_not_be_published_is_published_later(beat, clock, publi
     assert published == ["hourly@2026-11-24T12:30:00Z"]
 
 
-def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tried(beat, clock, published, caplog):
+def test_a_run_that_redis_refuses_is_reported_once_however_often_it_is_tried(beat, clock, published, caplog):
     one = beat()
     one.tick()
     clock[0] += HOUR
@@ -260,7 +260,7 @@ def test_a_beat_that_stands_by_publishes_and_changes_nothing(beat, client, clock
     assert client.zrange("klaviyo:redbeat::schedule", 0, -1) == [b"klaviyo:redbeat:old"]
 
 
-def test_of_two_beats_one_publishes_and_the_other_takes_its_place(beat, client, clock, published):
+def test_only_one_of_two_beats_publishes_until_the_other_takes_its_place(beat, client, clock, published):
     one, two = beat(), beat()
     for _ in range(2):
         one.tick()
@@ -344,7 +344,7 @@ def test_a_beat_that_is_stopped_while_redis_is_away_ends_without_a_traceback(bea
     one.scheduler.close()
 
 
-def test_a_run_that_was_revoked_before_it_fell_due_is_left_out_and_the_next_is_not(beat, clock, published, caplog):
+def test_a_run_that_was_revoked_before_it_fell_due_is_skipped_and_the_next_is_not(beat, clock, published, caplog):
     one = beat()
     one.tick()
     publish = one.scheduler.send_task

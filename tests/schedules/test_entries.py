@@ -1,4 +1,4 @@
-"""What runs when, on which account, and what settings change of it."""
+"""What runs when, for which account, and what settings can change."""
 
 import json
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ def test_every_entry_says_why_and_expires_before_it_is_due_again():
         assert each.entry.expires_s < (each.crontab.after(first) - first).total_seconds()
 
 
-def test_an_account_has_its_own_zone_and_else_the_common_one():
+def test_an_account_has_its_own_zone_or_the_common_one():
     given = settings(timezone="Europe/Berlin", accounts={"US": {"api_key": "pk_b", "timezone": "America/New_York"}})
 
     zones = {each.account: (each.timezone, each.crontab.zone) for each in scheduled_entries(given)}

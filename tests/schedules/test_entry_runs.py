@@ -32,7 +32,7 @@ def test_a_runs_identity_is_its_entry_and_its_due_time():
     assert due_of(RUN) == FIRST
 
 
-def test_a_run_that_was_published_twice_begins_once():
+def test_a_run_that_was_published_twice_starts_once():
     assert begin_run(RUN, "one", 60)
     assert not begin_run(RUN, "another", 60)
 
@@ -41,7 +41,7 @@ def test_a_run_that_was_published_twice_begins_once():
     assert not begin_run(RUN, "another", 60)
 
 
-def test_a_message_that_comes_back_because_its_worker_died_goes_on():
+def test_a_message_that_comes_back_because_its_worker_died_continues_the_run():
     assert begin_run(RUN, "one", 60)
     assert begin_run(RUN, "one", 60)
 
@@ -53,7 +53,7 @@ def test_a_message_that_comes_back_when_its_run_has_ended_is_dropped():
     assert not begin_run(RUN, "one", 60)
 
 
-def test_a_run_that_still_goes_on_is_not_started_again():
+def test_an_entry_whose_run_is_still_running_is_not_started_again():
     begin_run(RUN, "one", 60)
 
     assert not begin_run(NEXT, "two", 60)
@@ -71,7 +71,7 @@ def test_a_run_that_is_renewed_keeps_its_lock(server):
     assert not begin_run(NEXT, "two", 60)
 
 
-def test_a_run_that_is_not_heard_of_any_more_makes_way_and_is_told_to_stop(server):
+def test_a_run_that_is_no_longer_heard_from_makes_way_and_is_told_to_stop(server):
     begin_run(RUN, "one", 60)
     time_runs_out(server)
 
@@ -114,7 +114,7 @@ def test_an_ended_run_can_be_neither_renewed_nor_ended_again():
     assert record().state == "ok"
 
 
-def test_planning_an_entry_anew_keeps_what_is_known_of_its_runs():
+def test_scheduling_an_entry_again_keeps_the_record_of_its_runs():
     begin_run(RUN, "one", 60)
     plan_entry(ENTRY, "7 1 * * * UTC")
 
@@ -124,12 +124,12 @@ def test_planning_an_entry_anew_keeps_what_is_known_of_its_runs():
     assert found.since is not None
 
 
-def test_of_an_entry_that_never_ran_nothing_is_known():
+def test_an_entry_that_never_ran_has_an_empty_record():
     assert record().state == ""
     assert record().started is None
 
 
-def test_a_run_begins_and_ends_though_redis_is_full(server):
+def test_a_run_starts_and_ends_even_if_redis_is_full(server):
     server.config_set("maxmemory", 1)
     try:
         assert begin_run(RUN, "one", 60)

@@ -1,4 +1,4 @@
-"""How far each stream is, as the store tells it."""
+"""The status of each stream, from the store."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -44,14 +44,14 @@ def test_rows_of_others_and_those_that_are_deleted_do_not_count():
     assert stands("tags").rows == 1
 
 
-def test_the_kinds_of_jobs_are_told_apart():
+def test_the_kinds_of_jobs_are_distinguished():
     stored("jobs:profile-bulk-import", {"id": "a", "kind": "profile-bulk-import-job"})
     stored("jobs:coupon-code-bulk-create", *({"id": id, "kind": "coupon-code-bulk-create-job"} for id in "ab"))
 
     assert (stands("jobs:profile-bulk-import").rows, stands("jobs:coupon-code-bulk-create").rows) == (1, 2)
 
 
-def test_a_run_that_goes_on_is_told_by_what_its_windows_have_read():
+def test_a_running_run_shows_what_its_windows_have_read():
     read("profiles", SyncWindow("", 0), SyncWindow("", 1))
 
     run = stands("profiles").run
@@ -60,7 +60,7 @@ def test_a_run_that_goes_on_is_told_by_what_its_windows_have_read():
     assert run.seconds(NOW + HOUR) == 3_600
 
 
-def test_a_run_is_still_told_when_its_windows_are_forgotten():
+def test_a_run_is_still_shown_when_its_windows_have_been_pruned():
     read("profiles", SyncWindow("", 0), done=True)
     with transaction() as connection:
         runs.prune_windows(connection, "default", "profiles", NOW + 2 * HOUR)

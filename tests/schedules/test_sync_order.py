@@ -1,4 +1,4 @@
-"""What a sync begins and when, and how it ends."""
+"""Which streams a sync starts, when, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN = "messaging.default@2026-11-24T01:37:00Z"
 
 @pytest.fixture
 def begun(client, monkeypatch):
-    """The streams that were begun, in order, and how the run has ended."""
+    """The streams that were started, in order, and how the run has ended."""
     for module in (sync_requests, writes):
         monkeypatch.setattr(module, "get_redis", lambda: client)
     made = SimpleNamespace(streams=[], ended=[])
@@ -32,7 +32,7 @@ def ask(*streams, mode="changes"):
     save(SyncRequest(RUN, "default", mode, None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
 
 
-def test_a_stream_waits_for_the_one_that_it_hangs_on(begun):
+def test_a_stream_waits_for_its_parent(begun):
     ask("lists", "list_members", "campaign_values")
 
     sync.start_ready_streams(RUN)
@@ -51,7 +51,7 @@ def test_a_full_sync_reads_everything(begun):
     assert begun.streams == [("lists", "full")]
 
 
-def test_a_stream_is_read_though_the_one_that_it_hangs_on_has_failed(begun):
+def test_a_stream_is_read_even_if_its_parent_has_failed(begun):
     ask("lists", "list_members")
     sync.start_ready_streams(RUN)
 

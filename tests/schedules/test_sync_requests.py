@@ -1,4 +1,4 @@
-"""Syncs as they were asked for; on a real server."""
+"""Requested syncs; on a real server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ask(*streams):
     save(SyncRequest("sync-1", "default", "changes", None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
 
 
-def test_a_stream_is_begun_once_however_many_come_at_the_same_time():
+def test_a_stream_is_started_once_however_many_try_at_the_same_time():
     ask("profiles", "events")
     begun = []
     together = threading.Barrier(8)
@@ -41,7 +41,7 @@ def test_a_stream_is_begun_once_however_many_come_at_the_same_time():
     assert load("sync-1").streams == {"profiles": "running", "events": "wanted"}
 
 
-def test_a_stream_that_has_ended_is_not_begun_again():
+def test_a_stream_that_has_ended_is_not_started_again():
     ask("profiles")
     sync_requests.set_state("sync-1", "profiles", "done")
 
@@ -49,11 +49,11 @@ def test_a_stream_that_has_ended_is_not_begun_again():
     assert load("sync-1").is_over
 
 
-def test_a_request_of_a_forgotten_sync_begins_nothing():
+def test_an_expired_request_starts_nothing():
     assert not claim("sync-1", "profiles")
 
 
-def test_a_worker_goes_on_with_a_sync_though_redis_is_full(client):
+def test_a_worker_continues_a_sync_even_if_redis_is_full(client):
     client.config_set("maxmemory", 1)
     working.set()
     try:

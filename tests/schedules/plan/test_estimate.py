@@ -1,4 +1,4 @@
-"""What a sync would take: from the store what is there, from a few pages what is not."""
+"""What a sync would take: from the store as far as it is known, otherwise from a few pages."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 @pytest.fixture
 def looks(store, monkeypatch):
-    """A store for the plan, and what the governor knows of other work: nothing, unless a test says so."""
+    """A store for the estimate, and a governor that knows of no other work unless a test says so."""
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     known = []
     monkeypatch.setattr(counting, "redis_time", lambda: datetime.now(UTC))
@@ -111,7 +111,7 @@ def test_jobs_are_counted_by_the_last_run_because_klaviyo_forgets_them(looks):
     assert (found.rows, found.requests, found.source) == (150, 2, "its last run")
 
 
-def test_a_run_that_has_failed_tells_nothing(looks):
+def test_a_failed_run_is_no_source_for_a_plan(looks):
     read_before("metrics", 0, 0, state="failed")
 
     [found] = planned("metrics", ask=Listing(range(8), "created"))
@@ -119,7 +119,7 @@ def test_a_run_that_has_failed_tells_nothing(looks):
     assert (found.rows, found.requests, found.source) == (8, 1, "its first pages")
 
 
-def test_a_full_scan_is_known_from_the_store_but_for_what_came_since(looks, monkeypatch):
+def test_a_full_scan_is_known_from_the_store_except_for_what_came_since(looks, monkeypatch):
     since = datetime.now(UTC) - timedelta(hours=2)
     old = [{"id": f"{each}", "created": since - timedelta(minutes=each + 1)} for each in range(4_000)]
     stored("profiles", old)
@@ -133,7 +133,7 @@ def test_a_full_scan_is_known_from_the_store_but_for_what_came_since(looks, monk
     assert 41 <= found.requests <= 43
 
 
-def test_what_has_changed_is_asked_for_from_the_watermark_on(looks):
+def test_what_has_changed_is_requested_from_the_watermark_on(looks):
     mark = datetime.now(UTC) - timedelta(hours=2)
     stored("profiles", [{"id": f"{each}", "created": mark} for each in range(500)])
     with transaction() as connection:
@@ -146,7 +146,7 @@ def test_what_has_changed_is_asked_for_from_the_watermark_on(looks):
     assert (found.rows, found.requests, found.probes) == (65, 1, 1)
 
 
-def test_campaigns_are_asked_for_by_channel_and_whether_they_are_archived(looks):
+def test_campaigns_are_requested_by_channel_and_whether_they_are_archived(looks):
     [found] = planned("campaigns", ask=Listing([], "updated_at"))
 
     assert (found.requests, found.probes) == (6, 6)
@@ -163,7 +163,7 @@ def test_a_report_takes_a_share_of_the_day(looks, monkeypatch):
     assert found.seconds == 14 * 60
 
 
-def test_work_that_is_under_way_makes_it_take_longer(looks):
+def test_work_in_flight_makes_it_take_longer(looks):
     stored("tags", [{"id": f"{each}"} for each in range(1_000)])
     read_before("tags", 1_000, 20, seconds=5)
     [idle] = planned("tags")
@@ -178,7 +178,7 @@ def test_work_that_is_under_way_makes_it_take_longer(looks):
     assert busy.seconds == 60
 
 
-def test_how_long_rows_took_before_counts_more_than_what_is_usual(looks):
+def test_how_long_rows_took_in_the_last_run_counts_more_than_the_usual(looks):
     stored("catalog_items", [{"id": f"{each}"} for each in range(2_000)])
     read_before("catalog_items", 2_000, 20, seconds=100)
 
@@ -198,7 +198,7 @@ def test_streams_are_read_at_once_and_children_after_their_parents():
     assert total_seconds([replace(flows, rows=1_000_000)]) == pytest.approx(1_000_000 * ROW_S)
 
 
-def test_windows_are_those_that_the_run_would_begin_with(looks):
+def test_the_windows_are_those_that_the_run_would_start_with(looks):
     since = datetime(2026, 11, 1, tzinfo=UTC)
     asked = Listing([], "datetime")
 

@@ -1,4 +1,4 @@
-"""How many rows a stream has, told from a few of its pages."""
+"""How many rows a stream has, estimated from a few of its pages."""
 
 from datetime import UTC, datetime
 
@@ -47,7 +47,7 @@ def test_even_rows_need_few_pages_whatever_their_number():
     assert max(asked) <= 16
 
 
-def test_a_page_that_is_the_whole_answer_is_the_only_one_that_is_asked_for():
+def test_a_page_that_is_the_whole_answer_is_the_only_one_that_is_requested():
     found, listing = survey(PROFILES, spread("even", 99, 30, 1))
 
     assert (found.curve.total, found.uncertainty, len(listing.asked)) == (99, 0.0, 1)
@@ -73,7 +73,7 @@ def test_rows_of_the_same_second_are_counted_by_cursor():
     assert len(listing.asked) == 7
 
 
-def test_a_second_that_does_not_end_is_told_as_the_least():
+def test_a_second_that_does_not_end_is_reported_as_at_least():
     found, listing = survey(PROFILES, [NOW - 60] * 100_000)
 
     assert not found.whole
@@ -81,7 +81,7 @@ def test_a_second_that_does_not_end_is_told_as_the_least():
     assert len(listing.asked) <= 10 * MAX_COUNTED_PAGES
 
 
-def test_nothing_but_times_is_asked_for_after_the_first_page():
+def test_nothing_but_times_is_requested_after_the_first_page():
     _, listing = survey(PROFILES, spread("even", 5_000, 30, 1))
 
     first, *others = listing.asked
@@ -91,7 +91,7 @@ def test_nothing_but_times_is_asked_for_after_the_first_page():
 
 
 @pytest.mark.parametrize("name", [name for name, stream in STREAMS.items() if stream.time])
-def test_every_stream_with_a_time_can_be_asked_for_from_either_end_and_for_its_times_alone(name):
+def test_every_stream_with_a_time_can_be_requested_from_either_end_and_for_its_times_alone(name):
     stream = STREAMS[name]
     bind = stream.action.declaration.bind
 
@@ -106,7 +106,7 @@ def test_every_stream_with_a_time_can_be_asked_for_from_either_end_and_for_its_t
     assert {each["sort"] for each in listing.asked} == {stream.time.name, f"-{stream.time.name}"}
 
 
-def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
+def test_a_list_without_a_time_is_counted_to_its_end_or_reported_as_at_least():
     stream = STREAMS["catalog_items"]
 
     short = Probes(Listing(range(250), "created")).count(stream, stream.partitions[0])
@@ -121,7 +121,7 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
     st.integers(2, 50),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_is_told_is_never_less_than_what_was_seen_and_exact_where_all_was_read(times, size):
+def test_an_estimate_is_never_less_than_what_was_seen_and_exact_if_all_was_read(times, size):
     times = sorted(map(float, times))
     found = Survey(size)
     found.add(Sample.read(0.0, times[0] + 1, [each for each in times if each < times[0] + 1]))
@@ -141,7 +141,7 @@ def test_what_is_told_is_never_less_than_what_was_seen_and_exact_where_all_was_r
     assert curve.total == pytest.approx(found.rows)
 
 
-def test_a_curve_leads_from_times_to_rows_and_back():
+def test_a_curve_converts_times_to_rows_and_back():
     curve = Curve([0.0, 10.0, 10.0, 20.0], [0.0, 10.0, 50.0, 60.0])
 
     assert [curve.rank(time) for time in (-1, 5, 10, 15, 99)] == [0, 5, 10, 55, 60]

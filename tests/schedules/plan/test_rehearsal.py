@@ -1,4 +1,4 @@
-"""A run that is played through reads as many pages as the run."""
+"""A simulated run reads as many pages as the real one."""
 
 from schedules.plan.density import Curve
 from schedules.plan.rehearsal import rehearse
@@ -31,7 +31,7 @@ def test_a_long_window_is_cut_and_each_cut_costs_at_most_a_page():
     assert cut.rounds < 1_000 / 8 * 1.3
 
 
-def test_windows_that_begin_a_second_early_read_more_where_rows_are_dense():
+def test_windows_that_start_a_second_early_read_more_where_rows_are_dense():
     dense = even(864_000, days=0.01)  # a thousand a second
 
     assert rehearse(dense, NOW, NOW, 100, 8, early=1.0).pages >= rehearse(dense, NOW, NOW, 100, 8).pages + 10

@@ -1,4 +1,4 @@
-"""Runs of a pull without workers: what is asked for is kept, and answered by the test."""
+"""Pull runs without workers: requests are recorded, and answered by the test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Pulling:
-    """What a run has asked for, in order, and what it has told at its end."""
+    """What a run has requested, in order, and what it has reported at its end."""
 
     def __init__(self):
         self.now = NOON
@@ -33,7 +33,7 @@ class Pulling:
         pull.start_run("default", request, stream, mode, since)
 
     def answer(self, *resources, following=None):
-        """Klaviyo's answer to the page that has waited longest."""
+        """Give Klaviyo's answer to the oldest request."""
         params, about = self.asked.pop(0)
         pull.page.request.update(began=0.0)
         pull.page.answered({"data": list(resources), "links": {"next": following}}, params, "default", about)
@@ -59,7 +59,7 @@ def campaign(id, archived=False):
     return {"type": "campaign", "id": id, "attributes": {"name": id, "archived": archived}, "relationships": {}}
 
 
-def test_archived_campaigns_are_asked_for_when_the_others_have_been_read(pulling):
+def test_archived_campaigns_are_requested_when_the_others_have_been_read(pulling):
     pulling.start_run("campaigns", "full")
     turns = []
     while pulling.asked:
@@ -74,7 +74,7 @@ def test_archived_campaigns_are_asked_for_when_the_others_have_been_read(pulling
     assert pulling.last("campaigns")["state"] == "done"
 
 
-def test_campaigns_that_are_taken_up_again_go_on_with_the_partition_whose_turn_it_is(pulling):
+def test_a_resumed_run_of_campaigns_continues_with_the_partition_whose_turn_it_is(pulling):
     pulling.start_run("campaigns", "full")
     pulling.answer()
     [lost] = pulling.asked
@@ -95,7 +95,7 @@ def test_a_page_has_an_id_that_redis_can_keep_whatever_the_record_is_called(monk
     assert checked_id("sync", asked[0])
 
 
-# What a run promises, each by a test that fails where the promise is broken by hand.
+# What a run promises: each promise has a test that fails if it is broken on purpose.
 
 
 def profile(id, updated=NOON, **attributes):
@@ -150,7 +150,7 @@ def test_a_run_reads_up_to_just_before_it_began_and_the_next_one_from_well_befor
     assert filter_of(pulling) == f"and(greater-than(updated,{since:%FT%T}Z),less-than(updated,{until:%FT%T}Z))"
 
 
-def test_what_was_read_from_a_later_time_on_leaves_the_watermark_where_it_was(pulling):
+def test_a_run_that_began_later_than_the_watermark_leaves_it_where_it_was(pulling):
     pulling.start_run("profiles")
     began = pulling.now
     pulling.answer()
@@ -175,7 +175,7 @@ def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
     assert [how[3] is not None for how in pulling.told] == [True]
 
 
-def test_a_full_scan_has_no_end_and_takes_what_it_has_not_seen_for_deleted(pulling):
+def test_a_full_scan_has_no_upper_bound_and_marks_what_it_has_not_seen_as_deleted(pulling):
     pulling.start_run("profiles", "full")
     assert filter_of(pulling) == ""
     pulling.answer(profile("P1"), profile("P2"))
@@ -207,7 +207,7 @@ def test_jobs_that_klaviyo_has_forgotten_stay_in_the_store(pulling):
     assert stored("jobs:catalog-item-bulk-create", "id", "deleted_at") == [("K1", None)]
 
 
-def test_a_stream_without_a_time_is_read_whole_whatever_is_asked_for(pulling):
+def test_a_stream_without_a_time_is_read_whole_whatever_is_requested(pulling):
     pulling.start_run("tags")
     pulling.answer({"type": "tag", "id": "T1", "attributes": {"name": "a"}})
     pulling.start_run("tags")
@@ -217,7 +217,7 @@ def test_a_stream_without_a_time_is_read_whole_whatever_is_asked_for(pulling):
     assert [deleted is not None for _, deleted in stored("tags", "id", "deleted_at")] == [True]
 
 
-def test_a_page_is_asked_for_only_until_it_has_been_read(pulling):
+def test_a_page_is_requested_only_until_it_has_been_read(pulling):
     pulling.start_run("profiles")
     _, first = pulling.asked[0]
     assert pull.page.needed(first)
@@ -253,7 +253,7 @@ def die(*_):
     raise Died
 
 
-def test_a_run_ends_though_the_worker_that_wrote_its_last_page_died_before_it_said_so(pulling, monkeypatch):
+def test_a_run_ends_even_if_the_worker_that_wrote_its_last_page_died_before_ending_it(pulling, monkeypatch):
     pulling.start_run("profiles")
     _, last = pulling.asked[0]
     with monkeypatch.context() as patch:
@@ -269,7 +269,7 @@ def test_a_run_ends_though_the_worker_that_wrote_its_last_page_died_before_it_sa
     assert len(pulling.told) == 1
 
 
-def test_what_a_page_has_split_off_is_read_though_its_worker_died_before_it_began_that(pulling, monkeypatch):
+def test_a_window_that_a_page_has_split_off_is_read_even_if_its_worker_died_before_starting_it(pulling, monkeypatch):
     monkeypatch.setattr(pull, "has_spare_budget", lambda *_: True)
     pulling.start_run("events")
     page = pulling.asked[0]
@@ -289,7 +289,7 @@ def test_what_a_page_has_split_off_is_read_though_its_worker_died_before_it_bega
         assert runs.count_open_windows(connection, page[1].run) == 2
 
 
-def test_a_window_ends_where_its_order_by_time_has_come_to_its_end(pulling):
+def test_a_window_ends_once_its_rows_have_reached_its_end(pulling):
     pulling.start_run("lists")
     beyond = pulling.now + timedelta(hours=1)
     row = {"type": "list", "id": "L1", "attributes": {"updated": beyond.isoformat()}}
@@ -301,7 +301,7 @@ def test_a_window_ends_where_its_order_by_time_has_come_to_its_end(pulling):
 
 
 @pytest.mark.parametrize(("stream", "again"), [("profiles", NOON + timedelta(hours=1)), ("campaigns", None)])
-def test_a_window_whose_cursor_has_expired_begins_anew_where_its_order_lets_it(pulling, stream, again):
+def test_a_window_whose_cursor_has_expired_restarts_where_its_order_allows(pulling, stream, again):
     pulling.start_run(stream)
     field = "updated" if stream == "profiles" else "updated_at"
     row = {"type": "x", "id": "X1", "attributes": {field: (NOON + timedelta(hours=1)).isoformat()}}
@@ -320,7 +320,7 @@ def test_a_window_whose_cursor_has_expired_begins_anew_where_its_order_lets_it(p
     assert anew.since == (again.isoformat() if again else about.since)
 
 
-def test_a_window_does_not_begin_anew_for_ever(pulling):
+def test_a_window_does_not_restart_for_ever(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
@@ -336,7 +336,7 @@ def test_a_window_does_not_begin_anew_for_ever(pulling):
 
 
 def members_of(pulling, *lists):
-    """The members of these lists, each with one, have been read."""
+    """Read the members of these lists, one each."""
     pulling.start_run("lists", "full")
     pulling.answer(*({"type": "list", "id": id, "attributes": {"updated": NOON.isoformat()}} for id in lists))
     pulling.start_run("list_members", "full")
@@ -344,7 +344,7 @@ def members_of(pulling, *lists):
         pulling.answer({"type": "profile", "id": "P1", "attributes": {}})
 
 
-def test_the_members_of_a_list_that_is_not_there_stay_until_it_is_known_to_be_gone(pulling):
+def test_the_members_of_a_missing_list_stay_until_it_is_known_to_be_gone(pulling):
     members_of(pulling, "L1", "L2")
     pulling.start_run("list_members", "full")
     params, about = pulling.asked.pop(0)
@@ -358,7 +358,7 @@ def test_the_members_of_a_list_that_is_not_there_stay_until_it_is_known_to_be_go
     ]
 
 
-def test_a_stream_that_is_not_there_at_all_fails(pulling):
+def test_a_missing_stream_fails(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
@@ -368,7 +368,7 @@ def test_a_stream_that_is_not_there_at_all_fails(pulling):
     assert pulling.last("profiles")["state"] == "failed"
 
 
-def test_a_full_scan_that_is_asked_for_during_a_run_of_changes_waits_its_turn(pulling):
+def test_a_full_scan_that_is_requested_during_a_run_of_changes_waits_its_turn(pulling):
     pulling.start_run("profiles")
     waiting = list(pulling.asked)
 
@@ -378,7 +378,7 @@ def test_a_full_scan_that_is_asked_for_during_a_run_of_changes_waits_its_turn(pu
 
 
 @pytest.mark.parametrize(("asked", "over"), [(timedelta(minutes=-1), True), (timedelta(minutes=1), False)])
-def test_a_run_that_ended_answers_only_what_was_asked_for_before_it_began(pulling, monkeypatch, asked, over):
+def test_a_run_that_ended_answers_only_what_was_requested_before_it_began(pulling, monkeypatch, asked, over):
     pulling.start_run("profiles")
     began = pulling.now
     pulling.answer()
@@ -392,7 +392,7 @@ def test_a_run_that_ended_answers_only_what_was_asked_for_before_it_began(pullin
     assert bool(pulling.asked) != over
 
 
-def test_the_same_page_has_the_same_id_so_that_it_is_asked_for_once(pulling, monkeypatch):
+def test_the_same_page_has_the_same_id_so_that_it_is_requested_once(pulling, monkeypatch):
     ids = []
     monkeypatch.undo()
     monkeypatch.setattr(pull.page, "ask", lambda *_, task_id, **__: ids.append(task_id))
@@ -404,7 +404,7 @@ def test_the_same_page_has_the_same_id_so_that_it_is_asked_for_once(pulling, mon
     assert ids == ["sync-7-all-0-1", "sync-7-all-0-1", "sync-7-all-0-2", "sync-7-all-0-1.1"]
 
 
-def test_somebody_looks_after_a_run_from_its_beginning_and_after_each_page(pulling, monkeypatch):
+def test_a_run_has_a_reminder_from_its_start_and_after_each_page(pulling, monkeypatch):
     reminded = []
     monkeypatch.setattr(pull, "renew_reminder", lambda *which: reminded.append(which))
 

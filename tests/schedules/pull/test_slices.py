@@ -1,4 +1,4 @@
-"""Where windows are cut, and how many are read at once."""
+"""Where windows are cut, and how many are read at the same time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ def test_a_window_of_a_few_more_pages_is_not_worth_a_cut():
     assert midpoint(at(0), at(1), at(16)) is None
 
 
-def test_a_page_of_one_moment_tells_no_density():
+def test_a_page_of_one_second_shows_no_density():
     assert midpoint(at(1), at(1), at(100)) is None
 
 

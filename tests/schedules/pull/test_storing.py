@@ -1,4 +1,4 @@
-"""What is read while the store is away is read again, and nothing of it is lost."""
+"""What is read while the store is down is read again, and nothing is lost."""
 
 from types import SimpleNamespace
 
@@ -17,12 +17,12 @@ class Stores(StoringStep):
     about = dict
 
     def answered(self, envelope, params, account, about):
-        """Nothing: the test says what happens."""
+        """Do nothing: the test says what happens."""
 
 
 @pytest.fixture
 def step(monkeypatch):
-    """A step whose answer meets an error as it is written; what it asks to be taken again is kept."""
+    """A step whose answer cannot be written; what it puts off is recorded."""
     made = Stores()
     made.waits = []
     outage = SimpleNamespace(

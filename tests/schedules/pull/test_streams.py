@@ -1,4 +1,4 @@
-"""Each stream against what its action declares, and each trap of reading it, by name."""
+"""Each stream against the declaration of its action, and each trap in reading it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -67,7 +67,7 @@ def test_every_column_of_a_streams_table_is_filled(stream):
 
 
 @every_stream
-def test_a_parent_stands_before_what_hangs_on_it_and_skips_by_its_columns(stream):
+def test_a_parent_comes_before_its_children_and_skips_by_its_columns(stream):
     if parent := stream.parent:
         names = list(STREAMS)
         assert names.index(parent.stream) < names.index(stream.name)
@@ -101,14 +101,14 @@ def test_every_run_looks_back_some_minutes_and_for_events_a_day():
     assert set(look_back.values()) == {timedelta(minutes=5)}
 
 
-def test_campaigns_are_asked_for_by_channel_the_archived_ones_last():
+def test_campaigns_are_requested_by_channel_the_archived_ones_last():
     asked_by = [(each.values["channel"], each.values["archived"]) for each in CAMPAIGNS]
 
     assert asked_by == [(channel, late) for late in (False, True) for channel in ("email", "sms", "mobile_push")]
     assert asked("campaigns", None, None)[0] == 'and(equals(messages.channel,"email"),equals(archived,false))'
 
 
-def test_coupon_codes_are_asked_for_by_their_coupon():
+def test_coupon_codes_are_requested_by_their_coupon():
     assert asked("coupon_codes")[0] == 'any(coupon.id,["X1"])'
 
 
@@ -126,7 +126,7 @@ def test_partitions_have_names_of_their_own():
     assert Partition().name == ""
 
 
-def test_members_are_read_whole_since_who_left_cannot_be_asked_for():
+def test_members_are_read_whole_since_who_left_cannot_be_requested():
     assert STREAMS["list_members"].time is STREAMS["segment_members"].time is None
 
 

@@ -1,4 +1,4 @@
-"""Which rows travel, how, and which records are taken for missing."""
+"""Which rows are sent, how, and which records count as missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class Catalog:
-    """Stands for the action that lists the catalog: what is there, and how often it was asked."""
+    """Stands in for the action that lists the catalog; it counts its requests."""
 
     def __init__(self, **titles):
         self.titles, self.asked = titles, []
@@ -67,7 +67,7 @@ def pushed(run, kind="catalog_items", **digests):
 
 
 def changes(selection, rows):
-    """The keys of what travels, by action, each with whether it was known."""
+    """Return the keys of what is sent, by action, each with whether it was known."""
     found: dict[str, dict[str, bool]] = {}
     for each in selection.select_changes(source_of(rows)):
         if each is not None:
@@ -80,7 +80,7 @@ def digest(key, title, kind="catalog_items"):
     return PUSH_KINDS[kind].digest(item)
 
 
-def test_what_is_new_is_created_what_has_changed_updated_and_the_rest_stays_here(selection, run):
+def test_what_is_new_is_created_what_has_changed_updated_and_the_rest_not_sent(selection, run):
     pushed(run, A=digest("A", "Mug"), B=digest("B", "Mug"))
     catalog = Catalog()
     chosen = selection(catalog)
@@ -107,7 +107,7 @@ def test_a_record_that_others_have_made_is_updated_where_it_differs(selection, r
     ("there", "action"),
     [({"A": "Jug"}, "bulk_update_catalog_items"), ({}, "bulk_create_catalog_items")],
 )
-def test_a_record_of_which_nobody_knows_how_it_is_is_looked_up(selection, run, there, action):
+def test_a_record_in_doubt_is_looked_up(selection, run, there, action):
     pushed(run, A=DOUBTFUL, B=digest("B", "Mug"))
 
     assert list(changes(selection(Catalog(**there)), [wanted("A", "Mug")])) == [action]
@@ -132,7 +132,7 @@ def test_changed_items_of_many_batches_share_a_part(selection, run):
     assert [len(each.rows) for each in parts] == [20]
 
 
-def test_rows_that_were_turned_down_are_in_the_source_all_the_same(selection, run):
+def test_rows_that_were_rejected_are_in_the_source_all_the_same(selection, run):
     pushed(run - 1, A=digest("A", "Mug"), B=digest("B", "Mug"), C=digest("C", "Mug"))
     chosen = selection(Catalog(), marks=True)
 

@@ -27,7 +27,7 @@ class Choice:
 
 @pytest.fixture
 def running(store, monkeypatch):
-    """A run of a push that knows twenty records, so many of which are missing from its source."""
+    """Return a run of a push that knows twenty records, some of which its source lacks."""
     monkeypatch.setattr(push, "current_time", lambda: NOW)
 
     def make(missing, **read):

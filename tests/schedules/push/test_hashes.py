@@ -46,7 +46,7 @@ def test_what_has_landed_is_known_and_what_has_not_is_new_again(connection, run)
     assert ITEMS.parts_in_flight(connection, 10) == []
 
 
-def test_a_change_that_did_not_land_leaves_a_record_of_which_nobody_knows_how_it_is(connection, run):
+def test_a_change_that_did_not_land_leaves_a_record_in_doubt(connection, run):
     ITEMS.set_digests(connection, {"A": OLD, "B": OLD}, run, NOW)
     sent(connection, run, Sent(1, "A", NEW.hex(), True), Sent(2, "B", NEW.hex(), True))
     settle_part(connection, lost={1})
@@ -54,7 +54,7 @@ def test_a_change_that_did_not_land_leaves_a_record_of_which_nobody_knows_how_it
     assert digests(connection, "A", "B") == {"A": DOUBTFUL, "B": NEW}
 
 
-def test_of_a_part_that_was_never_sent_nothing_has_landed(connection, run):
+def test_nothing_of_a_part_that_was_never_sent_has_landed(connection, run):
     sent(connection, run, Sent(1, "A", NEW.hex(), False))
     settle_part(connection, lost=None)
 

@@ -1,4 +1,4 @@
-"""What tells pushed records apart, and what changes when they do."""
+"""What identifies pushed records, and what changes when they do."""
 
 import pytest
 

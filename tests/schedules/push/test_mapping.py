@@ -1,4 +1,4 @@
-"""Queries whose every row would be turned down, refused before one is read."""
+"""Queries whose every row would be rejected are refused before one is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.errors import InputError
 
 @pytest.fixture
 def plan(tmp_path):
-    """What is made of a query that selects this from nothing."""
+    """Return the result for a query that selects these columns and no rows."""
     url = f"sqlite:///{tmp_path}/shop.db"
     (tmp_path / "shop.db").touch()
 
@@ -43,7 +43,7 @@ def test_a_query_that_lacks_several_columns_names_them_all(plan):
         plan("'Ada' AS first_name", kind="profiles")
 
 
-def test_a_column_that_leads_nowhere_is_told_with_the_setting_that_leaves_it_out(plan):
+def test_a_column_that_leads_nowhere_is_reported_with_the_setting_that_leaves_it_out(plan):
     with pytest.raises(InputError, match="leave it out with KLAVIYO_PUSHES__MY_SHOP__MAP='maker='"):
         plan(f"7 AS external_id, 'ACME' AS maker, {ITEM}", name="my-shop")
 

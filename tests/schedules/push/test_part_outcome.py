@@ -1,4 +1,4 @@
-"""What became of a part, from every way in which its job may have ended."""
+"""The outcome of a part, for every way in which its job may end."""
 
 from types import SimpleNamespace
 
@@ -32,13 +32,13 @@ def ledger(monkeypatch):
     return made
 
 
-def test_as_long_as_a_job_is_not_settled_nobody_knows(ledger):
+def test_a_part_has_no_outcome_until_its_job_is_settled(ledger):
     ledger.add("p", "1-3", state="processing", status="")
 
     assert part_outcome("p") is None
 
 
-def test_the_rows_that_were_turned_down_are_lost(ledger):
+def test_the_rows_that_were_rejected_are_lost(ledger):
     ledger.add("p", "1-3", rejected=1, turned_down=[2])
 
     assert part_outcome("p") == PartOutcome(frozenset({2}), 1, 0, ("it is bad",))
@@ -49,7 +49,7 @@ def test_a_part_that_was_never_sent_is_lost_whole(ledger):
 
 
 @pytest.mark.parametrize("ended", [{"status": "withdrawn"}, {"unknown": 2, "turned_down": [1]}])
-def test_where_it_is_not_told_which_rows_have_landed_none_counts(ledger, ended):
+def test_no_row_counts_as_landed_if_it_is_not_known_which_have(ledger, ended):
     ledger.add("p", "1-3", **ended)
 
     found = part_outcome("p")
@@ -71,7 +71,7 @@ def test_a_part_that_was_split_is_known_when_both_halves_are(ledger):
     assert whole == PartOutcome(frozenset({1}), 1, 0, ("it is bad",))
 
 
-def test_what_no_other_part_would_be_spared_is_told(ledger):
+def test_an_error_that_every_part_would_meet_is_fatal(ledger):
     failure = {"type": "SettingsError", "args": ["account 'default' has no API key"]}
     ledger.add("p", "1-2", status="refused", rejected=2, turned_down=[1, 2], failure=failure)
     ledger.add("q", "1-2", status="refused", rejected=2, turned_down=[1, 2], failure={

@@ -1,4 +1,4 @@
-"""A source that is a query reads: whatever it says, nothing in the database changes and no file is made."""
+"""A query as a source only reads: whatever it says, nothing in the database changes and no file is created."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rows(statement, url):
         "",
     ],
 )
-def test_what_does_not_ask_for_rows_is_refused_before_the_database_hears_of_it(products, statement):
+def test_a_statement_that_returns_no_rows_is_refused_before_it_reaches_the_database(products, statement):
     with pytest.raises(InputError, match="the query does not return rows"):
         rows(statement, products)
 
@@ -91,7 +91,7 @@ def test_the_connection_itself_refuses_to_write(products):
         "/* ; */ SELECT sku AS sku FROM products WHERE sku <> 'a;b''c;' ORDER BY 1 DESC",
     ],
 )
-def test_semicolons_that_end_nothing_are_let_through(products, statement):
+def test_semicolons_that_end_no_statement_are_accepted(products, statement):
     assert rows(statement, products) == [{"sku": "two"}, {"sku": "one"}]
 
 
@@ -100,7 +100,7 @@ def test_a_semicolon_in_a_comment_at_the_end_stays_where_it_is():
     assert require_query("VALUES (1);") == "VALUES (1)"
 
 
-def test_a_sqlite_file_that_is_not_there_is_told_and_not_made(tmp_path):
+def test_a_sqlite_file_that_does_not_exist_is_reported_and_not_made(tmp_path):
     file = tmp_path / "shop.db"
 
     with pytest.raises(

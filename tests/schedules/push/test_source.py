@@ -1,4 +1,4 @@
-"""Rows of a query: streamed, read again each time, and told by a sentence where they cannot be read."""
+"""Rows of a query: streamed, read again each time; one sentence if they cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows(source):
     return [dict(row) for batch in source.batches() for row in batch.rows]
 
 
-def test_a_query_is_asked_anew_each_time_its_rows_are_read(database):
+def test_a_query_is_run_again_each_time_its_rows_are_read(database):
     source = open_source("sql: SELECT email, spent FROM people ORDER BY email", database)
 
     assert source.columns is None
@@ -50,7 +50,7 @@ def test_an_id_that_is_a_uuid_travels_as_text(database):
     assert rows(source) == [{"external_id": str(UUID(id))}]
 
 
-def test_a_query_that_is_wrong_is_told_in_the_databases_words(database):
+def test_a_query_that_is_wrong_is_reported_in_the_databases_words(database):
     with pytest.raises(SourceError, match=r"the query: the database says: .*nothing"):
         rows(open_source("sql:SELECT * FROM nothing", database))
 
@@ -64,6 +64,6 @@ def test_a_query_that_is_wrong_is_told_in_the_databases_words(database):
         ("mysql+pymysql://shop/db", "needs a driver that is not installed: pymysql"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_refused_before_anything_is_read(url, problem):
+def test_a_database_url_that_names_no_database_is_refused_before_anything_is_read(url, problem):
     with pytest.raises(InputError, match=problem):
         open_source("sql:SELECT 1", url)

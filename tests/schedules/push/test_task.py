@@ -1,4 +1,4 @@
-"""Pushes that the settings define, and what is wrong with them."""
+"""Pushes defined in the settings, and what may be wrong with them."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def test_only_a_catalogs_records_are_deleted(kind):
         run_push(Push(kind, "a.csv", delete="missing"))
 
 
-def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are():
+def test_an_unknown_kind_is_refused_with_those_that_exist():
     with pytest.raises(InputError, match="'coupons' cannot be pushed; choose one of profiles, events, catalog_items"):
         run_push(Push("coupons", "a.csv"))
 
 
 class Carrying:
-    """A push that a worker carries out: how it ends is said, and what it waits for is kept."""
+    """A push that a worker carries out; the test says how it ends, and reminders are recorded."""
 
     def __init__(self):
         self.reminded, self.end = [], None
@@ -128,21 +128,21 @@ def carrying(define, monkeypatch):
 @pytest.mark.parametrize(
     "end", [AlreadyRunning("default", "events", True), OperationalError("SELECT", {}, ConnectionError("away"))]
 )
-def test_a_push_that_cannot_go_on_now_is_tried_again_under_its_own_id(carrying, end):
+def test_a_push_that_cannot_run_now_is_tried_again_under_its_own_id(carrying, end):
     with pytest.raises(Ignore, match="push orders is waiting"):
         carrying.carry_out(end)
 
     assert carrying.reminded == ["sync|PUSH|task|orders|0"]
 
 
-def test_a_push_that_another_run_holds_is_not_started_again(carrying):
+def test_a_push_that_another_run_has_locked_is_not_started_again(carrying):
     with pytest.raises(AlreadyRunning):
         carrying.carry_out(AlreadyRunning("default", "events", False))
 
     assert carrying.reminded == []
 
 
-def test_a_push_that_its_worker_breaks_off_is_left_to_the_next_one(carrying):
+def test_a_push_that_its_worker_interrupts_is_left_to_the_next_one(carrying):
     closing.set()
 
     with pytest.raises(LeftBehind):

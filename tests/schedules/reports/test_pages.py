@@ -1,4 +1,4 @@
-"""Reports: which days a night reads, what fits into Klaviyo's day, and what is left to the next night."""
+"""Reports: which days a night reads, what fits into today's requests, and what is left to the next night."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_day_is_read_each_night_for_a_week_and_then_three_times_more():
     assert nights == [1, 2, 3, 4, 5, 6, 7, 14, 21, 30]
 
 
-def test_a_night_that_was_missed_is_made_up_for():
+def test_a_missed_night_is_made_up_for():
     assert ago(16) in due_days(TODAY, {ago(16): ago(3)})
     assert ago(16) not in due_days(TODAY, {ago(16): ago(2)})
 
@@ -71,7 +71,7 @@ def test_a_day_that_was_never_read_is_believed_to_be_as_full_as_the_fullest():
 
 @pytest.fixture
 def night(store, monkeypatch):
-    """A night with a budget; what is asked for is kept, and what is told at the end."""
+    """A night with a budget; requests and reported ends are recorded."""
 
     class Night:
         left, asked, told = 225, [], []
@@ -80,7 +80,7 @@ def night(store, monkeypatch):
             reports.start_run("default", "R1", "campaign_values")
 
         def answer(self, results=(), following=None):
-            """Klaviyo's answer to the page that was asked for last."""
+            """Give Klaviyo's answer to the last request."""
             params, about = self.asked[-1]
             envelope = {"data": {"attributes": {"results": list(results)}}, "links": {"next": following}}
             self.left -= 1
@@ -113,7 +113,7 @@ def result(campaign, opens):
     return {"groupings": groups, "statistics": {"opens": opens}}
 
 
-def test_a_day_is_asked_for_in_the_accounts_own_time_and_with_every_statistic(night):
+def test_a_day_is_requested_in_the_accounts_own_time_and_with_every_statistic(night):
     night.start_run()
 
     params, about = night.asked[0]
@@ -164,7 +164,7 @@ def test_a_day_of_more_pages_than_were_planned_leaves_the_others_to_the_next_nig
     assert len(night.run()["report"]["waits"]) == 29
 
 
-def test_the_next_night_goes_on_with_what_was_left(night):
+def test_the_next_night_continues_with_what_was_left(night):
     night.left = RESERVED_REQUESTS + 3
     night.start_run()
     for _ in range(3):
@@ -176,7 +176,7 @@ def test_the_next_night_goes_on_with_what_was_left(night):
     assert night.asked[-1][1].day == (YESTERDAY - timedelta(days=3)).isoformat()
 
 
-def test_a_run_whose_worker_has_died_is_gone_on_with(night):
+def test_a_run_whose_worker_has_died_is_continued(night):
     night.start_run()
     night.answer([result("C1", 3)])
     first = night.run()["id"]
@@ -187,7 +187,9 @@ def test_a_run_whose_worker_has_died_is_gone_on_with(night):
     assert night.asked[-1] == night.asked[-2]
 
 
-def test_the_next_day_comes_though_the_worker_that_wrote_the_one_before_died_before_it_asked(night, monkeypatch):
+def test_the_next_day_is_read_even_if_the_worker_that_wrote_the_previous_one_died_before_requesting_it(
+    night, monkeypatch
+):
     night.start_run()
     last = night.asked[0][1]
     with monkeypatch.context() as patch:
@@ -201,7 +203,7 @@ def test_the_next_day_comes_though_the_worker_that_wrote_the_one_before_died_bef
     assert night.asked[-1][1].day == (YESTERDAY - timedelta(days=1)).isoformat()
 
 
-def test_a_metric_that_is_not_there_ends_the_run_with_what_to_set(night, monkeypatch):
+def test_a_metric_that_does_not_exist_ends_the_run_with_what_to_set(night, monkeypatch):
     class Empty:
         def on(self, *_, **__):
             return self
@@ -237,7 +239,7 @@ def test_an_id_is_meant_before_a_name_and_of_one_name_the_metric_that_was_update
     assert conversion_metric("default") == ("M1", "Placed Order")
 
 
-def test_a_run_is_gone_on_with_for_another_metric_once_the_setting_says_so(night, monkeypatch):
+def test_a_run_continues_with_another_metric_once_the_setting_says_so(night, monkeypatch):
     night.left = RESERVED_REQUESTS + 2
     night.start_run()
     with transaction() as connection:

@@ -27,7 +27,7 @@ def write(times):
             )
 
 
-def test_it_is_bounded_while_much_is_written_and_empty_when_a_run_is_over(log):
+def test_it_is_bounded_while_much_is_written_and_empty_when_a_run_has_ended(log):
     write(100)
     assert log.stat().st_size < MOST
 
@@ -36,7 +36,7 @@ def test_it_is_bounded_while_much_is_written_and_empty_when_a_run_is_over(log):
     assert log.stat().st_size == 0
 
 
-def test_what_somebody_who_read_for_long_has_kept_in_it_goes_with_the_next_writing(log):
+def test_what_a_long_reader_has_kept_in_it_goes_with_the_next_write(log):
     with reading() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM tags").scalar()
         write(100)

@@ -1,4 +1,4 @@
-"""A store that takes nothing, as on a full disk: it is told, Klaviyo is not asked in vain, and it goes on by itself."""
+"""An outage of the store, as on a full disk: it is reported, Klaviyo is not asked in vain, and work resumes by itself."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def disk(store, redis, monkeypatch):
     return Store(monkeypatch)
 
 
-def test_a_full_disk_is_told_in_the_log_and_to_the_commands_and_the_step_waits(disk, caplog):
+def test_a_full_disk_is_reported_in_the_log_and_by_the_commands_and_the_step_waits(disk, caplog):
     disk.room = 1
     with (
         caplog.at_level(logging.INFO),
@@ -92,7 +92,7 @@ def test_a_full_disk_is_told_in_the_log_and_to_the_commands_and_the_step_waits(d
     assert disk.rows() == 0
 
 
-def test_it_goes_on_by_itself_when_there_is_room_and_that_is_told_too(disk, caplog):
+def test_it_recovers_by_itself_when_there_is_room_and_says_so(disk, caplog):
     disk.room = 1
     with pytest.raises(Later):
         disk.page()
@@ -106,7 +106,7 @@ def test_it_goes_on_by_itself_when_there_is_room_and_that_is_told_too(disk, capl
     assert "can be written again" in caplog.text
 
 
-def test_klaviyo_is_not_asked_for_what_cannot_be_kept(disk):
+def test_klaviyo_is_not_asked_for_what_cannot_be_written(disk):
     disk.room = 1
     for _ in range(10):
         with pytest.raises(Later):
@@ -120,7 +120,7 @@ def test_klaviyo_is_not_asked_for_what_cannot_be_kept(disk):
     assert disk.asked == 2
 
 
-def test_while_it_lasts_it_is_told_once_a_minute(disk, caplog):
+def test_an_outage_is_logged_once_a_minute(disk, caplog):
     disk.room = 1
     for _ in range(30):
         disk.clock += RETRY_DELAY_S
@@ -131,7 +131,7 @@ def test_while_it_lasts_it_is_told_once_a_minute(disk, caplog):
     assert len(told) == 1 + 29 * int(RETRY_DELAY_S) // OUTAGE_TTL_S
 
 
-def test_a_sync_that_cannot_begin_is_looked_after_soon_instead_of_failing(disk, monkeypatch):
+def test_a_sync_that_cannot_begin_is_resumed_soon_instead_of_failing(disk, monkeypatch):
     reminded = []
     monkeypatch.setattr(sync, "remind", lambda which, seconds: reminded.append((which, seconds)))
     monkeypatch.setattr(pull, "resume", lambda which: fill())

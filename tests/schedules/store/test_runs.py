@@ -1,4 +1,4 @@
-"""Runs: pages count once, runs can be gone on with, watermarks only move forward."""
+"""Runs: pages count once, runs can be continued, watermarks only move forward."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ def run(connection):
     return number
 
 
-def test_a_run_that_has_not_ended_is_found_to_be_gone_on_with(connection, run):
+def test_a_run_that_has_not_ended_is_found_and_continued(connection, run):
     found = runs.latest(connection, "default", "campaigns", "pull")
 
     assert (found["id"], found["state"], found["started"]) == (run, "running", NOON)
@@ -65,7 +65,7 @@ def test_a_window_is_closed_by_its_last_page(connection, run):
     assert not runs.count_page(connection, run, EMAIL, 3, rows=1)
 
 
-def test_a_run_planned_again_goes_on_where_it_was(connection, run):
+def test_windows_that_are_added_again_keep_their_progress(connection, run):
     runs.count_page(connection, run, EMAIL, 1, rows=100, closed=NOON + HOUR)
 
     runs.add_windows(connection, run, [EMAIL, SMS])
@@ -112,12 +112,12 @@ def test_a_cut_window_ends_where_the_fresh_one_begins_and_is_cut_once(connection
     ]
 
 
-def test_what_was_read_from_is_the_earliest_beginning_of_a_partition(connection, run):
+def test_the_start_of_a_partition_is_the_earliest_of_its_windows(connection, run):
     assert runs.earliest_since(connection, run, "email") is None
     assert runs.earliest_since(connection, run, "sms") == NOON - HOUR
 
 
-def test_the_windows_of_runs_long_over_are_forgotten(connection, run):
+def test_the_windows_of_runs_that_ended_long_ago_are_pruned(connection, run):
     runs.end(connection, run, "done", NOON)
 
     runs.prune_windows(connection, "default", "campaigns", NOON)
