@@ -24,10 +24,10 @@ from worker.api.wire import unwrap
 from worker.place import PREFIX
 
 #: How many values of a choice are listed before the rest is counted.
-CHOICES = 6
+MAX_CHOICES = 6
 
 #: The width from which there is room for methods and paths.
-WITH_PATHS = 110
+PATHS_MIN_WIDTH = 110
 
 
 def actions(
@@ -49,7 +49,7 @@ def actions(
         stdout().print(_shown(found[0]))
     else:
         console = stdout()
-        console.print(_listed(found, with_paths=console.width >= WITH_PATHS))
+        console.print(_listed(found, with_paths=console.width >= PATHS_MIN_WIDTH))
 
 
 def matching(search: str) -> Iterator[Declaration]:
@@ -111,8 +111,8 @@ def kind(annotation: Any) -> str:
     origin = get_origin(plain)
     if origin is typing.Literal:
         values = [str(each) for each in get_args(plain)]
-        more = f" | … ({len(values)})" if len(values) > CHOICES else ""
-        return " | ".join(values[:CHOICES]) + more
+        more = f" | … ({len(values)})" if len(values) > MAX_CHOICES else ""
+        return " | ".join(values[:MAX_CHOICES]) + more
     if origin in (typing.Union, types.UnionType):
         return " | ".join(dict.fromkeys(kind(each) for each in get_args(plain) if each is not type(None)))
     if origin is list:

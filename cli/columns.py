@@ -15,7 +15,7 @@ GAP = 2
 MIN_WIDTH, MAX_LINES = 8, 4
 
 #: The width above which a name may be broken: at its joints, or anywhere if it has none.
-LONG = 24
+BREAKABLE_WIDTH = 24
 
 #: A name may be broken after one of these.
 _PIECE = re.compile(r"[^_:+./=\\-]*[_:+./=\\-]*")
@@ -30,8 +30,8 @@ def natural_width(text: str) -> int:
 def least_width(text: str) -> int:
     """Return the width of a text in `MAX_LINES` lines, with only its long words broken."""
     words = text.split()
-    pieces = (piece for word in words for piece in ([word] if cell_len(word) <= LONG else _pieces(word)))
-    return max([MIN_WIDTH, cell_len(text) // MAX_LINES, *(min(cell_len(piece), LONG) for piece in pieces)])
+    pieces = (piece for word in words for piece in ([word] if cell_len(word) <= BREAKABLE_WIDTH else _pieces(word)))
+    return max([MIN_WIDTH, cell_len(text) // MAX_LINES, *(min(cell_len(piece), BREAKABLE_WIDTH) for piece in pieces)])
 
 
 def fit_widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int] | None:

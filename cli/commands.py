@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "reimport": (
         "imports.reimport:reimport",
-        "Import anew whatever was being imported in a span of time: each file once more, as a run of its own.",
+        "Import whatever was being imported in a span of time again: each file once more, as a new run.",
     ),
     "jobs": (
         "jobs:jobs",
@@ -92,14 +92,14 @@ COMMANDS = {
 
 
 class Deferred(TyperCommand):
-    """A command of which only the line in `klaviyo --help` is known yet."""
+    """A command that is not imported yet; only its line in `klaviyo --help` is known."""
 
     def __init__(self, name: str, place: str, summary: str) -> None:
         super().__init__(name, help=summary)
         self._place = place
 
     def loaded(self) -> Any:
-        """The command itself, with its options."""
+        """Import the command, with its options."""
         name, _, function = self._place.partition(":")
         # Imports leave no garbage, and collecting would take a fifth of the time.
         gc.disable()

@@ -15,7 +15,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from worker.errors import BY_END
 
 #: The ends of a job that never started, or whose outcome is not known.
-NOT_BEGUN = ("refused", "unknown")
+NEVER_STARTED = ("refused", "unknown")
 
 #: The most errors of one job that are shown.
 MAX_ERRORS = 50
@@ -34,7 +34,7 @@ def failure_count(job: Job) -> int:
 
 def ended_badly(job: Job) -> bool:
     """Return True if it failed, or some of its records have failed so far."""
-    return job.status in (*BY_END, *NOT_BEGUN) or failure_count(job) > 0
+    return job.status in (*BY_END, *NEVER_STARTED) or failure_count(job) > 0
 
 
 def failure_sentence(job: Job) -> str:

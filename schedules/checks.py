@@ -21,7 +21,7 @@ from worker.errors import KlaviyoError, SettingsError
 from worker.settings import Settings
 
 #: Free disk space for a store that is a file, below which the check warns: one night may need as much.
-LEAST_FREE_BYTES = 1_000_000_000
+MIN_FREE_BYTES = 1_000_000_000
 
 
 def of_surroundings(settings: Settings) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def of_room(settings: Settings) -> Iterator[Finding]:
     if url.get_backend_name() != "sqlite" or not folder.is_dir():
         return
     free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         left = f"{free / 1_000_000:,.0f} MB"
         yield Finding("warning", "store", f"only {left} are free in {folder}: make room for the next sync.")
 

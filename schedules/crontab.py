@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from celery.schedules import ParseException, crontab, crontab_parser
 
 #: A clock change further away than this cannot make a moment come late or twice: the largest changes are of one day.
-NEAR = timedelta(hours=25)
+MAX_CLOCK_CHANGE = timedelta(hours=25)
 
 
 class Timetable(Protocol):
@@ -64,7 +64,7 @@ class Crontab(crontab):
 
     def after(self, moment: datetime) -> datetime:
         """Return the first due time after this moment, in UTC."""
-        offsets = [_offset(moment + near, self.tz) for near in (-NEAR, timedelta(), NEAR)]
+        offsets = [_offset(moment + near, self.tz) for near in (-MAX_CLOCK_CHANGE, timedelta(), MAX_CLOCK_CHANGE)]
         change, local = max(offsets) - min(offsets), _wall(moment, self.tz)
         first = None
         for wall in self._walls(local - change):

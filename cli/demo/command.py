@@ -32,7 +32,7 @@ from worker.settings import get_settings
 CONCURRENCY = 48
 
 #: The most failed calls whose reasons the summary prints.
-MOST_FAILURES = 5
+MAX_FAILURES = 5
 
 
 def demo(
@@ -61,7 +61,7 @@ def demo(
 
                 run = Run(meanwhile)
                 proof = Story(loaded, run, view, sandbox, folder).tell()
-            remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MOST_FAILURES])]
+            remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MAX_FAILURES])]
             view.summary(proof, _address(flower), remarks, keep)
             if keep:
                 say("Everything keeps running until Ctrl-C.", "bold")

@@ -29,21 +29,34 @@ METRIC = "Placed Order"
 #: Klaviyo keeps no event before this time.
 FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 #: After this many days the calendar repeats itself, weekdays included.
-CYCLE = timedelta(days=28 * 365 + 7)
+CALENDAR_CYCLE = timedelta(days=28 * 365 + 7)
 
 #: Accepted names of columns; the first one found counts.
-ID = ("external_id", "customer_id", "id")
-EMAIL = ("email", "email_address", "e_mail", "e_post", "mail")
-DATE = ("order_date", "ordered_at", "date", "time", "created_at")
-VALUE = ("value", "value_usd", "total_usd", "total", "amount", "price")
-NAMES = ("first_name", "last_name")
+ID_COLUMNS = ("external_id", "customer_id", "id")
+EMAIL_COLUMNS = ("email", "email_address", "e_mail", "e_post", "mail")
+DATE_COLUMNS = ("order_date", "ordered_at", "date", "time", "created_at")
+VALUE_COLUMNS = ("value", "value_usd", "total_usd", "total", "amount", "price")
+NAME_COLUMNS = ("first_name", "last_name")
 
-FIRST = ("Ada", "Alan", "Barbara", "Blaise", "Donald", "Edsger", "Emmy", "Grace", "Hedy", "Joan", "Karen", "Katherine")
-LAST = ("Bartik", "Clarke", "Dijkstra", "Hopper", "Johnson", "Lamarr", "Liskov", "Lovelace", "Noether", "Turing")
+FIRST_NAMES = (
+    "Ada",
+    "Alan",
+    "Barbara",
+    "Blaise",
+    "Donald",
+    "Edsger",
+    "Emmy",
+    "Grace",
+    "Hedy",
+    "Joan",
+    "Karen",
+    "Katherine",
+)
+LAST_NAMES = ("Bartik", "Clarke", "Dijkstra", "Hopper", "Johnson", "Lamarr", "Liskov", "Lovelace", "Noether", "Turing")
 CITIES = ("Amsterdam", "Boston", "Hamburg", "Lisbon", "London", "Lyon", "Oslo", "Turin")
 
 #: How many are invented: enough for every tier to have more to do than its limits allow at once.
-CUSTOMERS, MOST_ORDERS = 3_000, 5
+CUSTOMERS, MAX_ORDERS = 3_000, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +141,10 @@ def generate(folder: Path) -> tuple[Path, Path]:
         person.writerow(["customer_id", "email", "first_name", "last_name", "city"])
         order.writerow(["customer_id", "order_date", "items", "value"])
         for number in range(1, CUSTOMERS + 1):
-            first, family = chance.choice(FIRST), chance.choice(LAST)
+            first, family = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
             email = f"{first}.{family}.{number}@example.com".lower()
             person.writerow([number, email, first, family, chance.choice(CITIES)])
-            for _ in range(chance.randint(1, MOST_ORDERS)):
+            for _ in range(chance.randint(1, MAX_ORDERS)):
                 day = last - timedelta(days=chance.randint(0, 700))
                 order.writerow([number, f"{day:%Y-%m-%d}", chance.randint(1, 9), round(chance.uniform(5, 250), 2)])
     return customers, orders
@@ -170,7 +183,7 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
     found: list[Customer] = []
     left_out = _LeftOut(path)
     for _, row in left_out.read():
-        external_id, email = take(row, ID), take(row, EMAIL)
+        external_id, email = take(row, ID_COLUMNS), take(row, EMAIL_COLUMNS)
         if not email and not external_id:
             left_out.add("there is no identifier")
             continue
@@ -183,7 +196,7 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
         profile: dict[str, Any] = {"email": email}
         if external_id:
             profile["external_id"] = external_id
-        profile |= {name: value for name in NAMES if (value := row.pop(name, ""))}
+        profile |= {name: value for name in NAME_COLUMNS if (value := row.pop(name, ""))}
         if properties := _properties(row):
             profile["properties"] = properties
         found.append(Customer(profile))
@@ -193,7 +206,7 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
     good = [each for at, each in enumerate(found, 1) if at not in refused]
     remarks += left_out.sentences()
     if not good:
-        needs = f"it needs a column {' or '.join((*EMAIL[:1], *ID[:2]))}, and rows"
+        needs = f"it needs a column {' or '.join((*EMAIL_COLUMNS[:1], *ID_COLUMNS[:2]))}, and rows"
         raise InputError("demo", [f"{path} has no customers: {' '.join(left_out.sentences()).rstrip('.') or needs}"])
     return good
 
@@ -203,9 +216,9 @@ def _purchases(path: Path, data: Data) -> list[Purchase]:
     by_name |= {f"#{each.profile['external_id']}": each for each in data.customers if "external_id" in each.profile}
     left_out = _LeftOut(path)
     for at, row in left_out.read():
-        external_id, email = take(row, ID[:2]), take(row, EMAIL)
+        external_id, email = take(row, ID_COLUMNS[:2]), take(row, EMAIL_COLUMNS)
         customer = by_name.get(f"#{external_id}") or by_name.get(email.casefold())
-        time, value = moment(take(row, DATE)), number(take(row, VALUE) or "0")
+        time, value = moment(take(row, DATE_COLUMNS)), number(take(row, VALUE_COLUMNS) or "0")
         if customer is None:
             left_out.add("it belongs to no imported customer")
         elif time is None:
@@ -243,7 +256,7 @@ def _invented(path: Path, customers: list[Customer]) -> Iterator[Purchase]:
         known = customer.profile.get("properties", {})
         count = known.get("orders")
         count = count if isinstance(count, int) and 0 <= count <= 1_000 else 3
-        total = next((known[name] for name in VALUE if isinstance(known.get(name), int | float)), 30.0 * count)
+        total = next((known[name] for name in VALUE_COLUMNS if isinstance(known.get(name), int | float)), 30.0 * count)
         for at in range(count):
             yield Purchase(
                 customer, last - timedelta(days=30 * at), round(total / count, 2), f"{path.stem}-{place}-{at}", {}
@@ -254,11 +267,11 @@ def _into_klaviyos_time(data: Data) -> None:
     """Move all purchases forward alike if some are from before 2000, which Klaviyo does not keep."""
     times = [each.time for each in data.purchases]
     cycles = 0
-    while times and min(times) + cycles * CYCLE < FIRST_EVENT:
+    while times and min(times) + cycles * CALENDAR_CYCLE < FIRST_EVENT:
         cycles += 1
     # A single wrong date must not move the others into the future: it is rejected instead.
-    if cycles and max(times) + cycles * CYCLE < datetime.now(UTC):
-        data.purchases = [replace(each, time=each.time + cycles * CYCLE) for each in data.purchases]
+    if cycles and max(times) + cycles * CALENDAR_CYCLE < datetime.now(UTC):
+        data.purchases = [replace(each, time=each.time + cycles * CALENDAR_CYCLE) for each in data.purchases]
         data.remarks.append(
             f"Klaviyo keeps no event before 2000: every purchase was moved forward by {28 * cycles} years."
         )

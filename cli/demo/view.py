@@ -34,7 +34,7 @@ LIVE_INTERVAL_S, LINE_INTERVAL_S, RATE_SPAN_S = 0.5, 5.0, 2.0
 
 
 #: The width from which the live table has room for the requests in flight beside the longest name of an action.
-WITH_FLIGHT = 92
+IN_FLIGHT_MIN_WIDTH = 92
 
 
 class View:
@@ -130,7 +130,7 @@ class View:
     def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("tier", style="bold", no_wrap=True, min_width=4)
-        with_flight = self._console.width >= WITH_FLIGHT
+        with_flight = self._console.width >= IN_FLIGHT_MIN_WIDTH
         for name, width in (
             ("waiting", 7),
             ("in flight", 9),

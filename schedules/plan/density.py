@@ -21,7 +21,7 @@ MIN_PAGES = 12
 MAX_PAGES_SHORT, MAX_PAGES, MAX_SHARE = 24, 64, 1 / 2
 
 #: Steps of this share of the window are spread evenly however many there are, and never in step with days or weeks.
-GOLDEN = (math.sqrt(5) - 1) / 2
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 #: A change of density by this factor more than usual means that something began or ended between two pages.
 EDGE_FACTOR = 3
@@ -176,7 +176,7 @@ class Survey:
             # underestimate what swings from day to night.
             self.steps += 1
             begin, end = self.pages[0].begin, self.pages[-1].begin
-            time = begin + (end - begin) * (self.steps * GOLDEN % 1)
+            time = begin + (end - begin) * (self.steps * GOLDEN_RATIO % 1)
             read = next((page for page in self.pages if page.begin <= time <= page.end), None)
             if read is None:
                 return time

@@ -77,18 +77,18 @@ def run_push(
     """Carry out a push, or continue a run of it that was interrupted.
 
     Args:
-        wanted: what.
-        force: delete even where more than a tenth of the records are missing.
-        progress: counts the run as it stands, a few times a second.
-        stop: asked again and again; True breaks the run off, and the next one goes on with it.
-        token: by whom the run is held; a message that is delivered once more has the same.
+        wanted: what to push.
+        force: delete even if more than a tenth of the records are missing.
+        progress: called with the state of the run, a few times a second.
+        stop: called again and again; True interrupts the run, and the next one continues it.
+        token: identifies the holder of the run; a message that is delivered again has the same one.
 
     Raises:
         InputError, SourceError: the push, its settings or its source are wrong.
-        NotDeleted: too much is missing from the source; all but the deletions was carried out.
-        AlreadyRunning: it is running already.
-        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part.
-        Stopped: ``stop`` said so, or its import was cancelled.
+        NotDeleted: too many records are missing from the source; everything but deleting was done.
+        AlreadyRunning: another process runs it.
+        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part.
+        Stopped: ``stop`` returned True, or its import was cancelled.
 
     """
     kind = wanted.checked()

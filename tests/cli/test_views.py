@@ -10,7 +10,7 @@ import pytest
 from rich.text import Text
 
 from cli import actions, limits
-from cli.columns import LONG, break_words, fit_widths, least_width
+from cli.columns import BREAKABLE_WIDTH, break_words, fit_widths, least_width
 from cli.commands import COMMANDS
 from cli.tables import listing
 from cli.terminal import PIPE_WIDTH as WIDE_PIPE
@@ -42,7 +42,7 @@ def parts(words):
     """Yield what a line may hold of these words: whole words, and pieces of long names between joints."""
     for word in words:
         yield word
-        pieces = [piece for piece in _PIECES.findall(word) if piece] if len(word) > LONG else []
+        pieces = [piece for piece in _PIECES.findall(word) if piece] if len(word) > BREAKABLE_WIDTH else []
         for begin in range(len(pieces)):
             for end in range(begin + 1, len(pieces) + 1):
                 yield "".join(pieces[begin:end])

@@ -1,4 +1,4 @@
-"""An outage of the store, as on a full disk: it is reported, Klaviyo is not asked in vain, and work resumes by itself."""
+"""An outage of the store, as on a full disk: it is reported, nothing is asked in vain, and work resumes by itself."""
 
 from __future__ import annotations
 
