@@ -122,7 +122,7 @@ PLANS = [
 ROWS = [
     schedules.Row("catalog", OTHER, "37 3 * * *", "UTC", NOW, NOW, 812.0, NOW, None, None, "done", "", ""),
     schedules.Row("conversations-of-the-day", OTHER, "*/15 6-22 * * 1-5", "UTC", NOW, NOW, 12.0, NOW,
-                  NOW - timedelta(hours=3), 10_800.0, "failed", "nothing was heard of it after 24 Nov 05:00", ""),
+                  NOW - timedelta(hours=3), 10_800.0, "failed", "no sign of life by 24 Nov 05:00", ""),
 ]  # fmt: skip
 DIFFERENCES = [
     Difference("get_profiles", "page size", "100", "up to 200 records a page"),

@@ -116,7 +116,7 @@ def test_a_beat_that_was_stopped_for_longer_than_its_lock_stands_by_when_it_goes
     scheduled.until(two, "Sending due task")
 
     one.send_signal(signal.SIGCONT)
-    scheduled.until(one, "another may have taken the lead")
+    scheduled.until(one, "another may lead now")
     scheduled.until(two, "Sending due task", 4)
 
     dues = scheduled.published("often")

@@ -146,7 +146,7 @@ def test_a_push_that_its_worker_interrupts_is_left_to_the_next_one(carrying):
     closing.set()
 
     with pytest.raises(LeftBehind):
-        carrying.carry_out(Stopped("push events is broken off; the next run goes on with it"))
+        carrying.carry_out(Stopped("push events is interrupted; the next run continues it"))
 
 
 def test_a_cancelled_push_has_failed(carrying):
