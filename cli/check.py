@@ -27,6 +27,7 @@ from worker.api.paging import records
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
 from worker.execution import Call, attempt
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: Seconds for which a probe waits until its bucket has room.
@@ -36,6 +37,7 @@ PATIENCE = 70.0
 WHAT = 15
 
 
+@asking_redis_once()
 def check(
     name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
 ) -> None:

@@ -12,6 +12,7 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import moment
 from cli.watch import watched
 from tasks.jobs.ledger import Job, get_ledger
+from worker.patience import asking_redis_once
 
 #: How far back is looked, unless something else is asked for.
 SINCE = "1d"
@@ -20,6 +21,7 @@ SINCE = "1d"
 SHOWN = 25
 
 
+@asking_redis_once()
 def jobs(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one job, by our id or by Klaviyo's")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="those that ended badly, or with failed records")] = False,

@@ -18,7 +18,6 @@ from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.push.task import defined
 from worker.governor import get_governor
-from worker.patience import patiently
 
 
 def push(
@@ -28,7 +27,7 @@ def push(
 ) -> None:
     """Push what has changed since the last run, and wait until it is known what became of it."""
     wanted = defined(name)
-    if not patiently(get_governor().slots):
+    if not get_governor().slots():
         say(NO_WORKER, "yellow")
     with store_at_hand():
         report = run_push(wanted, force=force)

@@ -23,8 +23,8 @@ from schedules.reports.pages import REPORTS
 from worker.accounts import account as account_of
 from worker.app import app
 from worker.errors import InputError
-from worker.patience import published
 from worker.place import PREFIX
+from worker.publishing import published
 from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import Step

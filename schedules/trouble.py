@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from schedules.clock import present
 from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.writes import write
 
@@ -64,9 +64,9 @@ _known = _Known()
 def met(error: DBAPIError) -> str:
     """Note that the store could not be written; why, in a few words."""
     reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), present().timestamp()
-    earlier = patiently(trouble)
+    earlier = trouble()
     found = Trouble(reason, earlier.since if earlier else now)
-    patiently(lambda: write(("SET", KEY, orjson.dumps(asdict(found)), "EX", BELIEVED)))
+    write(("SET", KEY, orjson.dumps(asdict(found)), "EX", BELIEVED))
     with _known.lock:
         _known.met, _known.tried = True, _known.clock()
         if tell := _known.tried - _known.told >= BELIEVED:
@@ -92,10 +92,11 @@ def overcome() -> None:
         if not _known.met:
             return
         _known.met, _known.told = False, float("-inf")
-    patiently(lambda: get_redis().delete(KEY))
+    _forget_trouble()
     logger.warning("The store at %s can be written again; what has waited goes on.", _address())
 
 
+@waits_for_redis
 def trouble() -> Trouble | None:
     """What any process has met, and not overcome.
 
@@ -105,6 +106,11 @@ def trouble() -> Trouble | None:
     """
     found = get_redis().get(KEY)
     return Trouble(**orjson.loads(found)) if found else None
+
+
+@waits_for_redis
+def _forget_trouble() -> None:
+    get_redis().delete(KEY)
 
 
 def _address() -> str:

@@ -14,7 +14,6 @@ from worker.api.declaration import Alias, Declaration, Params
 from worker.connection import NotNow
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor
-from worker.patience import patiently
 from worker.transport import Connection
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
@@ -171,7 +170,7 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
     if eta := request.get("klaviyo_eta"):
-        return max(0.0, moment_of(eta).timestamp() - patiently(get_governor().now) / 1000)
+        return max(0.0, moment_of(eta).timestamp() - get_governor().now() / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
 

@@ -34,7 +34,7 @@ from worker.errors import (
 )
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
 from worker.http_client import get_client, send
-from worker.patience import patiently
+from worker.patience import asking_redis_once, patiently
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
 from worker.room import large, no_room, pause, room
@@ -161,7 +161,7 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
     attempts = 0
     while True:
         waits = False
-        while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
+        while seconds := _reserve_at_once(governor, line, call.task_id, settings.lease_ms):
             if seconds > SHORT and not waits:
                 waits = True
                 direct.warning("%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds)
@@ -177,6 +177,12 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             if attempts >= settings.max_attempts:
                 raise given_up(unavailable, attempts) from None
             sleep(backoff(attempts, settings))
+
+
+@asking_redis_once()
+def _reserve_at_once(governor: Governor, line: Line, task_id: str, lease_ms: int) -> float:
+    """Ask for a lease where somebody waits for the answer, and had rather hear at once that Redis is away."""
+    return governor.reserve((line.name, line.spec), task_id, lease_ms)
 
 
 def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:

@@ -13,7 +13,8 @@ from kombu.utils.encoding import bytes_to_str
 from worker import errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
-from worker.patience import patiently, unacknowledged_if_left
+from worker.left_behind import unacknowledged_if_left
+from worker.patience import patiently
 from worker.settings import get_settings
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from worker.api.jsonapi import Envelope
 from worker.governor import SMALL_RESULT, get_governor
-from worker.patience import PAUSE, patiently
+from worker.patience import RETRY_PAUSE_S
 from worker.process import closing
 
 #: Seconds for which a thread waits for memory that may come back at once, and after which one does so again.
@@ -32,8 +32,8 @@ def room() -> bool:
     global _refused
     began = time.monotonic()
     patience = BRIEF if began - _refused >= AGAIN else 0.0
-    while not patiently(get_governor().has_room):
-        if time.monotonic() - began >= patience or closing.wait(PAUSE):
+    while not get_governor().has_room():
+        if time.monotonic() - began >= patience or closing.wait(RETRY_PAUSE_S):
             _refused = time.monotonic()
             return False
     return True

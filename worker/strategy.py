@@ -14,6 +14,7 @@ from worker import unreadable
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.place import taken
 from worker.process import closing, left_behind
 
@@ -24,7 +25,7 @@ logging.getLogger("celery.pool").setLevel(logging.INFO)
 @task_revoked.connect
 def _return_lease(request: Any, **_: Any) -> None:
     """An expired or revoked task never claims its lease: others need not wait until it runs out."""
-    with contextlib.suppress(*AWAY):
+    with contextlib.suppress(*AWAY), asking_redis_once():
         get_governor().release(request.id)
         get_governor().done(request.id)
 

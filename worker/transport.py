@@ -29,8 +29,8 @@ from redis.exceptions import NoScriptError
 
 from worker.connection import Parser, get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
-from worker.patience import published
 from worker.process import closing, working
+from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.tiers import Line, is_line
 

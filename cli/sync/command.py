@@ -30,7 +30,6 @@ from schedules.trouble import trouble
 from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.settings import get_settings
 
 #: Streams up to which they are told by name.
@@ -101,7 +100,7 @@ def _show(accounts: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if found_trouble := patiently(trouble):
+    if found_trouble := trouble():
         say(f"{found_trouble}.", "yellow")
     if read := [each for each in found if each.run or each.rows]:
         stdout().print(standings_table(read, datetime.now(UTC)))

@@ -22,7 +22,6 @@ from schedules.store.connection import reading
 from schedules.trouble import Trouble, trouble
 from worker.app import app
 from worker.governor import get_governor
-from worker.patience import patiently
 
 #: Seconds between two looks, and between two lines where there is no terminal.
 LOOK, PLAIN = 0.5, 10.0
@@ -95,14 +94,14 @@ class Progress:
 
     def _look_for_workers(self) -> None:
         """Say it once when no worker runs."""
-        working = bool(patiently(get_governor().slots))
+        working = bool(get_governor().slots())
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         self._working = working
 
     def _look_at_store(self) -> None:
         """Say it once when nothing can be written, which looks as if nothing went on, and when that is over."""
-        now = patiently(trouble)
+        now = trouble()
         if now and not self._trouble:
             self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
         elif self._trouble and not now:

@@ -11,8 +11,9 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL
 from worker.governor import PREFIX as KEYS
-from worker.patience import patiently, published
+from worker.patience import waits_for_redis
 from worker.place import PREFIX
+from worker.publishing import published
 from worker.writes import write
 
 #: The task that begins the streams of a request which can be begun.
@@ -64,24 +65,22 @@ def _key(id: str) -> str:
     return f"{KEYS}sync:{id}"
 
 
+@waits_for_redis
 def save(request: Request) -> None:
     """Write down a request; one that is known stays as it is."""
     told = orjson.dumps({"account": request.account, "mode": request.mode, "since": request.since,
                          "asked": request.asked})  # fmt: skip
     key = _key(request.id)
-
-    def unless_known() -> None:
-        if get_redis().exists(key):
-            return
-        states = (word for name, state in request.streams.items() for word in (f"stream:{name}", state))
-        write(("HSET", key, "asked", told, *states), ("EXPIRE", key, KEPT))
-
-    patiently(unless_known)
+    if get_redis().exists(key):
+        return
+    states = (word for name, state in request.streams.items() for word in (f"stream:{name}", state))
+    write(("HSET", key, "asked", told, *states), ("EXPIRE", key, KEPT))
 
 
+@waits_for_redis
 def load(id: str) -> Request | None:
     """A request as it stands."""
-    raw: Any = patiently(lambda: get_redis().hgetall(_key(id)))
+    raw: Any = get_redis().hgetall(_key(id))
     if not raw:
         return None
     streams = {
@@ -94,12 +93,13 @@ def load(id: str) -> Request | None:
 
 def note(id: str, stream: str, state: str) -> None:
     """Write down how a stream of a request stands."""
-    patiently(lambda: write(("HSET", _key(id), f"stream:{stream}", state)))
+    write(("HSET", _key(id), f"stream:{stream}", state))
 
 
+@waits_for_redis
 def claim(id: str, stream: str) -> bool:
     """Note that a stream that was wanted runs now; False where somebody else was quicker."""
-    return bool(patiently(lambda: get_redis().register_script(CLAIM)([_key(id)], [f"stream:{stream}"])))
+    return bool(get_redis().register_script(CLAIM)([_key(id)], [f"stream:{stream}"]))
 
 
 def ended(account: str, id: str, stream: str, error: str | None) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from schedules import trouble
 from worker.api.declaration import Params
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.steps import AskingStep
 
 S = TypeVar("S")
@@ -22,7 +21,7 @@ class StoringStep(AskingStep[S]):
         """Ask, write and go on."""
         if not trouble.may_try():
             # Klaviyo is not asked for what could not be kept.
-            patiently(lambda: get_governor().release(self.task_id))
+            get_governor().release(self.task_id)
             raise self.later(action, params, "the store cannot be written", trouble.AWAY)
         try:
             super().run(action=action, params=params, **about)

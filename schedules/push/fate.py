@@ -9,7 +9,6 @@ from tasks.jobs.ledger import get_ledger
 from tasks.jobs.outcome import raised
 from tasks.jobs.rows import numbers
 from worker.errors import KlaviyoError
-from worker.patience import patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,12 @@ def fate(part: str) -> Fate | None:
 
     A part that the ledger does not know was never sent, or so long ago that nobody can tell: its rows are sent again.
     """
-    job = patiently(lambda: get_ledger().job(part))
+    job = get_ledger().job(part)
     if job is None:
         return Fate(None)
     if job.state != "settled":
         return None
-    rejects = patiently(lambda: get_ledger().rejects_of(part))
+    rejects = get_ledger().rejects_of(part)
     reasons = tuple(each["reason"] for each in rejects)
     lost = {each["row"] for each in rejects}
     if job.status == "split":

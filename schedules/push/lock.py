@@ -6,13 +6,15 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from worker.connection import AWAY, get_redis
 from worker.errors import KlaviyoError
 from worker.governor import PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 
 #: Seconds for which the lock holds unless it is renewed, which happens a few times within them.
 HOLDS = 60.0
@@ -29,6 +31,15 @@ class Held(KlaviyoError):
         return f"push {self.args[1]} of account {self.args[0]} is running already: it is not started again"
 
 
+@waits_for_redis
+def _taken(lock: Lock, token: str) -> bytes | None:
+    """Take the lock; who has it, where somebody else does."""
+    if lock.acquire(blocking=False, token=token):
+        return None
+    holder: Any = get_redis().get(lock.name)
+    return holder or b""
+
+
 @contextmanager
 def held(account: str, stream: str, token: str) -> Iterator[threading.Event]:
     """Hold the lock; the event says that it was lost, by a process that was stopped for too long.
@@ -39,8 +50,8 @@ def held(account: str, stream: str, token: str) -> Iterator[threading.Event]:
     """
     key = f"{PREFIX}push:{account}:{stream}"
     lock = get_redis().lock(key, timeout=HOLDS, thread_local=False)
-    if not patiently(lambda: lock.acquire(blocking=False, token=token)):
-        raise Held(account, stream, patiently(lambda: get_redis().get(key)) == token.encode())
+    if (holder := _taken(lock, token)) is not None:
+        raise Held(account, stream, holder == token.encode())
     lost, over = threading.Event(), threading.Event()
 
     def renew() -> None:

@@ -31,7 +31,7 @@ from tasks.jobs.runs import get_runs
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
 from worker.errors import KlaviyoError
-from worker.patience import LeftBehind, patiently
+from worker.left_behind import LeftBehind
 from worker.settings import get_settings
 
 #: Seconds between two looks at the parts that are on their way, and how many of these are looked at.
@@ -134,7 +134,7 @@ class _Running:
         before = self._take_up()
         source, plan = planned(self._wanted, self._kind)
         asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
-        this = patiently(lambda: get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked))
+        this = get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked)
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
         self._choice = Choice(self._kind, plan, self._records, self.id, marks=deletes)
@@ -145,7 +145,7 @@ class _Running:
         if deletes and self._may_delete(force):
             self._send(sender, self._choice.missing())
             self._wait()
-        patiently(lambda: get_runs().end(self._import, "complete"))
+        get_runs().end(self._import, "complete")
         return self._end("done")
 
     def fail(self, error: Exception) -> None:
@@ -153,7 +153,7 @@ class _Running:
         self._failed = True
         withdraw(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
-        patiently(lambda: get_runs().end(self._import, "failed", reason))
+        get_runs().end(self._import, "failed", reason)
         self._look()
         self._note = reason
         self._end("failed")
@@ -164,7 +164,7 @@ class _Running:
             report = dict(runs.run(connection, self.id)["report"] or {})
             runs.note(connection, self.id, report | {"import": self._import})
         if earlier := report.get("import"):
-            patiently(lambda: get_runs().end(earlier, "cancelled", f"it was broken off and went on as {self._import}"))
+            get_runs().end(earlier, "cancelled", f"it was broken off and went on as {self._import}")
         return int(report.get("created", 0) + report.get("updated", 0))
 
     def _send(self, sender: Sender, outgoing: Iterator[Outgoing | None]) -> None:
@@ -216,7 +216,7 @@ class _Running:
     @property
     def cancelled(self) -> bool:
         """Whether somebody has cancelled its import."""
-        this = patiently(lambda: get_runs().run(self._import))
+        this = get_runs().run(self._import)
         return this is not None and this.state == "cancelled"
 
     def _stopped(self) -> bool:
@@ -251,7 +251,7 @@ class _Running:
             row = runs.run(connection, self.id)
         counted, tally = row["report"] or {}, self._choice.tally if self._choice else None
         names = ("created", "updated", "deleted", "rejected", "unknown")
-        jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(self._import))) if state != "running" else {}
+        jobs = get_ledger().jobs(get_runs().jobs(self._import)) if state != "running" else {}
         sent = sum(1 + job.tries for job in jobs.values() if job.sent or job.accepted)
         return PushReport(
             run=self.id,

@@ -21,8 +21,9 @@ from schedules.push.run import run_push
 from tasks.imports.sending import Stopped
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
-from worker.patience import LeftBehind, published
+from worker.left_behind import LeftBehind
 from worker.process import closing
+from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import alias_of, get_settings
 from worker.steps import Step

@@ -26,7 +26,6 @@ from worker.app import app
 from worker.calls import delay_of, masked, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
-from worker.patience import patiently
 from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings
@@ -71,17 +70,15 @@ class Begin(Opening):
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         # Whoever publishes the last step may be carrying out something else.
         continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
-        news, released = patiently(
-            lambda: get_ledger().open(
-                id, this.name, alias, request, lane=lane, cap=this.cap,
-                items=len(records(request.body, this.path)),
-                once="" if repeat.blindly else repeat.note, continuation=continuation,
-                expires=until_of(self.request), stamps=self.request.stamps,
-            )
+        news, released = get_ledger().open(
+            id, this.name, alias, request, lane=lane, cap=this.cap,
+            items=len(records(request.body, this.path)),
+            once="" if repeat.blindly else repeat.note, continuation=continuation,
+            expires=until_of(self.request), stamps=self.request.stamps,
         )  # fmt: skip
-        if patiently(lambda: get_governor().revoked(id)):
+        if get_governor().revoked(id):
             # Just now: whoever did it may not have seen the job.
-            patiently(lambda: revoke(app, id))
+            revoke(app, id)
         elif news:
             tell(id, "SPAWNING")
         go_on(*released, after=delay_of(self.request))

@@ -25,7 +25,6 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
-from worker.patience import patiently
 from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import AskingStep
@@ -109,7 +108,7 @@ class Find(AskingStep[Search]):
         if isinstance(error, NotFound):
             self._next(job, kind, about)
             return
-        now = patiently(get_ledger().now)
+        now = get_ledger().now()
         if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline):
             self._unknown(job, kind, f"it could not be looked for: {error}")
         else:
@@ -118,7 +117,7 @@ class Find(AskingStep[Search]):
 
     def _lost(self, id: str) -> Job | None:
         """The job, if it still has to be looked for."""
-        job = patiently(lambda: get_ledger().job(id))
+        job = get_ledger().job(id)
         return job if job is not None and job.state == "spawning" and job.sent else None
 
     def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
@@ -131,7 +130,7 @@ class Find(AskingStep[Search]):
             if _time(told := attributes(each)) >= began
             and (count is None or counters(told).get("total", count) == count)
         }
-        taken = patiently(lambda: get_ledger().owners(group(job.account, job.kind), fits))
+        taken = get_ledger().owners(group(job.account, job.kind), fits)
         new = [(id, _tells(kind, told)) for id, told in fits.items() if id not in taken]
         search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
         following = next_page(kind.listing.declaration, params, envelope)
@@ -176,20 +175,20 @@ class Find(AskingStep[Search]):
             self._next(job, kind, search)
 
     def _found(self, job: Job, kind: Kind, search: Search) -> None:
-        if patiently(lambda: get_ledger().accept(job.id, search.into, kind.own_id)) == "taken":
+        if get_ledger().accept(job.id, search.into, kind.own_id) == "taken":
             self._next(job, kind, search)
             return
         tell(job.id, "ACCEPTED", job_id=search.into)
         go_on(job.id)
 
     def _body(self, job: Job) -> bytes | None:
-        request = patiently(lambda: get_ledger().request(job.id))
+        request = get_ledger().request(job.id)
         return request.body if request else None
 
     def _not_there(self, job: Job, kind: Kind) -> None:
         settings, ledger = get_settings(), get_ledger()
         if kind.respawn and job.tries + 1 < settings.max_attempts:
-            patiently(lambda: ledger.again(job.id, tries=job.tries + 1))
+            ledger.again(job.id, tries=job.tries + 1)
             go_on(job.id)
             return
         self._unknown(job, kind, "its answer was lost, and no such job is there")
@@ -198,7 +197,7 @@ class Find(AskingStep[Search]):
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
         unknown = OutcomeUnknown(kind.name, job.account, reason, look_at)
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
-        _, released = patiently(lambda: get_ledger().ended(job.id, "unknown", failure=failure))
+        _, released = get_ledger().ended(job.id, "unknown", failure=failure)
         go_on(job.id, *released)
 
 

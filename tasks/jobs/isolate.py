@@ -16,7 +16,6 @@ from tasks.jobs.rows import numbers, ranges
 from tasks.jobs.runs import get_runs
 from worker.api.jsonapi import Request
 from worker.errors import Refused
-from worker.patience import patiently
 
 #: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
 HALVED = 200
@@ -29,7 +28,7 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
     the bad records are alone; but where it points beside the records, or halves were refused too often, the fault is
     that of the whole.
     """
-    request = patiently(lambda: get_ledger().request(job.id))
+    request = get_ledger().request(job.id)
     if request is None:
         return True
     listed, rows = records(request.body, kind.path), numbers(job.rows)
@@ -45,21 +44,19 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
         fields = {"request": with_records(request, kind, [listed[place] for place in good]), "items": len(good)}
         fields["rows"] = ranges([rows[place] for place in good])
         fields["tries"] = job.tries + 1
-        patiently(lambda: get_ledger().narrow(job.id, rejects, **fields))
+        get_ledger().narrow(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or _beside(refused, kind) or patiently(lambda: get_runs().halved(job.run)) > HALVED:
+    if len(listed) < 2 or _beside(refused, kind) or get_runs().halved(job.run) > HALVED:
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
-        _, released = patiently(
-            lambda name=name, half=half, of=of: get_ledger().open(  # type: ignore[misc]
-                f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
-                lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
-            )
+        _, released = get_ledger().open(
+            f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
+            lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
         )  # fmt: skip
         go_on(*released)
-    _, released = patiently(lambda: get_ledger().ended(job.id, "split"))
+    _, released = get_ledger().ended(job.id, "split")
     go_on(job.id, *released)
     return True
 

@@ -13,8 +13,8 @@ from celery.canvas import Signature
 from tasks.jobs.kinds import KINDS
 from tasks.jobs.ledger import OPEN, Job, get_ledger, group
 from worker.app import app
-from worker.patience import patiently, published
 from worker.place import PREFIX
+from worker.publishing import published
 from worker.reminders import remind, sees_to
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ FAILED = 3_600.0
 def go_on(*ids: str, after: float = 0.0) -> None:
     """Publish the next step of these jobs, ``after`` seconds from now at the earliest."""
     ledger = get_ledger()
-    for job in patiently(lambda: ledger.jobs(ids)).values():
+    for job in ledger.jobs(ids).values():
         _go_on(job, after)
         watched = job.state in OPEN and KINDS[job.kind].listing is not None
         remind(f"job|{job.id}", None if watched else after + FAILED)
@@ -67,7 +67,7 @@ def watch(watched: str, *, takeover: bool = False) -> None:
     """See to it that the jobs of a group are watched."""
     account, _, name = watched.partition("|")
     token = str(uuid4())
-    if patiently(lambda: get_ledger().watch(watched, token, DEAD, takeover)):
+    if get_ledger().watch(watched, token, DEAD, takeover):
         watcher = cast("Watch", app.tasks[WATCH])
         watcher.begin(account, KINDS[name], token)
 
@@ -93,4 +93,4 @@ def _watch_again(watched: str) -> None:
 
 @sees_to("slots")
 def _fill_slots(watched: str) -> None:
-    go_on(*patiently(lambda: get_ledger().slots(watched)))
+    go_on(*get_ledger().slots(watched))

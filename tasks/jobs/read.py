@@ -17,7 +17,6 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, first_page, next_page, records
 from worker.app import app
 from worker.errors import Gone, KlaviyoError, NotFound
-from worker.patience import patiently
 from worker.steps import AskingStep
 
 
@@ -54,14 +53,14 @@ class Read(AskingStep[Reading]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Keep a page, and go on to the next one or to the end."""
         kind, ledger = KINDS[about.kind], get_ledger()
-        job = patiently(lambda: ledger.job(about.job))
+        job = ledger.job(about.job)
         action = kind.result or kind.errors
         if job is None or job.state != "ended" or action is None:
             return
         following = next_page(action.declaration, params, envelope)
         found = [attributes(each) for each in records(envelope)]
         page = found if kind.result else [told(each, kind.path) for each in found]
-        patiently(lambda: ledger.errors(job.id, about.page, page))
+        ledger.errors(job.id, about.page, page)
         if following is None:
             collect(job)
         else:
@@ -70,7 +69,7 @@ class Read(AskingStep[Reading]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
         """Klaviyo keeps them for a week. Whatever else refuses them, the job's own end is known and is told."""
         ledger = get_ledger()
-        job = patiently(lambda: ledger.job(about.job))
+        job = ledger.job(about.job)
         if job is None or job.state != "ended":
             return
         if isinstance(error, NotFound) and about.gone + 1 < BELIEVED:
@@ -80,10 +79,10 @@ class Read(AskingStep[Reading]):
             self.ask(action, params, account, again, lane=job.lane, countdown=GONE, task_id=f"{job.id}.{uuid4()}")
             return
         if isinstance(error, NotFound | Gone):
-            patiently(lambda: ledger.expired(job.id))
+            ledger.expired(job.id)
         else:
             unread = {"detail": f"the rest could not be read: {error}"}
-            patiently(lambda: ledger.errors(job.id, about.page, [unread]))
+            ledger.errors(job.id, about.page, [unread])
         collect(job)
 
 

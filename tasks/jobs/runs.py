@@ -16,6 +16,7 @@ import redis
 
 from worker.connection import get_redis
 from worker.governor import PREFIX
+from worker.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
 KEPT = 14 * 86_400
@@ -92,6 +93,7 @@ class Runs:
     def _key(self, id: str, of: str = "") -> str:
         return f"{self._prefix}run:{id}{of}"
 
+    @waits_for_redis
     def now(self) -> float:
         """The time by Redis's clock."""
         if self._clock:
@@ -99,6 +101,7 @@ class Runs:
         seconds, micros = self._client.time()
         return float(seconds) + float(micros) / 1_000_000
 
+    @waits_for_redis
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
         """Enter a run, or go on with it; what is known of it."""
         now, key = self.now(), self._key(id)
@@ -115,6 +118,7 @@ class Runs:
         assert found is not None
         return found
 
+    @waits_for_redis
     def restore(self, before: Run) -> None:
         """Taking it up again was refused: it stands as it stood ``before``."""
         counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
@@ -122,6 +126,7 @@ class Runs:
         fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
         self._client.hset(self._key(before.id), mapping=fields)
 
+    @waits_for_redis
     def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
         """Write down how far the source has been read, and what was turned down."""
         fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
@@ -133,27 +138,32 @@ class Runs:
         for of in ("", ":parts", ":digests"):
             self._client.expire(self._key(id, of), KEPT)
 
+    @waits_for_redis
     def halved(self, id: str) -> int:
         """One more of its parts is sent in halves; how many that makes."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
+    @waits_for_redis
     def digest(self, id: str, part: int, digest: str) -> bool:
         """Whether a part is what it was the last time; the first time tells."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)
         return bool(self._client.hget(key, str(part)) == digest.encode())
 
+    @waits_for_redis
     def end(self, id: str, state: RunState, reason: str = "") -> None:
         """The run is over."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
         self._keep(id)
         self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT)
 
+    @waits_for_redis
     def cancel(self, id: str) -> None:
         """Ask for its end: whoever reads its source looks here before each part."""
         if self.run(id) is not None:
             self._client.hset(self._key(id), "state", "cancelled")
 
+    @waits_for_redis
     def run(self, id: str) -> Run | None:
         """One run, or None where it is not known, or no longer."""
         values: Any = self._client.hmget(self._key(id), _FIELDS)
@@ -177,12 +187,14 @@ class Runs:
             **counts,
         )
 
+    @waits_for_redis
     def recent(self, since: float = 0.0, until: float = float("inf")) -> list[Run]:
         """The runs that were started between two times, newest first."""
         found: Any = self._client.zrevrangebyscore(f"{self._prefix}runs", until, since)
         runs = (self.run(id.decode()) for id in found)
         return [run for run in runs if run is not None]
 
+    @waits_for_redis
     def jobs(self, id: str) -> list[str]:
         """The ids of its jobs, oldest first."""
         found: Any = self._client.zrange(self._key(id, ":parts"), 0, -1)

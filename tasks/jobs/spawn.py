@@ -32,8 +32,8 @@ from worker.errors import (
 )
 from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
 from worker.governor import Expiry, Settlement, get_governor
-from worker.patience import patiently, published
 from worker.place import lane_of
+from worker.publishing import published
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Step
@@ -64,20 +64,19 @@ class Spawn(Step):
     def run(self, *, job: str, kind: str) -> None:
         """Send the request, if it has not been sent."""
         ledger, settings = get_ledger(), get_settings()
-        row, prepared = patiently(lambda: (ledger.job(job), ledger.request(job)))
+        row, prepared = ledger.job(job), ledger.request(job)
         if row is None or prepared is None or not self._may_send(row, KINDS[kind]):
-            patiently(lambda: get_governor().release(self.task_id))
+            get_governor().release(self.task_id)
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
         try:
             attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings).attempts
         except Revoked as unwanted:
-            why = unwanted.reason
-            patiently(lambda: revoke(app, job, why))
+            revoke(app, job, unwanted.reason)
             raise
-        if not patiently(lambda: ledger.sending(job, settings.lease_ms)):
+        if not ledger.sending(job, settings.lease_ms):
             unused = Settlement(used=False, forget=True)
-            patiently(lambda: get_governor().settle(call.task_id, unused, call.holder))
+            get_governor().settle(call.task_id, unused, call.holder)
             return
         try:
             envelope = attempt(call, get_governor(), settings)
@@ -86,21 +85,21 @@ class Spawn(Step):
             if row.run:
                 # Somebody waits for the import, which ends with the reason and can be taken up again.
                 self.over(row, unauthorized, "refused")
-            patiently(lambda: ledger.again(job))
+            ledger.again(job)
             raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
         except Refused as error:
             self.refused(row, KINDS[kind], error)
         except SettingsError as wrong:
             self.over(row, wrong, "refused")
         except Throttled as throttled:
-            patiently(lambda: ledger.again(job))
+            ledger.again(job)
             raise back_to_wait(call, self.request, lane_of(self.request), str(throttled), 0.0) from None
         except Unavailable as unavailable:
             self.unavailable(row, KINDS[kind], call, unavailable, attempts)
         else:
             self.accepted(row, KINDS[kind], envelope)
         if attempts:
-            patiently(lambda: get_governor().done(self.task_id))
+            get_governor().done(self.task_id)
 
     def _may_send(self, job: Job, kind: Kind) -> bool:
         """Whether to send it now. Where it was sent before, nobody knows what became of it."""
@@ -108,7 +107,7 @@ class Spawn(Step):
             return True
         if job.state != "spawning" or job.sent is None:
             return False
-        left = job.sent + get_settings().lease_ms / 1000 - patiently(get_ledger().now)
+        left = job.sent + get_settings().lease_ms / 1000 - get_ledger().now()
         if left > 0 or kind.trace:
             # Somebody may be sending it this moment; when that is over, it is looked for.
             go_on(job.id, after=max(0.0, left))
@@ -129,7 +128,7 @@ class Spawn(Step):
             self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
         if attempts + 1 >= settings.max_attempts:
             self.over(job, given_up(error, attempts + 1), "refused")
-        patiently(lambda: get_ledger().again(job.id))
+        get_ledger().again(job.id)
         delay = backoff(attempts, settings)
         raise back_to_wait(call, self.request, lane_of(self.request), str(error), delay, attempt=True)
 
@@ -144,24 +143,24 @@ class Spawn(Step):
             return
         if kind.status is None or not job_id:
             # Nothing more will be heard of it.
-            _, released = patiently(lambda: ledger.ended(job.id, "accepted"))
+            _, released = ledger.ended(job.id, "accepted")
             go_on(job.id, *released)
             return
-        if patiently(lambda: ledger.accept(job.id, job_id, kind.own_id)) == "ok":
+        if ledger.accept(job.id, job_id, kind.own_id) == "ok":
             tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
     def refused(self, job: Job, kind: Kind, refused: Refused) -> None:
         """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
         if _no_room(kind, refused):
-            patiently(lambda: get_ledger().crowded(job.id, NO_ROOM))
+            get_ledger().crowded(job.id, NO_ROOM)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
             self.over(job, refused, "refused")
 
     def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
         """It has not begun, or nobody can tell."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
-        _, released = patiently(lambda: get_ledger().ended(job.id, status, failure=failure))
+        _, released = get_ledger().ended(job.id, status, failure=failure)
         go_on(job.id, *released)
         raise error
 

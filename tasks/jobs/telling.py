@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.states import READY_STATES
-
 from worker.app import app
-from worker.patience import patiently, published
+from worker.publishing import published
+from worker.steps import has_ended
 
 
 def tell(id: str, state: str, **meta: Any) -> None:
@@ -15,9 +14,9 @@ def tell(id: str, state: str, **meta: Any) -> None:
 
     Told late, it must not hide how the job has ended.
     """
-    if patiently(lambda: app.AsyncResult(id).state) in READY_STATES:
+    if has_ended(id):
         return
-    patiently(lambda: app.backend.store_result(id, meta, state))
+    app.backend.store_result(id, meta, state)
     published(lambda: _event(f"task-{state.lower()}", uuid=id, **meta))
 
 

@@ -22,7 +22,6 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound
-from worker.patience import patiently
 from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import AskingStep
@@ -68,10 +67,10 @@ class Watch(AskingStep[Looking]):
         """Publish the next look, when it is due."""
         watched = group(account, kind.name)
         ledger = get_ledger()
-        open_, took, now = patiently(lambda: (ledger.in_progress(watched), ledger.took(kind.name), ledger.now()))
+        open_, took, now = ledger.in_progress(watched), ledger.took(kind.name), ledger.now()
         aged = [(now - (job.accepted or now), job.items) for job in open_]
         wait = pause(aged, took, kind.first, kind.most, requests)
-        patiently(lambda: ledger.watch(watched, token, wait + DEAD, takeover=True))
+        ledger.watch(watched, token, wait + DEAD, takeover=True)
         self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
         # Not before it is published: a worker that dies in between is missed soon.
         remind(f"watch|{watched}", wait + DEAD)
@@ -86,12 +85,12 @@ class Watch(AskingStep[Looking]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: Looking) -> None:
         """Write down what a page tells, and go on to the next page, list or look."""
         kind, watched = KINDS[about.kind], group(account, about.kind)
-        if not patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
+        if not get_ledger().watch(watched, about.token, DEAD):
             return
         assert kind.listing is not None
         resources = listed(kind.listing.declaration, envelope)
         following = next_page(kind.listing.declaration, params, envelope)
-        owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
+        owners = get_ledger().owners(watched, [each["id"] for each in resources])
         for each in resources:
             if owner := owners.get(each["id"]):
                 seen(owner, kind, attributes(each), about.look)
@@ -114,22 +113,22 @@ class Watch(AskingStep[Looking]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Looking) -> None:
         """Look again later: whatever the reason, the jobs are there; until their deadline."""
         watched = group(account, about.kind)
-        if patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
+        if get_ledger().watch(watched, about.token, DEAD):
             remind(f"watch|{watched}", REFUSED)
-            stuck(patiently(lambda: get_ledger().in_progress(watched)), KINDS[about.kind])
+            stuck(get_ledger().in_progress(watched), KINDS[about.kind])
         raise error
 
     def _missing(self, watched: str, look: int) -> list[Job]:
         """The jobs that the list of those in progress did not have, though it was read after they were accepted."""
-        found = patiently(lambda: get_ledger().in_progress(watched))
+        found = get_ledger().in_progress(watched)
         return [job for job in found if job.look < look and (job.accepted or 0) * 1000 < look]
 
     def _end(self, account: str, kind: Kind, looking: Looking, missing: list[Job]) -> None:
         watched = group(account, kind.name)
         for job in missing[:SINGLY]:
             look.begin(job, kind)
-        stuck(patiently(lambda: get_ledger().in_progress(watched)), kind)
-        if not patiently(lambda: get_ledger().rest(watched, looking.token)):
+        stuck(get_ledger().in_progress(watched), kind)
+        if not get_ledger().rest(watched, looking.token):
             # A new token: should this step be delivered once more, the watcher that it begins is the last.
             self.begin(account, kind, str(uuid4()), looking.requests)
 
@@ -156,7 +155,7 @@ class Look(AskingStep[OneJob]):
         wait = GONE if gone else 0.0
         if again and not gone:
             ledger = get_ledger()
-            took, now = patiently(lambda: (ledger.took(kind.name), ledger.now()))
+            took, now = ledger.took(kind.name), ledger.now()
             wait = pause([(now - (job.accepted or now), job.items)], took, kind.first, kind.most)
         asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
         self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
@@ -165,7 +164,7 @@ class Look(AskingStep[OneJob]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
         """Write down what it tells."""
-        kind, now = KINDS[about.kind], patiently(get_ledger().now)
+        kind, now = KINDS[about.kind], get_ledger().now()
         seen(about.job, kind, attributes(one(envelope)), int(now * 1000))
         if about.again:
             self._again(about.job, kind)
@@ -173,7 +172,7 @@ class Look(AskingStep[OneJob]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: OneJob) -> None:
         """Klaviyo does not know it any more, or cannot say. It has been known to say 404 of what is there."""
         kind = KINDS[about.kind]
-        row = patiently(lambda: get_ledger().job(about.job))
+        row = get_ledger().job(about.job)
         if isinstance(error, NotFound) and row is not None and row.state in OPEN:
             if about.gone + 1 < BELIEVED:
                 self.begin(row, kind, about.again, about.gone + 1)
@@ -185,7 +184,7 @@ class Look(AskingStep[OneJob]):
         raise error
 
     def _again(self, id: str, kind: Kind) -> None:
-        row = patiently(lambda: get_ledger().job(id))
+        row = get_ledger().job(id)
         if row is not None and row.state in OPEN and not stuck([row], kind):
             self.begin(row, kind, again=True)
 
@@ -198,7 +197,7 @@ def seen(id: str, kind: Kind, said: dict[str, Any], look: int) -> None:
         over(id, status, counts, errors)
         return
     state = "processing" if status == "processing" else "accepted"
-    if patiently(lambda: get_ledger().saw(id, look, state, counts)) == "news":  # type: ignore[arg-type]
+    if get_ledger().saw(id, look, state, counts) == "news":  # type: ignore[arg-type]
         tell(id, state.upper(), **counts)
 
 
@@ -206,13 +205,13 @@ def over(
     id: str, status: str, counts: dict[str, int] | None = None, errors: list[dict[str, Any]] | None = None
 ) -> None:  # fmt: skip
     """Klaviyo has done with a job; what waited for its slot may begin."""
-    news, released = patiently(lambda: get_ledger().ended(id, status, counts, errors))
+    news, released = get_ledger().ended(id, status, counts, errors)
     go_on(*([id] if news else []), *released)
 
 
 def stuck(jobs: Iterable[Job], kind: Kind) -> bool:
     """Give up those that have not ended by the deadline; whether there was one."""
-    now, deadline = patiently(get_ledger().now), get_settings().job_deadline or kind.deadline
+    now, deadline = get_ledger().now(), get_settings().job_deadline or kind.deadline
     late = [job for job in jobs if now - (job.accepted or now) > deadline]
     for job in late:
         over(job.id, "stuck", job.counters)

@@ -56,7 +56,7 @@ def server(client, settings, monkeypatch, tmp_path):
     before = app.conf.broker_url, app.conf.result_backend
     address = get_settings().redis
     connect(address.broker_url, address.result_url)
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(patience, "CALLER_PATIENCE_S", 0.0)
     assert run("store").exit_code == 0
     yield client
     client.config_set("maxmemory", 0)
