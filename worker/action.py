@@ -26,7 +26,7 @@ from worker.action_task import ActionTask
 from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
-from worker.app import app
+from worker.app import app, registered
 from worker.calls import only, time_to_send
 from worker.governor import Lane
 from worker.place import PREFIX, Place, here, lane_named
@@ -177,7 +177,7 @@ class Action(Generic[P]):
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""
         self._no_positional(args)
-        task = app.tasks[COLLECT]
+        task = registered(COLLECT)
         result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), **self.options.sent())
         return result
 

@@ -148,7 +148,7 @@ def test_a_late_acknowledgement_does_not_reach_the_copy_that_somebody_else_works
 
 def test_a_message_that_is_none_of_celerys_is_dropped_and_said_to_be(worker, caplog):
     for message in ("rubbish", "[]", '{"properties": null}'):
-        worker.http_client.lpush(QUEUE, message)
+        worker.client.lpush(QUEUE, message)
     worker.publish("one")
 
     assert worker.take() == ["one"]
@@ -159,8 +159,8 @@ def test_a_message_that_is_none_of_celerys_is_dropped_and_said_to_be(worker, cap
 def test_a_record_that_cannot_be_read_does_not_stand_in_the_way_of_others(worker):
     worker.publish("one")
     worker.take()
-    worker.http_client.hset(UNACKED, "broken", "rubbish")
-    worker.http_client.zadd(UNACKED_INDEX, {"broken": 1})
+    worker.client.hset(UNACKED, "broken", "rubbish")
+    worker.client.zadd(UNACKED_INDEX, {"broken": 1})
     worker.dies()
 
     worker.channel.qos.restore_visible()
@@ -174,7 +174,7 @@ def test_a_worker_takes_no_more_than_it_can_carry_out(start):
     worker.publish("one", "two", "three")
 
     assert worker.take() == ["one", "two"]
-    assert worker.http_client.llen(QUEUE) == 1
+    assert worker.client.llen(QUEUE) == 1
     worker.taken[0].ack()
     assert worker.take() == ["three"]
 
@@ -207,10 +207,10 @@ def test_what_waits_again_after_its_worker_died_waits_in_its_line(worker):
     message = {"body": "one"}
     Producer(worker.channel).publish(message, routing_key=QUEUE, headers={"id": "one"}, serializer="json")
     worker.take()
-    [(tag, stored)] = worker.http_client.hgetall(UNACKED).items()
+    [(tag, stored)] = worker.client.hgetall(UNACKED).items()
     told = b'"headers": {"' + HEADER.encode() + b'": {"line": "' + line.name.encode() + b'", "spec": "'
     told += line.spec.encode() + b'", "lane": "bulk"}, '
-    worker.http_client.hset(UNACKED, tag, stored.replace(b'"headers": {', told, 1))
+    worker.client.hset(UNACKED, tag, stored.replace(b'"headers": {', told, 1))
     worker.dies()
 
     worker.channel.qos.restore_visible()
@@ -237,7 +237,7 @@ def test_what_its_threads_are_at_work_on_stays_on_record_when_only_the_connectio
     worker.channel.close()
 
     assert worker.on_record() == (1, 1)
-    assert worker.http_client.llen(QUEUE) == 0
+    assert worker.client.llen(QUEUE) == 0
 
 
 def test_what_a_worker_that_stops_has_not_carried_out_goes_back_at_once(worker, monkeypatch):
@@ -250,7 +250,7 @@ def test_what_a_worker_that_stops_has_not_carried_out_goes_back_at_once(worker, 
     worker.channel.close()
 
     assert worker.on_record() == (0, 0)
-    assert worker.http_client.llen(QUEUE) == 1
+    assert worker.client.llen(QUEUE) == 1
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def granted(worker, line):
     """One task with a lease, in the queue."""
     worker.governor.beat("w", 8, [QUEUE], 60)
     worker.publish("one", **{HEADER: header(line, "now")})
-    assert worker.http_client.llen(QUEUE) == 1
+    assert worker.client.llen(QUEUE) == 1
 
 
 def test_what_a_worker_that_stops_gives_back_does_not_wait_until_its_lease_runs_out(worker, line, stopping):
@@ -283,7 +283,7 @@ def test_what_a_worker_that_stops_gives_back_does_not_wait_until_its_lease_runs_
     worker.governor.tick()
 
     assert worker.on_record() == (0, 0)
-    assert worker.http_client.llen(QUEUE) == 1
+    assert worker.client.llen(QUEUE) == 1
 
 
 def test_what_arrives_while_a_worker_stops_goes_back_at_once(worker, line, stopping):
@@ -296,7 +296,7 @@ def test_what_arrives_while_a_worker_stops_goes_back_at_once(worker, line, stopp
     worker.governor.tick()
 
     assert worker.on_record() == (0, 0)
-    assert worker.http_client.llen(QUEUE) == 1
+    assert worker.client.llen(QUEUE) == 1
 
 
 def test_a_purge_drops_what_waits_for_budget_too(worker):
@@ -313,7 +313,7 @@ def test_what_a_worker_publishes_is_taken_though_redis_be_full(worker):
     worker.publish("held")
     assert worker.take() == ["held"]
     line = Line("a", (Bucket("operation", Limits.parse("3/s 60/m")),))
-    worker.http_client.config_set("maxmemory", 1)
+    worker.client.config_set("maxmemory", 1)
     try:
         with pytest.raises(redis.ResponseError):
             worker.publish("a caller's")
@@ -322,7 +322,7 @@ def test_what_a_worker_publishes_is_taken_though_redis_be_full(worker):
         worker.publish("an action", **{HEADER: header(line, "now")})
     finally:
         working.clear()
-        worker.http_client.config_set("maxmemory", 0)
+        worker.client.config_set("maxmemory", 0)
 
     assert worker.take() == ["a worker's"]
     assert worker.governor.count() == 1
