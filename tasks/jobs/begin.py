@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
 from tasks.jobs.collect import collect
-from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.records import records
@@ -36,7 +36,7 @@ P = ParamSpec("P")
 JOB = f"{PREFIX}job"
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> JobKind:
     """The kind of job that an action begins, by either of its names.
 
     Raises:
@@ -44,9 +44,9 @@ def kind_of(name: str) -> Kind:
 
     """
     word = name.removeprefix(PREFIX)
-    kind = KINDS.get(NAMES_2024.get(word, word))
+    kind = JOB_KINDS.get(NAMES_2024.get(word, word))
     if kind is None:
-        raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(KINDS))}"])
+        raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(JOB_KINDS))}"])
     return kind
 
 
@@ -104,7 +104,7 @@ begin = app.register_task(Begin())
 class JobCall(Generic[P]):
     """A job that can be asked for in the ways of an action (`run_job`)."""
 
-    kind: Kind
+    kind: JobKind
     options: Options = field(default_factory=Options)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:

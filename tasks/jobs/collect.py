@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery.exceptions import Ignore
 
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import COLLECT, go_on
 from tasks.jobs.outcome import outcome, raised, settled
@@ -41,7 +41,7 @@ class Collect(Step):
         elif job.state != "ended":
             raise Ignore("it has been opened again, and goes on")
         else:
-            kind = KINDS[job.kind]
+            kind = JOB_KINDS[job.kind]
             told, request = ledger.errors_of(id), ledger.request(id)
             found = outcome(job, kind, told)
             end = settled(job, found, told, records(request.body if request else None, kind.path))

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger, group
 from tasks.jobs.next_step import FIND, go_on
 from tasks.jobs.records import at, counters, names, objects, records
@@ -68,7 +68,7 @@ class Find(AskingStep[Search]):
     name = FIND
     about = Search
 
-    def begin(self, job: Job, kind: Kind, after: float) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish the search."""
         search = Search(job.id, kind.name)
         if kind.trace == "id":
@@ -90,7 +90,7 @@ class Find(AskingStep[Search]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
         """Go on with a page of the list, or with what a job tells of its records."""
-        kind, job = KINDS[about.kind], self._lost(about.job)
+        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
         if job is None:
             return
         if kind.trace == "id":
@@ -102,7 +102,7 @@ class Find(AskingStep[Search]):
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
         """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
-        kind, job = KINDS[about.kind], self._lost(about.job)
+        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
         if job is None:
             return
         if isinstance(error, NotFound):
@@ -120,7 +120,7 @@ class Find(AskingStep[Search]):
         job = get_ledger().job(id)
         return job if job is not None and job.state == "spawning" and job.sent else None
 
-    def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
+    def _listed(self, job: Job, kind: JobKind, envelope: Envelope, params: Params, search: Search) -> None:
         assert kind.listing is not None
         page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - SKEW
         count = len(records(self._body(job), kind.path)) or None
@@ -140,7 +140,7 @@ class Find(AskingStep[Search]):
         else:
             self._next(job, kind, search)
 
-    def _next(self, job: Job, kind: Kind, search: Search) -> None:
+    def _next(self, job: Job, kind: JobKind, search: Search) -> None:
         """Look into the next job that it may be; where there is none left, it was not begun."""
         if not search.maybe:
             self._not_there(job, kind)
@@ -160,7 +160,7 @@ class Find(AskingStep[Search]):
             action, extra = (kind.errors, {}) if where == ERRORS and kind.errors else kind.contents
             self._ask(job, action, {**by_id(action, job_id), **extra}, search)
 
-    def _looked_into(self, job: Job, kind: Kind, envelope: Envelope, search: Search) -> None:
+    def _looked_into(self, job: Job, kind: JobKind, envelope: Envelope, search: Search) -> None:
         data = envelope.get("data")
         if isinstance(data, list):
             told = [attributes(each).get("original_payload") or each for each in data]
@@ -174,7 +174,7 @@ class Find(AskingStep[Search]):
         else:
             self._next(job, kind, search)
 
-    def _found(self, job: Job, kind: Kind, search: Search) -> None:
+    def _found(self, job: Job, kind: JobKind, search: Search) -> None:
         if get_ledger().accept(job.id, search.into, kind.own_id) == "taken":
             self._next(job, kind, search)
             return
@@ -185,7 +185,7 @@ class Find(AskingStep[Search]):
         request = get_ledger().request(job.id)
         return request.body if request else None
 
-    def _not_there(self, job: Job, kind: Kind) -> None:
+    def _not_there(self, job: Job, kind: JobKind) -> None:
         settings, ledger = get_settings(), get_ledger()
         if kind.respawn and job.tries + 1 < settings.max_attempts:
             ledger.again(job.id, tries=job.tries + 1)
@@ -193,7 +193,7 @@ class Find(AskingStep[Search]):
             return
         self._unknown(job, kind, "its answer was lost, and no such job is there")
 
-    def _unknown(self, job: Job, kind: Kind, reason: str) -> None:
+    def _unknown(self, job: Job, kind: JobKind, reason: str) -> None:
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
         unknown = OutcomeUnknown(kind.name, job.account, reason, look_at)
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
@@ -201,7 +201,7 @@ class Find(AskingStep[Search]):
         go_on(job.id, *released)
 
 
-def _tells(kind: Kind, said: dict[str, Any]) -> str:
+def _tells(kind: JobKind, said: dict[str, Any]) -> str:
     """Where a job tells its records."""
     counts = counters(said)
     done, failed = counts.get("completed", 0), counts.get("failed", 0)

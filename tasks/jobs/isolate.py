@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tasks.jobs.kinds import Kind
+from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
@@ -21,7 +21,7 @@ from worker.errors import Refused
 HALVED = 200
 
 
-def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
+def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
     """Go on with a part of an import that Klaviyo has refused; False where no record can be told from the others.
 
     Where Klaviyo points at records, those are set aside. Where it points at nothing, each half is sent by itself, until
@@ -61,7 +61,7 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
     return True
 
 
-def _pointed_at(refused: Refused, kind: Kind, count: int) -> dict[int, str]:
+def _pointed_at(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
     """The records that Klaviyo's errors point at, each with the reason."""
     found: dict[int, str] = {}
     for error in refused.errors:
@@ -72,13 +72,13 @@ def _pointed_at(refused: Refused, kind: Kind, count: int) -> dict[int, str]:
     return found
 
 
-def _beside(refused: Refused, kind: Kind) -> bool:
+def _beside(refused: Refused, kind: JobKind) -> bool:
     """Whether Klaviyo points at something that is not among the records: a list that is not there, for example."""
     records_, pointers = "/" + "/".join(kind.path), refused.pointers
     return any(not records_.startswith(pointer) and not pointer.startswith(records_) for pointer in pointers)
 
 
-def with_records(request: Request, kind: Kind, listed: list[Any]) -> Request:
+def with_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:
     """The same request with other records."""
     document = orjson.loads(request.body or b"{}")
     at(document, kind.path[:-1])[kind.path[-1]] = listed

@@ -6,17 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from tasks.jobs.kinds import KINDS, Kind, by_id
+from celery.canvas import Signature
+
+from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.next_step import READ, collect
+from tasks.jobs.next_step import COLLECT, READ
 from tasks.jobs.records import told
 from tasks.jobs.watch import BELIEVED, GONE
 from worker.action import Action
 from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, first_page, next_page, records
-from worker.app import app
+from worker.app import app, registered
 from worker.errors import Gone, KlaviyoError, NotFound
+from worker.publishing import published
 from worker.steps import AskingStep
 
 
@@ -36,15 +39,14 @@ class Read(AskingStep[Reading]):
     name = READ
     about = Reading
 
-    def begin(self, job: Job, kind: Kind) -> bool:
-        """Publish the reading of a job that has ended; False where there is nothing to read."""
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+        """Read what a job that has ended has to tell; where that is nothing, go on to its last step."""
         if kind.errors is not None and job.counters.get("failed"):
             self._read(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
         elif kind.result is not None and job.status == "complete":
             self._read(job, kind.result, by_id(kind.result, job.job_id), 0)
         else:
-            return False
-        return True
+            collect(job)
 
     def _read(self, job: Job, action: Action[Any], params: Params, page: int) -> None:
         reading = Reading(job.id, job.kind, page)
@@ -52,7 +54,7 @@ class Read(AskingStep[Reading]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Keep a page, and go on to the next one or to the end."""
-        kind, ledger = KINDS[about.kind], get_ledger()
+        kind, ledger = JOB_KINDS[about.kind], get_ledger()
         job = ledger.job(about.job)
         action = kind.result or kind.errors
         if job is None or job.state != "ended" or action is None:
@@ -74,7 +76,7 @@ class Read(AskingStep[Reading]):
             return
         if isinstance(error, NotFound) and about.gone + 1 < BELIEVED:
             again = replace(about, gone=about.gone + 1)
-            action = KINDS[about.kind].result or KINDS[about.kind].errors
+            action = JOB_KINDS[about.kind].result or JOB_KINDS[about.kind].errors
             assert action is not None
             self.ask(action, params, account, again, lane=job.lane, countdown=GONE, task_id=f"{job.id}.{uuid4()}")
             return
@@ -84,6 +86,15 @@ class Read(AskingStep[Reading]):
             unread = {"detail": f"the rest could not be read: {error}"}
             ledger.errors(job.id, about.page, [unread])
         collect(job)
+
+
+def collect(job: Job) -> None:
+    """Publish the last step of a job that has ended: it has the job's own task id, its callbacks, and its chain."""
+    if job.continuation:
+        last: Any = Signature.from_dict(job.continuation, app=app)
+    else:
+        last = registered(COLLECT).si().set(task_id=job.id)
+    published(last.apply_async)
 
 
 app.register_task(Read())

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from tasks.jobs.isolate import isolate
-from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
@@ -49,7 +49,7 @@ class Spawn(Step):
     name = SPAWN
     ignore_result = True
 
-    def begin(self, job: Job, kind: Kind, after: float) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
         expires = Expiry(job.expires, absolute=True) if job.expires else None
@@ -65,7 +65,7 @@ class Spawn(Step):
         """Send the request, if it has not been sent."""
         ledger, settings = get_ledger(), get_settings()
         row, prepared = ledger.job(job), ledger.request(job)
-        if row is None or prepared is None or not self._may_send(row, KINDS[kind]):
+        if row is None or prepared is None or not self._may_send(row, JOB_KINDS[kind]):
             get_governor().release(self.task_id)
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
@@ -88,20 +88,20 @@ class Spawn(Step):
             ledger.again(job)
             raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
         except Refused as error:
-            self.refused(row, KINDS[kind], error)
+            self.refused(row, JOB_KINDS[kind], error)
         except SettingsError as wrong:
             self.over(row, wrong, "refused")
         except Throttled as throttled:
             ledger.again(job)
             raise back_to_wait(call, self.request, lane_of(self.request), str(throttled), 0.0) from None
         except Unavailable as unavailable:
-            self.unavailable(row, KINDS[kind], call, unavailable, attempts)
+            self.unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
         else:
-            self.accepted(row, KINDS[kind], envelope)
+            self.accepted(row, JOB_KINDS[kind], envelope)
         if attempts:
             get_governor().done(self.task_id)
 
-    def _may_send(self, job: Job, kind: Kind) -> bool:
+    def _may_send(self, job: Job, kind: JobKind) -> bool:
         """Whether to send it now. Where it was sent before, nobody knows what became of it."""
         if job.state == "spawning" and not job.sent:
             return True
@@ -117,7 +117,7 @@ class Spawn(Step):
             self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
-    def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> None:
+    def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
         """Klaviyo did not answer, or could not."""
         settings = get_settings()
         if error.sent and kind.trace:
@@ -132,7 +132,7 @@ class Spawn(Step):
         delay = backoff(attempts, settings)
         raise back_to_wait(call, self.request, lane_of(self.request), str(error), delay, attempt=True)
 
-    def accepted(self, job: Job, kind: Kind, envelope: Envelope) -> None:
+    def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
         """Klaviyo has it."""
         ledger = get_ledger()
         data = one(envelope)
@@ -150,7 +150,7 @@ class Spawn(Step):
             tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
-    def refused(self, job: Job, kind: Kind, refused: Refused) -> None:
+    def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
         """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
         if _no_room(kind, refused):
             get_ledger().crowded(job.id, NO_ROOM)
@@ -168,10 +168,10 @@ class Spawn(Step):
 @cache
 def _declaration(kind: str) -> Declaration:
     """The action as this step sends it: the ledger, not the governor, knows whether it was sent before."""
-    return replace(KINDS[kind].spawn.declaration, repeat=SAFE)
+    return replace(JOB_KINDS[kind].spawn.declaration, repeat=SAFE)
 
 
-def _no_room(kind: Kind, refused: Refused) -> bool:
+def _no_room(kind: JobKind, refused: Refused) -> bool:
     """Whether this refuses one more job: Klaviyo does not tell which code that has."""
     told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
     return bool(kind.cap) and "too" in told and "many" in told and "job" in told

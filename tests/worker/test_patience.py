@@ -28,6 +28,16 @@ BY_HAND = {
     "worker/execution.py", "worker/request.py", "worker/results.py",
 }  # fmt: skip
 
+#: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
+ASKED_BY_TASKS = (
+    "claim", "settle", "release", "park", "done", "forbidden", "reserve", "revoke", "revoked", "message", "withdraw",
+    "now", "has_room", "slots", "pause",
+)  # fmt: skip
+ASKED_BY_OTHERS = (
+    "wait", "put", "tick", "beat", "hold", "abandoned", "restore", "bind", "use_room", "store", "look", "paused",
+    "resume", "count", "waiting",
+)  # fmt: skip
+
 
 @pytest.fixture
 def stopping():
@@ -129,24 +139,21 @@ def test_every_question_to_the_ledger_and_to_the_runs_waits(client):
     assert [name for name, method in asked.items() if not hasattr(method, "__wrapped__")] == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    "claim settle release park done forbidden reserve revoke revoked message withdraw now has_room slots pause".split(),
-)
+@pytest.mark.parametrize("name", ASKED_BY_TASKS)
 def test_what_a_task_asks_the_governor_waits(name):
     assert hasattr(getattr(Governor, name), "__wrapped__")
 
 
-@pytest.mark.parametrize(
-    "name", "wait put tick beat hold abandoned restore bind use_room store look paused resume count waiting".split()
-)
+@pytest.mark.parametrize("name", ASKED_BY_OTHERS)
 def test_what_publishers_operators_and_the_workers_own_rounds_ask_does_not_wait(name):
     assert not hasattr(getattr(Governor, name), "__wrapped__")
 
 
 def test_nobody_but_the_clients_waits_by_hand():
     files = (file for room in ("worker", "tasks", "schedules", "cli") for file in (ROOT / room).rglob("*.py"))
-    found = {file.relative_to(ROOT).as_posix() for file in files if re.search(r"\bpatiently\(", file.read_text("utf-8"))}
+    found = {
+        file.relative_to(ROOT).as_posix() for file in files if re.search(r"\bpatiently\(", file.read_text("utf-8"))
+    }
 
     assert found - BY_HAND == {"worker/patience.py"}
 

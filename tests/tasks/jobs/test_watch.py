@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import group
 from tasks.jobs.watch import BELIEVED, Look, Looking, OneJob, Watch
 from worker.errors import NotFound
 
 NAME = "bulk_import_profiles"
-KIND, GROUP = KINDS[NAME], group("default", NAME)
+KIND, GROUP = JOB_KINDS[NAME], group("default", NAME)
 GONE = NotFound("get_bulk_import_profiles_job", "default", 404, [])
 
 
