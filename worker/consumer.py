@@ -18,10 +18,10 @@ from celery.worker import consumer
 from worker import unreadable
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
+from worker.headers import HEADER
 from worker.patience import asking_redis_once
 from worker.place import is_ours
 from worker.process import closing
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 

@@ -33,6 +33,7 @@ from worker.errors import (
     Unavailable,
 )
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
 from worker.patience import asking_redis_once, patiently
 from worker.place import checked_id, lane_of, place_of
@@ -40,7 +41,6 @@ from worker.process import closing, working
 from worker.room import large, no_room, pause, room
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -201,7 +201,7 @@ def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: 
         given = received(declaration, args, params, follows=bool(request.parent_id))
         params = declaration.bind(given, request.id)
     alias = account(get_settings(), place_of(request).account or DEFAULT).alias
-    return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
+    return Call(declaration, alias, params, request.id, tag_of(request))
 
 
 def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
@@ -380,7 +380,7 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
 
 def expires(request: Any) -> bool:
     """Whether the governor knows of an expiry of this delivery's task."""
-    return bool((request.get("klaviyo") or {}).get("expires") or request.get("klaviyo_expires"))
+    return bool((request.get(HEADER) or {}).get("expires") or request.get(EXPIRES))
 
 
 def nothing_to_do(resolved: Resolved) -> Envelope:
@@ -404,7 +404,7 @@ def back_to_wait(
     roomless: bool = False,
 ) -> Retry | Ignore:
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
-    delivery = Delivery(*request.klaviyo_delivery)
+    delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
     parked = patiently(
         lambda: get_governor().park(

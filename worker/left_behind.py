@@ -8,6 +8,7 @@ from typing import Any
 
 from celery.exceptions import Ignore
 
+from worker.headers import tag_of
 from worker.process import left_behind
 
 
@@ -21,5 +22,5 @@ def unacknowledged_if_left(request: Any) -> Iterator[None]:
     try:
         yield
     except LeftBehind:
-        left_behind.add(request.klaviyo_delivery[-1])
+        left_behind.add(tag_of(request))
         raise

@@ -18,14 +18,11 @@ from celery.signals import before_task_publish
 from worker.accounts import DEFAULT
 from worker.errors import InputError
 from worker.governor import Lane
+from worker.headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
-from worker.transport import HEADER
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."
-
-#: Options of a signature, and headers of a message, that say where it belongs.
-ACCOUNT, LANE = "klaviyo_account", "klaviyo_lane"
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 

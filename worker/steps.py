@@ -22,17 +22,18 @@ from worker.action_task import ActionTask
 from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.calls import COUNTDOWN, UNTIL, until_of
+from worker.calls import until_of
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
+from worker.headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.passing import carried_out
 from worker.patience import waits_for_redis
 from worker.place import checked_id, lane_of, place_of
 from worker.publishing import published
 from worker.tiers import DEFAULT_QUEUE
-from worker.transport import HEADER, header
+from worker.transport import header
 
 S = TypeVar("S")
 
@@ -65,8 +66,7 @@ class Step(Task):  # type: ignore[type-arg]
     @property
     def holder(self) -> str:
         """The delivery that is being carried out, as the governor knows it."""
-        tag: str = self.request.get("klaviyo_delivery")[-1]
-        return tag
+        return tag_of(self.request)
 
     @property
     def account(self) -> str:

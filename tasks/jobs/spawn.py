@@ -32,12 +32,13 @@ from worker.errors import (
 )
 from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
 from worker.governor import Expiry, Settlement, get_governor
+from worker.headers import HEADER
 from worker.place import lane_of
 from worker.publishing import published
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Step
-from worker.transport import HEADER, header
+from worker.transport import header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
 NO_ROOM = 15.0

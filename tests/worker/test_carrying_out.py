@@ -14,10 +14,11 @@ from tests.clock import Clock
 from worker import execution, shutdown
 from worker.errors import Unavailable
 from worker.governor import Governor
+from worker.headers import HEADER
 from worker.http_client import Response
 from worker.place import PREFIX
 from worker.tiers import QUEUES
-from worker.transport import HEADER, UNACKED, UNACKED_INDEX, header
+from worker.transport import UNACKED, UNACKED_INDEX, header
 
 ID = "task-1"
 DECLARATION = get_lists.declaration
