@@ -9,7 +9,6 @@ import.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import redis
@@ -17,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
 from redis.retry import Retry
 
+from worker.composition import one_per_process
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 
@@ -68,13 +68,13 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
 WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, "health_check_interval": 30}
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
     return _client({})
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_publisher() -> redis.Redis:
     """The client that callers publish with: it gives up in time for a second try within their patience."""
     return _client(brief(get_settings().redis))

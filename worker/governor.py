@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import redis
 
+from worker.composition import one_per_process
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.patience import waits_for_redis
@@ -464,13 +464,13 @@ def _look(line: str, seen: list[Any], moment: float) -> Look:
     )
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_governor() -> Governor:
     """The governor of this process."""
     return Governor(get_redis())
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_publishing_governor() -> Governor:
     """The same for somebody who publishes and has no more patience than `worker.connection.get_publisher`."""
     return Governor(get_publisher())

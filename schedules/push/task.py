@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from celery.exceptions import Ignore
@@ -20,6 +19,7 @@ from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from tasks.imports.sending import Stopped
 from worker.app import app
+from worker.composition import one_per_process
 from worker.errors import KlaviyoError, SettingsError
 from worker.left_behind import LeftBehind
 from worker.process import closing
@@ -111,7 +111,7 @@ class PushStep(Step):
         return Ignore(f"push {name} waits: {reason}")
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def _room() -> threading.BoundedSemaphore:
     """Half of this worker's threads: the jobs that pushes wait for need some, too."""
     concurrency = get_settings().concurrency

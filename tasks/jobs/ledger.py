@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
+from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
 from worker.patience import waits_for_redis
@@ -403,7 +403,7 @@ def _ids(found: Any) -> list[str]:
     return [each.decode() for each in found]
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_ledger() -> Ledger:
     """The ledger of this process."""
     return Ledger(get_redis())

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
 import redis
 
+from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.patience import waits_for_redis
@@ -201,7 +201,7 @@ class Runs:
         return [each.decode() for each in found]
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_runs() -> Runs:
     """The runs of this process's Redis."""
     return Runs(get_redis())

@@ -9,9 +9,9 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
-from tests.caches import forget
 from tests.clock import Clock
 from worker import execution, shutdown
+from worker.composition import forget
 from worker.errors import Unavailable
 from worker.governor import Governor
 from worker.headers import HEADER

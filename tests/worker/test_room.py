@@ -8,9 +8,9 @@ from celery.exceptions import Retry
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
-from tests.caches import forget
 from worker import execution, room
 from worker.app import app
+from worker.composition import forget
 from worker.connection import Full
 from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
