@@ -26,6 +26,7 @@ from tasks import templates as templates
 from tasks import tracking_settings as tracking_settings
 from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
+from tasks.jobs import begin as begin
 from tasks.jobs import find as find
 from tasks.jobs import read as read
 from tasks.jobs import spawn as spawn
