@@ -25,7 +25,7 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import records
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
-from worker.execution import Call, attempt
+from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
@@ -143,7 +143,7 @@ def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) 
     governor, settings = get_governor(), get_settings()
     call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
     until = time.monotonic() + PATIENCE
-    while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
+    for seconds in until_reserved(call, governor, settings):
         if time.monotonic() + seconds > until:
             raise Unavailable(declaration.name, alias, "its limit is used up by other work at the moment", False)
         time.sleep(min(seconds, 1.0))

@@ -30,7 +30,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
+from worker.execution import Call, Revoked, attempt, claimed, given_up, later, refused
 from worker.governor import Expiry, Settlement, get_governor
 from worker.headers import HEADER
 from worker.place import lane_of
@@ -82,19 +82,17 @@ class Spawn(Step):
         try:
             envelope = attempt(call, get_governor(), settings)
         except Unauthorized as unauthorized:
-            refused(unauthorized)
             if row.run:
                 # Somebody waits for the import, which ends with the reason and can be taken up again.
+                refused(unauthorized)
                 self.over(row, unauthorized, "refused")
-            ledger.again(job)
-            raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
+            self.later(row, call, unauthorized, attempts)
         except Refused as error:
             self.refused(row, JOB_KINDS[kind], error)
         except SettingsError as wrong:
             self.over(row, wrong, "refused")
         except Throttled as throttled:
-            ledger.again(job)
-            raise back_to_wait(call, self.request, lane_of(self.request), str(throttled), 0.0) from None
+            self.later(row, call, throttled, attempts)
         except Unavailable as unavailable:
             self.unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
         else:
@@ -127,11 +125,15 @@ class Spawn(Step):
             return
         if error.sent and job.once:
             self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
-        if attempts + 1 >= settings.max_attempts:
+        self.later(job, call, error, attempts)
+
+    def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:
+        """It has certainly not begun: this step waits again, unless it has been tried often enough."""
+        settings = get_settings()
+        if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
             self.over(job, given_up(error, attempts + 1), "refused")
-        get_ledger().again(job.id)
-        delay = backoff(attempts, settings)
-        raise back_to_wait(call, self.request, lane_of(self.request), str(error), delay, attempt=True)
+        get_ledger().again(job.id)  # before it waits: whoever takes it up must be allowed to send
+        raise later(call, self.request, error, attempts, settings) from None
 
     def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
         """Klaviyo has it."""
