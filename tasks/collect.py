@@ -6,7 +6,7 @@
 
 A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps
 the page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up
-to `WHOLE` bytes they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
+to `WHOLE_BYTES` they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
 long as a result is kept, and `records` reads it page by page. A page's ``links`` and ``meta`` tell of that page alone
 and are not kept. Until the end the task's state is PROGRESS with both counts.
 
@@ -42,17 +42,17 @@ from worker.patience import waits_for_redis
 from worker.place import PREFIX, lane_of
 from worker.publishing import published
 from worker.revocation import ALSO_REVOKED, revoke
-from worker.room import SOON, large, no_room, room
+from worker.room import FIRST_RETRY_S, large, no_room, room
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended
 from worker.tiers import DEFAULT_QUEUE
 from worker.writes import write
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
-WHOLE = 8_000_000
+WHOLE_BYTES = 8_000_000
 
 #: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
-SPARE = 600
+SPARE_S = 600
 
 #: The field beside the pages: the number of the last page that was asked for.
 ASKED = "asked"
@@ -87,7 +87,7 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
     raise Ignore(f"page {number + 1} is asked for")
 
 
-class Collect(Opening):
+class CollectList(Opening):
     """Begin: ask for the first page."""
 
     name = COLLECT
@@ -109,7 +109,7 @@ class Collect(Opening):
         return (action.declaration.name,), params, "{…}"
 
 
-class Keep(Step):
+class KeepPage(Step):
     """Go on: keep a page, then ask for the next one or end."""
 
     name = f"{PREFIX}collect_page"
@@ -139,12 +139,12 @@ class Keep(Step):
         if following is not None:
             self.update_state(state="PROGRESS", meta=told)
             ask(self, chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
-        if so_far["size"] > WHOLE:
+        if so_far["size"] > WHOLE_BYTES:
             return Envelope(data=None, error=None, successful=True, **told, stored=key)
         whole = _whole(_all_pages(key, number + 1))
         if size := large(whole):
             self._make_room(size, chosen.declaration, params, so_far)
-        write(("EXPIRE", key, SPARE))
+        write(("EXPIRE", key, SPARE_S))
         return whole
 
     def _make_room(self, size: int, page: Declaration, params: Params, so_far: Mapping[str, Any]) -> None:
@@ -158,7 +158,7 @@ class Keep(Step):
         # It has waited there before, perhaps, and asks for nothing.
         get_governor().release(self.task_id)
         if not room():
-            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), SOON)
+            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), FIRST_RETRY_S)
 
 
 def withdraw(id: str, reason: str) -> bool | None:
@@ -171,11 +171,11 @@ def withdraw(id: str, reason: str) -> bool | None:
 
 
 ALSO_REVOKED.append(withdraw)
-KEEP = Keep.name
+KEEP = KeepPage.name
 
 #: The task: ``collect.delay("get_profiles", filter=…)``.
-collect = app.register_task(Collect())
-app.register_task(Keep())
+collect = app.register_task(CollectList())
+app.register_task(KeepPage())
 
 
 def records(result: Mapping[str, Any]) -> Iterator[Any]:

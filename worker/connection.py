@@ -22,7 +22,7 @@ from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
 #: without a reset shows by nothing else.
-ANSWER_TIMEOUT = 5.0
+ANSWER_TIMEOUT_S = 5.0
 
 
 class NotNow(redis.ConnectionError):
@@ -65,7 +65,7 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
 
 
 #: Seconds, where the address sets no others: to connect, for an answer, and without use until a connection is tried.
-WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, "health_check_interval": 30}
+WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT_S, "socket_timeout": ANSWER_TIMEOUT_S, "health_check_interval": 30}
 
 
 @one_per_process

@@ -15,7 +15,7 @@ from worker.errors import JobFailed
 from worker.steps import Step, has_ended
 
 
-class Collect(Step):
+class SettleJob(Step):
     """Settle a job."""
 
     name = COLLECT
@@ -52,4 +52,4 @@ class Collect(Step):
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
 
 
-collect = app.register_task(Collect())
+collect = app.register_task(SettleJob())

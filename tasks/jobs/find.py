@@ -30,13 +30,13 @@ from worker.settings import get_settings
 from worker.steps import AskingStep
 
 #: Seconds by which Klaviyo's clock and ours may differ.
-SKEW = 60.0
+CLOCK_SKEW_S = 60.0
 
 #: Pages of the list that are read at most: jobs of a week, a hundred a page.
-PAGES = 50
+MOST_PAGES = 50
 
 #: Seconds after which the list is read again where a job has not got to its records yet, and the longest such pause.
-UNDECIDED, LONGEST = 2.0, 60.0
+UNDECIDED_RETRY_S, LONGEST_RETRY_S = 2.0, 60.0
 
 
 #: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
@@ -122,7 +122,7 @@ class Find(AskingStep[Search]):
 
     def _listed(self, job: Job, kind: JobKind, envelope: Envelope, params: Params, search: Search) -> None:
         assert kind.listing is not None
-        page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - SKEW
+        page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - CLOCK_SKEW_S
         count = len(records(self._body(job), kind.path)) or None
         fits = {
             each["id"]: told
@@ -135,7 +135,7 @@ class Find(AskingStep[Search]):
         search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
         following = next_page(kind.listing.declaration, params, envelope)
         older = kind.newest_first and page and _time(attributes(page[-1])) < began
-        if following and not older and search.pages <= PAGES:
+        if following and not older and search.pages <= MOST_PAGES:
             self._ask(job, kind.listing, following, search)
         else:
             self._next(job, kind, search)
@@ -153,7 +153,9 @@ class Find(AskingStep[Search]):
             if all(each[1] == where for each in rest):
                 assert kind.listing is not None
                 anew = Search(job.id, kind.name, rounds=search.rounds + 1)
-                self._ask(job, kind.listing, kind.page(), anew, min(UNDECIDED * 2**search.rounds, LONGEST))
+                self._ask(
+                    job, kind.listing, kind.page(), anew, min(UNDECIDED_RETRY_S * 2**search.rounds, LONGEST_RETRY_S)
+                )
             else:
                 self._next(job, kind, replace(search, maybe=[*rest, (job_id, where)]))
         else:

@@ -18,7 +18,7 @@ from worker.api.jsonapi import Request
 from worker.errors import Refused
 
 #: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
-HALVED = 200
+MOST_HALVED = 200
 
 
 def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
@@ -47,7 +47,7 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
         get_ledger().narrow(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or _beside(refused, kind) or get_runs().halved(job.run) > HALVED:
+    if len(listed) < 2 or _beside(refused, kind) or get_runs().halved(job.run) > MOST_HALVED:
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):

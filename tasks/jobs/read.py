@@ -12,7 +12,7 @@ from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import COLLECT, READ
 from tasks.jobs.records import told
-from tasks.jobs.watch import BELIEVED, GONE
+from tasks.jobs.watch import GONE_RETRY_S, NOT_FOUND_BELIEVED_AFTER
 from worker.action import Action
 from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
@@ -74,11 +74,13 @@ class Read(AskingStep[Reading]):
         job = ledger.job(about.job)
         if job is None or job.state != "ended":
             return
-        if isinstance(error, NotFound) and about.gone + 1 < BELIEVED:
+        if isinstance(error, NotFound) and about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
             again = replace(about, gone=about.gone + 1)
             action = JOB_KINDS[about.kind].result or JOB_KINDS[about.kind].errors
             assert action is not None
-            self.ask(action, params, account, again, lane=job.lane, countdown=GONE, task_id=f"{job.id}.{uuid4()}")
+            self.ask(
+                action, params, account, again, lane=job.lane, countdown=GONE_RETRY_S, task_id=f"{job.id}.{uuid4()}"
+            )
             return
         if isinstance(error, NotFound | Gone):
             ledger.expired(job.id)

@@ -19,7 +19,7 @@ from worker.governor import PREFIX
 from worker.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
-KEPT = 14 * 86_400
+KEPT_S = 14 * 86_400
 
 RunState = Literal["running", "complete", "cancelled", "failed"]
 
@@ -136,7 +136,7 @@ class Runs:
     def _keep(self, id: str) -> None:
         """Keep what is known of a run for a while: whoever carries it out says so again and again."""
         for of in ("", ":parts", ":digests"):
-            self._client.expire(self._key(id, of), KEPT)
+            self._client.expire(self._key(id, of), KEPT_S)
 
     @waits_for_redis
     def halved(self, id: str) -> int:
@@ -155,7 +155,7 @@ class Runs:
         """The run is over."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
         self._keep(id)
-        self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT)
+        self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT_S)
 
     @waits_for_redis
     def cancel(self, id: str) -> None:

@@ -41,7 +41,7 @@ from worker.steps import Step
 from worker.transport import header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
-NO_ROOM = 15.0
+NO_ROOM_RETRY_S = 15.0
 
 
 class Spawn(Step):
@@ -156,7 +156,7 @@ class Spawn(Step):
     def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
         """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
         if _no_room(kind, refused):
-            get_ledger().crowded(job.id, NO_ROOM)
+            get_ledger().crowded(job.id, NO_ROOM_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
             self.over(job, refused, "refused")
 

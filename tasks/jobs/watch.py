@@ -30,18 +30,18 @@ from worker.steps import AskingStep
 DEAD_AFTER_S = 300.0
 
 #: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
-SEVERAL = 5
+SEVERAL_JOBS = 5
 COMPLETE = 'equals(status,"complete")'
-PAGE = 100
+PAGE_SIZE = 100
 
 #: Jobs that are asked for one by one after one look.
-SINGLY = 50
+SINGLE_LOOKS = 50
 
 #: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
-BELIEVED, GONE = 3, 2.0
+NOT_FOUND_BELIEVED_AFTER, GONE_RETRY_S = 3, 2.0
 
 #: Seconds after which a group is looked at again when Klaviyo did not let us.
-REFUSED = 60.0
+REFUSED_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Watch(AskingStep[Looking]):
         missing = self._missing(watched, about.look)
         if complete and following and missing and about.left > 1:
             self._read(account, kind, replace(more, left=about.left - 1), following)
-        elif not complete and len(missing) >= SEVERAL:
-            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE) + 1))
+        elif not complete and len(missing) >= SEVERAL_JOBS:
+            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE_SIZE) + 1))
         else:
             self._end(account, kind, about, missing)
 
@@ -121,7 +121,7 @@ class Watch(AskingStep[Looking]):
         """Look again later: whatever the reason, the jobs are there; until their deadline."""
         watched = group(account, about.kind)
         if get_ledger().watch(watched, about.token, DEAD_AFTER_S):
-            remind(f"watch|{watched}", REFUSED)
+            remind(f"watch|{watched}", REFUSED_RETRY_S)
             stuck(get_ledger().in_progress(watched), JOB_KINDS[about.kind])
         raise error
 
@@ -132,7 +132,7 @@ class Watch(AskingStep[Looking]):
 
     def _end(self, account: str, kind: JobKind, looking: Looking, missing: list[Job]) -> None:
         watched = group(account, kind.name)
-        for job in missing[:SINGLY]:
+        for job in missing[:SINGLE_LOOKS]:
             one_look.publish_look(job, kind)
         stuck(get_ledger().in_progress(watched), kind)
         if not get_ledger().rest(watched, looking.token):
@@ -163,7 +163,7 @@ class Look(AskingStep[OneJob]):
     def publish_look(self, job: Job, kind: JobKind, again: bool = False, gone: int = 0) -> None:
         """Publish the next look at this job, when it is due."""
         assert kind.status is not None
-        wait = GONE if gone else 0.0
+        wait = GONE_RETRY_S if gone else 0.0
         if again and not gone:
             ledger = get_ledger()
             took, now = ledger.took(kind.name), ledger.now()
@@ -185,7 +185,7 @@ class Look(AskingStep[OneJob]):
         kind = JOB_KINDS[about.kind]
         row = get_ledger().job(about.job)
         if isinstance(error, NotFound) and row is not None and row.state in OPEN:
-            if about.gone + 1 < BELIEVED:
+            if about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
                 self.publish_look(row, kind, about.again, about.gone + 1)
             else:
                 over(about.job, "vanished")

@@ -20,7 +20,7 @@ from tasks.imports.run import Import, run_import
 from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
-from tasks.jobs.isolate import HALVED, isolate
+from tasks.jobs.isolate import MOST_HALVED, isolate
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import Ledger, Settled
 from tasks.jobs.records import records
@@ -223,7 +223,7 @@ def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themse
 def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
     at.ledger.sending(id, LEASE)
-    for _ in range(HALVED):
+    for _ in range(MOST_HALVED):
         at.runs.halved("R")
 
     assert not isolate(at.ledger.job(id), KIND, refused())

@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import Ignore
 
 from tasks.jobs import collect as collecting
-from tasks.jobs.collect import Collect
+from tasks.jobs.collect import SettleJob
 from worker.errors import JobCancelled, JobFailed
 
 
@@ -18,11 +18,11 @@ def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def carry_out(ended: bool = False) -> Any:
         monkeypatch.setattr(collecting, "has_ended", lambda id: ended)
-        return Collect().run()
+        return SettleJob().run()
 
     monkeypatch.setattr(collecting, "get_ledger", lambda: steps.ledger)
     monkeypatch.setattr(collecting, "go_on", lambda *ids: steps.gone_on.extend(ids))
-    monkeypatch.setattr(Collect, "task_id", "job")
+    monkeypatch.setattr(SettleJob, "task_id", "job")
     return carry_out
 
 

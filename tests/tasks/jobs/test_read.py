@@ -10,7 +10,7 @@ import pytest
 from tasks.jobs import read
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.read import Read, Reading, collect
-from tasks.jobs.watch import BELIEVED
+from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER
 from worker.errors import Gone, NotFound, Unavailable
 
 NAME = "bulk_import_profiles"
@@ -71,7 +71,7 @@ def test_the_last_step_of_a_job_has_the_jobs_own_id(steps: Any, monkeypatch: pyt
 def test_errors_that_are_not_there_are_asked_for_again_before_they_count_as_expired(steps: Any):
     about, gone = Reading("job", NAME), NotFound("x", "default", 404, [])
 
-    for _ in range(1, BELIEVED):
+    for _ in range(1, NOT_FOUND_BELIEVED_AFTER):
         Read().failed(gone, {}, "default", about)
         assert steps.collected == []
         about = steps.asked.pop().about
