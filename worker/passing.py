@@ -33,7 +33,7 @@ _over: ContextVar[bool] = ContextVar("over", default=False)
 
 
 def passing_on() -> bool:
-    """Whether a task is over and what follows it is being published, by us or by Celery."""
+    """Return True while what follows a finished task is being published, by us or by Celery."""
     by_celery: ContextVar[bool] = amqp._callback_publish_retry  # type: ignore[attr-defined]
     return _over.get() or by_celery.get()
 

@@ -28,7 +28,7 @@ _refused = -math.inf
 
 
 def room() -> bool:
-    """Whether Redis takes something large now. Only the first to find that it does not waits a little."""
+    """Return True if Redis takes something large now. Of many threads only the first to find it full waits a little."""
     global _refused
     began = time.monotonic()
     patience = BRIEF_WAIT_S if began - _refused >= BRIEF_WAIT_INTERVAL_S else 0.0

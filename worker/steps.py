@@ -55,7 +55,7 @@ class Step(Task):  # type: ignore[type-arg]
     resultrepr_maxsize = 1
     max_retries = None
 
-    #: Whether it ends where its id has been revoked. What tells how something has ended does not.
+    #: False for a step that tells how something has ended: it is carried out though its id be revoked.
     revocable = True
 
     @property
@@ -161,7 +161,7 @@ class AskingStep(Step, ABC, Generic[S]):
             self.failed(error, params, account, told)
 
     def needed(self, about: S) -> bool:
-        """Whether the request still has to be made."""
+        """Return True if the request still has to be made."""
         return True
 
     def answered_before(self, account: str, about: S) -> None:

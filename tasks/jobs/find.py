@@ -85,7 +85,7 @@ class Find(AskingStep[Search]):
         )  # fmt: skip
 
     def needed(self, about: Search) -> bool:
-        """Whether nobody has found it meanwhile."""
+        """Return True unless somebody has found the job meanwhile."""
         return self._lost(about.job) is not None
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:

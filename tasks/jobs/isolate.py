@@ -73,7 +73,7 @@ def _pointed_at(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
 
 
 def _beside(refused: Refused, kind: JobKind) -> bool:
-    """Whether Klaviyo points at something that is not among the records: a list that is not there, for example."""
+    """Return True if Klaviyo points at something other than a record, such as a list that does not exist."""
     records_, pointers = "/" + "/".join(kind.path), refused.pointers
     return any(not records_.startswith(pointer) and not pointer.startswith(records_) for pointer in pointers)
 

@@ -142,7 +142,7 @@ class JobKind:
 
     @property
     def own_id(self) -> bool:
-        """Whether each job has an id of its own; a campaign's jobs have the campaign's."""
+        """True if each job has an id of its own; a campaign's jobs have the campaign's."""
         return self.status is not None and self.trace != "id" and self.result is None
 
     def page(self, filter: str | None = None) -> Params:

@@ -130,7 +130,7 @@ class Ledger:
         expires: float | None = None,
         stamps: Mapping[str, Any] | None = None,
     ) -> tuple[bool, list[str]]:
-        """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
+        """Enter a job that is to be spawned. Returns True if it is new: a known id changes nothing.
 
         ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
         harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
@@ -145,7 +145,7 @@ class Ledger:
 
     @waits_for_redis
     def slots(self, group: str) -> list[str]:
-        """See whether a slot is free for those who wait for one."""
+        """Give free slots to the jobs that wait for one."""
         return _ids(self._call("slots", group))
 
     @waits_for_redis
@@ -160,12 +160,12 @@ class Ledger:
 
     @waits_for_redis
     def crowded(self, id: str, seconds: float) -> bool:
-        """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
+        """Enter that Klaviyo has no room for this job: it waits for a slot again, for ``seconds`` at most."""
         return bool(self._call("crowded", id, int(seconds * 1000)))
 
     @waits_for_redis
     def forget(self, id: str) -> bool:
-        """A settled part of an import is to be opened again: as if it had never been."""
+        """Forget a settled part of an import, so that it can be opened again."""
         return bool(self._call("forget", id))
 
     @waits_for_redis
@@ -176,7 +176,7 @@ class Ledger:
 
     @waits_for_redis
     def settle(self, id: str, end: Settled) -> tuple[bool, list[str]]:
-        """The outcome is known. Whether this told it: it is told once."""
+        """Enter the outcome of a job. Returns True the first time, and the ids of the jobs that may be spawned now."""
         counts, told = (end.landed, end.rejected, end.unknown), _batches(end.rejects)
         done, released = self._call("settle", id, end.status, orjson.dumps(end.outcome), *counts, *told)
         return bool(done), _ids(released)
@@ -190,9 +190,9 @@ class Ledger:
         errors: list[dict[str, Any]] | None = None,
         failure: Mapping[str, Any] | None = None,
     ) -> tuple[bool, list[str]]:
-        """Klaviyo has done with it, or will not begin: ``failure`` tells why. Whether this was news.
+        """Enter that Klaviyo is done with a job, or will not begin it. Returns True the first time.
 
-        ``errors`` are those that the job's own record tells.
+        ``errors`` are those that the job's own record tells, ``failure`` tells why it did not begin.
         """
         told = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
         done, released = self._call("ended", id, status, *told)
@@ -200,35 +200,35 @@ class Ledger:
 
     @waits_for_redis
     def expired(self, id: str) -> None:
-        """Klaviyo no longer has the errors of a job that has ended."""
+        """Enter that Klaviyo no longer has the errors of a job that has ended."""
         self._call("expired", id)
 
     @waits_for_redis
     def sending(self, id: str, lease_ms: int) -> bool:
-        """It is about to be sent. False: it must not be, somebody else is at it, or has gone on with it."""
+        """Enter that a job is about to be sent. False: it must not be, since somebody else sends it or has gone on."""
         return bool(self._call("sending", id, lease_ms))
 
     @waits_for_redis
     def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:
-        """Klaviyo has it under this id. ``own``: no two jobs have the same; ``taken`` if another one has."""
+        """Enter Klaviyo's id of a job. ``own``: no two jobs share an id; ``taken``: another job has this one."""
         answers: dict[int, Literal["ok", "over", "taken"]] = {1: "ok", 0: "over", -1: "taken"}
         return answers[int(self._call("accept", id, job_id, int(own)))]
 
     @waits_for_redis
     def again(self, id: str, **fields: Any) -> bool:
-        """Klaviyo certainly has not got it: it may be sent again; ``fields`` change with that."""
+        """Let a job be sent again that Klaviyo certainly has not received; ``fields`` change with that."""
         return bool(self._call("again", id, *_flat(fields)))
 
     @waits_for_redis
     def narrow(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
-        """Klaviyo refused it because of the records in ``rejects``: it may be sent again without them."""
+        """Let a job be sent again without the records in ``rejects``, because of which Klaviyo refused it."""
         fields["request"] = packed(fields["request"])
         told = _batches(rejects)
         return bool(self._call("narrow", id, len(rejects), len(told), *told, *_flat(fields)))
 
     @waits_for_redis
     def saw(self, id: str, look: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
-        """Look number ``look`` has seen it in this state."""
+        """Enter the state in which look number ``look`` has seen a job."""
         answers: dict[int, Literal["news", "same", "over"]] = {1: "news", 0: "same", -1: "over"}
         told = orjson.dumps(counters) if counters else b""
         return answers[int(self._call("saw", id, look, state, told))]
@@ -247,7 +247,7 @@ class Ledger:
 
     @waits_for_redis
     def rest(self, group: str, token: str) -> bool:
-        """Whether this watcher may rest, since Klaviyo has no job of the group; the next one needs a new watcher."""
+        """Return True if this watcher may stop, because Klaviyo has no job of the group; a new job needs a new one."""
         return bool(self._call("rest", group, token))
 
     @waits_for_redis
@@ -289,7 +289,7 @@ class Ledger:
 
     @waits_for_redis
     def rejects_of(self, id: str) -> list[dict[str, Any]]:
-        """What is told of the records of a part that have not landed."""
+        """The records of a part that have not landed, each with its row, its stage and the reason."""
         batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
         return [each for batch in batches for each in orjson.loads(batch)]
 

@@ -120,7 +120,7 @@ class Runs:
 
     @waits_for_redis
     def restore(self, before: Run) -> None:
-        """Taking it up again was refused: it stands as it stood ``before``."""
+        """Put a run back as it was ``before``, when taking it up again was refused."""
         counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
         fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
         fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
@@ -140,26 +140,26 @@ class Runs:
 
     @waits_for_redis
     def halved(self, id: str) -> int:
-        """One more of its parts is sent in halves; how many that makes."""
+        """Count one more of a run's parts that is sent in halves; returns how many that makes."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
     @waits_for_redis
     def digest(self, id: str, part: int, digest: str) -> bool:
-        """Whether a part is what it was the last time; the first time tells."""
+        """Return True if a part is the same as when it was first seen; ``digest`` stands for its content."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)
         return bool(self._client.hget(key, str(part)) == digest.encode())
 
     @waits_for_redis
     def end(self, id: str, state: RunState, reason: str = "") -> None:
-        """The run is over."""
+        """Enter how a run has ended, and why."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
         self._keep(id)
         self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT_S)
 
     @waits_for_redis
     def cancel(self, id: str) -> None:
-        """Ask for its end: whoever reads its source looks here before each part."""
+        """Ask for a run's end: whoever reads its source looks here before each part."""
         if self.run(id) is not None:
             self._client.hset(self._key(id), "state", "cancelled")
 

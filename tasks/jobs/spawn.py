@@ -101,7 +101,7 @@ class Spawn(Step):
             get_governor().done(self.task_id)
 
     def _may_send(self, job: Job, kind: JobKind) -> bool:
-        """Whether to send it now. Where it was sent before, nobody knows what became of it."""
+        """Return True if the job is to be sent now. Nobody knows what became of one that was sent before."""
         if job.state == "spawning" and not job.sent:
             return True
         if job.state != "spawning" or job.sent is None:
@@ -117,7 +117,7 @@ class Spawn(Step):
         return True
 
     def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
-        """Klaviyo did not answer, or could not."""
+        """Go on without an answer from Klaviyo."""
         settings = get_settings()
         if error.sent and kind.trace:
             # Klaviyo may still be at it: whoever looks now might look too early.
@@ -128,7 +128,7 @@ class Spawn(Step):
         self.later(job, call, error, attempts)
 
     def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:
-        """It has certainly not begun: this step waits again, unless it has been tried often enough."""
+        """Let this step wait again for a job that has certainly not begun, unless it has been tried often enough."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
             self.over(job, given_up(error, attempts + 1), "refused")
@@ -136,7 +136,7 @@ class Spawn(Step):
         raise later(call, self.request, error, attempts, settings) from None
 
     def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
-        """Klaviyo has it."""
+        """Go on with a job that Klaviyo has accepted."""
         ledger = get_ledger()
         data = one(envelope)
         job_id = data.get("id") or ""
@@ -154,14 +154,14 @@ class Spawn(Step):
         go_on(job.id)
 
     def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
-        """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
+        """Go on after a refusal: of one job too many, of some of the records, or of the whole job."""
         if _no_room(kind, refused):
             get_ledger().crowded(job.id, NO_ROOM_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
             self.over(job, refused, "refused")
 
     def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
-        """It has not begun, or nobody can tell."""
+        """End a job that has not begun, or of which nobody can tell."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
         _, released = get_ledger().ended(job.id, status, failure=failure)
         go_on(job.id, *released)
@@ -175,7 +175,7 @@ def _declaration(kind: str) -> Declaration:
 
 
 def _no_room(kind: JobKind, refused: Refused) -> bool:
-    """Whether this refuses one more job: Klaviyo does not tell which code that has."""
+    """Return True if Klaviyo refuses one job too many; it does not document the code of that error."""
     told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
     return bool(kind.cap) and "too" in told and "many" in told and "job" in told
 

@@ -10,9 +10,9 @@ from worker.steps import has_ended
 
 
 def tell(id: str, state: str, **meta: Any) -> None:
-    """The job is in this state now: ``AsyncResult.state`` and ``.info``, and an event from which Flower learns it.
+    """Show a job's state: as ``AsyncResult.state`` and ``.info``, and to Flower by an event.
 
-    Told late, it must not hide how the job has ended.
+    A state that comes late must not hide how the job has ended.
     """
     if has_ended(id):
         return
