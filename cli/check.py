@@ -25,8 +25,9 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import records
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
-from worker.execution import Call, attempt
+from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -36,6 +37,7 @@ MAX_WAIT_S = 70.0
 LABEL_WIDTH = 15
 
 
+@asking_redis_once()
 def check(
     name: Annotated[
         str | None, typer.Option("--account", help="alias of one account; all accounts if left out")
@@ -148,7 +150,7 @@ def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) 
     governor, settings = get_governor(), get_settings()
     call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
     until = time.monotonic() + MAX_WAIT_S
-    while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
+    for seconds in until_reserved(call, governor, settings):
         if time.monotonic() + seconds > until:
             raise Unavailable(declaration.name, alias, "other work is using up its limit at the moment", False)
         time.sleep(min(seconds, 1.0))

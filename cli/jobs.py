@@ -12,6 +12,7 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
+from worker.patience import asking_redis_once
 
 #: How far back jobs are shown by default.
 DEFAULT_SINCE = "1d"
@@ -20,6 +21,7 @@ DEFAULT_SINCE = "1d"
 MAX_ROWS = 25
 
 
+@asking_redis_once()
 def jobs(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one job, by our id or by Klaviyo's")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="only those that failed, or have failed records")] = False,

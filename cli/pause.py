@@ -14,6 +14,7 @@ from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.pauses import resuming, said
 from worker.place import PREFIX
 from worker.settings import get_settings
@@ -26,6 +27,7 @@ ActionName = Annotated[str | None, typer.Option("--action", help="name of an act
 TierName = Annotated[str | None, typer.Option("--tier", help="XS, S, M, L or XL")]
 
 
+@asking_redis_once()
 def pause(
     context: typer.Context,
     account: Account = None,

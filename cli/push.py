@@ -18,7 +18,6 @@ from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.push.task import configured_push
 from worker.governor import get_governor
-from worker.patience import patiently
 
 
 def push(
@@ -28,7 +27,7 @@ def push(
 ) -> None:
     """Push what has changed since the last run, and wait for the outcome."""
     wanted = configured_push(name)
-    if not patiently(get_governor().slots):
+    if not get_governor().slots():
         say(NO_WORKER, "yellow")
     with require_store():
         report = run_push(wanted, force=force)

@@ -16,7 +16,7 @@ from celery.utils.log import get_logger
 
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 
 logger = get_logger(__name__)
 
@@ -133,6 +133,7 @@ def _key(entry: str) -> str:
     return f"{PREFIX}schedule:{entry}"
 
 
+@waits_for_redis
 def _call(operation: str, run: str, *arguments: Any) -> Any:
     key = _key(run.rpartition("@")[0])
-    return patiently(lambda: get_redis().register_script(SCRIPT)([key], [operation, run, *arguments]))
+    return get_redis().register_script(SCRIPT)([key], [operation, run, *arguments])

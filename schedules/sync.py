@@ -24,8 +24,8 @@ from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, sav
 from worker.accounts import account as account_of
 from worker.app import app
 from worker.errors import InputError
-from worker.patience import published
 from worker.place import PREFIX
+from worker.publishing import published
 from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import Step

@@ -11,8 +11,9 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL
 from worker.governor import PREFIX as KEYS
-from worker.patience import patiently, published
+from worker.patience import waits_for_redis
 from worker.place import PREFIX
+from worker.publishing import published
 from worker.writes import write
 
 #: The task that starts the streams of a request that are ready.
@@ -59,24 +60,22 @@ def _key(id: str) -> str:
     return f"{KEYS}sync:{id}"
 
 
+@waits_for_redis
 def save(request: SyncRequest) -> None:
     """Save a request; one that is saved already stays as it is."""
     asked = orjson.dumps({"account": request.account, "mode": request.mode, "since": request.since,
                          "asked": request.asked})  # fmt: skip
     key = _key(request.id)
-
-    def unless_known() -> None:
-        if get_redis().exists(key):
-            return
-        states = (word for name, state in request.streams.items() for word in (f"stream:{name}", state))
-        write(("HSET", key, "asked", asked, *states), ("EXPIRE", key, REQUEST_TTL_S))
-
-    patiently(unless_known)
+    if get_redis().exists(key):
+        return
+    states = (word for name, state in request.streams.items() for word in (f"stream:{name}", state))
+    write(("HSET", key, "asked", asked, *states), ("EXPIRE", key, REQUEST_TTL_S))
 
 
+@waits_for_redis
 def load(id: str) -> SyncRequest | None:
     """Return a request in its present state; None if it is unknown or has expired."""
-    raw: Any = patiently(lambda: get_redis().hgetall(_key(id)))
+    raw: Any = get_redis().hgetall(_key(id))
     if not raw:
         return None
     streams = {
@@ -89,12 +88,13 @@ def load(id: str) -> SyncRequest | None:
 
 def set_state(id: str, stream: str, state: str) -> None:
     """Set the state of one stream of a request."""
-    patiently(lambda: write(("HSET", _key(id), f"stream:{stream}", state)))
+    write(("HSET", _key(id), f"stream:{stream}", state))
 
 
+@waits_for_redis
 def claim(id: str, stream: str) -> bool:
     """Mark a wanted stream as running; False if somebody else was quicker."""
-    return bool(patiently(lambda: get_redis().register_script(CLAIM_LUA)([_key(id)], [f"stream:{stream}"])))
+    return bool(get_redis().register_script(CLAIM_LUA)([_key(id)], [f"stream:{stream}"]))
 
 
 def end_stream(account: str, id: str, stream: str, error: str | None) -> None:

@@ -17,10 +17,10 @@ from sqlalchemy.engine import make_url
 from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
-from tests.caches import forget
 from tests.clock import Clock
 from tests.left_out import left_out
 from tests.postgres_server import NoServer, postgres_server
+from worker.composition import forget
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings
@@ -155,15 +155,10 @@ def fake_redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
-    for module in (
-        "worker.checks",
-        "worker.governor",
-        "tasks.jobs.ledger",
-        "tasks.jobs.runs",
-        "schedules.store.outage",
-    ):
-        monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
-    return fake
+    forget()
+    monkeypatch.setattr("worker.connection._client", lambda timeouts: fake)
+    yield fake
+    forget()
 
 
 @pytest.fixture

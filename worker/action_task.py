@@ -11,10 +11,11 @@ from worker.calls import masked, received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import now, run
+from worker.headers import HEADER
 from worker.passing import carried_out, passing_on
 from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings
-from worker.transport import HEADER, header
+from worker.transport import header
 
 
 class ActionTask(CheckedTask):

@@ -10,7 +10,7 @@ from kombu import Queue
 
 from worker import forks
 from worker.bootstep import GovernorStep
-from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
+from worker.connection import ANSWER_TIMEOUT_S, WAITING, Parser, brief
 from worker.events import Events
 from worker.governor import PREFIX
 from worker.redis_address import RedisAddress
@@ -39,8 +39,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
     No password stands where Celery does not mask it when it shows its settings.
     """
     results = {
-        "redis_socket_timeout": address.timing.get("socket_timeout", ANSWER_TIMEOUT),
-        "redis_socket_connect_timeout": address.timing.get("socket_connect_timeout", ANSWER_TIMEOUT),
+        "redis_socket_timeout": address.timing.get("socket_timeout", ANSWER_TIMEOUT_S),
+        "redis_socket_connect_timeout": address.timing.get("socket_connect_timeout", ANSWER_TIMEOUT_S),
         "redis_backend_health_check_interval": address.timing.get("health_check_interval"),
         "redis_backend_use_ssl": address.ssl,
     }

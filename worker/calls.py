@@ -14,7 +14,7 @@ from worker.api.declaration import Alias, Declaration, Params
 from worker.connection import NotNow
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor
-from worker.patience import patiently
+from worker.headers import COUNTDOWN, ETA, EXPIRES, UNTIL
 from worker.transport import Connection
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
@@ -22,12 +22,6 @@ _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "ar
 
 #: Options that hand over a connection: that of a group, which may be another application's, to another Redis.
 _CARRIERS = ("producer", "publisher", "connection")
-
-#: A message header: the moment after which what the task begins is not to be begun, in seconds since 1970.
-UNTIL = "klaviyo_until"
-
-#: A message header: seconds for which what the task begins is to wait.
-COUNTDOWN = "klaviyo_countdown"
 
 
 def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]:
@@ -170,8 +164,8 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
 
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
-    if eta := request.get("klaviyo_eta"):
-        return max(0.0, moment_of(eta).timestamp() - patiently(get_governor().now) / 1000)
+    if eta := request.get(ETA):
+        return max(0.0, moment_of(eta).timestamp() - get_governor().now() / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
 
@@ -184,7 +178,7 @@ def until_of(request: Any) -> float | None:
 
 def expiry_of(request: Any) -> Expiry | None:
     """When a delivery's task expires, where its publisher has told Celery and not us."""
-    return expiry(str(request.get("task")), request.get("klaviyo_expires"))
+    return expiry(str(request.get("task")), request.get(EXPIRES))
 
 
 def moment_of(told: datetime | str) -> datetime:

@@ -18,9 +18,10 @@ from celery.worker import consumer
 from worker import unreadable
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
+from worker.headers import HEADER
+from worker.patience import asking_redis_once
 from worker.place import is_ours
 from worker.process import closing
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -74,8 +75,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
             line = (wait["line"], wait["spec"])
-            get_governor().release(task_id)
-            get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
+            with asking_redis_once():
+                get_governor().release(task_id)
+                get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
             message.ack_log_error(logger, self.connection_errors)
             return
         task = unreadable.context(message)
@@ -103,6 +105,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     def _fail(self, message: Any, task: Any, error: Exception) -> None:
         """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
         if task.id:
-            get_governor().release(task.id)
+            with asking_redis_once():
+                get_governor().release(task.id)
             unreadable.fail(self.app.backend, task, error)
         message.reject_log_error(logger, self.connection_errors)

@@ -10,7 +10,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,14 +33,14 @@ from worker.errors import (
     Unavailable,
 )
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
-from worker.patience import patiently
+from worker.patience import asking_redis_once, patiently
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
 from worker.room import large, no_room, pause, room
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -157,15 +157,17 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             return nothing_to_do(resolved)
         params, told = resolved.params, resolved.told
     call = Call(declaration, alias, params, f"now-{uuid.uuid4()}")
-    line = call.line
     attempts = 0
     while True:
-        waits = False
-        while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
-            if seconds > SHORT and not waits:
-                waits = True
-                direct.warning("%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds)
-            sleep(min(seconds, SHORT))
+        warned = False
+        with asking_redis_once():  # somebody waits for the answer, and had rather hear at once that Redis is away
+            for seconds in until_reserved(call, governor, settings):
+                if seconds > SHORT and not warned:
+                    warned = True
+                    direct.warning(
+                        "%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds
+                    )
+                sleep(min(seconds, SHORT))
         try:
             envelope = attempt(call, governor, settings)
             envelope.update(told)
@@ -177,6 +179,18 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             if attempts >= settings.max_attempts:
                 raise given_up(unavailable, attempts) from None
             sleep(backoff(attempts, settings))
+
+
+def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterator[float]:
+    """Ask for the lease of a call of this process until it is given; yields the seconds to wait before each next try.
+
+    Raises:
+        Paused: somebody has paused the account, the action or its tier.
+
+    """
+    line = (call.line.name, call.line.spec)
+    while seconds := governor.reserve(line, call.task_id, settings.lease_ms):
+        yield seconds
 
 
 def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
@@ -195,7 +209,7 @@ def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: 
         given = received(declaration, args, params, follows=bool(request.parent_id))
         params = declaration.bind(given, request.id)
     alias = account(get_settings(), place_of(request).account or DEFAULT).alias
-    return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
+    return Call(declaration, alias, params, request.id, tag_of(request))
 
 
 def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
@@ -266,17 +280,11 @@ def carry_out(call: Call, request: Any) -> Envelope:
         envelope.update(resolved.told)
     except Crowded as crowded:
         raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
-    except Throttled as throttled:
-        raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
-    except Unavailable as unavailable:
-        if attempts + 1 >= settings.max_attempts:
+    except (Throttled, Unavailable, Unauthorized) as error:
+        over = later(call, request, error, attempts, settings)
+        if isinstance(over, Unavailable):
             forget()
-            raise given_up(unavailable, attempts + 1) from None
-        delay = backoff(attempts, settings)
-        raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
-    except Unauthorized as unauthorized:
-        refused(unauthorized)
-        raise back_to_wait(call, request, lane, str(unauthorized), 0.0) from None
+        raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
             forbidden(error)
@@ -285,6 +293,20 @@ def carry_out(call: Call, request: Any) -> Envelope:
     need_room(call, request, lane, claim, envelope)
     forget()
     return envelope
+
+
+def later(
+    call: Call, request: Any, error: Throttled | Unavailable | Unauthorized, attempts: int, settings: Settings
+) -> Retry | Ignore | Unavailable:
+    """What to raise of a task that Klaviyo did not let through this time: it waits again, or has been tried enough."""
+    lane = lane_of(request)
+    if isinstance(error, Unavailable):
+        if attempts + 1 >= settings.max_attempts:
+            return given_up(error, attempts + 1)
+        return back_to_wait(call, request, lane, str(error), backoff(attempts, settings), attempt=True)
+    if isinstance(error, Unauthorized):
+        refused(error)
+    return back_to_wait(call, request, lane, str(error), 0.0)
 
 
 def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
@@ -347,21 +369,17 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
     def ask(action: Any, /, **asked: Any) -> Envelope:
         name, params = action.declaration.name, action.declaration.bind(asked)
         lookup = Call(action.declaration, call.account, params, f"{call.task_id}-{uuid.uuid4()}")
-        line = (lookup.line.name, lookup.line.spec)
-        seconds = 0.0
-        while time.monotonic() < until:
-            try:
-                seconds = patiently(lambda: governor.reserve(line, lookup.task_id, settings.lease_ms))
-            except Paused:
-                raise Crowded(name, UNTOLD_BLOCK) from None
-            if not seconds:
-                try:
-                    return attempt(lookup, governor, settings)
-                except Throttled as throttled:
-                    raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
-            if closing.wait(min(seconds, 1.0)):
-                break
-        raise Crowded(name, seconds)
+        if time.monotonic() >= until:
+            raise Crowded(name, 0.0)
+        try:
+            for seconds in until_reserved(lookup, governor, settings):
+                if closing.wait(min(seconds, 1.0)) or time.monotonic() >= until:
+                    raise Crowded(name, seconds)
+            return attempt(lookup, governor, settings)
+        except Paused:
+            raise Crowded(name, UNTOLD_BLOCK) from None
+        except Throttled as throttled:
+            raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
 
     resolved = None
     try:
@@ -374,7 +392,7 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
 
 def expires(request: Any) -> bool:
     """Whether the governor knows of an expiry of this delivery's task."""
-    return bool((request.get("klaviyo") or {}).get("expires") or request.get("klaviyo_expires"))
+    return bool((request.get(HEADER) or {}).get("expires") or request.get(EXPIRES))
 
 
 def nothing_to_do(resolved: Resolved) -> Envelope:
@@ -398,7 +416,7 @@ def back_to_wait(
     roomless: bool = False,
 ) -> Retry | Ignore:
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
-    delivery = Delivery(*request.klaviyo_delivery)
+    delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
     parked = patiently(
         lambda: get_governor().park(

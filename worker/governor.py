@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import redis
 
+from worker.composition import one_per_process
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
@@ -155,6 +156,7 @@ class Governor:
         told = [operation, self._clock() if self._clock else "", *arguments]
         return self._script([self._prefix], told, pipe)
 
+    @waits_for_redis
     def now(self) -> int:
         """The time by Redis's clock, in ms since 1970: the one clock that decides."""
         if self._clock:
@@ -186,7 +188,7 @@ class Governor:
 
     def _published(self, task_id: str, answer: Any) -> int:
         if int(answer) < 0:
-            raise AlreadyRevoked(task_id, self.revoked(task_id) or "revoked")
+            raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
         return int(answer)
 
     def restore(
@@ -216,8 +218,12 @@ class Governor:
         urgent = working.is_set() or len(value) <= SMALL_RESULT
         self._call("store", key, value, ttl, int(urgent), int(early))
 
+    @waits_for_redis
     def has_room(self) -> bool:
         """Whether Redis has memory for more than what must be written down."""
+        return self._has_room()
+
+    def _has_room(self) -> bool:
         try:
             self._call("room")
         except Full:
@@ -226,7 +232,7 @@ class Governor:
 
     def use_room(self, most: int = 500) -> int:
         """Try tasks at once that wait for room, so many at most, if there is room again; how many those were."""
-        if not self._client.exists(f"{self._prefix}roomless") or not self.has_room():
+        if not self._client.exists(f"{self._prefix}roomless") or not self._has_room():
             return 0
         return int(self._call("use_room", most))
 
@@ -242,11 +248,13 @@ class Governor:
         """Release what may be released; returns how many tasks that were."""
         return int(self._call("tick"))
 
+    @waits_for_redis
     def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
         """Take up the lease of a task for the delivery ``holder``."""
         state, attempts, reason, roomless = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
         return Claim(state.decode(), int(attempts), reason.decode(), int(roomless))
 
+    @waits_for_redis
     def reserve(self, line: LineRef, task_id: str, ttl_ms: int) -> float:
         """Lease for a request of this process: 0 when it was given, else seconds after which to ask again.
 
@@ -264,10 +272,12 @@ class Governor:
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 
+    @waits_for_redis
     def forbidden(self, account: str) -> int:
         """Klaviyo has answered 403; how often it has done so since it last accepted a request of this account."""
         return int(self._call("forbidden", account))
 
+    @waits_for_redis
     def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
         """Close a lease, unless somebody else holds it by now.
 
@@ -278,10 +288,12 @@ class Governor:
         adopted = self._call("settle", task_id, holder, int(end.used), *quota, *how)
         return int(adopted) or None
 
+    @waits_for_redis
     def release(self, task_id: str) -> None:
         """Give back a lease that was not claimed."""
         self._call("release", task_id)
 
+    @waits_for_redis
     def park(
         self,
         delivery: Delivery,
@@ -306,22 +318,29 @@ class Governor:
         attempts = int(self._call("park", *place, *how))
         return None if attempts < 0 else attempts
 
+    @waits_for_redis
     def done(self, task_id: str) -> None:
         """The task is over: forget its attempts, its expiry, and whether there was room for its result."""
         self._call("done", task_id)
 
+    @waits_for_redis
     def message(self, task_id: str) -> bytes | None:
         """The message of a task, where it waits."""
         stored: Any = self._client.hget(f"{self._prefix}waiting", task_id)
         return None if stored is None else stored.partition(b"\n")[2]
 
+    @waits_for_redis
     def revoke(self, task_id: str, reason: str) -> str | None:
         """From now on no claim of this task is granted, for a month; returns its message where it waits."""
         message = self._call("revoke", task_id, reason, REVOKED_MS)
         return message.decode() if message else None
 
+    @waits_for_redis
     def revoked(self, task_id: str) -> str | None:
         """Why a task was revoked; None where it was not."""
+        return self._revoked(task_id)
+
+    def _revoked(self, task_id: str) -> str | None:
         reason: Any = self._client.get(f"{self._prefix}revoked:{task_id}")
         return None if reason is None else reason.decode()
 
@@ -330,6 +349,7 @@ class Governor:
         for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
             yield stored.partition(b"\n")[2]
 
+    @waits_for_redis
     def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int, ours: bool = True) -> bool:
         """Take a task out of its waiting list and store how it ended; whether it waited.
 
@@ -347,6 +367,7 @@ class Governor:
         """Forget every task that waits for a queue; returns how many those were."""
         return int(self._call("purge", queue))
 
+    @waits_for_redis
     def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
         """Let nothing of an account, an action or a tier go until it is resumed; whether that was news.
 
@@ -386,6 +407,7 @@ class Governor:
         moment = self.now() / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
+    @waits_for_redis
     def slots(self) -> dict[str, int]:
         """How many tasks at once the workers take from each queue; empty where none was heard of lately."""
         found: Any = self._client.hgetall(f"{self._prefix}slots")
@@ -442,13 +464,13 @@ def _look(line: str, seen: list[Any], moment: float) -> Look:
     )
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_governor() -> Governor:
     """The governor of this process."""
     return Governor(get_redis())
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_publishing_governor() -> Governor:
     """The same for somebody who publishes and has no more patience than `worker.connection.get_publisher`."""
     return Governor(get_publisher())

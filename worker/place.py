@@ -18,14 +18,11 @@ from celery.signals import before_task_publish
 from worker.accounts import DEFAULT
 from worker.errors import InputError
 from worker.governor import Lane
+from worker.headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
-from worker.transport import HEADER
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."
-
-#: Options of a signature, and headers of a message, that say where it belongs.
-ACCOUNT, LANE = "klaviyo_account", "klaviyo_lane"
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 
@@ -50,7 +47,7 @@ class Place:
 
 
 def lane_named(action: str, lane: object) -> Lane:
-    """The lane of this name.
+    """Return the lane with this name.
 
     Raises:
         InputError: there is none.
@@ -65,7 +62,7 @@ def lane_named(action: str, lane: object) -> Lane:
 
 
 def checked_id(action: str, id: str) -> str:
-    """An id, of a task or a run: it stands in Redis's keys and lists, between signs and before a line's end.
+    """Return the id of a task or a run if it can be part of Redis's keys and lists, which blanks and bars split.
 
     Raises:
         InputError: it cannot stand there.
@@ -77,7 +74,7 @@ def checked_id(action: str, id: str) -> str:
 
 
 def is_ours(wait: object, task_id: object) -> bool:
-    """Whether this is a `HEADER` as we write it, of a task with a good id: it comes to stand in Redis's keys."""
+    """Return True if this is a `HEADER` as we write it, of a task whose id can be part of Redis's keys."""
     if not (isinstance(wait, Mapping) and wait.get("lane") in LANES and is_line(wait.get("line"), wait.get("spec"))):
         return False
     try:

@@ -13,8 +13,9 @@ from celery.worker.state import task_ready
 from worker import unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
+from worker.left_behind import LeftBehind
 from worker.messages import parts
-from worker.patience import LeftBehind, patiently
+from worker.patience import patiently
 from worker.process import closing
 from worker.revocation import tell
 

@@ -13,7 +13,9 @@ from kombu.utils.encoding import bytes_to_str
 from worker import errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
-from worker.patience import patiently, unacknowledged_if_left
+from worker.headers import delivery_of
+from worker.left_behind import unacknowledged_if_left
+from worker.patience import patiently
 from worker.settings import get_settings
 
 
@@ -85,4 +87,4 @@ class Backend(RedisBackend):
 
 def _left(request: Any) -> Any:
     """Who is told where the worker stops before Redis has taken it: the message, where there is one."""
-    return unacknowledged_if_left(request) if getattr(request, "klaviyo_delivery", None) else nullcontext()
+    return unacknowledged_if_left(request) if delivery_of(request) else nullcontext()

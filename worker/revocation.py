@@ -20,7 +20,6 @@ from kombu.utils.encoding import bytes_to_str
 from worker.execution import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
-from worker.patience import patiently
 
 #: Who else is told of a revoked id and the reason. True: nothing of it is sent any more; False: it goes on; None: it is
 #: not theirs. A job's id is that of its last step, a collection's that of what follows its pages.
@@ -39,11 +38,10 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
         request: Any = task.request
         if revoked.expired:
             # Its message may be delivered once more, should this worker die before it is acknowledged.
-            why = revoked.reason
-            patiently(lambda: get_governor().revoke(request.id, why))
+            get_governor().revoke(request.id, revoked.reason)
         task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
         tell(task.app, parts(request.chain or ()), revoked.reason)
-        patiently(lambda: get_governor().done(request.id))
+        get_governor().done(request.id)
         about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
         task.send_event("task-revoked", **about)
         task_revoked.send(sender=task, request=request, **about)

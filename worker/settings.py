@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
+from worker.composition import one_per_process
 from worker.errors import SettingsError
 from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
 from worker.setting_names import PREFIX, meant, misspelled
@@ -193,7 +193,7 @@ KNOWN: dict[str, tuple[str, ...] | None] = {
 }
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_settings() -> Settings:
     """The settings of this process, read once.
 

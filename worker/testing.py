@@ -30,8 +30,8 @@ from worker.api.jsonapi import Envelope
 from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane
+from worker.headers import HEADER
 from worker.place import PREFIX, lane_of, place_of
-from worker.transport import HEADER
 
 
 @dataclass(frozen=True, slots=True)

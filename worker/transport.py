@@ -29,17 +29,15 @@ from redis.exceptions import NoScriptError
 
 from worker.connection import Parser, get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
-from worker.patience import published
+from worker.headers import HEADER
 from worker.process import closing, working
+from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.tiers import Line, is_line
 
 logger = get_logger(__name__)
 
 POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
-
-#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay, since.
-HEADER = "klaviyo"
 
 #: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
 IDLE = 0.25

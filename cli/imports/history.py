@@ -16,11 +16,13 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.runs import Run, get_runs
+from worker.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT = 30.0
 
 
+@asking_redis_once()
 def imports(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="one run, by its id")] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="end RUN: take back what has not been sent")] = False,

@@ -30,7 +30,6 @@ from schedules.sync import request_sync, resolve_streams
 from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.settings import get_settings
 
 #: Up to how many streams are named one by one.
@@ -102,7 +101,7 @@ def _show(accounts: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if outage := patiently(current_outage):
+    if outage := current_outage():
         say(f"{outage}.", "yellow")
     if read := [each for each in found if each.run or each.rows]:
         stdout().print(status_table(read, datetime.now(UTC)))

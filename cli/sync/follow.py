@@ -22,7 +22,6 @@ from schedules.stream_status import last_run
 from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
-from worker.patience import patiently
 
 #: Seconds between two polls, and between two lines if there is no terminal.
 POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0
@@ -95,14 +94,14 @@ class Progress:
 
     def _look_for_workers(self) -> None:
         """Say once when no worker is running."""
-        working = bool(patiently(get_governor().slots))
+        working = bool(get_governor().slots())
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         self._working = working
 
     def _look_at_store(self) -> None:
         """Say once when the store cannot be written, which would look like a standstill, and when it can be again."""
-        now = patiently(current_outage)
+        now = current_outage()
         if now and not self._outage:
             self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
         elif self._outage and not now:

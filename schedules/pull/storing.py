@@ -9,7 +9,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from schedules.store import outage
 from worker.api.declaration import Params
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.steps import AskingStep
 
 S = TypeVar("S")
@@ -22,7 +21,7 @@ class StoringStep(AskingStep[S]):
         """Make the request, write the answer and go on."""
         if not outage.may_write():
             # No request is made for what could not be written.
-            patiently(lambda: get_governor().release(self.task_id))
+            get_governor().release(self.task_id)
             raise self.later(action, params, "the store cannot be written", outage.RETRY_DELAY_S)
         try:
             super().run(action=action, params=params, **about)

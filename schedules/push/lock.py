@@ -6,13 +6,15 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from worker.connection import AWAY, get_redis
 from worker.errors import KlaviyoError
 from worker.governor import PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 
 #: Seconds after which the lock expires unless it is renewed; it is renewed four times within them.
 LOCK_TTL_S = 60.0
@@ -29,6 +31,15 @@ class AlreadyRunning(KlaviyoError):
         return f"push {self.args[1]} of account {self.args[0]} is already running; it was not started again"
 
 
+@waits_for_redis
+def _acquire(lock: Lock, token: str) -> bytes | None:
+    """Take the lock and return None or, if another process has it, the token of its holder."""
+    if lock.acquire(blocking=False, token=token):
+        return None
+    holder: Any = get_redis().get(lock.name)
+    return holder or b""
+
+
 @contextmanager
 def hold_lock(account: str, stream: str, token: str) -> Iterator[threading.Event]:
     """Hold the lock; the event is set when it was lost because this process was suspended for too long.
@@ -39,8 +50,8 @@ def hold_lock(account: str, stream: str, token: str) -> Iterator[threading.Event
     """
     key = f"{PREFIX}push:{account}:{stream}"
     lock = get_redis().lock(key, timeout=LOCK_TTL_S, thread_local=False)
-    if not patiently(lambda: lock.acquire(blocking=False, token=token)):
-        raise AlreadyRunning(account, stream, patiently(lambda: get_redis().get(key)) == token.encode())
+    if (holder := _acquire(lock, token)) is not None:
+        raise AlreadyRunning(account, stream, holder == token.encode())
     lost, over = threading.Event(), threading.Event()
 
     def renew() -> None:

@@ -9,7 +9,6 @@ from tasks.jobs.ledger import get_ledger
 from tasks.jobs.outcome import raised
 from tasks.jobs.rows import numbers
 from worker.errors import KlaviyoError
-from worker.patience import patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ def part_outcome(part: str) -> PartOutcome | None:
 
     A part unknown to the ledger was never sent, or so long ago that its outcome is lost: its rows are sent again.
     """
-    job = patiently(lambda: get_ledger().job(part))
+    job = get_ledger().job(part)
     if job is None:
         return PartOutcome(None)
     if job.state != "settled":
         return None
-    rejects = patiently(lambda: get_ledger().rejects_of(part))
+    rejects = get_ledger().rejects_of(part)
     reasons = tuple(each["reason"] for each in rejects)
     lost = {each["row"] for each in rejects}
     if job.status == "split":

@@ -32,7 +32,7 @@ from tasks.jobs.runs import get_runs
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
 from worker.errors import KlaviyoError
-from worker.patience import LeftBehind, patiently
+from worker.left_behind import LeftBehind
 from worker.settings import get_settings
 
 #: Seconds between two polls of the parts in flight, and how many of them one poll looks at.
@@ -135,7 +135,7 @@ class _Running:
         before = self._take_over_run()
         source, plan = open_and_map(self._wanted, self._kind)
         asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
-        this = patiently(lambda: get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked))
+        this = get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked)
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
         self._selection = Selection(self._kind, plan, self._records, self.id, marks=deletes)
@@ -146,7 +146,7 @@ class _Running:
         if deletes and self._may_delete(force):
             self._send(sender, self._selection.select_missing())
             self._wait_for_parts()
-        patiently(lambda: get_runs().end(self._import, "complete"))
+        get_runs().end(self._import, "complete")
         return self._end_run("done")
 
     def fail(self, error: Exception) -> None:
@@ -154,7 +154,7 @@ class _Running:
         self._failed = True
         withdraw(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
-        patiently(lambda: get_runs().end(self._import, "failed", reason))
+        get_runs().end(self._import, "failed", reason)
         self._poll_parts()
         self._note = reason
         self._end_run("failed")
@@ -165,7 +165,7 @@ class _Running:
             report = dict(runs.get(connection, self.id)["report"] or {})
             runs.set_report(connection, self.id, report | {"import": self._import})
         if earlier := report.get("import"):
-            patiently(lambda: get_runs().end(earlier, "cancelled", f"interrupted; it continued as {self._import}"))
+            get_runs().end(earlier, "cancelled", f"interrupted; it continued as {self._import}")
         return int(report.get("created", 0) + report.get("updated", 0))
 
     def _send(self, sender: Sender, outgoing: Iterator[OutgoingPart | None]) -> None:
@@ -217,7 +217,7 @@ class _Running:
     @property
     def cancelled(self) -> bool:
         """Whether its import was cancelled."""
-        this = patiently(lambda: get_runs().run(self._import))
+        this = get_runs().run(self._import)
         return this is not None and this.state == "cancelled"
 
     def _stopped(self) -> bool:
@@ -254,7 +254,7 @@ class _Running:
             row = runs.get(connection, self.id)
         counted, tally = row["report"] or {}, self._selection.tally if self._selection else None
         names = ("created", "updated", "deleted", "rejected", "unknown")
-        jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(self._import))) if state != "running" else {}
+        jobs = get_ledger().jobs(get_runs().jobs(self._import)) if state != "running" else {}
         sent = sum(1 + job.tries for job in jobs.values() if job.sent or job.accepted)
         return PushReport(
             run=self.id,

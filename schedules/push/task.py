@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from celery.exceptions import Ignore
@@ -19,9 +18,11 @@ from schedules.push.run import run_push
 from schedules.store import outage
 from tasks.imports.sending import Stopped
 from worker.app import app
+from worker.composition import one_per_process
 from worker.errors import KlaviyoError, SettingsError
-from worker.patience import LeftBehind, published
+from worker.left_behind import LeftBehind
 from worker.process import closing
+from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import alias_of, get_settings
 from worker.steps import Step
@@ -109,7 +110,7 @@ class PushStep(Step):
         return Ignore(f"push {name} is waiting: {reason}")
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def _push_slots() -> threading.BoundedSemaphore:
     """Half of this worker's threads: the jobs that pushes wait for need some too."""
     concurrency = get_settings().concurrency

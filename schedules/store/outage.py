@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from schedules.clock import current_time
 from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.writes import write
 
@@ -64,9 +64,9 @@ _known = _Known()
 def note_failure(error: DBAPIError) -> str:
     """Record that the store could not be written; return why, in a few words."""
     reason, now = str(error.orig).strip().partition("\n")[0].rstrip("."), current_time().timestamp()
-    earlier = patiently(current_outage)
+    earlier = current_outage()
     found = Outage(reason, earlier.since if earlier else now)
-    patiently(lambda: write(("SET", KEY, orjson.dumps(asdict(found)), "EX", OUTAGE_TTL_S)))
+    write(("SET", KEY, orjson.dumps(asdict(found)), "EX", OUTAGE_TTL_S))
     with _known.lock:
         _known.failing, _known.tried_at = True, _known.clock()
         if log := _known.tried_at - _known.logged_at >= OUTAGE_TTL_S:
@@ -92,10 +92,11 @@ def note_success() -> None:
         if not _known.failing:
             return
         _known.failing, _known.logged_at = False, float("-inf")
-    patiently(lambda: get_redis().delete(KEY))
+    _clear_outage()
     logger.warning("The store at %s can be written again; whatever was waiting continues.", _address())
 
 
+@waits_for_redis
 def current_outage() -> Outage | None:
     """Return the outage that some process has met and none has seen end; None if there is none.
 
@@ -105,6 +106,11 @@ def current_outage() -> Outage | None:
     """
     found = get_redis().get(KEY)
     return Outage(**orjson.loads(found)) if found else None
+
+
+@waits_for_redis
+def _clear_outage() -> None:
+    get_redis().delete(KEY)
 
 
 def _address() -> str:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from tasks.imports.parts import Part
 from tasks.jobs.isolate import with_records
-from tasks.jobs.kinds import KINDS as JOBS
+from tasks.jobs.kinds import JOB_KINDS as JOBS
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import raised

@@ -8,13 +8,11 @@ import pytest
 from kombu import pools
 
 from tasks.tags import get_tags
-from tests.caches import forget
 from tests.cli.typed import run
 from worker import patience
 from worker.app import app
-from worker.connection import get_publisher, get_redis
+from worker.composition import forget
 from worker.errors import NotConfirmed
-from worker.governor import get_publishing_governor
 from worker.settings import get_settings
 
 #: What an operator needs most when Redis is full.
@@ -52,11 +50,11 @@ def server(client, settings, monkeypatch, tmp_path):
     settings.setenv("KLAVIYO_PUSHES__PEOPLE__SOURCE", str(tmp_path / "people.csv"))
     with (tmp_path / "people.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["email"], ["ada@example.com"]])
-    forget_all()
+    forget()
     before = app.conf.broker_url, app.conf.result_backend
     address = get_settings().redis
     connect(address.broker_url, address.result_url)
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(patience, "CALLER_PATIENCE_S", 0.0)
     assert run("store").exit_code == 0
     yield client
     client.config_set("maxmemory", 0)
@@ -67,22 +65,14 @@ def server(client, settings, monkeypatch, tmp_path):
         gc.collect()
     pools.reset()
     app.backend.client.close()
-    get_redis().close()
-    get_publisher().close()
     connect(*before)
-    forget_all()
+    forget()
 
 
 def connect(broker_url, result_backend):
     app.conf.update(broker_url=broker_url, result_backend=result_backend)
     app._after_fork()
     app._backend_cache, app._local.backend = None, None
-
-
-def forget_all():
-    forget()
-    for cache in (get_publisher, get_publishing_governor):
-        cache.cache_clear()
 
 
 def full(client):

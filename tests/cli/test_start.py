@@ -20,7 +20,7 @@ ROOT = str(Path(__file__).parents[2])
 
 #: What takes long to import: every action with its models, and the packages that only some commands work with.
 HEAVY = (
-    "tasks.registry", "worker.action", "schedules", "celery", "flower", "httpx", "sqlalchemy", "alembic", "structlog",
+    "tasks.registry", "worker.action", "schedules", "celery", "flower", "httpx", "sqlalchemy", "alembic",
 )  # fmt: skip
 #: What a command needs that asks Redis, and one that only shows what there is does not.
 REDIS = ("redis", "pydantic", "pydantic_settings")

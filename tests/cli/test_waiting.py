@@ -7,9 +7,9 @@ import time
 import pytest
 
 import tasks.registry  # noqa: F401  registers every action
-from tests.caches import forget
 from tests.cli.typed import run
 from worker.action import ACTIONS
+from worker.composition import forget
 from worker.governor import Governor
 
 SECRET = "ada@example.com"

@@ -75,5 +75,5 @@ def test_large_results_hold_no_thread_on_a_full_redis_and_are_told_when_there_is
     assert {end.status for end in ends.values()} == {"SUCCESS"}
     assert {len(ends[each].result["data"]) for each in larges} == {100}
     assert {len(ends[each].result["data"]) for each in by_pages.values()} == {330}
-    assert "Work waits for Redis" not in worker.text()
+    assert "Waiting for Redis" not in worker.text()
     assert not system.redis.exists("klaviyo:roomless", "klaviyo:unacked")

@@ -12,7 +12,7 @@ import schedules.beat
 from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
-from worker.connection import ANSWER_TIMEOUT
+from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked
 from worker.settings import get_settings
 
@@ -382,4 +382,4 @@ def test_every_kind_of_address_reaches_redbeat(monkeypatch, url, kwargs):
     get_settings.cache_clear()
 
     assert {name: made[name] for name in kwargs} == kwargs
-    assert made["socket_timeout"] == ANSWER_TIMEOUT
+    assert made["socket_timeout"] == ANSWER_TIMEOUT_S

@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 
 import worker.action_task
 from tasks import collect as collecting
-from tasks.collect import Collect, Keep, collect, records
+from tasks.collect import CollectList, KeepPage, collect, records
 from tasks.events import get_events
 from tasks.flows import get_flows
 from tasks.lists import get_lists
@@ -178,9 +178,9 @@ class Workers:
         monkeypatch.setattr(collecting, "get_governor", lambda: Governor(self.redis))
         monkeypatch.setattr("worker.writes.get_redis", lambda: self.redis)
         monkeypatch.setattr(collecting, "forget", self.forgotten.append)
-        monkeypatch.setattr(Collect, "replace", self._replace)
-        monkeypatch.setattr(Keep, "replace", self._replace)
-        monkeypatch.setattr(Keep, "update_state", lambda _, state, meta: self.told.append(meta))
+        monkeypatch.setattr(CollectList, "replace", self._replace)
+        monkeypatch.setattr(KeepPage, "replace", self._replace)
+        monkeypatch.setattr(KeepPage, "update_state", lambda _, state, meta: self.told.append(meta))
 
     def _replace(self, chain: Any) -> None:
         self.published.append(chain)
@@ -255,7 +255,7 @@ def test_what_came_with_the_records_is_there_once(workers: Workers):
 
 
 def test_a_long_list_stays_in_redis(workers: Workers, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collecting, "WHOLE", 100)
+    monkeypatch.setattr(collecting, "WHOLE_BYTES", 100)
 
     result = workers.finish(workers.begin("get_profiles"), 3)
 
@@ -285,7 +285,7 @@ def test_a_step_that_died_before_it_asked_is_carried_out_again(workers: Workers,
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(Keep, "replace", die)
+        dying.setattr(KeepPage, "replace", die)
         with pytest.raises(SystemExit):
             workers.go_on(first, page(0, 2))
 

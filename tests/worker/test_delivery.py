@@ -10,9 +10,10 @@ from kombu import Consumer, Producer, Queue
 
 from worker import transport
 from worker.governor import Governor
+from worker.headers import HEADER
 from worker.process import working
 from worker.tiers import Bucket, Limits, Line
-from worker.transport import HEADER, OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
+from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 
 QUEUE = "klaviyo.l"
 

@@ -6,7 +6,7 @@ import pytest
 
 from schedules import checks
 from schedules.store.outage import Outage
-from tests.caches import forget
+from worker.composition import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")

@@ -19,7 +19,7 @@ from celery.signals import celeryd_after_setup
 import worker.celery  # noqa: F401  what Celery's commands load
 from worker import request
 from worker.app import app
-from worker.patience import LeftBehind
+from worker.left_behind import LeftBehind
 from worker.request import Request
 from worker.threads import TaskPool, see_to_pool
 

@@ -15,7 +15,7 @@ from schedules.push.run import run_push
 from schedules.push.task import PushStep, configured_push
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
-from worker.patience import LeftBehind
+from worker.left_behind import LeftBehind
 from worker.process import closing
 from worker.settings import get_settings
 

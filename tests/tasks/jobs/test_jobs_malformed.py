@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.jobs import KINDS, find, next_step, read, spawn, watch
+from tasks.jobs import JOB_KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
 from tasks.jobs.isolate import isolate
 from tasks.jobs.ledger import Job, Ledger, group
@@ -28,7 +28,7 @@ from worker.steps import AskingStep
 pytestmark = pytest.mark.soak
 
 NAME = "bulk_import_profiles"
-KIND, GROUP = KINDS[NAME], group("default", NAME)
+KIND, GROUP = JOB_KINDS[NAME], group("default", NAME)
 SENT = [{"type": "profile", "attributes": {"email": f"ada{n}@example.com"}} for n in range(4)]
 BODY = {"data": {"type": "x", "attributes": {"profiles": {"data": SENT}}}}
 REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, orjson.dumps(BODY))
@@ -57,7 +57,7 @@ def ledger(client, monkeypatch):
             monkeypatch.setattr(module, "tell", lambda *_, **__: None)
     monkeypatch.setattr("tasks.jobs.isolate.get_ledger", lambda: made)
     monkeypatch.setattr("tasks.jobs.isolate.get_runs", lambda: Runs(client))
-    for place in ("tasks.jobs.next_step", "tasks.jobs.spawn", "worker.steps"):
+    for place in ("tasks.jobs.read", "tasks.jobs.spawn", "worker.steps"):
         monkeypatch.setattr(f"{place}.published", lambda publish: None)
     monkeypatch.setattr("worker.reminders.get_reminders", lambda: Reminders(client))
     monkeypatch.setattr(AskingStep, "ask", lambda *_, **__: None)
@@ -131,7 +131,7 @@ def test_a_result_is_read_as_far_as_it_can_be(ledger):
         opened(ledger, "ended", name)
         Read().answered(envelope, {}, "default", Reading("job", name))
         job = ledger.job("job")
-        assert raised(outcome(job, KINDS[name], ledger.errors_of("job"))) is None
+        assert raised(outcome(job, JOB_KINDS[name], ledger.errors_of("job"))) is None
 
     holds({"data": {"type": "x", "id": "C1", "attributes": {"estimated_recipient_count": 3}}}, keep)
 
@@ -151,7 +151,7 @@ def test_a_search_reads_what_it_can(ledger, name, into):
 def test_what_klaviyo_has_accepted_is_not_sent_again_whatever_it_says(ledger, name):
     def accept(envelope):
         job = opened(ledger, "spawning", name)
-        Spawn().accepted(job, KINDS[name], envelope)
+        Spawn().accepted(job, JOB_KINDS[name], envelope)
         after = ledger.job("job")
         assert after.sent
         assert after.state != "waiting"
