@@ -5,18 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 import redis
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
-from schedules.push_plan import planned
-from schedules.push_task import defined
 from schedules.trouble import trouble
 from worker.checks import Finding, of_redis, of_store
 from worker.errors import KlaviyoError
 from worker.settings import Settings
+from worker.store.file import file_of
 
 #: Bytes of room under a store that is a file, below which it is told: a night may bring as much.
 LEAST_FREE_BYTES = 1_000_000_000
@@ -32,11 +28,10 @@ def of_room(settings: Settings) -> Iterator[Finding]:
     try:
         if found := trouble():
             yield Finding("bad", "store", f"{found}.")
-        url = make_url(settings.store_url)
-    except (redis.RedisError, ArgumentError):
-        return  # told where Redis and the store's address are looked at
-    folder = Path(url.database or "").absolute().parent
-    if url.get_backend_name() != "sqlite" or not folder.is_dir():
+    except redis.RedisError:
+        return  # told where Redis is looked at
+    file = file_of(settings.store_url)
+    if file is None or not (folder := file.absolute().parent).is_dir():
         return
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
@@ -46,6 +41,12 @@ def of_room(settings: Settings) -> Iterator[Finding]:
 
 def of_pushes(settings: Settings) -> Iterator[Finding]:
     """Whether the source of each push that the settings define can be read. Only its first rows are."""
+    if not settings.pushes:
+        return
+    # With pushes come SQLAlchemy and all that reads a source: most workers have none.
+    from schedules.push_plan import planned
+    from schedules.push_task import defined
+
     for name in sorted(settings.pushes):
         try:
             wanted = defined(name)

@@ -20,12 +20,12 @@ from sqlalchemy import RowMapping, select
 
 from schedules import guard, requests
 from schedules.clock import present
+from schedules.deferred import register
 from schedules.resources import moment
 from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
-from worker.app import app
 from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.jsonapi import Envelope
@@ -191,7 +191,7 @@ class Page(StoringStep[Reading]):
             raise error
 
 
-page: Any = app.register_task(Page())
+page: Any = register(Page())
 
 
 # The life of a run.

@@ -11,6 +11,7 @@ from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, trouble
+from schedules.deferred import register
 from schedules.entries import PUSH
 from schedules.pull import SILENT
 from schedules.push import run_push
@@ -19,7 +20,6 @@ from schedules.push_lock import Held
 from schedules.push_report import PushReport
 from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
-from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
 from worker.ledger import get_ledger
 from worker.patience import LeftBehind, patiently, published
@@ -126,4 +126,4 @@ def try_again(which: str) -> None:
     patiently(lambda: get_ledger().remind(f"sync|{which}", None))
 
 
-task = app.register_task(PushStep())
+task = register(PushStep())

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Table, select
 from schedules import pull, requests
 from schedules.clock import present
 from schedules.conversion import conversion_metric
+from schedules.deferred import register
 from schedules.report_plan import DAYS, affordable, due
 from schedules.storing import StoringStep
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
 from worker.action import Action
-from worker.app import app
 from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
@@ -146,7 +146,7 @@ class ReportPage(StoringStep[ReadingReport]):
         raise error
 
 
-page: Any = app.register_task(ReportPage())
+page: Any = register(ReportPage())
 
 
 def begin(account: str, request: str, stream: str) -> None:

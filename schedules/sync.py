@@ -13,12 +13,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, pull, push_task, reports, trouble
 from schedules.clock import present
+from schedules.deferred import register
 from schedules.entries import Mode
 from schedules.reports import REPORTS
 from schedules.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
-from worker.app import app
 from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
 from worker.ledger import get_ledger
@@ -139,9 +139,9 @@ def _or_later(which: str) -> Iterator[None]:
         trouble.overcome()
 
 
-sync = app.register_task(Sync())
-app.register_task(GoOn())
-app.register_task(LookAfter())
+sync = register(Sync())
+register(GoOn())
+register(LookAfter())
 
 
 def start(account: str, streams: Iterable[str], mode: Mode = "changes", since: datetime | None = None) -> str:

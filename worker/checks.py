@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import redis
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker import strays
 from worker.accounts import account, aliases
@@ -21,8 +19,7 @@ from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import resuming, said
 from worker.settings import Settings, misspelled_settings
-from worker.store.connection import reading
-from worker.store.engine import open_engine
+from worker.store.file import file_of
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
 Level = Literal["good", "warning", "bad", "wrong"]
@@ -111,15 +108,21 @@ def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
 def of_store(url: str) -> Iterator[Finding]:
     """Whether the store at this address, that of the settings, is there and of this version. It is not made here."""
     need = "Syncs and pushes need it; nothing else does"
+    if (file := file_of(url)) and not file.is_file():
+        yield Finding("warning", "store", f"there is none at {url}: run `klaviyo store`. {need}.")
+        return
+    # SQLAlchemy is loaded where it is used: most workers never open the store.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from worker.store.connection import reading
+    from worker.store.engine import open_engine
+
     try:
         engine = open_engine(url)
     except SettingsError as error:
         yield Finding("wrong", "store", f"{error}. {need}.")
         return
     where = engine.url.render_as_string(hide_password=True)
-    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).is_file():
-        yield Finding("warning", "store", f"there is none at {where}: run `klaviyo store`. {need}.")
-        return
     try:
         with reading() as connection:
             connection.exec_driver_sql("SELECT 1")
