@@ -277,7 +277,8 @@ def action(
         upserts: Klaviyo answers 201 for what it has created and 200 for what it has updated.
 
     Raises:
-        DeclarationError: at import, where the declaration contradicts itself.
+        DeclarationError: at import, where the declaration contradicts itself; where an annotation does, at the first
+            call.
 
     """
 
