@@ -34,7 +34,7 @@ RECONNECT = 1.0
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
 
-    class Blueprint(consumer.Consumer.Blueprint):
+    class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc,valid-type,unused-ignore]
         """Celery's steps but for one: asking the other workers what was revoked, which takes a second of each start.
 
         Here the governor knows that.

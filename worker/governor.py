@@ -17,6 +17,8 @@ from worker.errors import AlreadyRevoked, Paused
 from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
+from worker.waiting import Expiry as Expiry
+from worker.waiting import Lane as Lane
 
 if TYPE_CHECKING:
     from worker.jsonapi import Quota
@@ -36,8 +38,6 @@ SMALL_RESULT = 65_536
 REVOKED_MS = 30 * 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
-
-Lane = Literal["now", "bulk"]
 
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
@@ -81,19 +81,6 @@ class Settlement:
     block: float = 0.0
     forget: bool = False
     welcome: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """When a task is no longer wanted: seconds from its publishing, or a moment (seconds since 1970)."""
-
-    seconds: float
-    absolute: bool = False
-
-    @property
-    def told(self) -> str:
-        """As governor.lua reads it."""
-        return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"
 
 
 @dataclass(frozen=True, slots=True)

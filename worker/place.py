@@ -17,9 +17,8 @@ from celery.signals import before_task_publish
 
 from worker.accounts import DEFAULT
 from worker.errors import InputError
-from worker.governor import Lane
 from worker.tiers import is_line
-from worker.transport import HEADER
+from worker.waiting import HEADER, Lane
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."

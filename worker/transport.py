@@ -33,13 +33,11 @@ from worker.patience import published
 from worker.process import closing, working
 from worker.redis_address import PORT, RedisAddress
 from worker.tiers import Line, is_line
+from worker.waiting import HEADER as HEADER
 
 logger = get_logger(__name__)
 
 POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
-
-#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay, since.
-HEADER = "klaviyo"
 
 #: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
 IDLE = 0.25
