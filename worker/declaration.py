@@ -206,6 +206,7 @@ class Declaration:
     multipart: bool
     upserts: bool
     _model: Any = field(default=None, repr=False)
+    _lines: dict[tuple[str, ...], Line] = field(default_factory=dict, repr=False)
 
     @cached_property
     def signature(self) -> inspect.Signature:
@@ -358,7 +359,11 @@ class Declaration:
 
     def line(self, account: str, params: Mapping[str, Any]) -> Line:
         """The waiting list of a call with these parameters."""
-        return Line(account, self.buckets(params))
+        buckets = self.buckets(params)
+        key = account, *(bucket.name for bucket in buckets)
+        if key not in self._lines:
+            self._lines[key] = Line(account, buckets)
+        return self._lines[key]
 
     def _plain(self, given: Mapping[str, Any]) -> tuple[Params, list[str]]:
         """The parameters under their plain names, whichever spelling they came in, and what is wrong with them."""
