@@ -151,7 +151,7 @@ class Governor:
         pool = self._client.connection_pool
         connection = pool.get_connection()
         try:
-            connection.send_command(*command)
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
             return connection.read_response()
         finally:
             pool.release(connection)

@@ -44,7 +44,8 @@ def _configured(setting: str) -> Any:
 
 def _is_set(setting: str) -> bool:
     """Whether a setting of Celery's is: as it was configured, unless it was changed since. Celery's look takes 5 µs."""
-    return bool(app.conf.changes.get(setting, _configured(setting)))
+    changed: Any = app.conf.changes
+    return bool(changed.get(setting, _configured(setting)))
 
 
 def is_plain(task: Any, options: Mapping[str, Any]) -> bool:
@@ -97,7 +98,7 @@ def _message(
     task_id = options["task_id"]
     follow = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     return {
-        "body": b64encode(_json(((), params, follow))).decode(),
+        "body": b64encode(_json(((), params, follow)).encode()).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -134,9 +135,9 @@ def _message(
     }
 
 
-def _json(value: Any) -> bytes:
+def _json(value: Any) -> str:
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value).decode()
     except TypeError:  # a header of the caller's own that kombu can write
         written: str = json.dumps(value)
-        return written.encode()
+        return written
