@@ -8,7 +8,8 @@ Here such an action waits, any other task fails and says why, and no body is wri
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.signals import worker_shutting_down
@@ -34,15 +35,10 @@ RECONNECT = 1.0
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
 
-    class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc,valid-type,unused-ignore]
-        """Celery's steps but for one: asking the other workers what was revoked, which takes a second of each start.
-
-        Here the governor knows that.
-        """
-
-        default_steps: ClassVar = [
-            step for step in consumer.Consumer.Blueprint.default_steps if step != "celery.worker.consumer.mingle:Mingle"
-        ]
+    def __init__(self, *args: Any, worker_options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        # Celery's workers ask each other for what was revoked, and wait a second for answers. Here the governor knows.
+        alone = {**(worker_options or {}), "without_mingle": True}
+        super().__init__(*args, worker_options=alone, **kwargs)
 
     def start(self) -> None:
         """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from celery.worker import consumer
 
 import worker.celery  # noqa: F401  the application with every task
 from schedules.deferred import MODULES, Deferred, loaded
@@ -21,8 +22,13 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
     assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull")
 
 
-def test_a_worker_asks_no_other_one_before_it_is_ready():
-    assert not [step for step in Consumer.Blueprint.default_steps if "mingle" in step]
+def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(consumer.Consumer, "__init__", lambda _, **how: asked.update(how["worker_options"]))
+
+    Consumer(worker_options={"without_mingle": False, "without_gossip": True})
+
+    assert asked == {"without_mingle": True, "without_gossip": True}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -5,6 +5,7 @@ Alembic is loaded where it is used: most processes never open the store, and it 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from worker.store.engine import READS, open_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+# It tells a worker's log what it is made of.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 #: The number of the lock that two upgrades of one PostgreSQL database compete for: "klaviyo" in the alphabet's places.
 LOCK = 11_12_01_22_09_25_15
