@@ -11,11 +11,15 @@ from typing import Any, TypeVar
 from schedules.entries import PUSH
 from schedules.requests import GO_ON
 from worker.app import app
-from worker.bootstep import LOOK_AFTER
+from worker.patience import published
 from worker.place import PREFIX
+from worker.reminders import sees_to
 from worker.steps import Step
 
 T = TypeVar("T", bound=Step)
+
+#: The task that sees to a stream of which nothing has been heard.
+LOOK_AFTER = f"{PREFIX}sync_look_after"
 
 #: Where each task is.
 MODULES = {
@@ -69,3 +73,8 @@ def register(task: T) -> T:
     app.tasks.unregister(str(task.name))  # Celery would warn of two tasks of one name
     app.register_task(task)
     return task
+
+
+@sees_to("sync")
+def _look_after(which: str) -> None:
+    published(lambda: app.send_task(LOOK_AFTER, (which,)))

@@ -13,17 +13,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, pull, push_task, reports, trouble
 from schedules.clock import present
-from schedules.deferred import register
+from schedules.deferred import LOOK_AFTER, register
 from schedules.entries import Mode
 from schedules.reports import REPORTS
 from schedules.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
-from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
-from worker.ledger import get_ledger
-from worker.patience import patiently, published
+from worker.patience import published
 from worker.place import PREFIX
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
@@ -134,7 +133,7 @@ def _or_later(which: str) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         trouble.met(error)
-        patiently(lambda: get_ledger().remind(f"sync|{which}", trouble.AWAY))
+        remind(f"sync|{which}", trouble.AWAY)
     else:
         trouble.overcome()
 

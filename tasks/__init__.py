@@ -33,5 +33,5 @@ from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
 from worker.app import app
 
-for _module in ("tasks.collect", "tasks.jobs", "worker.canvas"):
+for _module in ("tasks.collect", "tasks.jobs", "worker.canvas", "worker.sweep"):
     app.when_wanted(partial(import_module, _module))
