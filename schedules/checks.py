@@ -8,11 +8,13 @@ from itertools import chain
 
 import redis
 
+from schedules.store.connection import reading
+from schedules.store.engine import open_engine
+from schedules.store.file import file_of
 from schedules.trouble import trouble
-from worker.checks import Finding, of_redis, of_store
-from worker.errors import KlaviyoError
+from worker.checks import Finding, of_redis
+from worker.errors import KlaviyoError, SettingsError
 from worker.settings import Settings
-from worker.store.file import file_of
 
 #: Bytes of room under a store that is a file, below which it is told: a night may bring as much.
 LEAST_FREE_BYTES = 1_000_000_000
@@ -21,6 +23,33 @@ LEAST_FREE_BYTES = 1_000_000_000
 def of_surroundings(settings: Settings) -> Iterator[Finding]:
     """All of it, in the order in which it is needed."""
     return chain(of_redis(), of_store(settings.store_url), of_room(settings), of_pushes(settings))
+
+
+def of_store(url: str) -> Iterator[Finding]:
+    """Whether the store at this address, that of the settings, is there and of this version. It is not made here."""
+    need = "Syncs and pushes need it; nothing else does"
+    if (file := file_of(url)) and not file.is_file():
+        yield Finding("warning", "store", f"there is none at {url}: run `klaviyo store`. {need}.")
+        return
+    # SQLAlchemy is loaded where it is used: most workers never open the store.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = open_engine(url)
+    except SettingsError as error:
+        yield Finding("wrong", "store", f"{error}. {need}.")
+        return
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        with reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except SettingsError as error:
+        yield Finding("warning", "store", f"{error}. {need}.")
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        yield Finding("bad", "store", f"{where} (KLAVIYO_STORE_URL) cannot be reached: {said}. {need}.")
+    else:
+        yield Finding("good", "store", f"{where}, of this version")
 
 
 def of_room(settings: Settings) -> Iterator[Finding]:
@@ -44,8 +73,8 @@ def of_pushes(settings: Settings) -> Iterator[Finding]:
     if not settings.pushes:
         return
     # With pushes come SQLAlchemy and all that reads a source: most workers have none.
-    from schedules.push_plan import planned
-    from schedules.push_task import defined
+    from schedules.push.plan import planned
+    from schedules.push.task import defined
 
     for name in sorted(settings.pushes):
         try:

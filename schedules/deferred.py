@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from schedules.entries import PUSH
-from schedules.requests import GO_ON
+from schedules.pull.requests import GO_ON
 from worker.app import app
 from worker.patience import published
 from worker.place import PREFIX
@@ -26,9 +26,9 @@ MODULES = {
     f"{PREFIX}sync": "schedules.sync",
     GO_ON: "schedules.sync",
     LOOK_AFTER: "schedules.sync",
-    f"{PREFIX}sync_page": "schedules.pull",
-    f"{PREFIX}report_page": "schedules.reports",
-    PUSH: "schedules.push_task",
+    f"{PREFIX}sync_page": "schedules.pull.pages",
+    f"{PREFIX}report_page": "schedules.reports.pages",
+    PUSH: "schedules.push.task",
 }
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
+from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.api.jsonapi import Envelope
+from worker.api.paging import first_page, next_page
 from worker.app import app
 from worker.calls import only, time_to_send
-from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
-from worker.jsonapi import Envelope
-from worker.paging import first_page, next_page
 from worker.place import PREFIX, Place, lane_named
 from worker.waiting import Lane
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.declaration import Alias, Declaration, Params
+from worker.api.declaration import Alias, Declaration, Params
 from worker.errors import InputError, NotConfirmed
 from worker.waiting import Expiry
 

@@ -20,7 +20,7 @@ from worker.waiting import Expiry as Expiry
 from worker.waiting import Lane as Lane
 
 if TYPE_CHECKING:
-    from worker.jsonapi import Quota
+    from worker.api.jsonapi import Quota
 
 PREFIX = "klaviyo:"
 

@@ -22,10 +22,10 @@ from celery.utils.nodenames import anon_nodename
 from kombu.exceptions import OperationalError
 from kombu.utils import json
 
+from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import AWAY
 from worker.governor import get_publishing_governor
-from worker.jsonapi import Envelope
 from worker.process import working
 from worker.results import Backend
 from worker.waiting import HEADER, Expiry

@@ -10,8 +10,8 @@ import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from worker.api.jsonapi import Quota
 from worker.governor import Governor, Settlement
-from worker.jsonapi import Quota
 from worker.tiers import Line
 
 TICK = 15

@@ -19,7 +19,7 @@ def _loaded_by(program: str, *packages: str) -> set[str]:
 
 
 def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
-    assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull")
+    assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull.pages")
 
 
 def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):
