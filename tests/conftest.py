@@ -18,6 +18,7 @@ from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests.caches import forget
+from tests.clock import Clock
 from tests.left_out import left_out
 from tests.postgres_server import NoServer, postgres_server
 from worker.embedded import find_server, server
@@ -129,6 +130,11 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

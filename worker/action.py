@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
-from worker.app import app
+from worker.app import app, registered
 from worker.calls import only, time_to_send
 from worker.place import PREFIX, Place, lane_named
 from worker.waiting import Lane
@@ -187,7 +187,7 @@ class Action(Generic[P]):
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""
         self._no_positional(args)
-        task = app.tasks[COLLECT]
+        task = registered(COLLECT)
         result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), **self.options.sent())
         return result
 

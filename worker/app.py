@@ -98,7 +98,7 @@ def configuration() -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "result_expires": settings.result_expires,
         "result_extended": False,
-        "imports": ("tasks",),
+        "imports": ("tasks.registry",),
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
         "task_create_missing_queues": True,
@@ -142,3 +142,10 @@ app.add_defaults(configuration)
 app.steps["consumer"].add("worker.bootstep:GovernorStep")
 app.steps["worker"].add("worker.signals:Signals")
 forks.watch(app)
+
+
+def registered(name: str) -> Any:
+    """The task of this name, in a process too that has imported no more than the actions that it calls."""
+    if name not in app.tasks:
+        app.loader.import_default_modules()
+    return app.tasks[name]

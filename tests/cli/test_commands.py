@@ -445,7 +445,7 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
 
 @pytest.mark.parametrize(
     "words",
-    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"],
+    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A worker inspect ping"],
 )
 def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     root = str(Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""What `import tasks.registry` costs whoever only queues work, beside what Celery alone costs: in time, and 60 MB in memory."""
+"""What `import tasks.registry` costs whoever queues work, beside what Celery alone costs: time, and 60 MB of memory."""
 
 from __future__ import annotations
 
