@@ -8,8 +8,6 @@ from itertools import chain
 
 import redis
 
-from schedules.store.connection import reading
-from schedules.store.engine import open_engine
 from schedules.store.file import file_of
 from schedules.trouble import trouble
 from worker.checks import Finding, of_redis
@@ -33,6 +31,9 @@ def of_store(url: str) -> Iterator[Finding]:
         return
     # SQLAlchemy is loaded where it is used: most workers never open the store.
     from sqlalchemy.exc import SQLAlchemyError
+
+    from schedules.store.connection import reading
+    from schedules.store.engine import open_engine
 
     try:
         engine = open_engine(url)
