@@ -19,7 +19,7 @@ from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
 from worker.passing import passing_on
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
-from worker.publishing import is_plain, publish
+from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE
 from worker.waiting import HEADER

@@ -9,7 +9,7 @@ from celery.signals import after_task_publish, before_task_publish
 from tasks.events import create_event
 from tasks.profiles import create_profile, update_profile
 from tests.live.system import until
-from worker import publishing
+from worker import plain_calls
 from worker.app import app
 
 CALLS = {
@@ -56,7 +56,7 @@ def _without_chance(message):
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_what_goes_straight_is_what_celery_would_have_sent(left, call, monkeypatch):
     went = []
-    monkeypatch.setattr(publishing, "_message", lambda *args, told=publishing._message: went.append(1) or told(*args))
+    monkeypatch.setattr(plain_calls, "_message", lambda *args, told=publishing._message: went.append(1) or told(*args))
     straight = left(call)
     assert went == [1]
 

@@ -7,7 +7,7 @@ from celery._state import _task_stack
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
-from worker import publishing
+from worker import plain_calls
 from worker.app import app
 from worker.connection import Full
 from worker.errors import AlreadyRevoked, NotConfirmed
@@ -33,7 +33,7 @@ class Waiting:
 def waiting(settings, monkeypatch):
     def begin(*troubles):
         made = Waiting(*troubles)
-        monkeypatch.setattr(publishing, "get_publishing_governor", lambda: made)
+        monkeypatch.setattr(plain_calls, "get_publishing_governor", lambda: made)
         return made
 
     monkeypatch.setattr("kombu.Producer.publish", lambda *_, **__: None)  # Celery's way
@@ -118,7 +118,7 @@ def test_a_call_that_somebody_listens_to_goes_celerys_way(waiting, signal):
 def test_a_setting_of_celerys_that_asks_for_more_is_heeded(waiting, monkeypatch, setting):
     monkeypatch.setitem(app.conf.changes, setting, True)
 
-    assert not publishing.is_plain(create_profile.task, dict.fromkeys(publishing.PLAIN))
+    assert not plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
 
 
 def test_a_call_inside_a_task_or_a_worker_goes_celerys_way(waiting):
@@ -126,14 +126,14 @@ def test_a_call_inside_a_task_or_a_worker_goes_celerys_way(waiting):
     _task_stack.push(create_list.task)
     create_list.task.push_request(called_directly=False)
     try:
-        assert not publishing.is_plain(create_profile.task, dict.fromkeys(publishing.PLAIN))
+        assert not plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
     finally:
         create_list.task.pop_request()
         _task_stack.pop()
-    assert publishing.is_plain(create_profile.task, dict.fromkeys(publishing.PLAIN))
+    assert plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
     working.set()
     try:
-        assert not publishing.is_plain(create_profile.task, dict.fromkeys(publishing.PLAIN))
+        assert not plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
     finally:
         working.clear()
     assert governor.tries == []
