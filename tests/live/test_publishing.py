@@ -56,7 +56,7 @@ def _without_chance(message):
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_what_goes_straight_is_what_celery_would_have_sent(left, call, monkeypatch):
     went = []
-    monkeypatch.setattr(plain_calls, "_message", lambda *args, told=publishing._message: went.append(1) or told(*args))
+    monkeypatch.setattr(plain_calls, "_message", lambda *args, told=plain_calls._message: went.append(1) or told(*args))
     straight = left(call)
     assert went == [1]
 
