@@ -28,10 +28,10 @@ admissions: list[float] = []
 _call = Governor._call
 
 
-def _timed(self: Governor, operation: str, *arguments: Any, pipe: Any = None) -> Any:
+def _timed(self: Governor, operation: str, *arguments: Any) -> Any:
     start = time.perf_counter()
     try:
-        return _call(self, operation, *arguments, pipe=pipe)
+        return _call(self, operation, *arguments)
     finally:
         if operation == "claim":
             admissions.append((time.perf_counter() - start) * 1000)

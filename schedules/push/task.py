@@ -10,6 +10,7 @@ from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, trouble
+from schedules.deferred import register
 from schedules.entries import PUSH
 from schedules.pull.pages import SILENT
 from schedules.pull.requests import scheduled
@@ -18,7 +19,6 @@ from schedules.push.lock import Held
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from tasks.imports.sending import Stopped
-from worker.app import app
 from worker.composition import one_per_process
 from worker.errors import KlaviyoError, SettingsError
 from worker.left_behind import LeftBehind
@@ -127,4 +127,4 @@ def try_again(which: str) -> None:
     remind(f"sync|{which}", None)
 
 
-task = app.register_task(PushStep())
+task = register(PushStep())
