@@ -8,8 +8,8 @@ from typing import Any
 from celery.signals import worker_ready, worker_shutting_down
 
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 from worker.celery import app
 from worker.connection import get_redis
 from worker.governor import Governor

@@ -10,8 +10,10 @@ from tasks.images import ImageField
 from tasks.shapes import Day, TagField, Timestamp, UpTo100
 from tasks.templates import TemplateSummaryField
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Params, never
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds
 from worker.api.wire import At, Linkage, Resources, flat_name
 
 CampaignMessageField = Literal[

@@ -39,8 +39,10 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.api.declaration import Dropped, Params, never, safe, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import never, safe, with_key
+from worker.api.seed_names import Dropped
 from worker.api.wire import At, Header, Linkage, NotNull, Resource, Resources
 
 PublicReviewField = Literal[

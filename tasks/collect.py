@@ -27,10 +27,11 @@ from celery.result import AsyncResult
 
 from worker.accounts import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
 from worker.api.paging import records as records_on
+from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import delay_of, routed
 from worker.connection import get_redis

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Required
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.api.declaration import never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import never
 from worker.api.wire import At, Linkage
 
 ConversationId = Annotated[str, At("data.relationships.conversation.data"), Linkage("conversation")]

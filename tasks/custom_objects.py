@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, never, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never, with_key
 from worker.api.wire import At, Linkage, Linkages, Resource, Resources
 
 DataSourceField = Literal["description", "id", "namespace", "title", "visibility"]

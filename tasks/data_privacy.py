@@ -7,8 +7,9 @@ from typing import Annotated
 from tasks.rules import one_of
 from tasks.shapes import Email, PhoneNumber
 from worker.action import action
-from worker.api.declaration import Params, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import with_key
 from worker.api.wire import At
 
 

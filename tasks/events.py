@@ -26,8 +26,9 @@ from tasks.shapes import (
     UpTo1000,
 )
 from worker.action import action
-from worker.api.declaration import Params, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import with_key
 from worker.api.wire import At, NotNull, Resource, Resources
 
 EventField = Literal["datetime", "event_properties", "id", "timestamp", "uuid"]

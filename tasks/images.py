@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, NotNull
 
 ImageField = Literal["format", "hidden", "id", "image_url", "name", "size", "updated_at"]

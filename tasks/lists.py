@@ -11,9 +11,12 @@ from tasks.profiles import get_profiles
 from tasks.rules import any_of
 from tasks.shapes import FlowField, ListField, MemberField, MemberIds, ProfileExtra, TagField, UpTo10, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Ask, Params, Resolved, never
+from worker.api.declaration import Ask, Resolved
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds
 from worker.api.wire import Aside
 
 OptInProcess = Literal["double_opt_in", "single_opt_in"]

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, MetricField
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkage, NotNull
 
 MappedMetricId = Literal[

@@ -37,8 +37,10 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Dropped, Params, never, safe, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never, safe, with_key
+from worker.api.seed_names import Adds, Dropped
 from worker.api.wire import At, Linkages, Resource, Resources
 
 ProfileSort = Literal[

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import Timestamp
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 from worker.api.wire import Query
 
 MessageStatistic = Literal[

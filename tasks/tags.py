@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from tasks.shapes import TagField, UpTo25, UpTo50
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkage, Linkages
 
 TagGroupField = Literal["default", "exclusive", "id", "name"]

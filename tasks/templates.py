@@ -6,8 +6,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo10, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Params, never
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, NotNull
 
 TemplateSummaryField = Literal["amp", "created", "editor_type", "html", "id", "name", "text", "updated"]

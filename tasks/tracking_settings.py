@@ -6,8 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 
 FlowValue = Literal[
     "email_subject",

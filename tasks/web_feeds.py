@@ -4,8 +4,8 @@ from typing import Literal
 
 from tasks.shapes import UpTo20
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 
 WebFeedField = Literal["content_type", "created", "id", "name", "request_method", "status", "updated", "url"]
 WebFeedSort = Literal["created", "-created", "name", "-name", "updated", "-updated"]

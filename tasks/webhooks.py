@@ -3,8 +3,8 @@
 from typing import Annotated, Literal
 
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkages
 
 WebhookTopicField = Literal["id"]

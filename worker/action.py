@@ -23,9 +23,12 @@ from celery.result import AsyncResult, EagerResult
 
 from worker.accounts import DEFAULT, account
 from worker.action_task import ActionTask
-from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.api.declaration import MAX_BODY, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
+from worker.api.parameters import DeclarationError, Params
+from worker.api.repeat import Repeat
+from worker.api.seed_names import Seed
 from worker.app import app
 from worker.calls import only, time_to_send
 from worker.governor import Lane

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.calls import masked, received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError

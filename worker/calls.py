@@ -10,7 +10,9 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
-from worker.api.declaration import Alias, Declaration, Params
+from worker.api.declaration import Declaration
+from worker.api.parameters import Params
+from worker.api.seed_names import Alias
 from worker.connection import NotNow
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor

@@ -19,8 +19,10 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params, Repeat, Resolved
+from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.api.parameters import Params
+from worker.api.repeat import Repeat
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,

@@ -18,8 +18,8 @@ from celery.exceptions import Ignore, Retry
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.calls import COUNTDOWN, UNTIL, until_of
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable

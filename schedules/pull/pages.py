@@ -31,9 +31,9 @@ from schedules.store.connection import reading, tidy, transaction
 from schedules.store.rows import mark_deleted, spare, upsert
 from schedules.store.runs import Window
 from worker import reminders
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX

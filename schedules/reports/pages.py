@@ -26,9 +26,9 @@ from schedules.store.runs import Window
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import next_page, records
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor

@@ -12,9 +12,9 @@ from tasks.jobs.next_step import READ, collect
 from tasks.jobs.records import told
 from tasks.jobs.watch import BELIEVED, GONE
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, first_page, next_page, records
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import Gone, KlaviyoError, NotFound
 from worker.patience import patiently

@@ -16,9 +16,10 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
 from tasks.jobs.telling import tell
-from worker.api.declaration import SAFE, Declaration
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope, unknown
 from worker.api.paging import attributes, one
+from worker.api.repeat import SAFE
 from worker.app import app
 from worker.errors import (
     BadRequest,

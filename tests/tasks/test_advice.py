@@ -13,7 +13,7 @@ from tasks import rules
 from tasks.images import read_file
 from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
-from worker.api.declaration import Dropped
+from worker.api.seed_names import Dropped
 from worker.api.wire import put
 from worker.errors import InputError
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic.fields import FieldInfo
 
-from worker.api.declaration import Declaration, Parameter, Params
+from worker.api.declaration import Declaration
+from worker.api.parameters import Parameter, Params
 from worker.errors import InputError, Malformed
 
 #: Klaviyo's names of a cursor in an address: of lists, and of reports.

@@ -314,6 +314,20 @@ def put(into: dict[str, Any], path: Path, value: Any) -> None:
     into[path[-1]] = value
 
 
+def put_missing(body: dict[str, Any], path: Path, value: Any) -> None:
+    """Set what every resource has, such as ``data.type``, but only where the resource is there."""
+    *above, last = path
+    for depth, name in enumerate(above):
+        if name not in body:
+            if depth:
+                return
+            body[name] = {}
+        if not isinstance(body[name], dict):
+            return
+        body = body[name]
+    body.setdefault(last, {} if value == {} else value)
+
+
 def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
     """Remove and return what stands at a path; dictionaries that become empty on the way go too."""
     name, *below = path

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from worker.api.body import table_of
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.filter_fields import Filterable, fields_of
 from worker.api.paging import largest
+from worker.api.parameters import Params
 from worker.api.wire import unwrap
 from worker.revision.body_change import changes
 from worker.revision.body_table import table

@@ -8,7 +8,10 @@ import pytest
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from worker.api.declaration import SAFE, Adds, DeclarationError, Dropped, declare, never
+from worker.api.declaration import declare
+from worker.api.parameters import DeclarationError
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds, Dropped
 from worker.api.wire import At, Linkages, Resource, Resources
 from worker.errors import InputError
 

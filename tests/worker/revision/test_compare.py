@@ -15,8 +15,10 @@ from typing_extensions import TypedDict
 from cli.commands import app
 from tests.openapi import needs_openapi, openapi
 from worker.action import ACTIONS
-from worker.api.declaration import SAFE, Params, declare
+from worker.api.declaration import declare
 from worker.api.filter_fields import Filterable
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE
 from worker.api.wire import At, Linkage, Linkages, Resource
 from worker.revision import compare as revision
 from worker.revision.body_table import table

@@ -1,0 +1,160 @@
+"""The parameters of an action, read from a function's signature: their types and their places in a request. Pure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from typing_extensions import get_type_hints
+
+from worker.api.wire import (
+    Aside,
+    At,
+    Header,
+    Linkage,
+    Linkages,
+    NotNull,
+    Path,
+    Query,
+    Resource,
+    Resources,
+    Shape,
+    one,
+    query_name,
+    shape_of,
+    unwrap,
+)
+from worker.tiers import Bucket, Limits
+
+Params = dict[str, Any]
+Part = Literal["path", "query", "header", "body", "aside"]
+
+#: Marks of parameters for which Klaviyo takes no null.
+_NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter with its place on the wire."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any
+    place: Part
+    path: Path
+    shape: Shape
+    item_bytes: int | None
+
+    @property
+    def nullable(self) -> bool:
+        """Whether None travels as null. It is no relationship and no resource: those are left out."""
+        return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
+
+    @property
+    def wire(self) -> str:
+        """The wire path as people write it: ``data.attributes.email``, ``page[size]``."""
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An account-wide bucket that one value of a list parameter draws on."""
+
+    parameter: str
+    value: str
+    bucket: Bucket
+
+
+class DeclarationError(TypeError):
+    """A declaration that contradicts itself; raised at import."""
+
+
+Refuse = Callable[[str], DeclarationError]
+
+
+def read_parameters(
+    function: Callable[..., Any], method: str, path: str, type: str | None, refuse: Refuse
+) -> Iterator[Parameter]:
+    """The parameters of a function.
+
+    Raises:
+        DeclarationError: one is not keyword-only, or would be in the body of a GET.
+
+    """
+    hints = get_type_hints(function, include_extras=True)
+    for name, each in inspect.signature(function).parameters.items():
+        if each.kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise refuse(f"parameter {name!r} is not keyword-only")
+        markers = unwrap(hints[name])[1]
+        at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
+        place: Part
+        if f"{{{name}}}" in path:
+            place, where = "path", name
+        elif one(markers, Aside):
+            place, where = "aside", name
+        elif header:
+            place, where = "header", header.name
+        elif at:
+            place, where = "body", at.path
+        elif query or method in ("GET", "DELETE") or not type or _is_query(name, path):
+            place, where = "query", query.name if query else query_name(name)
+        else:
+            place, where = "body", f"data.attributes.{name}"
+        if place == "body" and method == "GET":
+            raise refuse(f"parameter {name!r} has a place in the body, but GET has none")
+        resources = one(markers, Resources)
+        yield Parameter(
+            name=name,
+            annotation=hints[name],
+            required=each.default is inspect.Parameter.empty,
+            default=None if each.default is inspect.Parameter.empty else each.default,
+            place=place,
+            path=tuple(where.split(".")) if place == "body" else (where,),
+            shape=shape_of(hints[name]),
+            item_bytes=resources.max_bytes if resources else None,
+        )
+
+
+def _is_query(name: str, path: str) -> bool:
+    return name.startswith(("fields_", "additional_fields_")) or (name == "company_id" and path.startswith("/client/"))
+
+
+def read_constants(parameters: Iterable[Parameter], type: str | None) -> Iterator[tuple[Path, str]]:
+    """The places of a body whose value is fixed, such as the type of a resource."""
+    if type:
+        yield ("data", "type"), type
+    for parameter in parameters:
+        if parameter.place == "body":
+            for below, value in parameter.shape.constants:
+                yield (*parameter.path, *below), value
+            if marker := one(unwrap(parameter.annotation)[1], At):
+                for place, value in marker.types:
+                    yield place, value
+
+
+def read_extras(extra: Mapping[str, str], parameters: Mapping[str, Parameter], refuse: Refuse) -> Iterator[Extra]:
+    """The extra buckets of a declaration: ``{"include=lists": "1/s 15/m"}``.
+
+    Raises:
+        DeclarationError: a rule names no parameter or no value.
+
+    """
+    for rule, limits in extra.items():
+        parameter, _, value = rule.partition("=")
+        if parameter not in parameters or not value:
+            raise refuse(f"the bucket rule {rule!r} names no parameter and value, as in 'include=lists'")
+        yield Extra(parameter, value, Bucket(f"{parameters[parameter].wire}={value}", Limits.parse(limits)))
+
+
+def resources_of(parameters: Iterable[Parameter]) -> tuple[Path, ...]:
+    """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
+    found: dict[Path, None] = {}
+    for parameter in parameters:
+        if parameter.place == "body":
+            for below, _ in parameter.shape.leaves:
+                path = (*parameter.path, *below)
+                found |= {path[:depth]: None for depth, name in enumerate(path) if name == "attributes"}
+    return tuple(found)
