@@ -95,13 +95,13 @@ def measure(
             time.sleep(1)
         ended = time.time()
         probe.stop()
-        ledger = httpx.get(f"{base}/_sandbox/ledger", timeout=60).json()
+        counts = httpx.get(f"{base}/_sandbox/requests/counts", timeout=60).json()
         windows = httpx.get(f"{base}/_sandbox/windows", timeout=60).json()
-        rows = httpx.get(f"{base}/_sandbox/ledger/requests", params={"operation": PROBE[0]}, timeout=60).json()
+        rows = httpx.get(f"{base}/_sandbox/requests", params={"operation": PROBE[0]}, timeout=60).json()
         client.flushall()
     client.close()
     outcome.memory = highest - idle
-    outcome.refused, outcome.answered = ledger["throttled"], ledger["not_throttled"]
+    outcome.refused, outcome.answered = counts["throttled"], counts["not_throttled"]
     outcome.use = {operation: _use(windows, operation, steady, began, ended) for operation, _, _, steady in OPERATIONS}
     # The probes are asked for one at a time and in order: the nth arrival is the nth that was sent.
     waits = [(row["at"] - sent) * 1000 for row, sent in zip(_rows(rows), probe.sent, strict=False)]

@@ -109,7 +109,7 @@ def main() -> None:
                     found = [runs.last(connection, "default", name, "pull") for name in streams]
                 ends = {row["stream"]: row for row in found if row and row["state"] == "done"}
             during = loaded.stop()
-        rows = door.get("/ledger/requests").json()
+        rows = door.get("/requests").json()
         requests = {name: sum(row["operation"] == f"get_{name}" and row["account"] == "default" for row in rows)
                     for name in streams}  # fmt: skip
         refused = sum(row["status"] == 429 for row in rows)

@@ -63,7 +63,7 @@ def main() -> None:
             started = [bulk_import_profiles.on(POLLED).delay(profiles=body) for body in bodies]
             poll([each.get(timeout=120)["job_id"] for each in started], base)
             ends = [each.get(timeout=60)["data"] for each in watched]
-        rows = door.get("/ledger/requests").json()
+        rows = door.get("/requests").json()
     counts = {
         side: sum(row["account"] == side and row["operation"] in LOOKS for row in rows) for side in (WATCHED, POLLED)
     }

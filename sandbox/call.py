@@ -1,11 +1,13 @@
 """What a handler is given, and what it gives back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.errors import invalid
 from sandbox.operations import Operation
 from sandbox.reading.query import Query
+from sandbox.reading.traps import Traps
 from sandbox.records.job_rules import JobRules
 from sandbox.records.store import Resource, Store
 
@@ -24,6 +26,7 @@ class Call:
     now: float
     base_url: str
     job_rules: JobRules
+    traps: Traps
     additional: "AdditionalFields"
 
     @property
@@ -42,6 +45,19 @@ class Call:
         """The ids that the body names under a relationship, to-one or to-many."""
         data = ((self.data.get("relationships") or {}).get(name) or {}).get("data") or []
         return [one["id"] for one in (data if isinstance(data, list) else [data])]
+
+    def items(self, name: str, maximum: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The resource objects under an attribute, each with its pointer; 400 for none, or for more than `maximum`."""
+        pointer = f"/data/attributes/{name}/data"
+        items = (self.attributes.get(name) or {}).get("data")
+        if not isinstance(items, list) or not items:
+            raise invalid("At least one item is required.", pointer)
+        if len(items) > maximum:
+            raise invalid(f"At most {maximum} items are allowed, {len(items)} were given.", pointer)
+        for index, item in enumerate(items):
+            if not isinstance(item, dict):
+                raise invalid("An object is required.", f"{pointer}/{index}")
+            yield f"{pointer}/{index}", item
 
 
 AdditionalFields = dict[tuple[str, str], Callable[[Call, Resource], Any]]

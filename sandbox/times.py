@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
-YEAR = 365 * 86_400
+YEAR_S = 365 * 86_400
 
 
-def written(epoch: float) -> str:
+def to_iso(epoch: float) -> str:
     """To the second, as Klaviyo stamps what it creates."""
     return _written(int(epoch))
 
@@ -17,7 +17,7 @@ def _written(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()
 
 
-def parsed(text: str) -> datetime | None:
+def from_iso(text: str) -> datetime | None:
     """The moment that an ISO 8601 text means (UTC where it does not say), or None when it is not one."""
     try:
         moment = datetime.fromisoformat(text)

@@ -7,15 +7,16 @@ from random import Random
 from sandbox.config import Config
 from sandbox.front.auth import Caller, Credentials
 from sandbox.front.faults import Faults
-from sandbox.front.ledger import Ledger
 from sandbox.front.limits import Limits
+from sandbox.front.request_log import RequestLog
 from sandbox.front.windows import Windows
 from sandbox.operations import load
+from sandbox.reading.traps import Traps
 from sandbox.records.job_rules import JobRules
 from sandbox.records.relations import Relations
 from sandbox.records.store import Store
 from sandbox.sections import discovered
-from sandbox.seeding import seeds
+from sandbox.seeding import new_account
 from sandbox.seeding.churn import Churn
 
 ACCOUNTS = {"default": "SBX001", "a": "SBX00A", "b": "SBX00B", "c": "SBX00C"}
@@ -51,11 +52,12 @@ class World:
         self.random = Random(seed)
         self.latency_random = Random(seed)  # apart, so that ids do not depend on the latency that was asked for
         self.limits = Limits()
-        self.ledger = Ledger()
+        self.requests = RequestLog()
         self.faults = Faults(self.random)
         self.job_rules = JobRules(Random(seed), self.config.job_seconds)
         self.credentials = Credentials(self.random)
         self.stores: dict[str, Store] = {}
+        self.traps: dict[str, Traps] = {}
         self.churns: dict[str, list[Churn]] = {}
         self.stop_drains()
         if not keep_windows:
@@ -67,8 +69,9 @@ class World:
     def add_account(self, alias: str, key: str, company_id: str, scopes: frozenset[str] | None = None) -> None:
         """A new account with one key, a refresh token for OAuth, and a few things of its own."""
         store = Store(alias, company_id, self.relations, self.random)
-        seeds.sow(store, self.config.clock())
+        new_account.fill(store, self.config.clock())
         self.stores[alias] = store
+        self.traps[alias] = Traps()
         self.credentials.keys[key] = Caller(alias, alias, scopes)
         self.credentials.companies[company_id] = alias
         self.credentials.refresh_tokens[f"rt_sandbox_{alias}"] = Caller(alias, f"{alias}:sandbox-app", scopes)

@@ -46,8 +46,8 @@ def change(world: World, given: dict[str, Any]) -> Any:
 def traps(world: World, given: dict[str, Any]) -> Any:
     """The traps of all accounts that have been set, and what churns there."""
     return {
-        alias: asdict(store.traps) | {"churn": [asdict(churn) for churn in world.churns.get(alias, ())]}
-        for alias, store in world.stores.items()
+        alias: asdict(switches) | {"churn": [asdict(churn) for churn in world.churns.get(alias, ())]}
+        for alias, switches in world.traps.items()
     }
 
 
@@ -60,7 +60,7 @@ def set_traps(world: World, given: dict[str, Any]) -> Any:
     plot = populations.plot_of(store, "traps", given.pop("seed", world.config.seed), now)
     given.pop("account", None)
     future, equal, churn = (given.pop(name, None) for name in ("events_in_future", "equal_timestamps", "churn"))
-    store.traps = replace(store.traps, **given)
+    world.traps[store.alias] = replace(world.traps[store.alias], **given)
     if future:
         events = len(store.ids("event"))
         populations.sow_future_events(plot, round(events * future) if future < 1 else future)
@@ -76,7 +76,7 @@ def set_traps(world: World, given: dict[str, Any]) -> Any:
 def clear_traps(world: World, given: dict[str, Any]) -> Any:
     """Put an end to the traps of an account, or of all where none is named."""
     for alias in [given["account"]] if "account" in given else list(world.stores):
-        _store(world, {"account": alias}).traps = Traps()
+        world.traps[_store(world, {"account": alias}).alias] = Traps()
         for churn in world.churns.pop(alias, ()):
             churn.stopped = True
     return {"ok": True}

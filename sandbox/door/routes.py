@@ -25,8 +25,8 @@ def routes(world: World) -> list[Route]:
     acts: list[tuple[str, str, Act]] = [
         ("GET", "/health", lambda world, given: {"ok": True}),
         ("POST", "/reset", _reset),
-        ("GET", "/ledger", lambda world, given: world.ledger.summary()),
-        ("GET", "/ledger/requests", _requests),
+        ("GET", "/requests", _requests),
+        ("GET", "/requests/counts", lambda world, given: world.requests.counts()),
         ("GET", "/windows", lambda world, given: world.windows.report(world.config.clock())),
         ("GET", "/state", _state),
         ("POST", "/limits", _limits),
@@ -72,7 +72,7 @@ def _reset(world: World, given: dict[str, Any]) -> Any:
 
 
 def _requests(world: World, given: dict[str, Any]) -> Any:
-    return world.ledger.rows(given.get("operation"), given.get("account"), int(given.get("after", 0)))
+    return world.requests.latest(given.get("operation"), given.get("account"), int(given.get("after", 0)))
 
 
 def _state(world: World, given: dict[str, Any]) -> Any:

@@ -1,11 +1,10 @@
 """Request bodies: size, content type, JSON, and the shape that Klaviyo publishes for the document."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from sandbox.errors import ApiError, error, invalid, refusal
+from sandbox.errors import ApiError, error, refusal
 from sandbox.operations import Operation
 from worker.api.body import check_of
 from worker.api.body_leaves import Problem
@@ -37,20 +36,6 @@ def document(operation: Operation, raw: bytes, path_id: str) -> Any:
     if errors:
         raise ApiError(400, errors)
     return body
-
-
-def each(call_attributes: dict[str, Any], name: str, most: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The resource objects nested under an attribute: index, pointer and object. Refuses more than `most`."""
-    pointer = f"/data/attributes/{name}/data"
-    items = (call_attributes.get(name) or {}).get("data")
-    if not isinstance(items, list) or not items:
-        raise invalid("At least one item is required.", pointer)
-    if len(items) > most:
-        raise invalid(f"At most {most} items are allowed, {len(items)} were given.", pointer)
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise invalid("An object is required.", f"{pointer}/{index}")
-        yield index, f"{pointer}/{index}", item
 
 
 def _error(problem: Problem, operation: Operation) -> dict[str, Any]:

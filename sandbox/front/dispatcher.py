@@ -19,7 +19,7 @@ from sandbox.front import bodies
 from sandbox.front.auth import Caller, check_revision, check_scopes
 from sandbox.front.connection import Exchange
 from sandbox.front.faults import GATEWAY, Fault
-from sandbox.front.ledger import Row
+from sandbox.front.request_log import LoggedRequest
 from sandbox.front.uploads import form_parts
 from sandbox.front.windows import Bucket, Steady
 from sandbox.operations import Operation
@@ -57,12 +57,12 @@ class Dispatcher:
         self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, and enter it into the ledger however it ends."""
+        """Handle one request, and log it however it ends."""
         world = self._world
         exchange = Exchange(scope, receive, send)
         progress = Progress()
-        ledger = world.ledger
-        number, at = ledger.next_number(), world.config.clock()
+        requests = world.requests
+        number, at = requests.next_number(), world.config.clock()
         try:
             await self._latency()
             try:
@@ -75,8 +75,8 @@ class Dispatcher:
                 await self._refuse(exchange, progress, refusal(500, "The sandbox failed. See its log."))
         finally:
             operation, account = progress.names
-            ledger.add(
-                Row(
+            requests.add(
+                LoggedRequest(
                     number,
                     at,
                     account,
@@ -160,6 +160,7 @@ class Dispatcher:
             now,
             exchange.base_url,
             world.job_rules,
+            world.traps[store.alias],
             world.sections.additional,
         )
         return world.sections.handler(operation)(call)

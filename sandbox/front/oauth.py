@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sandbox.front.auth import CLIENT_ID, Caller, OAuthError
-from sandbox.front.ledger import Row
+from sandbox.front.request_log import LoggedRequest
 from sandbox.world import World
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -55,10 +55,10 @@ def _revoke(world: World, authorization: str | None, form: bytes) -> Response:
 
 
 def _recorded(world: World, name: str, act: Callable[[World, str | None, bytes], Response]) -> Endpoint:
-    """The endpoint for an act, with its refusals in OAuth's form, the `status` fault and a ledger row."""
+    """An endpoint that logs its requests, obeys the `status` fault and refuses in OAuth's form."""
 
     async def endpoint(request: Request) -> Response:
-        number, at = world.ledger.next_number(), world.config.clock()
+        number, at = world.requests.next_number(), world.config.clock()
         fault = world.faults.strike(name, None)
         try:
             if fault and fault.fault == "status":
@@ -70,7 +70,7 @@ def _recorded(world: World, name: str, act: Callable[[World, str | None, bytes],
         mark = request.headers.get("x-sandbox-mark")
         struck = fault.fault if fault else None
         path = request.url.path
-        world.ledger.add(Row(number, at, None, name, "POST", path, response.status_code, mark, struck))
+        world.requests.add(LoggedRequest(number, at, None, name, "POST", path, response.status_code, mark, struck))
         return response
 
     return endpoint

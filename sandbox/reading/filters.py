@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import invalid_parameter
-from sandbox.times import parsed
+from sandbox.times import from_iso
 from worker.api import filter_fields
 from worker.api.filter_fields import Fields, problems
 
@@ -111,7 +111,7 @@ class _Reader:
             return "integer", text
         if re.fullmatch(r"-?\d+\.\d+", text):
             return "number", text
-        if parsed(text) is None:
+        if from_iso(text) is None:
             raise _refused(f"Invalid filter: '{text}' is neither a date nor a number; quote strings.")
         return "date-time", text
 
@@ -144,7 +144,7 @@ def _value(kind: str, text: str) -> Value:
         case "number":
             return float(text)
         case "date-time":
-            moment = parsed(text)
+            moment = from_iso(text)
             return moment.isoformat() if moment else text
         case _:
             return text

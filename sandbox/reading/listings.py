@@ -32,7 +32,7 @@ def everything(call: Call, type: str) -> Reply:
         rows = prepare(store, type, field)
     found = _page(call, rows, field, within, conditions, partial(_value, store, type, {}))
     if type == "campaign":
-        found = Page(store.traps.unsorted(found.ids, conditions), found.next, found.prev)
+        found = Page(call.traps.unsorted(found.ids, conditions), found.next, found.prev)
     return documents.collection(call, found, _resources(store, type, found), {})
 
 
@@ -121,7 +121,7 @@ def _page(
 
     asked = passes if rest or within is not None else None
     listing = Listing(rows, low, high, asked, f"{call.operation.id} {call.path_id} {query.listing}")
-    clock = Clock(call.now, call.store.traps.cursor_seconds)
+    clock = Clock(call.now, call.traps.cursor_seconds)
     return page(listing, size=query.size, cursor=query.cursor, descending=query.descending, clock=clock)
 
 
@@ -149,7 +149,7 @@ def _bounds(rows: Sequence[Row], field: str | None, conditions: list[Condition])
 
 
 def _conditions(call: Call) -> list[Condition]:
-    return call.store.traps.sprung(call.query.conditions, call.now)
+    return call.traps.sprung(call.query.conditions, call.now)
 
 
 def _ranged(conditions: list[Condition]) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.errors import refusal
 from sandbox.reading.filters import Condition
-from sandbox.times import parsed
+from sandbox.times import from_iso
 
 _UPPER = frozenset({"less-than", "less-or-equal"})
 
@@ -50,5 +50,5 @@ def _ends_after(condition: Condition, now: float) -> bool:
         return False
     if condition.field == "timestamp":
         return isinstance(value, int | float) and value > now
-    moment = parsed(value) if isinstance(value, str) else None
+    moment = from_iso(value) if isinstance(value, str) else None
     return moment is not None and moment.timestamp() > now

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 CHANNELS = ("email", "sms", "mobile_push")
 _TRACKED = {"add_tracking_params": False, "custom_tracking_params": []}
@@ -19,7 +19,7 @@ _DEFAULTS = {
 
 def create(store: Store, sent: Mapping[str, Any], messages: list[Mapping[str, Any]], now: float) -> Resource:
     """A draft with its messages, each made from its definition, and a first estimate of its recipients."""
-    at = written(now)
+    at = to_iso(now)
     channel = messages[0]["channel"]
     audiences = sent["audiences"]
     campaign = store.add(

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.errors import ApiError, error, not_found, refusal
 from sandbox.records import markers
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 ITEM, VARIANT, CATEGORY = "catalog-item", "catalog-variant", "catalog-category"
 
@@ -66,7 +66,7 @@ def create(store: Store, type: str, item: Mapping[str, Any], now: float) -> Reso
         raise refusal(409, detail, code="duplicate", pointer="/data/attributes/external_id")
     targets = _targets(store, type, item)
     given = {name: value for name, value in sent.items() if name not in _ONLY and value is not None}
-    at = written(now)
+    at = to_iso(now)
     attributes = _DEFAULTS[type] | given
     # A category tells nobody when it was created, though it can be sorted by that.
     attributes |= {"updated": at} if type == CATEGORY else {"created": at, "updated": at}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 Subscriptions = dict[str, dict[str, dict[str, Any]]]
 """Channel, then kind (marketing, transactional), then its state."""
@@ -56,9 +56,9 @@ def subscribe(
     """Give consent. For email this also ends every suppression that the person can end."""
     flag = _CAN_RECEIVE[channel, kind]
     state = subscriptions.setdefault(channel, {}).setdefault(kind, {})
-    state |= {flag: True, "consent": "SUBSCRIBED", "consent_timestamp": at or written(now)}
+    state |= {flag: True, "consent": "SUBSCRIBED", "consent_timestamp": at or to_iso(now)}
     if channel != "mobile_push":
-        state |= {"method": "SERVER", "method_detail": source, "last_updated": written(now)}
+        state |= {"method": "SERVER", "method_detail": source, "last_updated": to_iso(now)}
     if channel == "email":
         state |= {
             "custom_method_detail": source,
@@ -72,14 +72,14 @@ def unsubscribe(subscriptions: Subscriptions, channel: str, kind: str, now: floa
     """Withdraw consent for one kind of message on one channel."""
     flag = _CAN_RECEIVE[channel, kind]
     state = subscriptions.setdefault(channel, {}).setdefault(kind, {})
-    state |= {flag: False, "consent": "UNSUBSCRIBED", "consent_timestamp": written(now)}
+    state |= {flag: False, "consent": "UNSUBSCRIBED", "consent_timestamp": to_iso(now)}
     if channel != "mobile_push":
-        state["last_updated"] = written(now)
+        state["last_updated"] = to_iso(now)
 
 
 def unsubscribe_from_list(subscriptions: Subscriptions, list_id: str, now: float) -> None:
     """Note that email for this list is not wanted any more."""
-    suppression = {"list_id": list_id, "reason": "UNSUBSCRIBED", "timestamp": written(now)}
+    suppression = {"list_id": list_id, "reason": "UNSUBSCRIBED", "timestamp": to_iso(now)}
     subscriptions["email"]["marketing"]["list_suppressions"].append(suppression)
 
 
@@ -88,7 +88,7 @@ def suppress(subscriptions: Subscriptions, now: float) -> bool:
     state = subscriptions["email"]["marketing"]
     if state["suppression"]:
         return False
-    state["suppression"] = [{"reason": "USER_SUPPRESSED", "timestamp": written(now)}]
+    state["suppression"] = [{"reason": "USER_SUPPRESSED", "timestamp": to_iso(now)}]
     state["can_receive_email_marketing"] = False
     return True
 
@@ -98,7 +98,7 @@ def unsuppress(subscriptions: Subscriptions, now: float) -> bool:
     state = subscriptions["email"]["marketing"]
     if not state["suppression"]:
         return False
-    state |= {"suppression": [], "last_updated": written(now)}
+    state |= {"suppression": [], "last_updated": to_iso(now)}
     state["can_receive_email_marketing"] = state["consent"] != "UNSUBSCRIBED"
     return True
 

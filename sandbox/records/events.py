@@ -9,8 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 from sandbox.errors import invalid
 from sandbox.records import profiles
 from sandbox.records.store import Resource, Store
-from sandbox.seeding.seeds import metric_attributes
-from sandbox.times import YEAR, parsed, written
+from sandbox.times import YEAR_S, from_iso, to_iso
 
 MOST_PROPERTIES, MOST_ITEMS, DEEPEST, LONGEST = 400, 4000, 10, 100 * 1024
 EARLIEST = 946_684_800.0
@@ -52,7 +51,7 @@ def record(store: Store, profile: Resource, event: Event, now: float) -> Resourc
     present = store.find("event", store.owner_of("event", key) or "")
     if present is not None:
         return present
-    at = written(event.time)
+    at = to_iso(event.time)
     resource = store.add(
         "event",
         {
@@ -94,17 +93,23 @@ def metric_of(store: Store, service: str, name: str, now: float) -> Resource:
     present = store.find("metric", store.owner_of("metric", key) or "")
     if present is not None:
         return present
-    metric = store.add("metric", metric_attributes(name, written(now), service.upper(), "API"))
+    metric = store.add("metric", metric_attributes(name, to_iso(now), service.upper(), "API"))
     store.own("metric", key, metric.id)
     return metric
+
+
+def metric_attributes(name: str, at: str, service: str, category: str) -> dict[str, object]:
+    """The attributes of a metric that a service reports."""
+    integration = {"object": "integration", "id": service.lower(), "name": service, "category": category}
+    return {"name": name, "created": at, "updated": at, "integration": integration}
 
 
 def _time(text: str | None, pointer: str, now: float) -> int:
     if text is None:
         return math.floor(now)
-    moment = parsed(text)
+    moment = from_iso(text)
     assert moment, "the shape of its body says that it is a time"
-    if not EARLIEST <= moment.timestamp() <= now + YEAR:
+    if not EARLIEST <= moment.timestamp() <= now + YEAR_S:
         raise invalid("Must be after 1999 and at most one year in the future.", f"{pointer}/time")
     return math.floor(moment.timestamp())
 

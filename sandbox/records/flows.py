@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 STATUSES = ("draft", "manual", "live")
 TRIGGERS = {
@@ -29,7 +29,7 @@ def create(
     store: Store, name: str, definition: Mapping[str, Any], now: float, *, status: str = "draft", message: str = "draft"
 ) -> Resource:
     """A flow out of its definition, whose actions know each other by temporary ids until they have their own."""
-    at = written(now)
+    at = to_iso(now)
     triggers = definition["triggers"]
     flow = store.add(
         "flow",
@@ -114,7 +114,7 @@ def _remove_action(store: Store, action: Resource) -> None:
 def _add_action(
     store: Store, flow: Resource, sent: Mapping[str, Any], ids: Mapping[str, str], status: str, now: float
 ) -> None:
-    at = written(now)
+    at = to_iso(now)
     definition = {name: value for name, value in sent.items() if name != "temporary_id"}
     definition["links"] = {name: ids.get(target) for name, target in (sent.get("links") or {}).items()}
     action = store.add("flow-action", {"created": at, "updated": at}, ids[sent["temporary_id"]])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 TYPES = {"banner": "banner", "embed": "embed", "flyout": "flyout", "full_screen": "full_page", "popup": "popup"}
 """What a definition calls a type of form, and what a version does."""
@@ -12,7 +12,7 @@ TYPES = {"banner": "banner", "embed": "embed", "flyout": "flyout", "full_screen"
 
 def create(store: Store, sent: Mapping[str, Any], now: float) -> Resource:
     """A form with one version for each of its definition's."""
-    at = written(now)
+    at = to_iso(now)
     times = {"created_at": at, "updated_at": at}
     shown = {name: sent[name] for name in ("name", "status", "ab_test")}
     form = store.add("form", shown | times)

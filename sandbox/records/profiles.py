@@ -9,7 +9,7 @@ import orjson
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.records import markers
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 IDENTIFIERS = ("email", "phone_number", "external_id")
 TRACES = ("_kx", "anonymous_id")
@@ -87,7 +87,7 @@ def create(store: Store, attributes: Mapping[str, Any], now: float) -> Resource:
     taken = matching(store, attributes)
     if taken:
         raise duplicate(taken[0])
-    profile = store.add("profile", blank(written(now)))
+    profile = store.add("profile", blank(to_iso(now)))
     _write(store, profile, attributes)
     if store.everyone:
         store.link(store.everyone, "profiles", profile, now)

@@ -13,10 +13,9 @@ from uuid import UUID
 import orjson
 
 from sandbox.errors import not_found
-from sandbox.reading.traps import Traps
 from sandbox.records.indexes import Indexes
 from sandbox.records.relations import Relations
-from sandbox.times import written
+from sandbox.times import to_iso
 
 _SHORT = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _LONG = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -54,7 +53,6 @@ class Store:
         self.company_id = company_id
         self.relations = relations
         self.indexes = Indexes()
-        self.traps = Traps()
         self._owners: dict[tuple[str, str], str] = {}
         self._schedule: list[tuple[float, int, Work]] = []
         self._bodies: Counter[tuple[str, bytes]] = Counter()
@@ -96,7 +94,7 @@ class Store:
         self.changed(resource)
         for name in ("updated", "updated_at"):
             if name in resource.attributes:
-                resource.attributes[name] = written(now)
+                resource.attributes[name] = to_iso(now)
 
     def changed(self, resource: Resource) -> None:
         """Note a change of a resource that is none to who asks when it was updated."""
@@ -112,7 +110,7 @@ class Store:
 
     def link(self, resource: Resource, name: str, target: Resource, now: float) -> None:
         """Relate two resources, at both ends. A link that is there keeps its time."""
-        at = written(now)
+        at = to_iso(now)
         self._point(resource, name, target.id, at)
         inverse = self.relations.inverse(resource.type, name)
         if inverse:

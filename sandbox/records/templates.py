@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 _TAG = re.compile(r"""\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*(?:"([^"]*)"|'([^']*)')\s*)?\}\}""")
 
 
 def create(store: Store, sent: Mapping[str, Any], now: float, *, reusable: bool = True) -> Resource:
     """A template. One that is not reusable belongs to a message, and is not listed."""
-    at = written(now)
+    at = to_iso(now)
     template = store.add(
         "template",
         {

@@ -5,7 +5,6 @@ from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, refusal
-from sandbox.front.bodies import each
 from sandbox.reading import documents
 from sandbox.records import markers
 from sandbox.records.store import Resource
@@ -24,7 +23,7 @@ def start(
     """Start the job over the items under the attribute `name`, if they are all well-formed and there is room."""
     type = str(call.operation.type)
     items, errors = [], []
-    for _, pointer, item in each(call.attributes, name, most):
+    for pointer, item in call.items(name, most):
         errors += check(item, pointer)
         items.append(item)
     if errors:

@@ -6,7 +6,7 @@ from sandbox.reading import documents
 from sandbox.records import campaigns
 from sandbox.records.store import Resource, Store, Work
 from sandbox.sections import jobs
-from sandbox.times import parsed, written
+from sandbox.times import from_iso, to_iso
 
 SEND, ESTIMATE = "campaign-send-job", "campaign-recipient-estimation-job"
 UNDER_WAY = ("Preparing to send", "Preparing to schedule", "Scheduled", "Sending")
@@ -38,9 +38,9 @@ def send_campaign(call: Call) -> Reply:
 
     def send(index: int, now: float) -> bool:
         if not later:
-            _set(store, campaign, now, status="Sent", send_time=written(now), scheduled_at=written(now))
+            _set(store, campaign, now, status="Sent", send_time=to_iso(now), scheduled_at=to_iso(now))
             return True
-        _set(store, campaign, now, status="Scheduled", send_time=written(due), scheduled_at=written(now))
+        _set(store, campaign, now, status="Scheduled", send_time=to_iso(due), scheduled_at=to_iso(now))
         store.later(due, _sending(store, campaign, due))
         return True
 
@@ -67,13 +67,13 @@ def cancel_campaign_send(call: Call) -> Reply:
 def _due(campaign: Resource, now: float) -> float:
     """When a campaign is to be sent."""
     strategy = campaign.attributes["send_strategy"]
-    moment = parsed(strategy.get("datetime") or strategy.get("date") or "")
+    moment = from_iso(strategy.get("datetime") or strategy.get("date") or "")
     return max(moment.timestamp(), now) if moment else now
 
 
 def _sending(store: Store, campaign: Resource, due: float) -> Work:
     """Send a scheduled campaign when its time has come, if it is still scheduled for then."""
-    planned = written(due)
+    planned = to_iso(due)
 
     def send(now: float) -> None:
         if (campaign.attributes["status"], campaign.attributes["send_time"]) == ("Scheduled", planned):

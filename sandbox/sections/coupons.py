@@ -9,7 +9,7 @@ from sandbox.records import markers
 from sandbox.records.catalogs import linkage
 from sandbox.records.store import Resource, Store
 from sandbox.sections import bulk
-from sandbox.times import YEAR, parsed, written
+from sandbox.times import YEAR_S, from_iso, to_iso
 
 MOST_CODES, MOST_JOBS = 1000, 100
 
@@ -108,5 +108,5 @@ def _unique_code(item: bulk.Item) -> str:
 
 def _expiry(attributes: dict[str, Any], now: float) -> str:
     """When a code expires: in a year, unless it says."""
-    moment = parsed(str(attributes["expires_at"])) if attributes.get("expires_at") else None
-    return written(moment.timestamp() if moment else now + YEAR)
+    moment = from_iso(str(attributes["expires_at"])) if attributes.get("expires_at") else None
+    return to_iso(moment.timestamp() if moment else now + YEAR_S)

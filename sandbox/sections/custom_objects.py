@@ -5,14 +5,14 @@ from typing import Any
 from sandbox.call import Call, Reply
 from sandbox.reading import documents
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 NAMESPACE = "custom-objects"
 
 
 def create_object_type(call: Call) -> Reply:
     """A draft, with the schema that was sent or an empty one."""
-    sent, at = call.attributes, written(call.now)
+    sent, at = call.attributes, to_iso(call.now)
     shown = {
         "title": sent["title"],
         "description": sent.get("description") or "",

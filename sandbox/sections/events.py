@@ -4,7 +4,6 @@ from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
-from sandbox.front.bodies import each
 from sandbox.records import events, profiles
 from sandbox.records.events import Event
 
@@ -24,7 +23,7 @@ def bulk_create_events(call: Call) -> Reply:
     batch: list[tuple[dict[str, Any], str, list[Event]]] = []
     uniques: list[tuple[str, str]] = []
     errors: list[dict[str, Any]] = []
-    for _, pointer, item in each(call.attributes, "events-bulk-create", MOST_EVENTS):
+    for pointer, item in call.items("events-bulk-create", MOST_EVENTS):
         attributes = item.get("attributes") or {}
         here = f"{pointer}/attributes"
         with gathered(errors):

@@ -5,7 +5,7 @@ from sandbox.errors import not_found, refusal
 from sandbox.operations import Operation
 from sandbox.reading import documents, listings
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def handler(operation: Operation) -> Handler:
@@ -37,7 +37,7 @@ def create(call: Call) -> Reply:
     if operation.type is None:
         return Reply()
     sent = dict(call.attributes) if isinstance(call.body, dict) and "data" in call.body else {}
-    at = written(call.now)
+    at = to_iso(call.now)
     times = {name: at for name in ("created", "updated", "created_at", "updated_at")}
     shown = call.store.relations.of(operation.type)
     resource = call.store.add(operation.type, sent | times)

@@ -11,7 +11,7 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "gif": "gif"}
 MOST_BYTES = 5 * 1024 * 1024
@@ -69,7 +69,7 @@ def _stored(call: Call, name: str, format: str, size: int, hidden: bool, pointer
         "format": FORMATS[format],
         "size": size,
         "hidden": hidden,
-        "updated_at": written(call.now),
+        "updated_at": to_iso(call.now),
     }
     return documents.single(call, call.store.add("image", attributes, id))
 

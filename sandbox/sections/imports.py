@@ -4,7 +4,6 @@ from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, error, invalid
-from sandbox.front.bodies import each
 from sandbox.reading import documents
 from sandbox.records import markers, profiles
 from sandbox.records.store import Resource, Store
@@ -41,7 +40,7 @@ def bulk_import_profiles(call: Call) -> Reply:
 def _valid(call: Call) -> list[dict[str, Any]]:
     """The profiles of the request; a 400 that points at every bad one when there are any."""
     items, errors = [], []
-    for _, pointer, item in each(call.attributes, "profiles", MOST):
+    for pointer, item in call.items("profiles", MOST):
         found = profiles.problems(item, pointer)
         if not found and not profiles.is_identified(item):
             found = [error(400, "One or more identifiers must be provided.", pointer=f"{pointer}/attributes")]

@@ -8,7 +8,7 @@ from sandbox.call import Call
 from sandbox.errors import ApiError, refusal
 from sandbox.records.job_rules import Plan
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 QUEUED_SHARE = 0.25
 """The part of a job's time that it waits before it starts."""
@@ -67,10 +67,10 @@ def create(
         "completed_count": 0,
         "failed_count": 0,
         "skipped_count": 0,
-        "created_at": written(call.now),
+        "created_at": to_iso(call.now),
         "started_at": None,
         "completed_at": None,
-        "expires_at": written(call.now + plan.seconds + (expires or 0.0)),
+        "expires_at": to_iso(call.now + plan.seconds + (expires or 0.0)),
         "errors": [],
     }
     job = call.store.add(type, {"status": "queued"} | {name: attributes[name] for name in shape}, id)
@@ -122,7 +122,7 @@ class _Progress:
         if self.job.attributes["status"] == "cancelled":
             return None
         if self.job.attributes["status"] == "queued":
-            self._note(status="processing", started_at=written(self.starts))
+            self._note(status="processing", started_at=to_iso(self.starts))
         while self.done < self.total and self._due(self.done) <= min(now, self.stops):
             self._work(self.done, now)
             self.done += 1
@@ -159,7 +159,7 @@ class _Progress:
                 if self.cancelled:
                     self.cancelled(now)
             case "complete":
-                self._note(status="complete", completed_at=written(self.ends))
+                self._note(status="complete", completed_at=to_iso(self.ends))
         if self.expires is not None and self.plan.outcome in ("complete", "cancelled"):
             self.store.later(self.stops + self.expires, self._forget)
 

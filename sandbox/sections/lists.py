@@ -5,14 +5,14 @@ from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Resource
 from sandbox.sections import generic
-from sandbox.times import written
+from sandbox.times import to_iso
 
 MOST_MEMBERS = 1000
 
 
 def create_list(call: Call) -> Reply:
     """A list without members. Names need not be unique."""
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {"name": call.attributes["name"], "created": at, "updated": at, "opt_in_process": "double_opt_in"}
     return documents.single(call, call.store.add("list", attributes | call.attributes))
 

@@ -2,7 +2,7 @@
 
 from sandbox.call import Call, Reply
 from sandbox.records import profiles
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def create_push_token(call: Call) -> Reply:
@@ -11,7 +11,7 @@ def create_push_token(call: Call) -> Reply:
     item = sent["profile"]["data"]
     profiles.check(item, "/data/attributes/profile/data")
     profile, _ = profiles.upsert(store, item, call.now)
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "created": at,
         "token": sent["token"],

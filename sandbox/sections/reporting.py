@@ -12,7 +12,7 @@ from sandbox.errors import invalid, invalid_parameter
 from sandbox.reading import filters
 from sandbox.records import reports
 from sandbox.records.store import Resource, Store
-from sandbox.times import parsed
+from sandbox.times import from_iso
 
 PAGE = 50
 _PLACE = "/data/attributes"
@@ -183,7 +183,7 @@ def timeframe(call: Call) -> tuple[datetime, datetime]:
     given, place = call.attributes["timeframe"], f"{_PLACE}/timeframe"
     if "key" in given:
         return reports.span(given["key"], datetime.fromtimestamp(call.now, UTC))
-    start, end = (parsed(str(given.get(name))) for name in ("start", "end"))
+    start, end = (from_iso(str(given.get(name))) for name in ("start", "end"))
     if start is None or end is None or not start < end <= start + timedelta(days=366):
         raise invalid("start and end are required, at most a year apart.", place)
     return start, end

@@ -6,13 +6,13 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.sections import generic
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def create_segment(call: Call) -> Reply:
     """A segment with a definition, and without members."""
     _check_definition(call.attributes["definition"])
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "name": call.attributes["name"],
         "definition": call.attributes["definition"],

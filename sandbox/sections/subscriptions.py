@@ -5,12 +5,11 @@ from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
-from sandbox.front.bodies import each
 from sandbox.reading import documents
 from sandbox.records import consent, profiles
 from sandbox.records.store import Resource
 from sandbox.sections import jobs
-from sandbox.times import parsed, written
+from sandbox.times import from_iso, to_iso
 
 MOST_SUBSCRIBED, MOST_UNSUBSCRIBED, MOST_SUPPRESSED = 1000, 100, 100
 
@@ -59,8 +58,8 @@ Channels = list[tuple[str, str, dict[str, Any]]]
 def subscribe(call: Call, profile: Resource, channels: Channels, source: str | None) -> None:
     """Give a profile's consent for each of the channels."""
     for channel, kind, state in channels:
-        moment = parsed(state["consented_at"]) if state.get("consented_at") else None
-        at = written(moment.timestamp()) if moment else None
+        moment = from_iso(state["consented_at"]) if state.get("consented_at") else None
+        at = to_iso(moment.timestamp()) if moment else None
         consent.subscribe(consent.of(profile), channel, kind, call.now, at=at, source=source)
     call.store.touch(profile, call.now)
 
@@ -85,7 +84,7 @@ def _wanted(call: Call, most: int, expected: str, *, historical: bool = False) -
     """The profiles of the request with their channels; a 400 that points at every bad one when there are any."""
     wanted: list[tuple[dict[str, Any], Channels]] = []
     errors: list[dict[str, Any]] = []
-    for _, pointer, item in each(call.attributes, "profiles", most):
+    for pointer, item in call.items("profiles", most):
         with gathered(errors):
             profiles.check(_identity(item), pointer)
             channels = channels_of((item.get("attributes") or {}).get("subscriptions"), pointer, expected)
@@ -114,7 +113,7 @@ def _list(call: Call) -> Resource | None:
 
 
 def _check_consented_at(text: str | None, pointer: str, now: float) -> None:
-    moment = parsed(text) if text else None
+    moment = from_iso(text) if text else None
     if moment is None or moment.timestamp() > now:
         raise invalid("A historical import requires consented_at in the past.", f"{pointer}/attributes/subscriptions")
 
@@ -146,7 +145,7 @@ def _suppression(call: Call, change: Callable[[consent.Subscriptions, float], bo
 
 def _emails(call: Call) -> list[str]:
     emails, errors = [], []
-    for _, pointer, item in each(call.attributes, "profiles", MOST_SUPPRESSED):
+    for pointer, item in call.items("profiles", MOST_SUPPRESSED):
         errors += profiles.problems(item, pointer)
         emails.append(item["attributes"]["email"])
     if errors:

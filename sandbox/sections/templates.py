@@ -8,7 +8,7 @@ from sandbox.reading import documents, listings
 from sandbox.reading.filters import Condition
 from sandbox.records import templates
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 MOST = 1000
 EDITORS = ("CODE", "USER_DRAGGABLE", "SYSTEM_DRAGGABLE")
@@ -49,7 +49,7 @@ def clone_template(call: Call) -> Reply:
 
 def create_universal_content(call: Call) -> Reply:
     """A block for many templates. Nobody ever makes a picture of it."""
-    at = written(call.now)
+    at = to_iso(call.now)
     unseen = {"created": at, "updated": at, "screenshot_status": "never_generated", "screenshot_url": ""}
     return documents.single(call, call.store.add("template-universal-content", call.attributes | unseen))
 

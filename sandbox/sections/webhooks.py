@@ -6,7 +6,7 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 SHORTEST_SECRET = 16
 _PLACE = "/data/attributes"
@@ -19,7 +19,7 @@ def create_webhook(call: Call) -> Reply:
     topics = _topics(call)
     if not topics:
         raise invalid("At least one topic is required.", "/data/relationships/webhook-topics/data")
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "name": sent["name"],
         "description": sent.get("description"),

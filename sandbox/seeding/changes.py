@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from sandbox.records import campaigns, catalogs, forms, profiles
 from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.records.store import Resource, Store
-from sandbox.times import YEAR, written
+from sandbox.times import YEAR_S, to_iso
 
 SHOWN: Mapping[str, str] = {
     "profile": "last_name",
@@ -44,7 +44,7 @@ def change(store: Store, resource: Resource, number: int, now: float) -> None:
     """Let a record be seen to have changed, and when. Different numbers are different changes."""
     name = SHOWN[resource.type]
     if name == "expires_at":
-        resource.attributes[name] = written(now + YEAR + number)
+        resource.attributes[name] = to_iso(now + YEAR_S + number)
     else:
         former = str(resource.attributes[name] or "").partition(" #")[0]
         resource.attributes[name] = f"{former} #{number}"

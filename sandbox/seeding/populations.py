@@ -9,9 +9,9 @@ from sandbox.reading import listings
 from sandbox.records import profiles
 from sandbox.records.events import metric_of
 from sandbox.records.store import Resource, Store
-from sandbox.seeding import sundries
+from sandbox.seeding import other_populations
 from sandbox.seeding.plot import Plot
-from sandbox.times import YEAR, written
+from sandbox.times import YEAR_S, to_iso
 
 FIRST = ("Ada", "Alan", "Barbara", "Dennis", "Edsger", "Frances", "Grace", "Hedy", "Joan", "Ken", "Mary", "Radia")
 LAST = ("Allen", "Clarke", "Hamilton", "Hopper", "Kay", "Lamarr", "Liskov", "Lovelace", "Perlman", "Ritchie", "Turing")
@@ -37,8 +37,8 @@ def sow_profile(plot: Plot, number: int, created: float, updated: float) -> Reso
     given, family = plot.one(FIRST), plot.one(LAST)
     email = f"{given}.{family}.{number}@{store.alias}.example".lower()
     city, region, country = plot.one(CITIES)
-    attributes = profiles.blank(written(created))
-    attributes |= {"email": email, "first_name": given, "last_name": family, "updated": written(updated)}
+    attributes = profiles.blank(to_iso(created))
+    attributes |= {"email": email, "first_name": given, "last_name": family, "updated": to_iso(updated)}
     attributes["location"] |= {"city": city, "region": region, "country": country}
     attributes["properties"] = {"tier": plot.one((1, 2, 3)), "newsletter": plot.one((False, True))}
     profile = store.add("profile", attributes)
@@ -55,7 +55,7 @@ def sow_events(plot: Plot, count: int) -> None:
 
 def sow_event(plot: Plot, profile: Resource, metric: Resource, second: int) -> None:
     """One event. Its unique id is its own, so that it need not be remembered as taken."""
-    at, digits = written(second), f"{plot.random.getrandbits(192):048x}"
+    at, digits = to_iso(second), f"{plot.random.getrandbits(192):048x}"
     uuid = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
     price = 5 + int(digits[12:16], 16) / 100
     properties = {"ProductName": plot.one(PRODUCTS), "$value": price, "$event_id": uuid}
@@ -70,7 +70,7 @@ def sow_event(plot: Plot, profile: Resource, metric: Resource, second: int) -> N
 
 def sow_future_events(plot: Plot, count: int) -> None:
     """Events whose times lie ahead, up to a year."""
-    _sow_events(plot, [plot.now + plot.random.random() * YEAR for _ in range(count)])
+    _sow_events(plot, [plot.now + plot.random.random() * YEAR_S for _ in range(count)])
 
 
 def sow_equal_times(plot: Plot, count: int) -> None:
@@ -84,7 +84,7 @@ def sow_equal_times(plot: Plot, count: int) -> None:
 SOWN: Mapping[str, Callable[[Plot, int], None]] = {
     "profiles": sow_profiles,
     "events": sow_events,
-    **sundries.SOWN,
+    **other_populations.SOWN,
 }
 """What can be sown, in the order in which one needs the other."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.records import campaigns, flows, forms, templates
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 DRAFTS = ("Spring Collection", "Members' Evening", "Restock Notice")
 SENT = "Winter Sale"
@@ -30,7 +30,7 @@ def add_campaigns(store: Store, template: Resource, now: float) -> None:
             copy = templates.copy(store, template, template.attributes["name"], now, reusable=False)
             store.link(message, "template", copy, now)
         if name not in DRAFTS:
-            at = written(now)
+            at = to_iso(now)
             campaign.attributes |= {"status": "Sent", "send_time": at, "scheduled_at": at, "archived": name == ARCHIVED}
 
 
@@ -70,7 +70,7 @@ def add_topics(store: Store) -> None:
 
 def add_review(store: Store, now: float) -> None:
     """One review, published."""
-    at = written(now)
+    at = to_iso(now)
     sent = {
         "email": f"guest@{store.alias}.example",
         "status": {"value": "published"},

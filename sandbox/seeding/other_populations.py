@@ -6,13 +6,13 @@ from sandbox.records import campaigns, catalogs, forms, templates
 from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.records.store import Resource
 from sandbox.seeding.plot import Plot
-from sandbox.times import YEAR, written
+from sandbox.times import YEAR_S, to_iso
 
 
 def sow_lists(plot: Plot, count: int) -> None:
     """Lists, which their members have joined at different times."""
     for number in _numbers(plot, "list", count):
-        at = written(plot.moment())
+        at = to_iso(plot.moment())
         attributes = {"name": f"List {number}", "created": at, "updated": at, "opt_in_process": "single_opt_in"}
         _fill(plot, plot.store.add("list", attributes))
 
@@ -20,7 +20,7 @@ def sow_lists(plot: Plot, count: int) -> None:
 def sow_segments(plot: Plot, count: int) -> None:
     """Segments, with members that nothing computes."""
     for number in _numbers(plot, "segment", count):
-        at = written(plot.moment())
+        at = to_iso(plot.moment())
         conditions = [{"type": "profile-property", "property": "tier", "filter": {"type": "numeric", "value": 1}}]
         attributes = {
             "name": f"Segment {number}",
@@ -42,8 +42,8 @@ def sow_campaigns(plot: Plot, count: int) -> None:
                 at = plot.moment()
                 sent = {"name": f"Campaign {number}", "audiences": {"included": []}}
                 campaign = campaigns.create(plot.store, sent, [{"channel": channel}], at)
-                campaign.attributes |= {"archived": archived, "status": "Sent", "send_time": written(at)}
-                campaign.attributes |= {"scheduled_at": written(at)}
+                campaign.attributes |= {"archived": archived, "status": "Sent", "send_time": to_iso(at)}
+                campaign.attributes |= {"scheduled_at": to_iso(at)}
 
 
 def sow_templates(plot: Plot, count: int) -> None:
@@ -96,7 +96,7 @@ def sow_codes(plot: Plot, count: int) -> None:
         raise ValueError("coupon codes need coupons: there are none in this account")
     for number in _numbers(plot, "coupon-code", count):
         coupon, at = plot.random.choice(coupons), plot.moment()
-        attributes = {"unique_code": f"CODE-{number}", "expires_at": written(at + YEAR), "status": "UNASSIGNED"}
+        attributes = {"unique_code": f"CODE-{number}", "expires_at": to_iso(at + YEAR_S), "status": "UNASSIGNED"}
         code = plot.store.add("coupon-code", attributes, f"CODE-{number}-{coupon.id}")
         plot.store.link(code, "coupon", coupon, at)
 
@@ -125,7 +125,7 @@ def sow_images(plot: Plot, count: int) -> None:
             "format": "png",
             "size": plot.random.randrange(1000, 90_000),
             "hidden": False,
-            "updated_at": written(plot.moment()),
+            "updated_at": to_iso(plot.moment()),
         }
         plot.store.add("image", attributes)
 
