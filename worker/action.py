@@ -23,7 +23,7 @@ from celery.result import AsyncResult, EagerResult
 
 from worker.accounts import DEFAULT, account
 from worker.action_task import ActionTask
-from worker.api.declaration import MAX_BODY, Ask, Declaration, Resolved, declare
+from worker.api.declaration import MAX_BODY_BYTES, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
 from worker.api.parameters import DeclarationError, Params
@@ -256,7 +256,7 @@ def action(
     prepare: Callable[[Params], None] | None = None,
     stamp: Callable[[Params, str | None], None] | None = None,
     resolve: Callable[[Params, Ask], Resolved] | None = None,
-    max_body: int = MAX_BODY,
+    max_body: int = MAX_BODY_BYTES,
     multipart: bool = False,
     upserts: bool = False,
 ) -> Callable[[Callable[P, Envelope]], Action[P]]:

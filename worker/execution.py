@@ -20,7 +20,7 @@ from celery.utils.log import get_logger
 
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
-from worker.api.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.calls import delay_of, expiry_of, received
@@ -134,7 +134,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
         if unavailable.sent and not call.repeat.blindly:
-            raise unknown(name, alias, unavailable, call.repeat.note) from None
+            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
         if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
@@ -223,7 +223,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
         patiently(lambda: governor.done(call.task_id))
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise unknown(name, call.account, lost, call.repeat.note)
+        raise outcome_unknown(name, call.account, lost, call.repeat.note)
     if claim.roomless and not room():
         # Asked for again, it would use up the budget of others for nothing.
         patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))

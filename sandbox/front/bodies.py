@@ -46,7 +46,7 @@ def _error(problem: Problem, operation: Operation) -> dict[str, Any]:
         return error(400, f"{name} is a required field.", pointer=pointer, code="required")
     if problem.kind == "unknown" and problem.place[:-1] == ("data", "attributes"):
         return error(400, f"'{name}' is not a valid field for the resource '{operation.body}'.", pointer=pointer)
-    return error(400, f"{name} {problem.said}.", pointer=pointer)
+    return error(400, f"{name} {problem.message}.", pointer=pointer)
 
 
 def _of_another(data: Any, path_id: str) -> list[dict[str, Any]]:

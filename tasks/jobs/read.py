@@ -13,7 +13,7 @@ from tasks.jobs.records import told
 from tasks.jobs.watch import BELIEVED, GONE
 from worker.action import Action
 from worker.api.jsonapi import Envelope
-from worker.api.paging import attributes, first_page, next_page, records
+from worker.api.paging import attributes, first_page, next_page, page_items
 from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import Gone, KlaviyoError, NotFound
@@ -59,7 +59,7 @@ class Read(AskingStep[Reading]):
         if job is None or job.state != "ended" or action is None:
             return
         following = next_page(action.declaration, params, envelope)
-        found = [attributes(each) for each in records(envelope)]
+        found = [attributes(each) for each in page_items(envelope)]
         page = found if kind.result else [told(each, kind.path) for each in found]
         patiently(lambda: ledger.errors(job.id, about.page, page))
         if following is None:

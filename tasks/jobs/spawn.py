@@ -17,7 +17,7 @@ from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
 from tasks.jobs.telling import tell
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, unknown
+from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
 from worker.api.repeat import SAFE
 from worker.app import app
@@ -116,7 +116,7 @@ class Spawn(Step):
             return False
         if job.once:
             lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.over(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
     def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> None:
@@ -127,7 +127,7 @@ class Spawn(Step):
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
+            self.over(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
         if attempts + 1 >= settings.max_attempts:
             self.over(job, given_up(error, attempts + 1), "refused")
         patiently(lambda: get_ledger().again(job.id))

@@ -7,11 +7,11 @@ from sandbox.reading.filters import Condition, matches, parse
 from worker.api.filter_fields import Filterable
 
 ALLOWED = {
-    "email": Filterable.told("string", "any[] equals"),
-    "name": Filterable.told("string", "contains starts-with"),
-    "updated": Filterable.told("date-time", "greater-than less-than"),
-    "archived": Filterable.told("boolean", "equals"),
-    "tags": Filterable.told("string", "contains-all[] has"),
+    "email": Filterable.parse("string", "any[] equals"),
+    "name": Filterable.parse("string", "contains starts-with"),
+    "updated": Filterable.parse("date-time", "greater-than less-than"),
+    "archived": Filterable.parse("boolean", "equals"),
+    "tags": Filterable.parse("string", "contains-all[] has"),
 }
 
 

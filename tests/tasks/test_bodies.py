@@ -85,7 +85,7 @@ def said(found: Declaration, call: dict[str, Any], body: Any) -> dict[str, Any]:
         if parameter.place == "body":
             there, value = take(rest, parameter.path)
             if there:
-                given[parameter.name] = None if value is None else parameter.shape.parse(value)
+                given[parameter.name] = None if value is None else parameter.codec.parse(value)
     return given
 
 

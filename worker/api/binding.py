@@ -1,4 +1,4 @@
-"""What a call's parameters must be beside valid: no null, no empty id, no item too large, no unknown key. Pure."""
+"""The steps by which a call's parameters are checked, in the order in which `Declaration.bind` takes them. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, Field, create_model
 
-from worker.api.body_leaves import Problem
+from worker.api.body_leaves import Place, Problem
 from worker.api.json_value import json_value
 from worker.api.parameters import Parameter, Params
-from worker.api.wire import Place
 
 
-def leave_out_nulls(params: Params, parameters: Mapping[str, Parameter], *, updates: bool) -> Iterator[str]:
-    """Leave out what is None where Klaviyo takes no null, as its declared default does.
+def drop_nulls(params: Params, parameters: Mapping[str, Parameter], *, updates: bool) -> Iterator[str]:
+    """Drop parameters that are None where Klaviyo takes no null, as their defaults are.
 
-    In an update that could be taken for clearing it, which nothing does.
+    An update might mean to clear the field, which is not possible: there each is a problem.
     """
     for name in [name for name, value in params.items() if value is None]:
         parameter = parameters[name]
@@ -29,15 +28,15 @@ def leave_out_nulls(params: Params, parameters: Mapping[str, Parameter], *, upda
             del params[name]
 
 
-def empty_ids(params: Params, parameters: Mapping[str, Parameter]) -> Iterator[str]:
-    """What would make another address of this one: without its id, that of a record is that of all of them."""
+def empty_id_problems(params: Params, parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    """Refuse ids that would change the path: without its id, the path of one record is that of all of them."""
     for name, value in params.items():
         if parameters[name].place == "path" and str(value).strip() in ("", ".", ".."):
-            yield f"parameter {name!r} is empty, or dots: it has to be an id"
+            yield f"parameter {name!r} is empty or consists of dots; it has to be an id"
 
 
 def model_of(action: str, parameters: Mapping[str, Parameter]) -> Any:
-    """The pydantic model that an action's parameters are validated by."""
+    """The pydantic model that validates an action's parameters."""
     return create_model(
         action,
         __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
@@ -48,7 +47,7 @@ def model_of(action: str, parameters: Mapping[str, Parameter]) -> Any:
     )
 
 
-def validated(params: Params, model: Any) -> Params:
+def validate(params: Params, model: Any) -> Params:
     """The parameters as JSON values.
 
     Raises:
@@ -62,28 +61,28 @@ def validated(params: Params, model: Any) -> Params:
     return plain
 
 
-def large_items(params: Params, parameters: Mapping[str, Parameter]) -> Iterator[str]:
-    """Which items of a list are larger than Klaviyo takes."""
+def item_size_problems(params: Params, parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    """Name the items of a list that are larger than Klaviyo takes."""
     for name, value in params.items():
         allowed = parameters[name].item_bytes
         if allowed is None or not isinstance(value, list):
             continue
-        render = parameters[name].shape.render
+        render = parameters[name].codec.render
         sizes = [len(orjson.dumps(item)) for item in render(value)]
         if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
             yield f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"
 
 
-def body_sentence(problem: Problem, parameters: Mapping[str, Parameter]) -> str:
-    """What is wrong at a place of the body, told of the parameter that leads there."""
-    return f"parameter {'.'.join(map(str, _plain_place(problem.place, parameters)))!r} {problem.said}"
+def explain(problem: Problem, parameters: Mapping[str, Parameter]) -> str:
+    """A problem in the body as a sentence about the parameter that it came from."""
+    return f"parameter {'.'.join(map(str, _plain_place(problem.place, parameters)))!r} {problem.message}"
 
 
 def _plain_place(place: Place, parameters: Mapping[str, Parameter]) -> Place:
-    """How the caller gets to a place of the body."""
+    """The parameter and keys by which a caller reaches a place in the body."""
     found = [each for each in parameters.values() if each.place == "body"]
     for each in found:
         if place[: len(each.path)] == each.path:
-            return (each.name, *each.shape.plain(place[len(each.path) :]))
-    # Nothing is where some parameter would have put something.
+            return (each.name, *each.codec.plain(place[len(each.path) :]))
+    # Nothing stands there: name the parameter that would have put something there.
     return next(((each.name,) for each in found if each.path[: len(place)] == place), place)

@@ -1,8 +1,8 @@
 """What an action is, and the requests that it makes. Pure, no I/O.
 
-A `Declaration` turns keyword arguments in either spelling into plain, valid parameters (`bind`), those into an HTTP
-request (`request`), and says which buckets the request draws on (`buckets`). `declare` reads one from a function's
-signature, and checks it at import.
+A `Declaration` turns keyword arguments in either spelling into plain, valid parameters (`bind`), turns those into an
+HTTP request (`request`), and knows which buckets the request draws on (`buckets`). `declare` reads one from a
+function's signature and checks it, at import.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from urllib.parse import quote
 import orjson
 from pydantic import ValidationError
 
-from worker.api.binding import body_sentence, empty_ids, large_items, leave_out_nulls, model_of, validated
+from worker.api.binding import drop_nulls, empty_id_problems, explain, item_size_problems, model_of, validate
 from worker.api.body import check_of
 from worker.api.body_leaves import Check, Problem
 from worker.api.filter_fields import fields_of
-from worker.api.filters import plain, refused
+from worker.api.filters import as_text, filter_problems
 from worker.api.json_value import NotJson
-from worker.api.jsonapi import MEDIA_TYPE, Request, form
+from worker.api.jsonapi import MEDIA_TYPE, Request, encode_form
 from worker.api.parameters import (
     DeclarationError,
     Extra,
     Parameter,
     Params,
+    attribute_paths,
     read_constants,
     read_extras,
     read_parameters,
-    resources_of,
 )
 from worker.api.repeat import SAFE, Repeat, never
-from worker.api.seed_names import Seed, Target, dropped_keys, plain_names, read_aliases
-from worker.api.validation_errors import sentences
+from worker.api.seed_names import Seed, Target, dropped_keys, read_aliases, to_plain_names
+from worker.api.validation_errors import explain_errors
 from worker.api.wire import Path, put, put_missing, unwrap
 from worker.errors import InputError
 from worker.tiers import Bucket, Limits, Line
 
 #: Klaviyo refuses a body over 5 MB with 413.
-MAX_BODY = 5_000_000
+MAX_BODY_BYTES = 5_000_000
 
 #: Carries out another action on the same account: ``ask(get_profiles, filter=…)`` returns its envelope.
 Ask = Callable[..., Mapping[str, Any]]
@@ -52,7 +52,7 @@ Ask = Callable[..., Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What ``resolve`` made of a call: the parameters to send, None where there is nothing to ask for.
+    """What ``resolve`` made of a call: the parameters to send, or None if there is nothing to send.
 
     ``told`` goes into the envelope.
     """
@@ -96,35 +96,37 @@ class Declaration:
 
     @property
     def reads(self) -> bool:
-        """Whether this only asks for something, as the reports that are asked for by POST do too."""
+        """Whether this only reads: every GET, and reports, which are requested by POST."""
         return self.method == "GET" or (bool(self.scopes) and all(each.endswith(":read") for each in self.scopes))
 
     def bind(self, given: Mapping[str, Any], key: str | None = None, *, stamped: bool = True) -> Params:
         """The valid parameters under their plain names; what was left out stays out.
 
-        ``key`` is the same each time this call is published or carried out: ids that it has to carry are made from it.
-        Not ``stamped``: a pattern for calls, each of which gets its own.
+        Args:
+            given: the keyword arguments, in either spelling.
+            key: the same each time this call is published or carried out; the ids that it must carry derive from it.
+            stamped: whether to add those ids. False for a pattern of several calls, each of which gets its own.
 
         Raises:
             InputError: naming each parameter that is unknown, missing, given twice or wrong. No value is echoed.
 
         """
-        params, problems = plain_names(given, self.parameters, self.aliases, self._dropped)
-        problems += leave_out_nulls(params, self.parameters, updates=self.method == "PATCH")
+        params, problems = to_plain_names(given, self.parameters, self.aliases, self._dropped)
+        problems += drop_nulls(params, self.parameters, updates=self.method == "PATCH")
         if "filter" in params:
             several = get_origin(unwrap(self.parameters["filter"].annotation)[0]) is list
-            problems += refused(params["filter"], fields_of(self.package, self.name), several)
-            params["filter"] = plain(params["filter"])
+            problems += filter_problems(params["filter"], fields_of(self.package, self.name), several)
+            params["filter"] = as_text(params["filter"])
         if problems:
             raise InputError(self.name, problems)
         try:
-            params = validated(params, self._model)
+            params = validate(params, self._model)
         except ValidationError as error:
-            raise InputError(self.name, list(sentences(error.errors(include_input=False), params))) from None
+            raise InputError(self.name, list(explain_errors(error.errors(include_input=False), params))) from None
         except NotJson as error:
             raise InputError(self.name, [str(error)]) from None
         if problems := [
-            *empty_ids(params, self.parameters),
+            *empty_id_problems(params, self.parameters),
             *filter(None, (check(params) for check in self.checks)),
         ]:
             raise InputError(self.name, problems)
@@ -133,8 +135,8 @@ class Declaration:
         if self.stamp and stamped:
             self.stamp(params, key)
         body = self._body(params)
-        content = self._checked(params, body, stamped)
-        if problems := list(large_items(params, self.parameters)):
+        content = self._check_body(params, body, stamped)
+        if problems := list(item_size_problems(params, self.parameters)):
             raise InputError(self.name, problems)
         if body and len(content) > self.max_body:
             raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
@@ -152,16 +154,16 @@ class Declaration:
             elif parameter.place in ("query", "header") and value is not None:
                 (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
         body = self._body(params)
-        content, content_type = self._written(body)
+        content, content_type = self._encode(body)
         return Request(self.method, path, query, content if body else None, content_type, headers)
 
     def _body(self, params: Params) -> dict[str, Any]:
-        """The document that travels; empty where none does."""
+        """The document to send; empty if there is none."""
         body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
             if parameter.place == "body":
-                put(body, parameter.path, None if value is None else parameter.shape.render(value))
+                put(body, parameter.path, None if value is None else parameter.codec.render(value))
         if self.has_body:
             for resource in self.resources:
                 put_missing(body, (*resource, "attributes"), {})
@@ -171,9 +173,9 @@ class Declaration:
                 body["data"]["id"] = params["id"]
         return body
 
-    def _written(self, body: dict[str, Any]) -> tuple[bytes, str]:
+    def _encode(self, body: dict[str, Any]) -> tuple[bytes, str]:
         """The bytes of a body and their content type."""
-        return form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
+        return encode_form(body) if self.multipart else (orjson.dumps(body), MEDIA_TYPE)
 
     @property
     def has_body(self) -> bool:
@@ -182,19 +184,19 @@ class Declaration:
 
     @property
     def sends_id(self) -> bool:
-        """Whether the id of the path stands in the body, too: Klaviyo wants that of every update."""
+        """Whether the path's id is repeated in the body, as Klaviyo wants of every update."""
         return self.method == "PATCH" and bool(self.type) and "id" in self.parameters
 
     @property
     def asks_for_something(self) -> bool:
-        """Whether a call without any parameter is refused though none of them has to be given."""
+        """Whether a call without any parameters is refused, although none of them is required."""
         required = any(parameter.required for parameter in self.parameters.values())
         return not required and any(check({}) for check in self.checks)
 
     @cached_property
     def resources(self) -> tuple[Path, ...]:
-        """Where in the body resources with attributes stand."""
-        return resources_of(self.parameters.values())
+        """The paths of the resources in the body that have attributes."""
+        return attribute_paths(self.parameters.values())
 
     def repeat_of(self, params: Params) -> Repeat:
         """Whether a request with these parameters may be sent again."""
@@ -202,7 +204,7 @@ class Declaration:
         return never(look_at) if look_at else self.repeat
 
     def buckets(self, params: Mapping[str, Any]) -> tuple[Bucket, ...]:
-        """The endpoint's own bucket and the extra ones that these parameters draw on."""
+        """The endpoint's own bucket, and the extra ones that these parameters draw on."""
         used = [extra.bucket for extra in self.extras if extra.value in (params.get(extra.parameter) or ())]
         return (Bucket(self.name, self.limits), *used)
 
@@ -219,18 +221,18 @@ class Declaration:
         # Made at the first call: 345 pydantic models at import would cost a second.
         return model_of(self.name, self.parameters)
 
-    def _checked(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
-        """The bytes of a body that Klaviyo's file has nothing to say against."""
-        content, _ = self._written(body)
-        if problems := self._misshapen(params, body, stamped):
-            raise InputError(self.name, list(dict.fromkeys(body_sentence(each, self.parameters) for each in problems)))
+    def _check_body(self, params: Params, body: dict[str, Any], stamped: bool) -> bytes:
+        """The bytes of the body, once it fits Klaviyo's OpenAPI file."""
+        content, _ = self._encode(body)
+        if problems := self._body_problems(params, body, stamped):
+            raise InputError(self.name, list(dict.fromkeys(explain(each, self.parameters) for each in problems)))
         return content
 
-    def _misshapen(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
-        """What Klaviyo's file says against a body."""
+    def _body_problems(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
+        """Where the body does not fit Klaviyo's OpenAPI file."""
         check = self._shape_check
         if check is None or any(self.parameters[name].place == "aside" for name in params):
-            return ()  # what is asked for aside becomes the rest
+            return ()  # `resolve` will turn the parameters that do not travel into others
         problems = check(body)
         if problems and self.stamp and not stamped:
             params = deepcopy(params)
@@ -270,10 +272,10 @@ def declare(
     multipart: bool,
     upserts: bool = False,
 ) -> Declaration:
-    """Read a declaration.
+    """Read a declaration from a function and what its decorator says.
 
     Raises:
-        DeclarationError: where it contradicts itself.
+        DeclarationError: it contradicts itself.
 
     """
     name = getattr(function, "__name__", "?")
@@ -283,7 +285,7 @@ def declare(
         return DeclarationError(f"action {name}: {why}")
 
     if method not in ("GET", "POST", "PATCH", "DELETE") or not path.startswith("/"):
-        raise refuse(f"{route!r} is not a route; write it like 'GET /api/profiles/{{id}}'")
+        raise refuse(f"{route!r} is not a route; write one like 'GET /api/profiles/{{id}}'")
     doc = inspect.getdoc(function) or ""
     if not doc:
         raise refuse("it has no docstring")

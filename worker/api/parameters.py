@@ -12,6 +12,7 @@ from typing_extensions import get_type_hints
 from worker.api.wire import (
     Aside,
     At,
+    Codec,
     Header,
     Linkage,
     Linkages,
@@ -20,10 +21,9 @@ from worker.api.wire import (
     Query,
     Resource,
     Resources,
-    Shape,
-    one,
+    codec_of,
+    marker_of,
     query_name,
-    shape_of,
     unwrap,
 )
 from worker.tiers import Bucket, Limits
@@ -31,13 +31,13 @@ from worker.tiers import Bucket, Limits
 Params = dict[str, Any]
 Part = Literal["path", "query", "header", "body", "aside"]
 
-#: Marks of parameters for which Klaviyo takes no null.
+#: The markers of parameters for which Klaviyo takes no null.
 _NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter with its place on the wire."""
+    """One parameter, with its type and its place on the wire."""
 
     name: str
     annotation: Any
@@ -45,12 +45,12 @@ class Parameter:
     default: Any
     place: Part
     path: Path
-    shape: Shape
+    codec: Codec
     item_bytes: int | None
 
     @property
     def nullable(self) -> bool:
-        """Whether None travels as null. It is no relationship and no resource: those are left out."""
+        """Whether None travels as null. Relationships and resources are left out instead."""
         return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
 
     @property
@@ -78,7 +78,7 @@ Refuse = Callable[[str], DeclarationError]
 def read_parameters(
     function: Callable[..., Any], method: str, path: str, type: str | None, refuse: Refuse
 ) -> Iterator[Parameter]:
-    """The parameters of a function.
+    """Read the parameters of a function.
 
     Raises:
         DeclarationError: one is not keyword-only, or would be in the body of a GET.
@@ -89,11 +89,11 @@ def read_parameters(
         if each.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise refuse(f"parameter {name!r} is not keyword-only")
         markers = unwrap(hints[name])[1]
-        at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
+        at, query, header = marker_of(markers, At), marker_of(markers, Query), marker_of(markers, Header)
         place: Part
         if f"{{{name}}}" in path:
             place, where = "path", name
-        elif one(markers, Aside):
+        elif marker_of(markers, Aside):
             place, where = "aside", name
         elif header:
             place, where = "header", header.name
@@ -105,7 +105,7 @@ def read_parameters(
             place, where = "body", f"data.attributes.{name}"
         if place == "body" and method == "GET":
             raise refuse(f"parameter {name!r} has a place in the body, but GET has none")
-        resources = one(markers, Resources)
+        resources = marker_of(markers, Resources)
         yield Parameter(
             name=name,
             annotation=hints[name],
@@ -113,7 +113,7 @@ def read_parameters(
             default=None if each.default is inspect.Parameter.empty else each.default,
             place=place,
             path=tuple(where.split(".")) if place == "body" else (where,),
-            shape=shape_of(hints[name]),
+            codec=codec_of(hints[name]),
             item_bytes=resources.max_bytes if resources else None,
         )
 
@@ -123,20 +123,20 @@ def _is_query(name: str, path: str) -> bool:
 
 
 def read_constants(parameters: Iterable[Parameter], type: str | None) -> Iterator[tuple[Path, str]]:
-    """The places of a body whose value is fixed, such as the type of a resource."""
+    """Yield the places in the body whose value is fixed, such as the type of a resource."""
     if type:
         yield ("data", "type"), type
     for parameter in parameters:
         if parameter.place == "body":
-            for below, value in parameter.shape.constants:
+            for below, value in parameter.codec.constants:
                 yield (*parameter.path, *below), value
-            if marker := one(unwrap(parameter.annotation)[1], At):
+            if marker := marker_of(unwrap(parameter.annotation)[1], At):
                 for place, value in marker.types:
                     yield place, value
 
 
 def read_extras(extra: Mapping[str, str], parameters: Mapping[str, Parameter], refuse: Refuse) -> Iterator[Extra]:
-    """The extra buckets of a declaration: ``{"include=lists": "1/s 15/m"}``.
+    """Read the extra buckets of a declaration: ``{"include=lists": "1/s 15/m"}``.
 
     Raises:
         DeclarationError: a rule names no parameter or no value.
@@ -145,16 +145,16 @@ def read_extras(extra: Mapping[str, str], parameters: Mapping[str, Parameter], r
     for rule, limits in extra.items():
         parameter, _, value = rule.partition("=")
         if parameter not in parameters or not value:
-            raise refuse(f"the bucket rule {rule!r} names no parameter and value, as in 'include=lists'")
+            raise refuse(f"the bucket rule {rule!r} must name a parameter and a value, like 'include=lists'")
         yield Extra(parameter, value, Bucket(f"{parameters[parameter].wire}={value}", Limits.parse(limits)))
 
 
-def resources_of(parameters: Iterable[Parameter]) -> tuple[Path, ...]:
-    """Where in the body resources with attributes stand: Klaviyo insists on the key, even if it is empty."""
+def attribute_paths(parameters: Iterable[Parameter]) -> tuple[Path, ...]:
+    """The paths of the resources in the body whose ``attributes`` must be there, even if they are empty."""
     found: dict[Path, None] = {}
     for parameter in parameters:
         if parameter.place == "body":
-            for below, _ in parameter.shape.leaves:
+            for below, _ in parameter.codec.leaves:
                 path = (*parameter.path, *below)
                 found |= {path[:depth]: None for depth, name in enumerate(path) if name == "attributes"}
     return tuple(found)

@@ -19,7 +19,7 @@ class Repeat:
 
     @property
     def blindly(self) -> bool:
-        """Whether a repeat does no harm."""
+        """Whether repeating does no harm."""
         return self.kind != "never"
 
 
@@ -27,15 +27,15 @@ SAFE = Repeat("safe")
 
 
 def safe(*, unless: Callable[[Params], str | None]) -> Repeat:
-    """A repeat does no harm, unless the parameters make it: then ``unless`` tells what to look at."""
+    """Repeating does no harm, unless the parameters say so: then ``unless`` returns what to look at."""
     return Repeat("safe", unless=unless)
 
 
 def with_key(key: str, *, unless: Callable[[Params], str | None] | None = None) -> Repeat:
-    """Repeating converges because the request carries this key; ``unless`` as in `safe`."""
+    """Repeating does no harm because the request carries this key; ``unless`` as in `safe`."""
     return Repeat("key", key, unless)
 
 
 def never(look_at: str) -> Repeat:
-    """A repeat would do harm: the task ends as `OutcomeUnknown`, which tells where to look."""
+    """Repeating would do harm: the task ends as `OutcomeUnknown`, which says where to look."""
     return Repeat("never", look_at)

@@ -1,4 +1,4 @@
-"""What pydantic has against a call's parameters, as sentences that echo no value. Pure."""
+"""Pydantic's errors about a call's parameters, as sentences that never repeat a value. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from worker.api.body_leaves import Place
 from worker.api.parameters import Params
-from worker.api.wire import Place
 
 
-def sentences(errors: Sequence[Any], params: Params) -> Iterator[str]:
-    """What is wrong at each place, once; where there are alternatives, all that could be there."""
+def explain_errors(errors: Sequence[Any], params: Params) -> Iterator[str]:
+    """One sentence for each place that is wrong; where a union has alternatives, what each of them expects."""
     said: dict[str, dict[str, None]] = {}
     for error in errors:
-        place, wrong = _said(error, params)
+        place, wrong = _explain(error, params)
         said.setdefault(place, {})[wrong] = None
     for place, wrongs in said.items():
         facts = [each for each in wrongs if each.startswith(("is ", "has "))]
@@ -23,11 +23,11 @@ def sentences(errors: Sequence[Any], params: Params) -> Iterator[str]:
             yield f"parameter {place!r}: {', or '.join(others)}"
 
 
-def _said(error: Any, params: Params) -> tuple[str, str]:
-    """The place of one of pydantic's errors, and what it says there."""
+def _explain(error: Any, params: Params) -> tuple[str, str]:
+    """The place of one of pydantic's errors, and what is wrong there."""
     loc, context = error["loc"], error.get("ctx", {})
     if loc[-1:] == ("[key]",):
-        return _place(loc[:-2], params), "has a key that is no text; JSON's keys are text"
+        return _place(loc[:-2], params), "has a key that is not a string; JSON's keys are strings"
     place = _place(loc, params)
     if error["type"] == "missing":
         return place, "is missing"
@@ -39,16 +39,16 @@ def _said(error: Any, params: Params) -> tuple[str, str]:
         return place, "is not known"
     text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "literal_error":
-        text = f"input should be {_shortened(context['expected'])}"
+        text = f"input should be {_shorten(context['expected'])}"
     return place, f"{text[0].lower()}{text[1:]}"
 
 
 def _place(loc: Place, params: Params) -> str:
-    return ".".join(map(str, _within(loc, params))) or "the call"
+    return ".".join(map(str, _readable_place(loc, params))) or "the call"
 
 
-def _within(loc: Place, value: Any) -> Iterator[str | int]:
-    """The keys on the way to what is wrong, without the names of the alternatives that pydantic has tried."""
+def _readable_place(loc: Place, value: Any) -> Iterator[str | int]:
+    """The keys that lead to what is wrong, without the names of the union members that pydantic tried."""
     for number, part in enumerate(loc, 1):
         there = isinstance(value, Mapping) and part in value
         if there or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)):
@@ -58,6 +58,6 @@ def _within(loc: Place, value: Any) -> Iterator[str | int]:
             yield part
 
 
-def _shortened(expected: str) -> str:
+def _shorten(expected: str) -> str:
     values = re.split(r", | or ", expected)
     return expected if len(values) <= 15 else f"{', '.join(values[:15])} and {len(values) - 15} more"

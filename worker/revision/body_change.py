@@ -36,7 +36,7 @@ class _Compared(NamedTuple):
         if pair and pair in above:
             return
         above = (*above, pair) if pair else above
-        (was, was_null), (now, is_null) = self.before.whole(old), self.after.whole(new)
+        (was, was_null), (now, is_null) = self.before.resolve(old), self.after.resolve(new)
         if was_null != is_null or _kind(was) != _kind(now):
             yield Change(place, _told(was, was_null), _told(now, is_null))
         elif isinstance(was, dict) and isinstance(now, dict):

@@ -16,8 +16,8 @@ from worker.api.parameters import Params
 from worker.api.wire import unwrap
 from worker.revision.body_change import changes
 from worker.revision.body_table import table
-from worker.revision.outline import Schema, declared, published, resolved
-from worker.revision.overlay import Overlay, few
+from worker.revision.outline import Schema, declared, published, resolve_reference
+from worker.revision.overlay import Overlay, summarize
 
 #: How the file tells of a budget that a parameter's value draws on.
 _EXTRA = re.compile(
@@ -80,7 +80,7 @@ def _operations(api: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
         for method, operation in item.items():
             if isinstance(operation, Mapping) and "operationId" in operation:
                 parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
-                parameters = [resolved(api, each) for each in parameters]
+                parameters = [resolve_reference(api, each) for each in parameters]
                 told = {"method": method.upper(), "path": path, "parameters": parameters}
                 yield operation["operationId"], {**operation, **told}
 
@@ -151,7 +151,7 @@ class _Comparison:
         for wire, parameter in declared.items():
             if wire not in published:
                 continue
-            schema = resolved(self.api, published[wire].get("schema", {}))
+            schema = resolve_reference(self.api, published[wire].get("schema", {}))
             closed = _closed(self.api, schema)
             yield from self._values(f"values of {wire}", _values(parameter.annotation), closed)
             # An account knows its company id.
@@ -168,9 +168,9 @@ class _Comparison:
         if published is None or declared == published:
             return
         if declared is None:
-            yield from self._differ(what, "any", few(published))
+            yield from self._differ(what, "any", summarize(published))
         else:
-            yield from self._differ(what, few(declared - published), few(published - declared))
+            yield from self._differ(what, summarize(declared - published), summarize(published - declared))
 
     def _filters(self) -> Iterator[Difference]:
         fields = fields_of(self.ours.package, self.ours.name) or {}
@@ -184,7 +184,7 @@ class _Comparison:
                 yield from self._differ(f"values of filter by {name}", *values)
 
     def _body(self) -> Iterator[Difference]:
-        content = (resolved(self.api, self.theirs.get("requestBody") or {})).get("content") or {}
+        content = (resolve_reference(self.api, self.theirs.get("requestBody") or {})).get("content") or {}
         schema = next((each.get("schema", {}) for each in content.values()), None)
         if schema is None or not self.ours.has_body:
             yield from self._differ("body", _there(self.ours.has_body), _there(schema is not None))
@@ -227,7 +227,9 @@ def _filterable(told: Schema) -> Filterable:
     if "equals[]" in several and "equals" not in single:
         single.append("equals")
     value = told.get("value") or {}
-    return Filterable.told(value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several]))
+    return Filterable.parse(
+        value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several])
+    )
 
 
 def _operators(field: Filterable | None) -> str:
@@ -235,7 +237,7 @@ def _operators(field: Filterable | None) -> str:
 
 
 def _closed(api: Schema, schema: Schema) -> frozenset[str] | None:
-    closed = schema.get("enum") or resolved(api, schema.get("items", {})).get("enum")
+    closed = schema.get("enum") or resolve_reference(api, schema.get("items", {})).get("enum")
     return frozenset(closed) if closed else None
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 from typing_extensions import get_type_hints, is_typeddict
 
 from worker.api.declaration import Declaration
-from worker.api.wire import At, Filled, Linkage, Linkages, Marker, Path, Resource, Resources, one, unwrap
+from worker.api.wire import At, Filled, Linkage, Linkages, Marker, Path, Resource, Resources, marker_of, unwrap
 
 Schema = Mapping[str, Any]
 Kind = Literal["object", "array", "string", "number", "integer", "boolean", "any"]
@@ -69,7 +69,7 @@ def constant(value: Any) -> Outline:
 # As an OpenAPI file says it.
 
 
-def resolved(api: Schema, schema: Schema) -> Schema:
+def resolve_reference(api: Schema, schema: Schema) -> Schema:
     """A schema, wherever in the file it stands."""
     while "$ref" in schema:
         target: Any = api
@@ -85,7 +85,7 @@ def published(api: Schema, schema: Schema, above: tuple[str, ...] = ()) -> Outli
     if (name := schema.get("$ref", "")) and name in above:
         return FREE
     above = (*above, name)
-    schema = resolved(api, schema)
+    schema = resolve_reference(api, schema)
     inner = [published(api, each, above) for each in (*schema.get("oneOf", ()), *schema.get("anyOf", ()))]
     if inner:
         nulls = {bool(schema.get("nullable")), *(each.null for each in inner)}
@@ -119,7 +119,7 @@ def declared(declaration: Declaration, filled: Collection[str] = ()) -> Outline:
         root.always("data")
     for parameter in declaration.parameters.values():
         if parameter.place == "body":
-            outline = of_annotation(parameter.annotation)
+            outline = annotation_outline(parameter.annotation)
             root.put(
                 parameter.path,
                 replace(outline, null=outline.null and parameter.nullable),
@@ -130,13 +130,15 @@ def declared(declaration: Declaration, filled: Collection[str] = ()) -> Outline:
     if declaration.asks_for_something or any(each.place == "aside" for each in declaration.parameters.values()):
         root.put_around([each.path for each in declaration.parameters.values() if each.place == "body"])
     if declaration.sends_id:
-        root.put(("data", "id"), of_annotation(declaration.parameters["id"].annotation), required=True, implied=False)
+        root.put(
+            ("data", "id"), annotation_outline(declaration.parameters["id"].annotation), required=True, implied=False
+        )
     for path in declaration.resources:
         root.put_attributes(path)
     return root.outline()
 
 
-def of_annotation(annotation: Any) -> Outline:
+def annotation_outline(annotation: Any) -> Outline:
     """The outline of what an annotation of ours lets through, as it travels."""
     return _of(annotation, [])
 
@@ -226,11 +228,11 @@ def _of(annotation: Any, markers: list[Marker]) -> Outline:
 def _form(plain: Any, markers: list[Marker]) -> Form:
     if get_origin(plain) is list:
         return Form("array", items=_of(get_args(plain)[0], [_of_one(each) for each in markers]))
-    if linkage := one(markers, Linkage):
+    if linkage := marker_of(markers, Linkage):
         keys = {"type": constant(linkage.type), "id": Outline((Form("string"),))}
         return Form("object", keys=keys, required=frozenset(keys))
     if is_typeddict(plain):
-        return _object(plain, one(markers, Resource))
+        return _object(plain, marker_of(markers, Resource))
     if get_origin(plain) is Literal:
         values = get_args(plain)
         return Form(SCALARS[type(values[0])], frozenset(values))
@@ -253,14 +255,14 @@ def _object(kind: Any, resource: Resource | None) -> Form:
     root = _Object()
     for key, annotation in get_type_hints(kind, include_extras=True).items():
         markers = unwrap(annotation)[1]
-        at = one(markers, At)
+        at = marker_of(markers, At)
         place: Path = ("attributes", key) if resource and key != "id" else (key,)
         must = _must(kind, key, annotation)
         path = tuple(at.path.split(".")) if at else place
         root.put(
             path,
-            of_annotation(annotation),
-            required=must or bool(one(markers, Filled)),
+            annotation_outline(annotation),
+            required=must or bool(marker_of(markers, Filled)),
             implied=not must or _is_relationship(path),
         )
         for type_path, value in at.types if at else ():

@@ -13,7 +13,7 @@ from typing import Any
 from worker.revision.outline import Form, Kind, Outline
 
 #: How many of the values that differ are told.
-FEW = 8
+MAX_VALUES_LISTED = 8
 #: What takes a kind besides the kind itself.
 WIDER: dict[Kind, Kind] = {"integer": "number"}
 
@@ -188,18 +188,20 @@ def _values(ours: frozenset[Any] | None, theirs: frozenset[Any] | None, place: s
     if theirs is None or theirs == {True, False}:
         return
     if ours is None:
-        yield Gap(f"values of {place}", "any", few(theirs), True)
+        yield Gap(f"values of {place}", "any", summarize(theirs), True)
     else:
         if ours - theirs:
-            yield Gap(f"values of {place}", few(ours - theirs), "", True)
+            yield Gap(f"values of {place}", summarize(ours - theirs), "", True)
         if theirs - ours:
-            yield Gap(f"values of {place}", "", few(theirs - ours), False)
+            yield Gap(f"values of {place}", "", summarize(theirs - ours), False)
 
 
-def few(values: frozenset[Any]) -> str:
+def summarize(values: frozenset[Any]) -> str:
     """The first of these values, and how many more there are."""
     listed = sorted(str(each) for each in values)
-    return ", ".join(listed[:FEW]) + (f" and {len(listed) - FEW} more" if len(listed) > FEW else "")
+    return ", ".join(listed[:MAX_VALUES_LISTED]) + (
+        f" and {len(listed) - MAX_VALUES_LISTED} more" if len(listed) > MAX_VALUES_LISTED else ""
+    )
 
 
 def _taken(null: bool) -> str:

@@ -225,7 +225,7 @@ def test_the_body_is_the_request_that_the_action_makes(run: Run, kind: str):
     made = run(kind, [SMALLEST[kind]], **options_of(kind))
 
     found = declaration(KINDS[kind].action)
-    taken = found.parameters[KINDS[kind].items].shape.parse(made.items)
+    taken = found.parameters[KINDS[kind].items].codec.parse(made.items)
     request = found.request(found.bind({KINDS[kind].items: taken}))
     assert request.body is not None
     assert orjson.loads(made.parts[0].body) == orjson.loads(request.body)

@@ -196,7 +196,7 @@ def test_bad_input_is_refused_with_the_action_and_the_parameter(given, said):
 def test_an_id_that_would_make_another_address_of_it_is_refused(id):
     found = declared(update_thing, "PATCH /api/things/{id}")
 
-    with pytest.raises(InputError, match="parameter 'id' is empty, or dots: it has to be an id"):
+    with pytest.raises(InputError, match="parameter 'id' is empty or consists of dots; it has to be an id"):
         found.bind({"id": id, "name": "One"})
 
 
@@ -226,7 +226,7 @@ def draw(*, shape: Annotated[Circle | Square, Field(discriminator="kind")], note
         ),
         (
             {"shape": {"kind": "square", "side": 2}, "notes": {7: "seven"}},
-            "parameter 'notes' has a key that is no text; JSON's keys are text",
+            "parameter 'notes' has a key that is not a string; JSON's keys are strings",
         ),
     ],
 )
@@ -287,9 +287,9 @@ def undocumented(*, name: str) -> Any: ...
         (undocumented, {}, "no docstring"),
         (create_thing, {"scopes": ""}, "no scopes"),
         (create_thing, {"repeat": None}, "whether it may be repeated"),
-        (create_thing, {"extra": {"colour": "1/s 15/m"}}, "names no parameter and value"),
-        (create_thing, {"extra": {"shape=round": "1/s 15/m"}}, "names no parameter and value"),
-        (create_thing, {"seed": {"x": "nowhere.x"}}, "which is no parameter"),
+        (create_thing, {"extra": {"colour": "1/s 15/m"}}, "must name a parameter and a value"),
+        (create_thing, {"extra": {"shape=round": "1/s 15/m"}}, "must name a parameter and a value"),
+        (create_thing, {"seed": {"x": "nowhere.x"}}, "which is not a parameter"),
         (create_thing, {"route": "GET /api/things", "type": None}, "GET has none"),
     ],
 )

@@ -292,7 +292,7 @@ def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: t
     ],
 )
 def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, differences: Any):
-    ours = {"status": Filterable.told(["live", "draft"], "equals")}
+    ours = {"status": Filterable.parse(["live", "draft"], "equals")}
     monkeypatch.setattr(revision, "fields_of", lambda package, name: ours if name == "get_things" else None)
 
     assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences

@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from worker.api.wire import Linkages, NotNull
-from worker.revision.outline import Outline, of_annotation, published
+from worker.revision.outline import Outline, annotation_outline, published
 from worker.revision.overlay import Overlay
 
 
@@ -55,7 +55,7 @@ def rule(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def told(annotation: Any, schema: dict[str, Any]) -> list[tuple[str, str, str]]:
     overlay = Overlay()
-    gaps = [*overlay.gaps("create_rule", of_annotation(annotation), published({}, schema))]
+    gaps = [*overlay.gaps("create_rule", annotation_outline(annotation), published({}, schema))]
     gaps += [gap for _, gap in overlay.too_much()]
     return [(gap.what, gap.declared, gap.published) for gap in gaps]
 
