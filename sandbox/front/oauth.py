@@ -1,4 +1,4 @@
-"""The OAuth endpoints: consent (given at once), tokens (ten a minute), revocation."""
+"""The OAuth endpoints: consent (given at once), tokens (ten requests a minute), revocation."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ TOKEN_LIMITS = (10, 10)
 
 
 def authorize(world: World) -> Endpoint:
-    """Consent for the account that `account` names (default: default), with the scopes asked for."""
+    """Consent for the account in `account` (or the default one), with the requested scopes."""
 
     async def endpoint(request: Request) -> Response:
         asked = request.query_params
@@ -33,12 +33,12 @@ def authorize(world: World) -> Endpoint:
 
 def token(world: World) -> Endpoint:
     """The token endpoint."""
-    return _recorded(world, "oauth_token", _grant)
+    return _logged(world, "oauth_token", _grant)
 
 
 def revoke(world: World) -> Endpoint:
     """The endpoint where an app gives a token back."""
-    return _recorded(world, "oauth_revoke", _revoke)
+    return _logged(world, "oauth_revoke", _revoke)
 
 
 def _grant(world: World, authorization: str | None, form: bytes) -> Response:
@@ -54,7 +54,7 @@ def _revoke(world: World, authorization: str | None, form: bytes) -> Response:
     return JSONResponse({})
 
 
-def _recorded(world: World, name: str, act: Callable[[World, str | None, bytes], Response]) -> Endpoint:
+def _logged(world: World, name: str, act: Callable[[World, str | None, bytes], Response]) -> Endpoint:
     """An endpoint that logs its requests, obeys the `status` fault and refuses in OAuth's form."""
 
     async def endpoint(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Consent: what a profile may be sent, by channel, and why not."""
+"""Consent: what a profile may be sent on each channel, and why not."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from sandbox.records.store import Resource
 from sandbox.times import to_iso
 
 Subscriptions = dict[str, dict[str, dict[str, Any]]]
-"""Channel, then kind (marketing, transactional), then its state."""
+"""The state of each kind (marketing, transactional) of each channel."""
 
 _CAN_RECEIVE = {
     ("email", "marketing"): "can_receive_email_marketing",
@@ -19,8 +19,8 @@ _CAN_RECEIVE = {
 }
 
 
-def never() -> Subscriptions:
-    """The state of someone who has never been asked. Email alone may be sent to them."""
+def never_subscribed() -> Subscriptions:
+    """The state of someone who was never asked. They may be sent email, and nothing else."""
     subscriptions: Subscriptions = {}
     for (channel, kind), flag in _CAN_RECEIVE.items():
         if channel == "whatsapp":
@@ -42,10 +42,10 @@ def never() -> Subscriptions:
     return subscriptions
 
 
-def of(profile: Resource) -> Subscriptions:
-    """The consent of a profile, which is that of someone never asked until something is said of it."""
+def consent_of(profile: Resource) -> Subscriptions:
+    """The consent of a profile, at first that of someone who was never asked."""
     if "subscriptions" not in profile.private:
-        profile.private["subscriptions"] = never()
+        profile.private["subscriptions"] = never_subscribed()
     subscriptions: Subscriptions = profile.private["subscriptions"]
     return subscriptions
 
@@ -53,7 +53,7 @@ def of(profile: Resource) -> Subscriptions:
 def subscribe(
     subscriptions: Subscriptions, channel: str, kind: str, now: float, *, at: str | None, source: str | None
 ) -> None:
-    """Give consent. For email this also ends every suppression that the person can end."""
+    """Give consent. For email this also ends the suppressions that the person can end."""
     flag = _CAN_RECEIVE[channel, kind]
     state = subscriptions.setdefault(channel, {}).setdefault(kind, {})
     state |= {flag: True, "consent": "SUBSCRIBED", "consent_timestamp": at or to_iso(now)}
@@ -78,13 +78,13 @@ def unsubscribe(subscriptions: Subscriptions, channel: str, kind: str, now: floa
 
 
 def unsubscribe_from_list(subscriptions: Subscriptions, list_id: str, now: float) -> None:
-    """Note that email for this list is not wanted any more."""
+    """Record that email for this list is no longer wanted."""
     suppression = {"list_id": list_id, "reason": "UNSUBSCRIBED", "timestamp": to_iso(now)}
     subscriptions["email"]["marketing"]["list_suppressions"].append(suppression)
 
 
 def suppress(subscriptions: Subscriptions, now: float) -> bool:
-    """Stop all email marketing. False when it was stopped already."""
+    """Stop all email marketing. False if it was stopped already."""
     state = subscriptions["email"]["marketing"]
     if state["suppression"]:
         return False
@@ -94,7 +94,7 @@ def suppress(subscriptions: Subscriptions, now: float) -> bool:
 
 
 def unsuppress(subscriptions: Subscriptions, now: float) -> bool:
-    """Undo `suppress`. False when there was nothing to undo."""
+    """Undo `suppress`. False if there was nothing to undo."""
     state = subscriptions["email"]["marketing"]
     if not state["suppression"]:
         return False
@@ -103,6 +103,6 @@ def unsuppress(subscriptions: Subscriptions, now: float) -> bool:
     return True
 
 
-def known(channel: str, kind: str) -> bool:
-    """Whether there is such a kind of message on such a channel."""
+def is_known(channel: str, kind: str) -> bool:
+    """Whether the channel has this kind of message."""
     return (channel, kind) in _CAN_RECEIVE

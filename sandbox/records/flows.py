@@ -1,4 +1,4 @@
-"""Flows: a trigger, a chain of actions and the messages that these send, in the shapes that Klaviyo shows them in."""
+"""Flows: a trigger, a chain of actions and the messages that these send, as Klaviyo shows them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ CHANNELS = {
 def create(
     store: Store, name: str, definition: Mapping[str, Any], now: float, *, status: str = "draft", message: str = "draft"
 ) -> Resource:
-    """A flow out of its definition, whose actions know each other by temporary ids until they have their own."""
+    """Create a flow from its definition, in which actions refer to each other by temporary ids."""
     at = to_iso(now)
     triggers = definition["triggers"]
     flow = store.add(
@@ -57,7 +57,7 @@ def create(
 
 
 def define(store: Store, action: Resource, definition: Mapping[str, Any]) -> None:
-    """Give an action its definition, its message the content in it, and both what a listing filters and sorts by."""
+    """Set an action's definition and its message's content, and what listings filter and sort both by."""
     data = definition.get("data") or {}
     action.attributes["definition"] = {**definition, "id": action.id}
     action.private |= {"action_type": definition["type"], "status": data.get("status", "draft")}
@@ -79,7 +79,7 @@ def set_status(store: Store, flow: Resource, status: str, now: float) -> None:
 
 
 def remove(store: Store, flow: Resource) -> None:
-    """Forget a flow, its actions and their messages."""
+    """Delete a flow, its actions and their messages."""
     for action in list(store.related(flow, "flow-actions")):
         _remove_action(store, action)
     for target in _targets(store, flow.private["definition"]["triggers"]):
@@ -88,7 +88,7 @@ def remove(store: Store, flow: Resource) -> None:
 
 
 def cut_out(store: Store, action: Resource) -> None:
-    """Forget an action and its messages; what led to it leads to what came after it."""
+    """Delete an action and its messages; what led to it now leads to what followed it."""
     following = (action.attributes["definition"].get("links") or {}).get("next")
     for flow in store.related(action, "flow"):
         if flow.private["definition"]["entry_action_id"] == action.id:

@@ -1,4 +1,4 @@
-"""What every account has from the start: itself, segments, metrics, a tag group, and samples of the rest."""
+"""What a new account has: itself, segments, metrics, a tag group, and samples of everything else."""
 
 from sandbox.records.events import metric_attributes
 from sandbox.records.store import Store
@@ -44,7 +44,7 @@ def fill(store: Store, now: float) -> None:
         store.everyone = store.everyone or segment
     for name in METRICS:
         metric = store.add("metric", metric_attributes(name, at, "Klaviyo", "Internal"))
-        store.own("metric", f"Klaviyo/{name}", metric.id)
+        store.set_owner("metric", f"Klaviyo/{name}", metric.id)
     for name in MAPPINGS:
         store.add("mapped-metric", {"updated": at}, name)
     store.add("tracking-setting", dict(_TRACKING), store.company_id)

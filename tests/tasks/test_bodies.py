@@ -46,7 +46,7 @@ def check(name: str, body: Any) -> list[Any]:
 
 def refused_by_the_sandbox(name: str, body: Any) -> list[str]:
     try:
-        bodies.document(OPERATIONS.by_id[name], orjson.dumps(body), example("string"))
+        bodies.parse_document(OPERATIONS.by_id[name], orjson.dumps(body), example("string"))
     except ApiError as refused:
         return [each["source"]["pointer"] for each in refused.errors]
     return []
