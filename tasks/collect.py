@@ -47,13 +47,13 @@ from worker.steps import Opening, Step
 from worker.tiers import DEFAULT_QUEUE
 from worker.writes import write
 
-#: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
+#: Up to this size, in bytes of JSON, a collected list is the task's result; a longer one stays in Redis as pages.
 WHOLE = 8_000_000
 
-#: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
+#: How long pages are kept once they are in the result: a last step that dies is carried out again.
 SPARE = 600
 
-#: The field beside the pages: the number of the last page that was asked for.
+#: The field beside the pages: the number of the last page that was requested.
 ASKED = "asked"
 
 

@@ -13,7 +13,7 @@ ConversationId = Annotated[str, At("data.relationships.conversation.data"), Link
 
 
 class SmsForm(TypedDict, total=False):
-    """The message as SMS, where RCS cannot be sent."""
+    """The message as SMS, if RCS cannot be sent."""
 
     message: Required[str]
     message_format: Literal["SMS"]

@@ -23,7 +23,7 @@ CouponId = Annotated[str, At("data.relationships.coupon.data"), Linkage("coupon"
 
 
 class CouponCode(TypedDict, total=False):
-    """A code of a bulk request."""
+    """A code in a bulk request."""
 
     unique_code: Required[str]
     expires_at: Timestamp | None
@@ -182,7 +182,7 @@ def update_coupon(
     monitor_configuration: dict[str, Any] | None = None,
     fields_coupon: list[CouponField] | None = None,
 ) -> Envelope:
-    """Change a coupon."""
+    """Update a coupon."""
     ...
 
 
@@ -248,7 +248,7 @@ def update_coupon_code(
     expires_at: Timestamp | None = None,
     fields_coupon_code: list[CouponCodeField] | None = None,
 ) -> Envelope:
-    """Change the status or the end of a code."""
+    """Update the status or the expiry of a code."""
     ...
 
 

@@ -64,7 +64,7 @@ class FormColumn(TypedDict, total=False):
 
 
 class FormStep(TypedDict, total=False):
-    """What is seen at a time; it may have steps of its own."""
+    """What is shown at one time; it may have steps of its own."""
 
     id: str | None
     name: str | None
@@ -81,7 +81,7 @@ class FormTrigger(TypedDict, total=False):
 
 
 class Teaser(TypedDict, total=False):
-    """A small sign that opens the form."""
+    """A teaser that opens the form."""
 
     id: str | None
     content: Required[str]
@@ -104,7 +104,7 @@ class DynamicButton(TypedDict, total=False):
 
 
 class FormVersion(TypedDict, total=False):
-    """A form as it appears; with an A/B test there are several."""
+    """A version of a form; an A/B test has several."""
 
     id: int | None
     name: str | None

@@ -107,5 +107,5 @@ def update_tracking_setting(
     custom_parameters: list[CustomParameter] | None = None,
     fields_tracking_setting: list[TrackingSettingField] | None = None,
 ) -> Envelope:
-    """Change the tracking settings."""
+    """Update the tracking settings."""
     ...

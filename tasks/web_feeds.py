@@ -62,7 +62,7 @@ def update_web_feed(
     content_type: Literal["json", "xml"] | None = None,
     fields_web_feed: list[WebFeedField] | None = None,
 ) -> Envelope:
-    """Change a web feed."""
+    """Update a web feed."""
     ...
 
 

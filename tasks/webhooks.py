@@ -1,4 +1,4 @@
-"""Webhooks: events that Klaviyo sends to an address of yours."""
+"""Webhooks: events that Klaviyo sends to a URL of yours."""
 
 from typing import Annotated, Literal
 
@@ -82,7 +82,7 @@ def update_webhook(
     webhook_topic_ids: WebhookTopicIds | None = None,
     fields_webhook: list[WebhookField] | None = None,
 ) -> Envelope:
-    """Change a webhook, or switch it on and off.
+    """Update a webhook, or switch it on or off.
 
     The topics are replaced as a whole.
     """

@@ -14,8 +14,8 @@ from tests.tasks.action_samples import declaration
 from tests.tasks.imports.import_runs import Run
 
 BAD_PROFILES = [
-    ("ada.example.com,", "email: this is not an e-mail address"),
-    ("a da@example.com,", "email: this is not an e-mail address"),
+    ("ada.example.com,", "email: this is not an email address"),
+    ("a da@example.com,", "email: this is not an email address"),
     (",0170 1234567", "phone_number: this is not a phone number in E.164 form"),
     (",", "there is no identifier: give one of email, phone_number"),
     ("ADA@example.com,", "email: an earlier row has the same"),
