@@ -1,4 +1,4 @@
-"""The declarations beside an OpenAPI file of Klaviyo's: everything that differs, to adopt a new revision by. Pure."""
+"""Compares the declarations with an OpenAPI file of Klaviyo's, to adopt a new revision by what differs. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from worker.revision.body_table import table
 from worker.revision.outline import Schema, declared, published, resolve_reference
 from worker.revision.overlay import Overlay, summarize
 
-#: How the file tells of a budget that a parameter's value draws on.
+#: How the file describes the extra limits of a parameter's value.
 _EXTRA = re.compile(
     r"`(include|additional-fields\[[\w-]+\])=([\w-]+)` parameter in your API request:<br>"
     r"Burst: `([^`]+)`<br>Steady: `([^`]+)`"
@@ -29,7 +29,7 @@ _WINDOWS = ("burst", "steady", "daily")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that the declaration and the file say differently; empty where one of them does not have it."""
+    """One thing that the declaration and the file state differently; empty where one of them does not have it."""
 
     action: str
     what: str
@@ -38,7 +38,7 @@ class Difference:
 
 
 def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference]:
-    """Everything that differs, by action."""
+    """Everything that differs, sorted by action."""
     ours = {each.name: each for each in declarations}
     theirs = dict(_operations(api))
     found = [
@@ -60,7 +60,7 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
 
 
 def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str, str]]) -> Iterator[Difference]:
-    """Where the tables that bodies are checked by differ from the file, but for what is told already."""
+    """Where the tables for checking bodies differ from the file, apart from what was reported already."""
     theirs, tables = table(api), {}
     for each in ours:
         if each.package not in tables:
@@ -71,7 +71,7 @@ def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str
 
 
 def _plain_place(what: str) -> str:
-    """The place that is told of, without the names of alternatives."""
+    """The place in a difference's text, without the names of alternatives."""
     return re.sub(r"<.*?>", "", what.rpartition(" ")[2])
 
 
@@ -92,14 +92,14 @@ def _extras(operation: Schema) -> Iterator[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One action beside its operation."""
+    """One action and its operation in the file."""
 
     ours: Declaration
     theirs: Schema
     api: Schema
-    #: Budgets that some operation tells of: all operations that offer the value draw on them.
+    #: Extra limits that any operation describes: all operations that offer the value draw on them.
     shared: set[str]
-    #: The bodies of all actions, since TypedDicts stand in several.
+    #: Shared by all actions, since a TypedDict may stand in several bodies.
     overlay: Overlay
 
     def differences(self) -> Iterator[Difference]:
@@ -115,7 +115,7 @@ class _Comparison:
             yield Difference(self.ours.name, what, _text(declared), _text(published))
 
     def _route(self) -> Iterator[Difference]:
-        # What Klaviyo calls a part of a path is its own affair.
+        # The names of path parameters may differ.
         same = re.sub(r"{\w+}", "{}", self.ours.path) == re.sub(r"{\w+}", "{}", self.theirs["path"])
         path = self.ours.path if same else self.theirs["path"]
         yield from self._differ("route", f"{self.ours.method} {self.ours.path}", f"{self.theirs['method']} {path}")
@@ -154,7 +154,7 @@ class _Comparison:
             schema = resolve_reference(self.api, published[wire].get("schema", {}))
             closed = _closed(self.api, schema)
             yield from self._values(f"values of {wire}", _values(parameter.annotation), closed)
-            # An account knows its company id.
+            # The worker fills in the account's company id.
             if wire != "company_id":
                 required = bool(published[wire].get("required"))
                 yield from self._differ(f"parameter {wire}", _must(parameter.required), _must(required))
@@ -164,7 +164,7 @@ class _Comparison:
     def _values(
         self, what: str, declared: frozenset[str] | None, published: frozenset[str] | None
     ) -> Iterator[Difference]:
-        """Closed sets; one that the file tells only in its text is not judged."""
+        """Compare closed sets; one that the file gives only in prose is not compared."""
         if published is None or declared == published:
             return
         if declared is None:
@@ -194,7 +194,7 @@ class _Comparison:
             yield Difference(self.ours.name, gap.what, gap.declared, gap.published)
 
     def _filled(self) -> Params:
-        """What a call carries without being told."""
+        """The parameters that a call gets without being given any."""
         params: Params = {}
         with suppress(KeyError):
             if self.ours.prepare:
@@ -221,7 +221,7 @@ def _must(required: bool) -> str:
 
 
 def _filterable(told: Schema) -> Filterable:
-    """A field as the file tells it: what takes a list of values to equal takes one of them too."""
+    """A filter field from the file: if ``equals`` takes a list, it takes a single value too."""
     several = [f"{each}[]" for each in told["operators"].get("list", [])]
     single = [each for kind, some in told["operators"].items() if kind != "list" for each in some]
     if "equals[]" in several and "equals" not in single:
@@ -242,7 +242,7 @@ def _closed(api: Schema, schema: Schema) -> frozenset[str] | None:
 
 
 def _values(annotation: Any) -> frozenset[str] | None:
-    """The closed set that an annotation gives, of the items where it is a list."""
+    """The closed set of an annotation, or of its items if it is a list."""
     plain, _ = unwrap(annotation)
     if get_origin(plain) is list:
         plain, _ = unwrap(get_args(plain)[0])
