@@ -32,9 +32,9 @@ SCALARS: dict[Any, Kind] = {
 class Form:
     """One form that a value may have: an object by its keys, an array by its items, or a single value.
 
-    An object without keys and an array without items are unrestricted. ``implied`` are keys that are there
-    without being given in a call: constants, stamped ones, objects around other parameters. ``type`` is the TypedDict that describes
-    it, which may stand in several places.
+    An object without keys and an array without items are unrestricted. ``implied`` are keys that are there without
+    being given in a call: constants, stamped ones, objects around other parameters. ``type`` is the TypedDict that
+    describes it, which may stand in several places.
     """
 
     kind: Kind

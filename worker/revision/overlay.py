@@ -161,7 +161,7 @@ def _fitting(ours: Sequence[Form], theirs: Form) -> list[int]:
 
 
 def _agree(ours: Form, theirs: Form) -> str:
-    """Whether closed sets under shared keys overlap: "kind" if any do, "keys" if there are none, empty if they differ."""
+    """Whether closed sets under shared keys overlap: "kind" if any do, "keys" if there are none, else empty."""
     found = "keys"
     for key in set(ours.keys) & set(theirs.keys):
         mine, yours = _tag(ours, key), _tag(theirs, key)
