@@ -79,7 +79,7 @@ def test_a_throttle_says_how_long_or_does_not_and_draws_on_no_window(
     assert sandbox.get("/api/lists").headers["RateLimit-Remaining"] == "749"
 
 
-def test_a_fault_strikes_its_operation_and_account_as_often_as_told(free: Sandbox) -> None:
+def test_a_fault_strikes_its_operation_and_account_as_often_as_configured(free: Sandbox) -> None:
     fault(free, "gone", operation="get_lists", account="default", times=2)
     assert free.get("/api/segments").status_code == 200
     assert [free.get("/api/lists").status_code for _ in range(3)] == [410, 410, 200]

@@ -302,7 +302,7 @@ TIMEFRAME = "definition.condition_groups.0.conditions.0.timeframe_filter"
         ("create_universal_content", {"name": "New", "definition": TEXT_BLOCK}, "'definition.data.styles' is missing"),
     ],
 )
-def test_what_is_inside_of_a_free_part_is_checked_and_named(name: str, given: dict[str, Any], told: str):
+def test_what_is_inside_an_unrestricted_part_is_checked_and_named(name: str, given: dict[str, Any], told: str):
     assert f"parameter {told}" in refused(name, given)
 
 

@@ -61,7 +61,7 @@ def test_quotes_and_backslashes_in_a_text_are_escaped():
     assert F("title").contains("O'Neill, Zoë (1)") == 'contains(title,"O\'Neill, Zoë (1)")'
 
 
-def test_moments_are_told_in_utc_to_the_microsecond():
+def test_datetimes_are_written_in_utc_to_the_microsecond():
     there = datetime(2026, 1, 2, 3, 4, 5, 600, timezone(timedelta(hours=5, minutes=30)))
 
     assert F("created").less_than(there) == "less-than(created,2026-01-01T21:34:05.000600Z)"
@@ -292,6 +292,6 @@ def test_what_klaviyos_language_has_no_word_for_is_refused_where_it_is_written(j
         (F("email"), "a field without a condition: F('email').equals("),
     ],
 )
-def test_filters_that_are_not_joined_are_told_how(given, said):
+def test_filters_that_are_not_combined_get_an_error_that_says_how(given, said):
     with pytest.raises(InputError, match=re.escape(said)):
         get_profiles.si(filter=given)

@@ -92,7 +92,7 @@ def test_what_the_file_takes_in_one_place_is_taken_in_that_place(changed: Any, e
         ({"free": None}, ("body free", "there", "")),
     ],
 )  # fmt: skip
-def test_what_the_file_takes_in_none_of_the_places_is_told_once(change: dict[str, Any], expected: tuple[str, str, str]):
+def test_what_the_file_accepts_in_no_place_is_reported_once(change: dict[str, Any], expected: tuple[str, str, str]):
     schema = rule(EQUALS, CONTAINS, NUMBER)
     schema["properties"] = {key: each for key, each in {**schema["properties"], **change}.items() if each}
 
