@@ -289,7 +289,7 @@ def test_what_klaviyos_language_has_no_word_for_is_refused_where_it_is_written(j
     [
         ([ADA, NEW], "combine its filters with &"),
         ((ADA,), "combine its filters with &"),
-        (F("email"), "a field without a condition: F('email').equals("),
+        (F("email"), "a field without a condition; write F('email').equals("),
     ],
 )
 def test_filters_that_are_not_combined_get_an_error_that_says_how(given, said):
