@@ -10,7 +10,7 @@ from celery.utils.log import get_logger
 from celery.worker import request
 from celery.worker.state import task_ready
 
-from worker import unreadable
+from worker import early, unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
 from worker.messages import parts
@@ -59,7 +59,7 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             return  # it stays on record, for the next worker
         logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
         told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
-        patiently(lambda: get_governor().release(self.id))
+        patiently(lambda: early.give_back(get_governor(), self.id, self._message.delivery_tag))
         if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
             patiently(lambda: unreadable.fail(self.task.backend, told, error))
         task_ready(self)
