@@ -225,7 +225,7 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
     if closing.is_set():
         patiently(lambda: early.give_back(governor, call.task_id, call.holder))
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
-    if early.take_up(call.holder, call.task_id):
+    if patiently(lambda: early.take_up(governor, call.holder, call.task_id)):
         return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)

@@ -45,7 +45,9 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
         That of an action is left to its claim: Klaviyo may have it already, and then that is to be told.
         """
         if hasattr(self.task, "declaration"):
-            patiently(lambda: get_governor().revoked(self.id) or get_governor().revoke(self.id, reason))
+            governor = get_governor()
+            patiently(lambda: governor.revoked(self.id) or governor.revoke(self.id, reason))
+            patiently(lambda: early.give_back(governor, self.id, self._message.delivery_tag))
             return
         tell(self.task.app, parts(self._context.chain or ()), reason)
         super()._announce_revoked(reason, terminated, signum, expired)

@@ -63,6 +63,9 @@ VISIBILITY, REFRESH = 15, 3
 #: Keys of our own: another Celery application on the same Redis has another idea of when a message is abandoned.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
+#: Milliseconds that a lease lasts longer which is claimed with the pop: until a thread takes it up.
+FRESH_MS = int(early.FRESH_S * 1000)
+
 OPTIONS = {
     "unacked_key": UNACKED,
     "unacked_index_key": UNACKED_INDEX,
@@ -220,7 +223,7 @@ class Channel(stock.Channel):
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MOST, MOST)
         place = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
-        operation, *told = take_command(place, get_settings().lease_ms, most, lists, wakes)
+        operation, *told = take_command(place, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
         connection.send_command("EVALSHA", SHA, 1, PREFIX, operation, "", *told)
 
     def _brpop_read(self, **options: Any) -> bool:

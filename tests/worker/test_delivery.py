@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 import redis
@@ -287,10 +288,20 @@ def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worke
 
     tag = worker.taken[0].delivery_tag
     assert held_by(worker) == tag
-    assert not early.take_up(tag, "another")
-    early.note(tag, "one")
-    assert early.take_up(tag, "one")
-    assert not early.take_up(tag, "one")
+    assert early.take_up(worker.governor, tag, "one")
+    assert not early.take_up(worker.governor, tag, "one")
+    assert held_by(worker) == tag
+
+
+@pytest.mark.parametrize(("task", "seconds"), [("one", early.FRESH_S + 1), ("another", 0)])
+def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker, line, task, seconds):
+    granted(worker, line, blindly=True)
+    assert worker.take() == ["one"]
+    tag = worker.taken[0].delivery_tag
+
+    assert not early.take_up(worker.governor, tag, task, lambda: time.monotonic() + seconds)
+
+    assert held_by(worker) == ""
 
 
 def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker, line):
@@ -299,7 +310,7 @@ def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker
     assert worker.take() == ["one"]
 
     assert held_by(worker) == ""
-    assert not early.take_up(worker.taken[0].delivery_tag, "one")
+    assert not early.take_up(worker.governor, worker.taken[0].delivery_tag, "one")
 
 
 @pytest.mark.parametrize("against", ["revoked", "paused", "expiring", "attempted", "without a lease"])
