@@ -126,6 +126,7 @@ class Finisher:
         try:
             limits = patiently(lambda: get_governor().finish([end for end, _, _ in ends]))
         except LeftBehind:
+            logger.warning("%d tasks are over and Redis could not be told: they may be run again.", len(ends))
             left_behind.update(tags)
             return
         except Exception:
