@@ -100,11 +100,11 @@ def drain(contender: Contender, base: str, url: str, client: redis.Redis, tasks:
     return Drained(found, spent / tasks * 1000, *used)
 
 
-def bare(base: str, tasks: int) -> Drained:
+def bare(base: str, tasks: int, *how: str) -> Drained:
     """The same requests without Celery and Redis."""
     before = len(arrivals(base))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bare", str(tasks)],
+        [sys.executable, "-m", "benchmarks.bare", str(tasks), *how],
         cwd=ROOT, env={**os.environ, "KLAVIYO_BASE_URL": base}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return Drained(rate(base, before, tasks), float(done.stdout) / tasks * 1000)
@@ -151,6 +151,7 @@ def main() -> None:
             for each in (stock, ours, *rivals):
                 found.setdefault(each.name, []).append(drain(each, base, url, client, options.tasks))
             found.setdefault("asyncio loop, no queue", []).append(bare(base, options.tasks))
+            found.setdefault("the same, 32 clients: the limit", []).append(bare(base, options.tasks, "own"))
         client.close()
         waits = {each.name: idle(each, base, url) for each in (ours, stock)}
 
