@@ -5,7 +5,8 @@ thread that does this for all. When many tasks end, it does so a few hundred tim
 meanwhile; when few do, at once. A task that something follows, that is not safe to repeat, or that does not succeed
 ends by itself, as it comes: see `worker.execution`.
 
-A worker that dies in between repeats these requests, as it does when it dies before the answer.
+A worker that dies in between repeats these requests, as it does when it dies before the answer. Celery's signals of a
+success, and its line in the log, come a moment before the result is stored; its event comes after.
 """
 
 from __future__ import annotations
