@@ -90,7 +90,7 @@ def plan(entry: str, when: str) -> None:
         redis.ConnectionError: Redis is away.
 
     """
-    get_redis().eval(SCRIPT, 1, _key(entry), "plan", "", when)
+    get_redis().register_script(SCRIPT)([_key(entry)], ["plan", "", when])
 
 
 def records(entries: Iterable[str]) -> list[Record]:
@@ -127,4 +127,4 @@ def _key(entry: str) -> str:
 
 def _call(operation: str, run: str, *arguments: Any) -> Any:
     key = _key(run.rpartition("@")[0])
-    return patiently(lambda: get_redis().eval(SCRIPT, 1, key, operation, run, *arguments))
+    return patiently(lambda: get_redis().register_script(SCRIPT)([key], [operation, run, *arguments]))

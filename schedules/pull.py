@@ -25,13 +25,12 @@ from schedules.slices import chains, middle
 from schedules.storing import StoringStep
 from schedules.stream import Partition, Stream, TimeField
 from schedules.streams import STREAMS, rows
+from worker import reminders
 from worker.app import app
 from worker.declaration import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.jsonapi import Envelope
-from worker.ledger import get_ledger
 from worker.paging import listed, next_page
-from worker.patience import patiently
 from worker.place import PREFIX
 from worker.store import runs
 from worker.store.connection import reading, tidy, transaction
@@ -292,7 +291,7 @@ def over(account: str, request: str, stream: str, error: str | None) -> None:
 
 def forget(account: str, request: str, stream: str) -> None:
     """Nobody has to look after it any more."""
-    patiently(lambda: get_ledger().remind(_reminder(account, request, stream), None))
+    reminders.remind(_reminder(account, request, stream), None)
 
 
 def look_after(which: str) -> None:
@@ -312,7 +311,7 @@ def look_after(which: str) -> None:
 
 def remind(account: str, request: str, stream: str) -> None:
     """Somebody has to look after the run if no page of it is written for a while; until then it is alive."""
-    patiently(lambda: get_ledger().remind(_reminder(account, request, stream), STILL))
+    reminders.remind(_reminder(account, request, stream), STILL)
     if requests.scheduled(request):
         guard.renew(request, SILENT)
 

@@ -21,9 +21,9 @@ from schedules.requests import scheduled
 from tasks.imports.sending import Stopped
 from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
-from worker.ledger import get_ledger
-from worker.patience import LeftBehind, patiently, published
+from worker.patience import LeftBehind, published
 from worker.process import closing
+from worker.reminders import remind
 from worker.settings import alias_of, get_settings
 from worker.steps import Step
 
@@ -106,7 +106,7 @@ class PushStep(Step):
     def _later(self, name: str, force: bool, reason: str) -> Ignore:
         """Have it published again, under the same id; raise what this returns."""
         which = f"{WAITS}|{self.task_id}|{name}|{int(force)}"
-        patiently(lambda: get_ledger().remind(f"sync|{which}", LATER))
+        remind(f"sync|{which}", LATER)
         return Ignore(f"push {name} waits: {reason}")
 
 
@@ -123,7 +123,7 @@ def try_again(which: str) -> None:
     """Publish a push that has waited."""
     _, id, name, force = which.split("|")
     published(lambda: task.apply_async((), {"name": name, "force": force == "1"}, task_id=id))
-    patiently(lambda: get_ledger().remind(f"sync|{which}", None))
+    remind(f"sync|{which}", None)
 
 
 task = app.register_task(PushStep())

@@ -99,7 +99,7 @@ def note(id: str, stream: str, state: str) -> None:
 
 def claim(id: str, stream: str) -> bool:
     """Note that a stream that was wanted runs now; False where somebody else was quicker."""
-    return bool(patiently(lambda: get_redis().eval(CLAIM, 1, _key(id), f"stream:{stream}")))
+    return bool(patiently(lambda: get_redis().register_script(CLAIM)([_key(id)], [f"stream:{stream}"])))
 
 
 def ended(account: str, id: str, stream: str, error: str | None) -> None:

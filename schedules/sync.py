@@ -19,15 +19,17 @@ from schedules.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.streams import STREAMS
 from worker.accounts import account as account_of
 from worker.app import app
-from worker.bootstep import LOOK_AFTER
 from worker.errors import InputError
-from worker.ledger import get_ledger
-from worker.patience import patiently, published
+from worker.patience import published
 from worker.place import PREFIX
+from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import Step
 
 SYNC = f"{PREFIX}sync"
+
+#: The task that sees to a stream of which nothing has been heard.
+LOOK_AFTER = f"{PREFIX}sync_look_after"
 
 
 class Sync(Step):
@@ -134,9 +136,14 @@ def _or_later(which: str) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         trouble.met(error)
-        patiently(lambda: get_ledger().remind(f"sync|{which}", trouble.AWAY))
+        remind(f"sync|{which}", trouble.AWAY)
     else:
         trouble.overcome()
+
+
+@sees_to("sync")
+def _look_after(which: str) -> None:
+    published(lambda: app.send_task(LOOK_AFTER, (which,)))
 
 
 sync = app.register_task(Sync())

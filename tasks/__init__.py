@@ -28,3 +28,4 @@ from tasks import tracking_settings as tracking_settings
 from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
 from worker import canvas as canvas
+from worker import sweep as sweep

@@ -1,6 +1,6 @@
 """What every worker does beside running tasks.
 
-It turns the governor, says what it can take, shows that it lives, and has overdue jobs seen to.
+It turns the governor, says what it can take, shows that it lives, and has what is overdue seen to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from worker.accounts import account, aliases
 from worker.governor import get_governor
-from worker.ledger import get_ledger
+from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.transport import REFRESH
 
@@ -24,16 +24,16 @@ logger = get_logger(__name__)
 TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
 
 #: Seconds after which Flower is told of what the tasks have done meanwhile.
-TELL = 0.1
+TELL_INTERVAL_S = 0.1
 
 #: Seconds between two looks whether a Redis that was full has room again, where something waits for it.
-ROOM = 2.0
+ROOM_INTERVAL_S = 2.0
 
-#: The task that sees to what is overdue; seconds between two looks for that, and until it is told again.
-SWEEP, SWEEPING, AGAIN = "klaviyo.job_sweep", 2.0, 30.0
+#: The task that sees to what is overdue.
+SWEEP = "klaviyo.job_sweep"
 
-#: The task that sees to a sync of which nothing has been heard.
-LOOK_AFTER = "klaviyo.sync_look_after"
+#: Seconds between two looks for what is overdue, and until the same is told again.
+SWEEP_INTERVAL_S, TOLD_AGAIN_S = 2.0, 30.0
 
 
 class GovernorStep(bootsteps.StartStopStep):
@@ -60,7 +60,7 @@ class GovernorStep(bootsteps.StartStopStep):
             consumer.task_consumer.channel.qos.refresh()
 
         def sweep() -> None:
-            if members := get_ledger().overdue(AGAIN):
+            if members := get_reminders().overdue(TOLD_AGAIN_S):
                 consumer.app.send_task(SWEEP, (members,))
 
         def tell() -> None:
@@ -72,9 +72,9 @@ class GovernorStep(bootsteps.StartStopStep):
             (TICK, governor.tick),
             (BEAT, beat),
             (REFRESH, refresh),
-            (SWEEPING, sweep),
-            (ROOM, governor.use_room),
-            (TELL, tell),
+            (SWEEP_INTERVAL_S, sweep),
+            (ROOM_INTERVAL_S, governor.use_room),
+            (TELL_INTERVAL_S, tell),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,7 +34,6 @@ SMALL_RESULT = 65_536
 #: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
 REVOKED_MS = 30 * 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 Lane = Literal["now", "bulk"]
 
@@ -163,16 +161,11 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
+        self._script = client.register_script(SCRIPT)
 
-    def _call(self, operation: str, *arguments: Any) -> Any:
-        told = self._arguments(operation, arguments)
-        try:
-            return self._client.execute_command("EVALSHA", SHA, 1, self._prefix, *told)  # type: ignore[no-untyped-call]
-        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return self._client.eval(SCRIPT, 1, self._prefix, *told)
-
-    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
-        return [operation, self._clock() if self._clock else "", *arguments]
+    def _call(self, operation: str, *arguments: Any, pipe: Any = None) -> Any:
+        told = [operation, self._clock() if self._clock else "", *arguments]
+        return self._script([self._prefix], told, pipe)
 
     def now(self) -> int:
         """The time by Redis's clock, in ms since 1970: the one clock that decides."""
@@ -419,11 +412,10 @@ class Governor:
         names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
         lines = sorted(name.decode() for name in names)
         pipe = self._client.pipeline(transaction=False)
-        pipe.script_load(SCRIPT)
         for line in lines:
-            pipe.evalsha(SHA, 1, self._prefix, *self._arguments("look", (line,)))
+            self._call("look", line, pipe=pipe)
         moment = self.now() / 1000
-        return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute()[1:], strict=True) if seen]
+        return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
     def slots(self) -> dict[str, int]:
         """How many tasks at once the workers take from each queue; empty where none was heard of lately."""

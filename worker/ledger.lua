@@ -16,7 +16,8 @@
 --   jobs:watch:<group>            the token of the group's watcher; expires
 --   jobs:room:<group>             how many slots there are for us while others use the rest; expires
 --   jobs:took:<kind>        list  "seconds records" of the last jobs of this kind, newest at the left
---   overdue                 zset  "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody has (ms)
+--   overdue                 zset  reminders: "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody
+--                                 has (ms); worker/reminders.py reads them
 --   job:<id>:errors         hash  page -> errors, until it is settled
 --   job:<id>:rejects        list  what an import's report says of its records that have not landed, many in one text
 --   run:<id>                hash  one import (worker/runs.py); what became of its records is summed up here
@@ -79,20 +80,6 @@ function ops.open(id, cap, run, urgent, ...)
   local group = group_of(id)
   call('RPUSH', P .. 'jobs:queue:' .. group, id)
   return { 1, fill(group, tonumber(cap)) }
-end
-
--- member at -> 1. Somebody has to see to it by then (ms from now), or "" for: it is seen to.
-function ops.remind(member, delay)
-  if delay == '' then return call('ZREM', P .. 'overdue', member) end
-  call('ZADD', P .. 'overdue', now + tonumber(delay), member)
-  return 1
-end
-
--- again_ms -> members that are overdue; each is told again after again_ms, unless it has been seen to by then
-function ops.overdue(again)
-  local found = call('ZRANGEBYSCORE', P .. 'overdue', '-inf', now, 'LIMIT', 0, 50)
-  for _, member in ipairs(found) do call('ZADD', P .. 'overdue', now + tonumber(again), member) end
-  return found
 end
 
 -- id lease_ms -> 1 if it is about to be sent; 0 if it must not be, since somebody else may be sending it. From here on

@@ -6,7 +6,6 @@ the row first, and the script lets each step happen once: so any step may be rep
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from worker.jsonapi import Request
 from worker.process import working
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 State = Literal["waiting", "spawning", "accepted", "processing", "ended", "settled"]
 
@@ -106,13 +104,10 @@ class Ledger:
         self._client = client
         self._prefix = prefix
         self._clock = clock
+        self._script = client.register_script(SCRIPT)
 
     def _call(self, operation: str, *arguments: Any) -> Any:
-        told = [operation, self._clock() if self._clock else "", *arguments]
-        try:
-            return self._client.execute_command("EVALSHA", SHA, 1, self._prefix, *told)  # type: ignore[no-untyped-call]
-        except redis.exceptions.NoScriptError:
-            return self._client.eval(SCRIPT, 1, self._prefix, *told)
+        return self._script([self._prefix], [operation, self._clock() if self._clock else "", *arguments])
 
     # Steps. Those that may free a slot return the ids of the jobs that may be spawned now.
 
@@ -226,16 +221,6 @@ class Ledger:
     def errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
         """Keep a page of its errors, until it is settled."""
         self._call("errors", id, page, orjson.dumps(errors))
-
-    # Reminders: what a worker's death must not end.
-
-    def remind(self, member: str, seconds: float | None) -> None:
-        """Somebody has to see to ``member`` within so many seconds; None: it is seen to."""
-        self._call("remind", member, "" if seconds is None else int(seconds * 1000))
-
-    def overdue(self, again: float) -> list[str]:
-        """What nobody has seen to in time; each is told once in ``again`` seconds."""
-        return _ids(self._call("overdue", int(again * 1000)))
 
     # Watchers: one for each group, known by its token.
 

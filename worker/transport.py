@@ -32,7 +32,6 @@ from worker.governor import (
     EVEN_IF_FULL,
     PREFIX,
     SCRIPT,
-    SHA,
     Delivery,
     Expiry,
     get_governor,
@@ -175,7 +174,7 @@ class Channel(stock.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._sync: tuple[Any, Any] | None = None
-        self._loaded = False
+        self._script_sha = ""
         self._sleeping = False
         self._tag = f"{uuid.uuid4()}."
         self._tags = count()
@@ -215,26 +214,25 @@ class Channel(stock.Channel):
         if self._sleeping:
             connection.send_command("BRPOP", *wakes, IDLE)
             return
-        if not self._loaded:
+        if not self._script_sha:
             with self.conn_or_acquire() as client:
-                client.script_load(SCRIPT)
-            self._loaded = True
+                self._script_sha = client.script_load(SCRIPT)
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MOST, MOST)
         place = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
         operation, *told = take_command(place, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
-        connection.send_command("EVALSHA", SHA, 1, PREFIX, operation, "", *told)
+        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *told)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
             try:
                 answer = self.client.parse_response(self.client.connection, "EVALSHA", **options)
             except NoScriptError:  # Redis was restarted or flushed
-                self._loaded = False
+                self._script_sha = ""
                 raise Empty from None
             except self.connection_errors:
-                self._loaded = self._sleeping = False
+                self._script_sha, self._sleeping = "", False
                 self.client.connection.disconnect()
                 raise
             if self._sleeping or not answer:

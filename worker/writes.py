@@ -29,5 +29,5 @@ return answers
 def write(*commands: Sequence[Any]) -> list[Any]:
     """Carry out these commands, all or none; what Redis answers to each."""
     words = [word for command in commands for word in (len(command), *command)]
-    answers: list[Any] = get_redis().eval(SCRIPT, 0, int(working.is_set()), *words)
+    answers: list[Any] = get_redis().register_script(SCRIPT)(args=[int(working.is_set()), *words])
     return answers

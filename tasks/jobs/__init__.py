@@ -10,7 +10,6 @@ outcome told once.
 from tasks.jobs import find as find
 from tasks.jobs import read as read
 from tasks.jobs import spawn as spawn
-from tasks.jobs import sweep as sweep
 from tasks.jobs import watch as watch
 from tasks.jobs import withdraw as withdraw
 from tasks.jobs.begin import JobCall as JobCall

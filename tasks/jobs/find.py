@@ -26,6 +26,7 @@ from worker.jsonapi import Envelope
 from worker.ledger import Job, get_ledger, group
 from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
@@ -112,7 +113,7 @@ class Find(AskingStep[Search]):
         if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline):
             self._unknown(job, kind, f"it could not be looked for: {error}")
         else:
-            patiently(lambda: get_ledger().remind(f"job|{job.id}", get_settings().backoff_max_seconds))
+            remind(f"job|{job.id}", get_settings().backoff_max_seconds)
         raise error
 
     def _lost(self, id: str) -> Job | None:

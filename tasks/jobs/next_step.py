@@ -5,28 +5,23 @@ Every step ends by asking here, and so does whoever finds a job whose step has d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from celery.canvas import Signature
-from celery.utils.log import get_logger
 
 from tasks.jobs.kinds import KINDS
 from worker.app import app
-from worker.bootstep import LOOK_AFTER
-from worker.errors import KlaviyoError
 from worker.ledger import OPEN, Job, get_ledger, group
 from worker.patience import patiently, published
 from worker.place import PREFIX
+from worker.reminders import remind, sees_to
 
 if TYPE_CHECKING:
     from tasks.jobs.find import Find
     from tasks.jobs.read import Read
     from tasks.jobs.spawn import Spawn
     from tasks.jobs.watch import Look, Watch
-
-logger = get_logger(__name__)
 
 SPAWN, FIND, WATCH, LOOK, READ, COLLECT = (
     f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "look", "read", "collect")
@@ -46,7 +41,7 @@ def go_on(*ids: str, after: float = 0.0) -> None:
     for job in patiently(lambda: ledger.jobs(ids)).values():
         _go_on(job, after)
         watched = job.state in OPEN and KINDS[job.kind].listing is not None
-        patiently(lambda: ledger.remind(f"job|{job.id}", None if watched else after + FAILED))  # noqa: B023
+        remind(f"job|{job.id}", None if watched else after + FAILED)
 
 
 def _go_on(job: Job, after: float) -> None:
@@ -86,23 +81,16 @@ def collect(job: Job) -> None:
     published(last.apply_async)
 
 
-def overdue(members: Iterable[str]) -> None:
-    """See to what nobody has seen to in time."""
-    for member in members:
-        try:
-            _see_to(member)
-        except (KlaviyoError, LookupError, ValueError) as error:
-            # The others are not to wait for it; it is told again after a while.
-            logger.error("%s could not be seen to: %s", member, error)
+@sees_to("job")
+def _take_up(id: str) -> None:
+    go_on(id)
 
 
-def _see_to(member: str) -> None:
-    what, _, which = member.partition("|")
-    if what == "job":
-        go_on(which)
-    elif what == "watch":
-        watch(which, takeover=True)
-    elif what == "sync":
-        published(lambda: app.send_task(LOOK_AFTER, (which,)))
-    elif what == "slots":
-        go_on(*patiently(lambda: get_ledger().slots(which)))
+@sees_to("watch")
+def _watch_again(watched: str) -> None:
+    watch(watched, takeover=True)
+
+
+@sees_to("slots")
+def _fill_slots(watched: str) -> None:
+    go_on(*patiently(lambda: get_ledger().slots(watched)))

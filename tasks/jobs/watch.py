@@ -23,6 +23,7 @@ from worker.jsonapi import Envelope
 from worker.ledger import OPEN, Job, get_ledger, group
 from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
@@ -73,7 +74,7 @@ class Watch(AskingStep[Looking]):
         patiently(lambda: ledger.watch(watched, token, wait + DEAD, takeover=True))
         self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
         # Not before it is published: a worker that dies in between is missed soon.
-        patiently(lambda: ledger.remind(f"watch|{watched}", wait + DEAD))
+        remind(f"watch|{watched}", wait + DEAD)
 
     def _read(
         self, account: str, kind: Kind, looking: Looking, params: Params | None = None, wait: float = 0.0
@@ -114,7 +115,7 @@ class Watch(AskingStep[Looking]):
         """Look again later: whatever the reason, the jobs are there; until their deadline."""
         watched = group(account, about.kind)
         if patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
-            patiently(lambda: get_ledger().remind(f"watch|{watched}", REFUSED))
+            remind(f"watch|{watched}", REFUSED)
             stuck(patiently(lambda: get_ledger().in_progress(watched)), KINDS[about.kind])
         raise error
 
@@ -160,7 +161,7 @@ class Look(AskingStep[OneJob]):
         asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
         self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
         if again:
-            patiently(lambda: get_ledger().remind(f"job|{job.id}", wait + FAILED))
+            remind(f"job|{job.id}", wait + FAILED)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
         """Write down what it tells."""

@@ -113,9 +113,8 @@ def carrying(define, monkeypatch):
     get_settings.cache_clear()
     push_task._room.cache_clear()
     made = Carrying()
-    ledger = SimpleNamespace(remind=lambda which, seconds: made.reminded.append(which))
+    monkeypatch.setattr(push_task, "remind", lambda which, seconds: made.reminded.append(which))
     monkeypatch.setattr(push_task, "run_push", made.run_push)
-    monkeypatch.setattr(push_task, "get_ledger", lambda: ledger)
     trouble = SimpleNamespace(met=lambda error: "the store is away", overcome=lambda: None)
     monkeypatch.setattr(push_task, "trouble", trouble)
     yield made

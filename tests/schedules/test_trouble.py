@@ -130,8 +130,7 @@ def test_while_it_lasts_it_is_told_once_a_minute(disk, caplog):
 
 def test_a_sync_that_cannot_begin_is_looked_after_soon_instead_of_failing(disk, monkeypatch):
     reminded = []
-    ledger = type("Ledger", (), {"remind": lambda self, which, seconds: reminded.append((which, seconds))})()
-    monkeypatch.setattr(sync, "get_ledger", lambda: ledger)
+    monkeypatch.setattr(sync, "remind", lambda which, seconds: reminded.append((which, seconds)))
     monkeypatch.setattr(pull, "look_after", lambda which: fill())
     disk.room = 1
 

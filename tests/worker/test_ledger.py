@@ -7,6 +7,7 @@ import pytest
 
 from worker.jsonapi import Request
 from worker.ledger import Ledger, Settled, group, packed, unpacked
+from worker.reminders import Reminders
 from worker.runs import Runs
 
 KIND, ACCOUNT = "bulk_import_profiles", "default"
@@ -18,6 +19,11 @@ LEASE = 75_000
 @pytest.fixture
 def ledger(client, clock):
     return Ledger(client, clock=clock)
+
+
+@pytest.fixture
+def reminders(client, clock):
+    return Reminders(client, clock=clock)
 
 
 def opened(ledger, id="job", **how):
@@ -127,7 +133,7 @@ def test_jobs_beyond_the_cap_wait_for_a_slot_in_their_order(ledger):
     assert ledger.ended("a", "complete") == (True, ["d"])
 
 
-def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, clock):
+def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, reminders, clock):
     for id in "abc":
         opened(ledger, id, cap=2)
     ledger.sending("a", LEASE)
@@ -136,20 +142,20 @@ def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, clock)
     assert ledger.job("a").state == "waiting"
     assert ledger.slots(GROUP) == []  # one other is in progress, and for no more there was room
     clock.wait(16)
-    assert ledger.overdue(30) == ["job|b", f"slots|{GROUP}"]
+    assert reminders.overdue(30) == ["job|b", f"slots|{GROUP}"]
 
 
-def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, clock):
+def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, reminders, clock):
     opened(ledger)
     clock.wait(16)
 
-    assert ledger.overdue(30) == ["job|job"]
-    assert ledger.overdue(30) == []
+    assert reminders.overdue(30) == ["job|job"]
+    assert reminders.overdue(30) == []
     clock.wait(31)
-    assert ledger.overdue(30) == ["job|job"]
-    ledger.remind("job|job", None)
+    assert reminders.overdue(30) == ["job|job"]
+    reminders.set("job|job", None)
     clock.wait(31)
-    assert ledger.overdue(30) == []
+    assert reminders.overdue(30) == []
 
 
 def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(ledger):
@@ -282,11 +288,11 @@ def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
     assert not ledger.watch(GROUP, "one", 60)
 
 
-def test_a_watcher_that_dies_before_its_first_look_is_seen_to(ledger, clock):
+def test_a_watcher_that_dies_before_its_first_look_is_seen_to(ledger, reminders, clock):
     ledger.watch(GROUP, "one", 60)
     clock.wait(16)
 
-    assert ledger.overdue(30) == [f"watch|{GROUP}"]
+    assert reminders.overdue(30) == [f"watch|{GROUP}"]
 
 
 def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
@@ -393,28 +399,28 @@ def test_a_job_that_was_taken_back_while_it_waited_gets_no_slot(ledger):
 
 
 @pytest.mark.parametrize("step", ["accepted", "ended"])
-def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(ledger, clock, step):
+def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(ledger, reminders, clock, step):
     accepted(ledger)
-    ledger.remind("job|job", None)
+    reminders.set("job|job", None)
     if step == "ended":
         ledger.ended("job", "complete")
     else:
         opened(ledger, "other")
-        ledger.remind("job|other", None)
+        reminders.set("job|other", None)
         ledger.sending("other", LEASE)
         ledger.accept("other", "K-other", own=True)
     clock.wait(16)
 
-    assert ledger.overdue(30) == ["job|job" if step == "ended" else "job|other"]
+    assert reminders.overdue(30) == ["job|job" if step == "ended" else "job|other"]
 
 
-def test_a_settled_job_is_seen_to_no_more(ledger, clock):
+def test_a_settled_job_is_seen_to_no_more(ledger, reminders, clock):
     accepted(ledger)
     ledger.ended("job", "complete")
     ledger.settle("job", Settled("complete", {}))
     clock.wait(3_600)
 
-    assert ledger.overdue(30) == []
+    assert reminders.overdue(30) == []
 
 
 def test_what_a_jobs_own_record_tells_of_its_errors_is_kept_until_it_is_settled(ledger):

@@ -13,6 +13,7 @@ from tasks.jobs import find, isolate, next_step, read, spawn, watch
 from tasks.jobs.kinds import KINDS
 from worker.jsonapi import Request
 from worker.ledger import Job, Ledger
+from worker.reminders import Reminders
 from worker.runs import Runs
 from worker.steps import AskingStep
 
@@ -30,6 +31,7 @@ class Steps:
     def __init__(self, client: redis.Redis) -> None:
         self.ms = 1_795_521_600_000
         self.ledger = Ledger(client, clock=lambda: self.ms)
+        self.reminders = Reminders(client, clock=lambda: self.ms)
         self.asked: list[SimpleNamespace] = []
         self.gone_on: list[str] = []
         self.collected: list[str] = []
@@ -80,6 +82,8 @@ def steps(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Steps:
         monkeypatch.setattr(module, "get_ledger", lambda: made.ledger)
         if module is not next_step and hasattr(module, "go_on"):
             monkeypatch.setattr(module, "go_on", lambda *ids, **_: made.gone_on.extend(ids))
+        if hasattr(module, "remind"):
+            monkeypatch.setattr(module, "remind", made.reminders.set)
         if hasattr(module, "tell"):
             monkeypatch.setattr(module, "tell", lambda *_, **__: None)
     return made

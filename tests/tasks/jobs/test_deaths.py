@@ -10,6 +10,7 @@ import pytest
 from tasks.jobs import KINDS, next_step, read, spawn, watch
 from worker.jsonapi import Request
 from worker.ledger import Ledger
+from worker.reminders import Reminders, see_to
 
 #: Seconds until a job that nobody looks after is seen to: the grace that whoever comes next has, and a little.
 SOON = 16
@@ -67,10 +68,22 @@ def time():
 
 
 @pytest.fixture
-def ledger(client, worker, time, monkeypatch):
+def reminders(client, time):
+    return Reminders(client, clock=lambda: time[0])
+
+
+@pytest.fixture
+def ledger(client, worker, time, reminders, monkeypatch):
     made = MortalLedger(client, worker, lambda: time[0])
+
+    def remind(*reminder):
+        worker.lives()
+        reminders.set(*reminder)
+
     for module in (next_step, read, spawn, watch):
         monkeypatch.setattr(module, "get_ledger", lambda: made)
+    for module in (next_step, watch):
+        monkeypatch.setattr(module, "remind", remind)
     return made
 
 
@@ -88,7 +101,7 @@ def opened(ledger, kind, state):
 @pytest.mark.parametrize("state", ["spawning", "accepted", "ended"])
 @pytest.mark.parametrize("kind", [LISTED, ALONE])
 def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_seen_to_soon(
-    ledger, worker, time, kind, state
+    ledger, worker, time, reminders, kind, state
 ):
     assert KINDS[LISTED].listing
     assert not KINDS[ALONE].listing
@@ -105,7 +118,7 @@ def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_seen_t
             break
 
         time[0] += SOON * 1000
-        next_step.overdue(ledger.overdue(again=30))
+        see_to(reminders.overdue(30))
 
         assert worker.published, f"it died before command {commands + 1}, and nobody has come to the job"
     assert commands >= 2

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tasks.jobs import next_step
-from tasks.jobs.next_step import COLLECT, FAILED, FIND, LOOK, LOOK_AFTER, READ, SPAWN, WATCH, go_on, overdue
+from tasks.jobs.next_step import COLLECT, FAILED, FIND, LOOK, READ, SPAWN, WATCH, go_on
 from worker.ledger import group
+from worker.reminders import see_to
 
 NAME, CATALOG = "bulk_import_profiles", "bulk_create_catalog_items"
 
@@ -36,7 +37,7 @@ def published(steps: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def overdue_after(steps: Any, seconds: float) -> list[str]:
     steps.wait(seconds)
-    found: list[str] = steps.ledger.overdue(30)
+    found: list[str] = steps.reminders.overdue(30)
     return found
 
 
@@ -98,9 +99,9 @@ def test_where_nothing_is_left_to_be_read_the_job_is_told(steps: Any, published:
 def test_what_is_overdue_is_seen_to_and_what_cannot_be_keeps_nobody_waiting(steps: Any, published: list[Any]):
     steps.opened("job")
 
-    overdue(["watch|default|no_such_kind", "sync|default|R1|profiles", "job|job", "job|unknown"])
+    see_to(["watch|default|no_such_kind", "nobody's|R1", "job|job", "job|unknown"])
 
-    assert published == [(LOOK_AFTER, "default|R1|profiles"), (SPAWN, "job")]
+    assert published == [(SPAWN, "job")]
 
 
 def test_a_slot_that_has_become_free_is_given_to_who_waits_for_it(steps: Any, published: list[Any]):
@@ -110,6 +111,6 @@ def test_a_slot_that_has_become_free_is_given_to_who_waits_for_it(steps: Any, pu
     # The room that Klaviyo had not is forgotten by the server's own clock.
     steps.ledger._client.delete(f"klaviyo:jobs:room:{group('default', CATALOG)}")
 
-    overdue([f"slots|{group('default', CATALOG)}"])
+    see_to([f"slots|{group('default', CATALOG)}"])
 
     assert published == [(SPAWN, "first")]

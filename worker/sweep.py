@@ -1,10 +1,10 @@
-"""Jobs whose step has died are taken up again: every worker looks for them, one task sees to them."""
+"""What a dead worker has left lying is taken up again: every worker looks for it, one task sees to it."""
 
 from __future__ import annotations
 
-from tasks.jobs.next_step import overdue
 from worker.app import app
 from worker.bootstep import SWEEP
+from worker.reminders import see_to
 from worker.steps import Step
 
 
@@ -15,8 +15,8 @@ class Sweep(Step):
     ignore_result = True
 
     def run(self, members: list[str]) -> None:
-        """Publish the next step of each."""
-        overdue(members)
+        """Have each reminder seen to."""
+        see_to(members)
 
 
 app.register_task(Sweep())
