@@ -13,6 +13,7 @@ COPY pyproject.toml README.md ./
 COPY worker worker
 COPY tasks tasks
 COPY schedules schedules
+COPY cli cli
 COPY sandbox sandbox
 RUN python -m venv /opt/klaviyo \
     && /opt/klaviyo/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels ".[sandbox,postgres]" \

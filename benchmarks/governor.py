@@ -138,7 +138,7 @@ def main() -> None:
     with redis_server() as url, listening("sandbox", "--port", "0", "--latency", "10-60") as base:
         accounts = {f"KLAVIYO_ACCOUNTS__{name.upper()}__API_KEY": key for name, key in ACCOUNTS.items()}
         os.environ.update({"KLAVIYO_REDIS_URL": url, "KLAVIYO_BASE_URL": base, **accounts})
-        import tasks  # noqa: F401 (registers the actions)
+        import tasks.registry  # noqa: F401 (registers the actions)
         from benchmarks import peers
         from worker.action import ACTIONS
 

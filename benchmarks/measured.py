@@ -7,10 +7,10 @@ from typing import Any
 from celery.signals import worker_ready
 
 from worker.action import action
+from worker.api.declaration import SAFE
+from worker.api.jsonapi import Envelope
 from worker.celery import app
 from worker.connection import get_redis
-from worker.declaration import SAFE
-from worker.jsonapi import Envelope
 
 __all__ = ["app"]
 

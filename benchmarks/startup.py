@@ -18,10 +18,10 @@ RUNS = 9
 COMMANDS = (("--help",), ("limits",), ("jobs",))
 
 #: What runs a command; and what did before, when each of them was imported by the first.
-THIS = "from worker.cli import main; main()"
+THIS = "from cli import main; main()"
 ALL = (
-    "from importlib import import_module; from worker.cli.commands import COMMANDS; "
-    "[import_module('worker.cli.' + place.partition(':')[0]) for place, _ in COMMANDS.values()]; "
+    "from importlib import import_module; from cli.commands import COMMANDS; "
+    "[import_module('cli.' + place.partition(':')[0]) for place, _ in COMMANDS.values()]; "
 ) + THIS
 
 

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from worker.store.engine import open_engine
-from worker.store.migrate import upgrade
-from worker.store.rows import upsert
-from worker.store.tables import events
+from schedules.store.engine import open_engine
+from schedules.store.migrate import upgrade
+from schedules.store.rows import upsert
+from schedules.store.tables import events
 
 ROWS, PAGE = 500_000, 1_000
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -83,10 +83,10 @@ def main() -> None:
         os.environ.update(
             KLAVIYO_REDIS_URL=url, KLAVIYO_BASE_URL=base, KLAVIYO_API_KEY="pk_sandbox_default", KLAVIYO_STORE_URL=store
         )
+        from schedules.store import runs
+        from schedules.store.connection import reading
+        from schedules.store.migrate import upgrade
         from schedules.sync import start
-        from worker.store import runs
-        from worker.store.connection import reading
-        from worker.store.migrate import upgrade
 
         upgrade(store)
         door = httpx.Client(base_url=f"{base}/_sandbox", timeout=300)

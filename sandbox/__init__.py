@@ -9,8 +9,8 @@ Over the side door, `/_sandbox/…`, it is told to misbehave as Klaviyo does: fa
 that eats quota, wrong limits; jobs that take long, fail in part, are cancelled, hang, vanish, expire or find no room;
 and the traps of incremental reading, from events in the future to records that change or go between two pages. It
 sows accounts of any size (100,000 profiles and 500,000 events need 1.3 GB), hands out its records row by row to be
-compared with, and tells what a client has asked for twice. Values that are marked (sandbox/markers.py) are refused by
-validation or rejected in a job.
+compared with, and tells what a client has asked for twice. Values that are marked (sandbox/records/markers.py) are
+refused by validation or rejected in a job.
 
 What it does not do, and what a green run against it therefore does not prove:
 

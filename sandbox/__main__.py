@@ -8,7 +8,7 @@ import uvicorn
 
 from sandbox.app import create_app
 from sandbox.config import Config
-from sandbox.connection import Protocol
+from sandbox.front.connection import Protocol
 from sandbox.world import World
 
 

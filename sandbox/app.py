@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from sandbox import oauth, sidedoor
 from sandbox.config import Config
-from sandbox.dispatcher import Dispatcher
+from sandbox.door import routes as sidedoor
+from sandbox.front import oauth
+from sandbox.front.dispatcher import Dispatcher
 from sandbox.world import World
 
 

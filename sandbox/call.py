@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.job_rules import JobRules
 from sandbox.operations import Operation
-from sandbox.query import Query
-from sandbox.store import Resource, Store
+from sandbox.reading.query import Query
+from sandbox.records.job_rules import JobRules
+from sandbox.records.store import Resource, Store
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from worker.filter_fields import Fields, fields_of
+from worker.api.filter_fields import Fields, fields_of
 
 
 @dataclass(frozen=True, slots=True)

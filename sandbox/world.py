@@ -4,19 +4,19 @@ import asyncio
 from dataclasses import dataclass
 from random import Random
 
-from sandbox import seeds
-from sandbox.auth import Caller, Credentials
-from sandbox.churn import Churn
 from sandbox.config import Config
-from sandbox.faults import Faults
-from sandbox.job_rules import JobRules
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
+from sandbox.front.auth import Caller, Credentials
+from sandbox.front.faults import Faults
+from sandbox.front.ledger import Ledger
+from sandbox.front.limits import Limits
+from sandbox.front.windows import Windows
 from sandbox.operations import load
-from sandbox.relations import Relations
+from sandbox.records.job_rules import JobRules
+from sandbox.records.relations import Relations
+from sandbox.records.store import Store
 from sandbox.sections import discovered
-from sandbox.store import Store
-from sandbox.windows import Windows
+from sandbox.seeding import seeds
+from sandbox.seeding.churn import Churn
 
 ACCOUNTS = {"default": "SBX001", "a": "SBX00A", "b": "SBX00B", "c": "SBX00C"}
 

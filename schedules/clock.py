@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from worker.ledger import get_ledger
+from tasks.jobs.ledger import get_ledger
 from worker.patience import patiently
 
 

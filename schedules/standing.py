@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from schedules.reports import REPORTS
-from schedules.stream import Stream
-from schedules.streams import STREAMS
-from worker.store import runs
-from worker.store.tables import sync_runs, sync_windows, watermarks
+from schedules.pull.stream import Stream
+from schedules.pull.streams import STREAMS
+from schedules.reports.pages import REPORTS
+from schedules.store import runs
+from schedules.store.tables import sync_runs, sync_windows, watermarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from typing import Any
 from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import guard, pull, push_task, reports, trouble
+from schedules import guard, trouble
 from schedules.clock import present
 from schedules.entries import Mode
-from schedules.reports import REPORTS
-from schedules.requests import GO_ON, Request, claim, load, save, scheduled
-from schedules.streams import STREAMS
+from schedules.pull import pages as pull
+from schedules.pull.requests import GO_ON, Request, claim, load, save, scheduled
+from schedules.pull.streams import STREAMS
+from schedules.push import task as push_task
+from schedules.reports import pages as reports
+from schedules.reports.pages import REPORTS
 from worker.accounts import account as account_of
 from worker.app import app
 from worker.errors import InputError

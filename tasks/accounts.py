@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from worker.action import action
-from worker.jsonapi import Envelope
+from worker.api.jsonapi import Envelope
 
 AccountField = Literal[
     "contact_information", "contact_information.default_sender_email", "contact_information.default_sender_name",

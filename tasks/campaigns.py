@@ -10,9 +10,9 @@ from tasks.images import ImageField
 from tasks.shapes import Day, TagField, Timestamp, UpTo100
 from tasks.templates import TemplateSummaryField
 from worker.action import action
-from worker.declaration import SAFE, Adds, Params, never
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, Resources, flat_name
+from worker.api.declaration import SAFE, Adds, Params, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, Resources, flat_name
 
 CampaignMessageField = Literal[
     "created_at", "definition", "definition.channel", "definition.content", "definition.content.action_buttons",

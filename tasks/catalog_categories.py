@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 from tasks.catalog import Batch, CatalogCategoryField, CatalogItemField, CatalogJobField, CatalogVariantField
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.declaration import SAFE, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkages, Resources
+from worker.api.declaration import SAFE, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkages, Resources
 
 ItemIds = Annotated[list[str], At("data.relationships.items.data"), Linkages("catalog-item")]
 

@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 from tasks.catalog import Batch, CatalogCategoryField, CatalogItemField, CatalogJobField, CatalogVariantField
 from tasks.shapes import Number, UpTo100
 from worker.action import action
-from worker.declaration import SAFE, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkages, Resources
+from worker.api.declaration import SAFE, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkages, Resources
 
 CategoryIds = Annotated[list[str], At("data.relationships.categories.data"), Linkages("catalog-category")]
 

@@ -12,9 +12,9 @@ from tasks.catalog import Batch, CatalogJobField, CatalogVariantField
 from tasks.rules import identified
 from tasks.shapes import Identified, Number, UpTo100, VariantId
 from worker.action import action
-from worker.declaration import SAFE, Dropped, never, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, Linkages, Resource, Resources
+from worker.api.declaration import SAFE, Dropped, never, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, Linkages, Resource, Resources
 
 #: With 1, product feeds leave out a variant that is out of stock; with 0 and 2 they do not.
 InventoryPolicy = Literal[0, 1, 2]

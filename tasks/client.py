@@ -39,9 +39,9 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.declaration import Dropped, Params, never, safe, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Header, Linkage, NotNull, Resource, Resources
+from worker.api.declaration import Dropped, Params, never, safe, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Header, Linkage, NotNull, Resource, Resources
 
 PublicReviewField = Literal[
     "author", "content", "created", "id", "images", "product", "product.external_id", "product.image_url",

@@ -27,17 +27,17 @@ from celery.result import AsyncResult
 
 from worker.accounts import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
+from worker.api.declaration import Declaration, Params
+from worker.api.jsonapi import Envelope
+from worker.api.paging import first_page, next_page
+from worker.api.paging import records as records_on
 from worker.app import app
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
-from worker.declaration import Declaration, Params
 from worker.errors import InputError
 from worker.execution import Call, back_to_wait
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
-from worker.jsonapi import Envelope
-from worker.paging import first_page, next_page
-from worker.paging import records as records_on
 from worker.patience import LeftBehind, patiently, published
 from worker.place import PREFIX, lane_of
 from worker.revocation import ALSO_REVOKED, revoke

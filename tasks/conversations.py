@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Required
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.declaration import never
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage
+from worker.api.declaration import never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage
 
 ConversationId = Annotated[str, At("data.relationships.conversation.data"), Linkage("conversation")]
 

@@ -7,9 +7,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import Timestamp, UpTo100
 from worker.action import action
-from worker.declaration import SAFE, Params, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, Resources
+from worker.api.declaration import SAFE, Params, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, Resources
 
 CouponField = Literal["description", "external_id", "id", "monitor_configuration"]
 CouponCodeField = Literal["expires_at", "id", "status", "unique_code"]

@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.declaration import SAFE, never, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, Linkages, Resource, Resources
+from worker.api.declaration import SAFE, never, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, Linkages, Resource, Resources
 
 DataSourceField = Literal["description", "id", "namespace", "title", "visibility"]
 ObjectSchemaField = Literal[

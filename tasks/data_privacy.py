@@ -7,9 +7,9 @@ from typing import Annotated
 from tasks.rules import one_of
 from tasks.shapes import Email, PhoneNumber
 from worker.action import action
-from worker.declaration import Params, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At
+from worker.api.declaration import Params, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At
 
 
 def names_by_address(params: Params) -> str | None:

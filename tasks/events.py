@@ -26,9 +26,9 @@ from tasks.shapes import (
     UpTo1000,
 )
 from worker.action import action
-from worker.declaration import Params, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, NotNull, Resource, Resources
+from worker.api.declaration import Params, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, NotNull, Resource, Resources
 
 EventField = Literal["datetime", "event_properties", "id", "timestamp", "uuid"]
 

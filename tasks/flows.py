@@ -9,8 +9,8 @@ from tasks.shapes import FlowField, Number, TagField, Timestamp, UpTo50
 from tasks.templates import TemplateSummaryField
 from tasks.timezones import TimeZone
 from worker.action import action
-from worker.declaration import SAFE, Params, never
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE, Params, never
+from worker.api.jsonapi import Envelope
 
 ConditionType = Literal[
     "action-output", "custom-object-property", "custom-object-trigger-property", "low-inventory-property",

@@ -6,8 +6,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.declaration import SAFE, Dropped, never
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE, Dropped, never
+from worker.api.jsonapi import Envelope
 
 FormBlockType = Literal[
     "button", "age_gate", "coupon", "date", "email", "html_text", "opt_in_code", "phone_number",

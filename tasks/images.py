@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
-from worker.wire import At, NotNull
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, NotNull
 
 ImageField = Literal["format", "hidden", "id", "image_url", "name", "size", "updated_at"]
 ImageSort = Literal["format", "-format", "id", "-id", "name", "-name", "size", "-size", "updated_at", "-updated_at"]

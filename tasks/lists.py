@@ -11,10 +11,10 @@ from tasks.profiles import get_profiles
 from tasks.rules import any_of
 from tasks.shapes import FlowField, ListField, MemberField, MemberIds, ProfileExtra, TagField, UpTo10, UpTo100
 from worker.action import action
-from worker.declaration import SAFE, Adds, Ask, Params, Resolved, never
-from worker.jsonapi import Envelope
-from worker.paging import attributes, listed
-from worker.wire import Aside
+from worker.api.declaration import SAFE, Adds, Ask, Params, Resolved, never
+from worker.api.jsonapi import Envelope
+from worker.api.paging import attributes, listed
+from worker.api.wire import Aside
 
 OptInProcess = Literal["double_opt_in", "single_opt_in"]
 #: E-mail addresses that are looked up before the request is made.

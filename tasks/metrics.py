@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, MetricField
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, NotNull
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, NotNull
 
 MappedMetricId = Literal[
     "added_to_cart", "cancelled_sales", "ordered_product", "refunded_sales", "revenue", "started_checkout",

@@ -37,9 +37,9 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.declaration import SAFE, Adds, Dropped, Params, never, safe, with_key
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkages, Resource, Resources
+from worker.api.declaration import SAFE, Adds, Dropped, Params, never, safe, with_key
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkages, Resource, Resources
 
 ProfileSort = Literal[
     "created", "-created", "email", "-email", "id", "-id", "updated", "-updated",

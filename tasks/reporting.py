@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import Timestamp
 from worker.action import action
-from worker.declaration import SAFE
-from worker.jsonapi import Envelope
-from worker.wire import Query
+from worker.api.declaration import SAFE
+from worker.api.jsonapi import Envelope
+from worker.api.wire import Query
 
 MessageStatistic = Literal[
     "average_order_value", "bounce_rate", "bounced", "bounced_or_failed", "bounced_or_failed_rate", "click_rate",

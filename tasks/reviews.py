@@ -7,8 +7,8 @@ from typing_extensions import TypedDict
 from tasks.events import EventField
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.declaration import SAFE
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE
+from worker.api.jsonapi import Envelope
 
 ReviewField = Literal[
     "author", "content", "created", "email", "id", "images", "product", "product.external_id", "product.image_url",

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, MemberField, ProfileExtra, SegmentField, TagField, Timestamp, UpTo10, UpTo100
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
 
 # The grammar of definitions: groups that must all hold, of conditions one of which must hold.
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 from typing_extensions import TypedDict
 
 from tasks.rules import coordinate, day, email, moment, phone_number
-from worker.wire import At, Filled, Linkage, Linkages
+from worker.api.wire import At, Filled, Linkage, Linkages
 
 # Values with a form of their own. A check here names the parameter and never repeats the value.
 

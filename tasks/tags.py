@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from tasks.shapes import TagField, UpTo25, UpTo50
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkage, Linkages
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkage, Linkages
 
 TagGroupField = Literal["default", "exclusive", "id", "name"]
 TagSort = Literal["id", "-id", "name", "-name"]

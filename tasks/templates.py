@@ -6,9 +6,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo10, UpTo100
 from worker.action import action
-from worker.declaration import SAFE, Params, never
-from worker.jsonapi import Envelope
-from worker.wire import At, NotNull
+from worker.api.declaration import SAFE, Params, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, NotNull
 
 TemplateSummaryField = Literal["amp", "created", "editor_type", "html", "id", "name", "text", "updated"]
 BlockType = Literal[

@@ -6,8 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.declaration import SAFE
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE
+from worker.api.jsonapi import Envelope
 
 FlowValue = Literal[
     "email_subject",

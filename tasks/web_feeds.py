@@ -4,8 +4,8 @@ from typing import Literal
 
 from tasks.shapes import UpTo20
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
 
 WebFeedField = Literal["content_type", "created", "id", "name", "request_method", "status", "updated", "url"]
 WebFeedSort = Literal["created", "-created", "name", "-name", "updated", "-updated"]

@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 
 from worker.action import action
-from worker.declaration import SAFE, never
-from worker.jsonapi import Envelope
-from worker.wire import At, Linkages
+from worker.api.declaration import SAFE, never
+from worker.api.jsonapi import Envelope
+from worker.api.wire import At, Linkages
 
 WebhookTopicField = Literal["id"]
 WebhookField = Literal["created_at", "description", "enabled", "endpoint_url", "id", "name", "updated_at"]

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
+import fakeredis
 import pytest
 import redis
 from sqlalchemy.engine import make_url
 
+from schedules.store import connection
+from schedules.store.engine import open_engine
+from schedules.store.migrate import upgrade
+from tests.caches import forget
 from tests.left_out import left_out
 from tests.postgres_server import NoServer, postgres_server
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings
-from worker.store import connection
-from worker.store.engine import open_engine
-from worker.store.migrate import upgrade
 
 
 def missing(service: str) -> NoReturn:
@@ -127,6 +129,29 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def settings(clean_settings, monkeypatch, tmp_path):
+    """An account of its own, and no file of settings from where the tests happen to run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KLAVIYO_API_KEY", "pk_secret")
+    monkeypatch.setenv("KLAVIYO_COMPANY_ID", "ABC123")
+    monkeypatch.setenv("KLAVIYO_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
+    forget()
+    yield monkeypatch
+    forget()
+
+
+@pytest.fixture
+def fake_redis(monkeypatch):
+    """A Redis of this test's own in place of the configured one."""
+    fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
+    told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
+    monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
+    for module in ("worker.checks", "worker.governor", "tasks.jobs.ledger", "tasks.jobs.runs", "schedules.trouble"):
+        monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
+    return fake
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.soak import sized
+from worker.api.jsonapi import Envelope, interpret
 from worker.errors import KlaviyoError
-from worker.jsonapi import Envelope, interpret
 
 #: What stands where something else is meant.
 OTHERS = st.sampled_from(

@@ -23,12 +23,12 @@ from celery.result import AsyncResult, EagerResult
 
 from worker.accounts import DEFAULT, account
 from worker.action_task import ActionTask
+from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.api.jsonapi import Envelope
+from worker.api.paging import first_page, next_page
 from worker.app import app
 from worker.calls import only, time_to_send
-from worker.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
 from worker.governor import Lane
-from worker.jsonapi import Envelope
-from worker.paging import first_page, next_page
 from worker.place import PREFIX, Place, here, lane_named
 from worker.settings import get_settings
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from worker.accounts import DEFAULT, account
+from worker.api.declaration import Declaration, Params
+from worker.api.jsonapi import Envelope
 from worker.calls import masked, received
 from worker.checked_task import Addressed, Asked, CheckedTask
-from worker.declaration import Declaration, Params
 from worker.errors import KlaviyoError
 from worker.execution import now, run
-from worker.jsonapi import Envelope
 from worker.passing import carried_out, passing_on
 from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings

@@ -10,8 +10,8 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 
+from worker.api.declaration import Alias, Declaration, Params
 from worker.connection import NotNow
-from worker.declaration import Alias, Declaration, Params
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Expiry, get_governor
 from worker.patience import patiently

@@ -21,7 +21,7 @@ logger = get_logger(__name__)
 
 with one_sentence():
     import schedules
-    import tasks
+    import tasks.registry
     from schedules.checks import of_surroundings
     from worker.app import app
 

@@ -13,10 +13,10 @@ from celery import Task
 from celery.result import AsyncResult
 
 from worker.accounts import DEFAULT, account
+from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
-from worker.jsonapi import Envelope
 from worker.passing import passing_on
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
 from worker.settings import get_settings

@@ -1,4 +1,4 @@
-"""What a worker needs, looked at: the settings, Redis and the store. `klaviyo check` and the worker's start say it.
+"""What a worker needs, looked at: the settings and Redis. `klaviyo check` and the worker's start say it.
 
 Klaviyo is not asked here: a key that it refuses shows by itself as soon as there is work.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import redis
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker import strays
 from worker.accounts import account, aliases
@@ -21,8 +19,6 @@ from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import resuming, said
 from worker.settings import Settings, misspelled_settings
-from worker.store.connection import reading
-from worker.store.engine import open_engine
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
 Level = Literal["good", "warning", "bad", "wrong"]
@@ -106,27 +102,3 @@ def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "warning", "on disk", "no append-only file: what is queued since the last snapshot is lost if Redis dies."
         )
-
-
-def of_store(url: str) -> Iterator[Finding]:
-    """Whether the store at this address, that of the settings, is there and of this version. It is not made here."""
-    need = "Syncs and pushes need it; nothing else does"
-    try:
-        engine = open_engine(url)
-    except SettingsError as error:
-        yield Finding("wrong", "store", f"{error}. {need}.")
-        return
-    where = engine.url.render_as_string(hide_password=True)
-    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).is_file():
-        yield Finding("warning", "store", f"there is none at {where}: run `klaviyo store`. {need}.")
-        return
-    try:
-        with reading() as connection:
-            connection.exec_driver_sql("SELECT 1")
-    except SettingsError as error:
-        yield Finding("warning", "store", f"{error}. {need}.")
-    except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        yield Finding("bad", "store", f"{where} (KLAVIYO_STORE_URL) cannot be reached: {said}. {need}.")
-    else:
-        yield Finding("good", "store", f"{where}, of this version")

@@ -20,9 +20,9 @@ from celery.utils.log import get_logger
 
 from worker import early, ending
 from worker.accounts import DEFAULT, account
+from worker.api.declaration import Declaration, Params, Repeat, Resolved
+from worker.api.jsonapi import Envelope, Request, interpret, quota, unknown
 from worker.calls import delay_of, expiry_of, received
-from worker.client import get_client, send
-from worker.declaration import Declaration, Params, Repeat, Resolved
 from worker.errors import (
     Forbidden,
     KlaviyoError,
@@ -34,7 +34,7 @@ from worker.errors import (
     Unavailable,
 )
 from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
-from worker.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.http_client import get_client, send
 from worker.patience import patiently
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working

@@ -18,7 +18,7 @@ from worker.process import working
 from worker.tiers import MINUTE
 
 if TYPE_CHECKING:
-    from worker.jsonapi import Quota
+    from worker.api.jsonapi import Quota
 
 PREFIX = "klaviyo:"
 

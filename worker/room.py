@@ -12,8 +12,8 @@ import time
 
 import orjson
 
+from worker.api.jsonapi import Envelope
 from worker.governor import SMALL_RESULT, get_governor
-from worker.jsonapi import Envelope
 from worker.patience import PAUSE, patiently
 from worker.process import closing
 

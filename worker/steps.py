@@ -18,13 +18,13 @@ from celery.exceptions import Ignore, Retry
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
+from worker.api.declaration import Params
+from worker.api.jsonapi import Envelope
 from worker.calls import COUNTDOWN, UNTIL, until_of
 from worker.checked_task import Addressed, Asked, CheckedTask
-from worker.declaration import Params
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
-from worker.jsonapi import Envelope
 from worker.passing import carried_out
 from worker.patience import patiently, published
 from worker.place import checked_id, lane_of, place_of

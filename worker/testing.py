@@ -25,11 +25,11 @@ import pytest
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
+from worker.api.declaration import Declaration, Params
+from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.calls import delay_of
-from worker.declaration import Declaration, Params
 from worker.governor import Lane
-from worker.jsonapi import Envelope
 from worker.place import PREFIX, lane_of, place_of
 from worker.transport import HEADER
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sandbox import filters, reports
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
+from sandbox.reading import filters
+from sandbox.records import reports
+from sandbox.records.store import Store
 from sandbox.sections import reporting
-from sandbox.store import Store
 
 _PLACE = "/data/attributes"
 _FORM_GROUPS = ("form_id", "form_version_id")

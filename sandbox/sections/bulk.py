@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import documents, markers
-from sandbox.bodies import each
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, refusal
+from sandbox.front.bodies import each
+from sandbox.reading import documents
+from sandbox.records import markers
+from sandbox.records.store import Resource
 from sandbox.sections import jobs
-from sandbox.store import Resource
 
 Item = dict[str, Any]
 Check = Callable[[Item, str], list[dict[str, Any]]]

@@ -1,10 +1,11 @@
 """Sending a campaign and estimating its recipients: jobs that have the id of the campaign."""
 
-from sandbox import campaigns, documents
 from sandbox.call import Call, Reply
 from sandbox.errors import refusal
+from sandbox.reading import documents
+from sandbox.records import campaigns
+from sandbox.records.store import Resource, Store, Work
 from sandbox.sections import jobs
-from sandbox.store import Resource, Store, Work
 from sandbox.times import parsed, written
 
 SEND, ESTIMATE = "campaign-send-job", "campaign-recipient-estimation-job"

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox import campaigns, documents, listings, templates
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, error, invalid, invalid_parameter, refusal
-from sandbox.filters import Condition
-from sandbox.store import Resource
+from sandbox.reading import documents, listings
+from sandbox.reading.filters import Condition
+from sandbox.records import campaigns, templates
+from sandbox.records.store import Resource
 
 CHANGEABLE = ("Draft", "Scheduled")
 _MESSAGES = "/data/attributes/campaign-messages/data"

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sandbox import catalogs, markers
 from sandbox.call import Call, Reply
-from sandbox.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.errors import error
+from sandbox.records import catalogs, markers
+from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
+from sandbox.records.store import Resource
 from sandbox.sections import bulk
-from sandbox.store import Resource
 
 MOST, MOST_JOBS = 100, 500
 _PLURALS = {ITEM: "items", VARIANT: "variants", CATEGORY: "categories"}

@@ -1,9 +1,10 @@
 """Catalogs: items, variants and categories one at a time, and the wish to hear when something is back in stock."""
 
-from sandbox import catalogs, documents, profiles
 from sandbox.call import Call, Reply
-from sandbox.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.errors import invalid
+from sandbox.reading import documents
+from sandbox.records import catalogs, profiles
+from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 
 
 def create_catalog_item(call: Call) -> Reply:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sandbox import profiles
 from sandbox.call import Call, Reply
+from sandbox.records import profiles
 from sandbox.sections import events, push_tokens
 from sandbox.sections.subscriptions import channels_of, subscribe
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from sandbox import documents, listings, markers
 from sandbox.call import Call, Reply
-from sandbox.catalogs import linkage
 from sandbox.errors import ApiError, error, invalid_parameter, not_found, refusal
+from sandbox.reading import documents, listings
+from sandbox.records import markers
+from sandbox.records.catalogs import linkage
+from sandbox.records.store import Resource, Store
 from sandbox.sections import bulk
-from sandbox.store import Resource, Store
 from sandbox.times import YEAR, parsed, written
 
 MOST_CODES, MOST_JOBS = 1000, 100

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sandbox import documents
 from sandbox.call import Call, Reply
-from sandbox.store import Resource
+from sandbox.reading import documents
+from sandbox.records.store import Resource
 from sandbox.times import written
 
 NAMESPACE = "custom-objects"

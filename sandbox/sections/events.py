@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sandbox import events, profiles
-from sandbox.bodies import each
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
-from sandbox.events import Event
+from sandbox.front.bodies import each
+from sandbox.records import events, profiles
+from sandbox.records.events import Event
 
 MOST_EVENTS = 1000
 

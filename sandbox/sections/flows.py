@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sandbox import documents, flows
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
-from sandbox.store import Resource
+from sandbox.reading import documents
+from sandbox.records import flows
+from sandbox.records.store import Resource
 
 _DEFINITION = "/data/attributes/definition"
 

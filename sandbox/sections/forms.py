@@ -1,9 +1,10 @@
 """Forms: read with their definition, created from one, deleted with their versions."""
 
-from sandbox import documents, forms
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
-from sandbox.store import Resource
+from sandbox.reading import documents
+from sandbox.records import forms
+from sandbox.records.store import Resource
 
 _VERSIONS = "/data/attributes/definition/versions"
 

@@ -1,10 +1,10 @@
 """What most operations do, told from the shape of their path: list, read, create, change, delete, relate."""
 
-from sandbox import documents, listings
 from sandbox.call import Call, Handler, Reply
 from sandbox.errors import not_found, refusal
 from sandbox.operations import Operation
-from sandbox.store import Resource
+from sandbox.reading import documents, listings
+from sandbox.records.store import Resource
 from sandbox.times import written
 
 

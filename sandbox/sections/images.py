@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 from zlib import crc32
 
-from sandbox import documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
-from sandbox.store import Store
+from sandbox.reading import documents
+from sandbox.records.store import Store
 from sandbox.times import written
 
 FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "gif": "gif"}

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from sandbox import documents, markers, profiles
-from sandbox.bodies import each
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, error, invalid
+from sandbox.front.bodies import each
+from sandbox.reading import documents
+from sandbox.records import markers, profiles
+from sandbox.records.store import Resource, Store
 from sandbox.sections import jobs
-from sandbox.store import Resource, Store
 
 MOST = 10_000
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sandbox.call import Call
 from sandbox.errors import ApiError, refusal
-from sandbox.job_rules import Plan
-from sandbox.store import Resource, Store
+from sandbox.records.job_rules import Plan
+from sandbox.records.store import Resource, Store
 from sandbox.times import written
 
 QUEUED_SHARE = 0.25

@@ -1,10 +1,10 @@
 """Lists: creation, membership, and the count of members as an additional field."""
 
-from sandbox import documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
+from sandbox.reading import documents
+from sandbox.records.store import Resource
 from sandbox.sections import generic
-from sandbox.store import Resource
 from sandbox.times import written
 
 MOST_MEMBERS = 1000

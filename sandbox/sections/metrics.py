@@ -6,9 +6,9 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sandbox import documents, filters
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
+from sandbox.reading import documents, filters
 
 MAPPABLE = ("metric", "custom-metric")
 _PLACE = "/data/attributes"

@@ -1,8 +1,8 @@
 """Data privacy: the deletion of a profile with all of its events."""
 
-from sandbox import profiles
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
+from sandbox.records import profiles
 
 _PLACE = "/data/attributes/profile/data"
 

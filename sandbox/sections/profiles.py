@@ -3,10 +3,11 @@
 from typing import Any
 from zlib import crc32
 
-from sandbox import consent, documents, profiles
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
-from sandbox.store import Resource
+from sandbox.reading import documents
+from sandbox.records import consent, profiles
+from sandbox.records.store import Resource
 
 
 def create_profile(call: Call) -> Reply:

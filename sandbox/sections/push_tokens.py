@@ -1,7 +1,7 @@
 """Push tokens: registering the same token again changes it."""
 
-from sandbox import profiles
 from sandbox.call import Call, Reply
+from sandbox.records import profiles
 from sandbox.times import written
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox import filters, reports
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid, invalid_parameter
-from sandbox.store import Resource, Store
+from sandbox.reading import filters
+from sandbox.records import reports
+from sandbox.records.store import Resource, Store
 from sandbox.times import parsed
 
 PAGE = 50

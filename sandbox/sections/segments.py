@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sandbox import documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
+from sandbox.reading import documents
 from sandbox.sections import generic
 from sandbox.times import written
 

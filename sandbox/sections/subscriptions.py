@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import consent, documents, profiles
-from sandbox.bodies import each
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
+from sandbox.front.bodies import each
+from sandbox.reading import documents
+from sandbox.records import consent, profiles
+from sandbox.records.store import Resource
 from sandbox.sections import jobs
-from sandbox.store import Resource
 from sandbox.times import parsed, written
 
 MOST_SUBSCRIBED, MOST_UNSUBSCRIBED, MOST_SUPPRESSED = 1000, 100, 100

@@ -1,10 +1,10 @@
 """Tags and tag groups: unique names, the default group, exclusive groups, and tagging."""
 
-from sandbox import documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid, refusal
+from sandbox.reading import documents
+from sandbox.records.store import Resource
 from sandbox.sections import generic
-from sandbox.store import Resource
 
 MOST_TAGS, MOST_GROUPS, MOST_TAGS_EACH = 500, 50, 100
 

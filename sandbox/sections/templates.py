@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sandbox import documents, listings, templates
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid, refusal
-from sandbox.filters import Condition
-from sandbox.store import Resource
+from sandbox.reading import documents, listings
+from sandbox.reading.filters import Condition
+from sandbox.records import templates
+from sandbox.records.store import Resource
 from sandbox.times import written
 
 MOST = 1000

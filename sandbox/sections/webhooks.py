@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox import documents
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
-from sandbox.store import Resource
+from sandbox.reading import documents
+from sandbox.records.store import Resource
 from sandbox.times import written
 
 SHORTEST_SECRET = 16

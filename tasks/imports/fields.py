@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from typing_extensions import get_type_hints, is_typeddict
 
-from worker.wire import Path, unwrap
+from worker.api.wire import Path, unwrap
 
 #: How a value is written. ``email``, ``phone`` and ``text`` travel as they are; the others are read first.
 Form = Literal["text", "email", "phone", "number", "boolean", "time", "day", "list", "json"]

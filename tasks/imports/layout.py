@@ -16,7 +16,7 @@ import orjson
 
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.kinds import Kind
-from worker.wire import put
+from worker.api.wire import put
 
 #: A mark is a text that no name can be taken for; JSON writes its NULs as ``\u0000``.
 _MARK = re.compile(r'"\\u0000(\d+)\\u0000"')

@@ -14,8 +14,8 @@ from tasks.imports.layout import Layout
 from tasks.imports.mapping import ColumnMap, columns_of
 from tasks.imports.options import Options
 from tasks.imports.values import Convert, converter
+from worker.api.wire import put
 from worker.errors import InputError
-from worker.wire import put
 
 #: Stands for the items in a request, to find their place; JSON writes its NUL as ``\u0000``.
 _ITEMS = "\0"

@@ -10,9 +10,9 @@ from typing import Any
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file, unused, without_its_beginnings
 from tasks.imports.sources import Record, Source, Unreadable
-from worker.ledger import get_ledger
+from tasks.jobs.ledger import get_ledger
+from tasks.jobs.runs import Run, RunState, get_runs
 from worker.patience import patiently
-from worker.runs import Run, RunState, get_runs
 
 
 @dataclass(frozen=True, slots=True)

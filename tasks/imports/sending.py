@@ -10,17 +10,17 @@ from hashlib import blake2b
 from tasks.imports.parts import Part
 from tasks.jobs.isolate import with_records
 from tasks.jobs.kinds import KINDS as JOBS
+from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import raised
 from tasks.jobs.records import records
 from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.runs import Run, get_runs
 from tasks.jobs.withdraw import withdraw as withdraw_job
+from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
 from worker.governor import Lane
-from worker.jsonapi import Request
-from worker.ledger import Job, get_ledger
 from worker.patience import patiently
-from worker.runs import Run, get_runs
 
 #: Parts, and bytes of them, that wait for their request at most: enough for any budget, and little in Redis.
 MOST_PARTS, MOST_BYTES = 100, 64_000_000

@@ -21,7 +21,7 @@ from tasks.imports.rejects import Rejected
 from tasks.jobs.records import at
 from tasks.jobs.rows import numbers, ranges
 from worker.action import Action
-from worker.paging import attributes
+from worker.api.paging import attributes
 
 #: Each kind that compares, and the kind whose rows it takes.
 UPSERTS = {f"upsert_catalog_{things}": f"create_catalog_{things}" for things in ("items", "variants", "categories")}

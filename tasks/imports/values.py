@@ -16,7 +16,7 @@ import orjson
 
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
-from worker.wire import shape_of
+from worker.api.wire import shape_of
 
 Convert = Callable[[Any], str]
 

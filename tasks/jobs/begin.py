@@ -14,18 +14,18 @@ from celery.result import AsyncResult
 
 from tasks.jobs.collect import collect
 from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.records import records
 from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
+from worker.api.declaration import Params
+from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.calls import delay_of, masked, received, time_to_send, until_of
-from worker.declaration import Params
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
-from worker.jsonapi import Envelope
-from worker.ledger import get_ledger
 from worker.patience import patiently
 from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke

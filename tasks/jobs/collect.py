@@ -6,13 +6,13 @@ from celery import states
 from celery.exceptions import Ignore
 
 from tasks.jobs.kinds import KINDS
+from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import COLLECT, go_on
 from tasks.jobs.outcome import outcome, raised, settled
 from tasks.jobs.records import records
+from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import JobFailed
-from worker.jsonapi import Envelope
-from worker.ledger import get_ledger
 from worker.patience import patiently
 from worker.steps import Step
 

@@ -15,16 +15,16 @@ from uuid import uuid4
 import orjson
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.ledger import Job, get_ledger, group
 from tasks.jobs.next_step import FIND, go_on
 from tasks.jobs.records import at, counters, names, objects, records
 from tasks.jobs.telling import tell
 from worker.action import Action
+from worker.api.declaration import Params
+from worker.api.jsonapi import Envelope
+from worker.api.paging import attributes, listed, next_page, one
 from worker.app import app
-from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
-from worker.jsonapi import Envelope
-from worker.ledger import Job, get_ledger, group
-from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
 from worker.reminders import remind
 from worker.settings import get_settings

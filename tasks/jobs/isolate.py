@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 
 from tasks.jobs.kinds import Kind
+from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
 from tasks.jobs.records import at, index, reason, records
 from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.runs import get_runs
+from worker.api.jsonapi import Request
 from worker.errors import Refused
-from worker.jsonapi import Request
-from worker.ledger import Job, get_ledger
 from worker.patience import patiently
-from worker.runs import get_runs
 
 #: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
 HALVED = 200

@@ -11,8 +11,8 @@ from uuid import uuid4
 from celery.canvas import Signature
 
 from tasks.jobs.kinds import KINDS
+from tasks.jobs.ledger import OPEN, Job, get_ledger, group
 from worker.app import app
-from worker.ledger import OPEN, Job, get_ledger, group
 from worker.patience import patiently, published
 from worker.place import PREFIX
 from worker.reminders import remind, sees_to

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.jobs.kinds import Kind
+from tasks.jobs.ledger import Job, Settled
 from tasks.jobs.records import names, reason
 from tasks.jobs.rows import numbers
 from worker import errors
 from worker.errors import BY_END, KlaviyoError
-from worker.ledger import Job, Settled
 
 #: Where a record of an import was turned down: by the request's refusal, or in its job.
 REFUSED, JOB = "refused", "job"

@@ -7,16 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import READ, collect
 from tasks.jobs.records import told
 from tasks.jobs.watch import BELIEVED, GONE
 from worker.action import Action
+from worker.api.declaration import Params
+from worker.api.jsonapi import Envelope
+from worker.api.paging import attributes, first_page, next_page, records
 from worker.app import app
-from worker.declaration import Params
 from worker.errors import Gone, KlaviyoError, NotFound
-from worker.jsonapi import Envelope
-from worker.ledger import Job, get_ledger
-from worker.paging import attributes, first_page, next_page, records
 from worker.patience import patiently
 from worker.steps import AskingStep
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from worker.jsonapi import mask
-from worker.ledger import Counters
+from tasks.jobs.ledger import Counters
+from worker.api.jsonapi import mask
 
 #: What names a record, in a request as in an answer.
 NAMES = ("email", "phone_number", "external_id", "unique_code")

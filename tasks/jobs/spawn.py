@@ -12,11 +12,14 @@ from uuid import uuid4
 
 from tasks.jobs.isolate import isolate
 from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
 from tasks.jobs.telling import tell
+from worker.api.declaration import SAFE, Declaration
+from worker.api.jsonapi import Envelope, unknown
+from worker.api.paging import attributes, one
 from worker.app import app
-from worker.declaration import SAFE, Declaration
 from worker.errors import (
     BadRequest,
     KlaviyoError,
@@ -29,9 +32,6 @@ from worker.errors import (
 )
 from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
 from worker.governor import Expiry, Settlement, get_governor
-from worker.jsonapi import Envelope, unknown
-from worker.ledger import Job, get_ledger
-from worker.paging import attributes, one
 from worker.patience import patiently, published
 from worker.place import lane_of
 from worker.revocation import revoke

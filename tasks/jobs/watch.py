@@ -12,16 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.ledger import OPEN, Job, get_ledger, group
 from tasks.jobs.next_step import DEAD, FAILED, LOOK, WATCH, go_on
 from tasks.jobs.pace import pause
 from tasks.jobs.records import counters, objects, told
 from tasks.jobs.telling import tell
+from worker.api.declaration import Params
+from worker.api.jsonapi import Envelope
+from worker.api.paging import attributes, listed, next_page, one
 from worker.app import app
-from worker.declaration import Params
 from worker.errors import KlaviyoError, NotFound
-from worker.jsonapi import Envelope
-from worker.ledger import OPEN, Job, get_ledger, group
-from worker.paging import attributes, listed, next_page, one
 from worker.patience import patiently
 from worker.reminders import remind
 from worker.settings import get_settings

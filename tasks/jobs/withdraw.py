@@ -9,9 +9,9 @@ from celery import states
 from celery.exceptions import TaskRevokedError
 from celery.utils.objects import Bunch
 
+from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from worker.app import app
-from worker.ledger import get_ledger
 from worker.revocation import ALSO_REVOKED, ALSO_STAMPED
 
 

@@ -16,14 +16,14 @@ import psutil
 import pytest
 from celery import Celery
 
+from tasks.jobs.ledger import get_ledger
+from tasks.jobs.runs import get_runs
 from tests.live.copies import Copy
 from tests.live.system import ROOT, Sandbox, Server, System, end, until
-from worker import client
+from worker import http_client as client
 from worker.app import app
 from worker.connection import get_publisher, get_redis
 from worker.governor import get_governor, get_publishing_governor
-from worker.ledger import get_ledger
-from worker.runs import get_runs
 from worker.settings import get_settings
 
 HERE = Path(__file__).parent

@@ -7,13 +7,13 @@ import time
 
 import sqlalchemy as sa
 
-from schedules.pull import BEHIND
-from schedules.streams import STREAMS
+from schedules.pull.pages import BEHIND
+from schedules.pull.streams import STREAMS
+from schedules.store import tables
+from schedules.store.engine import open_engine
+from schedules.store.migrate import upgrade
 from schedules.sync import start
 from tests.live.system import until
-from worker.store import tables
-from worker.store.engine import open_engine
-from worker.store.migrate import upgrade
 
 #: The sandbox's type of each stream's rows.
 TYPES = {

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from schedules.store import connection as store
 from tasks.accounts import get_accounts
 from tasks.catalog_categories import create_catalog_category
 from tasks.coupons import create_coupon
@@ -24,9 +25,8 @@ from tasks.lists import create_list
 from tasks.tags import create_tag_group
 from tasks.templates import create_template
 from worker.app import app
-from worker.client import get_client
 from worker.connection import get_redis
-from worker.store import connection as store
+from worker.http_client import get_client
 
 #: Seconds after which a child that stands still is ended, and tells where it stood.
 PATIENCE = 20

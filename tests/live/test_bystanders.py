@@ -14,11 +14,11 @@ import httpx
 import psutil
 import pytest
 
+from cli.processes import free_port
 from tasks.profiles import create_profile
 from tests.live.link import Link
 from tests.live.system import ROOT, end, over, until
 from tests.live.test_import_commands import COMMAND, write
-from worker.cli.processes import free_port
 
 #: Seconds for which Redis is away; seconds in which each process has to do its work again.
 LASTS, BACK = 2.0, 10.0

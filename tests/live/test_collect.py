@@ -6,8 +6,8 @@ from collections import Counter
 
 from tasks.collect import collect, records
 from tasks.tags import get_tags
+from worker.api.filters import F
 from worker.errors import BadRequest
-from worker.filters import F
 
 
 def names(result) -> Counter[str]:

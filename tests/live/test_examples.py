@@ -13,13 +13,13 @@ import sys
 
 import pytest
 
+from cli.client.module import module
+from schedules.store.migrate import upgrade
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import create_profile
 from tests.live import other_code_base
 from tests.live.system import ROOT, System, until
 from worker.action import ACTIONS
-from worker.cli.client_module import module
-from worker.store.migrate import upgrade
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
 #: What the examples call by names that only Klaviyo, or an operator, can give.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from schedules.store.migrate import upgrade
 from tests.live.system import ROOT
-from worker.store.migrate import upgrade
 
 APPLICATION = Path(__file__).with_name("forking_app.py")
 

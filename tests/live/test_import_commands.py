@@ -13,7 +13,7 @@ from tests.live.system import PATIENT, ROOT, end, until
 
 WORKER = PATIENT
 
-COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from cli import main; main()"]
 
 
 def write(path, rows):

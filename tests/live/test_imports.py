@@ -22,9 +22,9 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
+from tasks.jobs.runs import get_runs
 from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
-from worker.runs import get_runs
 
 WORKER = PATIENT
 

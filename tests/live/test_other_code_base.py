@@ -8,10 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-import tasks  # noqa: F401  registers every action
+import tasks.registry  # noqa: F401  registers every action
+from cli.client.module import module
 from tests.live import other_code_base
 from worker.action import ACTIONS
-from worker.cli.client_module import module
 
 SHOP = dedent("""
     import importlib.util

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedules.plan import plan
+from schedules.plan.estimate import plan
 from tests.live.copies import sync
 from tests.soak import sized
 from worker.settings import get_settings

@@ -11,14 +11,14 @@ from collections import Counter
 import pytest
 import sqlalchemy as sa
 
-from schedules.push import push
-from schedules.push_report import NotDeleted
+from schedules.push.report import NotDeleted
+from schedules.push.run import push
+from schedules.store import tables
+from schedules.store.engine import open_engine
+from schedules.store.migrate import upgrade
 from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import Unauthorized
 from worker.settings import get_settings
-from worker.store import tables
-from worker.store.engine import open_engine
-from worker.store.migrate import upgrade
 
 WORKER = PATIENT
 
@@ -77,8 +77,8 @@ def test_a_second_push_of_three_thousand_items_sends_the_one_in_a_hundred_that_c
 
 PUSHING = """
 import sys
-from schedules.push import push
-from schedules.push_report import NotDeleted
+from schedules.push.run import push
+from schedules.push.report import NotDeleted
 push("catalog_items", sys.argv[1], mapping=["sku=external_id"], delete=sys.argv[2])
 """
 

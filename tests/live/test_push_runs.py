@@ -7,9 +7,9 @@ import sqlite3
 
 import pytest
 
+from schedules.store.migrate import upgrade
 from tests.live.system import end, until
 from worker.app import app
-from worker.store.migrate import upgrade
 
 #: Enough for two jobs.
 ROWS = 10_100

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from schedules.store import tables
 from tests.live.copies import sync
-from worker.store import tables
 
 QUERIES = ("query_campaign_values", "query_flow_values")
 

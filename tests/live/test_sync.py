@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from schedules.store import tables
 from schedules.sync import start
 from tests.live.copies import TYPES, assert_equal, seed, states, sync
 from tests.live.system import until
-from worker.store import tables
 
 
 def test_every_stream_is_copied_whole(syncing, copied):

@@ -10,7 +10,7 @@ import sys
 from tests.live.copies import states
 from tests.live.system import ROOT, end, until
 
-COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from cli import main; main()"]
 
 
 def environment(system, store):

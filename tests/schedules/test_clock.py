@@ -8,9 +8,9 @@ import pytest
 
 import schedules
 from schedules import clock
-from worker.ledger import Ledger
+from tasks.jobs.ledger import Ledger
 
-MODULES = sorted(Path(schedules.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(schedules.__file__).parent.rglob("*.py"))
 
 
 def test_the_present_is_that_of_redis(client, monkeypatch):

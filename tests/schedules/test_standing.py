@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from schedules.pull.streams import STREAMS
 from schedules.standing import standing
-from schedules.streams import STREAMS
-from worker.store import runs
-from worker.store.connection import reading, transaction
-from worker.store.rows import upsert
-from worker.store.runs import Window
+from schedules.store import runs
+from schedules.store.connection import reading, transaction
+from schedules.store.rows import upsert
+from schedules.store.runs import Window
 
 pytestmark = pytest.mark.usefixtures("store")
 

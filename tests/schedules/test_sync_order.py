@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from schedules import requests, sync
-from schedules.requests import Request, load, note, save
+from schedules import sync
+from schedules.pull import requests
+from schedules.pull.requests import Request, load, note, save
 from worker import writes
 
 RUN = "messaging.default@2026-11-24T01:37:00Z"

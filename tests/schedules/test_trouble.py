@@ -10,14 +10,15 @@ import fakeredis
 import pytest
 from sqlalchemy import event, select
 
-from schedules import pull, sync, trouble
-from schedules.pull import Reading
+from schedules import sync, trouble
+from schedules.pull import pages as pull
+from schedules.pull.pages import Reading
+from schedules.store import runs
+from schedules.store.connection import get_engine, reading, transaction
+from schedules.store.runs import Window
+from schedules.store.tables import tags
 from schedules.trouble import AWAY, BELIEVED
 from worker.steps import AskingStep
-from worker.store import runs
-from worker.store.connection import get_engine, reading, transaction
-from worker.store.runs import Window
-from worker.store.tables import tags
 
 #: It can be told how large its file may get.
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
@@ -70,7 +71,9 @@ def disk(store, redis, monkeypatch):
     monkeypatch.setattr(pull, "present", lambda: NOW)
     for told in ("over", "remind"):
         monkeypatch.setattr(pull, told, lambda *how: None)
-    monkeypatch.setattr("schedules.storing.get_governor", lambda: type("Governor", (), {"release": lambda *_: None})())
+    monkeypatch.setattr(
+        "schedules.pull.storing.get_governor", lambda: type("Governor", (), {"release": lambda *_: None})()
+    )
     return Store(monkeypatch)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
-from worker.body import Shape, Table, table_of
-from worker.body_leaves import Place
+from worker.api.body import Shape, Table, table_of
+from worker.api.body_leaves import Place
 
 #: A text that no closed set has, and that is no number, time or boolean.
 OTHER = "something else"

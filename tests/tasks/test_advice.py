@@ -13,9 +13,9 @@ from tasks import rules
 from tasks.images import read_file
 from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
-from worker.declaration import Dropped
+from worker.api.declaration import Dropped
+from worker.api.wire import put
 from worker.errors import InputError
-from worker.wire import put
 
 ALL = sorted(name for name in ACTIONS if declaration(name).package == "tasks")
 WITH_CHECKS = [name for name in ALL if declaration(name).checks]

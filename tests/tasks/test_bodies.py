@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox import bodies
 from sandbox.errors import ApiError
+from sandbox.front import bodies
 from sandbox.operations import load
 from tests.tasks.action_samples import declaration, whole_calls
 from tests.tasks.body_mutants import OTHER, TABLE, Mutant, example, fits, mutants
-from worker.body import check_of
-from worker.declaration import Declaration
+from worker.api.body import check_of
+from worker.api.declaration import Declaration
+from worker.api.wire import take
 from worker.errors import InputError
-from worker.wire import take
 
 #: All but the one that is a form.
 ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})

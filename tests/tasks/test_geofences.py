@@ -6,7 +6,7 @@ import httpx
 
 from tasks.client import get_client_geofences
 from worker.accounts import Account
-from worker.client import make_client, send
+from worker.http_client import make_client, send
 from worker.settings import Settings
 
 NEAR = "and(equals(lat,40.7128),equals(lng,-74.0060))"

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from tasks.images import upload_image_from_file
 from worker.accounts import Account
-from worker.client import make_client, send
 from worker.errors import InputError
+from worker.http_client import make_client, send
 from worker.settings import Settings
 
 GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"

@@ -10,13 +10,13 @@ from celery.exceptions import Ignore
 from hypothesis import given
 
 import worker.action_task
+from cli.imports.options import list_id
 from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
 from tasks.collect import Keep, collect, records
 from tasks.imports.upsert import existing
 from tasks.lists import look_up
 from tests.malformed import answered, malformed, many, page, read_or_told
-from worker.cli.import_options import list_id
 from worker.governor import Governor
 from worker.settings import get_settings
 

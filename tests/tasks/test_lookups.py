@@ -14,9 +14,9 @@ from celery.exceptions import Retry
 from tasks.lists import add_profiles_to_list, look_up
 from tests.tasks.action_samples import declaration
 from worker import execution
-from worker.client import Response
 from worker.errors import BadRequest
 from worker.governor import Claim, Settlement
+from worker.http_client import Response
 from worker.settings import get_settings
 
 KNOWN = {

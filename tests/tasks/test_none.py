@@ -9,7 +9,7 @@ import pytest
 
 from tests.tasks.action_samples import declaration, whole_calls
 from worker.action import ACTIONS
-from worker.declaration import Declaration
+from worker.api.declaration import Declaration
 from worker.errors import InputError
 
 NOTHING = object()

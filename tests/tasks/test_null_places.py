@@ -11,12 +11,12 @@ import pytest
 
 from tests.tasks.action_samples import declaration, smallest_call
 from tests.tasks.body_mutants import TABLE, example, whole
-from worker.body import Shape
-from worker.body_leaves import Place
-from worker.declaration import Declaration
+from worker.api.body import Shape
+from worker.api.body_leaves import Place
+from worker.api.declaration import Declaration
+from worker.api.wire import take
 from worker.errors import InputError
-from worker.outline import Outline, declared
-from worker.wire import take
+from worker.revision.outline import Outline, declared
 
 #: All but the one that is a form.
 ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})

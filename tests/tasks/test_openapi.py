@@ -14,7 +14,7 @@ import pytest
 from tests.openapi import FILE, REASON, openapi
 from tests.tasks.action_samples import declaration, first_sentence, smallest_call, stripped, whole_calls
 from worker.action import ACTIONS
-from worker.declaration import Declaration
+from worker.api.declaration import Declaration
 
 if not FILE:
     # All of it at once: every process collects its two thousand tests.

@@ -20,10 +20,10 @@ from tasks.lists import get_lists
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile, get_lists_for_profile, get_profiles
 from tasks.reporting import query_flow_values
+from worker.api.filters import F
+from worker.api.paging import first_page, listed, next_page
 from worker.errors import InputError, Malformed, SettingsError
-from worker.filters import F
 from worker.governor import Governor
-from worker.paging import first_page, listed, next_page
 from worker.settings import get_settings
 
 Asked = list[tuple[str, dict[str, Any]]]

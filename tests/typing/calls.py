@@ -18,9 +18,9 @@ from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles, update_profile
 from worker.action import Action
+from worker.api.filters import F
+from worker.api.jsonapi import Envelope
 from worker.awaiting import aget
-from worker.filters import F
-from worker.jsonapi import Envelope
 
 # Good calls, and what they give.
 

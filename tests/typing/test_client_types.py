@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-import tasks  # noqa: F401  registers every action
+import tasks.registry  # noqa: F401  registers every action
+from cli.client.module import module
 from worker.action import ACTIONS
-from worker.cli.client_module import module
 
 #: A bad call carries the error that it must be: an ignore without need would be an error itself.
 CALLS = dedent("""

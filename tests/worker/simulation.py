@@ -12,9 +12,9 @@ import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from worker.api.jsonapi import Quota
 from worker.early import FRESH_S
 from worker.governor import Delivery, End, Governor, Settlement
-from worker.jsonapi import Quota
 from worker.tiers import Line
 
 RECORD = ("unacked", "unacked_index")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
 from tests.malformed import answered, malformed, many, page, read_or_told
+from worker.api.jsonapi import LONGEST, interpret, quota
+from worker.api.paging import attributes, listed, next_page, one, records
 from worker.errors import Throttled
-from worker.jsonapi import LONGEST, interpret, quota
-from worker.paging import attributes, listed, next_page, one, records
 
 pytestmark = pytest.mark.soak
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.lists import create_list
 from tasks.profiles import create_or_update_profile, create_profile, get_profiles, update_profile
 from tasks.reporting import query_form_values
-from tests.worker.typed import klaviyo
+from tests.cli.typed import klaviyo
 from worker import execution
 from worker.errors import OutcomeUnknown, Unavailable
 from worker.execution import now

@@ -10,10 +10,10 @@ import pytest
 from tasks.client import create_client_profile
 from tasks.lists import create_list, get_lists
 from worker import execution
-from worker.client import Response
+from worker.api.jsonapi import Quota
 from worker.errors import BadRequest, OutcomeUnknown, SettingsError, Throttled, Unavailable
 from worker.execution import UNTOLD_BLOCK, Call, attempt
-from worker.jsonapi import Quota
+from worker.http_client import Response
 from worker.settings import Settings
 
 WINDOW = {"ratelimit-limit": "150", "ratelimit-remaining": "149", "ratelimit-reset": "59"}

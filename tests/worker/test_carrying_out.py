@@ -9,12 +9,12 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
+from tests.caches import forget
 from tests.worker.clock import Clock
-from tests.worker.typed import forget
 from worker import execution, shutdown
-from worker.client import Response
 from worker.errors import Unavailable
 from worker.governor import Governor
+from worker.http_client import Response
 from worker.place import PREFIX
 from worker.tiers import QUEUES
 from worker.transport import HEADER, UNACKED, UNACKED_INDEX, header

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.lists import create_list
 from tasks.tags import get_tags
-from tests.worker.typed import klaviyo
+from tests.cli.typed import klaviyo
 from worker import errors, execution
 from worker.execution import now
 from worker.governor import Governor

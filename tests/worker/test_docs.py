@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tasks  # noqa: F401  registers every action
+import tasks.registry  # noqa: F401  registers every action
+from cli.markdown import markdown
 from worker.action import ACTIONS
-from worker.cli.markdown import markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "actions.md"
 

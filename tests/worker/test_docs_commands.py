@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-import tasks  # noqa: F401  registers every action
+import tasks.registry  # noqa: F401  registers every action
+from cli.commands import app
 from worker.action import ACTIONS
-from worker.cli.commands import app
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]

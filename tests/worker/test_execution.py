@@ -7,9 +7,9 @@ import redis
 from kombu.exceptions import OperationalError
 
 from worker import ending, patience, process, strategy
+from worker.api.declaration import SAFE, never
 from worker.app import app
 from worker.connection import NotNow
-from worker.declaration import SAFE, never
 from worker.execution import backoff, ends_alone
 from worker.patience import LeftBehind, patiently, unacknowledged_if_left
 from worker.settings import Settings

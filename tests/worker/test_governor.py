@@ -3,8 +3,8 @@
 import pytest
 
 from tests.worker.governing import LEASE, line, released
+from worker.api.jsonapi import Quota
 from worker.governor import Claim, Delivery, Governor, Settlement
-from worker.jsonapi import Quota
 from worker.tiers import QUEUES, Bucket, Limits
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.worker.governing import LEASE, line
+from worker.api.jsonapi import Quota
 from worker.governor import Delivery, End, Settlement
-from worker.jsonapi import Quota
 from worker.tiers import Bucket, Limits
 
 USED = Settlement(used=True)

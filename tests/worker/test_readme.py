@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from worker.cli.commands import COMMANDS
+from cli.commands import COMMANDS
 from worker.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"

@@ -9,8 +9,8 @@ from celery import Celery
 from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
+from cli.processes import free_port
 from worker.app import Loader, configuration
-from worker.cli.processes import free_port
 from worker.connection import get_redis
 from worker.embedded import server
 from worker.errors import SettingsError

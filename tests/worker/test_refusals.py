@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.worker.typed import forget
+from tests.caches import forget
 from worker.errors import Forbidden, Unauthorized
 from worker.execution import ALL_FORBIDDEN, PROBE, forbidden, refused
 from worker.governor import get_governor

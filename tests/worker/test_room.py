@@ -8,13 +8,13 @@ from celery.exceptions import Retry
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
-from tests.worker.typed import forget
+from tests.caches import forget
 from worker import execution, room
 from worker.app import app
-from worker.client import Response
 from worker.connection import Full
 from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
+from worker.http_client import Response
 from worker.process import working
 from worker.results import Backend
 from worker.revocation import revoke

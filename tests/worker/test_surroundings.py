@@ -6,7 +6,7 @@ import pytest
 
 from schedules import checks
 from schedules.trouble import Trouble
-from tests.worker.typed import forget
+from tests.caches import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")

@@ -2,7 +2,7 @@
 
 import pytest
 
-import tasks  # noqa: F401  registers every action
+import tasks.registry  # noqa: F401  registers every action
 from worker.app import app
 from worker.unreadable import unknown
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks.imports.kinds import KINDS, MARGIN
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, imported
-from worker.declaration import MAX_BODY
+from worker.api.declaration import MAX_BODY
 
 
 def profiles(count: int, size: int = 10) -> list[dict[str, Any]]:

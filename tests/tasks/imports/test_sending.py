@@ -22,10 +22,10 @@ from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.isolate import HALVED, isolate
 from tasks.jobs.kinds import KINDS
+from tasks.jobs.ledger import Ledger, Settled
 from tasks.jobs.records import records
+from tasks.jobs.runs import Run, Runs
 from worker.errors import BadRequest, Forbidden, SourceError
-from worker.ledger import Ledger, Settled
-from worker.runs import Run, Runs
 from worker.settings import get_settings
 
 ACTION = "bulk_import_profiles"

@@ -11,10 +11,10 @@ import redis
 
 from tasks.jobs import find, isolate, next_step, read, spawn, watch
 from tasks.jobs.kinds import KINDS
-from worker.jsonapi import Request
-from worker.ledger import Job, Ledger
+from tasks.jobs.ledger import Job, Ledger
+from tasks.jobs.runs import Runs
+from worker.api.jsonapi import Request
 from worker.reminders import Reminders
-from worker.runs import Runs
 from worker.steps import AskingStep
 
 NAME = "bulk_import_profiles"

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from tasks.jobs import KINDS, next_step, read, spawn, watch
-from worker.jsonapi import Request
-from worker.ledger import Ledger
+from tasks.jobs.ledger import Ledger
+from worker.api.jsonapi import Request
 from worker.reminders import Reminders, see_to
 
 #: Seconds until a job that nobody looks after is seen to: the grace that whoever comes next has, and a little.

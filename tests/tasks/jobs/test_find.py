@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tasks.jobs.find import SKEW, Find, Search
+from tasks.jobs.ledger import Job
 from worker.errors import NotFound
-from worker.ledger import Job
 
 NAME = "bulk_import_profiles"
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from tasks.jobs import KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
 from tasks.jobs.isolate import isolate
+from tasks.jobs.ledger import Job, Ledger, group
 from tasks.jobs.outcome import outcome, raised, settled
 from tasks.jobs.read import Read, Reading
 from tasks.jobs.records import told
+from tasks.jobs.runs import Runs
 from tasks.jobs.spawn import Spawn
 from tasks.jobs.watch import Look, Looking, OneJob, Watch
 from tests.malformed import answered, malformed, many, page, read_or_told
+from worker.api.jsonapi import Request, interpret
 from worker.errors import BadRequest, Malformed
-from worker.jsonapi import Request, interpret
-from worker.ledger import Job, Ledger, group
-from worker.runs import Runs
 from worker.steps import AskingStep
 
 pytestmark = pytest.mark.soak

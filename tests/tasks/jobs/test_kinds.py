@@ -4,7 +4,7 @@ import pytest
 
 from tasks.jobs import KINDS
 from tasks.jobs.kinds import by_id
-from worker.paging import first_page
+from worker.api.paging import first_page
 
 KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 

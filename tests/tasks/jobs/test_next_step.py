@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tasks.jobs import next_step
+from tasks.jobs.ledger import group
 from tasks.jobs.next_step import COLLECT, FAILED, FIND, LOOK, READ, SPAWN, WATCH, go_on
-from worker.ledger import group
 from worker.reminders import see_to
 
 NAME, CATALOG = "bulk_import_profiles", "bulk_create_catalog_items"

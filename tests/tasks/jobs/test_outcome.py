@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tasks.jobs import KINDS
+from tasks.jobs.ledger import Job
 from tasks.jobs.outcome import outcome, raised, settled
 from worker.errors import BadRequest, JobCancelled, JobExpired, JobTimedOut, JobVanished
-from worker.ledger import Job
 
 KIND = KINDS["bulk_import_profiles"]
 JOB = Job(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tasks.jobs.kinds import KINDS
+from tasks.jobs.ledger import group
 from tasks.jobs.watch import BELIEVED, Look, Looking, OneJob, Watch
 from worker.errors import NotFound
-from worker.ledger import group
 
 NAME = "bulk_import_profiles"
 KIND, GROUP = KINDS[NAME], group("default", NAME)

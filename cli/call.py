@@ -1,0 +1,102 @@
+"""`klaviyo call`: one action, queued for a worker or made in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from typing import Annotated, Any
+
+import typer
+from celery.exceptions import TaskRevokedError
+from celery.exceptions import TimeoutError as NotYet
+
+import tasks.registry  # noqa: F401  registers every action
+from cli.arguments import parameters
+from cli.limits import told
+from cli.terminal import WRONG, print_json, say, stop, working
+from cli.times import span
+from worker.accounts import DEFAULT
+from worker.accounts import account as account_of
+from worker.action import ACTIONS, NAMES_2024, Action
+from worker.app import app
+from worker.governor import Lane, get_governor
+from worker.place import PREFIX
+from worker.settings import get_settings
+from worker.tiers import Line
+
+#: Seconds between two looks at whether what is waited for has been paused.
+LOOK = 2.0
+
+
+def call(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="the action; `klaviyo actions NAME` shows its parameters")],
+    given: Annotated[str | None, typer.Option("--json", help="parameters as a JSON object")] = None,
+    account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
+    lane: Annotated[str, typer.Option(help="now, or bulk: served after everything in now")] = "now",
+    countdown: Annotated[str | None, typer.Option(help="how long it waits, in Redis, to be sent: 90s, 5m, 2h")] = None,
+    expires: Annotated[str | None, typer.Option(help="after which time it is not sent any more: 90s, 5m, 2h")] = None,
+    now: Annotated[bool, typer.Option("--now", help="make the request in this process, within the limits")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="wait for the worker's result and print it")] = False,
+) -> None:
+    """Queue an action and print its task's id.
+
+    The parameters are options: --email ada@example.com --first-name Ada --properties '{"plan": "pro"}'.
+    Lists are repeated or separated by commas. Flat names such as --data--attributes--email work too.
+    """
+    action = _action(name)
+    lane_: Lane = "bulk" if lane == "bulk" else "now"
+    if lane != lane_:
+        raise stop(f"There is no lane {lane!r}: it is now or bulk.", WRONG)
+    if now and (countdown is not None or expires is not None):
+        raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
+    params = parameters(action.declaration, context.args, given)
+    chosen = action.on(
+        account, lane=lane_, countdown=span(countdown) if countdown else 0.0, expires=span(expires) if expires else None
+    )
+    if now:
+        with working("Asking Klaviyo …"):
+            envelope = chosen(**params)
+        print_json(envelope)
+        return
+    task_id = chosen.delay(**params).id
+    if not wait:
+        typer.echo(task_id)
+        say("Queued. `klaviyo call … --wait` waits for the result; a worker has to run (klaviyo up).", "dim")
+        return
+    alias = account_of(get_settings(), account).alias
+    line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
+    print_json(_awaited(task_id, line))
+
+
+def _awaited(task_id: str, line: Line) -> Any:
+    """What a task ends with; as long as it does not end because of a pause, that is said."""
+    result, known = app.AsyncResult(task_id), set[str]()
+    try:
+        with working(f"Waiting for task {task_id} …"):
+            while True:
+                _tell_pauses(line, known)
+                with contextlib.suppress(NotYet):
+                    return result.get(timeout=LOOK)
+    except KeyboardInterrupt:
+        raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
+    except TaskRevokedError as error:
+        raise stop(f"Task {task_id} has ended as REVOKED ({error}): it was not sent.") from None
+
+
+def _tell_pauses(line: Line, known: set[str]) -> None:
+    """Say of each pause that holds the line up, once, who has to do what."""
+    for pause in get_governor().holding((line.name, line.spec)):
+        if pause.what not in known:
+            known.add(pause.what)
+            say(f"The task waits. {told(pause)}", "yellow")
+
+
+def _action(name: str) -> Action[Any]:
+    word = name.removeprefix(PREFIX).replace("-", "_")
+    known = NAMES_2024.get(word, word)
+    if known in ACTIONS:
+        return ACTIONS[known]
+    near = difflib.get_close_matches(word, [*ACTIONS, *NAMES_2024], n=1)
+    hint = f" Did you mean {near[0]}?" if near else " `klaviyo actions` lists them."
+    raise stop(f"There is no action {word!r}.{hint}", WRONG)

@@ -1,0 +1,174 @@
+"""`klaviyo check`: whether everything that a worker needs is there, and what to do where it is not."""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+import tasks.registry  # noqa: F401  registers every action
+from cli.scopes import told, trials
+from cli.terminal import FAILED, WRONG, stdout
+from schedules.checks import of_surroundings
+from schedules.entries import beat_schedule
+from worker import checks
+from worker.accounts import Account, account, aliases
+from worker.action import ACTIONS
+from worker.api.declaration import Declaration
+from worker.api.jsonapi import REVISION, Envelope, Request
+from worker.api.paging import records
+from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
+from worker.execution import Call, attempt
+from worker.governor import get_governor
+from worker.settings import get_settings
+
+#: Seconds for which a probe waits until its bucket has room.
+PATIENCE = 70.0
+
+#: Columns for what a line is about.
+WHAT = 15
+
+
+def check(
+    name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
+) -> None:
+    """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
+
+    Nothing is written, and Klaviyo is asked once all else is right. The exit code is 1 where something is not, and 2
+    where a setting is wrong.
+    """
+    settings = get_settings()
+    beat_schedule(settings)
+    found = [_told(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    for level, code in (("wrong", WRONG), ("bad", FAILED)):
+        if level in found:
+            raise typer.Exit(code)
+    for each in [name] if name else aliases(settings):
+        if (which := account(settings, each)).api_key:
+            _check_account(which)
+
+
+def _told(finding: checks.Finding) -> str:
+    mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.level, ("✗", "red"))
+    stdout().print(line(mark, style, finding.what, finding.text))
+    return finding.level
+
+
+def _check_account(which: Account) -> None:
+    label = f"account {which.alias}"
+    try:
+        envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
+    except Unauthorized:
+        raise _bad(
+            label,
+            f"Klaviyo does not know its key. Copy a private API key (it begins with pk_) from Klaviyo, "
+            f"Settings → API keys, and set {which.variable('API_KEY')}.",
+        ) from None
+    except Forbidden:
+        _good(label, "its key is known to Klaviyo")
+        _warn(label, "the key lacks accounts:read: which account it belongs to cannot be told.")
+    except Paused as error:
+        _warn(label, f"which account its key belongs to cannot be told while this is paused: {error.reasons}.")
+        if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
+            _warn(label, "nothing of it goes out until it is resumed, so its key and scopes were not looked at.")
+            return
+    except Unavailable as error:
+        raise _bad(
+            "Klaviyo",
+            f"{get_settings().base_url} cannot be reached: {error.reason}. Check the network, a proxy "
+            "(HTTPS_PROXY) and KLAVIYO_BASE_URL.",
+        ) from None
+    else:
+        _describe(which, label, envelope)
+        for pause in get_governor().paused():
+            if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
+                _warn(label, "its workers have another key, which Klaviyo refuses: start them again, and all goes on.")
+    _check_scopes(which, label)
+
+
+def _describe(which: Account, label: str, envelope: Envelope) -> None:
+    data = next(iter(records(envelope)), {})
+    attributes = data.get("attributes") or {}
+    company = attributes.get("public_api_key") or data.get("id")
+    contact = attributes.get("contact_information")
+    organisation = (contact if isinstance(contact, dict) else {}).get("organization_name") or "unnamed"
+    _good(label, f"key valid, revision {REVISION}; it is {organisation!r}, company id {company}")
+    if which.company_id is None:
+        _warn(label, f"no company id is set: /client actions need {which.variable('COMPANY_ID')}={company}.")
+    elif which.company_id != company:
+        raise _bad(
+            label,
+            f"the company id is {which.company_id}, but its key belongs to {company}. "
+            f"Set {which.variable('COMPANY_ID')}={company}, or use that account's own key.",
+        )
+
+
+def _check_scopes(which: Account, label: str) -> None:
+    granted, missing = set[str](), set[str]()
+    for trial in trials(action.declaration for action in ACTIONS.values()):
+        if trial.others - granted:
+            _warn(label, f"{trial.scope} could not be tried without {', '.join(sorted(trial.others - granted))}")
+            continue
+        try:
+            _ask(trial.declaration, which.alias, trial.request)
+        except Forbidden:
+            missing.add(trial.scope)
+        except Paused as error:
+            _warn(label, f"{trial.scope} could not be tried while this is paused: {error.reasons}.")
+        except (Throttled, Unauthorized) as error:
+            _warn(label, f"{trial.scope} could not be tried: {error}")
+        except (OutcomeUnknown, Unavailable) as error:  # which of both it is does not matter: it could do nothing
+            _warn(label, f"{trial.scope} could not be tried: {error.reason}.")
+        except (Refused, Malformed):
+            granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
+        else:
+            granted.add(trial.scope)
+    for kind, names in told(granted):
+        _good(label, f"may {kind}: {names}")
+    for kind, names in told(missing):
+        _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: make a new key if you need them.")
+
+
+def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) -> Envelope:
+    """One request, within everybody's budget; unlike a task, it is tried once."""
+    governor, settings = get_governor(), get_settings()
+    call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
+    until = time.monotonic() + PATIENCE
+    while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
+        if time.monotonic() + seconds > until:
+            raise Unavailable(declaration.name, alias, "its limit is used up by other work at the moment", False)
+        time.sleep(min(seconds, 1.0))
+    return attempt(call, governor, settings)
+
+
+def _good(what: str, text: str) -> None:
+    _told(checks.Finding("good", what, text))
+
+
+def _warn(what: str, text: str) -> None:
+    _told(checks.Finding("warning", what, text))
+
+
+def _bad(what: str, text: str) -> typer.Exit:
+    """The end of the check; raise it."""
+    _told(checks.Finding("bad", what, text))
+    return typer.Exit(FAILED)
+
+
+def line(mark: str, style: str, what: str, text: str) -> Group:
+    """A sentence beside what it is about, or below that where its name is long."""
+    head = Text.assemble((mark, style), " ", what)
+    if len(what) <= WHAT:
+        beside = Table.grid(padding=(0, 1))
+        beside.add_column(width=WHAT + 2)
+        beside.add_column()
+        beside.add_row(head, Text(text))
+        return Group(beside)
+    return Group(head, Padding(Text(text), (0, 0, 0, WHAT + 3)))

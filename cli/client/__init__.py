@@ -1,0 +1,1 @@
+"""`klaviyo client`: the actions as one typed module for applications of other code bases."""

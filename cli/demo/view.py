@@ -1,0 +1,216 @@
+"""How the demo looks: a table that lives, or plain lines where there is no terminal, and the summary."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.demo.sandbox import Proof, Seen, SideDoor
+from cli.limits import Row, rows, share, used
+from cli.terminal import stdout
+from worker.action import ACTIONS
+from worker.governor import get_governor
+from worker.tiers import MINUTE, SECOND, Tier
+
+#: What the figures mean that follow, in a terminal and without one.
+LIVE_LEGEND = (
+    "Of each tier, XS to XL: the tasks that wait in Redis for their turn, the requests under way, and how much of its "
+    "second and its minute the busiest action has used. 10/10 is a window used up: more than that Klaviyo would refuse."
+)
+PLAIN_LEGEND = (
+    "Each line: how much of its windows the busiest action of each tier, XS to XL, has used. M 10/10 s  88/150 m is "
+    "tier M with all 10 requests that Klaviyo takes in a second, and 88 of the 150 that it takes in a minute."
+)
+
+#: Seconds between two looks in a terminal and without one, and over which a rate is told.
+LIVE, PLAIN, RATE = 0.5, 5.0, 2.0
+
+
+#: Columns from which the living table has room for the requests under way beside the longest name of an action.
+WITH_FLIGHT = 92
+
+
+class View:
+    """What goes on, told as it goes on."""
+
+    def __init__(self, sandbox: SideDoor) -> None:
+        self._console = stdout()
+        self._sandbox = sandbox
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._began = time.monotonic()
+        self._looked = 0.0
+        self._step = ""
+        self._history: deque[tuple[float, Counter[str]]] = deque()
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    @property
+    def seconds(self) -> float:
+        """How long the demo has run."""
+        return time.monotonic() - self._began
+
+    def step(self, text: str) -> None:
+        """What is done now."""
+        self._step = text
+        self._console.print(Text(f"{self.seconds:5.1f} s  {text}"))
+        self.look()
+
+    def explain(self) -> None:
+        """What the figures mean that are shown from now on."""
+        self._console.print(Text(f"\n{LIVE_LEGEND if self._live else PLAIN_LEGEND}\n", "dim"))
+
+    def glance(self) -> None:
+        """Look again, if it is time."""
+        if time.monotonic() - self._looked >= (LIVE if self._live else PLAIN):
+            self.look()
+
+    def look(self) -> None:
+        """Read what there is to see, and show it."""
+        self._looked = time.monotonic()
+        seen = self._sandbox.seen()
+        tiers = _by_tier(list(rows(get_governor().look())))
+        rates = self._rates(seen)
+        if self._live:
+            self._live.update(Group(Text(), self._table(tiers, rates, seen)), refresh=True)
+        elif tiers:
+            told = (
+                f"{tier.name} {used(busiest.windows)}" for tier in Tier if (busiest := _busiest(tiers.get(tier, [])))
+            )
+            self._console.print(Text(f"{self.seconds:5.1f} s    {' · '.join(told)}"))
+
+    def summary(self, proof: Proof, flower: str, remarks: list[str], keep: bool) -> None:
+        """The end: every action with its windows, then what was proved."""
+        seconds, seen = self.seconds, self._sandbox.seen()
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        for name in ("tier", "action"):
+            table.add_column(name, no_wrap=True)
+        for name in ("requests", "429s", "fullest\nsecond", "fullest\nminute"):
+            table.add_column(name, justify="right", no_wrap=True)
+        names = [name for name in seen.answered | seen.throttled if name in ACTIONS]
+        for name in sorted(names, key=lambda name: -ACTIONS[name].declaration.limits.steady):
+            limits = ACTIONS[name].declaration.limits
+            full = zip(self._sandbox.fullest(name, limits.windows), limits.windows, strict=True)
+            told = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
+            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *told)
+        self._console.print(Text())
+        self._console.print(table)
+        facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+        facts.add_column(style="dim")
+        facts.add_column(overflow="fold")
+        beside = sum(seen.answered[name] for name in names) - proof.requests
+        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs")
+        facts.add_row("429s", _verdict(proof.throttled))
+        facts.add_row("lost", _lost(proof))
+        facts.add_row("doubled", _doubled(proof))
+        facts.add_row("seconds", f"{seconds:.0f}")
+        facts.add_row("Flower", flower + ("" if keep else " (ended; KEEP=1 leaves it running)"))
+        for remark in remarks:
+            facts.add_row("note", remark)
+        self._console.print(Text())
+        self._console.print(facts)
+
+    def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        table.add_column("tier", style="bold", no_wrap=True, min_width=4)
+        with_flight = self._console.width >= WITH_FLIGHT
+        for name, width in (
+            ("waiting", 7),
+            ("in flight", 9),
+            ("done/s", 6),
+            ("second", 7),
+            ("minute", 11),
+            ("429s", 4),
+        ):
+            if name != "in flight" or with_flight:
+                table.add_column(name, justify="right", min_width=width, no_wrap=True)
+        table.add_column("busiest action", no_wrap=True, overflow="ellipsis")
+        throttled = _tiers_of(seen.throttled)
+        for tier in reversed(Tier):
+            found = tiers.get(tier, [])
+            busiest = _busiest(found)
+            shares = [share(window) for window in busiest.windows[:2]] if busiest else ["", ""]
+            table.add_row(
+                tier.name,
+                f"{sum(row.now + row.bulk + row.later for row in found):,}",
+                *([f"{sum(row.in_flight or 0 for row in found):,}"] if with_flight else []),
+                f"{rates.get(tier, 0.0):.0f}",
+                *shares,
+                Text(str(throttled[tier]), "red" if throttled[tier] else ""),
+                busiest.name.partition(":")[2] if busiest else "",
+            )
+        return table
+
+    def _rates(self, seen: Seen) -> dict[Tier, float]:
+        """Answers a second of each tier, over the last seconds."""
+        now = time.monotonic()
+        self._history.append((now, Counter(seen.answered)))
+        while len(self._history) > 2 and self._history[1][0] <= now - RATE:
+            self._history.popleft()
+        then, before = self._history[0]
+        new = _tiers_of(seen.answered - before)
+        return {tier: count / (now - then) for tier, count in new.items()}
+
+
+def _lost(proof: Proof) -> Text:
+    """What was lost, and of what: our own results are held against what the sandbox has."""
+    lost = proof.lost
+    return _verdict(lost.total()).append_text(Text(
+        f"\n{lost['tasks']:,} of {proof.tasks:,} tasks have no result"
+        f"\n{lost['rows']:,} of {proof.customers:,} customers were not imported"
+        f"\n{lost['profiles']:,} of {proof.customers:,} customers and {lost['events']:,} of {proof.purchases:,} "
+        "purchases are not in the sandbox, or were not read back from it"
+    ))  # fmt: skip
+
+
+def _doubled(proof: Proof) -> Text:
+    """What was done more than once."""
+    doubled = proof.doubled
+    return _verdict(doubled.total()).append_text(Text(
+        f"\n{doubled['requests']:,} requests were made beyond one for each task"
+        f"\n{doubled['jobs']:,} jobs, {doubled['profiles']:,} customers and {doubled['events']:,} purchases are in the "
+        "sandbox twice"
+    ))  # fmt: skip
+
+
+def _verdict(count: int) -> Text:
+    return Text.assemble((f"{count:,}", "bold red" if count else "bold green"))
+
+
+def _tiers_of(counts: Counter[str]) -> Counter[Tier]:
+    tiers: Counter[Tier] = Counter()
+    for name, count in counts.items():
+        if name in ACTIONS:
+            tiers[ACTIONS[name].declaration.limits.tier] += count
+    return tiers
+
+
+def _by_tier(found: list[Row]) -> dict[Tier, list[Row]]:
+    tiers: dict[Tier, list[Row]] = {}
+    for row in found:
+        tiers.setdefault(Tier[row.tier], []).append(row)
+    return tiers
+
+
+def _busiest(found: list[Row]) -> Row | None:
+    """The bucket with the fullest window, of those that have any."""
+    return max(
+        (row for row in found if row.windows),
+        key=lambda row: max(window["used"] / window["limit"] for window in row.windows),
+        default=None,
+    )

@@ -1,0 +1,159 @@
+"""`klaviyo imports`: the imports of the last two weeks, one of them with all that is known, and the end of one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+from cli import jobs_view
+from cli.imports.view import not_landed, withdrawn
+from cli.tables import Listing, facts, listing
+from cli.terminal import WRONG, print_json, say, stdout, stop
+from cli.times import clock, day_and_time, duration
+from tasks.jobs.ledger import Job, get_ledger
+from tasks.jobs.runs import Run, get_runs
+
+#: Seconds after which a run that goes on and says nothing may have been broken off.
+SILENT = 30.0
+
+
+def imports(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="one run, by its id")] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="end RUN: take back what has not been sent")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
+    """Show the imports, newest first; or one, with the reasons why rows did not land."""
+    if cancel:
+        _cancel(_known(run))
+    elif run is not None:
+        _one(_known(run), as_json)
+    elif as_json:
+        print_json([described(each) for each in get_runs().recent()])
+    elif found := get_runs().recent():
+        stdout().print(_table(found, get_runs().now()))
+    else:
+        say("There was no import in the last two weeks.")
+
+
+def described(run: Run) -> dict[str, Any]:
+    """A run for other programs: how far it is, and not what was asked for in it, which may hold people's data."""
+    told = {name: value for name, value in asdict(run).items() if name != "asked"}
+    times = {name: clock(told[name]) if told[name] else None for name in ("started", "ended", "seen")}
+    return {**told, **times, "path": run.asked["path"], "failed": run.failed, "on_their_way": run.on_their_way}
+
+
+def state(run: Run, now: float) -> Text:
+    """How a run stands; whether anybody still reads its source, only its silence tells."""
+    if run.state == "running" and now - run.seen > SILENT:
+        return Text(f"silent for {duration(now - run.seen)}", "yellow")
+    colours = {"complete": "green", "failed": "red", "cancelled": "red"}
+    return Text(run.state, colours.get(run.state, ""))
+
+
+def seconds(run: Run, now: float) -> float:
+    """How long it took, or has taken."""
+    return (run.ended or now) - run.started
+
+
+def _known(id: str | None) -> Run:
+    if id is None:
+        raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", WRONG)
+    run = get_runs().run(id)
+    if run is None:
+        raise stop(
+            f"There is no run {id!r}: it never was, or ended over two weeks ago. `klaviyo imports` lists them.", WRONG
+        )
+    return run
+
+
+def _cancel(run: Run) -> None:
+    if run.ended:
+        raise stop(f"Run {run.id} has ended already: it is {run.state}.", WRONG)
+    from tasks.imports import cancel_import
+
+    taken = cancel_import(run.id)
+    say(
+        f"Run {run.id} is cancelled: {taken:,} of its {run.parts:,} requests were taken back before they were sent; "
+        "what Klaviyo has goes on."
+    )
+
+
+def _table(found: list[Run], now: float) -> Listing:
+    several = len({run.account for run in found}) > 1
+    shown = listing(
+        "run", "kind", "account", "source", "state", "rows>", "landed>", "not landed>", "started", "time>",
+        whole=("run", "kind", "state", "started"), spare=("started",) if several else ("started", "account"),
+        below=("source", "account", "kind"),
+    )  # fmt: skip
+    for run in found:
+        shown.add_row(
+            run.id,
+            run.kind,
+            run.account,
+            run.source,
+            state(run, now),
+            f"{run.rows:,}",
+            f"{run.landed:,}",
+            Text(f"{run.failed:,}" if run.failed else "-", "red" if run.failed else ""),
+            day_and_time(run.started),
+            duration(seconds(run, now)),
+        )
+    return shown
+
+
+def _one(run: Run, as_json: bool) -> None:
+    jobs = get_ledger().jobs(get_runs().jobs(run.id)).values()
+    badly = [job for job in jobs if jobs_view.ended_badly(job)]
+    reasons = _reasons(run)
+    if as_json:
+        print_json({**described(run), "reasons": reasons, "jobs": [jobs_view.described(job) for job in badly]})
+    else:
+        stdout().print(_shown(run, badly, reasons, get_runs().now()))
+
+
+def _reasons(run: Run) -> list[tuple[str, int]]:
+    """Why rows have not landed: a run that is over has summed it up, else what Klaviyo turned down is still to be."""
+    if run.state == "complete":
+        return list(run.reasons)
+    from tasks.imports.reasons import Reasons
+    from tasks.imports.report import late_rejects
+
+    counted = Reasons(each["reason"] for each in late_rejects(run.id))
+    return [*run.reasons, *counted.most_frequent()]
+
+
+def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: float) -> Group:
+    path, share = run.asked["path"], f", {run.read / run.size:.0%} of the file" if run.size else ""
+    known = facts(
+        ("run", run.id),
+        ("kind", run.kind),
+        ("account", run.account),
+        ("source", path or run.source),
+        ("state", state(run, now)),
+        ("because", Text(run.reason, "red")),
+        ("started", clock(run.started)),
+        ("ended", clock(run.ended) if run.ended else None),
+        ("time", duration(seconds(run, now))),
+        ("rows read", f"{run.rows:,}{share}"),
+        ("landed", Text(f"{run.landed:,}", "green")),
+        ("unchanged", f"{run.unchanged:,}" if run.unchanged else None),
+        ("not landed", not_landed(run)),
+        ("withdrawn", withdrawn(run.withdrawn, run.id, run.kind)),
+        ("on their way", f"{run.on_their_way:,}" if run.on_their_way else None),
+        ("jobs", f"{run.parts:,} begun, {run.settled:,} settled"),
+        ("reject file", run.rejects),
+    )
+    blocks: list[Any] = [known]
+    if reasons:
+        why = listing("rows>", "did not land because")
+        for reason, count in reasons:
+            why.add_row(f"{count:,}", Text(reason))
+        blocks += [Text(), why]
+    if badly:
+        blocks += [Text(), Text("Jobs that ended badly, or with failed records", "dim")]
+        blocks += [jobs_view.table(badly, now)]
+    return Group(*blocks)

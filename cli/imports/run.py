@@ -1,0 +1,84 @@
+"""One import carried out at a terminal, from its first row to the sentence that says how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from cli.imports.view import Progress, report_table, tell_failed
+from cli.terminal import FAILED, WRONG, print_json, say, stdout
+from cli.up import interruptible
+from tasks.imports import Import, run_import
+from tasks.imports.sending import AnotherSource, Stopped
+from tasks.jobs.runs import Run
+from worker.connection import AWAY, unreachable
+from worker.errors import KlaviyoError
+
+#: Exit code of what Ctrl-C has ended, as a shell knows it.
+INTERRUPTED = 130
+
+
+def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = None, as_json: bool = False) -> int:
+    """Import, and tell how it ended; the exit code.
+
+    Raises:
+        KlaviyoError: it was refused before anything was sent.
+        redis.ConnectionError, redis.TimeoutError: Redis was away before anything was sent.
+
+    """
+    progress = Progress()
+    try:
+        with interruptible(), progress:
+            report = run_import(wanted, run, rejects, progress)
+    except KeyboardInterrupt:
+        return _interrupted(progress.run)
+    except Stopped:
+        which = f" {progress.run.id}" if progress.run else ""
+        say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` tells what became of its rows.", "red")
+        return FAILED
+    except AWAY as error:
+        if progress.run is None or not progress.run.parts:
+            raise
+        say(unreachable(error), "red")
+        _taken_up_again(progress.run)
+        return FAILED
+    except KlaviyoError as error:
+        if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
+            raise
+        return _broken_off(progress.run, error)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        stdout().print(report_table(report))
+    if report.failed:
+        tell_failed(report)
+    if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
+        say(f"{rejects} was there before, and is left as it was.", "yellow")
+    return FAILED if report.failed or report.withdrawn else 0
+
+
+def _interrupted(run: Run | None) -> int:
+    if run is None:
+        say("Broken off before anything was sent.")
+    else:
+        _taken_up_again(run)
+    return INTERRUPTED
+
+
+def _taken_up_again(run: Run) -> None:
+    say(
+        f"{_named(run)} is broken off; what is queued goes on by itself. Take it up again with the same klaviyo "
+        f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
+    )
+
+
+def _broken_off(run: Run, error: KlaviyoError) -> int:
+    """What was not sent has been taken back; what was sent goes on."""
+    say(str(error), "red")
+    landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"
+    say(f"{landed} landed by then. Once that is mended, take it up again: the same klaviyo import and --run {run.id}")
+    return FAILED if run.landed or run.unknown else WRONG
+
+
+def _named(run: Run | None) -> str:
+    return f"Run {run.id}" if run else "The run"

@@ -1,0 +1,189 @@
+"""How an import looks: its progress on standard error, and its report or estimate as a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from cli.tables import Listing, facts, listing, most_frequent
+from cli.terminal import say, stderr
+from cli.times import duration
+from tasks.jobs.runs import Run
+from worker.governor import get_governor
+
+if TYPE_CHECKING:
+    from tasks.imports import Estimate, Report
+
+#: Seconds between two lines where there is no terminal.
+PLAIN = 10.0
+
+NO_WORKER = "No worker runs, and nothing is sent until one does (celery -A worker worker, or klaviyo up)."
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far an import has come. ``total`` and ``left``, in seconds, are None where they cannot be told."""
+
+    done: int
+    total: int | None
+    per_second: float
+    left: float | None
+
+
+class Progress:
+    """A run that goes on, told as it goes on."""
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or stderr()
+        self._clock = clock
+        lives = self._console.is_terminal
+        self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
+        self._began: tuple[float, int] | None = None
+        self._told = 0.0
+        self._working = True
+        self.run: Run | None = None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, run: Run) -> None:
+        """Show the run as it stands."""
+        if self.run is None:
+            self._console.print(Text(f"{run.kind} from {run.source}, account {run.account}, run {run.id}"))
+            self._told = self._clock()
+        self.run = run
+        if run.parts > run.settled:
+            self._look_for_workers()
+        pace = self.pace(run)
+        if self._live:
+            self._live.update(_living(run, pace), refresh=True)
+        elif self._clock() - self._told >= PLAIN:
+            self._told = self._clock()
+            self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
+
+    def _look_for_workers(self) -> None:
+        """Say it once when no worker runs."""
+        from worker.patience import patiently  # here, not above: `klaviyo imports` starts without Celery
+
+        working = bool(patiently(get_governor().slots))
+        if self._working and not working:
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
+        if not working:
+            self._began = None
+        self._working = working
+
+    def pace(self, run: Run) -> Pace:
+        """How fast rows land since a worker has been there, and when the last one will.
+
+        Those that are turned down take no time, and say nothing of the others.
+        """
+        now, done = self._clock(), run.failed + run.unchanged + run.withdrawn + run.landed
+        self._began = self._began or (now, run.landed)
+        seconds, before = now - self._began[0], self._began[1]
+        per_second = (run.landed - before) / seconds if seconds > 0 else 0.0
+        total = max(done, run.rows * run.size // run.read) if run.read else None
+        left = (total - done) / per_second if total is not None and per_second > 0 else None
+        return Pace(done, total, per_second, left)
+
+
+def lines(run: Run, pace: Pace) -> Sequence[str]:
+    """How far the rows are, and how far the jobs."""
+    share = f" ({run.read / run.size:.0%} of the file)" if run.size else ""
+    end = f", ends in about {duration(pace.left)}" if pace.left is not None else ""
+    return (
+        f"rows  {run.rows:,} read{share}, {run.landed:,} landed, {run.failed:,} did not",
+        f"jobs  {run.parts:,} begun, {run.settled:,} settled; {pace.per_second:,.0f} rows/s{end}",
+    )
+
+
+def _living(run: Run, pace: Pace) -> Group:
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=pace.total, completed=pace.done, pulse=pace.total is None))
+    return Group(bar, *(Text(line) for line in lines(run, pace)))
+
+
+def report_table(report: Report) -> Table:
+    """What became of the rows, and what it took."""
+    rate = f" ({report.rows / report.seconds:,.0f} rows/s)" if report.seconds else ""
+    return facts(
+        ("run", report.run),
+        ("rows", f"{report.rows:,}"),
+        ("landed", Text(f"{report.landed:,}", "green")),
+        ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
+        ("not landed", not_landed(report)),
+        ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
+        ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
+        ("time", f"{duration(report.seconds)}{rate}"),
+        ("reject file", report.rejects),
+    )
+
+
+def not_landed(told: Report | Run) -> Text:
+    """How many rows have not landed, and where that was decided."""
+    parts = {"before sending": told.checked, "by Klaviyo": told.rejected, "unknown": told.unknown}
+    where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
+    return Text(f"{told.failed:,}: {where}", "red") if where else Text("0")
+
+
+def withdrawn(count: int, run: str, kind: str) -> Text | None:
+    """How many rows of a run were taken back before they were sent, and how they are sent after all."""
+    if not count:
+        return None
+    # What compares with a catalog is not taken up again.
+    how = "the same import, begun anew," if kind.startswith("upsert_") else f"the same import with --run {run}"
+    return Text(f"{count:,}: {how} sends them", "yellow")
+
+
+def estimate_table(estimate: Estimate) -> Table:
+    """What an import would take."""
+    return facts(
+        ("rows", f"{estimate.rows:,}"),
+        ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
+        ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
+        ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
+        ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
+    )
+
+
+def rejects_table(estimate: Estimate) -> Listing:
+    """Why rows would be turned down, the most frequent reason first."""
+    table = listing("rows>", "would be rejected because", "such as row")
+    for reason, count, first in estimate.reasons:
+        more = ", …" if count > len(first) else ""
+        table.add_row(f"{count:,}", reason, ", ".join(f"{row:,}" for row in first) + more)
+    return table
+
+
+def tell_failed(report: Report) -> None:
+    """One sentence about the rows that did not land."""
+    why = most_frequent(report.reasons)
+    say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
+
+
+def jobs(count: int) -> str:
+    """How many: 1 job, 20 jobs."""
+    return f"{count:,} job{'' if count == 1 else 's'}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    if count < 1_000_000:
+        return f"{count / 1_000:,.1f} KB"
+    return f"{count / 1_000_000:,.1f} MB"

@@ -1,0 +1,170 @@
+"""How jobs look: a table of many, everything of one, and both for other programs. Nobody's data is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from cli.tables import Listing, facts, listing, most_frequent
+from cli.times import clock, duration
+from tasks.jobs.ledger import Job, get_ledger
+from worker.errors import BY_END
+
+#: How a job may end that has not begun, or of which nobody can tell.
+NOT_BEGUN = ("refused", "unknown")
+
+#: Errors of one job that are shown.
+SHOWN = 50
+
+
+def done(job: Job) -> int | None:
+    """How many of its records have landed, as far as that is known."""
+    return job.landed if job.run and job.state == "settled" else job.counters.get("completed")
+
+
+def failures(job: Job) -> int:
+    """How many have not, or may not have."""
+    counted = job.rejected + job.unknown
+    return counted if job.run and job.state == "settled" else counted + job.counters.get("failed", 0)
+
+
+def ended_badly(job: Job) -> bool:
+    """Whether it ended other than well, or some of its records have failed so far."""
+    return job.status in (*BY_END, *NOT_BEGUN) or failures(job) > 0
+
+
+def failure(job: Job) -> str:
+    """The sentence that says why it did not begin, or did not end well."""
+    if not job.failure and job.status not in BY_END:
+        return ""
+    # Here, not above: the kinds of jobs come with every action, and a list of jobs does without them.
+    from tasks.jobs.outcome import raised
+
+    outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
+    error = raised({**outcome, **job.counters, "failure": job.failure})
+    return str(error) if error else ""
+
+
+def table(jobs: Sequence[Job], now: float) -> Listing:
+    """A line for each job."""
+    id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
+    shown = listing(
+        "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
+        whole=("kind", "state", id, "run"), spare=("run",) if several else ("run", "account"), below=(id, "account"),
+    )  # fmt: skip
+    for job in jobs:
+        failed, landed = failures(job), done(job)
+        shown.add_row(
+            job.kind.removeprefix("bulk_"),
+            job.account,
+            _state(job),
+            job.job_id or "-",
+            f"{records(job):,}",
+            "-" if landed is None else f"{landed:,}",
+            Text(f"{failed:,}" if failed else "-", "red" if failed else ""),
+            duration(now - job.opened),
+            job.run or "-",
+        )
+    return shown
+
+
+def records(job: Job) -> int:
+    """How many records it had when it was opened, as far as they are not in another job now."""
+    if job.run and job.state == "settled":
+        return job.landed + job.rejected + job.unknown
+    return (job.counters.get("total") or job.items) + job.rejected
+
+
+def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
+    """Everything that is known of a job."""
+    known = facts(
+        ("job", job.id),
+        ("Klaviyo's id", job.job_id),
+        ("kind", job.kind),
+        ("account", job.account),
+        ("state", _state(job)),
+        ("because", Text(failure(job), "red")),
+        ("import", job.run),
+        ("rows", _rows(job)),
+        ("records", f"{records(job):,}"),
+        ("Klaviyo counts", ", ".join(f"{count:,} {name}" for name, count in job.counters.items())),
+        ("landed", f"{job.landed:,}" if job.run and job.state == "settled" else None),
+        ("not landed", _not_landed(job)),
+        ("sent again", f"{job.tries} ×" if job.tries else None),
+        ("opened", f"{clock(job.opened)}, {duration(now - job.opened)} ago"),
+        *((name, clock(at)) for name in ("sent", "accepted", "ended", "settled") if (at := getattr(job, name))),
+        ("Klaviyo took", duration(job.seconds) if job.seconds is not None else None),
+        ("result", _result(job)),
+    )
+    return Group(known, Text(), _errors(errors)) if errors else Group(known)
+
+
+def described(job: Job) -> dict[str, Any]:
+    """A job for other programs."""
+    return {
+        "id": job.id,
+        "job_id": job.job_id or None,
+        "kind": job.kind,
+        "account": job.account,
+        "state": job.state,
+        "status": job.status or None,
+        "run": job.run or None,
+        "rows": job.rows or None,
+        "records": records(job),
+        "done": done(job),
+        "failed": failures(job),
+        "counters": job.counters,
+        "failure": failure(job) or None,
+        **{
+            name: clock(at) if (at := getattr(job, name)) else None
+            for name in ("opened", "sent", "accepted", "ended", "settled")
+        },
+        "seconds": job.seconds,
+    }
+
+
+def errors_of(job: Job) -> list[dict[str, Any]]:
+    """What Klaviyo says of the records that failed; never the records themselves."""
+    told = (job.outcome or {}).get("errors") or get_ledger().errors_of(job.id)
+    return [{name: value for name, value in each.items() if name != "sent"} for each in told]
+
+
+def _state(job: Job) -> Text:
+    text = job.status if job.state == "settled" else job.state
+    good = job.status in ("complete", "accepted") and job.state == "settled"
+    return Text(text, "red" if ended_badly(job) else "green" if good else "")
+
+
+def _rows(job: Job) -> str | None:
+    rows = re.findall(r"\d+", job.rows)
+    return f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else None
+
+
+def _not_landed(job: Job) -> str | None:
+    if not job.run or not job.rejected + job.unknown:
+        return None
+    from tasks.imports.reasons import Reasons
+
+    rejects = get_ledger().rejects_of(job.id)
+    reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure(job))
+    return ": ".join(filter(None, (f"{job.rejected + job.unknown:,}", most_frequent(reasons.most_frequent()))))
+
+
+def _result(job: Job) -> str | None:
+    result = (job.outcome or {}).get("result")
+    return str((result or {}).get("attributes", result)) if result else None
+
+
+def _errors(errors: Sequence[dict[str, Any]]) -> Listing:
+    shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",), below=("pointer",))
+    for each in errors[:SHOWN]:
+        record = each.get("index", each.get("name", "-"))
+        said = each.get("detail") or each.get("title") or "-"
+        shown.add_row(*(Text(str(cell)) for cell in (record, each.get("code", "-"), said, each.get("pointer", "-"))))
+    if len(errors) > SHOWN:
+        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all", "")
+    return shown

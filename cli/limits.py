@@ -1,0 +1,163 @@
+"""`klaviyo limits`: what every bucket has used, and who waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.tables import Listing, listing
+from cli.terminal import print_json, say, stdout
+from cli.times import clock, duration
+from cli.watch import Fitting, watched
+from worker.governor import Look, Pause, get_governor
+from worker.pauses import resuming, said
+from worker.tiers import DAY, MINUTE, SECOND
+
+UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
+
+#: Share of a window from which it is shown as nearly, and as wholly, used.
+NEARLY, WHOLLY = 0.8, 1.0
+
+
+@dataclass(slots=True)
+class Row:
+    """A bucket, or a combination of buckets that has a waiting list of its own and no windows."""
+
+    name: str
+    tier: str
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    now: int = 0
+    bulk: int = 0
+    later: int = 0
+    oldest_seconds: float | None = None
+    in_flight: int | None = None
+    others_in_minute: int = 0
+    blocked_seconds: float = 0.0
+
+
+def limits(
+    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="with the buckets of which nothing is used")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
+    """Show every bucket in use: how much of each window, who waits, what is blocked."""
+    if watch and not as_json:
+        watched(lambda room: living(list(rows(get_governor().look())), get_governor().paused(), room))
+        return
+    found, pauses = list(rows(get_governor().look())), get_governor().paused()
+    for pause in pauses:
+        say(told(pause), "yellow")
+    if as_json:
+        print_json([asdict(row) for row in found])
+    elif not found:
+        say("No action has been called on this Redis yet: there is nothing to show.")
+    else:
+        stdout().print(overview(found, everything))
+
+
+def overview(found: Sequence[Row], everything: bool) -> RenderableType:
+    """The table, without what is idle unless that is asked for too."""
+    used = found if everything else [row for row in found if not _idle(row)]
+    if len(used) == len(found):
+        return table(found)
+    idle = f"{len(found) - len(used):,} unused (--all)"
+    return Group(table(used), Text(f"… and {idle}", "dim")) if used else Text(f"No bucket is in use: {idle}.", "dim")
+
+
+def _idle(row: Row) -> bool:
+    """Whether nothing of any window is used, nobody waits and nothing is blocked."""
+    return not (
+        any(window["used"] for window in row.windows)
+        or row.now + row.bulk + row.later
+        or row.in_flight
+        or row.others_in_minute
+        or row.blocked_seconds
+    )
+
+
+def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
+    """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
+    busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
+    return Fitting([Text(told(pause), "yellow") for pause in pauses], busiest, table, room)
+
+
+def told(pause: Pause) -> str:
+    """What is paused, by whom and why, and what to do about it."""
+    end = "" if pause.why.endswith(".") else "."
+    tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
+    return (
+        f"The {said(pause.what)} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To let it go on: {resuming(pause.what)}"
+    )
+
+
+def rows(looks: Iterable[Look]) -> Iterator[Row]:
+    """A row for each bucket; one more for each line that draws on several of them at once."""
+    buckets: dict[str, Row] = {}
+    combined: list[Row] = []
+    for look in looks:
+        tier = look.queue.rpartition(".")[2].upper()
+        for bucket in look.buckets:
+            row = buckets.setdefault(bucket.name, Row(bucket.name, tier))
+            row.windows = [
+                {"used": used, "limit": limit, "per": UNITS.get(length, f"{length} ms")}
+                for used, limit, length in bucket.windows
+            ]
+            row.in_flight = bucket.flight
+            row.others_in_minute = bucket.foreign
+            row.blocked_seconds = max(row.blocked_seconds, bucket.blocked)
+        row = buckets[look.buckets[0].name]
+        if len(look.buckets) > 1:
+            row = Row(look.line, tier)
+            combined.append(row)
+        else:
+            row.tier = tier
+        row.now, row.bulk, row.later, row.oldest_seconds = look.now, look.bulk, look.later, look.oldest
+        row.blocked_seconds = max(row.blocked_seconds, look.blocked)
+    yield from sorted([*buckets.values(), *combined], key=lambda row: row.name)
+
+
+def table(found: Sequence[Row]) -> Listing:
+    """A line for each bucket."""
+    several = "account" if len({_account(row) for row in found}) > 1 else ""
+    shown = listing(
+        several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",
+        whole=("tier", "used"), spare=("tier", "in flight"), below=("used", several),
+    )  # fmt: skip
+    for row in found:
+        shown.add_row(
+            *([_account(row)] if several else []),
+            row.name.partition(":")[2],
+            row.tier,
+            used(row.windows),
+            *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
+            duration(row.oldest_seconds),
+            f"{row.in_flight:,}" if row.in_flight else "-",
+            Text(duration(row.blocked_seconds or None), "red"),
+        )
+    return shown
+
+
+def _fullest(row: Row) -> float:
+    return max((window["used"] / window["limit"] for window in row.windows), default=0.0)
+
+
+def _account(row: Row) -> str:
+    return row.name.partition(":")[0]
+
+
+def used(windows: Iterable[dict[str, Any]]) -> Text:
+    """``12/75 s  340/750 m``."""
+    return Text("  ").join(share(window).append(f" {window['per']}") for window in windows)
+
+
+def share(window: dict[str, Any]) -> Text:
+    """``340/750``, coloured where the window is nearly used up."""
+    part = window["used"] / window["limit"]
+    style = "red" if part >= WHOLLY else "yellow" if part >= NEARLY else ""
+    return Text(f"{window['used']:,}/{window['limit']:,}", style)

@@ -1,0 +1,88 @@
+"""`klaviyo pause` and `klaviyo resume`: let nothing of an account, an action or a tier go, and let it go on."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import Annotated
+
+import typer
+
+import tasks.registry  # noqa: F401  registers every action
+from cli.terminal import WRONG, say, stop
+from worker.accounts import account as account_of
+from worker.accounts import aliases
+from worker.action import ACTIONS, NAMES_2024
+from worker.governor import get_governor
+from worker.pauses import resuming, said
+from worker.place import PREFIX
+from worker.settings import get_settings
+from worker.tiers import Tier
+
+NAME_ONE = "Name one of --account, --action (with or without --account) and --tier."
+
+Account = Annotated[str | None, typer.Option(help="alias of an account; with --action: only there")]
+ActionName = Annotated[str | None, typer.Option("--action", help="name of an action")]
+TierName = Annotated[str | None, typer.Option("--tier", help="XS, S, M, L or XL")]
+
+
+def pause(
+    context: typer.Context,
+    account: Account = None,
+    action: ActionName = None,
+    tier: TierName = None,
+    why: Annotated[str, typer.Option(help="for whoever finds it paused")] = "no reason was given",
+) -> None:
+    """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, whoever restarts."""
+    _need_options("pause", context.args)
+    what = target(account, action, tier)
+    get_governor().pause(what, getpass.getuser(), why, since=time.time())
+    say(
+        f"The {said(what)} is paused. What has been handed to a worker may still be sent. "
+        f"To let it go on: {resuming(what)}"
+    )
+
+
+def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
+    """Let what was paused go on."""
+    _need_options("resume", context.args)
+    what = target(account, action, tier)
+    was = get_governor().resume(what)
+    say(f"The {said(what)} goes on." if was else f"The {said(what)} was not paused. klaviyo limits shows what is.")
+
+
+def _need_options(command: str, words: list[str]) -> None:
+    """See that everything is named by an option.
+
+    Raises:
+        Exit: something is not.
+
+    """
+    if not words:
+        return
+    word = words[0].removeprefix(PREFIX)
+    if NAMES_2024.get(word, word) in ACTIONS:
+        raise stop(f"{words[0]} is an action: klaviyo {command} --action {word}", WRONG)
+    if word.upper() in Tier.__members__:
+        raise stop(f"{words[0]} is a tier: klaviyo {command} --tier {word.upper()}", WRONG)
+    if word in aliases(get_settings()):
+        raise stop(f"{words[0]} is an account: klaviyo {command} --account {word}", WRONG)
+    raise stop(f"There is no account, action or tier {words[0]!r}. {NAME_ONE}", WRONG)
+
+
+def target(account: str | None, action: str | None, tier: str | None) -> str:
+    """How the governor names what is meant: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
+    alias = account_of(get_settings(), account).alias if account else None
+    if tier and not (account or action):
+        if tier.upper() not in Tier.__members__:
+            raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", WRONG)
+        return f"tier:{Tier[tier.upper()].queue}"
+    if action and not tier:
+        name = action.removeprefix(PREFIX)
+        name = NAMES_2024.get(name, name)
+        if name not in ACTIONS:
+            raise stop(f"There is no action {action!r}: klaviyo actions lists them.", WRONG)
+        return f"action:{alias}:{name}" if alias else f"action:{name}"
+    if alias and not tier:
+        return f"account:{alias}"
+    raise stop(NAME_ONE, WRONG)

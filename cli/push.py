@@ -1,0 +1,54 @@
+"""`klaviyo push`: what has changed in a source that the settings define, sent to Klaviyo now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import schedules  # noqa: F401  registers every task
+from cli.imports.view import NO_WORKER
+from cli.store import store_at_hand
+from cli.tables import facts, most_frequent
+from cli.terminal import FAILED, print_json, say, stdout
+from cli.times import duration
+from schedules.push.report import PushReport
+from schedules.push.run import run_push
+from schedules.push.task import defined
+from worker.governor import get_governor
+from worker.patience import patiently
+
+
+def push(
+    name: Annotated[str, typer.Argument(help="as in KLAVIYO_PUSHES__<NAME>__KIND and __SOURCE")],
+    force: Annotated[bool, typer.Option("--force", help="delete even more than a tenth of the records")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+) -> None:
+    """Push what has changed since the last run, and wait until it is known what became of it."""
+    wanted = defined(name)
+    if not patiently(get_governor().slots):
+        say(NO_WORKER, "yellow")
+    with store_at_hand():
+        report = run_push(wanted, force=force)
+    if as_json:
+        print_json(report.told())
+    else:
+        stdout().print(_table(report))
+        if report.reasons:
+            say(f"Rows that did not land are tried again by the next run: {most_frequent(report.reasons)}.", "yellow")
+    if report.checked or report.rejected or report.unknown:
+        raise typer.Exit(FAILED)
+
+
+def _table(report: PushReport) -> Table:
+    failed = report.checked + report.rejected + report.unknown
+    counts = [(name, f"{getattr(report, name):,}") for name in ("rows", "unchanged", "created", "updated", "deleted")]
+    return facts(
+        *counts,
+        ("not landed", Text(f"{failed:,}", "red" if failed else "")),
+        ("requests", f"{report.requests:,}"),
+        ("time", duration(report.seconds)),
+        ("note", report.note),
+    )

@@ -1,0 +1,142 @@
+"""`klaviyo schedules`: what runs by itself, when it ran last, and what should have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cli.tables import Listing, facts, listing
+from cli.terminal import print_json, say, stdout
+from cli.times import duration
+from schedules.clock import redis_time
+from schedules.crontab import latest_due
+from schedules.entries import ENTRIES, Planned, planned
+from schedules.guard import Record, due_of, records
+from worker.app import app
+from worker.connection import get_redis
+from worker.settings import get_settings
+
+#: How late a run may begin before it counts as missed: its message may have to wait for a free thread.
+LATE = timedelta(minutes=2)
+
+STYLES = {"running": "green", "failed": "red", "off": "dim", "new": "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry on one account; ``seconds`` is how long its last run took, or has taken so far."""
+
+    entry: str
+    account: str
+    crontab: str | None
+    timezone: str
+    last_run: datetime | None
+    last_success: datetime | None
+    seconds: float | None
+    next_run: datetime | None
+    missed: datetime | None
+    late_seconds: float | None
+    state: str
+    told: str
+    reason: str
+
+
+def schedules(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
+    """Show what runs by itself: when it ran last and how that ended, when it runs next, what was missed."""
+    plan = list(planned(get_settings()))
+    found = list(rows(plan, records(each.name for each in plan), redis_time()))
+    if as_json:
+        print_json([_plain(row) for row in found])
+        return
+    if not found:
+        say("There is no account, so nothing runs by itself: set KLAVIYO_API_KEY (environment or .env).")
+        return
+    for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
+        stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
+    stdout().print(_reasons())
+    if not get_redis().exists(app.conf.redbeat_lock_key):
+        say("No beat runs, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
+
+
+def rows(plan: Iterable[Planned], known: Iterable[Record], now: datetime) -> Iterator[Row]:
+    """A row for each entry."""
+    for each, record in zip(plan, known, strict=True):
+        missed = _missed(each, record, now)
+        state, told = _state(each, record, now)
+        until = now if state == "running" else record.ended
+        yield Row(
+            entry=each.entry.name,
+            account=each.account,
+            crontab=each.crontab.text if each.crontab else None,
+            timezone=each.timezone,
+            last_run=record.started,
+            last_success=record.succeeded,
+            seconds=(until - record.started).total_seconds() if until and record.started else None,
+            next_run=each.crontab.after(now) if each.crontab else None,
+            missed=missed,
+            late_seconds=(now - missed).total_seconds() if missed else None,
+            state=state,
+            told=told,
+            reason=each.entry.reason,
+        )
+
+
+def _missed(each: Planned, record: Record, now: datetime) -> datetime | None:
+    """The latest due time whose run has neither begun nor been left out."""
+    if each.crontab is None or record.since is None:
+        return None
+    seen = [due_of(run) for run in (record.run, record.skipped) if run]
+    return latest_due(each.crontab, max([record.since, *seen]), now - LATE)
+
+
+def _state(each: Planned, record: Record, now: datetime) -> tuple[str, str]:
+    """What became of the last run, and what there is to say of it."""
+    told = record.told
+    if record.skipped > record.run:
+        told = f"that of {_time(due_of(record.skipped), each.timezone)} was left out: the one before still went on"
+    if record.state == "running" and record.until and record.until < now:
+        return "failed", f"nothing was heard of it after {_time(record.until, each.timezone)}"
+    if record.state == "running":
+        return "running", told
+    return ("off" if each.crontab is None else record.state or "new"), told
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {name: each.isoformat() if isinstance(each, datetime) else each for name, each in asdict(row).items()}
+
+
+def _table(found: Iterable[Row]) -> Listing:
+    shown = listing(
+        "entry", "crontab", "last run", "last success", "took>", "next run", "state", "remarks",
+        whole=("entry", "crontab", "last run", "last success", "next run", "state"), spare=("last success", "crontab"),
+        below=("remarks",),
+    )  # fmt: skip
+    for row in found:
+        missed = f"missed {_time(row.missed, row.timezone)}, {duration(row.late_seconds)} late" if row.missed else ""
+        shown.add_row(
+            row.entry,
+            row.crontab or "-",
+            _time(row.last_run, row.timezone),
+            _time(row.last_success, row.timezone),
+            duration(row.seconds),
+            _time(row.next_run, row.timezone),
+            Text(row.state, STYLES.get(row.state, "")),
+            Text("\n").join(Text(said, style) for said, style in ((missed, "yellow"), (row.told, "")) if said),
+        )
+    return shown
+
+
+def _reasons() -> Table:
+    return facts(*((entry.name, entry.reason) for entry in ENTRIES))
+
+
+def _time(moment: datetime | None, zone: str) -> str:
+    return moment.astimezone(ZoneInfo(zone)).strftime("%d %b %H:%M") if moment else "-"

@@ -1,0 +1,54 @@
+"""`klaviyo store`: the tables of the store, made or brought up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from cli.terminal import FAILED, WRONG, say, stdout, stop
+from schedules.store.connection import get_engine
+from schedules.store.migrate import Upgrade, upgrade
+from worker.settings import get_settings
+
+
+def store() -> None:
+    """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
+    done = upgrade(get_settings().store_url)
+    stdout(soft_wrap=True).print(told(done))
+    if _file(done):
+        say(
+            "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
+            "dim",
+        )
+
+
+@contextmanager
+def store_at_hand() -> Iterator[None]:
+    """See that there is a store of this version, and tell in a sentence when it cannot be read or written."""
+    code = WRONG
+    try:
+        get_engine()
+        code = FAILED
+        yield
+    except (OperationalError, InterfaceError) as error:
+        why = str(error.orig).strip().partition("\n")[0]
+        raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached or written: {why}", code) from None
+
+
+def told(done: Upgrade) -> str:
+    """Where the store is and what was done, in a sentence."""
+    where = f"The store at {_file(done) or done.address}"
+    if done.before is None:
+        return f"{where} was made (version {done.now})."
+    if done.before != done.now:
+        return f"{where} was brought from version {done.before} to {done.now}."
+    return f"{where} is up to date (version {done.now}); nothing was done."
+
+
+def _file(done: Upgrade) -> Path | None:
+    url = make_url(done.address)
+    return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None

@@ -1,0 +1,1 @@
+"""Reading the sandbox's records: filters, sorting, pages and JSON:API documents."""

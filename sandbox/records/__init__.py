@@ -1,0 +1,1 @@
+"""What the sandbox remembers, and the rules that its records keep."""

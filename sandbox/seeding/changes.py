@@ -1,0 +1,56 @@
+"""Changing and deleting records of any type, as other users of the account would."""
+
+from collections.abc import Callable, Mapping
+
+from sandbox.records import campaigns, catalogs, forms, profiles
+from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
+from sandbox.records.store import Resource, Store
+from sandbox.times import YEAR, written
+
+SHOWN: Mapping[str, str] = {
+    "profile": "last_name",
+    "list": "name",
+    "segment": "name",
+    "campaign": "name",
+    "template": "name",
+    "flow": "name",
+    "form": "name",
+    "image": "name",
+    "tag": "name",
+    ITEM: "title",
+    VARIANT: "title",
+    CATEGORY: "name",
+    "coupon": "description",
+    "coupon-code": "expires_at",
+}
+"""The attribute by which a record of a type is seen to have changed. The other types do not change by themselves."""
+
+_REMOVED: Mapping[str, Callable[[Store, Resource], None]] = {
+    "profile": profiles.remove,
+    "campaign": campaigns.remove,
+    "form": forms.remove,
+    ITEM: lambda store, item: catalogs.remove(store, ITEM, item.id),
+}
+"""How records go that others go with."""
+
+
+def check(type: str) -> None:
+    """Refuse a type whose records do not change."""
+    if type not in SHOWN:
+        raise ValueError(f"records of type {type!r} do not change; these do: {', '.join(SHOWN)}")
+
+
+def change(store: Store, resource: Resource, number: int, now: float) -> None:
+    """Let a record be seen to have changed, and when. Different numbers are different changes."""
+    name = SHOWN[resource.type]
+    if name == "expires_at":
+        resource.attributes[name] = written(now + YEAR + number)
+    else:
+        former = str(resource.attributes[name] or "").partition(" #")[0]
+        resource.attributes[name] = f"{former} #{number}"
+    store.touch(resource, now)
+
+
+def delete(store: Store, resource: Resource) -> None:
+    """Delete a record, with what goes with it."""
+    _REMOVED.get(resource.type, Store.remove)(store, resource)

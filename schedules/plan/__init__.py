@@ -1,0 +1,1 @@
+"""What a sync would take, estimated before anything runs."""

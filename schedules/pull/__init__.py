@@ -1,0 +1,1 @@
+"""Copying what Klaviyo has into the store."""

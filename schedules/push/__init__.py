@@ -1,0 +1,1 @@
+"""Sending a source to Klaviyo so that only what has changed travels."""

@@ -1,0 +1,54 @@
+"""How the rows of a push become records, found out before the first of them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schedules.push.kinds import Kind, Push
+from schedules.push.source import opened, query_of
+from tasks.imports.options import Options
+from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.sources import Source
+from worker.errors import InputError
+
+
+def planned(wanted: Push, kind: Kind) -> tuple[Source, Plan]:
+    """The source of a push, and how its rows become records.
+
+    Raises:
+        InputError, SourceError: it cannot be read, or lacks a column, or has one that leads nowhere.
+
+    """
+    source = opened(wanted.rows, wanted.database_url)
+    options = Options(tuple(wanted.mapping), wanted.fixed, time_zone=wanted.time_zone)
+    say = f"KLAVIYO_PUSHES__{wanted.name.upper().replace('-', '_')}__MAP=" if wanted.name else "mapping="
+    plan = compile_plan(kind.rows.name, source.columns, options, say)
+    if query := query_of(wanted.rows, wanted.database_url):
+        _refuse_columns(query.columns(), plan, say)
+    return source, plan
+
+
+def _refuse_columns(columns: Sequence[str], plan: Plan, say: str) -> None:
+    """Refuse a query that would have every one of its rows turned down, and for the same reason."""
+    there, problems = set(plan.fixed), []
+    for name in columns:
+        if name in plan.mapped.groups or name == plan.kind.group:
+            return  # a column of JSON: only its rows tell what is in it
+        try:
+            field = plan.mapped.field(name)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            there |= {field.name} if field else set()
+    identifiers = plan.kind.identifiers
+    missing = [name for name in plan.kind.required if name not in there]
+    if there.isdisjoint(identifiers):
+        missing = [" or ".join(identifiers), *(name for name in missing if name not in identifiers)]
+    if missing:
+        told, example = ", ".join(missing), missing[0].partition(" or ")[0]
+        problems = [
+            f"the query has no column for {told}, and Klaviyo takes no row without: name it in the query, "
+            f"`… AS {example}`, or map it with {say}'column={example}'"
+        ]
+    if problems:
+        raise InputError("push", problems)

@@ -1,0 +1,1 @@
+"""The figures of campaigns and flows, day by day, into the store."""

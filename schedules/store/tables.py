@@ -1,0 +1,258 @@
+"""The tables: one for each stream, then those that say how far the syncs are.
+
+Times are UTC. In a stream's table `synced_at` is when the row was read from Klaviyo, `deleted_at` the beginning of the
+full scan that did not find it any more, and `seen` the run of the full scan that found it last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+)
+
+from schedules.store.types import Document, Moment, Number, Words
+
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"})
+
+#: In ``Table.info``: the column that says which of two rows with the same key is the newer one.
+NEWEST = "newest"
+
+#: A stream's columns of JSON: what Klaviyo calls attributes, and the ids of related resources by relationship.
+ATTRIBUTES = ("attributes",)
+LINKED = ("attributes", "relationships")
+
+Columns = list[Column[Any]]
+
+
+def _words(*names: str) -> Columns:
+    return [Column(name, Words) for name in names]
+
+
+def _moments(*names: str) -> Columns:
+    return [Column(name, Moment) for name in names]
+
+
+def _flags(*names: str) -> Columns:
+    return [Column(name, Boolean) for name in names]
+
+
+def _key(*names: str) -> Columns:
+    return [Column(name, Words, primary_key=True) for name in names]
+
+
+def _stream(
+    name: str,
+    columns: Columns,
+    *indexes: tuple[str, ...],
+    key: tuple[str, ...] = ("id",),
+    documents: tuple[str, ...] = ATTRIBUTES,
+) -> Table:
+    """A stream's table; the account stands first in its key and in each index."""
+    return Table(
+        name,
+        metadata,
+        *_key("account", *key),
+        *columns,
+        *[Column(each, Document) for each in documents],
+        Column("synced_at", Moment, nullable=False),
+        Column("deleted_at", Moment),
+        Column("seen", BigInteger),
+        *[Index(f"ix_{name}_{'_'.join(each)}", "account", *each) for each in indexes],
+        info={NEWEST: "synced_at"},
+    )
+
+
+profiles = _stream(
+    "profiles",
+    [*_words("email", "phone_number", "external_id"), *_moments("created", "updated")],
+    ("email",), ("phone_number",), ("external_id",), ("updated",),
+)  # fmt: skip
+#: `day` is the day of `datetime` in UTC.
+events = _stream(
+    "events",
+    [*_words("metric_id", "profile_id"), *_moments("datetime"), Column("day", Date)],
+    ("metric_id", "day"), ("profile_id",),
+)  # fmt: skip
+lists = _stream("lists", [*_words("name", "opt_in_process"), *_moments("created", "updated")], documents=LINKED)
+list_members = _stream(
+    "list_members", _moments("joined_at"), ("profile_id",), key=("list_id", "profile_id"), documents=()
+)
+segments = _stream(
+    "segments",
+    [*_words("name"), *_flags("is_active", "is_processing", "is_starred"), *_moments("created", "updated")],
+    documents=LINKED,
+)
+segment_members = _stream(
+    "segment_members", _moments("joined_at"), ("profile_id",), key=("segment_id", "profile_id"), documents=()
+)
+campaigns = _stream(
+    "campaigns",
+    [
+        *_words("name", "channel"), *_flags("archived"), *_words("status"),
+        *_moments("send_time", "scheduled_at", "created_at", "updated_at"),
+    ],
+    ("channel", "send_time"), ("status",),
+    documents=LINKED,
+)  # fmt: skip
+campaign_messages = _stream(
+    "campaign_messages",
+    [*_words("campaign_id", "channel", "template_id"), *_moments("created_at", "updated_at")],
+    ("campaign_id",),
+    documents=LINKED,
+)
+flows = _stream(
+    "flows",
+    [*_words("name", "status"), *_flags("archived"), *_words("trigger_type"), *_moments("created", "updated")],
+    ("status",),
+    documents=LINKED,
+)
+flow_actions = _stream(
+    "flow_actions", [*_words("flow_id", "action_type"), *_moments("created", "updated")], ("flow_id",)
+)
+flow_messages = _stream(
+    "flow_messages",
+    [*_words("flow_action_id", "channel", "template_id"), *_moments("created", "updated")],
+    ("flow_action_id",),
+)
+templates = _stream("templates", [*_words("name", "editor_type"), *_moments("created", "updated")])
+catalog_items = _stream(
+    "catalog_items",
+    [*_words("external_id", "title"), Column("price", Float), *_flags("published"), *_moments("created", "updated")],
+    ("external_id",),
+)
+catalog_variants = _stream(
+    "catalog_variants",
+    [
+        *_words("item_id", "external_id", "sku", "title"), Column("price", Float),
+        Column("inventory_quantity", Float), *_flags("published"), *_moments("created", "updated"),
+    ],
+    ("item_id",), ("external_id",), ("sku",),
+)  # fmt: skip
+catalog_categories = _stream(
+    "catalog_categories", [*_words("external_id", "name"), *_moments("updated")], ("external_id",)
+)
+coupons = _stream("coupons", _words("external_id", "description"), ("external_id",))
+coupon_codes = _stream(
+    "coupon_codes",
+    [*_words("coupon_id", "profile_id", "unique_code", "status"), *_moments("expires_at")],
+    ("coupon_id", "status"), ("profile_id",), ("unique_code",),
+)  # fmt: skip
+metrics = _stream("metrics", [*_words("name", "integration"), *_moments("created", "updated")], ("name",))
+tags = _stream("tags", _words("name", "tag_group_id"))
+tag_groups = _stream("tag_groups", [*_words("name"), *_flags("exclusive", "default")])
+forms = _stream("forms", [*_words("name", "status"), *_flags("ab_test"), *_moments("created_at", "updated_at")])
+images = _stream(
+    "images",
+    [*_words("name", "format"), Column("size", BigInteger), *_flags("hidden"), *_words("image_url"),
+     *_moments("updated_at")],
+)  # fmt: skip
+webhooks = _stream(
+    "webhooks",
+    [*_words("name", "endpoint_url"), *_flags("enabled"), *_moments("created_at", "updated_at")],
+    documents=LINKED,
+)
+#: `kind` is the resource's type, ``catalog-item-bulk-create-job``.
+jobs = _stream(
+    "jobs",
+    [
+        *_words("status"), *[Column(each, BigInteger) for each in ("total_count", "completed_count", "failed_count")],
+        *_moments("created_at", "completed_at"),
+    ],
+    ("created_at",),
+    key=("kind", "id"),
+    documents=LINKED,
+)  # fmt: skip
+
+
+def _values(name: str, *groups: str) -> Table:
+    """The figures of a report: what one group achieved from `since` up to and without `until`.
+
+    The days are the account's own, as Klaviyo reads them; conversions are those of the metric.
+    """
+    return Table(
+        name,
+        metadata,
+        *_key("account", "conversion_metric_id"),
+        Column("since", Date, primary_key=True),
+        Column("until", Date, primary_key=True),
+        *_key(*groups),
+        Column("statistics", Document, nullable=False),
+        Column("synced_at", Moment, nullable=False),
+        info={NEWEST: "synced_at"},
+    )
+
+
+campaign_values = _values("campaign_values", "campaign_id", "campaign_message_id", "send_channel")
+flow_values = _values("flow_values", "flow_id", "flow_message_id", "send_channel")
+
+
+#: A run of a sync, in either direction. What a push counts that a pull does not is in `report`.
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("account", Words, nullable=False),
+    Column("stream", Words, nullable=False),
+    Column("direction", Words, nullable=False),
+    Column("mode", Words, nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("ended", Moment),
+    Column("state", Words, nullable=False),
+    Column("rows", BigInteger, nullable=False, default=0),
+    Column("requests", BigInteger, nullable=False, default=0),
+    Column("report", Document),
+    Index("ix_sync_runs_account_stream_id", "account", "stream", "id"),
+)
+#: A part of a run that is read from its first page to its last: a partition, or a slice of its time.
+sync_windows = Table(
+    "sync_windows",
+    metadata,
+    Column("run", Number, ForeignKey("sync_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("partition", Words, primary_key=True),
+    Column("slice", Integer, primary_key=True),
+    Column("since", Moment),
+    Column("until", Moment),
+    Column("pages", Integer, nullable=False, default=0),
+    Column("rows", BigInteger, nullable=False, default=0),
+    Column("closed", Moment),
+)
+#: Up to where a partition of a stream has been read whole. A stream without partitions has one whose name is empty.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    *_key("account", "stream", "partition"),
+    Column("value", Moment, nullable=False),
+    info={NEWEST: "value"},
+)
+#: What was last sent of each record of a source, and the push run that last found the record there.
+push_hashes = Table(
+    "push_hashes",
+    metadata,
+    *_key("account", "kind", "key"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("seen", BigInteger),
+    info={NEWEST: "sent_at"},
+)
+#: A part of a push that is on its way: for each row its number, key and digest, and whether Klaviyo had the record.
+#: `id` is the job's in the ledger. It stands here before the job is opened, and until what became of it is known.
+push_parts = Table(
+    "push_parts",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("run", Number, ForeignKey("sync_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("rows", Document, nullable=False),
+    Index("ix_push_parts_run", "run"),
+)

@@ -1,0 +1,379 @@
+"""The ledger of asynchronous jobs, as Python calls it: one method for each operation of ledger.lua, and the reads.
+
+A job of Klaviyo's is a row here from before it is asked for until its outcome is known. Whoever does a step of it reads
+the row first, and the script lets each step happen once: so any step may be repeated, and any worker may take it up.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+import orjson
+import redis
+
+from worker.api.jsonapi import Request
+from worker.connection import get_redis
+from worker.governor import PREFIX, Lane
+from worker.process import working
+
+SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
+
+State = Literal["waiting", "spawning", "accepted", "processing", "ended", "settled"]
+
+#: Those in which Klaviyo has it.
+OPEN: tuple[State, ...] = ("accepted", "processing")
+
+#: What Klaviyo says of a job's records: total, completed, failed, skipped; those that its kind has.
+Counters = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the ledger has it. Times are seconds since 1970 by Redis's clock, None where it has not come to that.
+
+    ``id`` is ours, ``job_id`` Klaviyo's. ``status`` is how it ended, ``failure`` why it did not begin. ``run`` is the
+    import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to look
+    at before it is sent again, where that does harm; ``tries`` counts how often it was. ``continuation`` is the
+    signature that is published when it has ended. ``landed``, ``rejected`` and ``unknown`` count an import's records.
+    It is not begun after it ``expires``. ``stamps`` are those of the task that began it.
+    """
+
+    id: str
+    state: State
+    kind: str
+    account: str
+    lane: Lane
+    run: str
+    rows: str
+    items: int
+    once: str
+    tries: int
+    opened: float
+    sent: float | None
+    accepted: float | None
+    ended: float | None
+    settled: float | None
+    job_id: str
+    status: str
+    look: int
+    counters: Counters
+    outcome: dict[str, Any] | None
+    continuation: dict[str, Any] | None
+    failure: dict[str, Any] | None
+    landed: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    expires: float | None = None
+    stamps: dict[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long Klaviyo took."""
+        return self.ended - self.accepted if self.ended and self.accepted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a job ended, for the ledger: ``landed``, ``rejected`` and ``unknown`` count the records of an import.
+
+    ``rejects`` tell of each record that has not landed: row, stage, reason, and the record as it was sent.
+    """
+
+    status: str
+    outcome: Mapping[str, Any]
+    landed: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    rejects: Sequence[Mapping[str, Any]] = ()
+
+
+def group(account: str, kind: str) -> str:
+    """The jobs of one kind on one account: they share Klaviyo's cap, and one watcher."""
+    return f"{account}|{kind}"
+
+
+class Ledger:
+    """Every job that this Redis knows."""
+
+    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._clock = clock
+        self._script = client.register_script(SCRIPT)
+
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        return self._script([self._prefix], [operation, self._clock() if self._clock else "", *arguments])
+
+    # Steps. Those that may free a slot return the ids of the jobs that may be spawned now.
+
+    def open(
+        self,
+        id: str,
+        kind: str,
+        account: str,
+        request: Request,
+        *,
+        lane: Lane = "now",
+        cap: int = 0,
+        run: str = "",
+        rows: str = "",
+        items: int = 0,
+        once: str = "",
+        continuation: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+        stamps: Mapping[str, Any] | None = None,
+    ) -> tuple[bool, list[str]]:
+        """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
+
+        ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
+        harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
+        """
+        fields = {
+            "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
+            "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
+            "expires": int(expires * 1000) if expires else b"", "stamps": orjson.dumps(stamps) if stamps else b"",
+        }  # fmt: skip
+        done, released = self._call("open", id, cap, run, int(working.is_set()), *_flat(fields))
+        return bool(done), _ids(released)
+
+    def slots(self, group: str) -> list[str]:
+        """See whether a slot is free for those who wait for one."""
+        return _ids(self._call("slots", group))
+
+    def queued(self) -> list[Job]:
+        """Every job that waits for a slot."""
+        ids = [
+            id
+            for key in self._client.scan_iter(match=f"{self._prefix}jobs:queue:*", count=500)
+            for id in _ids(self._client.lrange(key, 0, -1))
+        ]
+        return list(self.jobs(ids).values())
+
+    def crowded(self, id: str, seconds: float) -> bool:
+        """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
+        return bool(self._call("crowded", id, int(seconds * 1000)))
+
+    def forget(self, id: str) -> bool:
+        """A settled part of an import is to be opened again: as if it had never been."""
+        return bool(self._call("forget", id))
+
+    def withdraw(self, id: str, outcome: Mapping[str, Any]) -> tuple[bool, list[str]]:
+        """Take it back if it has not been sent."""
+        done, released = self._call("withdraw", id, orjson.dumps(outcome))
+        return bool(done), _ids(released)
+
+    def settle(self, id: str, end: Settled) -> tuple[bool, list[str]]:
+        """The outcome is known. Whether this told it: it is told once."""
+        counts, told = (end.landed, end.rejected, end.unknown), _batches(end.rejects)
+        done, released = self._call("settle", id, end.status, orjson.dumps(end.outcome), *counts, *told)
+        return bool(done), _ids(released)
+
+    def ended(
+        self,
+        id: str,
+        status: str,
+        counters: Counters | None = None,
+        errors: list[dict[str, Any]] | None = None,
+        failure: Mapping[str, Any] | None = None,
+    ) -> tuple[bool, list[str]]:
+        """Klaviyo has done with it, or will not begin: ``failure`` tells why. Whether this was news.
+
+        ``errors`` are those that the job's own record tells.
+        """
+        told = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
+        done, released = self._call("ended", id, status, *told)
+        return bool(done), _ids(released)
+
+    def expired(self, id: str) -> None:
+        """Klaviyo no longer has the errors of a job that has ended."""
+        self._call("expired", id)
+
+    def sending(self, id: str, lease_ms: int) -> bool:
+        """It is about to be sent. False: it must not be, somebody else is at it, or has gone on with it."""
+        return bool(self._call("sending", id, lease_ms))
+
+    def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:
+        """Klaviyo has it under this id. ``own``: no two jobs have the same; ``taken`` if another one has."""
+        answers: dict[int, Literal["ok", "over", "taken"]] = {1: "ok", 0: "over", -1: "taken"}
+        return answers[int(self._call("accept", id, job_id, int(own)))]
+
+    def again(self, id: str, **fields: Any) -> bool:
+        """Klaviyo certainly has not got it: it may be sent again; ``fields`` change with that."""
+        return bool(self._call("again", id, *_flat(fields)))
+
+    def narrow(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
+        """Klaviyo refused it because of the records in ``rejects``: it may be sent again without them."""
+        fields["request"] = packed(fields["request"])
+        told = _batches(rejects)
+        return bool(self._call("narrow", id, len(rejects), len(told), *told, *_flat(fields)))
+
+    def saw(self, id: str, look: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
+        """Look number ``look`` has seen it in this state."""
+        answers: dict[int, Literal["news", "same", "over"]] = {1: "news", 0: "same", -1: "over"}
+        told = orjson.dumps(counters) if counters else b""
+        return answers[int(self._call("saw", id, look, state, told))]
+
+    def errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
+        """Keep a page of its errors, until it is settled."""
+        self._call("errors", id, page, orjson.dumps(errors))
+
+    # Watchers: one for each group, known by its token.
+
+    def watch(self, group: str, token: str, seconds: float, takeover: bool = False) -> bool:
+        """Be the watcher of a group for so many seconds, if it has no other one; ``takeover``: in any case."""
+        return bool(self._call("watch", group, token, int(seconds * 1000), int(takeover)))
+
+    def rest(self, group: str, token: str) -> bool:
+        """Whether this watcher may rest, since Klaviyo has no job of the group; the next one needs a new watcher."""
+        return bool(self._call("rest", group, token))
+
+    def now(self) -> float:
+        """The time by the ledger's clock."""
+        if self._clock:
+            return self._clock() / 1000
+        seconds, micros = self._client.time()
+        return float(seconds) + float(micros) / 1_000_000
+
+    # Reads.
+
+    def job(self, id: str) -> Job | None:
+        """One job, or None where it is not known, or no longer."""
+        return self.jobs([id]).get(id)
+
+    def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
+        """Those of these jobs that are known."""
+        ids = list(ids)
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hmget(f"{self._prefix}job:{id}", FIELDS)
+        found = zip(ids, pipe.execute(), strict=True) if ids else ()
+        return {id: _job(id, dict(zip(FIELDS, values, strict=True))) for id, values in found if values[0]}
+
+    def request(self, id: str) -> Request | None:
+        """What is to be sent, as long as Klaviyo has not got it."""
+        content: Any = self._client.hget(f"{self._prefix}job:{id}", "request")
+        return unpacked(content) if content else None
+
+    def errors_of(self, id: str) -> list[dict[str, Any]]:
+        """The errors kept so far, in their order."""
+        pages: Any = self._client.hgetall(f"{self._prefix}job:{id}:errors")
+        return [each for page in sorted(pages, key=int) for each in orjson.loads(pages[page])]
+
+    def rejects_of(self, id: str) -> list[dict[str, Any]]:
+        """What is told of the records of a part that have not landed."""
+        batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
+        return [each for batch in batches for each in orjson.loads(batch)]
+
+    def going_on(self) -> list[Job]:
+        """The jobs of every group that Klaviyo has: each of them, or its group's watcher, has to be seen to."""
+        members: Any = self._client.zrange(f"{self._prefix}overdue", 0, -1)
+        named = [member.partition("|") for member in _ids(members)]
+        begun = self.jobs(name for kind, _, name in named if kind == "job").values()
+        watched = {name for kind, _, name in named if kind == "watch"}
+        return self.in_progress(*sorted(watched | {group(job.account, job.kind) for job in begun}))
+
+    def in_progress(self, *groups: str) -> list[Job]:
+        """The jobs of these groups that Klaviyo has, oldest first in each."""
+        pipe = self._client.pipeline(transaction=False)
+        for group in groups:
+            pipe.zrange(f"{self._prefix}jobs:open:{group}", 0, -1)
+        ids = [id for found in pipe.execute() for id in _ids(found)]
+        return [job for job in self.jobs(ids).values() if job.state in OPEN]
+
+    def owners(self, group: str, job_ids: Iterable[str]) -> dict[str, str]:
+        """Klaviyo's ids among these that are ours, with ours."""
+        job_ids = list(job_ids)
+        if not job_ids:
+            return {}
+        found: Any = self._client.mget([f"{self._prefix}jobs:id:{group}:{each}" for each in job_ids])
+        return {each: owner.decode() for each, owner in zip(job_ids, found, strict=True) if owner}
+
+    def took(self, kind: str) -> list[tuple[float, int]]:
+        """Seconds that the last jobs of this kind took, and how many records each had."""
+        found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
+        # One from before sizes were kept says nothing of any size.
+        told = [each.split() for each in found]
+        return [(float(each[0]), int(each[1])) for each in told if len(each) == 2]
+
+    def recent(self, since: float, until: float, most: int | None = None) -> list[Job]:
+        """The jobs that were opened between two times, newest first; not more than the newest ``most``."""
+        span, count = (until * 1000, since * 1000), -1 if most is None else most
+        ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", *span, start=0, num=count))
+        return list(self.jobs(ids).values())
+
+    def known_as(self, job_id: str) -> Job | None:
+        """The newest job that has this id at Klaviyo's."""
+        ids = _ids(self._client.zrevrange(f"{self._prefix}jobs", 0, -1))
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hget(f"{self._prefix}job:{id}", "job_id")
+        found = zip(ids, pipe.execute(), strict=True) if ids else ()
+        return next((self.job(id) for id, theirs in found if theirs == job_id.encode()), None)
+
+
+FIELDS = (
+    "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
+    "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure", "landed", "rejected",
+    "unknown", "expires", "stamps",
+)  # fmt: skip
+
+
+def _job(id: str, raw: dict[str, bytes | None]) -> Job:
+    def text(name: str) -> str:
+        return (raw[name] or b"").decode()
+
+    def number(name: str) -> int:
+        return int(raw[name] or 0)
+
+    def time(name: str) -> float | None:
+        value = raw[name]
+        return int(float(value)) / 1000 if value else None
+
+    def loaded(name: str) -> Any:
+        value = raw[name]
+        return orjson.loads(value) if value else None
+
+    return Job(
+        id, text("state"), text("kind"), text("account"), text("lane"), text("run"), text("rows"),  # type: ignore[arg-type]
+        number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
+        time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
+        loaded("outcome"), loaded("continuation"), loaded("failure"),
+        number("landed"), number("rejected"), number("unknown"), time("expires"), loaded("stamps"),
+    )  # fmt: skip
+
+
+def packed(request: Request) -> bytes:
+    """A request as the ledger keeps it: megabytes of JSON shrink to a tenth at 80 MB a second."""
+    head = orjson.dumps([request.method, request.path, request.query, request.content_type])
+    return zlib.compress(head + b"\n" + (request.body or b""), 1)
+
+
+def unpacked(content: bytes) -> Request:
+    """The request again."""
+    head, _, body = zlib.decompress(content).partition(b"\n")
+    method, path, query, content_type = orjson.loads(head)
+    return Request(method, path, query, body or None, content_type)
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _batches(rejects: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Many rejects as few arguments: a Lua call takes some thousand."""
+    return [orjson.dumps(rejects[start : start + 100]) for start in range(0, len(rejects), 100)]
+
+
+def _ids(found: Any) -> list[str]:
+    return [each.decode() for each in found]
+
+
+@lru_cache(maxsize=1)
+def get_ledger() -> Ledger:
+    """The ledger of this process."""
+    return Ledger(get_redis())

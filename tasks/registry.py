@@ -1,0 +1,35 @@
+"""Every action and every step of a job: importing this registers them all, as a worker has to."""
+
+from tasks import accounts as accounts
+from tasks import campaigns as campaigns
+from tasks import catalog_categories as catalog_categories
+from tasks import catalog_items as catalog_items
+from tasks import catalog_variants as catalog_variants
+from tasks import client as client
+from tasks import collect as collect
+from tasks import conversations as conversations
+from tasks import coupons as coupons
+from tasks import custom_objects as custom_objects
+from tasks import data_privacy as data_privacy
+from tasks import events as events
+from tasks import flows as flows
+from tasks import forms as forms
+from tasks import images as images
+from tasks import lists as lists
+from tasks import metrics as metrics
+from tasks import profiles as profiles
+from tasks import reporting as reporting
+from tasks import reviews as reviews
+from tasks import segments as segments
+from tasks import tags as tags
+from tasks import templates as templates
+from tasks import tracking_settings as tracking_settings
+from tasks import web_feeds as web_feeds
+from tasks import webhooks as webhooks
+from tasks.jobs import find as find
+from tasks.jobs import read as read
+from tasks.jobs import spawn as spawn
+from tasks.jobs import watch as watch
+from tasks.jobs import withdraw as withdraw
+from worker import canvas as canvas
+from worker import sweep as sweep

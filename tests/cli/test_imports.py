@@ -1,0 +1,527 @@
+"""`klaviyo import`, `imports` and `reimport` as a user types them. Nothing of it is sent."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+
+from cli.imports import run as import_run
+from cli.imports.history import SILENT
+from cli.imports.options import Own, list_id, named, options, task_kind
+from cli.imports.reimport import going_on, hindrance
+from cli.imports.view import NO_WORKER, Progress, lines
+from tasks.imports import Report
+from tasks.imports.run import Import
+from tasks.imports.sending import AnotherSource, Stopped
+from tasks.jobs.runs import Run, Runs
+from tests.cli.typed import klaviyo, run
+from worker.errors import Forbidden, InputError, SourceError, Unauthorized
+from worker.governor import Governor
+
+pytestmark = pytest.mark.usefixtures("settings", "fake_redis")
+
+LISTS = [("AAAAAA", "News"), ("BBBBBB", "VIP"), ("CCCCCC", "vip"), ("DDDDDD", "Sale")]
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "customers.csv"
+    path.write_text("email,first_name\nada@example.com,Ada\nno address,Bob\ngrace@example.com,Grace\n")
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The imports that would be carried out."""
+    calls: list[Import] = []
+
+    def carry_out(wanted, *how):
+        calls.append(wanted)
+        return 0
+
+    monkeypatch.setattr("cli.imports.command.carry_out", carry_out)
+    monkeypatch.setattr("cli.imports.reimport.carry_out", carry_out)
+    return calls
+
+
+def begun(fake_redis, id="R", kind="profiles", source="customers.csv", path=None, at=1_000.0):
+    """A run that has just begun."""
+    options = {"mapping": [], "fixed": {}, "params": {}, "channels": [], "time_zone": None}
+    asked = {"path": path and str(path), "format": None, "delimiter": None, "lane": "bulk"}
+    moment = {"moment": "2026-11-24T08:00:00+00:00"}
+    return Runs(fake_redis, clock=lambda: at).begin(
+        id, kind, "default", source, {**asked, "options": {**options, **moment}}
+    )
+
+
+def seen(**how):
+    """A run as it stands."""
+    counts = "rows bytes checked unchanged parts settled landed rejected unknown withdrawn read size"
+    numbers = dict.fromkeys(counts.split(), 0)
+    texts = {"id": "R", "state": "running", "kind": "profiles", "account": "default", "source": "customers.csv"}
+    ends = {"asked": {}, "started": 0.0, "ended": None, "seen": 0.0, "reason": "", "rejects": "", "reasons": ()}
+    return Run(**{**texts, **ends, **numbers, **how})
+
+
+def report(**how):
+    numbers = dict.fromkeys(("checked", "unchanged", "rejected", "unknown", "withdrawn"), 0)
+    done = {"rows": 3, "landed": 3, "jobs": 1, "requests": 1, "bytes": 100, "seconds": 2.0}
+    ends = {"run": "R", "state": "complete", "kind": "profiles", "account": "default", "rejects": None, "reasons": ()}
+    return Report(**{**numbers, **done, **ends, **how})
+
+
+class TestImport:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["suppress", "--list", "AAAAAA"], "it takes no --list, which belongs to profiles, subscribe, unsubscribe"),
+            (["profiles", "--metric", "Seen"], "it takes no --metric, which belongs to events"),
+            (["events", "--mode", "delete"], "it takes no --mode, which belongs to items, variants, categories"),
+            (["items", "--coupon", "SAVE"], "it takes no --coupon, which belongs to coupon-codes"),
+            (["unsubscribe", "--historical"], "it takes no --historical, which belongs to subscribe"),
+            (["profiles", "--custom-source", "Shop"], "it takes no --custom-source, which belongs to subscribe"),
+            (["subscribe", "--channel", "fax"], "there is no channel 'fax': it is email, sms or whatsapp"),
+            (["profiles", "--set", "title"], "--set 'title' has no '='"),
+            (["profiles", "--set", "properties={1"], "the value of --set properties=… begins like JSON and is none"),
+        ],
+    )
+    def test_an_option_that_makes_no_sense_is_one_sentence_and_exit_code_2(self, source, asked, words, said):
+        result = run("import", words[0], str(source), *words[1:])
+
+        assert (result.exit_code, asked) == (2, [])
+        assert said in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("kind", "mode", "name"),
+        [
+            ("profiles", None, "profiles"),
+            ("coupon-codes", None, "coupon_codes"),
+            ("items", None, "upsert_catalog_items"),
+            ("categories", "delete", "delete_catalog_categories"),
+        ],
+    )
+    def test_each_kind_has_its_name_among_the_imports(self, kind, mode, name):
+        assert task_kind(kind, mode) == name
+
+    def test_what_was_typed_becomes_what_is_asked_for(self, source, asked):
+        run(
+            "import", "events", str(source), "--map", "email=profile.email", "--map", "first_name=", "--metric", "Seen",
+            "--set", "value=9.99", "--set", 'properties={"a": 1}', "--time-zone", "UTC", "--lane", "now",
+            "--delimiter", ";", "--format", "csv",
+        )  # fmt: skip
+
+        [wanted] = asked
+        assert (wanted.kind, wanted.rows, wanted.lane) == ("events", str(source), "now")
+        assert (wanted.format, wanted.delimiter) == ("csv", ";")
+        assert wanted.options.mapping == ("email=profile.email", "first_name=")
+        assert wanted.options.fixed == {"metric": "Seen", "value": "9.99", "properties": {"a": 1}}
+        assert wanted.options.time_zone == "UTC"
+
+    def test_consent_has_channels_and_says_where_it_is_from(self):
+        own = Own(channel=["email", "sms"], historical=True, custom_source="Shop")
+
+        how = options("subscribe", own, [], [], None, "default")
+        assert how.channels == ("email", "sms")
+        assert how.params == {"custom_source": "Shop", "historical_import": True}
+
+    def test_a_dry_run_tells_what_would_be_sent_and_sends_nothing(self, source, fake_redis):
+        result = run("import", "profiles", str(source), "--dry-run")
+
+        assert result.exit_code == 1
+        assert result.stderr == "Nothing was sent.\n"
+        assert "1  email: this is not an e-mail address  2" in result.stdout
+        assert "ada@example.com" not in result.output
+        assert fake_redis.keys("klaviyo:run*") == []
+
+    def test_a_dry_run_can_be_read_by_programs(self, source):
+        told = json.loads(run("import", "profiles", str(source), "--dry-run", "--json").stdout)
+
+        assert (told["rows"], told["checked"], told["jobs"], told["requests"]) == (3, 1, 1, 1)
+        assert told["rejects"] == [{"row": 2, "reason": "email: this is not an e-mail address"}]
+
+    def test_a_dry_run_groups_the_rows_that_would_be_turned_down_by_reason(self, tmp_path):
+        file = tmp_path / "customers.csv"
+        rows = [f"no address {number}" if number % 2 else f"p{number}@example.com" for number in range(1_000)]
+        file.write_text("email\n" + "\n".join(rows) + "\n")
+
+        result = run("import", "profiles", str(file), "--dry-run")
+        told = json.loads(run("import", "profiles", str(file), "--dry-run", "--json").stdout)
+
+        lines = [line for line in result.stdout.splitlines() if "email: " in line]
+        assert [line.split() for line in lines] == [
+            ["500", *["email:", "this", "is", "not", "an", "e-mail", "address"], *["2,", "4,", "6,", "8,", "10,", "…"]]
+        ]
+        assert told["reasons"] == [
+            {"reason": "email: this is not an e-mail address", "rows": 500, "first": [2, 4, 6, 8, 10]}
+        ]
+
+    @pytest.mark.parametrize(("content", "code"), [("p@example.com", 0), ("none", 1)])
+    def test_a_dry_run_ends_as_the_import_would_and_needs_no_redis(self, tmp_path, monkeypatch, content, code):
+        file = tmp_path / "customers.csv"
+        file.write_text(f"email\n{content}\n")
+        for client in ("get_redis", "get_publisher"):
+            monkeypatch.setattr(f"worker.governor.{client}", lambda: pytest.fail("Redis is asked for something"))
+
+        assert run("import", "profiles", str(file), "--dry-run").exit_code == code
+
+    @pytest.mark.parametrize(
+        ("kind", "said"), [("profils", "did you mean profiles?"), ("x", "there are profiles, events, items")]
+    )
+    def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(self, kind, said):
+        result = run("import", kind, "customers.csv")
+
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"import: there is no kind {kind!r}; {said}")
+
+    def test_a_file_that_is_not_there_is_one_sentence_and_exit_code_2(self):
+        result = run("import", "profiles", "nonesuch.csv", "--dry-run")
+
+        assert result.exit_code == 2
+        assert result.stderr == "nonesuch.csv: it cannot be read: No such file or directory.\n"
+
+
+class TestList:
+    @pytest.mark.parametrize(
+        ("given", "id"), [("AAAAAA", "AAAAAA"), ("News", "AAAAAA"), ("NEWS", "AAAAAA"), ("vip", "CCCCCC")]
+    )
+    def test_a_list_is_known_by_its_id_or_its_name(self, given, id):
+        assert named("profiles", given, LISTS) == id
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ("New", "there is no list 'New'; did you mean 'News'?"),
+            ("Customers", "there is no list 'Customers'; the account has 4 lists"),
+            ("Vip", "several lists are called 'Vip': give the id of one, 'VIP' (BBBBBB), 'vip' (CCCCCC)"),
+        ],
+    )
+    def test_one_that_is_not_there_or_not_the_only_one_is_told_with_what_is_near(self, given, said):
+        with pytest.raises(InputError) as refused:
+            named("profiles", given, LISTS)
+
+        assert said in str(refused.value)
+
+    def test_it_is_looked_for_at_klaviyo_page_by_page(self, monkeypatch):
+        def answer(request):
+            first = "page%5Bcursor%5D" not in str(request.url)
+            id, name = LISTS[0] if first else LISTS[3]
+            links = {"next": "https://a.klaviyo.com/api/lists?page%5Bcursor%5D=two" if first else None}
+            data = [{"type": "list", "id": id, "attributes": {"name": name}}]
+            return httpx.Response(200, json={"data": data, "links": links})
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
+        own = Own(list_name="sale")
+
+        assert options("profiles", own, [], [], None, "default").params == {"list_ids": ["DDDDDD"]}
+        assert options("unsubscribe", own, [], [], None, "default").params == {"list_id": "DDDDDD"}
+
+    def test_a_key_that_may_not_read_lists_may_be_given_an_id(self, monkeypatch):
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(403, json={})))
+
+        assert list_id("profiles", "AAAAAA", "default") == "AAAAAA"
+        with pytest.raises(Forbidden):
+            list_id("profiles", "Newsletter", "default")
+
+
+class TestCarriedOut:
+    def ended(self, monkeypatch, end, run=None):
+        """Carry an import out that ends like this, after its progress was told once."""
+
+        def run_import(wanted, id, rejects, progress):
+            if run is not None:
+                progress(run)
+            if isinstance(end, BaseException):
+                raise end
+            return end
+
+        monkeypatch.setattr(import_run, "run_import", run_import)
+        return import_run.carry_out(Import("profiles", "customers.csv"))
+
+    def test_where_all_rows_landed_the_exit_code_is_0(self, monkeypatch, capsys):
+        assert self.ended(monkeypatch, report()) == 0
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize(("count", "said"), [(1, "for 1 job and"), (2, "for 2 jobs and")])
+    def test_one_job_is_not_told_as_several(self, monkeypatch, capsys, count, said):
+        self.ended(monkeypatch, report(jobs=count))
+        assert said in capsys.readouterr().out
+
+    def test_where_some_did_not_it_is_1_and_a_sentence_names_the_file_and_the_reasons(self, monkeypatch, capsys):
+        reasons = (("email: is missing", 2), ("a", 1), ("b", 1), ("c", 1))
+
+        code = self.ended(monkeypatch, report(landed=1, checked=2, rejects="/x.csv", reasons=reasons))
+        assert code == 1
+        assert capsys.readouterr().err == (
+            "2 of 3 rows did not land: email: is missing (2); a (1); b (1); and 1 other reasons. They are in /x.csv.\n"
+        )
+
+    def test_ctrl_c_says_how_to_go_on_and_how_to_cancel(self, monkeypatch, capsys):
+        code = self.ended(monkeypatch, KeyboardInterrupt(), seen(parts=2))
+
+        said = capsys.readouterr().err
+        assert code == 130
+        assert "what is queued goes on by itself" in said
+        assert "--run R" in said
+        assert "klaviyo imports R --cancel" in said
+
+    def test_ctrl_c_before_the_first_row_has_nothing_to_go_on_with(self, monkeypatch, capsys):
+        assert self.ended(monkeypatch, KeyboardInterrupt()) == 130
+        assert capsys.readouterr().err == "Broken off before anything was sent.\n"
+
+    def test_rows_of_a_part_that_was_taken_back_are_told_and_the_exit_code_is_1(self, monkeypatch, capsys):
+        assert self.ended(monkeypatch, report(landed=1, withdrawn=2)) == 1
+        assert "2: the same import with --run R sends them" in capsys.readouterr().out
+
+    def test_a_run_that_somebody_cancelled_says_so(self, monkeypatch, capsys):
+        assert self.ended(monkeypatch, Stopped("…"), seen()) == 1
+        assert "Run R was cancelled" in capsys.readouterr().err
+
+    def test_a_refusal_of_everything_is_2_and_one_after_rows_have_landed_is_1(self, monkeypatch):
+        refused = Unauthorized("bulk_import_profiles", "default", 401, [])
+
+        assert self.ended(monkeypatch, refused, seen(parts=2)) == 2
+        assert self.ended(monkeypatch, refused, seen(parts=2, landed=10)) == 1
+
+    def test_a_source_that_has_changed_is_not_to_be_taken_up_again(self, monkeypatch, capsys):
+        with pytest.raises(AnotherSource):
+            self.ended(monkeypatch, AnotherSource("customers.csv", "…"), seen(parts=2, landed=10))
+        assert "take it up again" not in capsys.readouterr().err
+
+    def test_what_is_wrong_before_anything_is_sent_is_told_by_the_command(self, monkeypatch):
+        with pytest.raises(SourceError):
+            self.ended(monkeypatch, SourceError("customers.csv", "it is empty"))
+
+
+class TestProgress:
+    @pytest.fixture
+    def clock(self):
+        return Clock()
+
+    @pytest.fixture
+    def worker(self, fake_redis):
+        Governor(fake_redis).beat("w", 32, ["klaviyo.l"], 10**6)
+
+    def progress(self, clock):
+        out = io.StringIO()
+        return Progress(Console(file=out, width=200), clock), out
+
+    def test_the_end_is_told_by_how_fast_rows_land_and_by_the_share_of_the_file(self, clock):
+        progress, _ = self.progress(clock)
+
+        progress.pace(seen(rows=1_000, read=10, size=100))
+        clock.seconds += 4
+        pace = progress.pace(seen(rows=5_000, read=50, size=100, landed=2_000, checked=100))
+
+        assert (pace.done, pace.total, pace.per_second) == (2_100, 10_000, 500)
+        assert pace.left == (10_000 - 2_100) / 500
+
+    def test_of_standard_input_nobody_knows_the_end(self, clock):
+        progress, _ = self.progress(clock)
+
+        progress.pace(seen())
+        clock.seconds += 4
+        run = seen(rows=5_000, landed=2_000)
+        pace = progress.pace(run)
+
+        assert (pace.total, pace.left) == (None, None)
+        assert lines(run, pace) == (
+            "rows  5,000 read, 2,000 landed, 0 did not",
+            "jobs  0 begun, 0 settled; 500 rows/s",
+        )
+
+    def test_without_a_terminal_there_is_a_line_every_ten_seconds(self, clock, worker):
+        progress, out = self.progress(clock)
+
+        with progress:
+            for _ in range(26):
+                progress(seen(rows=10))
+                clock.seconds += 1
+        told = out.getvalue().splitlines()
+
+        assert told[0] == "profiles from customers.csv, account default, run R"
+        assert told[1:] == ["rows  10 read, 0 landed, 0 did not; jobs  0 begun, 0 settled; 0 rows/s"] * 2
+
+    def test_that_no_worker_runs_is_said_once(self, clock, fake_redis):
+        progress, out = self.progress(clock)
+
+        progress(seen())
+        assert NO_WORKER not in out.getvalue()
+        progress(seen(parts=1))
+        progress(seen(parts=2))
+        assert out.getvalue().count(NO_WORKER) == 1
+
+    def test_the_time_without_a_worker_does_not_slow_the_pace(self, clock, fake_redis):
+        progress, _ = self.progress(clock)
+
+        progress(seen(parts=1))
+        clock.seconds += 3_600
+        progress(seen(parts=1))
+        Governor(fake_redis).beat("w", 32, ["klaviyo.l"], 10**6)
+        clock.seconds += 10
+        progress(seen(parts=1))
+
+        assert progress.pace(seen(rows=100, landed=50)).per_second == 5
+
+
+class TestImports:
+    def test_without_any_it_says_so(self):
+        result = run("imports")
+
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "There was no import" in result.stderr
+
+    def test_the_newest_comes_first_with_what_landed_and_what_did_not(self, fake_redis):
+        runs = Runs(fake_redis)
+        begun(fake_redis, "old", at=time.time() - 60)
+        begun(fake_redis, "new", at=time.time())
+        runs.note("new", "/x.rejects.csv", [], rows=10, checked=2)
+
+        told = json.loads(run("imports", "--json").stdout)
+        assert [(each["id"], each["rows"], each["failed"]) for each in told] == [("new", 10, 2), ("old", 0, 0)]
+        assert [line.split()[0] for line in run("imports").stdout.splitlines()] == ["run", "new", "old"]
+
+    def test_one_that_says_nothing_for_a_while_may_have_been_broken_off(self, fake_redis):
+        begun(fake_redis, at=time.time() - SILENT - 10)
+
+        assert "silent for 40 s" in run("imports").stdout
+
+    def test_one_is_shown_with_its_reject_file_and_every_reason(self, fake_redis):
+        begun(fake_redis, path="/data/customers.csv")
+        runs = Runs(fake_redis)
+        runs.note("R", "/data/rejects.csv", [("email: is missing", 2)], rows=10, checked=2, read=5, size=10)
+        runs.end("R", "complete")
+
+        shown = run("imports", "R").stdout
+        for part in ("/data/customers.csv", "/data/rejects.csv", "10, 50% of the file", "2: 2 before sending"):
+            assert part in shown
+        assert "2  email: is missing" in shown
+
+    @pytest.mark.parametrize(
+        ("kind", "again"),
+        [("profiles", "the same import with --run R"), ("upsert_catalog_items", "the same import, begun anew,")],
+    )
+    def test_every_row_that_was_read_is_accounted_for(self, fake_redis, kind, again):
+        begun(fake_redis, kind=kind)
+        Runs(fake_redis).note("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
+        Runs(fake_redis).end("R", "cancelled")
+
+        shown = [line.split() for line in run("imports", "R").stdout.splitlines()]
+        assert ["withdrawn", "50:", *again.split(), "sends", "them"] in shown
+        assert ["on", "their", "way", "8"] in shown
+        assert json.loads(run("imports", "R", "--json").stdout)["on_their_way"] == 8
+
+    def test_an_unknown_run_is_one_sentence(self):
+        result = run("imports", "nonesuch")
+
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "There is no run 'nonesuch'" in result.stderr
+
+    def test_a_run_can_be_cancelled_once(self, fake_redis):
+        begun(fake_redis)
+
+        assert run("imports", "R", "--cancel").exit_code == 0
+        assert Runs(fake_redis).run("R").state == "cancelled"
+        again = run("imports", "R", "--cancel")
+        assert again.exit_code == 2
+        assert "has ended already: it is cancelled" in again.stderr
+
+    def test_cancelling_needs_a_run(self):
+        result = run("imports", "--cancel")
+
+        assert result.exit_code == 2
+        assert "Say which run to cancel" in result.stderr
+
+
+class TestReimport:
+    def complete(self, fake_redis, id, path, kind="profiles", at=1_000.0):
+        begun(fake_redis, id, kind, Path(path).name, path, at)
+        Runs(fake_redis, clock=lambda: at + 60).end(id, "complete")
+
+    def test_what_went_on_in_the_span_is_found_however_early_it_began(self):
+        runs = [seen(id="later", started=500.0, ended=600.0), seen(id="into", started=10.0, ended=450.0),
+                seen(id="before", started=5.0, ended=390.0)]  # fmt: skip
+
+        assert [each.id for each in going_on(runs, 400.0)] == ["into", "later"]
+
+    @pytest.mark.parametrize(
+        ("how", "why"),
+        [
+            ({"state": "cancelled"}, "it was cancelled"),
+            ({"state": "running"}, "it has not ended"),
+            ({"asked": {"path": None}, "source": "standard input"}, "its rows came from standard input"),
+            ({"asked": {"path": "/nowhere/customers.csv"}}, "/nowhere/customers.csv is no longer there"),
+            ({"kind": "subscribe"}, "people may have decided otherwise since"),
+            ({"account": "eu"}, "there is no account 'eu'"),
+        ],
+    )
+    def test_a_run_that_cannot_be_imported_again_says_why(self, source, how, why):
+        whole = {"state": "complete", "asked": {"path": str(source)}}
+
+        assert hindrance(seen(**whole)) is None
+        assert why in hindrance(seen(**{**whole, **how}))
+
+    def test_each_file_is_imported_once_more_the_oldest_first(self, fake_redis, source, asked):
+        self.complete(fake_redis, "first", source, at=1_000.0)
+        self.complete(fake_redis, "gone", "/nowhere/customers.csv", at=1_010.0)
+        self.complete(fake_redis, "second", source, "events", at=1_020.0)
+
+        result = run("reimport", "--since", "1970-01-01T00:00Z", "--yes")
+
+        assert [wanted.kind for wanted in asked] == ["profiles", "events"]
+        assert "/nowhere/customers.csv is no longer there" in result.stdout
+        assert "1970-01-01 0" in result.stderr
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_the_exit_code_tells_of_an_import_whose_file_is_gone(self, fake_redis, source, asked, there):
+        self.complete(fake_redis, "gone", "/nowhere/customers.csv", at=1_000.0)
+        if there:
+            self.complete(fake_redis, "here", source, at=1_010.0)
+
+        result = run("reimport", "--since", "1970-01-01T00:00Z", "--yes")
+
+        assert result.exit_code == 1
+        assert "1 import was not repeated, and may be missing at Klaviyo" in result.stderr
+
+    def test_an_import_that_was_cancelled_is_missed_by_nobody(self, fake_redis, source, asked):
+        self.complete(fake_redis, "R", source)
+        Runs(fake_redis).end("R", "cancelled")
+
+        assert run("reimport", "--since", "1970-01-01T00:00Z", "--yes").exit_code == 0
+
+    def test_a_file_that_has_changed_since_is_remarked(self, fake_redis, source, asked):
+        self.complete(fake_redis, "R", source)
+
+        assert "the file has changed since" in run("reimport", "--since", "1970-01-01T00:00Z", "--yes").stdout
+
+    def test_without_anybody_to_ask_nothing_is_imported(self, fake_redis, source, asked):
+        self.complete(fake_redis, "R", source)
+
+        result = run("reimport", "--since", "1970-01-01T00:00Z")
+        assert (result.exit_code, asked) == (2, [])
+        assert "say --yes" in result.stderr
+
+    def test_a_span_that_ends_before_it_begins_is_refused(self, fake_redis):
+        result = run("reimport", "--since", "1h", "--until", "2h")
+
+        assert result.exit_code == 2
+        assert "The span ends before it begins" in result.stderr
+
+    def test_a_span_without_imports_says_so(self, fake_redis):
+        result = run("reimport", "--since", "1h")
+
+        assert result.exit_code == 0
+        assert "There is nothing to import again." in result.stderr

@@ -1,0 +1,142 @@
+"""Processes that belong together: how they start, speak, and end."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from dotenv import dotenv_values
+
+from cli.processes import LOOPBACK, Fallen, Processes
+from cli.up import announced, interruptible
+from tests.cli.typed import run
+from worker.settings import RUNNING
+
+PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(3600)"
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def is_up(lines, *names):
+    return lambda: all((name, "up") in lines for name in names)
+
+
+def test_the_last_started_ends_first_and_every_line_has_its_name():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("redis", python(PATIENT))
+        processes.start("worker", python(PATIENT))
+        processes.wait_for("both", is_up(lines, "redis", "worker"))
+    assert lines[-2:] == [("worker", "bye"), ("redis", "bye")]
+
+
+def test_one_that_ends_by_itself_ends_the_whole_with_a_sentence():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("flower", python("print('no port'); raise SystemExit(3)"))
+        with pytest.raises(Fallen, match="flower ended with exit code 3, so everything stops"):
+            processes.watch()
+    assert ("flower", "no port") in lines
+
+
+def test_one_that_does_not_get_ready_in_time_is_told():
+    with Processes({}) as processes, pytest.raises(Fallen, match="Flower was not ready"):
+        processes.wait_for("Flower", lambda: False, seconds=0.1)
+
+
+def test_one_that_does_not_end_is_ended():
+    lines = []
+    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("worker", python(STUBBORN), patience=0.2)
+        processes.wait_for("it", is_up(lines, "worker"))
+    # If it were not, this would take longer than a test may.
+    assert ("worker", "up") in lines
+
+
+def test_with_a_folder_for_logs_each_writes_into_its_own_file(tmp_path):
+    with Processes({"COLOUR": "red"}, logs=tmp_path) as processes:
+        processes.start("beat", python("import os; print(os.environ['COLOUR'], os.environ['SIZE'])"), SIZE="s")
+        processes.wait_for("the line", lambda: (tmp_path / "beat.log").read_text() == "red s\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_children_of_a_killed_parent_end_too():
+    code = """
+import sys, time
+from worker.children import spawn
+child = spawn([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 30
+    while _is_alive(child) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not _is_alive(child)
+
+
+def _is_alive(pid):
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_goes_on_for_long_takes_every_polite_signal_for_ctrl_c(number):
+    before = signal.getsignal(number)
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(number)
+
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["up", "--sandbox", "--sandbox-port"], "--sandbox-port"),
+        (["up", "--sandbox", "--flower-port"], "--flower-port"),
+        (["sandbox", "--port"], "--port"),
+    ],
+)
+def test_a_port_that_is_taken_is_told_with_what_to_do_before_anything_is_started(settings, words, option):
+    with socket.socket() as other:
+        other.bind((LOOPBACK, 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+
+        told = run(*words, port)
+
+    assert told.exit_code == 2
+    [sentence] = told.stderr.splitlines()
+    assert sentence.startswith(f"Port {port} of 127.0.0.1 cannot be listened on (Address already in use)")
+    assert sentence.endswith(f"name another port with {option}.")
+
+
+def test_what_runs_is_told_as_a_setting_and_as_celery_spells_it(settings, client):
+    url = f"unix://{client.connection_pool.connection_kwargs['path']}?db=0"
+    RUNNING.parent.mkdir()
+    client.set("here", "yes")
+
+    with announced({"KLAVIYO_REDIS_URL": url}):
+        assert dotenv_values(RUNNING) == {"KLAVIYO_REDIS_URL": url}
+        [celery] = re.findall(r"^# (redis\S+)$", RUNNING.read_text("utf-8"), re.MULTILINE)
+
+    with Celery("shop", broker=celery, backend=celery, set_as_current=False) as shop:
+        assert shop.backend.client.get("here") == b"yes"
+        with shop.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1)
+    assert not RUNNING.exists()

@@ -1,0 +1,168 @@
+"""`klaviyo waiting`, `pause` and `resume`, against a real server."""
+
+import base64
+import json
+import time
+
+import pytest
+
+import tasks.registry  # noqa: F401  registers every action
+from tests.caches import forget
+from tests.cli.typed import run
+from worker.action import ACTIONS
+from worker.governor import Governor
+
+SECRET = "ada@example.com"
+
+
+@pytest.fixture(autouse=True)
+def governor(settings, client):
+    settings.setenv("KLAVIYO_REDIS_URL", f"unix://{client.connection_pool.connection_kwargs['path']}")
+    forget()
+    return Governor(client)
+
+
+def wait(governor, task_id, action, *, account="default", lane="now", age=0, **kwargs):
+    """What a caller published so many seconds ago, for in an hour."""
+    line = ACTIONS[action].declaration.line(account, kwargs)
+    wait = {"line": line.name, "spec": line.spec, "lane": lane, "account": account, "since": time.time() - age}
+    body = base64.b64encode(json.dumps([[], kwargs, {}]).encode()).decode()
+    headers = {"id": task_id, "task": f"klaviyo.{action}", "klaviyo": wait}
+    message = json.dumps({"body": body, "headers": headers, "properties": {"body_encoding": "base64"}})
+    governor.wait((line.name, line.spec), lane, task_id, message, 3600.0)
+
+
+@pytest.fixture
+def four(governor):
+    wait(governor, "old", "create_profile", age=7200, email=SECRET)
+    wait(governor, "bulk", "create_profile", lane="bulk", age=60, email=SECRET)
+    wait(governor, "event", "create_event", age=50, metric="Bought")
+
+
+def shown(*words):
+    return [each["id"] for each in json.loads(run("waiting", "--json", *words).stdout)]
+
+
+def test_what_waits_is_shown_oldest_first_without_its_values(four):
+    told = run("waiting")
+
+    assert told.stdout.index("old") < told.stdout.index("bulk") < told.stdout.index("event")
+    assert "email" in told.stdout
+    assert SECRET not in told.output
+    assert "3 of 3 waiting tasks" in told.stderr
+
+
+def test_nothing_waits():
+    assert "0 of 0 waiting tasks" in run("waiting").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ((), ["old", "bulk", "event"]),
+        (("event", "old"), ["old", "event"]),
+        (("--action", "create_profile"), ["old", "bulk"]),
+        (("--action", "klaviyo.create_event"), ["event"]),
+        (("--account", "eu"), []),
+        (("--lane", "bulk"), ["bulk"]),
+        (("--older", "1h"), ["old"]),
+        (("--action", "create_profile", "--older", "30s"), ["old", "bulk"]),
+    ],
+)
+def test_it_is_chosen_by_id_action_account_lane_and_age(four, words, found):
+    assert shown(*words) == found
+
+
+def test_a_dry_run_drops_nothing(four, governor):
+    assert (
+        "2 of 3 waiting tasks would be dropped"
+        in run("waiting", "--action", "create_profile", "--drop", "--dry-run").stderr
+    )
+    assert governor.count() == 3
+
+
+def test_dropping_asks_first(four, governor):
+    assert run("waiting", "--drop", typed="n\n").exit_code == 1
+    assert governor.count() == 3
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
+    told = run("waiting", "bulk", "NOSUCHID", *how)
+
+    assert told.exit_code == 1
+    assert "bulk" in told.stdout
+    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+
+
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
+    told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
+
+    assert told.exit_code == 1
+    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert governor.count() == (2 if how == "--yes" else 3)
+
+
+def test_what_is_dropped_ends_as_revoked(four, governor, client):
+    told = run("waiting", "--lane", "bulk", "--drop", "--yes")
+
+    assert "1 dropped; 3 waited before, 2 wait now." in told.stderr
+    assert shown() == ["old", "event"]
+    meta = json.loads(client.get("celery-task-meta-bulk"))
+    assert (meta["status"], meta["result"]["exc_message"]) == ("REVOKED", ["dropped by an operator"])
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "said"),
+    [
+        (("--account", "default"), "account:default", "account default"),
+        (("--action", "create_profile"), "action:create_profile", "action create_profile"),
+        (
+            ("--action", "create_profile", "--account", "default"),
+            "action:default:create_profile",
+            "action create_profile on account default",
+        ),
+        (("--action", "spawn_bulk_profile_import_job"), "action:bulk_import_profiles", "action bulk_import_profiles"),
+        (("--tier", "xs"), "tier:klaviyo.xs", "tier XS"),
+    ],
+)
+def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what, said):
+    paused = run("pause", *words, "--why", "an incident at Klaviyo").stderr
+
+    [pause] = governor.paused()
+    assert pause.what == what
+    told = run("limits").stderr
+    assert f"The {said} is paused" in paused
+    assert f"The {said} is paused" in told
+    resuming = paused.partition("To let it go on: ")[2]
+    assert resuming.startswith("klaviyo resume")
+    assert resuming in told
+    assert "an incident at Klaviyo." in told
+    command = told.partition("klaviyo resume ")[2].splitlines()[0].split()
+    run("resume", *command)
+    assert governor.paused() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Name one of"),
+        (("create_event",), "create_event is an action: klaviyo pause --action create_event"),
+        (("spawn_bulk_profile_import_job",), "--action spawn_bulk_profile_import_job"),
+        (("xl",), "xl is a tier: klaviyo pause --tier XL"),
+        (("default",), "default is an account: klaviyo pause --account default"),
+        (("default", "create_event"), "default is an account"),
+        (("nothing",), "There is no account, action or tier 'nothing'. Name one of --account"),
+        (("--tier", "XXL"), "There is no tier 'XXL'"),
+        (("--action", "create_profil"), "There is no action 'create_profil'"),
+        (("--account", "nobody"), "there is no account 'nobody'"),
+        (("--tier", "XS", "--account", "default"), "Name one of"),
+    ],
+)
+def test_what_is_no_account_action_or_tier_is_not_paused(governor, words, said):
+    told = run("pause", *words)
+
+    assert told.exit_code == 2
+    assert said in told.stderr
+    assert governor.paused() == []

@@ -1,0 +1,62 @@
+"""The command over a real socket: it says where it listens, cuts, hangs, and ends at once when told to."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from sandbox.__main__ import milliseconds, seconds
+
+HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--latency", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        yield running, running.stdout.readline().removeprefix("sandbox: ").strip()
+        running.kill()
+
+
+def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    running, address = process
+    with httpx.Client(base_url=address, headers=HEADERS, timeout=0.3) as client:
+        assert client.get("/api/lists").status_code == 200
+        client.post("/_sandbox/faults", json={"fault": "reset"})
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.get("/api/lists")
+        assert client.get("/api/lists").status_code == 200
+        client.post("/_sandbox/faults", json={"fault": "hang", "times": None})
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/api/lists")
+        stopper = threading.Timer(0.2, running.terminate)
+        stopper.start()
+        # It is cut off by the end of the server, long before its own patience is over.
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.get("/api/lists", timeout=60)
+        assert running.wait(timeout=60) in (0, -signal.SIGTERM)
+
+
+def test_a_time_on_the_command_line_is_a_number_or_a_range() -> None:
+    assert (seconds("2"), seconds("1-5"), milliseconds("10-60")) == ((2, 2), (1, 5), (0.01, 0.06))
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_however_its_command_is_ended_no_server_stays_behind(stop: signal.Signals) -> None:
+    command = [sys.executable, "-c", "from cli import main; main()", "sandbox", "--port", "0", "--latency", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        address = running.stdout.readline().removeprefix("sandbox: ").strip()
+        running.send_signal(stop)
+        assert running.wait(timeout=10) in (0, -stop)
+        # Its end of the pipe is closed: nobody else has it.
+        assert running.stdout.read() == ""
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/_sandbox/health", timeout=5)

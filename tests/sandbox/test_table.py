@@ -1,0 +1,34 @@
+"""The table of operations: complete, routable, small."""
+
+from importlib import resources
+
+import pytest
+
+from sandbox.operations import Operation, load
+from sandbox.records.relations import Relations
+from sandbox.sections import discovered
+
+OPERATIONS = load()
+
+
+def test_the_table_has_every_operation_of_the_revision_and_is_small() -> None:
+    assert len(OPERATIONS.by_id) == 345
+    assert len(resources.files("sandbox").joinpath("operations.json").read_bytes()) < 300_000
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.by_id.values(), ids=lambda operation: operation.id)
+def test_an_operation_is_found_by_its_path_and_has_a_handler(operation: Operation) -> None:
+    path = operation.path.replace("{id}", "01ABC").replace("{job_id}", "01ABC")
+    methods, path_id = OPERATIONS.methods(path)
+    assert methods[operation.method] is operation
+    assert path_id == ("01ABC" if "{" in operation.path else None)
+    assert callable(discovered(OPERATIONS).handler(operation))
+
+
+def test_relationships_are_known_from_both_ends() -> None:
+    relations = Relations(OPERATIONS)
+    assert relations.inverse("list", "profiles") == "lists"
+    assert relations.inverse("profile", "lists") == "profiles"
+    assert relations.inverse("tag", "tag-group") == "tags"
+    assert relations.of("event")["metric"].target == "metric"
+    assert not relations.of("event")["metric"].many

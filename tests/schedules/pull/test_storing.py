@@ -1,0 +1,62 @@
+"""What is read while the store is away is read again, and nothing of it is lost."""
+
+from types import SimpleNamespace
+
+import pytest
+from celery.exceptions import Retry
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+
+from schedules.pull import storing
+from schedules.pull.storing import StoringStep
+from schedules.trouble import AWAY
+from worker.steps import AskingStep
+
+
+class Stores(StoringStep):
+    name = "test.stores"
+    about = dict
+
+    def answered(self, envelope, params, account, about):
+        """Nothing: the test says what happens."""
+
+
+@pytest.fixture
+def step(monkeypatch):
+    """A step whose answer meets an error as it is written; what it asks to be taken again is kept."""
+    made = Stores()
+    made.waits = []
+    trouble = SimpleNamespace(may_try=lambda: True, met=lambda error: "it is away", overcome=lambda: None, AWAY=AWAY)
+    monkeypatch.setattr(storing, "trouble", trouble)
+
+    def make(error):
+        def fails(self, **_):
+            raise error
+
+        monkeypatch.setattr(AskingStep, "run", fails)
+        return made
+
+    def later(self, action, params, reason, seconds):
+        self.waits.append((action, reason, seconds))
+        return Retry(reason)
+
+    monkeypatch.setattr(AskingStep, "later", later)
+    return make
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_page_that_cannot_be_written_now_is_read_again_when_the_store_is_back(step, kind):
+    stores = step(kind("INSERT", {"email": "ada@example.com"}, ConnectionError("server closed the connection")))
+
+    with pytest.raises(Retry):
+        stores.run(action="get_profiles", params={})
+
+    assert stores.waits == [("get_profiles", "it is away", AWAY)]
+
+
+def test_a_page_that_can_never_be_written_is_not_read_for_ever(step):
+    stores = step(DataError("INSERT", {}, ValueError("out of range")))
+
+    with pytest.raises(DataError):
+        stores.run(action="get_profiles", params={})
+
+    assert stores.waits == []

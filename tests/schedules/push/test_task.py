@@ -1,0 +1,159 @@
+"""Pushes that the settings define, and what is wrong with them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from celery.exceptions import Ignore
+from sqlalchemy.exc import OperationalError
+
+from schedules.push import task as push_task
+from schedules.push.kinds import Push
+from schedules.push.lock import Held
+from schedules.push.run import run_push
+from schedules.push.task import PushStep, defined
+from tasks.imports.sending import Stopped
+from worker.errors import InputError, SettingsError
+from worker.patience import LeftBehind
+from worker.process import closing
+from worker.settings import get_settings
+
+
+@pytest.fixture
+def define(monkeypatch):
+    def say(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(f"KLAVIYO_PUSHES__{name}", value)
+        get_settings.cache_clear()
+
+    return say
+
+
+def test_a_push_is_defined_by_nested_variables(define):
+    define(
+        SHOP_ITEMS__KIND="catalog_items", SHOP_ITEMS__SOURCE="sql:SELECT 1", SHOP_ITEMS__DATABASE_URL="sqlite:///shop.db",
+        SHOP_ITEMS__MAP="SKU=external_id, *=custom_metadata.*", SHOP_ITEMS__DELETE="missing", SHOP_ITEMS__ACCOUNT="eu",
+    )  # fmt: skip
+
+    assert defined("shop_items") == Push(
+        "catalog_items", "sql:SELECT 1", "shop-items", "sqlite:///shop.db", ("SKU=external_id", "*=custom_metadata.*"),
+        delete="missing", account="eu",
+    )  # fmt: skip
+    assert defined("shop-items").stream == "catalog_items:shop-items"
+
+
+def test_a_push_is_defined_by_json_too_and_its_mapping_may_have_commas(define):
+    define(ORDERS='{"kind": "events", "source": "o.csv", "map": ["a, b=value"], "fixed": {"metric": "Placed Order"}}')
+
+    assert (defined("orders").mapping, defined("orders").fixed) == (("a, b=value",), {"metric": "Placed Order"})
+
+
+def test_an_unknown_push_is_named_with_the_variable_that_would_define_it(define):
+    define(A__KIND="profiles", A__SOURCE="a.csv")
+
+    with pytest.raises(SettingsError, match=r"no push 'shop-items' \(known: a\): set KLAVIYO_PUSHES__SHOP_ITEMS__KIND"):
+        defined("shop_items")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"A__KIND": "items", "A__SOURCE": "a.csv"}, "KLAVIYO_PUSHES__A__KIND: Input should be 'profiles'"),
+        (
+            {"A__KIND": "profiles", "A__SOURCE": "a.csv", "A__DELETES": "missing"},
+            "DELETES: there is no such setting; did you mean KLAVIYO_PUSHES__A__DELETE",
+        ),
+        ({"A": "{oops"}, "KLAVIYO_PUSHES"),
+    ],
+)
+def test_a_wrong_definition_is_one_sentence(define, wrong, problem):
+    define(**wrong)
+
+    with pytest.raises(SettingsError, match=problem):
+        defined("a")
+
+
+def test_a_databases_password_is_shown_nowhere(define):
+    define(A__KIND="profiles", A__SOURCE="sql:SELECT 1", A__DATABASE_URL="postgresql://shop:secret@db/shop")
+
+    assert "secret" not in repr(get_settings()) + repr(defined("a"))
+
+
+@pytest.mark.parametrize("kind", ["profiles", "events"])
+def test_only_a_catalogs_records_are_deleted(kind):
+    with pytest.raises(InputError, match="never deleted by a push: only a catalog's records are"):
+        run_push(Push(kind, "a.csv", delete="missing"))
+
+
+def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(InputError, match="'coupons' is none of profiles, events, catalog_items"):
+        run_push(Push("coupons", "a.csv"))
+
+
+class Carrying:
+    """A push that a worker carries out: how it ends is said, and what it waits for is kept."""
+
+    def __init__(self):
+        self.reminded, self.end = [], None
+
+    def run_push(self, wanted, **_):
+        raise self.end
+
+    def carry_out(self, end):
+        self.end = end
+        step = type("Delivered", (PushStep,), {"task_id": "task"})()
+        return step._carry_out("orders", False, lambda report: None)
+
+
+@pytest.fixture
+def carrying(define, monkeypatch):
+    define(ORDERS__KIND="events", ORDERS__SOURCE="orders.csv")
+    monkeypatch.setenv("KLAVIYO_CONCURRENCY", "2")
+    get_settings.cache_clear()
+    push_task._room.cache_clear()
+    made = Carrying()
+    monkeypatch.setattr(push_task, "remind", lambda which, seconds: made.reminded.append(which))
+    monkeypatch.setattr(push_task, "run_push", made.run_push)
+    trouble = SimpleNamespace(met=lambda error: "the store is away", overcome=lambda: None)
+    monkeypatch.setattr(push_task, "trouble", trouble)
+    yield made
+    closing.clear()
+    push_task._room.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "end", [Held("default", "events", True), OperationalError("SELECT", {}, ConnectionError("away"))]
+)
+def test_a_push_that_cannot_go_on_now_is_tried_again_under_its_own_id(carrying, end):
+    with pytest.raises(Ignore, match="push orders waits"):
+        carrying.carry_out(end)
+
+    assert carrying.reminded == ["sync|PUSH|task|orders|0"]
+
+
+def test_a_push_that_another_run_holds_is_not_started_again(carrying):
+    with pytest.raises(Held):
+        carrying.carry_out(Held("default", "events", False))
+
+    assert carrying.reminded == []
+
+
+def test_a_push_that_its_worker_breaks_off_is_left_to_the_next_one(carrying):
+    closing.set()
+
+    with pytest.raises(LeftBehind):
+        carrying.carry_out(Stopped("push events is broken off; the next run goes on with it"))
+
+
+def test_a_cancelled_push_has_failed(carrying):
+    with pytest.raises(Stopped):
+        carrying.carry_out(Stopped("import push-1 takes no more rows"))
+
+
+def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_its_own(carrying):
+    with push_task._room(), pytest.raises(Ignore, match="other pushes take all the threads"):
+        carrying.carry_out(RuntimeError("it was carried out"))
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            carrying.carry_out(RuntimeError("it was carried out"))

@@ -1,0 +1,1 @@
+"""Klaviyo's API as this project speaks it: what an action is, and how it looks on the wire."""

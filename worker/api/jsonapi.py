@@ -1,0 +1,237 @@
+"""JSON:API on Klaviyo's terms: a request to send, and what an answer means. Pure, no I/O."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from worker.api.document import problem
+from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+
+if TYPE_CHECKING:
+    from celery.result import AsyncResult
+
+#: The revision that every declaration speaks. Stable until 2027-07-15, retired on 2028-07-15.
+REVISION = "2026-07-15"
+MEDIA_TYPE = "application/vnd.api+json"
+
+#: Seconds that no wait is longer than: a day is the longest window that Klaviyo has.
+LONGEST = 86_400.0
+
+#: Requests a minute, and seconds, beyond which a header says nothing about a minute.
+MOST, MINUTE = 1_000_000, 60
+
+#: Addresses and numbers in Klaviyo's texts are a person's data; they must not reach a log or an exception.
+_PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
+_AVAILABLE_IN = re.compile(r"available in (\d+) second")
+_TEXTS = ("id", "code", "title", "detail")
+
+
+class Envelope(dict[str, Any]):
+    """The result of an action: ``data``, ``error``, ``successful``, and where there are any, these.
+
+    ``included``, ``links``, ``meta``: as in Klaviyo's document. ``job_id``: of the job that was begun. ``created``:
+    whether it was, of what may have been updated instead. ``unread``: why nothing is known of what has succeeded.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, with nothing of an account in it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes | None
+    content_type: str = MEDIA_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def form(values: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The body and the content type of a multipart form; a file is a mapping of its name and its content in base64."""
+    files = {
+        name: (value["filename"], base64.b64decode(value["content"]))
+        for name, value in values.items()
+        if isinstance(value, Mapping)
+    }
+    fields = {name: value for name, value in values.items() if name not in files and value is not None}
+    import httpx  # here, not above: a command that sends nothing starts without it
+
+    request = httpx.Request("POST", "https://a.klaviyo.com", data=fields, files=files)
+    return request.read(), request.headers["content-type"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the headers ``RateLimit-*`` say of the steady window: requests allowed, left, and seconds to its end."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+def quota(headers: Mapping[str, str]) -> Quota | None:
+    """Read the rate limit headers; None where one is missing, no number, or none that a minute's can be."""
+    try:
+        limit, remaining, reset = (
+            int(headers[name].split(",")[0]) for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+        )
+    except (KeyError, ValueError):
+        return None
+    if not 0 < limit <= MOST or reset > MINUTE:
+        return None
+    return Quota(limit, min(max(remaining, 0), limit), max(reset, 0))
+
+
+def mask(text: str) -> str:
+    """The text without addresses of people."""
+    return _PERSONAL.sub("***", text)
+
+
+def interpret(
+    action: str,
+    account: str,
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    reads: bool,
+    upserts: bool = False,
+) -> Envelope:
+    """The envelope of a good answer; that of a request that ``upserts`` tells whether something was created.
+
+    What Klaviyo has confirmed has happened, whatever its body is: only a request that ``reads`` needs one.
+
+    Raises:
+        Throttled: 429.
+        Unavailable: 5xx, 408, a Cloudflare challenge, a body that is needed, or is not Klaviyo's, and cannot be read.
+        Refused: any other status; a subclass by status.
+
+    """
+    if status == 429:
+        errors = _errors(content)
+        raise Throttled(action, account, status, errors, _retry_after(headers, errors))
+    if status >= 500 or status == 408:
+        raise Unavailable(action, account, _reason(status, content))
+    if status == 403 and "html" in headers.get("content-type", ""):
+        raise Unavailable(action, account, "403 with a Cloudflare challenge instead of an answer", False)
+    if status >= 300:
+        raise BY_STATUS.get(status, Refused)(action, account, status, _errors(content))
+    told = {"created": status == 201} if upserts else {}
+    try:
+        return Envelope(**_told_by(content, reads), **told)
+    except ValueError as unreadable:
+        unread = f"{status} with {unreadable}"
+    # A proxy or an outage page that says yes in Klaviyo's place does not speak JSON.
+    if reads or "json" not in headers.get("content-type", ""):
+        raise Unavailable(action, account, unread)
+    return Envelope(data=None, error=None, successful=True, unread=f"Klaviyo answered {unread}", **told)
+
+
+def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
+    """What a body says; a ValueError tells why it cannot be read."""
+    told: dict[str, Any] = {"data": None, "error": None, "successful": True}
+    if not content.strip():
+        if reads:
+            raise ValueError("an empty body")
+        return told
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise ValueError("a body that is not JSON") from None
+    if wrong := problem(document):
+        raise ValueError(f"a body that is not a JSON:API document: {wrong}")
+    data = document.get("data")
+    told["data"] = data
+    told |= {name: document[name] for name in ("included", "links", "meta") if document.get(name)}
+    if isinstance(data, dict) and str(data.get("type", "")).endswith("-job"):
+        told["job_id"] = data.get("id")
+    return told
+
+
+def _reason(status: int, content: bytes) -> str:
+    said = next((str(e["detail"]).rstrip(".") for e in _errors(content) if e.get("detail")), None)
+    return f"Klaviyo answered {status}" + (f": {said}" if said else "")
+
+
+def _errors(content: bytes) -> list[dict[str, Any]]:
+    """The error objects of a body, cut down to what may be told. An unreadable body has none."""
+    try:
+        errors = orjson.loads(content)["errors"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return []
+    if not isinstance(errors, list):
+        return []
+    return [_told(error) for error in errors if isinstance(error, dict)]
+
+
+def _told(error: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
+    for name in ("title", "detail"):
+        if name in told:
+            told[name] = mask(told[name])
+    source, meta = error.get("source"), error.get("meta")
+    if isinstance(source, dict):
+        told["source"] = {name: value for name, value in source.items() if isinstance(value, str)}
+    if isinstance(meta, dict) and (ids := {k: v for k, v in meta.items() if k.startswith("duplicate_")}):
+        told["meta"] = ids
+    return told
+
+
+def _retry_after(headers: Mapping[str, str], errors: list[dict[str, Any]]) -> float | None:
+    """Seconds, from 0 to `LONGEST`; the header has them, or a moment."""
+    given = headers.get("retry-after", "")
+    if (seconds := _seconds(given)) is None:
+        seconds = _until(given, headers.get("date", ""))
+    if seconds is None:
+        # A captured 429 came without the header and told the time in its text.
+        spoken = next((m for e in errors if (m := _AVAILABLE_IN.search(e.get("detail", "")))), None)
+        seconds = _seconds(spoken[1]) if spoken else None
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+
+
+def _seconds(text: str) -> float | None:
+    """A number of seconds; None where it is none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(seconds) else seconds
+
+
+def _until(moment: str, now: str) -> float | None:
+    """Seconds from one HTTP date to another; None where they are none."""
+    try:
+        return (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def outcome(result: AsyncResult[Any] | Envelope | BaseException) -> Envelope:
+    """The envelope of a task that has ended, well or not: of a failure ``successful: False`` with its text.
+
+    Takes what `.delay()` returned, or what the task itself has returned or raised.
+
+    Raises:
+        ValueError: the task has not ended; `.get(propagate=False)` waits until it has.
+
+    """
+    if not isinstance(result, dict | BaseException):
+        if not result.ready():
+            raise ValueError(f"Task {result.id} has not ended: wait for it with .get(propagate=False).")
+        result = result.result
+    if isinstance(result, BaseException):
+        return Envelope(data=None, error=str(result), successful=False)
+    return Envelope(result)
+
+
+def unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
+    """What a lost answer means for an action that must not be repeated blindly."""
+    return OutcomeUnknown(action, account, cause.reason, look_at)

@@ -1,0 +1,1 @@
+"""The declarations compared with a revision of Klaviyo's OpenAPI file."""

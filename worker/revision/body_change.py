@@ -1,0 +1,89 @@
+"""What has changed in the shapes of bodies, from one table to another: to the last leaf, free places included. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from worker.api.body import Shape, Shapes, Table
+
+#: How much of a shape is told.
+TOLD = 100
+
+
+class Change(NamedTuple):
+    """A place of a body whose shape is another now; empty where there is none."""
+
+    place: str
+    before: str
+    after: str
+
+
+def changes(before: Table, after: Table, action: str) -> Iterator[Change]:
+    """Where the shapes of an action's body differ."""
+    if action in before["bodies"] and action in after["bodies"]:
+        compared = _Compared(Shapes(before), Shapes(after))
+        yield from compared.differing(before["bodies"][action], after["bodies"][action], "", ())
+
+
+class _Compared(NamedTuple):
+    before: Shapes
+    after: Shapes
+
+    def differing(self, old: Shape, new: Shape, place: str, above: tuple[tuple[str, str], ...]) -> Iterator[Change]:
+        pair = (json.dumps(old), json.dumps(new)) if isinstance(old, str) and isinstance(new, str) else None
+        if pair and pair in above:
+            return
+        above = (*above, pair) if pair else above
+        (was, was_null), (now, is_null) = self.before.whole(old), self.after.whole(new)
+        if was_null != is_null or _kind(was) != _kind(now):
+            yield Change(place, _told(was, was_null), _told(now, is_null))
+        elif isinstance(was, dict) and isinstance(now, dict):
+            yield from self._inside(was, now, place, above)
+        elif _order(was) != _order(now):
+            yield Change(place, _told(was, was_null), _told(now, is_null))
+
+    def _inside(
+        self, was: dict[str, Any], now: dict[str, Any], place: str, above: tuple[tuple[str, str], ...]
+    ) -> Iterator[Change]:
+        if "items" in was:
+            yield from self.differing(was["items"], now["items"], f"{place}[]", above)
+        elif "oneOf" in was:
+            if len(was["oneOf"]) != len(now["oneOf"]):
+                yield Change(place, f"{len(was['oneOf'])} alternatives", f"{len(now['oneOf'])} alternatives")
+                return
+            for old, new in zip(was["oneOf"], now["oneOf"], strict=True):
+                yield from self.differing(old, new, place, above)
+        else:
+            for key in dict.fromkeys((*was["keys"], *now["keys"])):
+                where = f"{place}.{key}" if place else key
+                if key not in was["keys"] or key not in now["keys"]:
+                    yield Change(where, "there" if key in was["keys"] else "", "there" if key in now["keys"] else "")
+                    continue
+                must, must_now = key in was.get("required", ()), key in now.get("required", ())
+                if must != must_now:
+                    yield Change(where, "required" if must else "optional", "required" if must_now else "optional")
+                yield from self.differing(was["keys"][key], now["keys"][key], where, above)
+
+
+def _order(shape: Shape) -> Any:
+    """A shape, in which a closed set has no order."""
+    return sorted(map(str, shape)) if isinstance(shape, list) else shape
+
+
+def _kind(shape: Shape) -> str:
+    if isinstance(shape, dict):
+        return next(each for each in ("items", "oneOf", "keys") if each in shape)
+    return "set" if isinstance(shape, list) else "word"
+
+
+def _told(shape: Shape, null: bool) -> str:
+    if isinstance(shape, str):
+        told = shape
+    elif isinstance(shape, list):
+        told = ", ".join(sorted(str(each) for each in shape if each is not None))
+    else:
+        told = {"items": "array", "oneOf": "alternatives", "keys": "object"}[_kind(shape)]
+    told = told if len(told) <= TOLD else f"{told[:TOLD]}…"
+    return f"{told} or null" if null else told
