@@ -48,6 +48,15 @@ class ActionTask(CheckedTask):
         alias = account(get_settings(), place_of(request).account or DEFAULT).alias
         return self.here(alias, self.declaration.bind(given, request.id))
 
+    def alias(self, name: str | None) -> str:
+        """The alias of the account of this name, else of the one whose task this thread carries out.
+
+        Raises:
+            SettingsError: there is no such account.
+
+        """
+        return account(get_settings(), name or here().account or DEFAULT).alias
+
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
         return now(self.declaration, alias, params)

@@ -8,6 +8,7 @@ Here such an action waits, any other task fails and says why, and no body is wri
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
@@ -33,6 +34,11 @@ RECONNECT = 1.0
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def __init__(self, *args: Any, worker_options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        # Celery's workers ask each other for what was revoked, and wait a second for answers. Here the governor knows.
+        alone = {**(worker_options or {}), "without_mingle": True}
+        super().__init__(*args, worker_options=alone, **kwargs)
 
     def start(self) -> None:
         """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.app import events
-from celery.events.dispatcher import EventDispatcher
 from celery.signals import celeryd_init
 
-#: Events of tasks that are kept until the next turn at most; whoever adds one too many sends them.
-BUFFER = 1_000
+if TYPE_CHECKING:
+    from celery.events.dispatcher import EventDispatcher
 
 #: The name of the worker that this process is, as soon as it is one.
 _name: list[str] = []
@@ -27,17 +26,10 @@ def _named(sender: str, **_: Any) -> None:
     _name[:] = [sender]
 
 
-class Dispatcher(EventDispatcher):  # type: ignore[misc,unused-ignore]
-    """Celery's, with room for all that a worker's tasks tell until its loop sends it (`worker.bootstep`)."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"buffer_limit": BUFFER, **kwargs})
-
-
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
     """Celery's, for whom a worker's own dispatcher is another matter: its consumer makes that."""
 
-    dispatcher_cls = "worker.events:Dispatcher"
+    dispatcher_cls = "worker.dispatcher:Dispatcher"
 
     @contextmanager
     def default_dispatcher(

@@ -35,6 +35,11 @@ class Backend(RedisBackend):
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing yet."""
 
+    def on_result_fulfilled(self, result: Any) -> None:
+        """Take back the subscription, where there ever was one."""
+        if self.result_consumer._pubsub is not None:
+            super().on_result_fulfilled(result)
+
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
         """Store a result; a worker does so before anything else happens to the task."""
         with _left(kwargs.get("request")):

@@ -43,12 +43,10 @@ from worker.process import closing, left_behind, struck, working
 from worker.redis_address import PORT, RedisAddress
 from worker.settings import get_settings
 from worker.tiers import Line, is_line
+from worker.waiting import HEADER as HEADER
 
 logger = get_logger(__name__)
 
-#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay, since; expires; blindly,
-#: where the request may be repeated blindly, so that its lease is claimed with the pop.
-HEADER = "klaviyo"
 
 #: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
 IDLE = 0.25

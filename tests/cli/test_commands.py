@@ -89,7 +89,7 @@ class TestCall:
             calls.append((task.declaration.name, task.declaration.bind(kwargs), options))
             return Published()
 
-        monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)
+        monkeypatch.setattr("worker.action_task.ActionTask.apply_async", apply_async)
         return calls
 
     def test_options_become_parameters_and_the_tasks_id_is_printed(self, published):
@@ -445,7 +445,7 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
 
 @pytest.mark.parametrize(
     "words",
-    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"],
+    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A worker inspect ping"],
 )
 def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     root = str(Path(__file__).parents[2])

@@ -1,4 +1,7 @@
-"""What an action is: read from a function's signature, checked at import. Pure, no I/O.
+"""What an action is: read from a function's signature. Pure, no I/O.
+
+Names, route and limits are checked at import. Annotations are read with the first call: a process that makes calls of
+few kinds need not read hundreds.
 
 A `Declaration` turns keyword arguments in either spelling into plain, valid parameters (`bind`), those into an HTTP
 request (`request`), and says which buckets the request draws on (`buckets`).
@@ -12,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, get_origin
 from urllib.parse import quote
 
@@ -192,10 +195,9 @@ class Declaration:
     repeat: Repeat
     doc: str
     names_2024: tuple[str, ...]
-    parameters: dict[str, Parameter]
-    aliases: dict[str, Alias | Adds | Dropped | Translate]
-    constants: tuple[tuple[Path, str], ...]
-    extras: tuple[Extra, ...]
+    function: Callable[..., Any] = field(repr=False)
+    extra: Mapping[str, str]
+    seed: Mapping[str, Seed]
     checks: tuple[Callable[[Params], str | None], ...]
     prepare: Callable[[Params], None] | None
     stamp: Callable[[Params, str | None], None] | None
@@ -203,8 +205,38 @@ class Declaration:
     max_body: int
     multipart: bool
     upserts: bool
-    signature: inspect.Signature
     _model: Any = field(default=None, repr=False)
+    _lines: dict[tuple[str, ...], Line] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The function's, which is what editors show."""
+        return inspect.signature(self.function)
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """What a call may have, by name.
+
+        Raises:
+            DeclarationError: an annotation contradicts the route.
+
+        """
+        return {each.name: each for each in _parameters(self)}
+
+    @cached_property
+    def constants(self) -> tuple[tuple[Path, str], ...]:
+        """What every body has, and nobody has to say: the types of its resources."""
+        return tuple(_constants(self.parameters.values(), self.type))
+
+    @cached_property
+    def aliases(self) -> dict[str, Alias | Adds | Dropped | Translate]:
+        """What the names of the seed document stand for."""
+        return _aliases(self)
+
+    @cached_property
+    def extras(self) -> tuple[Extra, ...]:
+        """The buckets that values of list parameters draw on."""
+        return tuple(_extras(self))
 
     @property
     def client_side(self) -> bool:
@@ -327,7 +359,11 @@ class Declaration:
 
     def line(self, account: str, params: Mapping[str, Any]) -> Line:
         """The waiting list of a call with these parameters."""
-        return Line(account, self.buckets(params))
+        buckets = self.buckets(params)
+        key = account, *(bucket.name for bucket in buckets)
+        if key not in self._lines:
+            self._lines[key] = Line(account, buckets)
+        return self._lines[key]
 
     def _plain(self, given: Mapping[str, Any]) -> tuple[Params, list[str]]:
         """The parameters under their plain names, whichever spelling they came in, and what is wrong with them."""
@@ -578,7 +614,7 @@ def declare(
     multipart: bool,
     upserts: bool = False,
 ) -> Declaration:
-    """Read a declaration.
+    """Make a declaration.
 
     Raises:
         DeclarationError: where it contradicts itself.
@@ -586,9 +622,7 @@ def declare(
     """
     name = getattr(function, "__name__", "?")
     method, _, path = route.partition(" ")
-
-    def refuse(why: str) -> DeclarationError:
-        return DeclarationError(f"action {name}: {why}")
+    refuse = partial(_refusal, name)
 
     if method not in ("GET", "POST", "PATCH", "DELETE") or not path.startswith("/"):
         raise refuse(f"{route!r} is not a route; write it like 'GET /api/profiles/{{id}}'")
@@ -599,10 +633,17 @@ def declare(
         raise refuse("it has no scopes")
     if repeat is None and method != "GET":
         raise refuse("it does not say whether it may be repeated (repeat=SAFE, with_key(…) or never(…))")
-    parameters = {p.name: p for p in _parameters(function, method, path, type, refuse)}
-    if missing := set(re.findall(r"{(\w+)}", path)) - set(parameters):
+    names = _names(function, refuse)
+    if missing := set(re.findall(r"{(\w+)}", path)) - names:
         raise refuse(f"no parameter for {', '.join(sorted(missing))} of its path")
-    constants = tuple(_constants(parameters.values(), type))
+    for rule in extra:
+        if rule.partition("=")[0] not in names or not rule.partition("=")[2]:
+            raise refuse(f"the bucket rule {rule!r} names no parameter and value, as in 'include=lists'")
+    for told, target in seed.items():
+        if isinstance(target, str) and target.partition(".")[0] not in names:
+            raise refuse(f"the seed name {told!r} leads to {target!r}, which is no parameter")
+        if isinstance(target, Adds) and target.parameter not in names:
+            raise refuse(f"the seed name {told!r} adds to {target.parameter!r}, which is no parameter")
     return Declaration(
         name=name,
         package=function.__module__.partition(".")[0],
@@ -615,10 +656,9 @@ def declare(
         repeat=repeat or SAFE,
         doc=doc,
         names_2024=tuple(names_2024.split()),
-        parameters=parameters,
-        aliases=_aliases(parameters, constants, method, type, seed, refuse),
-        constants=constants,
-        extras=tuple(_extras(extra, parameters, refuse)),
+        function=function,
+        extra=extra,
+        seed=seed,
         checks=checks,
         prepare=prepare,
         stamp=stamp,
@@ -626,20 +666,25 @@ def declare(
         max_body=max_body,
         multipart=multipart,
         upserts=upserts,
-        signature=inspect.signature(function),
     )
 
 
-Refuse = Callable[[str], DeclarationError]
+def _refusal(name: str, why: str) -> DeclarationError:
+    return DeclarationError(f"action {name}: {why}")
 
 
-def _parameters(
-    function: Callable[..., Any], method: str, path: str, type: str | None, refuse: Refuse
-) -> Iterator[Parameter]:
-    hints = get_type_hints(function, include_extras=True)
-    for name, each in inspect.signature(function).parameters.items():
-        if each.kind is not inspect.Parameter.KEYWORD_ONLY:
-            raise refuse(f"parameter {name!r} is not keyword-only")
+def _names(function: Callable[..., Any], refuse: Callable[[str], DeclarationError]) -> set[str]:
+    """The names of a function's parameters, from its code: to read its signature takes fifty times as long."""
+    code = function.__code__
+    if by_position := code.co_varnames[: code.co_argcount]:
+        raise refuse(f"parameter {by_position[0]!r} is not keyword-only")
+    return set(code.co_varnames[: code.co_kwonlyargcount])
+
+
+def _parameters(declaration: Declaration) -> Iterator[Parameter]:
+    method, path, type = declaration.method, declaration.path, declaration.type
+    hints = get_type_hints(declaration.function, include_extras=True)
+    for name, each in declaration.signature.parameters.items():
         markers = unwrap(hints[name])[1]
         at, query, header = one(markers, At), one(markers, Query), one(markers, Header)
         place: Part
@@ -656,7 +701,7 @@ def _parameters(
         else:
             place, where = "body", f"data.attributes.{name}"
         if place == "body" and method == "GET":
-            raise refuse(f"parameter {name!r} has a place in the body, but GET has none")
+            raise _refusal(declaration.name, f"parameter {name!r} has a place in the body, but GET has none")
         resources = one(markers, Resources)
         yield Parameter(
             name=name,
@@ -686,39 +731,24 @@ def _constants(parameters: Any, type: str | None) -> Iterator[tuple[Path, str]]:
                     yield place, value
 
 
-def _aliases(
-    parameters: dict[str, Parameter],
-    constants: tuple[tuple[Path, str], ...],
-    method: str,
-    type: str | None,
-    seed: Mapping[str, Seed],
-    refuse: Refuse,
-) -> dict[str, Alias | Adds | Dropped | Translate]:
+def _aliases(declaration: Declaration) -> dict[str, Alias | Adds | Dropped | Translate]:
+    parameters = declaration.parameters
     aliases: dict[str, Alias | Adds | Dropped | Translate] = {}
     for parameter in parameters.values():
         aliases[flat_name(".".join(parameter.path))] = Alias((parameter.name,))
         for below, keys in parameter.shape.leaves if parameter.place == "body" else ():
             aliases[flat_name(".".join((*parameter.path, *below)))] = Alias((parameter.name, *keys))
-    for path, value in constants:
+    for path, value in declaration.constants:
         aliases[flat_name(".".join(path))] = Alias((), value)
-    if method == "PATCH" and type:
+    if declaration.method == "PATCH" and declaration.type:
         aliases["data__id"] = Alias(("id",))
-    for name, target in seed.items():
-        if isinstance(target, str):
-            keys = tuple(target.split("."))
-            if keys[0] not in parameters:
-                raise refuse(f"the seed name {name!r} leads to {target!r}, which is no parameter")
-            aliases[name] = Alias(keys)
-        elif isinstance(target, Adds) and target.parameter not in parameters:
-            raise refuse(f"the seed name {name!r} adds to {target.parameter!r}, which is no parameter")
-        else:
-            aliases[name] = target
+    for name, target in declaration.seed.items():
+        aliases[name] = Alias(tuple(target.split("."))) if isinstance(target, str) else target
     return {name: target for name, target in aliases.items() if name not in parameters}
 
 
-def _extras(extra: Mapping[str, str], parameters: dict[str, Parameter], refuse: Refuse) -> Iterator[Extra]:
-    for rule, limits in extra.items():
+def _extras(declaration: Declaration) -> Iterator[Extra]:
+    for rule, limits in declaration.extra.items():
         parameter, _, value = rule.partition("=")
-        if parameter not in parameters or not value:
-            raise refuse(f"the bucket rule {rule!r} names no parameter and value, as in 'include=lists'")
-        yield Extra(parameter, value, Bucket(f"{parameters[parameter].wire}={value}", Limits.parse(limits)))
+        wire = declaration.parameters[parameter].wire
+        yield Extra(parameter, value, Bucket(f"{wire}={value}", Limits.parse(limits)))
