@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, trouble
 from schedules.clock import present
+from schedules.deferred import LOOK_AFTER, register
 from schedules.entries import Mode
 from schedules.pull import pages as pull
 from schedules.pull.requests import GO_ON, Request, claim, load, save, scheduled
@@ -21,18 +22,14 @@ from schedules.push import task as push_task
 from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS
 from worker.accounts import account as account_of
-from worker.app import app
 from worker.errors import InputError
 from worker.patience import published
 from worker.place import PREFIX
-from worker.reminders import remind, sees_to
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
 SYNC = f"{PREFIX}sync"
-
-#: The task that sees to a stream of which nothing has been heard.
-LOOK_AFTER = f"{PREFIX}sync_look_after"
 
 
 class Sync(Step):
@@ -144,14 +141,9 @@ def _or_later(which: str) -> Iterator[None]:
         trouble.overcome()
 
 
-@sees_to("sync")
-def _look_after(which: str) -> None:
-    published(lambda: app.send_task(LOOK_AFTER, (which,)))
-
-
-sync = app.register_task(Sync())
-app.register_task(GoOn())
-app.register_task(LookAfter())
+sync = register(Sync())
+register(GoOn())
+register(LookAfter())
 
 
 def start(account: str, streams: Iterable[str], mode: Mode = "changes", since: datetime | None = None) -> str:

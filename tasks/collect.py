@@ -31,7 +31,7 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page, page_items
 from worker.api.parameters import Params
-from worker.app import app
+from worker.app import app, registered
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
 from worker.errors import InputError
@@ -67,7 +67,7 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
     key, number = _key(task.request.id), so_far["pages"]
     if patiently(lambda: int(get_redis().hget(key, ASKED) or -1)) < number:
         page: Any = action.si(**params).set(task_id=_page(task.task_id, number))
-        step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
+        step = registered(KEEP).s(action=action.declaration.name, params=params, so_far=dict(so_far))
         both = page | step
         if task.request.stamps:
             both.stamp(**task.request.stamps)

@@ -1,12 +1,14 @@
 """Every action and every step of a job: importing this registers them all, as a worker has to."""
 
+from functools import partial
+from importlib import import_module
+
 from tasks import accounts as accounts
 from tasks import campaigns as campaigns
 from tasks import catalog_categories as catalog_categories
 from tasks import catalog_items as catalog_items
 from tasks import catalog_variants as catalog_variants
 from tasks import client as client
-from tasks import collect as collect
 from tasks import conversations as conversations
 from tasks import coupons as coupons
 from tasks import custom_objects as custom_objects
@@ -26,10 +28,15 @@ from tasks import templates as templates
 from tasks import tracking_settings as tracking_settings
 from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
-from tasks.jobs import find as find
-from tasks.jobs import read as read
-from tasks.jobs import spawn as spawn
-from tasks.jobs import watch as watch
-from tasks.jobs import withdraw as withdraw
-from worker import canvas as canvas
-from worker import sweep as sweep
+from worker.app import app
+
+#: What follows jobs and collects pages costs more to import than all declarations together.
+_WHEN_WANTED = (
+    "tasks.collect",
+    *(f"tasks.jobs.{step}" for step in ("begin", "find", "read", "spawn", "watch", "withdraw")),
+    "worker.canvas",
+    "worker.sweep",
+)
+
+for _module in _WHEN_WANTED:
+    app.when_wanted(partial(import_module, _module))

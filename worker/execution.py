@@ -18,6 +18,7 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
+from worker import early, ending
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -34,7 +35,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
 from worker.http_client import get_client, send
 from worker.patience import patiently
 from worker.place import checked_id, lane_of, place_of
@@ -87,13 +88,31 @@ class Call:
         return self.declaration.repeat_of(self.params)
 
 
+#: What becomes of a lease whose request has ended; with the envelope where Klaviyo has said yes.
+Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
+
+
 def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
     """Seconds to wait after the given number of attempts: exponential, with full jitter."""
     longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
     return pick(0, longest)
 
 
-def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
+def settled(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    """Settle the lease of a call whose request has ended, however it has."""
+    if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
+        tell_adopted(call, adopted)
+
+
+def tell_adopted(call: Call, adopted: int) -> None:
+    """Say that Klaviyo's headers tell of another limit than the declaration."""
+    logger.warning(
+        "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
+        adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+    )  # fmt: skip
+
+
+def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settled) -> Envelope:
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
@@ -104,7 +123,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
 
     """
     name, alias = call.declaration.name, call.account
-    end = Settlement(used=False, forget=True)
+    end, envelope = Settlement(used=False, forget=True), None
     try:
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
@@ -137,11 +156,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
             raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
-        if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
-            logger.warning(
-                "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
-                adopted, name, alias, call.declaration.limits.steady,
-            )  # fmt: skip
+        settle(call, governor, end, envelope)
 
 
 def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
@@ -210,8 +225,10 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
 
     """
     if closing.is_set():
-        patiently(lambda: governor.release(call.task_id))
+        patiently(lambda: early.give_back(governor, call.task_id, call.holder))
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
+    if patiently(lambda: early.take_up(governor, call.holder, call.task_id)):
+        return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
     claim = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
@@ -243,20 +260,25 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
     try:
         call = opened(declaration, request, args, params)
     except KlaviyoError:
-        patiently(lambda: get_governor().release(request.id))
+        patiently(lambda: early.give_back(get_governor(), request.id, request.klaviyo_delivery[-1]))
         raise
-    return carry_out(call, request)
+    return carry_out(call, request, may_be_left=ends_alone(call, request))
 
 
-def carry_out(call: Call, request: Any) -> Envelope:
-    """Carry out one delivery of a call; raises as `run` does."""
+def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
+    """Carry out one delivery of a call; raises as `run` does.
+
+    ``may_be_left``: with the answer its task is over, and its end may be left to `worker.ending`.
+    """
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claimed(call, request, lane, governor, settings)
     attempts = claim.attempts
 
+    remembered = bool(attempts or claim.roomless or expires(request))
+
     def forget() -> None:
-        if attempts or claim.roomless or expires(request):
+        if remembered:
             patiently(lambda: governor.done(call.task_id))
 
     try:
@@ -264,7 +286,8 @@ def carry_out(call: Call, request: Any) -> Envelope:
         if resolved.params is None:
             forget()
             return nothing_to_do(resolved)
-        envelope = attempt(replace(call, params=resolved.params), governor, settings)
+        settle = left(request) if may_be_left and not remembered else settled
+        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
         envelope.update(resolved.told)
     except Crowded as crowded:
         raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
@@ -284,9 +307,30 @@ def carry_out(call: Call, request: Any) -> Envelope:
             forbidden(error)
         forget()
         raise
-    need_room(call, request, lane, claim, envelope)
-    forget()
+    if not ending.is_left(call.task_id):
+        need_room(call, request, lane, claim, envelope)
+        forget()
     return envelope
+
+
+def ends_alone(call: Call, request: Any) -> bool:
+    """Whether nothing follows a delivery's success, and a worker that dies before its end is told does no harm."""
+    if not ending.may_be_left() or request.callbacks or request.chain or request.chord:
+        return False
+    return call.repeat.blindly
+
+
+def left(request: Any) -> Settle:
+    """Leave the end of a success to `worker.ending`, and settle anything else at once."""
+
+    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+        if envelope is None or (call.declaration.reads and large(envelope)):
+            settled(call, governor, end, envelope)
+        else:
+            over = End(call.task_id, Delivery(*request.klaviyo_delivery), end)
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+
+    return settle
 
 
 def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:

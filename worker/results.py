@@ -10,7 +10,7 @@ from celery import states
 from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
-from worker import errors
+from worker import ending, errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
 from worker.patience import patiently, unacknowledged_if_left
@@ -34,6 +34,11 @@ class Backend(RedisBackend):
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing yet."""
+
+    def on_result_fulfilled(self, result: Any) -> None:
+        """Take back the subscription, where there ever was one."""
+        if self.result_consumer._pubsub is not None:
+            super().on_result_fulfilled(result)
 
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
         """Store a result; a worker does so before anything else happens to the task."""
@@ -79,7 +84,9 @@ class Backend(RedisBackend):
             return super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
         meta["task_id"] = bytes_to_str(task_id)
-        self._set_with_state(self.get_key_for_task(task_id), self.encode(meta), state)
+        key, value = bytes_to_str(self.get_key_for_task(task_id)), self.encode(meta)
+        if not ending.leave_result(task_id, key, value, self.expires):
+            self._set_with_state(key, value, state)
         return result
 
 

@@ -28,7 +28,7 @@ from worker.action_task import ActionTask
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.app import app
+from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane
 from worker.place import PREFIX, lane_of, place_of
@@ -82,8 +82,8 @@ class Klaviyo:
             mock.patch.object(ActionTask, "here", here),
             mock.patch.dict(app.conf.changes, {"task_always_eager": True}),
         ]
-        if begin := app.tasks.get(f"{PREFIX}job"):
-            self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
+        begin = registered(f"{PREFIX}job")
+        self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
         for patch in self._patches:
             patch.start()
         return self

@@ -20,6 +20,7 @@ from sqlalchemy import RowMapping, select
 
 from schedules import guard
 from schedules.clock import present
+from schedules.deferred import register
 from schedules.pull import requests
 from schedules.pull.resources import moment
 from schedules.pull.slices import chains, middle
@@ -34,7 +35,6 @@ from worker import reminders
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
-from worker.app import app
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX
 
@@ -191,7 +191,7 @@ class Page(StoringStep[Reading]):
             raise error
 
 
-page: Any = app.register_task(Page())
+page: Any = register(Page())
 
 
 # The life of a run.

@@ -11,6 +11,7 @@ from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import guard, trouble
+from schedules.deferred import register
 from schedules.entries import PUSH
 from schedules.pull.pages import SILENT
 from schedules.pull.requests import scheduled
@@ -19,7 +20,6 @@ from schedules.push.lock import Held
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from tasks.imports.sending import Stopped
-from worker.app import app
 from worker.errors import KlaviyoError, SettingsError
 from worker.patience import LeftBehind, published
 from worker.process import closing
@@ -126,4 +126,4 @@ def try_again(which: str) -> None:
     remind(f"sync|{which}", None)
 
 
-task = app.register_task(PushStep())
+task = register(PushStep())

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Table, select
 
 from schedules.clock import present
+from schedules.deferred import register
 from schedules.pull import pages as pull
 from schedules.pull import requests
 from schedules.pull.storing import StoringStep
@@ -29,7 +30,6 @@ from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import next_page, page_items
 from worker.api.parameters import Params
-from worker.app import app
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.place import PREFIX
@@ -147,7 +147,7 @@ class ReportPage(StoringStep[ReadingReport]):
         raise error
 
 
-page: Any = app.register_task(ReportPage())
+page: Any = register(ReportPage())
 
 
 def begin(account: str, request: str, stream: str) -> None:

@@ -121,7 +121,8 @@ class JobCall(Generic[P]):
     def apply_async(self, kwargs: Mapping[str, Any], **options: Any) -> AsyncResult[Envelope]:
         """Begin the job with any of Celery's options; the parameters are checked at run time only."""
         given = {"kind": self.kind.name, "params": kwargs}
-        return begin.apply_async((), given, **{**self.options.sent(), **options})
+        result: AsyncResult[Envelope] = begin.apply_async((), given, **{**self.options.sent(), **options})
+        return result
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""

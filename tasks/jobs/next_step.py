@@ -12,7 +12,7 @@ from celery.canvas import Signature
 
 from tasks.jobs.kinds import KINDS
 from tasks.jobs.ledger import OPEN, Job, get_ledger, group
-from worker.app import app
+from worker.app import app, registered
 from worker.patience import patiently, published
 from worker.place import PREFIX
 from worker.reminders import remind, sees_to
@@ -48,15 +48,15 @@ def _go_on(job: Job, after: float) -> None:
     kind = KINDS[job.kind]
     match job.state:
         case "spawning" if job.sent and kind.trace:
-            cast("Find", app.tasks[FIND]).begin(job, kind, after)
+            cast("Find", registered(FIND)).begin(job, kind, after)
         case "spawning":
-            cast("Spawn", app.tasks[SPAWN]).begin(job, kind, after)
+            cast("Spawn", registered(SPAWN)).begin(job, kind, after)
         case "accepted" | "processing" if kind.listing:
             watch(group(job.account, job.kind))
         case "accepted" | "processing":
-            cast("Look", app.tasks[LOOK]).begin(job, kind, again=True)
+            cast("Look", registered(LOOK)).begin(job, kind, again=True)
         case "ended":
-            reading = cast("Read", app.tasks[READ])
+            reading = cast("Read", registered(READ))
             if not reading.begin(job, kind):
                 collect(job)
         case _:
@@ -68,7 +68,7 @@ def watch(watched: str, *, takeover: bool = False) -> None:
     account, _, name = watched.partition("|")
     token = str(uuid4())
     if patiently(lambda: get_ledger().watch(watched, token, DEAD, takeover)):
-        watcher = cast("Watch", app.tasks[WATCH])
+        watcher = cast("Watch", registered(WATCH))
         watcher.begin(account, KINDS[name], token)
 
 
@@ -77,7 +77,7 @@ def collect(job: Job) -> None:
     if job.continuation:
         last: Any = Signature.from_dict(job.continuation, app=app)
     else:
-        last = app.tasks[COLLECT].si().set(task_id=job.id)
+        last = registered(COLLECT).si().set(task_id=job.id)
     published(last.apply_async)
 
 

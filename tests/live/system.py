@@ -253,8 +253,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name]
-        # A new worker waits a second for the gossip of the others: a test has no time for it.
-        command += ["--without-mingle", "--without-gossip", *(self.options or ("-l", "INFO"))]
+        command += ["--without-gossip", *(self.options or ("-l", "INFO"))]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=dict(self.environment), stdout=log, stderr=log)
 

@@ -19,7 +19,7 @@ LISTS, PEOPLE = sized(20, 80), sized(100, 400)
 @pytest.mark.soak
 def test_a_killed_worker_loses_no_task(system):
     sandbox = system.sandbox
-    sandbox.front.limits(steady=100_000)  # adopted from the first answer: the load then lasts
+    sandbox.limits(steady=100_000)  # adopted from the first answer: the load then lasts
     fresh = itertools.count()
     profiles: set[str] = set()
     lists: dict[str, tuple[str, str]] = {}
@@ -72,7 +72,7 @@ def test_a_killed_worker_loses_no_task(system):
     # A list is asked for once, whoever died, and where nobody knows what became of it, the task says so.
     assert {ends[each].error for each in lists} == {None, "OutcomeUnknown"}
     assert {ends[each].error for each in in_flight} == {"OutcomeUnknown"}
-    assert len(sandbox.front.ledger("create_list")) <= len(lists)
+    assert len(sandbox.ledger("create_list")) <= len(lists)
     for alias in ("default", *ACCOUNTS):
         there = sandbox.names("/api/lists", "name", alias)
         assert set(there.values()) == {1}

@@ -132,7 +132,7 @@ def linked(live_server, live_sandbox, publisher, link, tmp_path_factory):
 def test_work_goes_on_after_two_seconds_of_it_and_nothing_is_lost_or_doubled(linked, link, condition):
     sandbox, [worker] = linked.sandbox, linked.workers
     sandbox.reset()
-    sandbox.front.limits(off=True)
+    sandbox.limits(off=True)
     sandbox.fault("latency", seconds=0.15, times=None)
     published = [create_profile.delay(email=f"p{n}@example.com").id for n in range(PROFILES)]
     lists = [create_list.delay(name=f"list {n}").id for n in range(LISTS)]

@@ -10,7 +10,7 @@ from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
 from tests.caches import forget
-from tests.worker.clock import Clock
+from tests.clock import Clock
 from worker import execution, shutdown
 from worker.errors import Unavailable
 from worker.governor import Governor

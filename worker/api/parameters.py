@@ -76,18 +76,21 @@ Refuse = Callable[[str], DeclarationError]
 
 
 def read_parameters(
-    function: Callable[..., Any], method: str, path: str, type: str | None, refuse: Refuse
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    method: str,
+    path: str,
+    type: str | None,
+    refuse: Refuse,
 ) -> Iterator[Parameter]:
     """Read the parameters of a function.
 
     Raises:
-        DeclarationError: one is not keyword-only, or would be in the body of a GET.
+        DeclarationError: one would be in the body of a GET.
 
     """
     hints = get_type_hints(function, include_extras=True)
-    for name, each in inspect.signature(function).parameters.items():
-        if each.kind is not inspect.Parameter.KEYWORD_ONLY:
-            raise refuse(f"parameter {name!r} is not keyword-only")
+    for name, each in signature.parameters.items():
         markers = unwrap(hints[name])[1]
         at, query, header = marker_of(markers, At), marker_of(markers, Query), marker_of(markers, Header)
         place: Part
@@ -135,17 +138,10 @@ def read_constants(parameters: Iterable[Parameter], type: str | None) -> Iterato
                     yield place, value
 
 
-def read_extras(extra: Mapping[str, str], parameters: Mapping[str, Parameter], refuse: Refuse) -> Iterator[Extra]:
-    """Read the extra buckets of a declaration: ``{"include=lists": "1/s 15/m"}``.
-
-    Raises:
-        DeclarationError: a rule names no parameter or no value.
-
-    """
+def read_extras(extra: Mapping[str, str], parameters: Mapping[str, Parameter]) -> Iterator[Extra]:
+    """Read the extra buckets of a declaration: ``{"include=lists": "1/s 15/m"}``."""
     for rule, limits in extra.items():
         parameter, _, value = rule.partition("=")
-        if parameter not in parameters or not value:
-            raise refuse(f"the bucket rule {rule!r} must name a parameter and a value, like 'include=lists'")
         yield Extra(parameter, value, Bucket(f"{parameters[parameter].wire}={value}", Limits.parse(limits)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from worker.api.parameters import Parameter, Params, Refuse
+from worker.api.parameters import Parameter, Params
 from worker.api.wire import Path, flat_name, inside, put
 
 
@@ -54,14 +54,8 @@ def read_aliases(
     method: str,
     type: str | None,
     seed: Mapping[str, Seed],
-    refuse: Refuse,
 ) -> dict[str, Target]:
-    """What each flat name stands for: computed from the parameters' places, or stated by the declaration.
-
-    Raises:
-        DeclarationError: a name stands for no parameter.
-
-    """
+    """What each flat name stands for: computed from the parameters' places, or stated by the declaration."""
     aliases: dict[str, Target] = {}
     for parameter in parameters.values():
         aliases[flat_name(".".join(parameter.path))] = Alias((parameter.name,))
@@ -72,15 +66,7 @@ def read_aliases(
     if method == "PATCH" and type:
         aliases["data__id"] = Alias(("id",))
     for name, target in seed.items():
-        if isinstance(target, str):
-            keys = tuple(target.split("."))
-            if keys[0] not in parameters:
-                raise refuse(f"the seed name {name!r} stands for {target!r}, which is not a parameter")
-            aliases[name] = Alias(keys)
-        elif isinstance(target, Adds) and target.parameter not in parameters:
-            raise refuse(f"the seed name {name!r} adds to {target.parameter!r}, which is not a parameter")
-        else:
-            aliases[name] = target
+        aliases[name] = Alias(tuple(target.split("."))) if isinstance(target, str) else target
     return {name: target for name, target in aliases.items() if name not in parameters}
 
 

@@ -22,6 +22,7 @@ from tasks.jobs.watch import Look, Looking, OneJob, Watch
 from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.api.jsonapi import Request, interpret
 from worker.errors import BadRequest, Malformed
+from worker.reminders import Reminders
 from worker.steps import AskingStep
 
 pytestmark = pytest.mark.soak
@@ -58,6 +59,7 @@ def ledger(client, monkeypatch):
     monkeypatch.setattr("tasks.jobs.isolate.get_runs", lambda: Runs(client))
     for place in ("tasks.jobs.next_step", "tasks.jobs.spawn", "worker.steps"):
         monkeypatch.setattr(f"{place}.published", lambda publish: None)
+    monkeypatch.setattr("worker.reminders.get_reminders", lambda: Reminders(client))
     monkeypatch.setattr(AskingStep, "ask", lambda *_, **__: None)
     return made
 

@@ -30,8 +30,7 @@ def published(steps: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return SimpleNamespace(si=lambda: signature)
 
     tasks = {name: begin(name) for name in (SPAWN, FIND, LOOK, READ, WATCH)} | {COLLECT: collecting()}
-    app = SimpleNamespace(tasks=tasks, send_task=lambda name, args: found.append((name, *args)))
-    monkeypatch.setattr(next_step, "app", app)
+    monkeypatch.setattr(next_step, "registered", tasks.__getitem__)
     return found
 
 
@@ -89,7 +88,7 @@ def test_a_job_that_has_ended_is_read_and_a_settled_one_goes_no_further(steps: A
 def test_where_nothing_is_left_to_be_read_the_job_is_told(steps: Any, published: list[Any]):
     steps.accepted()
     steps.ledger.ended("job", "complete")
-    next_step.app.tasks[READ].begin = lambda *_: False  # type: ignore[index]
+    next_step.registered(READ).begin = lambda *_: False
 
     go_on("job")
 
