@@ -17,9 +17,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.api.declaration import MAX_BODY_BYTES, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
+from worker.api.parameters import DeclarationError, Params
+from worker.api.repeat import Repeat
+from worker.api.seed_names import Seed
 from worker.app import app, registered
 from worker.calls import only, time_to_send
 from worker.place import PREFIX, Place, lane_named
@@ -263,7 +266,7 @@ def action(
     prepare: Callable[[Params], None] | None = None,
     stamp: Callable[[Params, str | None], None] | None = None,
     resolve: Callable[[Params, Ask], Resolved] | None = None,
-    max_body: int = MAX_BODY,
+    max_body: int = MAX_BODY_BYTES,
     multipart: bool = False,
     upserts: bool = False,
 ) -> Callable[[Callable[P, Envelope]], Action[P]]:

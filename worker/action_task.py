@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.calls import masked, received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
@@ -78,7 +79,9 @@ class ActionTask(CheckedTask):
         given = received(self.declaration, args or (), kwargs or {}, follows=passing_on())
         params = self.declaration.bind(given, asked.task_id)
         line = self.declaration.line(asked.account, params)
-        wait = {**header(line, asked.lane, asked.delay, asked.expires), "account": asked.account}
+        # What is looked up first may take longer than a lease that is claimed with the pop.
+        blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
+        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
         return Addressed(None, params, {HEADER: wait}, line.queue, masked(params))
 
     def apply(  # type: ignore[override]

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.api.declaration import Alias, Declaration, Params
+from worker.api.declaration import Declaration
+from worker.api.parameters import Params
+from worker.api.seed_names import Alias
 from worker.errors import InputError, NotConfirmed
 from worker.headers import COUNTDOWN, ETA, EXPIRES, UNTIL
 from worker.waiting import Expiry

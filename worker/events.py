@@ -29,6 +29,8 @@ def _named(sender: str, **_: Any) -> None:
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
     """Celery's, for whom a worker's own dispatcher is another matter: its consumer makes that."""
 
+    dispatcher_cls = "worker.dispatcher:Dispatcher"
+
     @contextmanager
     def default_dispatcher(
         self, hostname: str | None = None, enabled: bool = True, buffer_while_offline: bool = False

@@ -32,9 +32,9 @@ from schedules.store.connection import reading, tidy, transaction
 from schedules.store.rows import mark_deleted, spare, upsert
 from schedules.store.runs import Window
 from worker import reminders
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
+from worker.api.parameters import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX
 

@@ -27,9 +27,9 @@ from schedules.store.runs import Window
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.api.paging import next_page, records
+from worker.api.paging import next_page, page_items
+from worker.api.parameters import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.place import PREFIX
@@ -130,7 +130,7 @@ class ReportPage(StoringStep[ReadingReport]):
         """Write the page, then go on."""
         report, now, day = REPORTS[about.stream], present(), date.fromisoformat(about.day)
         following = next_page(report.action.declaration, params, envelope)
-        results = records(envelope)
+        results = page_items(envelope)
         with transaction() as connection:
             closed = None if following else now
             if runs.count_page(connection, about.run, about.window, about.page, len(results), closed):

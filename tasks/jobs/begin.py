@@ -20,8 +20,8 @@ from tasks.jobs.records import records
 from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import delay_of, masked, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError

@@ -207,18 +207,18 @@ class Sandbox:
 
     def arrived(self) -> int:
         """How many requests have come in, answered or not."""
-        return self._door("GET", "/ledger")["requests"]
+        return self._door("GET", "/requests/counts")["requests"]
 
     def ledger(self, operation: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """The requests that have ended, oldest first."""
         given = {"operation": operation, "account": account}
-        return self._door("GET", "/ledger/requests", **{name: value for name, value in given.items() if value})
+        return self._door("GET", "/requests", **{name: value for name, value in given.items() if value})
 
     def statuses(self, operation: str | None = None) -> list[int]:
         return [row["status"] for row in self.ledger(operation)]
 
     def throttled(self) -> int:
-        return self._door("GET", "/ledger")["throttled"]
+        return self._door("GET", "/requests/counts")["throttled"]
 
     def names(self, path: str, attribute: str, account: str = "default") -> Counter[str]:
         """Every value of an attribute in a listing, read to its last page behind the limits' back."""

@@ -114,7 +114,7 @@ def test_what_says_the_same_in_plain_types_is_carried(value: Any, plain: Any):
         (Never(2026, 1, 2), "is of the type Never"),
         (2**64, "is a number of more than 64 bits"),
         ("grace \ud800", "has half of a character"),
-        ({1: "grace"}, "has a key of the type int; JSON's keys are text"),
+        ({1: "grace"}, "has a key of the type int; JSON's keys are strings"),
         ({b"grace": 1}, "has a key of the type bytes"),
     ],
 )  # fmt: skip
