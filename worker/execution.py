@@ -274,7 +274,7 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
     try:
         call = opened(declaration, request, args, params)
     except KlaviyoError:
-        early.give_back(get_governor(), request.id, request.klaviyo_delivery[-1])
+        early.give_back(get_governor(), request.id, tag_of(request))
         raise
     return carry_out(call, request, may_be_left=ends_alone(call, request))
 
@@ -349,7 +349,7 @@ def left(request: Any) -> Settle:
         if envelope is None or (call.declaration.reads and large(envelope)):
             settled(call, governor, end, envelope)
         else:
-            over = End(call.task_id, Delivery(*request.klaviyo_delivery), end)
+            over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
             ending.leave(over, lambda adopted: tell_adopted(call, adopted))
 
     return settle

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.worker.governing import LEASE, line
+from tests.worker.governing import LEASE_MS, line
 from worker.api.jsonapi import Quota
 from worker.governor import Delivery, End, Settlement
 from worker.tiers import Bucket, Limits
@@ -21,7 +21,7 @@ def released(governor, *names, each=None, blindly="true"):
 
 def take(governor, each=None, most=8, pop="pop"):
     """The tasks that a worker takes, and those whose leases came with them."""
-    found = governor.take(Delivery("unacked", "index", pop), LEASE, most, [(each or line()).queue])
+    found = governor.take(Delivery("unacked", "index", pop), LEASE_MS, most, [(each or line()).queue])
     return [message.split(b'"id": "')[1].split(b'"')[0].decode() for _, message, _ in found], [
         claimed for _, _, claimed in found
     ]
@@ -47,8 +47,8 @@ def test_what_is_taken_is_on_record_with_its_lease(client, governor):
     assert client.hkeys("unacked") == [b"pop:1", b"pop:2"]
     assert client.zcard("index") == 2
     assert client.hgetall("klaviyo:holder") == {b"one": b"pop:1", b"two": b"pop:2"}
-    assert governor.claim("one", LEASE, False, "pop:1").state == "ok"
-    assert governor.claim("two", LEASE, False, "another").state == "none"
+    assert governor.claim("one", LEASE_MS, False, "pop:1").state == "ok"
+    assert governor.claim("two", LEASE_MS, False, "another").state == "none"
 
 
 def test_a_lease_whose_time_is_over_does_not_come_with_its_message(client, governor, clock):
@@ -113,7 +113,7 @@ def test_an_end_makes_room_for_the_next_task(client, governor):
 def test_who_was_taken_for_dead_tells_a_result_and_leaves_its_successors_lease(client, governor, clock):
     each = released(governor, "one", "two")
     take(governor)
-    clock.wait(LEASE / 1000 + 1)
+    clock.wait(LEASE_MS / 1000 + 1)
     governor.tick()
     released(governor, "again", each=each)
     client.hset("klaviyo:holder", "one", "successor")
