@@ -3,9 +3,6 @@
 The steps of jobs and collections, and Celery's own tasks as they are here, are loaded with the first task that is used.
 """
 
-from functools import partial
-from importlib import import_module
-
 from tasks import accounts as accounts
 from tasks import campaigns as campaigns
 from tasks import catalog_categories as catalog_categories
@@ -33,5 +30,4 @@ from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
 from worker.app import app
 
-for _module in ("tasks.collect", "tasks.jobs", "worker.canvas"):
-    app.when_wanted(partial(import_module, _module))
+app.loads("tasks.collect", "tasks.jobs", "worker.canvas")
