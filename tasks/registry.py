@@ -1,8 +1,5 @@
 """Every action and every step of a job: importing this registers them all, as a worker has to."""
 
-from functools import partial
-from importlib import import_module
-
 from tasks import accounts as accounts
 from tasks import campaigns as campaigns
 from tasks import catalog_categories as catalog_categories
@@ -30,13 +27,10 @@ from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
 from worker.app import app
 
-#: What follows jobs and collects pages costs more to import than all declarations together.
-_WHEN_WANTED = (
+# What follows jobs and collects pages costs more to import than all declarations together.
+app.loads(
     "tasks.collect",
     *(f"tasks.jobs.{step}" for step in ("begin", "find", "read", "spawn", "watch", "withdraw")),
     "worker.canvas",
     "worker.sweep",
 )
-
-for _module in _WHEN_WANTED:
-    app.when_wanted(partial(import_module, _module))

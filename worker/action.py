@@ -314,6 +314,9 @@ def action(
     return decorate
 
 
+app.loads("worker.action_task")
+
+
 def _make_tasks(declaration: Declaration) -> None:
     from worker.action_task import ActionTask
 

@@ -5,7 +5,9 @@ What speaks to Redis, and what only a worker needs, is named here and loaded whe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar
 
 from celery import Celery
@@ -37,7 +39,22 @@ class Application(Celery):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._modules = ["worker.transport"]  # for the settings
         self._wanted: list[Callable[[], object]] = []
+        self._thread = threading.local()
+        self._complete = False
+
+    @property
+    def tasks(self) -> Any:
+        """All tasks by name. Celery's property holds a lock while they are made, and looks only once."""
+        if not self._complete:
+            self.finalize(auto=True)
+        return self._tasks  # type: ignore[attr-defined]
+
+    def loads(self, *modules: str) -> None:
+        """Load modules, which register tasks, when somebody next asks the application for a task."""
+        self._modules.extend(modules)
+        self._complete = False
 
     def register_task(self, task: Any, **options: Any) -> Any:
         """Add a task. Its module may be the one that another thread loads while it makes all: nobody waits here."""
@@ -54,11 +71,21 @@ class Application(Celery):
 
     def finalize(self, auto: bool = False) -> None:
         """Make all tasks: what Celery does before it looks one up."""
+        if self._modules and not getattr(self._thread, "loads", False):
+            # Not under Celery's lock: whoever loads one of them already may come to wait for that.
+            self._thread.loads = True
+            try:
+                for module in list(self._modules):
+                    import_module(module)
+                self._modules.clear()
+            finally:
+                self._thread.loads = False
         with self._finalize_mutex:  # type: ignore[attr-defined]
             super().finalize(auto)
             wanted, self._wanted = self._wanted, []
             for make in wanted:
                 make()
+            self._complete = not self._modules
 
 
 def connecting(address: RedisAddress) -> dict[str, Any]:

@@ -44,3 +44,35 @@ def test_the_first_use_of_a_task_makes_all_of_them() -> None:
 def test_importing_the_actions_takes_little_memory_beside_celery() -> None:
     bare, whole = (float(printed(MEMORY.format(code=code))) for code in (CELERY, "import tasks.registry"))
     assert whole - bare <= MEGABYTES
+
+
+AT_ONCE = """
+import threading
+from importlib import import_module
+import tasks.registry
+from tasks.profiles import create_profile
+from worker.app import app
+
+modules = ["tasks.jobs.begin", "tasks.collect", "worker.canvas", "schedules.sync"]
+uses = [lambda: create_profile.task, lambda: app.tasks["klaviyo.job"], lambda: create_profile.si(email="a@b.co")]
+uses += [lambda module=module: import_module(module) for module in modules]
+begin, done = threading.Barrier(len(uses)), []
+
+
+def use(one):
+    begin.wait()
+    one()
+    done.append(one)
+
+
+threads = [threading.Thread(target=use, args=(one,), daemon=True) for one in uses]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join(60)
+print(len(done) == len(uses))
+"""
+
+
+def test_threads_that_use_the_first_task_and_load_others_at_once_do_not_wait_for_each_other_for_ever() -> None:
+    assert printed(AT_ONCE).strip() == "True"
