@@ -55,6 +55,7 @@ check: setup ## format, lint, types, layers
 bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.governor
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.publishing
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports

@@ -19,7 +19,9 @@ from cli.markdown import markdown
 from cli.tables import listing
 from cli.terminal import WRONG, print_json, stdout, stop
 from worker.action import ACTIONS, NAMES_2024
-from worker.api.declaration import Adds, Alias, Declaration, Dropped, Parameter
+from worker.api.declaration import Declaration
+from worker.api.parameters import Parameter
+from worker.api.seed_names import Adds, Alias, Dropped
 from worker.api.wire import unwrap
 from worker.place import PREFIX
 

@@ -10,7 +10,8 @@ from typing import Any, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
-from worker.api.declaration import Alias, Declaration
+from worker.api.declaration import Declaration
+from worker.api.seed_names import Alias
 from worker.api.wire import unwrap
 from worker.errors import InputError
 

@@ -23,7 +23,7 @@ from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
-from worker.api.paging import records
+from worker.api.paging import page_items
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
@@ -100,7 +100,7 @@ def _check_account(which: Account) -> None:
 
 
 def _describe(which: Account, label: str, envelope: Envelope) -> None:
-    data = next(iter(records(envelope)), {})
+    data = next(iter(page_items(envelope)), {})
     attributes = data.get("attributes") or {}
     company = attributes.get("public_api_key") or data.get("id")
     contact = attributes.get("contact_information")

@@ -5,16 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 import redis
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from schedules.push.mapping import open_and_map
-from schedules.push.task import configured_push
-from schedules.store.connection import reading
-from schedules.store.engine import open_engine
+from schedules.store.file import file_of
 from schedules.store.outage import current_outage
 from worker.checks import Finding, of_redis
 from worker.errors import KlaviyoError, SettingsError
@@ -32,15 +26,21 @@ def of_surroundings(settings: Settings) -> Iterator[Finding]:
 def of_store(url: str) -> Iterator[Finding]:
     """Check that the store at this address exists and has this version's tables; it is not created here."""
     need = "Only syncs and pushes need it"
+    if (file := file_of(url)) and not file.is_file():
+        yield Finding("warning", "store", f"there is none at {url}: run `klaviyo store`. {need}.")
+        return
+    # SQLAlchemy is loaded where it is used: most workers never open the store.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from schedules.store.connection import reading
+    from schedules.store.engine import open_engine
+
     try:
         engine = open_engine(url)
     except SettingsError as error:
         yield Finding("wrong", "store", f"{error}. {need}.")
         return
     where = engine.url.render_as_string(hide_password=True)
-    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).is_file():
-        yield Finding("warning", "store", f"there is none at {where}: run `klaviyo store`. {need}.")
-        return
     try:
         with reading() as connection:
             connection.exec_driver_sql("SELECT 1")
@@ -58,11 +58,10 @@ def of_room(settings: Settings) -> Iterator[Finding]:
     try:
         if found := current_outage():
             yield Finding("bad", "store", f"{found}.")
-        url = make_url(settings.store_url)
-    except (redis.RedisError, ArgumentError):
-        return  # reported by the checks of Redis and of the store's address
-    folder = Path(url.database or "").absolute().parent
-    if url.get_backend_name() != "sqlite" or not folder.is_dir():
+    except redis.RedisError:
+        return  # reported by the check of Redis
+    file = file_of(settings.store_url)
+    if file is None or not (folder := file.absolute().parent).is_dir():
         return
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
@@ -72,6 +71,12 @@ def of_room(settings: Settings) -> Iterator[Finding]:
 
 def of_pushes(settings: Settings) -> Iterator[Finding]:
     """Check that the source of each push defined in the settings can be read, by reading its first rows."""
+    if not settings.pushes:
+        return
+    # With pushes come SQLAlchemy and all that reads a source: most workers have none.
+    from schedules.push.mapping import open_and_map
+    from schedules.push.task import configured_push
+
     for name in sorted(settings.pushes):
         try:
             wanted = configured_push(name)

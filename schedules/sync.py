@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import entry_runs
 from schedules.clock import current_time
+from schedules.deferred import RESUME, register
 from schedules.entries import SyncMode
 from schedules.pull import pages as pull
 from schedules.pull.streams import STREAMS
@@ -22,18 +23,14 @@ from schedules.reports.pages import REPORTS
 from schedules.store import outage
 from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
 from worker.accounts import account as account_of
-from worker.app import app
 from worker.errors import InputError
 from worker.place import PREFIX
 from worker.publishing import published
-from worker.reminders import remind, sees_to
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
 SYNC = f"{PREFIX}sync"
-
-#: The task that resumes a stream or a push from which nothing has been heard for a while.
-RESUME = f"{PREFIX}sync_resume"
 
 
 class Sync(Step):
@@ -152,14 +149,9 @@ def _resumed_later_if_store_fails(which: str) -> Iterator[None]:
         outage.note_success()
 
 
-@sees_to("sync")
-def _resume(which: str) -> None:
-    published(lambda: app.send_task(RESUME, (which,)))
-
-
-sync = app.register_task(Sync())
-app.register_task(StartStreams())
-app.register_task(Resume())
+sync = register(Sync())
+register(StartStreams())
+register(Resume())
 
 
 def request_sync(

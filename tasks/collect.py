@@ -26,10 +26,10 @@ from celery.result import AsyncResult
 
 from worker.accounts import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
-from worker.api.paging import first_page, next_page
-from worker.api.paging import records as records_on
+from worker.api.paging import first_page, next_page, page_items
+from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
@@ -54,7 +54,7 @@ WHOLE_BYTES = 8_000_000
 #: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
 SPARE_S = 600
 
-#: The field beside the pages: the number of the last page that was asked for.
+#: The field beside the pages: the number of the last page that was requested.
 ASKED = "asked"
 
 
@@ -132,7 +132,7 @@ class KeepPage(Step):
         if before := so_far.get("task"):
             # It is kept here now; the last page's own result goes when its time is over.
             forget(before)
-        told = {"pages": number + 1, "count": so_far["count"] + len(records_on(page))}
+        told = {"pages": number + 1, "count": so_far["count"] + len(page_items(page))}
         so_far = {**so_far, **told, "size": so_far["size"] + len(content), "task": self.request.parent_id}
         chosen = ACTIONS[action]
         following = next_page(chosen.declaration, params, page)
@@ -189,7 +189,7 @@ def records(result: Mapping[str, Any]) -> Iterator[Any]:
         yield from result["data"]
         return
     for page in _pages(result["stored"], result["pages"]):
-        yield from records_on(page)
+        yield from page_items(page)
 
 
 @waits_for_redis
@@ -237,7 +237,7 @@ def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
 
 def _whole(pages: Sequence[Mapping[str, Any]]) -> Envelope:
     """The result that holds all of the records."""
-    data = [each for page in pages for each in records_on(page)]
+    data = [each for page in pages for each in page_items(page)]
     return Envelope(data=data, error=None, successful=True, pages=len(pages), count=len(data), **_included(pages))
 
 

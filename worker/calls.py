@@ -1,4 +1,7 @@
-"""A call as Celery hands it on: with the result of the task before it, a time, and whatever options Celery has."""
+"""A call as Celery hands it on: with the result of the task before it, a time, and whatever options Celery has.
+
+What speaks to Redis is loaded by the first call that does, not with the declarations of calls.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kombu.exceptions import OperationalError
-
-from worker.api.declaration import Alias, Declaration, Params
-from worker.connection import NotNow
+from worker.api.declaration import Declaration
+from worker.api.parameters import Params
+from worker.api.seed_names import Alias
 from worker.errors import InputError, NotConfirmed
-from worker.governor import Expiry, get_governor
 from worker.headers import COUNTDOWN, ETA, EXPIRES, UNTIL
-from worker.transport import Connection
+from worker.waiting import Expiry
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
 _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "argsrepr", "kwargsrepr", "declare")
@@ -37,6 +38,10 @@ def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]
 
 
 def _is_ours(carrier: Any) -> bool:
+    if carrier is None:
+        return False
+    from worker.transport import Connection
+
     return isinstance(getattr(carrier, "connection", carrier), Connection)
 
 
@@ -110,6 +115,10 @@ def confirmed(action: str, task_id: str) -> Iterator[None]:
         NotConfirmed: Redis has not said in time that it has it.
 
     """
+    from kombu.exceptions import OperationalError
+
+    from worker.connection import NotNow
+
     try:
         yield
     except OperationalError as error:
@@ -164,6 +173,8 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
 
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
+    from worker.governor import get_governor
+
     if eta := request.get(ETA):
         return max(0.0, moment_of(eta).timestamp() - get_governor().now() / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)

@@ -8,7 +8,9 @@ import.
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from typing import Any
 
 import redis
@@ -78,6 +80,21 @@ def get_redis() -> redis.Redis:
 def get_publisher() -> redis.Redis:
     """The client that callers publish with: it gives up in time for a second try within their patience."""
     return _client(brief(get_settings().redis))
+
+
+def unlock(pool: Any) -> None:
+    """Let redis-py leave a parent's connections, which it does at the next command, and takes a lock for."""
+    pool._lock, pool._fork_lock = threading.RLock(), threading.RLock()
+
+
+def _leave_to_parent() -> None:
+    """Keep the clients in a forked child; their locks may be those of threads that there are in the parent only."""
+    for client in (get_redis, get_publisher):
+        if client.cache_info().currsize:
+            unlock(client().connection_pool)
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def brief(address: RedisAddress) -> dict[str, float]:

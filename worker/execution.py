@@ -18,9 +18,12 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
+from worker import early, ending
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params, Repeat, Resolved
-from worker.api.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.api.declaration import Declaration, Resolved
+from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
+from worker.api.parameters import Params
+from worker.api.repeat import Repeat
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
@@ -32,10 +35,10 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
 from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
-from worker.patience import asking_redis_once, patiently
+from worker.patience import asking_redis_once
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
 from worker.room import large, no_room, pause, room
@@ -85,13 +88,31 @@ class Call:
         return self.declaration.repeat_of(self.params)
 
 
+#: What becomes of a lease whose request has ended; with the envelope where Klaviyo has said yes.
+Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
+
+
 def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
     """Seconds to wait after the given number of attempts: exponential, with full jitter."""
     longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
     return pick(0, longest)
 
 
-def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
+def settled(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    """Settle the lease of a call whose request has ended, however it has."""
+    if adopted := governor.settle(call.task_id, end, call.holder):
+        tell_adopted(call, adopted)
+
+
+def tell_adopted(call: Call, adopted: int) -> None:
+    """Say that Klaviyo's headers tell of another limit than the declaration."""
+    logger.warning(
+        "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
+        adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+    )  # fmt: skip
+
+
+def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settled) -> Envelope:
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
@@ -102,7 +123,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
 
     """
     name, alias = call.declaration.name, call.account
-    end = Settlement(used=False, forget=True)
+    end, envelope = Settlement(used=False, forget=True), None
     try:
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
@@ -132,14 +153,10 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
         if unavailable.sent and not call.repeat.blindly:
-            raise unknown(name, alias, unavailable, call.repeat.note) from None
+            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
-        if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
-            logger.warning(
-                "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
-                adopted, name, alias, call.declaration.limits.steady,
-            )  # fmt: skip
+        settle(call, governor, end, envelope)
 
 
 def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
@@ -222,23 +239,25 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
 
     """
     if closing.is_set():
-        patiently(lambda: governor.release(call.task_id))
+        early.give_back(governor, call.task_id, call.holder)
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
+    if early.take_up(governor, call.holder, call.task_id):
+        return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
-    claim = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
+    claim = governor.claim(call.task_id, lease_ms, once, call.holder)
     if claim.state == "none":
         raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
     if claim.state in ("revoked", "expired"):
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
-        patiently(lambda: governor.done(call.task_id))
+        governor.done(call.task_id)
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise unknown(name, call.account, lost, call.repeat.note)
+        raise outcome_unknown(name, call.account, lost, call.repeat.note)
     if claim.roomless and not room():
         # Asked for again, it would use up the budget of others for nothing.
-        patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
+        governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
         raise back_to_wait(call, request, lane, no_room(), pause(claim.roomless), roomless=True)
     return claim
 
@@ -255,28 +274,34 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
     try:
         call = opened(declaration, request, args, params)
     except KlaviyoError:
-        patiently(lambda: get_governor().release(request.id))
+        early.give_back(get_governor(), request.id, tag_of(request))
         raise
-    return carry_out(call, request)
+    return carry_out(call, request, may_be_left=ends_alone(call, request))
 
 
-def carry_out(call: Call, request: Any) -> Envelope:
-    """Carry out one delivery of a call; raises as `run` does."""
+def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
+    """Carry out one delivery of a call; raises as `run` does.
+
+    ``may_be_left``: with the answer its task is over, and its end may be left to `worker.ending`.
+    """
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claimed(call, request, lane, governor, settings)
     attempts = claim.attempts
 
+    remembered = bool(attempts or claim.roomless or expires(request))
+
     def forget() -> None:
-        if attempts or claim.roomless or expires(request):
-            patiently(lambda: governor.done(call.task_id))
+        if remembered:
+            governor.done(call.task_id)
 
     try:
         resolved = resolve(call, governor, settings)
         if resolved.params is None:
             forget()
             return nothing_to_do(resolved)
-        envelope = attempt(replace(call, params=resolved.params), governor, settings)
+        settle = left(request) if may_be_left and not remembered else settled
+        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
         envelope.update(resolved.told)
     except Crowded as crowded:
         raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
@@ -290,8 +315,9 @@ def carry_out(call: Call, request: Any) -> Envelope:
             forbidden(error)
         forget()
         raise
-    need_room(call, request, lane, claim, envelope)
-    forget()
+    if not ending.is_left(call.task_id):
+        need_room(call, request, lane, claim, envelope)
+        forget()
     return envelope
 
 
@@ -307,6 +333,26 @@ def later(
     if isinstance(error, Unauthorized):
         refused(error)
     return back_to_wait(call, request, lane, str(error), 0.0)
+
+
+def ends_alone(call: Call, request: Any) -> bool:
+    """Whether nothing follows a delivery's success, and a worker that dies before its end is told does no harm."""
+    if not ending.may_be_left() or request.callbacks or request.chain or request.chord:
+        return False
+    return call.repeat.blindly
+
+
+def left(request: Any) -> Settle:
+    """Leave the end of a success to `worker.ending`, and settle anything else at once."""
+
+    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+        if envelope is None or (call.declaration.reads and large(envelope)):
+            settled(call, governor, end, envelope)
+        else:
+            over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+
+    return settle
 
 
 def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
@@ -326,11 +372,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
     """Klaviyo refuses an account's credentials: let its tasks wait, try one now and then, and tell an operator."""
     alias, governor = error.account, get_governor()
     owner, said = account(get_settings(), alias), str(error)
-    news = patiently(
-        lambda: governor.pause(
-            f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint
-        )
-    )
+    news = governor.pause(f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint)
     if news:
         logger.error(
             "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
@@ -341,7 +383,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
 def forbidden(error: Forbidden) -> None:
     """Klaviyo lacks a scope for one request; where it says so to all of them, the account's key is good for nothing."""
     governor = get_governor()
-    if patiently(lambda: governor.forbidden(error.account)) >= ALL_FORBIDDEN:
+    if governor.forbidden(error.account) >= ALL_FORBIDDEN:
         refused(error)
 
 
@@ -386,7 +428,7 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
         resolved = call.declaration.resolve(call.params, ask)
     finally:
         if resolved is None or resolved.params is None:
-            patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
+            governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
     return resolved
 
 
@@ -418,10 +460,8 @@ def back_to_wait(
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
-    parked = patiently(
-        lambda: get_governor().park(
-            delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
-        )
+    parked = get_governor().park(
+        delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
     )
     if parked is None:
         return Ignore(reason)

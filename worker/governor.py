@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,8 @@ from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
+from worker.waiting import Expiry as Expiry
+from worker.waiting import Lane as Lane
 
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
@@ -35,8 +37,6 @@ SMALL_RESULT = 65_536
 #: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
 REVOKED_MS = 30 * 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
-
-Lane = Literal["now", "bulk"]
 
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
@@ -82,17 +82,16 @@ class Settlement:
     welcome: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """When a task is no longer wanted: seconds from its publishing, or a moment (seconds since 1970)."""
+@dataclass(slots=True)
+class End:
+    """The end of a task whose request has succeeded; without a ``key`` nobody wants its result. ``ttl`` in seconds."""
 
-    seconds: float
-    absolute: bool = False
-
-    @property
-    def told(self) -> str:
-        """As governor.lua reads it."""
-        return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"
+    task_id: str
+    delivery: Delivery
+    settlement: Settlement
+    key: str = ""
+    value: str | bytes = b""
+    ttl: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +151,25 @@ class Governor:
         self._clock = clock
         self._script = client.register_script(SCRIPT)
 
-    def _call(self, operation: str, *arguments: Any, pipe: Any = None) -> Any:
-        told = [operation, self._clock() if self._clock else "", *arguments]
-        return self._script([self._prefix], told, pipe)
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        told = self._arguments(operation, arguments)
+        try:
+            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *told)
+        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
+            return self._script([self._prefix], told)
+
+    def _answer(self, *command: Any) -> Any:
+        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        finally:
+            pool.release(connection)
+
+    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
+        return [operation, self._clock() if self._clock else "", *arguments]
 
     @waits_for_redis
     def now(self) -> int:
@@ -248,6 +263,14 @@ class Governor:
         """Release what may be released; returns how many tasks that were."""
         return int(self._call("tick"))
 
+    def take(self, place: Delivery, ttl_ms: int, most: int, lists: list[str]) -> list[tuple[str, bytes, str]]:
+        """Take messages as `take_command` says: the list of each, itself, and the task whose lease came with it."""
+        found: Any = self._call(*take_command(place, ttl_ms, most, lists, []))
+        return [
+            (name.decode(), message, claimed.decode())
+            for name, message, claimed in zip(found[::3], found[1::3], found[2::3], strict=True)
+        ]
+
     @waits_for_redis
     def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
         """Take up the lease of a task for the delivery ``holder``."""
@@ -283,15 +306,27 @@ class Governor:
 
         Returns the steady limit that was adopted from Klaviyo's headers, if it was news.
         """
-        quota = (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
         how = (int(end.block * 1000), int(end.forget), end.welcome)
-        adopted = self._call("settle", task_id, holder, int(end.used), *quota, *how)
+        adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
     @waits_for_redis
-    def release(self, task_id: str) -> None:
-        """Give back a lease that was not claimed."""
-        self._call("release", task_id)
+    def finish(self, ends: Sequence[End]) -> list[int]:
+        """End tasks, in one step: settle the leases, store the results, and strike the deliveries off the record.
+
+        Returns for each the steady limit that was adopted from Klaviyo's headers, 0 if it was no news.
+        """
+        place = (ends[0].delivery.unacked_key, ends[0].delivery.unacked_index_key)
+        told: list[Any] = []
+        for end in ends:
+            told += (end.task_id, end.delivery.tag, *_quota(end.settlement), end.settlement.welcome)
+            told += (end.key, end.value, end.ttl)
+        return [int(adopted) for adopted in self._call("finish", *place, *told)]
+
+    @waits_for_redis
+    def release(self, task_id: str, holder: str = "") -> None:
+        """Give back a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
+        self._call("release", task_id, holder)
 
     @waits_for_redis
     def park(
@@ -403,7 +438,7 @@ class Governor:
         lines = sorted(name.decode() for name in names)
         pipe = self._client.pipeline(transaction=False)
         for line in lines:
-            self._call("look", line, pipe=pipe)
+            self._script([self._prefix], self._arguments("look", (line,)), pipe)
         moment = self.now() / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
@@ -416,6 +451,18 @@ class Governor:
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def take_command(place: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:
+    """The operation that takes so many messages at most, records them, and claims leases for ``ttl_ms``.
+
+    ``place`` has the tag of this pop, which those of its messages begin with. ``wakes`` are what a worker sleeps on.
+    """
+    return ("take", place.unacked_key, place.unacked_index_key, place.tag, ttl_ms, most, len(lists), *lists, *wakes)
+
+
+def _quota(end: Settlement) -> tuple[Any, Any, Any]:
+    return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
 
 
 def _owner(line: LineRef) -> tuple[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Which line a task waits in. Its keys: line, spec, lane, delay, since.
+#: Which line a task waits in. Its keys: line, spec, lane, delay, since, expires; and blindly, where the request may be
+#: repeated blindly, so that its lease is claimed with the pop.
 HEADER = "klaviyo"
 
 #: Where a task belongs. Both are options of a signature, too.

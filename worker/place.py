@@ -17,9 +17,9 @@ from celery.signals import before_task_publish
 
 from worker.accounts import DEFAULT
 from worker.errors import InputError
-from worker.governor import Lane
 from worker.headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
+from worker.waiting import Lane
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."
@@ -39,11 +39,16 @@ class Place:
 
     def inside(self, other: Place) -> Place:
         """The place that has the other's account and lane where it has none of its own."""
+        if other is NOWHERE:
+            return self
         return Place(self.account or other.account, self.lane or other.lane)
 
     def options(self) -> dict[str, Any]:
         """As options of a signature, or headers of a message."""
         return {name: value for name, value in ((ACCOUNT, self.account), (LANE, self.lane)) if value}
+
+
+NOWHERE = Place()
 
 
 def lane_named(action: str, lane: object) -> Lane:
@@ -119,7 +124,7 @@ def place_in(told: Mapping[str, Any]) -> Place:
 def here() -> Place:
     """Where the task belongs that this thread carries out; nowhere, outside of any."""
     task = get_current_worker_task()
-    return place_of(task.request) if task else Place()
+    return place_of(task.request) if task else NOWHERE
 
 
 def taken(options: MutableMapping[str, Any], headers: MutableMapping[str, Any]) -> Place:
@@ -128,8 +133,12 @@ def taken(options: MutableMapping[str, Any], headers: MutableMapping[str, Any]) 
     The headers may be those of the group or chain that it is a part of: Celery gives them to every part, in place of
     the part's own.
     """
-    own, given = (Place(each.pop(ACCOUNT, None), each.pop(LANE, None)) for each in (options, headers))
+    own, given = (_taken(each) if each else NOWHERE for each in (options, headers))
     return own.inside(given)
+
+
+def _taken(said: MutableMapping[str, Any]) -> Place:
+    return Place(said.pop(ACCOUNT, None), said.pop(LANE, None))
 
 
 def _told(request: Any, name: str) -> Any:

@@ -55,6 +55,7 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     end that. One that a worker has been handed is not sent any more, unless it has been. ``ours``: no other
     application's task can have this id.
     """
+    app.finalize()  # whoever else is told of it comes with the tasks
     governor = get_governor()
     backend: Any = app.backend
     for step in readable([governor.message(task_id) or b""]):
@@ -95,6 +96,7 @@ def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
 
 def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
     """Revoke everything that waits and has one of these stamps; the ids of that."""
+    app.finalize()
     wanted = {name: set(map(str, maybe_list(values))) for name, values in stamps.items()}
 
     def matches(found: Mapping[str, Any]) -> bool:

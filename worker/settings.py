@@ -18,6 +18,7 @@ from worker.composition import one_per_process
 from worker.errors import SettingsError
 from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
 from worker.setting_names import PREFIX, meant, misspelled
+from worker.setting_names import alias_of as alias_of
 
 #: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
 RUNNING = Path(".klaviyo/up.env")
@@ -178,11 +179,6 @@ class Settings(BaseSettings):
     def lease_ms(self) -> int:
         """How long a claimed lease may be out: every timeout of one request in a row, and a little."""
         return int((self.connect_timeout * 2 + self.read_timeout * 2 + 5) * 1000)
-
-
-def alias_of(name: str) -> str:
-    """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
-    return name.lower().replace("_", "-")
 
 
 #: The names of the settings, and those inside the ones that are groups.

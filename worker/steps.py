@@ -19,8 +19,8 @@ from celery.states import READY_STATES
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import until_of
 from worker.checked_task import Addressed, Asked, CheckedTask

@@ -10,7 +10,7 @@ from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
-from worker import unreadable
+from worker import early, unreadable
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
@@ -27,7 +27,7 @@ logging.getLogger("celery.pool").setLevel(logging.INFO)
 def _return_lease(request: Any, **_: Any) -> None:
     """An expired or revoked task never claims its lease: others need not wait until it runs out."""
     with contextlib.suppress(*AWAY), asking_redis_once():
-        get_governor().release(request.id)
+        early.give_back(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
 
 

@@ -25,8 +25,9 @@ import pytest
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane

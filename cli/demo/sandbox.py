@@ -57,14 +57,14 @@ class SideDoor:
     def seen(self) -> Seen:
         """Return the numbers of all answers so far."""
         seen = Seen()
-        for action, statuses in self._client.get("/ledger").json()["by_operation"].get(ACCOUNT, {}).items():
+        for action, statuses in self._client.get("/requests/counts").json()["by_operation"].get(ACCOUNT, {}).items():
             for status, count in statuses.items():
                 (seen.throttled if status == "429" else seen.answered)[action] += count
         return seen
 
     def fullest(self, action: str, windows: tuple[Window, ...]) -> list[int]:
         """Return, for each window, the most requests that arrived within any span of its length."""
-        rows = self._client.get("/ledger/requests", params={"operation": action, "account": ACCOUNT}).json()
+        rows = self._client.get("/requests", params={"operation": action, "account": ACCOUNT}).json()
         arrivals = sorted(row["at"] for row in rows)
         return [fullest(arrivals, window.length / 1000) for window in windows]
 

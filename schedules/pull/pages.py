@@ -20,6 +20,7 @@ from sqlalchemy import RowMapping, select
 
 from schedules import entry_runs, sync_requests
 from schedules.clock import current_time
+from schedules.deferred import register
 from schedules.pull.resources import moment
 from schedules.pull.slices import midpoint, parallel_windows
 from schedules.pull.storing import StoringStep
@@ -30,10 +31,9 @@ from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.runs import Mode, SyncWindow
 from worker import reminders
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
-from worker.app import app
+from worker.api.parameters import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX
 
@@ -191,7 +191,7 @@ class PullPage(StoringStep[PageRef]):
             raise error
 
 
-page: Any = app.register_task(PullPage())
+page: Any = register(PullPage())
 
 
 # The life of a run.

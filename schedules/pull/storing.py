@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules.store import outage
-from worker.api.declaration import Params
+from worker.api.parameters import Params
 from worker.governor import get_governor
 from worker.steps import AskingStep
 

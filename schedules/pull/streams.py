@@ -74,7 +74,7 @@ from tasks.templates import get_templates
 from tasks.webhooks import get_webhooks
 from worker.action import Action
 from worker.api.filters import F
-from worker.api.paging import records
+from worker.api.paging import page_items
 
 
 def _id(resource: Resource) -> Any:
@@ -381,7 +381,7 @@ def rows_by_table(
     scan: int | None = None,
 ) -> dict[Table, list[dict[str, Any]]]:
     """Return the rows of a page by table: the stream's own, and those of the streams that come with it."""
-    resources = records(envelope)
+    resources = page_items(envelope)
     found = {stream.table: [stream.row(each, partition, account, synced_at, scan) for each in resources]}
     included = {(each["type"], each["id"]): each for each in envelope.get("included") or ()}
     for child in STREAMS.values():

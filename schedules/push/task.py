@@ -10,6 +10,7 @@ from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules import entry_runs
+from schedules.deferred import register
 from schedules.entries import PUSH
 from schedules.push.kinds import Push
 from schedules.push.lock import AlreadyRunning
@@ -17,7 +18,6 @@ from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.store import outage
 from tasks.imports.sending import Stopped
-from worker.app import app
 from worker.composition import one_per_process
 from worker.errors import KlaviyoError, SettingsError
 from worker.left_behind import LeftBehind
@@ -126,4 +126,4 @@ def publish_again(which: str) -> None:
     remind(f"sync|{which}", None)
 
 
-task = app.register_task(PushStep())
+task = register(PushStep())

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, select
 
 from schedules import sync_requests
 from schedules.clock import current_time
+from schedules.deferred import register
 from schedules.pull import pages as pull
 from schedules.pull.storing import StoringStep
 from schedules.reports.conversion import conversion_metric
@@ -26,10 +27,9 @@ from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.api.paging import next_page, records
-from worker.app import app
+from worker.api.paging import next_page, page_items
+from worker.api.parameters import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.place import PREFIX
@@ -130,7 +130,7 @@ class ReportPage(StoringStep[ReportPageRef]):
         """Write the page, then go on."""
         report, now, day = REPORTS[about.stream], current_time(), date.fromisoformat(about.day)
         following = next_page(report.action.declaration, params, envelope)
-        results = records(envelope)
+        results = page_items(envelope)
         with transaction() as connection:
             closed = None if following else now
             if runs.count_page(connection, about.run, about.window, about.page, len(results), closed):
@@ -147,7 +147,7 @@ class ReportPage(StoringStep[ReportPageRef]):
         raise error
 
 
-page: Any = app.register_task(ReportPage())
+page: Any = register(ReportPage())
 
 
 def start_run(account: str, request: str, stream: str) -> None:

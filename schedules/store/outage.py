@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 from celery.utils.log import get_logger
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 
 from schedules.clock import current_time
 from worker.connection import get_redis
@@ -22,6 +21,9 @@ from worker.governor import PREFIX
 from worker.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.writes import write
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
 
 logger = get_logger(__name__)
 
@@ -114,4 +116,6 @@ def _clear_outage() -> None:
 
 
 def _address() -> str:
+    from sqlalchemy.engine import make_url
+
     return make_url(get_settings().store_url).render_as_string(hide_password=True)

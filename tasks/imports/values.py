@@ -16,7 +16,7 @@ import orjson
 
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
-from worker.api.wire import shape_of
+from worker.api.wire import codec_of
 
 Convert = Callable[[Any], str]
 
@@ -141,7 +141,7 @@ def converter(
         if cells and not (field.choices or field.longest or each):
             return None
         return lambda value: _allowed(field, (each or str)(read_text(value)))
-    render = shape_of(field.annotation).render
+    render = codec_of(field.annotation).render
     match field.form:
         case "number":
             return lambda value: dumped(_allowed(field, number(value)))

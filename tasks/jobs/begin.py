@@ -20,8 +20,8 @@ from tasks.jobs.records import records
 from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import delay_of, masked, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
@@ -118,7 +118,8 @@ class JobCall(Generic[P]):
     def apply_async(self, kwargs: Mapping[str, Any], **options: Any) -> AsyncResult[Envelope]:
         """Begin the job with any of Celery's options; the parameters are checked at run time only."""
         given = {"kind": self.kind.name, "params": kwargs}
-        return begin.apply_async((), given, **{**self.options.sent(), **options})
+        result: AsyncResult[Envelope] = begin.apply_async((), given, **{**self.options.sent(), **options})
+        return result
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""

@@ -20,9 +20,9 @@ from tasks.jobs.next_step import FIND, go_on
 from tasks.jobs.records import at, counters, names, objects, records
 from tasks.jobs.telling import tell
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
 from worker.reminders import remind

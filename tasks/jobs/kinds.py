@@ -78,8 +78,8 @@ from tasks.profiles import (
     merge_profiles,
 )
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.paging import largest
+from worker.api.parameters import Params
 
 #: Klaviyo's caps of jobs in progress on one account.
 CATALOG_CAP, COUPON_CAP = 500, 100

@@ -14,9 +14,9 @@ from tasks.jobs.next_step import COLLECT, READ
 from tasks.jobs.records import told
 from tasks.jobs.watch import GONE_RETRY_S, NOT_FOUND_BELIEVED_AFTER
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.api.paging import attributes, first_page, next_page, records
+from worker.api.paging import attributes, first_page, next_page, page_items
+from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.errors import Gone, KlaviyoError, NotFound
 from worker.publishing import published
@@ -60,7 +60,7 @@ class Read(AskingStep[Reading]):
         if job is None or job.state != "ended" or action is None:
             return
         following = next_page(action.declaration, params, envelope)
-        found = [attributes(each) for each in records(envelope)]
+        found = [attributes(each) for each in page_items(envelope)]
         page = found if kind.result else [told(each, kind.path) for each in found]
         ledger.errors(job.id, about.page, page)
         if following is None:

@@ -16,9 +16,10 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
 from tasks.jobs.telling import tell
-from worker.api.declaration import SAFE, Declaration
-from worker.api.jsonapi import Envelope, unknown
+from worker.api.declaration import Declaration
+from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
+from worker.api.repeat import SAFE
 from worker.app import app
 from worker.errors import (
     BadRequest,
@@ -113,7 +114,7 @@ class Spawn(Step):
             return False
         if job.once:
             lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.over(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
     def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
@@ -124,7 +125,7 @@ class Spawn(Step):
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
+            self.over(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
         self.later(job, call, error, attempts)
 
     def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:

@@ -17,9 +17,9 @@ from tasks.jobs.next_step import LOOK, LOST_AFTER_S, WATCH, go_on
 from tasks.jobs.pace import pause
 from tasks.jobs.records import counters, objects, told
 from tasks.jobs.telling import tell
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound
 from worker.reminders import remind, sees_to

@@ -67,7 +67,7 @@ REPORT = Report(
 )  # fmt: skip
 ESTIMATE = Estimate(
     "profiles", 25_001, 1_723, 0, 3, 3, 4_400_000, 12.0, (),
-    (("email: this is not an e-mail address", 1_702, (4, 17, 21, 90, 104)),
+    (("email: this is not an email address", 1_702, (4, 17, 21, 90, 104)),
      ("phone_number: it has to begin with + and the country's code", 21, (8, 11, 250))),
 )  # fmt: skip
 

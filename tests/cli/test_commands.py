@@ -89,7 +89,7 @@ class TestCall:
             calls.append((task.declaration.name, task.declaration.bind(kwargs), options))
             return Published()
 
-        monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)
+        monkeypatch.setattr("worker.action_task.ActionTask.apply_async", apply_async)
         return calls
 
     def test_options_become_parameters_and_the_tasks_id_is_printed(self, published):

@@ -134,9 +134,9 @@ def test_a_page_without_a_next_link_is_the_last(envelope: dict[str, Any]):
 
 @pytest.mark.parametrize("data", [None, {"type": "profile", "id": "P1"}, {"attributes": {"results": "many"}}])
 def test_what_is_no_list_is_not_taken_for_an_empty_one(data: Any):
-    with pytest.raises(Malformed, match="it holds no list"):
+    with pytest.raises(Malformed, match="it does not hold a list"):
         next_page(get_profiles.declaration, {}, {"data": data})
-    with pytest.raises(Malformed, match="it holds no list"):
+    with pytest.raises(Malformed, match="it does not hold a list"):
         listed(get_profiles.declaration, {"data": data})
 
 
@@ -144,12 +144,12 @@ def test_a_page_that_is_followed_by_itself_is_not_read_for_ever():
     again = {"data": [], "links": {"next": "https://a.klaviyo.com/api/profiles?page[cursor]=abc"}}
 
     assert next_page(get_profiles.declaration, {}, again) == {"page_cursor": "abc"}
-    with pytest.raises(Malformed, match="followed by itself"):
+    with pytest.raises(Malformed, match="names itself as the next one"):
         next_page(get_profiles.declaration, {"page_cursor": "abc"}, again)
 
 
 def test_a_next_page_whose_address_is_none_is_not_taken_for_the_end():
-    with pytest.raises(Malformed, match="the address of its next page is none"):
+    with pytest.raises(Malformed, match="the address of its next page is not a URL"):
         next_page(get_profiles.declaration, {}, {"data": [], "links": {"next": "https://[x?page[cursor]=abc"}})
 
 

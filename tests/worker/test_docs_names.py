@@ -127,7 +127,7 @@ def built_in_python():
     found = {}
     for path in (each for room in ("worker", "tasks", "schedules", "cli") for each in (ROOT / room).rglob("*.py")):
         text = path.read_text("utf-8")
-        imported = re.findall(r"from worker\.governor import .*?\bPREFIX\b(?: as (\w+))?", text)
+        imported = re.findall(r"from worker\.governor import (?:\([^)]*|.*?)\bPREFIX\b(?: as (\w+))?", text)
         prefixes = {alias or "PREFIX" for alias in imported} | {"self._prefix", "prefix"}
         prefixes |= {"PREFIX"} if path.name == "governor.py" else set()
         begin = {re.split(r"[^\w:]", behind)[0] for prefix, behind in words(path) if prefix in prefixes}

@@ -1,6 +1,12 @@
 """How the worker waits between attempts."""
 
-from worker.execution import backoff
+from types import SimpleNamespace
+
+import pytest
+
+from worker import ending
+from worker.api.repeat import SAFE, never
+from worker.execution import backoff, ends_alone
 from worker.settings import Settings
 
 
@@ -12,3 +18,29 @@ def test_the_backoff_doubles_up_to_its_longest_with_full_jitter():
 
     assert [backoff(attempts, settings, longest) for attempts in (0, 1, 2, 5, 6, 100)] == [1, 2, 4, 32, 60, 60]
     assert backoff(3, settings, lambda low, high: low) == 0
+
+
+@pytest.fixture
+def in_a_pool(monkeypatch):
+    """A thread of the worker's pool, which somebody sees to the ends of."""
+    monkeypatch.setattr(ending._here, "may", True)
+
+
+def request(**followed):
+    return SimpleNamespace(**{"callbacks": None, "chain": None, "chord": None, **followed})
+
+
+@pytest.mark.parametrize("follower", ["callbacks", "chain", "chord"])
+def test_a_task_that_others_follow_ends_by_itself(in_a_pool, follower):
+    call = SimpleNamespace(repeat=SAFE)
+
+    assert ends_alone(call, request())
+    assert not ends_alone(call, request(**{follower: [{"task": "x"}]}))
+
+
+def test_what_must_not_be_repeated_ends_by_itself(in_a_pool):
+    assert not ends_alone(SimpleNamespace(repeat=never("look")), request())
+
+
+def test_a_task_outside_a_pool_ends_by_itself():
+    assert not ends_alone(SimpleNamespace(repeat=SAFE), request())

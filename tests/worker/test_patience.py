@@ -25,17 +25,16 @@ ROOT = Path(__file__).parents[2]
 #: Where something waits that is no client of Redis: Celery's backend and its requests, and imports.
 BY_HAND = {
     "cli/imports/view.py", "tasks/imports/report.py", "tasks/imports/run.py", "tasks/imports/sending.py",
-    "worker/execution.py", "worker/request.py", "worker/results.py",
 }  # fmt: skip
 
 #: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
 ASKED_BY_TASKS = (
     "claim", "settle", "release", "park", "done", "forbidden", "reserve", "revoke", "revoked", "message", "withdraw",
-    "now", "has_room", "slots", "pause",
+    "now", "has_room", "slots", "pause", "finish",
 )  # fmt: skip
 ASKED_BY_OTHERS = (
-    "wait", "put", "tick", "beat", "hold", "abandoned", "restore", "bind", "use_room", "store", "look", "paused",
-    "resume", "count", "waiting",
+    "wait", "put", "take", "tick", "beat", "hold", "abandoned", "restore", "bind", "use_room", "store", "look",
+    "paused", "resume", "count", "waiting",
 )  # fmt: skip
 
 

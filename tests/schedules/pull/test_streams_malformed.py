@@ -19,7 +19,7 @@ from schedules.store import runs
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
 from tests.malformed import answered, malformed, many, page, read_or_told
-from worker.api.paging import next_page, records
+from worker.api.paging import next_page, page_items
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.soak
@@ -107,7 +107,7 @@ def test_a_page_of_a_report_is_written_or_refused(name):
             return
         with read_or_told(), transaction() as connection:
             next_page(report.action.declaration, {}, envelope)
-            found = [report.row(each, "default", date(2026, 11, 23), "M", NOW) for each in records(envelope)]
+            found = [report.row(each, "default", date(2026, 11, 23), "M", NOW) for each in page_items(envelope)]
             upsert(connection, report.table, found)
 
     holds()

@@ -212,7 +212,7 @@ class Pages(AskingStep):
     about = Reading
 
     def answered(self, envelope, params, account, about):
-        raise Malformed("get_profiles", "the page is followed by itself")
+        raise Malformed("get_profiles", "the page names itself as the next one")
 
     def failed(self, error, params, account, about):
         self.failure = error

@@ -1,4 +1,4 @@
-"""The records of an account other than its profiles and events, in any number: lists, campaigns, catalog and so on."""
+"""The records of an account other than profiles and events, in any number: lists, campaigns, catalog and so on."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,21 +6,21 @@ from sandbox.records import campaigns, catalogs, forms, templates
 from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.records.store import Resource
 from sandbox.seeding.plot import Plot
-from sandbox.times import YEAR, written
+from sandbox.times import YEAR_S, to_iso
 
 
 def sow_lists(plot: Plot, count: int) -> None:
-    """Lists, which their members have joined at different times."""
+    """Lists, whose members joined at different times."""
     for number in _numbers(plot, "list", count):
-        at = written(plot.moment())
+        at = to_iso(plot.moment())
         attributes = {"name": f"List {number}", "created": at, "updated": at, "opt_in_process": "single_opt_in"}
         _fill(plot, plot.store.add("list", attributes))
 
 
 def sow_segments(plot: Plot, count: int) -> None:
-    """Segments, with members that nothing computes."""
+    """Segments, whose members are not computed."""
     for number in _numbers(plot, "segment", count):
-        at = written(plot.moment())
+        at = to_iso(plot.moment())
         conditions = [{"type": "profile-property", "property": "tier", "filter": {"type": "numeric", "value": 1}}]
         attributes = {
             "name": f"Segment {number}",
@@ -35,15 +35,15 @@ def sow_segments(plot: Plot, count: int) -> None:
 
 
 def sow_campaigns(plot: Plot, count: int) -> None:
-    """As many campaigns of each channel, and as many archived ones."""
+    """So many campaigns of each channel, and so many archived ones."""
     for channel in campaigns.CHANNELS:
         for archived in (False, True):
             for number in _numbers(plot, "campaign", count):
                 at = plot.moment()
                 sent = {"name": f"Campaign {number}", "audiences": {"included": []}}
                 campaign = campaigns.create(plot.store, sent, [{"channel": channel}], at)
-                campaign.attributes |= {"archived": archived, "status": "Sent", "send_time": written(at)}
-                campaign.attributes |= {"scheduled_at": written(at)}
+                campaign.attributes |= {"archived": archived, "status": "Sent", "send_time": to_iso(at)}
+                campaign.attributes |= {"scheduled_at": to_iso(at)}
 
 
 def sow_templates(plot: Plot, count: int) -> None:
@@ -54,14 +54,14 @@ def sow_templates(plot: Plot, count: int) -> None:
 
 
 def sow_categories(plot: Plot, count: int) -> None:
-    """Categories of the catalog."""
+    """Catalog categories."""
     for number in _numbers(plot, CATEGORY, count):
         item = {"attributes": {"external_id": f"C-{number}", "name": f"Category {number}"}}
         catalogs.create(plot.store, CATEGORY, item, plot.moment())
 
 
 def sow_items(plot: Plot, count: int) -> None:
-    """Items, each in one of the categories, if there are any."""
+    """Items, each in a category if there are any."""
     categories = list(plot.store.all(CATEGORY))
     for number in _numbers(plot, ITEM, count):
         within = {"categories": _reference(plot.some(categories, 1))}
@@ -70,7 +70,7 @@ def sow_items(plot: Plot, count: int) -> None:
 
 
 def sow_variants(plot: Plot, count: int) -> None:
-    """Variants, each of one of the items."""
+    """Variants, each of some item."""
     items = list(plot.store.all(ITEM))
     if count and not items:
         raise ValueError("variants need items: there are none in this account")
@@ -90,13 +90,13 @@ def sow_coupons(plot: Plot, count: int) -> None:
 
 
 def sow_codes(plot: Plot, count: int) -> None:
-    """Codes, each of one of the coupons."""
+    """Codes, each of some coupon."""
     coupons = list(plot.store.all("coupon"))
     if count and not coupons:
         raise ValueError("coupon codes need coupons: there are none in this account")
     for number in _numbers(plot, "coupon-code", count):
         coupon, at = plot.random.choice(coupons), plot.moment()
-        attributes = {"unique_code": f"CODE-{number}", "expires_at": written(at + YEAR), "status": "UNASSIGNED"}
+        attributes = {"unique_code": f"CODE-{number}", "expires_at": to_iso(at + YEAR_S), "status": "UNASSIGNED"}
         code = plot.store.add("coupon-code", attributes, f"CODE-{number}-{coupon.id}")
         plot.store.link(code, "coupon", coupon, at)
 
@@ -109,7 +109,7 @@ def sow_tags(plot: Plot, count: int) -> None:
 
 
 def sow_forms(plot: Plot, count: int) -> None:
-    """Forms of one version."""
+    """Forms with one version each."""
     for number in _numbers(plot, "form", count):
         versions = [{"name": "Popup", "type": "popup", "status": "live", "steps": []}]
         sent = {"name": f"Form {number}", "status": "live", "ab_test": False, "definition": {"versions": versions}}
@@ -125,12 +125,12 @@ def sow_images(plot: Plot, count: int) -> None:
             "format": "png",
             "size": plot.random.randrange(1000, 90_000),
             "hidden": False,
-            "updated_at": written(plot.moment()),
+            "updated_at": to_iso(plot.moment()),
         }
         plot.store.add("image", attributes)
 
 
-SOWN: Mapping[str, Callable[[Plot, int], None]] = {
+SOWERS: Mapping[str, Callable[[Plot, int], None]] = {
     "lists": sow_lists,
     "segments": sow_segments,
     "campaigns": sow_campaigns,
@@ -144,11 +144,11 @@ SOWN: Mapping[str, Callable[[Plot, int], None]] = {
     "forms": sow_forms,
     "images": sow_images,
 }
-"""In the order in which one needs the other."""
+"""In an order in which each finds what it needs."""
 
 
 def _numbers(plot: Plot, type: str, count: int) -> range:
-    """Numbers for new resources of a type, which no sown one has yet."""
+    """The next numbers for new resources of a type."""
     first = len(plot.store.ids(type))
     return range(first, first + count)
 

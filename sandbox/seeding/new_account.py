@@ -1,8 +1,9 @@
-"""What every account has from the start: itself, segments, metrics, a tag group, and samples of the rest."""
+"""What a new account has: itself, segments, metrics, a tag group, and samples of everything else."""
 
+from sandbox.records.events import metric_attributes
 from sandbox.records.store import Store
 from sandbox.seeding import samples
-from sandbox.times import written
+from sandbox.times import to_iso
 
 SEGMENTS = ("Everyone", "Newest Customers")
 MAPPINGS = (
@@ -23,9 +24,9 @@ _TRACKING: dict[str, object] = {
 }
 
 
-def sow(store: Store, now: float) -> None:
+def fill(store: Store, now: float) -> None:
     """Fill a new account."""
-    at = written(now)
+    at = to_iso(now)
     store.add("account", _account(store), id=store.company_id)
     for name in SEGMENTS:
         segment = store.add(
@@ -43,7 +44,7 @@ def sow(store: Store, now: float) -> None:
         store.everyone = store.everyone or segment
     for name in METRICS:
         metric = store.add("metric", metric_attributes(name, at, "Klaviyo", "Internal"))
-        store.own("metric", f"Klaviyo/{name}", metric.id)
+        store.set_owner("metric", f"Klaviyo/{name}", metric.id)
     for name in MAPPINGS:
         store.add("mapped-metric", {"updated": at}, name)
     store.add("tracking-setting", dict(_TRACKING), store.company_id)
@@ -54,12 +55,6 @@ def sow(store: Store, now: float) -> None:
     samples.add_form(store, now)
     samples.add_topics(store)
     samples.add_review(store, now)
-
-
-def metric_attributes(name: str, at: str, service: str, category: str) -> dict[str, object]:
-    """The attributes of a metric that a service reports."""
-    integration = {"object": "integration", "id": service.lower(), "name": service, "category": category}
-    return {"name": name, "created": at, "updated": at, "integration": integration}
 
 
 def _account(store: Store) -> dict[str, object]:
