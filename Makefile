@@ -52,9 +52,10 @@ check: setup ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## run the measurements that the README quotes
+bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.governor
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.publishing
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports

@@ -1,1 +1,1 @@
-"""The measurements that the README quotes, each beside what a user would pick instead, in the same run."""
+"""The measurements of docs/measurements.md, each beside what a user would pick instead, in the same run."""

@@ -1,6 +1,6 @@
-"""A server with no limits that costs next to nothing: it tells when requests came, and answers 202.
+"""A cheap server without limits: it answers 202 and reports when requests arrived.
 
-A body's ``at`` attribute, where there is one, is the time at which the request was asked for.
+A body's ``at`` attribute, if it has one, is the time at which the request was published.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ arrivals: list[tuple[float, float]] = []
 
 
 class Http(asyncio.Protocol):
-    """As much of HTTP/1.1 as httpx speaks."""
+    """As much of HTTP/1.1 as httpx uses."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a connection."""
+        """Set up a connection."""
         self.transport = transport
         self.unread = b""
 

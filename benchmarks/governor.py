@@ -1,10 +1,10 @@
-"""How much of Klaviyo's limits is used, and at what price, beside what a user would pick instead.
+"""How much of Klaviyo's limits is used, and at what cost, compared with what a user might pick instead.
 
     python -m benchmarks.governor [--seconds 130] [--only ours-1,autoretry]
 
-Every design gets the same load in the same sandbox: three accounts × five tiers backlogged at once, windows with
-random phase, 10–60 ms each way, and a probe of a free bucket twice a second. Printed: mean use of the full steady
-windows of each tier, 429s, the probe's latency beside idle, and a worker's memory beside idle.
+Every design gets the same load in the same sandbox: a backlog in three accounts × five tiers at once, windows with
+random phase, 10–60 ms each way, and a probe of a free bucket twice a second. It prints the mean use of the full steady
+windows of each tier, 429s, and the probe's latency and a worker's memory compared with idle.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from rich.table import Table
 from benchmarks.load import ACCOUNTS, LOADED, OPERATIONS, PROBE
 from benchmarks.processes import listening, redis_server, workers
 
-IDLE_SECONDS = 20
-WARM_UP = 200
+IDLE_S = 20
+WARM_UP_CALLS = 200
 Publish = Callable[[str, str], object]
 
 
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Probe(threading.Thread):
-    """Publishes one request of the free bucket twice a second and remembers when."""
+    """Publishes a request to the free bucket twice a second and records when."""
 
     def __init__(self, publish: Publish) -> None:
         super().__init__(daemon=True)
@@ -61,7 +61,7 @@ class Probe(threading.Thread):
             self._publish("default", PROBE[0])
 
     def stop(self) -> None:
-        """Publish no more."""
+        """Stop publishing."""
         self._over.set()
         self.join()
 
@@ -75,13 +75,13 @@ def measure(
     client.flushall()
     outcome = Outcome()
     with workers(count, app, url, "-Q", queues, KLAVIYO_BASE_URL=base, **env) as pids:
-        # Idle is a worker that has worked: every thread has its connection.
-        for _ in range(WARM_UP):
+        # A worker counts as idle once it has worked: every thread has its connection.
+        for _ in range(WARM_UP_CALLS):
             publish("c", "get_events")
         time.sleep(5)
         probe = Probe(publish)
         probe.start()
-        time.sleep(IDLE_SECONDS)
+        time.sleep(IDLE_S)
         idle = max(_rss(pid) for pid in pids)
         until = len(probe.sent)
         for operation, _, _, steady in reversed(OPERATIONS):
@@ -95,15 +95,15 @@ def measure(
             time.sleep(1)
         ended = time.time()
         probe.stop()
-        ledger = httpx.get(f"{base}/_sandbox/ledger", timeout=60).json()
+        counts = httpx.get(f"{base}/_sandbox/requests/counts", timeout=60).json()
         windows = httpx.get(f"{base}/_sandbox/windows", timeout=60).json()
-        rows = httpx.get(f"{base}/_sandbox/ledger/requests", params={"operation": PROBE[0]}, timeout=60).json()
+        rows = httpx.get(f"{base}/_sandbox/requests", params={"operation": PROBE[0]}, timeout=60).json()
         client.flushall()
     client.close()
     outcome.memory = highest - idle
-    outcome.refused, outcome.answered = ledger["throttled"], ledger["not_throttled"]
+    outcome.refused, outcome.answered = counts["throttled"], counts["not_throttled"]
     outcome.use = {operation: _use(windows, operation, steady, began, ended) for operation, _, _, steady in OPERATIONS}
-    # The probes are asked for one at a time and in order: the nth arrival is the nth that was sent.
+    # Probes are published one at a time and in order: the nth to arrive is the nth sent.
     waits = [(row["at"] - sent) * 1000 for row, sent in zip(_rows(rows), probe.sent, strict=False)]
     outcome.idle, outcome.loaded = waits[2:until], waits[until:]
     outcome.lost_probes = len(probe.sent) - len(waits)
@@ -125,7 +125,7 @@ def _use(windows: Any, operation: str, steady: int, began: float, ended: float) 
         for start, number in windows.get(account, {}).get(operation, {}).get("full_windows", {}).get("60", [])
         if start >= began and start + 60 <= ended
     ]
-    return used or [0.0]  # never asked for
+    return used or [0.0]  # never requested
 
 
 def main() -> None:
@@ -163,7 +163,7 @@ TITLE = "Three accounts × five tiers: mean use of full steady windows; a free b
 
 
 def table(outcomes: dict[str, Outcome]) -> Table:
-    """The outcomes, a row each."""
+    """The outcomes, one row each."""
     made = Table(title=TITLE)
     for column in ("design", "XS", "S", "M", "L", "XL", "429s", "answered", "idle", "loaded", "stuck", "MB"):
         made.add_column(column, justify="left" if column == "design" else "right", no_wrap=True)

@@ -16,7 +16,7 @@ OPERATIONS = (
     ("get_events", "/api/events", "Events.get_events", 3500),
 )
 
-#: A bucket that nobody else draws on, in tier M: asked twice a second, it never has to wait for its own windows.
+#: A bucket in tier M that nothing else draws on: at two requests a second it never waits for its own windows.
 PROBE = (
     "get_bulk_import_profiles_jobs",
     "/api/profile-bulk-import-jobs",

@@ -1,18 +1,16 @@
-"""The worker of the benchmarks: ours with one more action, without limits, and with the governor's calls timed."""
+"""The worker of the benchmarks: ours with one more action, without limits."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready
 
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 from worker.celery import app
 from worker.connection import get_redis
-from worker.governor import Governor
 
 __all__ = ["app"]
 
@@ -23,29 +21,6 @@ def bench(*, at: float, text: str) -> Envelope:
     ...
 
 
-#: Milliseconds that a task spent in the governor: claim and settle.
-admissions: list[float] = []
-_call = Governor._call
-
-
-def _timed(self: Governor, operation: str, *arguments: Any, pipe: Any = None) -> Any:
-    start = time.perf_counter()
-    try:
-        return _call(self, operation, *arguments, pipe=pipe)
-    finally:
-        if operation == "claim":
-            admissions.append((time.perf_counter() - start) * 1000)
-
-
-Governor._call = _timed  # type: ignore[method-assign]
-
-
 @worker_ready.connect
 def _ready(**_: Any) -> None:
     get_redis().incr("bench:ready")
-
-
-@worker_shutting_down.connect
-def _report(**_: Any) -> None:
-    if admissions:
-        get_redis().rpush("bench:admissions", *admissions)

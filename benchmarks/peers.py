@@ -1,8 +1,8 @@
-"""What a user would pick instead of the governor, as Celery tasks: rate_limit, autoretry_for, the official SDK.
+"""What a user might pick instead of the governor, as Celery tasks: rate_limit, autoretry_for, the official SDK.
 
     PEER=rate_limit|autoretry|sdk celery -A benchmarks.peers worker
 
-Each account × operation has a task of its own: `rate_limit` knows no arguments, so this is the best case for it.
+Each account × operation has a task of its own: `rate_limit` ignores arguments, so this is its best case.
 """
 
 from __future__ import annotations

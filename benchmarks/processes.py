@@ -1,4 +1,4 @@
-"""What a benchmark starts: an embedded server, worker processes, a sandbox; all end with it."""
+"""The processes of a benchmark: an embedded server, workers, a sandbox; all end with it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How long a command takes to start, beside one that loads every command first, as most command lines do.
+"""How long a command takes to start, compared with loading every command first, as most command lines do.
 
-python -m benchmarks.startup          the quickest of nine, the two in turn, on a server of its own
+python -m benchmarks.startup          the fastest of nine runs, alternating, on a server of its own
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from worker.embedded import server
 RUNS = 9
 COMMANDS = (("--help",), ("limits",), ("jobs",))
 
-#: What runs a command; and what did before, when each of them was imported by the first.
+#: Runs a command; and runs it with every command imported first.
 THIS = "from cli import main; main()"
 ALL = (
     "from importlib import import_module; from cli.commands import COMMANDS; "
@@ -26,7 +26,7 @@ ALL = (
 
 
 def seconds(program: str, words: tuple[str, ...], environment: dict[str, str]) -> float:
-    """How long it takes from the start of the process to its end."""
+    """Seconds from the start of the process to its end."""
     began = time.perf_counter()
     command = [sys.executable, "-c", program, *words]
     subprocess.run(command, env=environment, check=True, capture_output=True)

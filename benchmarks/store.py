@@ -1,6 +1,6 @@
-"""How many rows a second the store takes: events in pages of a thousand, a transaction each, then a tenth again.
+"""How many rows per second the store takes: events in pages of 1,000, one transaction each, then a tenth again.
 
-python -m benchmarks.store [URL]      SQLite in a temporary folder, or an empty database at the address
+python -m benchmarks.store [URL]      SQLite in a temporary folder, or an empty database at the URL
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def pages(random: Random) -> Iterator[list[dict[str, Any]]]:
-    """Pages of events of about 300 bytes, with ids in no order, as Klaviyo's are."""
+    """Pages of events of about 300 bytes, with random ids like Klaviyo's."""
     people = [f"01{random.getrandbits(96):024X}" for _ in range(100_000)]
     for page in range(ROWS // PAGE):
         yield [_event(random, people, page * PAGE + number) for number in range(PAGE)]
@@ -46,7 +46,7 @@ def _event(random: Random, people: list[str], number: int) -> dict[str, Any]:
 
 
 def measure(url: str) -> None:
-    """Print the rate of new rows, and of the same once more."""
+    """Print the rate for new rows, and for the same rows again."""
     upgrade(url)
     engine = open_engine(url)
     made = list(pages(Random(1)))

@@ -1,4 +1,4 @@
-"""Reading a long stream: how near the budget, beside one serial cursor, and what quick calls notice of it.
+"""Reading a long stream: how close to the limit, compared with one serial cursor, and how urgent calls fare meanwhile.
 
 python -m benchmarks.syncs [--profiles 100000] [--events 0] [--latency 75]
 """
@@ -25,7 +25,7 @@ QUICK = ("get_profiles", "get_lists")
 
 
 class Quick(threading.Thread):
-    """An application's calls, a few a second; how long each takes from the call to its result."""
+    """An application's calls, a few per second, and how long each takes from call to result."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -43,14 +43,14 @@ class Quick(threading.Thread):
                 self.seconds[name].append(time.perf_counter() - begun)
 
     def stop(self) -> dict[str, float]:
-        """Stop, and tell the 95th percentiles."""
+        """Stop; returns the 95th percentiles in seconds."""
         self._over.set()
         self.join()
         return {name: statistics.quantiles(values, n=20)[18] for name, values in self.seconds.items()}
 
 
 def serial(base: str) -> tuple[int, float]:
-    """Read all profiles with one cursor, a page after the other; pages and seconds."""
+    """Read all profiles with one cursor, page after page; returns pages and seconds."""
     headers = {"revision": "2026-07-15", "authorization": "Klaviyo-API-Key pk_sandbox_a"}
     url: str | None = (
         f"{base}/api/profiles?page%5Bsize%5D=100&sort=updated&additional-fields%5Bprofile%5D=subscriptions"
@@ -86,7 +86,7 @@ def main() -> None:
         from schedules.store import runs
         from schedules.store.connection import reading
         from schedules.store.migrate import upgrade
-        from schedules.sync import start
+        from schedules.sync import request_sync
 
         upgrade(store)
         door = httpx.Client(base_url=f"{base}/_sandbox", timeout=300)
@@ -102,14 +102,14 @@ def main() -> None:
             loaded = Quick()
             loaded.start()
             ends: dict[str, RowMapping] = {}
-            start("default", streams, "full")
+            request_sync("default", streams, "full")
             while len(ends) < len(streams):
                 time.sleep(0.5)
                 with reading() as connection:
-                    found = [runs.last(connection, "default", name, "pull") for name in streams]
+                    found = [runs.latest(connection, "default", name, "pull") for name in streams]
                 ends = {row["stream"]: row for row in found if row and row["state"] == "done"}
             during = loaded.stop()
-        rows = door.get("/ledger/requests").json()
+        rows = door.get("/requests").json()
         requests = {name: sum(row["operation"] == f"get_{name}" and row["account"] == "default" for row in rows)
                     for name in streams}  # fmt: skip
         refused = sum(row["status"] == 429 for row in rows)

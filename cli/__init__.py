@@ -1,4 +1,4 @@
-"""The command line: `klaviyo`."""
+"""The command line, `klaviyo`: every command, what it shows, and the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klaviyo actions`: what can be asked, read from the declarations."""
+"""`klaviyo actions`: the actions and their parameters, from the declarations."""
 
 from __future__ import annotations
 
@@ -19,39 +19,43 @@ from cli.markdown import markdown
 from cli.tables import listing
 from cli.terminal import WRONG, print_json, stdout, stop
 from worker.action import ACTIONS, NAMES_2024
-from worker.api.declaration import Adds, Alias, Declaration, Dropped, Parameter
+from worker.api.declaration import Declaration
+from worker.api.parameters import Parameter
+from worker.api.seed_names import Adds, Alias, Dropped
 from worker.api.wire import unwrap
 from worker.place import PREFIX
 
-#: Values of a choice that are told before the rest is counted.
-CHOICES = 6
+#: How many values of a choice are listed before the rest is counted.
+MAX_CHOICES = 6
 
-#: Columns from which a terminal has room for methods and paths.
-WITH_PATHS = 110
+#: The width from which there is room for methods and paths.
+PATHS_MIN_WIDTH = 110
 
 
 def actions(
     search: Annotated[str, typer.Argument(metavar="[NAME|SEARCH]", help="an action, or a part of its name")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="tables, as in docs/actions.md")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="print tables in Markdown, as in docs/actions.md")
+    ] = False,
 ) -> None:
     """List the actions, or show one: its parameters, limits, scopes and names."""
     found = list(matching(search))
     if not found:
-        raise stop(f"There is no action like {search!r}. `klaviyo actions` lists them all.", WRONG)
+        raise stop(f"No action matches {search!r}. `klaviyo actions` lists them all.", WRONG)
     if as_json:
-        print_json([described(each) for each in found])
+        print_json([as_dict(each) for each in found])
     elif as_markdown:
         typer.echo(markdown(found), nl=False)
     elif len(found) == 1:
         stdout().print(_shown(found[0]))
     else:
         console = stdout()
-        console.print(_listed(found, with_paths=console.width >= WITH_PATHS))
+        console.print(_listed(found, with_paths=console.width >= PATHS_MIN_WIDTH))
 
 
 def matching(search: str) -> Iterator[Declaration]:
-    """The action of exactly this name, in either revision's; else all whose name, path or section contains it."""
+    """Yield the action of exactly this name, in either revision; otherwise all whose name, path or section has it."""
     word = search.strip().lower().removeprefix(PREFIX).replace("-", "_")
     name = NAMES_2024.get(word, word)
     if name in ACTIONS:
@@ -64,8 +68,8 @@ def matching(search: str) -> Iterator[Declaration]:
             yield declaration
 
 
-def described(declaration: Declaration) -> dict[str, Any]:
-    """An action for other programs."""
+def as_dict(declaration: Declaration) -> dict[str, Any]:
+    """Return an action as JSON-compatible values."""
     return {
         "name": declaration.name,
         "aliases": list(declaration.names_2024),
@@ -104,13 +108,13 @@ def described(declaration: Declaration) -> dict[str, Any]:
 
 
 def kind(annotation: Any) -> str:
-    """An annotation as a caller thinks of it: ``str``, ``list[dict]``, ``email | sms``."""
+    """Return an annotation as a caller thinks of it: ``str``, ``list[dict]``, ``email | sms``."""
     plain, _ = unwrap(annotation)
     origin = get_origin(plain)
     if origin is typing.Literal:
         values = [str(each) for each in get_args(plain)]
-        more = f" | … ({len(values)})" if len(values) > CHOICES else ""
-        return " | ".join(values[:CHOICES]) + more
+        more = f" | … ({len(values)})" if len(values) > MAX_CHOICES else ""
+        return " | ".join(values[:MAX_CHOICES]) + more
     if origin in (typing.Union, types.UnionType):
         return " | ".join(dict.fromkeys(kind(each) for each in get_args(plain) if each is not type(None)))
     if origin is list:
@@ -187,12 +191,12 @@ def _parameters(declaration: Declaration) -> Iterator[Any]:
         table.add_row(name, kind(each.annotation), Text(_wire(each), "dim"))
     yield Padding(table, (0, 0, 0, 2))
     if any(each.required for each in declaration.parameters.values()):
-        yield Text("  * has to be given", style="dim")
+        yield Text("  * required", style="dim")
     yield Text()
 
 
 def option(name: str) -> str:
-    """A parameter's name as `klaviyo call` takes it."""
+    """Return a parameter's name as an option of `klaviyo call`."""
     return "--" + name.replace("_", "-")
 
 
@@ -244,7 +248,7 @@ def _is_constant(target: object) -> bool:
 
 
 def _reflowed(doc: str) -> str:
-    """The docstring without the line ends of the source, so that the terminal can break the lines."""
+    """Return the docstring without the source's newlines, so that the terminal can wrap it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in doc.split("\n\n"))
 
 

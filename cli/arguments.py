@@ -1,4 +1,4 @@
-"""Words of a command line as an action's parameters: which options there are, and how each value is written. Pure."""
+"""Parsing the words of a command line as an action's parameters. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
-from worker.api.declaration import Alias, Declaration
+from worker.api.declaration import Declaration
+from worker.api.seed_names import Alias
 from worker.api.wire import unwrap
 from worker.errors import InputError
 
 
 def parameters(declaration: Declaration, words: Sequence[str], given: str | None = None) -> dict[str, Any]:
-    """The keyword arguments that ``--name value …`` and a JSON object stand for; the declaration checks them.
+    """Return the keyword arguments given as ``--name value …`` and as a JSON object; the declaration checks them.
 
     Raises:
-        InputError: where the words themselves make no sense. No value is echoed.
+        InputError: the words themselves make no sense. It echoes no value.
 
     """
     result: dict[str, Any] = {}
@@ -43,13 +44,13 @@ def _pairs(declaration: Declaration, words: Sequence[str]) -> Iterator[tuple[str
     while left:
         word = left.pop(0)
         if not word.startswith("--") or word == "--":
-            raise InputError(declaration.name, ["a value stands without its option; write --name value"])
+            raise InputError(declaration.name, ["there is a value without an option; write --name value"])
         name, equals, value = word.removeprefix("--").partition("=")
         name = name.replace("-", "_")
         if not equals:
             if left and not left[0].startswith("--"):
                 value = left.pop(0)
-            elif _plain(declaration, name) is bool:
+            elif _option_type(declaration, name) is bool:
                 value = "true"
             else:
                 raise InputError(declaration.name, [f"parameter {name!r} has no value"])
@@ -57,7 +58,7 @@ def _pairs(declaration: Declaration, words: Sequence[str]) -> Iterator[tuple[str
 
 
 def _value(declaration: Declaration, name: str, values: list[str]) -> Any:
-    plain = _plain(declaration, name)
+    plain = _option_type(declaration, name)
     if get_origin(plain) is list and _is_text(get_args(plain)[0]):
         if len(values) == 1 and values[0].lstrip().startswith("["):
             return _json(declaration, name, values[0])
@@ -71,8 +72,8 @@ def _value(declaration: Declaration, name: str, values: list[str]) -> Any:
     return values[0]
 
 
-def _plain(declaration: Declaration, name: str) -> Any:
-    """The type of what an option's name, plain or flat, leads to; Any where nothing says."""
+def _option_type(declaration: Declaration, name: str) -> Any:
+    """Return the type of the parameter that an option's name, plain or flat, stands for; Any if there is none."""
     target = declaration.aliases.get(name)
     keys = (name,) if name in declaration.parameters else target.keys if isinstance(target, Alias) else ()
     if not keys or keys[0] not in declaration.parameters:
@@ -98,5 +99,6 @@ def _json(declaration: Declaration, name: str, text: str) -> Any:
     except json.JSONDecodeError as error:
         where = f"parameter {name!r}" if not name.startswith("-") else name
         raise InputError(
-            declaration.name, [f"{where} takes JSON, and this is none ({error.msg} at character {error.pos + 1})"]
+            declaration.name,
+            [f"{where} takes JSON, and this is not valid JSON ({error.msg} at character {error.pos + 1})"],
         ) from None

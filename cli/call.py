@@ -1,4 +1,4 @@
-"""`klaviyo call`: one action, queued for a worker or made in this process."""
+"""`klaviyo call`: one action, queued for a worker or carried out in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from celery.exceptions import TimeoutError as NotYet
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.arguments import parameters
-from cli.limits import told
+from cli.limits import describe_pause
 from cli.terminal import WRONG, print_json, say, stop, working
 from cli.times import span
 from worker.accounts import DEFAULT
@@ -24,8 +24,8 @@ from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.tiers import Line
 
-#: Seconds between two looks at whether what is waited for has been paused.
-LOOK = 2.0
+#: Seconds between two checks whether the awaited task is paused.
+POLL_INTERVAL_S = 2.0
 
 
 def call(
@@ -33,9 +33,9 @@ def call(
     name: Annotated[str, typer.Argument(help="the action; `klaviyo actions NAME` shows its parameters")],
     given: Annotated[str | None, typer.Option("--json", help="parameters as a JSON object")] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
-    lane: Annotated[str, typer.Option(help="now, or bulk: served after everything in now")] = "now",
-    countdown: Annotated[str | None, typer.Option(help="how long it waits, in Redis, to be sent: 90s, 5m, 2h")] = None,
-    expires: Annotated[str | None, typer.Option(help="after which time it is not sent any more: 90s, 5m, 2h")] = None,
+    lane: Annotated[str, typer.Option(help="now, or bulk, which is served after everything in now")] = "now",
+    countdown: Annotated[str | None, typer.Option(help="send it only after this time: 90s, 5m, 2h")] = None,
+    expires: Annotated[str | None, typer.Option(help="do not send it after this time: 90s, 5m, 2h")] = None,
     now: Annotated[bool, typer.Option("--now", help="make the request in this process, within the limits")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the worker's result and print it")] = False,
 ) -> None:
@@ -47,7 +47,7 @@ def call(
     action = _action(name)
     lane_: Lane = "bulk" if lane == "bulk" else "now"
     if lane != lane_:
-        raise stop(f"There is no lane {lane!r}: it is now or bulk.", WRONG)
+        raise stop(f"There is no lane {lane!r}: use now or bulk.", WRONG)
     if now and (countdown is not None or expires is not None):
         raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
     params = parameters(action.declaration, context.args, given)
@@ -62,34 +62,34 @@ def call(
     task_id = chosen.delay(**params).id
     if not wait:
         typer.echo(task_id)
-        say("Queued. `klaviyo call … --wait` waits for the result; a worker has to run (klaviyo up).", "dim")
+        say("Queued. A worker has to run (`klaviyo up`); `klaviyo call … --wait` waits for the result.", "dim")
         return
     alias = account_of(get_settings(), account).alias
     line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
-    print_json(_awaited(task_id, line))
+    print_json(_await_result(task_id, line))
 
 
-def _awaited(task_id: str, line: Line) -> Any:
-    """What a task ends with; as long as it does not end because of a pause, that is said."""
+def _await_result(task_id: str, line: Line) -> Any:
+    """Wait for a task's result; while a pause holds the task up, say so."""
     result, known = app.AsyncResult(task_id), set[str]()
     try:
         with working(f"Waiting for task {task_id} …"):
             while True:
                 _tell_pauses(line, known)
                 with contextlib.suppress(NotYet):
-                    return result.get(timeout=LOOK)
+                    return result.get(timeout=POLL_INTERVAL_S)
     except KeyboardInterrupt:
-        raise stop(f"No longer waiting; task {task_id} goes on by itself.") from None
+        raise stop(f"No longer waiting; task {task_id} continues.") from None
     except TaskRevokedError as error:
         raise stop(f"Task {task_id} has ended as REVOKED ({error}): it was not sent.") from None
 
 
 def _tell_pauses(line: Line, known: set[str]) -> None:
-    """Say of each pause that holds the line up, once, who has to do what."""
+    """Print each pause that holds the line up, once, and how to resume it."""
     for pause in get_governor().holding((line.name, line.spec)):
         if pause.what not in known:
             known.add(pause.what)
-            say(f"The task waits. {told(pause)}", "yellow")
+            say(f"The task is waiting. {describe_pause(pause)}", "yellow")
 
 
 def _action(name: str) -> Action[Any]:

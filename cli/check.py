@@ -1,4 +1,4 @@
-"""`klaviyo check`: whether everything that a worker needs is there, and what to do where it is not."""
+"""`klaviyo check`: whether a worker has everything it needs, and what to do if it has not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.scopes import told, trials
+from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
@@ -23,30 +23,34 @@ from worker.accounts import Account, account, aliases
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
-from worker.api.paging import records
+from worker.api.paging import page_items
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
-from worker.execution import Call, attempt
+from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
-#: Seconds for which a probe waits until its bucket has room.
-PATIENCE = 70.0
+#: How long a probe waits for room in its bucket, in seconds.
+MAX_WAIT_S = 70.0
 
-#: Columns for what a line is about.
-WHAT = 15
+#: Width of the column that says what a line is about.
+LABEL_WIDTH = 15
 
 
+@asking_redis_once()
 def check(
-    name: Annotated[str | None, typer.Option("--account", help="alias of one account; all of them if left out")] = None,
+    name: Annotated[
+        str | None, typer.Option("--account", help="alias of one account; all accounts if left out")
+    ] = None,
 ) -> None:
     """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
 
-    Nothing is written, and Klaviyo is asked once all else is right. The exit code is 1 where something is not, and 2
-    where a setting is wrong.
+    Nothing is written, and Klaviyo is only asked once everything else is in order. The exit code is 1 if something is
+    not, and 2 if a setting is wrong.
     """
     settings = get_settings()
     beat_schedule(settings)
-    found = [_told(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    found = [_print_finding(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
         if level in found:
             raise typer.Exit(code)
@@ -55,7 +59,7 @@ def check(
             _check_account(which)
 
 
-def _told(finding: checks.Finding) -> str:
+def _print_finding(finding: checks.Finding) -> str:
     mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow")}.get(finding.level, ("✗", "red"))
     stdout().print(line(mark, style, finding.what, finding.text))
     return finding.level
@@ -68,16 +72,16 @@ def _check_account(which: Account) -> None:
     except Unauthorized:
         raise _bad(
             label,
-            f"Klaviyo does not know its key. Copy a private API key (it begins with pk_) from Klaviyo, "
+            f"Klaviyo does not accept its key. Copy a private API key (it begins with pk_) from Klaviyo, "
             f"Settings → API keys, and set {which.variable('API_KEY')}.",
         ) from None
     except Forbidden:
-        _good(label, "its key is known to Klaviyo")
-        _warn(label, "the key lacks accounts:read: which account it belongs to cannot be told.")
+        _good(label, "Klaviyo accepts its key")
+        _warn(label, "the key lacks the scope accounts:read, so which account it belongs to is not known.")
     except Paused as error:
-        _warn(label, f"which account its key belongs to cannot be told while this is paused: {error.reasons}.")
+        _warn(label, f"which account its key belongs to could not be checked, because this is paused: {error.reasons}.")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
-            _warn(label, "nothing of it goes out until it is resumed, so its key and scopes were not looked at.")
+            _warn(label, "nothing is sent for it until it is resumed, so its key and scopes were not checked.")
             return
     except Unavailable as error:
         raise _bad(
@@ -89,19 +93,21 @@ def _check_account(which: Account) -> None:
         _describe(which, label, envelope)
         for pause in get_governor().paused():
             if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
-                _warn(label, "its workers have another key, which Klaviyo refuses: start them again, and all goes on.")
+                _warn(
+                    label, "its workers use another key, which Klaviyo refuses: restart them, and everything continues."
+                )
     _check_scopes(which, label)
 
 
 def _describe(which: Account, label: str, envelope: Envelope) -> None:
-    data = next(iter(records(envelope)), {})
+    data = next(iter(page_items(envelope)), {})
     attributes = data.get("attributes") or {}
     company = attributes.get("public_api_key") or data.get("id")
     contact = attributes.get("contact_information")
     organisation = (contact if isinstance(contact, dict) else {}).get("organization_name") or "unnamed"
-    _good(label, f"key valid, revision {REVISION}; it is {organisation!r}, company id {company}")
+    _good(label, f"key valid, revision {REVISION}; it belongs to {organisation!r}, company id {company}")
     if which.company_id is None:
-        _warn(label, f"no company id is set: /client actions need {which.variable('COMPANY_ID')}={company}.")
+        _warn(label, f"no company id is set; /client actions need {which.variable('COMPANY_ID')}={company}.")
     elif which.company_id != company:
         raise _bad(
             label,
@@ -114,61 +120,64 @@ def _check_scopes(which: Account, label: str) -> None:
     granted, missing = set[str](), set[str]()
     for trial in trials(action.declaration for action in ACTIONS.values()):
         if trial.others - granted:
-            _warn(label, f"{trial.scope} could not be tried without {', '.join(sorted(trial.others - granted))}")
+            _warn(label, f"{trial.scope} could not be checked without {', '.join(sorted(trial.others - granted))}.")
             continue
         try:
             _ask(trial.declaration, which.alias, trial.request)
         except Forbidden:
             missing.add(trial.scope)
         except Paused as error:
-            _warn(label, f"{trial.scope} could not be tried while this is paused: {error.reasons}.")
+            _warn(label, f"{trial.scope} could not be checked, because this is paused: {error.reasons}.")
         except (Throttled, Unauthorized) as error:
-            _warn(label, f"{trial.scope} could not be tried: {error}")
-        except (OutcomeUnknown, Unavailable) as error:  # which of both it is does not matter: it could do nothing
-            _warn(label, f"{trial.scope} could not be tried: {error.reason}.")
+            _warn(label, f"{trial.scope} could not be checked: {error}")
+        except (
+            OutcomeUnknown,
+            Unavailable,
+        ) as error:  # which of the two it is does not matter: the request could do nothing
+            _warn(label, f"{trial.scope} could not be checked: {error.reason}.")
         except (Refused, Malformed):
-            granted.add(trial.scope)  # a request of this kind is no good, and that was told after the scope was found
+            granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope is told so
         else:
             granted.add(trial.scope)
-    for kind, names in told(granted):
+    for kind, names in by_kind(granted):
         _good(label, f"may {kind}: {names}")
-    for kind, names in told(missing):
-        _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: make a new key if you need them.")
+    for kind, names in by_kind(missing):
+        _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: create a new key if you need them.")
 
 
 def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) -> Envelope:
-    """One request, within everybody's budget; unlike a task, it is tried once."""
+    """Make one request, within the common budget; unlike a task, it is tried once."""
     governor, settings = get_governor(), get_settings()
     call = Call(declaration, alias, {}, f"check-{uuid4()}", prepared=prepared)
-    until = time.monotonic() + PATIENCE
-    while seconds := governor.reserve((call.line.name, call.line.spec), call.task_id, settings.lease_ms):
+    until = time.monotonic() + MAX_WAIT_S
+    for seconds in until_reserved(call, governor, settings):
         if time.monotonic() + seconds > until:
-            raise Unavailable(declaration.name, alias, "its limit is used up by other work at the moment", False)
+            raise Unavailable(declaration.name, alias, "other work is using up its limit at the moment", False)
         time.sleep(min(seconds, 1.0))
     return attempt(call, governor, settings)
 
 
 def _good(what: str, text: str) -> None:
-    _told(checks.Finding("good", what, text))
+    _print_finding(checks.Finding("good", what, text))
 
 
 def _warn(what: str, text: str) -> None:
-    _told(checks.Finding("warning", what, text))
+    _print_finding(checks.Finding("warning", what, text))
 
 
 def _bad(what: str, text: str) -> typer.Exit:
-    """The end of the check; raise it."""
-    _told(checks.Finding("bad", what, text))
+    """Print what ends the check; raise what this returns."""
+    _print_finding(checks.Finding("bad", what, text))
     return typer.Exit(FAILED)
 
 
 def line(mark: str, style: str, what: str, text: str) -> Group:
-    """A sentence beside what it is about, or below that where its name is long."""
+    """Lay out a sentence next to what it is about, or below it if that is long."""
     head = Text.assemble((mark, style), " ", what)
-    if len(what) <= WHAT:
+    if len(what) <= LABEL_WIDTH:
         beside = Table.grid(padding=(0, 1))
-        beside.add_column(width=WHAT + 2)
+        beside.add_column(width=LABEL_WIDTH + 2)
         beside.add_column()
         beside.add_row(head, Text(text))
         return Group(beside)
-    return Group(head, Padding(Text(text), (0, 0, 0, WHAT + 3)))
+    return Group(head, Padding(Text(text), (0, 0, 0, LABEL_WIDTH + 3)))

@@ -1,4 +1,4 @@
-"""How wide the columns of a table are, and where a long name is broken that is wider than its column. Pure."""
+"""How wide the columns of a table are, and where names that are wider than their column are broken. Pure."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from rich.text import Text
 #: Blanks between two columns.
 GAP = 2
 
-#: Cells that a column of names or sentences is not narrower than; lines that its longest cell takes at most, about.
-LEAST, LINES = 8, 4
+#: The least width of a column of names or sentences; about how many lines its longest cell takes at most.
+MIN_WIDTH, MAX_LINES = 8, 4
 
-#: Cells from which a name may be broken: at its joints, or anywhere where it has none.
-LONG = 24
+#: The width above which a name may be broken: at its joints, or anywhere if it has none.
+BREAKABLE_WIDTH = 24
 
 #: A name may be broken after one of these.
 _PIECE = re.compile(r"[^_:+./=\\-]*[_:+./=\\-]*")
 _WORD = re.compile(r"\S+")
 
 
-def natural(text: str) -> int:
-    """Cells that a text takes where nothing is broken."""
+def natural_width(text: str) -> int:
+    """Return the width of a text that is not broken."""
     return max(map(cell_len, text.split("\n")))
 
 
-def least(text: str) -> int:
-    """Cells that a text takes in so many lines, where only its long words are broken."""
+def least_width(text: str) -> int:
+    """Return the width of a text in `MAX_LINES` lines, with only its long words broken."""
     words = text.split()
-    pieces = (piece for word in words for piece in ([word] if cell_len(word) <= LONG else _pieces(word)))
-    return max([LEAST, cell_len(text) // LINES, *(min(cell_len(piece), LONG) for piece in pieces)])
+    pieces = (piece for word in words for piece in ([word] if cell_len(word) <= BREAKABLE_WIDTH else _pieces(word)))
+    return max([MIN_WIDTH, cell_len(text) // MAX_LINES, *(min(cell_len(piece), BREAKABLE_WIDTH) for piece in pieces)])
 
 
-def widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int] | None:
-    """How wide each column is in so much room: as it wants, or the widest ones narrower; None: it is too little."""
+def fit_widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int] | None:
+    """Return the width of each column: as wanted or, if there is too little room, the widest ones narrower.
+
+    None if even the ``needed`` widths do not fit into the ``room``.
+    """
     given, left = list(wanted), room - GAP * (len(wanted) - 1)
     while sum(given) > left:
         yielding = [place for place, width in enumerate(given) if width > needed[place]]
@@ -45,8 +48,8 @@ def widths(wanted: Sequence[int], needed: Sequence[int], room: int) -> list[int]
     return given
 
 
-def broken(text: Text, width: int) -> Text:
-    """The text with each word that is wider than this broken after a joint, so that nothing is broken elsewhere."""
+def break_words(text: Text, width: int) -> Text:
+    """Break each word that is wider than this after a joint, so that it is broken nowhere else."""
     cuts = []
     for word in _WORD.finditer(text.plain):
         begin = end = word.start()

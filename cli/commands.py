@@ -1,6 +1,6 @@
-"""All commands of `klaviyo`, each from a module of its own, which is imported when it is asked for.
+"""All commands of `klaviyo`; the module of a command is imported only when the command is run.
 
-Only so does a command start at once: what one of them needs, another does without.
+So each starts at once: none waits for the imports of another.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typer.main import get_command
 
 from cli.terminal import stop
 
-#: What passes through typer unread, by command: options of the action itself; words that are told to be options.
+#: What typer passes on unparsed, by command: the options of the action, and words that should have been options.
 PASS_ON = {
     "call": {"ignore_unknown_options": True, "allow_extra_args": True},
     "pause": {"allow_extra_args": True},
     "resume": {"allow_extra_args": True},
 }
 
-#: Each command: its module and function, and the first sentence of what that says of itself.
+#: Each command: its module and function, and the first sentence of the function's docstring.
 COMMANDS = {
     "demo": (
         "demo.command:demo",
@@ -33,7 +33,7 @@ COMMANDS = {
         "up:up",
         "Run worker, beat, Flower and, unless KLAVIYO_REDIS_URL is set, an embedded server, until Ctrl-C.",
     ),
-    "sandbox": ("sandbox:sandbox", "Run a local Klaviyo to try things on: stateful, with Klaviyo's exact limits."),
+    "sandbox": ("sandbox:sandbox", "Run a local Klaviyo to try things out: stateful, with Klaviyo's exact limits."),
     "actions": ("actions:actions", "List the actions, or show one: its parameters, limits, scopes and names."),
     "call": ("call:call", "Queue an action and print its task's id."),
     "import": (
@@ -46,39 +46,42 @@ COMMANDS = {
     ),
     "reimport": (
         "imports.reimport:reimport",
-        "Import anew whatever was being imported in a span of time: each file once more, as a run of its own.",
+        "Import whatever was being imported in a span of time again: each file once more, as a new run.",
     ),
     "jobs": (
         "jobs:jobs",
-        "Show the jobs that Klaviyo has for us, those in progress first; or one, with its errors.",
+        "Show the asynchronous jobs at Klaviyo, those in progress first; or one, with its errors.",
     ),
-    "push": ("push:push", "Push what has changed since the last run, and wait until it is known what became of it."),
+    "push": ("push:push", "Push what has changed since the last run, and wait for the outcome."),
     "store": (
         "store:store",
-        "Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm.",
+        "Create the store that the syncs write to, or bring its tables up to date. Running it again does no harm.",
     ),
     "sync": (
         "sync.command:sync",
-        "Copy streams of Klaviyo's into the store, on every account, or show how far each stream is.",
+        "Copy Klaviyo's streams into the store, for every account, or show the status of each stream.",
     ),
-    "limits": ("limits:limits", "Show every bucket in use: how much of each window, who waits, what is blocked."),
-    "waiting": ("waiting:waiting", "Show the tasks that wait in Redis, oldest first, or drop them."),
+    "limits": (
+        "limits:limits",
+        "Show every bucket in use: how much of each window is used, what waits, what is blocked.",
+    ),
+    "waiting": ("waiting:waiting", "Show the tasks waiting in Redis, oldest first, or drop them."),
     "pause": (
         "pause:pause",
-        "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, whoever restarts.",
+        "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts.",
     ),
-    "resume": ("pause:resume", "Let what was paused go on."),
+    "resume": ("pause:resume", "Resume what was paused."),
     "schedules": (
         "schedules:schedules",
-        "Show what runs by itself: when it ran last and how that ended, when it runs next, what was missed.",
+        "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
     ),
     "revision": (
         "revision:revision",
-        "Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.",
+        "Compare the actions with one of Klaviyo's OpenAPI files: the next revision, or the pinned one.",
     ),
     "client": (
         "client.command:client",
-        "Write a typed module with every action, for an application of another code base; it needs Celery alone.",
+        "Write a typed module with every action, for an application in another code base; it needs only Celery.",
     ),
     "check": (
         "check:check",
@@ -88,16 +91,16 @@ COMMANDS = {
 
 
 class Deferred(TyperCommand):
-    """A command of which nothing is known yet but what `klaviyo --help` shows."""
+    """A command that is not imported yet; only its line in `klaviyo --help` is known."""
 
     def __init__(self, name: str, place: str, summary: str) -> None:
         super().__init__(name, help=summary)
         self._place = place
 
     def loaded(self) -> Any:
-        """The command itself, with its options."""
+        """Import the command, with its options."""
         name, _, function = self._place.partition(":")
-        # Nothing that is imported is garbage, and looking for some among it takes a fifth of the time.
+        # Imports leave no garbage, and collecting would take a fifth of the time.
         gc.disable()
         try:
             module = import_module(f"cli.{name}")
@@ -108,29 +111,29 @@ class Deferred(TyperCommand):
         return get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Read the words that follow the command's name."""
+        """Parse the words after the command's name."""
         return self.loaded().make_context(info_name, args, parent, **extra)
 
 
 class Commands(TyperGroup):
-    """The commands, with every expected error told as one sentence instead of a traceback."""
+    """The commands, with every expected error printed as one sentence instead of a traceback."""
 
     def __init__(self, **attributes: Any) -> None:
-        known = {name: Deferred(name, *told) for name, told in COMMANDS.items()}
+        known = {name: Deferred(name, *described) for name, described in COMMANDS.items()}
         super().__init__(**{**attributes, "commands": known})
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, in the order in which they are shown."""
+        """Return their names in the order in which they are shown."""
         return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from cli.failures import told
+            from cli.failures import describe_error
 
-            if (sentence := told(error)) is None:
+            if (sentence := describe_error(error)) is None:
                 raise
             raise stop(*sentence) from None
 

@@ -1,4 +1,4 @@
-"""What a command says of an error that was to be expected, instead of a traceback."""
+"""What a command prints for an expected error, instead of a traceback."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from worker.connection import unreachable
 from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 
 
-def told(error: Exception) -> tuple[str, int] | None:
-    """The sentence and the exit code; None where nobody expects such an error."""
+def describe_error(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for an error; None if it was not expected."""
     if isinstance(error, InputError | SourceError | SettingsError):
         return str(error), WRONG
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | kombu.exceptions.OperationalError):
-        # Among them a call that was not confirmed: at a terminal, what keeps Redis from that tells more.
+        # This includes a call that was not confirmed: at a terminal, the reason that Redis gives says more.
         return unreachable(error), FAILED
     if isinstance(error, KlaviyoError):
         return str(error), FAILED

@@ -1,4 +1,4 @@
-"""How jobs look: a table of many, everything of one, and both for other programs. Nobody's data is in it."""
+"""How jobs are shown: a table of many, everything about one, and both as JSON. None of it is personal data."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from worker.errors import BY_END
 
-#: How a job may end that has not begun, or of which nobody can tell.
-NOT_BEGUN = ("refused", "unknown")
+#: The ends of a job that never started, or whose outcome is not known.
+NEVER_STARTED = ("refused", "unknown")
 
-#: Errors of one job that are shown.
-SHOWN = 50
+#: The most errors of one job that are shown.
+MAX_ERRORS = 50
 
 
-def done(job: Job) -> int | None:
-    """How many of its records have landed, as far as that is known."""
+def landed_count(job: Job) -> int | None:
+    """Return how many of its records have landed; None if that is not known yet."""
     return job.landed if job.run and job.state == "settled" else job.counters.get("completed")
 
 
-def failures(job: Job) -> int:
-    """How many have not, or may not have."""
+def failure_count(job: Job) -> int:
+    """Return how many of its records have not landed, or may not have."""
     counted = job.rejected + job.unknown
     return counted if job.run and job.state == "settled" else counted + job.counters.get("failed", 0)
 
 
 def ended_badly(job: Job) -> bool:
-    """Whether it ended other than well, or some of its records have failed so far."""
-    return job.status in (*BY_END, *NOT_BEGUN) or failures(job) > 0
+    """Return True if it failed, or some of its records have failed so far."""
+    return job.status in (*BY_END, *NEVER_STARTED) or failure_count(job) > 0
 
 
-def failure(job: Job) -> str:
-    """The sentence that says why it did not begin, or did not end well."""
+def failure_sentence(job: Job) -> str:
+    """Return the sentence that says why it failed; empty if it did not."""
     if not job.failure and job.status not in BY_END:
         return ""
-    # Here, not above: the kinds of jobs come with every action, and a list of jobs does without them.
+    # Imported here because the kinds of jobs import every action, which a list of jobs does not need.
     from tasks.jobs.outcome import raised
 
     outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
@@ -50,20 +50,20 @@ def failure(job: Job) -> str:
 
 
 def table(jobs: Sequence[Job], now: float) -> Listing:
-    """A line for each job."""
+    """Lay out a row for each job."""
     id, several = "Klaviyo's id", len({job.account for job in jobs}) > 1
     shown = listing(
         "kind", "account", "state", id, "records>", "done>", "failed>", "age>", "run",
-        whole=("kind", "state", id, "run"), spare=("run",) if several else ("run", "account"), below=(id, "account"),
+        whole=("kind", "state", id, "run"), optional=("run",) if several else ("run", "account"), below=(id, "account"),
     )  # fmt: skip
     for job in jobs:
-        failed, landed = failures(job), done(job)
+        failed, landed = failure_count(job), landed_count(job)
         shown.add_row(
             job.kind.removeprefix("bulk_"),
             job.account,
             _state(job),
             job.job_id or "-",
-            f"{records(job):,}",
+            f"{record_count(job):,}",
             "-" if landed is None else f"{landed:,}",
             Text(f"{failed:,}" if failed else "-", "red" if failed else ""),
             duration(now - job.opened),
@@ -72,25 +72,25 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
     return shown
 
 
-def records(job: Job) -> int:
-    """How many records it had when it was opened, as far as they are not in another job now."""
+def record_count(job: Job) -> int:
+    """Return how many records it had when it was opened, without those that another job has taken over."""
     if job.run and job.state == "settled":
         return job.landed + job.rejected + job.unknown
     return (job.counters.get("total") or job.items) + job.rejected
 
 
-def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
-    """Everything that is known of a job."""
+def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
+    """Lay out everything that is known of a job."""
     known = facts(
         ("job", job.id),
         ("Klaviyo's id", job.job_id),
         ("kind", job.kind),
         ("account", job.account),
         ("state", _state(job)),
-        ("because", Text(failure(job), "red")),
+        ("because", Text(failure_sentence(job), "red")),
         ("import", job.run),
         ("rows", _rows(job)),
-        ("records", f"{records(job):,}"),
+        ("records", f"{record_count(job):,}"),
         ("Klaviyo counts", ", ".join(f"{count:,} {name}" for name, count in job.counters.items())),
         ("landed", f"{job.landed:,}" if job.run and job.state == "settled" else None),
         ("not landed", _not_landed(job)),
@@ -103,8 +103,8 @@ def shown(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
     return Group(known, Text(), _errors(errors)) if errors else Group(known)
 
 
-def described(job: Job) -> dict[str, Any]:
-    """A job for other programs."""
+def as_dict(job: Job) -> dict[str, Any]:
+    """Return a job as JSON-compatible values."""
     return {
         "id": job.id,
         "job_id": job.job_id or None,
@@ -114,11 +114,11 @@ def described(job: Job) -> dict[str, Any]:
         "status": job.status or None,
         "run": job.run or None,
         "rows": job.rows or None,
-        "records": records(job),
-        "done": done(job),
-        "failed": failures(job),
+        "records": record_count(job),
+        "done": landed_count(job),
+        "failed": failure_count(job),
         "counters": job.counters,
-        "failure": failure(job) or None,
+        "failure": failure_sentence(job) or None,
         **{
             name: clock(at) if (at := getattr(job, name)) else None
             for name in ("opened", "sent", "accepted", "ended", "settled")
@@ -128,9 +128,9 @@ def described(job: Job) -> dict[str, Any]:
 
 
 def errors_of(job: Job) -> list[dict[str, Any]]:
-    """What Klaviyo says of the records that failed; never the records themselves."""
-    told = (job.outcome or {}).get("errors") or get_ledger().errors_of(job.id)
-    return [{name: value for name, value in each.items() if name != "sent"} for each in told]
+    """Return Klaviyo's errors about the records that failed; never the records themselves."""
+    errors = (job.outcome or {}).get("errors") or get_ledger().errors_of(job.id)
+    return [{name: value for name, value in each.items() if name != "sent"} for each in errors]
 
 
 def _state(job: Job) -> Text:
@@ -150,7 +150,7 @@ def _not_landed(job: Job) -> str | None:
     from tasks.imports.reasons import Reasons
 
     rejects = get_ledger().rejects_of(job.id)
-    reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure(job))
+    reasons = Reasons(each["reason"] for each in rejects if each["reason"] != failure_sentence(job))
     return ": ".join(filter(None, (f"{job.rejected + job.unknown:,}", most_frequent(reasons.most_frequent()))))
 
 
@@ -161,10 +161,10 @@ def _result(job: Job) -> str | None:
 
 def _errors(errors: Sequence[dict[str, Any]]) -> Listing:
     shown = listing("record>", "code", "what Klaviyo says", "pointer", whole=("pointer",), below=("pointer",))
-    for each in errors[:SHOWN]:
+    for each in errors[:MAX_ERRORS]:
         record = each.get("index", each.get("name", "-"))
         said = each.get("detail") or each.get("title") or "-"
         shown.add_row(*(Text(str(cell)) for cell in (record, each.get("code", "-"), said, each.get("pointer", "-"))))
-    if len(errors) > SHOWN:
-        shown.add_row("…", "", f"and {len(errors) - SHOWN:,} more; --json has all", "")
+    if len(errors) > MAX_ERRORS:
+        shown.add_row("…", "", f"and {len(errors) - MAX_ERRORS:,} more; --json has all", "")
     return shown

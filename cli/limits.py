@@ -1,4 +1,4 @@
-"""`klaviyo limits`: what every bucket has used, and who waits for it."""
+"""`klaviyo limits`: how much of each bucket is used, and what waits for it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rich.text import Text
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
-from cli.watch import Fitting, watched
+from cli.watch import Fitting, show_live
 from worker.governor import Look, Pause, get_governor
 from worker.pauses import resuming, said
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
 
-#: Share of a window from which it is shown as nearly, and as wholly, used.
-NEARLY, WHOLLY = 0.8, 1.0
+#: The share of a window from which it is shown as nearly used up, and as used up.
+NEARLY_USED, USED_UP = 0.8, 1.0
 
 
 @dataclass(slots=True)
 class Row:
-    """A bucket, or a combination of buckets that has a waiting list of its own and no windows."""
+    """A bucket, or a combination of buckets, which has its own waiting list and no windows."""
 
     name: str
     tier: str
@@ -41,27 +41,27 @@ class Row:
 
 
 def limits(
-    watch: Annotated[bool, typer.Option("--watch", help="look again each second, until Ctrl-C")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="with the buckets of which nothing is used")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="refresh every second until Ctrl-C")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="include unused buckets")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Show every bucket in use: how much of each window, who waits, what is blocked."""
+    """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
     if watch and not as_json:
-        watched(lambda room: living(list(rows(get_governor().look())), get_governor().paused(), room))
+        show_live(lambda room: live_view(list(rows(get_governor().look())), get_governor().paused(), room))
         return
     found, pauses = list(rows(get_governor().look())), get_governor().paused()
     for pause in pauses:
-        say(told(pause), "yellow")
+        say(describe_pause(pause), "yellow")
     if as_json:
         print_json([asdict(row) for row in found])
     elif not found:
-        say("No action has been called on this Redis yet: there is nothing to show.")
+        say("No action has been called through this Redis yet, so there is nothing to show.")
     else:
         stdout().print(overview(found, everything))
 
 
 def overview(found: Sequence[Row], everything: bool) -> RenderableType:
-    """The table, without what is idle unless that is asked for too."""
+    """Lay out the table, without idle buckets unless ``everything`` is asked for."""
     used = found if everything else [row for row in found if not _idle(row)]
     if len(used) == len(found):
         return table(found)
@@ -70,7 +70,7 @@ def overview(found: Sequence[Row], everything: bool) -> RenderableType:
 
 
 def _idle(row: Row) -> bool:
-    """Whether nothing of any window is used, nobody waits and nothing is blocked."""
+    """Return True if no window is used, nothing waits and nothing is blocked."""
     return not (
         any(window["used"] for window in row.windows)
         or row.now + row.bulk + row.later
@@ -80,24 +80,24 @@ def _idle(row: Row) -> bool:
     )
 
 
-def living(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
-    """The same for whoever watches it: what waits or is used most comes first, since not all may have room."""
+def live_view(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
+    """Lay out the live table: the longest queues and fullest windows first, since not all rows may fit."""
     busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
-    return Fitting([Text(told(pause), "yellow") for pause in pauses], busiest, table, room)
+    return Fitting([Text(describe_pause(pause), "yellow") for pause in pauses], busiest, table, room)
 
 
-def told(pause: Pause) -> str:
-    """What is paused, by whom and why, and what to do about it."""
+def describe_pause(pause: Pause) -> str:
+    """Say what is paused, by whom and why, and how to resume it."""
     end = "" if pause.why.endswith(".") else "."
-    tried = "" if pause.tried is None else f" One task is tried in {duration(pause.tried)}."
+    tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
     return (
-        f"The {said(pause.what)} is paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To let it go on: {resuming(pause.what)}"
+        f"The {said(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To resume it: {resuming(pause.what)}"
     )
 
 
 def rows(looks: Iterable[Look]) -> Iterator[Row]:
-    """A row for each bucket; one more for each line that draws on several of them at once."""
+    """Yield a row for each bucket, and one for each line that draws on several buckets at once."""
     buckets: dict[str, Row] = {}
     combined: list[Row] = []
     for look in looks:
@@ -123,18 +123,18 @@ def rows(looks: Iterable[Look]) -> Iterator[Row]:
 
 
 def table(found: Sequence[Row]) -> Listing:
-    """A line for each bucket."""
+    """Lay out a row for each bucket."""
     several = "account" if len({_account(row) for row in found}) > 1 else ""
     shown = listing(
         several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",
-        whole=("tier", "used"), spare=("tier", "in flight"), below=("used", several),
+        whole=("tier", "used"), optional=("tier", "in flight"), below=("used", several),
     )  # fmt: skip
     for row in found:
         shown.add_row(
             *([_account(row)] if several else []),
             row.name.partition(":")[2],
             row.tier,
-            used(row.windows),
+            format_windows(row.windows),
             *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
             duration(row.oldest_seconds),
             f"{row.in_flight:,}" if row.in_flight else "-",
@@ -151,13 +151,13 @@ def _account(row: Row) -> str:
     return row.name.partition(":")[0]
 
 
-def used(windows: Iterable[dict[str, Any]]) -> Text:
+def format_windows(windows: Iterable[dict[str, Any]]) -> Text:
     """``12/75 s  340/750 m``."""
-    return Text("  ").join(share(window).append(f" {window['per']}") for window in windows)
+    return Text("  ").join(format_share(window).append(f" {window['per']}") for window in windows)
 
 
-def share(window: dict[str, Any]) -> Text:
+def format_share(window: dict[str, Any]) -> Text:
     """``340/750``, coloured where the window is nearly used up."""
     part = window["used"] / window["limit"]
-    style = "red" if part >= WHOLLY else "yellow" if part >= NEARLY else ""
+    style = "red" if part >= USED_UP else "yellow" if part >= NEARLY_USED else ""
     return Text(f"{window['used']:,}/{window['limit']:,}", style)

@@ -10,17 +10,17 @@ from worker.api.jsonapi import REVISION
 HEAD = f"""\
 # Actions
 
-Every operation of Klaviyo's revision {REVISION}, one table a section. `klaviyo actions NAME` shows one with its
+Every operation of Klaviyo's revision {REVISION}, one table for each section. `klaviyo actions NAME` shows one with its
 parameters. Limits are requests a second (`s`), a minute (`m`) and a day (`d`) for each account; some values of a
-parameter draw on a further budget. "Repeat" tells what becomes of a request of which nobody knows whether it arrived:
-it is sent again, or it is not and the task ends as `OutcomeUnknown`.
+parameter draw on another budget as well. "Repeat" says what happens to a request if nobody knows whether it arrived:
+either it is sent again, or the task ends as `OutcomeUnknown`.
 
 Written by `klaviyo actions --markdown`; do not edit.
 """
 
 
 def markdown(declarations: Iterable[Declaration]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     sections: dict[str, list[Declaration]] = {}
     for each in declarations:
         sections.setdefault(each.section, []).append(each)

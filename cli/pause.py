@@ -1,4 +1,4 @@
-"""`klaviyo pause` and `klaviyo resume`: let nothing of an account, an action or a tier go, and let it go on."""
+"""`klaviyo pause` and `klaviyo resume`: stop sending for an account, an action or a tier, and start again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.pauses import resuming, said
 from worker.place import PREFIX
 from worker.settings import get_settings
@@ -26,36 +27,36 @@ ActionName = Annotated[str | None, typer.Option("--action", help="name of an act
 TierName = Annotated[str | None, typer.Option("--tier", help="XS, S, M, L or XL")]
 
 
+@asking_redis_once()
 def pause(
     context: typer.Context,
     account: Account = None,
     action: ActionName = None,
     tier: TierName = None,
-    why: Annotated[str, typer.Option(help="for whoever finds it paused")] = "no reason was given",
+    why: Annotated[str, typer.Option(help="the reason, shown to whoever finds it paused")] = "no reason was given",
 ) -> None:
-    """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, whoever restarts."""
-    _need_options("pause", context.args)
+    """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts."""
+    _require_options("pause", context.args)
     what = target(account, action, tier)
     get_governor().pause(what, getpass.getuser(), why, since=time.time())
     say(
-        f"The {said(what)} is paused. What has been handed to a worker may still be sent. "
-        f"To let it go on: {resuming(what)}"
+        f"The {said(what)} is paused. Tasks that a worker already has may still be sent. To resume it: {resuming(what)}"
     )
 
 
 def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
-    """Let what was paused go on."""
-    _need_options("resume", context.args)
+    """Resume what was paused."""
+    _require_options("resume", context.args)
     what = target(account, action, tier)
     was = get_governor().resume(what)
-    say(f"The {said(what)} goes on." if was else f"The {said(what)} was not paused. klaviyo limits shows what is.")
+    say(f"The {said(what)} is resumed." if was else f"The {said(what)} was not paused; see `klaviyo limits`.")
 
 
-def _need_options(command: str, words: list[str]) -> None:
-    """See that everything is named by an option.
+def _require_options(command: str, words: list[str]) -> None:
+    """Require that everything is named by an option.
 
     Raises:
-        Exit: something is not.
+        Exit: there is a word without an option.
 
     """
     if not words:
@@ -71,7 +72,7 @@ def _need_options(command: str, words: list[str]) -> None:
 
 
 def target(account: str | None, action: str | None, tier: str | None) -> str:
-    """How the governor names what is meant: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
+    """Return the governor's name of the target: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
     alias = account_of(get_settings(), account).alias if account else None
     if tier and not (account or action):
         if tier.upper() not in Tier.__members__:
@@ -81,7 +82,7 @@ def target(account: str | None, action: str | None, tier: str | None) -> str:
         name = action.removeprefix(PREFIX)
         name = NAMES_2024.get(name, name)
         if name not in ACTIONS:
-            raise stop(f"There is no action {action!r}: klaviyo actions lists them.", WRONG)
+            raise stop(f"There is no action {action!r}: `klaviyo actions` lists them.", WRONG)
         return f"action:{alias}:{name}" if alias else f"action:{name}"
     if alias and not tier:
         return f"account:{alias}"

@@ -1,4 +1,4 @@
-"""`klaviyo push`: what has changed in a source that the settings define, sent to Klaviyo now."""
+"""`klaviyo push`: send what has changed in a source defined in the settings."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from rich.text import Text
 
 import schedules  # noqa: F401  registers every task
 from cli.imports.view import NO_WORKER
-from cli.store import store_at_hand
+from cli.store import require_store
 from cli.tables import facts, most_frequent
 from cli.terminal import FAILED, print_json, say, stdout
 from cli.times import duration
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
-from schedules.push.task import defined
+from schedules.push.task import configured_push
 from worker.governor import get_governor
-from worker.patience import patiently
 
 
 def push(
-    name: Annotated[str, typer.Argument(help="as in KLAVIYO_PUSHES__<NAME>__KIND and __SOURCE")],
-    force: Annotated[bool, typer.Option("--force", help="delete even more than a tenth of the records")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    name: Annotated[str, typer.Argument(help="the name in KLAVIYO_PUSHES__<NAME>__KIND and __SOURCE")],
+    force: Annotated[bool, typer.Option("--force", help="delete records even if they are more than a tenth")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Push what has changed since the last run, and wait until it is known what became of it."""
-    wanted = defined(name)
-    if not patiently(get_governor().slots):
+    """Push what has changed since the last run, and wait for the outcome."""
+    wanted = configured_push(name)
+    if not get_governor().slots():
         say(NO_WORKER, "yellow")
-    with store_at_hand():
+    with require_store():
         report = run_push(wanted, force=force)
     if as_json:
-        print_json(report.told())
+        print_json(report.as_dict())
     else:
         stdout().print(_table(report))
         if report.reasons:
-            say(f"Rows that did not land are tried again by the next run: {most_frequent(report.reasons)}.", "yellow")
+            say(f"The next run tries the rows again that did not land: {most_frequent(report.reasons)}.", "yellow")
     if report.checked or report.rejected or report.unknown:
         raise typer.Exit(FAILED)
 

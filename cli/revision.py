@@ -1,4 +1,4 @@
-"""`klaviyo revision`: the declarations beside a revision of Klaviyo's."""
+"""`klaviyo revision`: the declarations compared with one of Klaviyo's revisions."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from worker.revision.compare import Difference, compare
 
 
 def revision(
-    openapi: Annotated[Path, typer.Argument(metavar="OPENAPI.json", help="an OpenAPI file of Klaviyo's")],
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    openapi: Annotated[Path, typer.Argument(metavar="OPENAPI.json", help="one of Klaviyo's OpenAPI files")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
     bodies: Annotated[
         Path | None,
         typer.Option(
             "--write-bodies",
             metavar="FILE",
-            help="write the shapes of its request bodies to this file, and compare nothing",
+            help="only write the shapes of its request bodies to this file",
         ),
     ] = None,
 ) -> None:
-    """Compare the actions with an OpenAPI file of Klaviyo's: the next revision, or the pinned one.
+    """Compare the actions with one of Klaviyo's OpenAPI files: the next revision, or the pinned one.
 
-    Klaviyo publishes it as openapi/stable.json at https://github.com/klaviyo/openapi, all revisions in its history.
+    Klaviyo publishes it as openapi/stable.json at https://github.com/klaviyo/openapi, whose history has all revisions.
 
-    Told are operations, routes, limits, scopes, parameters, page sizes and filters, and of bodies, to the last leaf:
-    what there is, what must be there, where null will do, and closed sets. The exit code is 1 where anything differs.
+    It compares operations, routes, limits, scopes, parameters, page sizes, filters, and bodies down to the last leaf:
+    which keys there are, which are required or may be null, and closed sets. The exit code is 1 if anything differs.
 
-    With --write-bodies it writes the table that every call's body is checked by; the one of the pinned revision is
+    With --write-bodies it writes the table by which the body of every call is checked; that of the pinned revision is
     tasks/bodies.json.
     """
     api = _read(openapi)
@@ -46,16 +46,16 @@ def revision(
         _write(bodies, api)
         return
     differences = compare([each.declaration for each in ACTIONS.values()], api)
-    theirs = (api.get("info") or {}).get("version") or "which does not tell its version"
+    theirs = (api.get("info") or {}).get("version") or "without a version"
     if as_json:
         print_json([asdict(each) for each in differences])
     elif differences:
         stdout().print(_table(differences))
     if not differences:
-        say(f"No difference: all {len(ACTIONS)} actions are those of revision {theirs}.", "green")
+        say(f"No difference: all {len(ACTIONS)} actions match revision {theirs}.", "green")
         return
     actions = len({each.action for each in differences})
-    say(f"{len(differences)} differences in {actions} operations: declared is {REVISION}, the file is {theirs}.")
+    say(f"{len(differences)} differences in {actions} operations: {REVISION} is declared, the file is {theirs}.")
     raise typer.Exit(FAILED)
 
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError:
         raise stop(f"{path} is not JSON.", WRONG) from None
     if not isinstance(api, dict) or not isinstance(api.get("paths"), dict):
-        raise stop(f"{path} is no OpenAPI file: it has no paths.", WRONG)
+        raise stop(f"{path} is not an OpenAPI file: it has no paths.", WRONG)
     return api
 
 
@@ -75,12 +75,14 @@ def _write(path: Path, api: dict[str, Any]) -> None:
     try:
         written = table(api)
     except (KeyError, TypeError, AttributeError):
-        raise stop("It is no OpenAPI file of Klaviyo's: the shapes of its bodies cannot be read.", WRONG) from None
+        raise stop(
+            "This is not one of Klaviyo's OpenAPI files: the shapes of its bodies cannot be read.", WRONG
+        ) from None
     try:
         path.write_text(text(written), "utf-8")
     except OSError as error:
         raise stop(f"{path} cannot be written: {error.strerror}.", WRONG) from None
-    say(f"{path} has the shapes of {len(written['bodies'])} request bodies.", "green")
+    say(f"Wrote the shapes of {len(written['bodies'])} request bodies to {path}.", "green")
 
 
 def _table(differences: list[Difference]) -> Listing:

@@ -1,4 +1,4 @@
-"""`klaviyo schedules`: what runs by itself, when it ran last, and what should have."""
+"""`klaviyo schedules`: what runs on schedule, when it last ran, and what was missed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from cli.terminal import print_json, say, stdout
 from cli.times import duration
 from schedules.clock import redis_time
 from schedules.crontab import latest_due
-from schedules.entries import ENTRIES, Planned, planned
-from schedules.guard import Record, due_of, records
+from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries
+from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.app import app
 from worker.connection import get_redis
 from worker.settings import get_settings
 
-#: How late a run may begin before it counts as missed: its message may have to wait for a free thread.
-LATE = timedelta(minutes=2)
+#: How late a run may start before it counts as missed: its message may have to wait for a free thread.
+MISSED_AFTER = timedelta(minutes=2)
 
 STYLES = {"running": "green", "failed": "red", "off": "dim", "new": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry on one account; ``seconds`` is how long its last run took, or has taken so far."""
+    """One entry for one account; ``seconds`` is how long its last run took, or has taken so far."""
 
     entry: str
     account: str
@@ -45,32 +45,32 @@ class Row:
     missed: datetime | None
     late_seconds: float | None
     state: str
-    told: str
+    remarks: str
     reason: str
 
 
-def schedules(as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False) -> None:
-    """Show what runs by itself: when it ran last and how that ended, when it runs next, what was missed."""
-    plan = list(planned(get_settings()))
-    found = list(rows(plan, records(each.name for each in plan), redis_time()))
+def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False) -> None:
+    """Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed."""
+    plan = list(scheduled_entries(get_settings()))
+    found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
     if as_json:
         print_json([_plain(row) for row in found])
         return
     if not found:
-        say("There is no account, so nothing runs by itself: set KLAVIYO_API_KEY (environment or .env).")
+        say("There is no account, so nothing is scheduled: set KLAVIYO_API_KEY (environment or .env).")
         return
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
     stdout().print(_reasons())
     if not get_redis().exists(app.conf.redbeat_lock_key):
-        say("No beat runs, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
+        say("Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
 
 
-def rows(plan: Iterable[Planned], known: Iterable[Record], now: datetime) -> Iterator[Row]:
-    """A row for each entry."""
+def rows(plan: Iterable[ScheduledEntry], known: Iterable[EntryRecord], now: datetime) -> Iterator[Row]:
+    """Yield a row for each entry."""
     for each, record in zip(plan, known, strict=True):
         missed = _missed(each, record, now)
-        state, told = _state(each, record, now)
+        state, remarks = _state(each, record, now)
         until = now if state == "running" else record.ended
         yield Row(
             entry=each.entry.name,
@@ -84,29 +84,31 @@ def rows(plan: Iterable[Planned], known: Iterable[Record], now: datetime) -> Ite
             missed=missed,
             late_seconds=(now - missed).total_seconds() if missed else None,
             state=state,
-            told=told,
+            remarks=remarks,
             reason=each.entry.reason,
         )
 
 
-def _missed(each: Planned, record: Record, now: datetime) -> datetime | None:
-    """The latest due time whose run has neither begun nor been left out."""
+def _missed(each: ScheduledEntry, record: EntryRecord, now: datetime) -> datetime | None:
+    """Return the latest due time whose run has neither started nor been skipped."""
     if each.crontab is None or record.since is None:
         return None
     seen = [due_of(run) for run in (record.run, record.skipped) if run]
-    return latest_due(each.crontab, max([record.since, *seen]), now - LATE)
+    return latest_due(each.crontab, max([record.since, *seen]), now - MISSED_AFTER)
 
 
-def _state(each: Planned, record: Record, now: datetime) -> tuple[str, str]:
-    """What became of the last run, and what there is to say of it."""
-    told = record.told
+def _state(each: ScheduledEntry, record: EntryRecord, now: datetime) -> tuple[str, str]:
+    """Return the state of the last run, and what there is to say about it."""
+    remarks = record.message
     if record.skipped > record.run:
-        told = f"that of {_time(due_of(record.skipped), each.timezone)} was left out: the one before still went on"
+        remarks = (
+            f"the run of {_time(due_of(record.skipped), each.timezone)} was skipped: the previous one was still running"
+        )
     if record.state == "running" and record.until and record.until < now:
-        return "failed", f"nothing was heard of it after {_time(record.until, each.timezone)}"
+        return "failed", f"no sign of life by {_time(record.until, each.timezone)}"
     if record.state == "running":
-        return "running", told
-    return ("off" if each.crontab is None else record.state or "new"), told
+        return "running", remarks
+    return ("off" if each.crontab is None else record.state or "new"), remarks
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -116,8 +118,8 @@ def _plain(row: Row) -> dict[str, Any]:
 def _table(found: Iterable[Row]) -> Listing:
     shown = listing(
         "entry", "crontab", "last run", "last success", "took>", "next run", "state", "remarks",
-        whole=("entry", "crontab", "last run", "last success", "next run", "state"), spare=("last success", "crontab"),
-        below=("remarks",),
+        whole=("entry", "crontab", "last run", "last success", "next run", "state"),
+        optional=("last success", "crontab"), below=("remarks",),
     )  # fmt: skip
     for row in found:
         missed = f"missed {_time(row.missed, row.timezone)}, {duration(row.late_seconds)} late" if row.missed else ""
@@ -129,7 +131,7 @@ def _table(found: Iterable[Row]) -> Listing:
             duration(row.seconds),
             _time(row.next_run, row.timezone),
             Text(row.state, STYLES.get(row.state, "")),
-            Text("\n").join(Text(said, style) for said, style in ((missed, "yellow"), (row.told, "")) if said),
+            Text("\n").join(Text(text, style) for text, style in ((missed, "yellow"), (row.remarks, "")) if text),
         )
     return shown
 

@@ -1,8 +1,8 @@
-"""How each scope of a key is tried without changing anything: by a request that has the scope and is no good. Pure.
+"""How each scope of a key is checked without changing anything: by an invalid request that needs the scope. Pure.
 
-Where a scope is missing Klaviyo answers 403. Where it is there, a request without parameters, an empty body, or a
-record that does not exist is answered with what is asked for, 400 or 404. This supposes that scopes are looked at
-before the rest of a request, which Klaviyo does not document: were it otherwise, too many would count as granted.
+If a scope is missing, Klaviyo answers 403. If it is there, a request without parameters, with an empty body or for a
+record that does not exist is answered with the data, 400 or 404. This assumes that scopes are checked before the rest
+of a request, which Klaviyo does not document: if they were not, too many would count as granted.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Request
 from worker.tiers import MINUTE
 
-#: What no record of Klaviyo's is called.
+#: An id that no record has.
 NOBODY = "no-such-record"
 
-#: Methods by how little a request of theirs could do, were it any good.
+#: Methods by how little a request could do if it were valid after all.
 _MILD = ("GET", "PATCH", "POST", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A scope, the action that tries it, and the other scopes which that needs."""
+    """A scope, the action that checks it, and the other scopes that this action needs."""
 
     scope: str
     declaration: Declaration
@@ -32,15 +32,15 @@ class Trial:
 
     @property
     def request(self) -> Request:
-        """A request of the action's that can do nothing."""
+        """A request for the action that can do nothing."""
         path = re.sub(r"\{\w+\}", NOBODY, self.declaration.path)
         return Request(self.declaration.method, path, {}, None if self.declaration.method == "GET" else b"{}")
 
 
 def trials(declarations: Iterable[Declaration]) -> list[Trial]:
-    """A trial of each scope, those first that need no other one: by the mildest action, and the least limited one.
+    """Return a trial of each scope by the mildest and least limited action, those first that need no other scope.
 
-    One that has so many requests a day, as few as 15, is spared where another action has the scope.
+    An action with a daily limit, which may be as low as 15, is only used if no other action has the scope.
     """
     found: dict[str, Declaration] = {}
     for each in declarations:
@@ -57,8 +57,8 @@ def _rank(declaration: Declaration) -> tuple[int, bool, int, bool, int]:
     return len(declaration.scopes), by_the_day, method, elsewhere and method > 0, -limits.steady
 
 
-def told(scopes: Collection[str]) -> list[tuple[str, str]]:
-    """``("read", "lists, profiles")``, ``("write", …)``: what these scopes are for, as far as there are any."""
+def by_kind(scopes: Collection[str]) -> list[tuple[str, str]]:
+    """Group scopes by what they allow: ``("read", "lists, profiles")``, ``("write", …)``; empty groups are left out."""
     parts = [scope.rpartition(":")[::2] for scope in sorted(scopes)]
     kinds = ((kind, ", ".join(name for name, of in parts if of == kind)) for kind in ("read", "write"))
     return [(kind, names) for kind, names in kinds if names]

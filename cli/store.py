@@ -1,4 +1,4 @@
-"""`klaviyo store`: the tables of the store, made or brought up to date."""
+"""`klaviyo store`: create the tables of the store, or bring them up to date."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from worker.settings import get_settings
 
 
 def store() -> None:
-    """Make the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
+    """Create the store that the syncs write to, or bring its tables up to date. Running it again does no harm."""
     done = upgrade(get_settings().store_url)
-    stdout(soft_wrap=True).print(told(done))
+    stdout(soft_wrap=True).print(describe_upgrade(done))
     if _file(done):
         say(
-            "One file, for the processes of one machine; for several machines set KLAVIYO_STORE_URL (PostgreSQL).",
+            "It is one file, for processes on one machine. For several machines, set KLAVIYO_STORE_URL (PostgreSQL).",
             "dim",
         )
 
 
 @contextmanager
-def store_at_hand() -> Iterator[None]:
-    """See that there is a store of this version, and tell in a sentence when it cannot be read or written."""
+def require_store() -> Iterator[None]:
+    """Require a store of this version, and end the command with a sentence if it cannot be read or written."""
     code = WRONG
     try:
         get_engine()
@@ -39,14 +39,14 @@ def store_at_hand() -> Iterator[None]:
         raise stop(f"The store (KLAVIYO_STORE_URL) cannot be reached or written: {why}", code) from None
 
 
-def told(done: Upgrade) -> str:
-    """Where the store is and what was done, in a sentence."""
+def describe_upgrade(done: Upgrade) -> str:
+    """Say where the store is and what was done, in a sentence."""
     where = f"The store at {_file(done) or done.address}"
     if done.before is None:
-        return f"{where} was made (version {done.now})."
+        return f"{where} was created (version {done.now})."
     if done.before != done.now:
-        return f"{where} was brought from version {done.before} to {done.now}."
-    return f"{where} is up to date (version {done.now}); nothing was done."
+        return f"{where} was upgraded from version {done.before} to {done.now}."
+    return f"{where} is up to date (version {done.now})."
 
 
 def _file(done: Upgrade) -> Path | None:

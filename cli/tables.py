@@ -1,4 +1,4 @@
-"""The two tables that commands print: names with their values, and columns under a header."""
+"""The two kinds of tables that commands print: names with values, and columns under a header."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.columns import GAP, broken, least, natural, widths
+from cli.columns import GAP, break_words, fit_widths, least_width, natural_width
 
-#: Reasons that are told one by one.
-REASONS = 3
+#: How many reasons are listed before the rest is counted.
+MAX_REASONS = 3
 
 Cell = str | Text
 
 
 def facts(*rows: tuple[str, Cell | None]) -> Table:
-    """Names and values; those without a value are left out."""
+    """Lay out names with their values; names without a value are left out."""
     table = Table(box=None, padding=(0, GAP, 0, 0), show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -30,16 +30,16 @@ def facts(*rows: tuple[str, Cell | None]) -> Table:
 
 
 def listing(
-    *columns: str, whole: Collection[str] = (), spare: Sequence[str] = (), below: Sequence[str] = ()
+    *columns: str, whole: Collection[str] = (), optional: Sequence[str] = (), below: Sequence[str] = ()
 ) -> Listing:
-    """A table with these columns. Numbers stand under a name that ends in ``>``; an empty name is no column.
+    """Make a table with these columns. A name ending in ``>`` is that of numbers; an empty name is no column.
 
-    Cells of numbers and of ``whole`` columns are not broken: what somebody may want to copy. Where there is too little
-    room, the ``spare`` columns are left out one after the other, then the values of those ``below`` stand on a line of
-    their own under each row.
+    Numbers and the cells of ``whole`` columns are never broken, because somebody may want to copy them. If there is too
+    little room, the ``optional`` columns are left out one after the other; then the values of the columns named in
+    ``below`` are printed on a line of their own under each row.
     """
     named = [Column(name.rstrip(">"), name.endswith(">"), name in whole) for name in columns if name]
-    return Listing(named, spare, below)
+    return Listing(named, optional, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,23 @@ class Column:
 
 @dataclass(slots=True)
 class Listing:
-    """Columns under a header, laid out for the room that there is when they are printed."""
+    """Columns under a header, laid out for the available width when they are printed."""
 
     columns: Sequence[Column]
-    spare: Sequence[str]
+    optional: Sequence[str]
     below: Sequence[str]
     rows: list[tuple[dict[str, Text], str]] = field(default_factory=list)
 
     def add_row(self, *cells: Cell, style: str = "") -> None:
-        """One more row, with a cell for each column. No text is taken for markup."""
+        """Add a row with a cell for each column. No text is taken for markup."""
         texts = (Text(cell) if isinstance(cell, str) else cell for cell in cells)
         self.rows.append((dict(zip((column.name for column in self.columns), texts, strict=True)), style))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """Lay it out."""
+        """Lay out the table for the console's width."""
         shown, under = list(self.columns), list[Column]()
-        for name in ("", *self.spare, *self.below):
-            if name not in self.spare:
+        for name in ("", *self.optional, *self.below):
+            if name not in self.optional:
                 under += [column for column in shown if column.name == name]
             shown = [column for column in shown if column.name != name]
             if given := self._widths(shown, options.max_width):
@@ -83,12 +83,12 @@ class Listing:
         wanted, needed = [], []
         for column in shown:
             cells = [row[column.name].plain for row, _ in self.rows]
-            header = max(map(natural, column.name.split()))
-            wanted.append(max([natural(column.name), *map(natural, cells)]))
+            header = max(map(natural_width, column.name.split()))
+            wanted.append(max([natural_width(column.name), *map(natural_width, cells)]))
             kept = column.number or column.whole
-            enough = max([header, *map(natural if kept else least, cells)])
+            enough = max([header, *map(natural_width if kept else least_width, cells)])
             needed.append(enough if kept else min(wanted[-1], enough))
-        return widths(wanted, needed, room)
+        return fit_widths(wanted, needed, room)
 
     def _laid_out(
         self, shown: Sequence[Column], given: Sequence[int], under: Sequence[str]
@@ -99,8 +99,10 @@ class Listing:
         yield _grid(shown, given, [], header=True)
         for row in self.rows:
             yield _grid(shown, given, [row], header=False)
-            if told := [Text.assemble((f"{name} ", "dim"), row[0][name]) for name in under if _says(row[0][name])]:
-                yield Padding(Text("  ").join(told), (0, 0, 0, GAP))
+            if shown_below := [
+                Text.assemble((f"{name} ", "dim"), row[0][name]) for name in under if _says(row[0][name])
+            ]:
+                yield Padding(Text("  ").join(shown_below), (0, 0, 0, GAP))
 
 
 def _says(cell: Text) -> bool:
@@ -115,12 +117,12 @@ def _grid(
         table.add_column(column.name, justify="right" if column.number else "left", width=width, overflow="fold")
     for row, style in rows:
         cells = zip(shown, given, strict=True)
-        table.add_row(*(broken(row[column.name], width) for column, width in cells), style=style)
+        table.add_row(*(break_words(row[column.name], width) for column, width in cells), style=style)
     return table
 
 
 def most_frequent(reasons: Iterable[tuple[str, int]]) -> str:
-    """``email: is missing (12); …``: the reasons that are given most often."""
-    told = [f"{reason} ({count:,})" for reason, count in reasons]
-    more = f"; and {len(told) - REASONS:,} other reasons" if len(told) > REASONS else ""
-    return "; ".join(told[:REASONS]) + more
+    """Format the most frequent reasons: ``email: is missing (12); …``."""
+    counted = [f"{reason} ({count:,})" for reason, count in reasons]
+    more = f"; and {len(counted) - MAX_REASONS:,} other reasons" if len(counted) > MAX_REASONS else ""
+    return "; ".join(counted[:MAX_REASONS]) + more

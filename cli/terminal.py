@@ -1,4 +1,4 @@
-"""What the commands write to: results to standard output, everything said about them to standard error."""
+"""How commands print: results to standard output, everything about them to standard error."""
 
 from __future__ import annotations
 
@@ -13,72 +13,72 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-#: Columns where there is no terminal to ask and COLUMNS is not set: a pipe or a log takes a table of any width.
-WIDE = 160
+#: The width without a terminal, unless COLUMNS is set: a pipe or a log takes a table of any width.
+PIPE_WIDTH = 160
 
-_AT_LINE_ENDS = re.compile(r" +$", re.MULTILINE)
+_TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
-#: Exit codes: it did not work; it was not tried because the call or the settings are wrong.
+#: Exit codes: the command failed; it was not tried because the call or the settings are wrong.
 FAILED, WRONG = 1, 2
 
 
 def stdout(*, soft_wrap: bool = False) -> Console:
-    """Where results go. Made anew for each command, so that it is the stream of this moment."""
+    """Return the console for results. It is made anew each time, so that it writes to the current `sys.stdout`."""
     made = _console(soft_wrap=soft_wrap)
     if made.is_terminal or soft_wrap:
         return made
-    told = os.environ.get("COLUMNS", "")
-    return _console(width=int(told) if told.isdecimal() and int(told) else WIDE, file=Trimmed(made.file))
+    columns = os.environ.get("COLUMNS", "")
+    return _console(width=int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH, file=Trimmed(made.file))
 
 
 class Trimmed:
-    """A stream that gets no blanks at the end of a line; Rich fills each with them up to the console's width."""
+    """A stream that drops trailing blanks: Rich pads each line with them up to the console's width."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write it without them."""
-        return self._stream.write(_AT_LINE_ENDS.sub("", text))
+        """Write text without trailing blanks."""
+        return self._stream.write(_TRAILING_BLANKS.sub("", text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 def stderr(*, soft_wrap: bool = False) -> Console:
-    """Where everything goes that is said about the results."""
+    """Return the console for everything that is said about the results."""
     return _console(stderr=True, soft_wrap=soft_wrap)
 
 
 def _console(**options: Any) -> Console:
-    """A console that takes every text as it is.
+    """Make a console that prints every text as it is.
 
-    Rich would look for markup and emoji in it: a path like ``[/data/x.csv]`` ends a command, ``:on:`` becomes an arrow.
-    What is told here comes from files, from Klaviyo, from users. So no command makes a console of its own.
+    Rich would interpret markup and emoji: a path like ``[/data/x.csv]`` would end a command, ``:on:`` become an arrow.
+    Much of what is printed comes from files, from Klaviyo or from users. So no command makes its own console.
     """
     return Console(highlight=False, markup=False, emoji=False, **options)
 
 
 def say(text: str, style: str = "") -> None:
-    """One sentence beside the results: a terminal gets lines that end between words, a log gets one."""
+    """Print a sentence to standard error: in a terminal it is wrapped between words, in a log it is one line."""
     console = stderr()
     console.print(text, style=style, soft_wrap=not console.is_terminal)
 
 
 @contextlib.contextmanager
 def working(text: str) -> Iterator[Callable[[str], None]]:
-    """What is under way, told beside the results while it lasts; call what this gives where the text changes."""
-    # A bare text would be markup to Rich's status, whatever its console says.
+    """Show what is being done on standard error while it lasts; call the given function to change the text."""
+    # Rich's status would take a plain string for markup, whatever its console says.
     with stderr().status(Text(text)) as status:
         yield lambda text: status.update(Text(text))
 
 
 def print_json(value: Any) -> None:
-    """A result for other programs."""
+    """Print a result as JSON, for other programs."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def stop(sentence: str, code: int = FAILED) -> typer.Exit:
-    """The end of a command that cannot go on; raise it."""
+    """Print why a command cannot go on; raise what this returns."""
     say(sentence, "red")
     return typer.Exit(code)

@@ -1,4 +1,4 @@
-"""Times as people type them and read them, in the time zone of this machine."""
+"""Times as people type and read them, in this machine's time zone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 
 from cli.terminal import WRONG, stop
 
-#: Seconds of the units in which a span of time is typed: 90s, 5m, 2h, 3d.
+#: Seconds of each unit in which a span of time is typed: 90s, 5m, 2h, 3d.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(rf"(\d{{1,6}})\s*({'|'.join(UNITS)})", re.IGNORECASE)
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
 
 
 def moment(text: str, now: float) -> float:
-    """Seconds since 1970 of what was typed: so long before ``now``, or ISO 8601, of this machine's zone if it has none.
+    """Return the Unix time that was typed: a span before ``now``, or ISO 8601, by default in this machine's time zone.
 
     Raises:
         Exit: it is neither.
@@ -26,11 +26,11 @@ def moment(text: str, now: float) -> float:
         return datetime.fromisoformat(text.strip()).astimezone().timestamp()
     except (ValueError, OverflowError):
         example = "5m, 2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
-        raise stop(f"{text!r} is no time: write it like {example}.", WRONG) from None
+        raise stop(f"{text!r} is not a time: write it like {example}.", WRONG) from None
 
 
 def span(text: str) -> float:
-    """Seconds of what was typed: 90s, 5m, 2h, 3d, or a bare number of seconds.
+    """Return the seconds that were typed: 90s, 5m, 2h, 3d, or a bare number.
 
     Raises:
         Exit: it is neither.
@@ -40,21 +40,21 @@ def span(text: str) -> float:
         return float(int(found[1]) * UNITS[found[2].lower()])
     if _SECONDS.fullmatch(text.strip()):
         return float(text)
-    raise stop(f"{text!r} is no span of time: write it like 90s, 5m, 2h or 3d.", WRONG)
+    raise stop(f"{text!r} is not a span of time: write it like 90s, 5m, 2h or 3d.", WRONG)
 
 
 def clock(seconds: float) -> str:
-    """A moment to the second, with its zone: 2026-11-24 08:00:00+01:00."""
+    """Format a Unix time to the second, with its zone: 2026-11-24 08:00:00+01:00."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
 
 
 def day_and_time(seconds: float) -> str:
-    """A moment for a column: 24 Nov 08:00."""
+    """Format a Unix time for a column: 24 Nov 08:00."""
     return f"{datetime.fromtimestamp(seconds).astimezone():%d %b %H:%M}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as an operator reads them: 0.4 s, 35 s, 4 min, 18.0 h, 3.5 d."""
+    """Format seconds as an operator reads them: 0.4 s, 35 s, 4 min, 18.0 h, 3.5 d."""
     if seconds is None:
         return "-"
     if seconds < 10:

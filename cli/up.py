@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.processes import CELERY, LOOPBACK, Processes, need_port
+from cli.processes import CELERY, LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
-from cli.store import told
+from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
 from schedules.store.migrate import upgrade
 from worker.accounts import aliases
@@ -29,59 +29,63 @@ COLOURS = {"sandbox": "yellow", "beat": "magenta", "flower": "blue"}
 
 
 def up(
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="with a local Klaviyo, and its account")] = False,
-    sandbox_port: Annotated[int, typer.Option(help="where the sandbox listens")] = 8080,
-    flower_port: Annotated[int, typer.Option(help="where Flower listens, on this machine only")] = 5555,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="worker processes")] = 1,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="with a local Klaviyo and its account")] = False,
+    sandbox_port: Annotated[int, typer.Option(help="port of the sandbox")] = 8080,
+    flower_port: Annotated[int, typer.Option(help="port of Flower, on this machine only")] = 5555,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="number of worker processes")] = 1,
 ) -> None:
     """Run worker, beat, Flower and, unless KLAVIYO_REDIS_URL is set, an embedded server, until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt), interruptible(), _alone():
         RUNNING.unlink(missing_ok=True)
         get_settings.cache_clear()
         settings = get_settings()
-        if said := misspelled_settings():
-            say(said, "yellow")
-        need_port(flower_port, "--flower-port")
+        if warning := misspelled_settings():
+            say(warning, "yellow")
+        require_free_port(flower_port, "--flower-port")
         extra: dict[str, str] = {}
         if sandbox:
-            need_port(sandbox_port, "--sandbox-port")
-            extra = {**ACCOUNT, "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}", "KLAVIYO_STORE_URL": _empty()}
+            require_free_port(sandbox_port, "--sandbox-port")
+            extra = {
+                **ACCOUNT,
+                "KLAVIYO_BASE_URL": f"http://{LOOPBACK}:{sandbox_port}",
+                "KLAVIYO_STORE_URL": _fresh_store(),
+            }
         else:
-            _need_account(settings)
-        say(told(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
+            _require_account(settings)
+        say(describe_upgrade(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
         with _redis(settings, sandbox) as redis_url:
             environment = {"KLAVIYO_REDIS_URL": redis_url, **extra}
-            with Processes(environment, tell=_tell) as processes, announced(environment):
+            with Processes(environment, print_line=_print_line) as processes, announce(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 start_flower(processes, flower_port)
                 start_beat(processes)
                 for number in range(1, workers + 1):
                     start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
-                say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C ends everything.", "bold")
+                say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C stops everything.", "bold")
                 processes.watch()
 
 
 def start_worker(processes: Processes, name: str, settings: Settings, level: str = "info") -> None:
-    """Start a worker, which may take as long to end as its settings let it."""
+    """Start a worker; it may take as long to stop as its settings allow."""
     line = [*CELERY, "worker", "--hostname", f"{name}@%h", "--loglevel", level]
-    processes.start(name, line, patience=settings.shutdown_seconds + 15)
+    processes.start(name, line, patience_s=settings.shutdown_seconds + 15)
 
 
 def start_beat(processes: Processes, level: str = "info") -> None:
-    """Start beat, which remembers in Redis what ran when."""
+    """Start beat, which keeps in Redis what ran when."""
     processes.start("beat", [*CELERY, "beat", "--loglevel", level])
 
 
 def start_flower(processes: Processes, port: int) -> None:
-    """Start Flower, its API open because nobody but this machine can reach it."""
+    """Start Flower, with an open API because only this machine can reach it."""
     line = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--logging=warning"]
     processes.start("flower", line, FLOWER_UNAUTHENTICATED_API="true")
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a command as Ctrl-C does."""
+    """Let SIGTERM and a closed terminal end a command as Ctrl-C does."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
@@ -92,51 +96,51 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One `up` for a folder: two servers on the same files would destroy them."""
+    """Allow one `klaviyo up` per folder: two servers on the same files would destroy them."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)  # customers' data is kept in it
     with (FOLDER / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise stop(f"`klaviyo up` runs in this folder already ({FOLDER.absolute()}).", WRONG) from None
+            raise stop(f"`klaviyo up` is already running in this folder ({FOLDER.absolute()}).", WRONG) from None
         yield
 
 
 @contextlib.contextmanager
 def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
     if "redis_url" in settings.model_fields_set:
-        say(f"Redis: {address()}, as KLAVIYO_REDIS_URL says.", "dim")
+        say(f"Redis: {address()}, from KLAVIYO_REDIS_URL.", "dim")
         yield settings.redis_url
         return
-    # What waits for the real Klaviyo must not be sent to a sandbox, nor the other way round.
+    # Tasks that wait for the real Klaviyo must not be sent to a sandbox, nor the other way round.
     data = FOLDER / ("sandbox-redis" if sandbox else "redis")
     with server(data.absolute()) as url:
-        say(f"Redis: {find_server()[1]}, embedded, data in {data}.", "dim")
+        say(f"Redis: embedded {find_server()[1]}, data in {data}.", "dim")
         yield url
 
 
-def _empty() -> str:
-    """The address of a store for the sandbox: it begins empty, and so does its copy, apart from customers' rows."""
+def _fresh_store() -> str:
+    """Return the URL of an empty store for the sandbox, which starts empty too, apart from customers' rows."""
     file = FOLDER / "sandbox-store.db"
-    for each in FOLDER.glob(f"{file.name}*"):  # what SQLite keeps beside it, too
+    for each in FOLDER.glob(f"{file.name}*"):  # including the files that SQLite keeps beside it
         each.unlink()
     return f"sqlite:///{file}"
 
 
 @contextlib.contextmanager
-def announced(environment: dict[str, str]) -> Iterator[None]:
-    """Let other commands in this folder find what runs: the settings are read from this file too."""
-    said = "".join(f"{name}={value}\n" for name, value in environment.items())
+def announce(environment: dict[str, str]) -> Iterator[None]:
+    """Let other commands in this folder find what is running: the settings are read from this file too."""
+    lines = "".join(f"{name}={value}\n" for name, value in environment.items())
     if (redis := parse(environment["KLAVIYO_REDIS_URL"])).path:
-        said += f"# For a Celery application of another code base, as its broker and backend:\n# {redis.broker_url}\n"
-    RUNNING.write_text(said, "utf-8")
+        lines += f"# For a Celery application of another code base, as its broker and backend:\n# {redis.broker_url}\n"
+    RUNNING.write_text(lines, "utf-8")
     try:
         yield
     finally:
         RUNNING.unlink(missing_ok=True)
 
 
-def _need_account(settings: Settings) -> None:
+def _require_account(settings: Settings) -> None:
     if not aliases(settings):
         raise stop(
             "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key of Klaviyo, or try "
@@ -145,6 +149,6 @@ def _need_account(settings: Settings) -> None:
         )
 
 
-def _tell(name: str, line: str) -> None:
+def _print_line(name: str, line: str) -> None:
     colour = COLOURS.get(name, "green")
     stdout(soft_wrap=True).print(Text.assemble((f"{name:<9}", colour), line))

@@ -1,4 +1,4 @@
-"""A view that is looked at again and again, in a terminal."""
+"""A live view in a terminal, refreshed every second."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.text import Text
 
 from cli.terminal import WRONG, stdout, stop
 
-#: Seconds between two looks.
-PAUSE = 1.0
+#: Seconds between two refreshes.
+REFRESH_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """What stands above, then a table of the first rows: as many as fit into so many lines, and how many do not."""
+    """Some lines, then a table of as many rows as fit into the given lines, and the number of rows that do not."""
 
     above: Sequence[RenderableType]
     rows: Sequence[Any]
@@ -27,12 +27,12 @@ class Fitting:
     lines: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """See how many there is room for; a row may take more lines than one."""
+        """Find out how many rows fit; a row may take several lines."""
 
         def taken(count: int) -> int:
             return len(console.render_lines(self._first(count), options, pad=False))
 
-        # A row is a line at least, so there is no need to look at more of them than there are lines.
+        # A row takes at least one line, so no more rows than lines can fit.
         most = min(len(self.rows), self.lines)
         yield self._first(max(0, bisect_right(range(most + 1), self.lines, key=taken) - 1))
 
@@ -43,8 +43,8 @@ class Fitting:
         )
 
 
-def watched(view: Callable[[int], RenderableType]) -> None:
-    """Show the view each second until Ctrl-C; it is given the lines that there is room for.
+def show_live(view: Callable[[int], RenderableType]) -> None:
+    """Show the view and refresh it every second until Ctrl-C; it is given the number of lines that fit.
 
     Raises:
         Exit: there is no terminal.
@@ -59,6 +59,6 @@ def watched(view: Callable[[int], RenderableType]) -> None:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 live.update(view(max(1, console.height - 2)), refresh=True)
-                time.sleep(PAUSE)
+                time.sleep(REFRESH_INTERVAL_S)
     except KeyboardInterrupt:
         return

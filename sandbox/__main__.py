@@ -13,27 +13,27 @@ from sandbox.world import World
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says where it listens and wakes the requests that hang before it stops."""
+    """uvicorn's server; it announces its address, and wakes hanging requests before it stops."""
 
     def __init__(self, config: uvicorn.Config, world: World) -> None:
         super().__init__(config)
         self._world = world
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where: the line that tells a script that it can begin."""
+        """Listen, and print the address: the line that tells a script that it can begin."""
         await super().startup(sockets)
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]
             print(f"sandbox: http://{host}:{port}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wake the requests that hang, then end as usual."""
+        """Wake hanging requests, then stop as usual."""
         self._world.stop()
         await super().shutdown(sockets)
 
 
 def seconds(text: str) -> tuple[float, float]:
-    """A range of seconds, "1-5", or as many as "2" says."""
+    """A range of seconds, "1-5", or a number of them, "2"."""
     low, _, high = text.partition("-")
     return float(low), float(high or low)
 
@@ -45,13 +45,13 @@ def milliseconds(text: str) -> tuple[float, float]:
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line says."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Klaviyo.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
-    parser.add_argument("--latency", type=milliseconds, default="10-60", help="milliseconds each way")
-    parser.add_argument("--seed", type=int, default=0, help="of window phases, ids and latency")
-    parser.add_argument("--job-seconds", type=seconds, default="1", help="how long a job takes: 2, or 1-5")
+    parser.add_argument("--latency", type=milliseconds, default="10-60", help="milliseconds each way: 20, or 10-60")
+    parser.add_argument("--seed", type=int, default=0, help="seed for window phases, ids and latency")
+    parser.add_argument("--job-seconds", type=seconds, default="1", help="seconds that a job takes: 2, or 1-5")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
     return parser.parse_args()
 
@@ -71,7 +71,7 @@ def main() -> None:
         server_header=False,
         date_header=True,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it once more when it has ended
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
         Server(config, app.state.world).run()
 
 

@@ -15,7 +15,7 @@ from sandbox.world import World
 
 
 def create_app(config: Config | None = None) -> Starlette:
-    """A sandbox of its own, with its state in `app.state.world`."""
+    """A new sandbox, with its state in `app.state.world`."""
     world = World(config or Config())
 
     @asynccontextmanager

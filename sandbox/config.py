@@ -1,4 +1,4 @@
-"""How a sandbox is set up."""
+"""The settings of a sandbox."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ class Config:
 
     seed: int = 0
     latency: tuple[float, float] = (0.0, 0.0)
-    """Seconds on the wire each way, from and to."""
+    """The range of seconds that each way on the wire takes."""
     job_seconds: tuple[float, float] = (1.0, 1.0)
-    """From how many seconds to how many an asynchronous job takes, where no rule says."""
+    """The range of seconds that an asynchronous job takes, unless a rule says otherwise."""
     clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""Errors as Klaviyo words them: JSON:API error objects with an id, a code and the place that is wrong."""
+"""Errors as Klaviyo words them: JSON:API error objects with an id, a code and a pointer to what is wrong."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ TITLES = {
 
 
 class ApiError(Exception):
-    """A refusal: its status, and one error object for each thing that is wrong."""
+    """An error response: its status, and one error object for each thing that is wrong."""
 
     def __init__(self, status: int, errors: list[dict[str, Any]], retry_after: int | None = None) -> None:
         super().__init__(status, errors, retry_after)
@@ -31,7 +31,7 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
     def document(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """The body of the response."""
         return {"errors": self.errors}
 
 
@@ -61,7 +61,7 @@ def error(
 
 
 def refusal(status: int, detail: str, *, retry_after: int | None = None, **place: Any) -> ApiError:
-    """A refusal for one reason; `place` is the pointer or parameter, and what is unusual of code and title."""
+    """An error response for one reason; `place` holds the pointer or parameter, and any unusual code or title."""
     return ApiError(status, [error(status, detail, **place)], retry_after)
 
 
@@ -77,7 +77,7 @@ def invalid_parameter(detail: str, parameter: str) -> ApiError:
 
 @contextmanager
 def gathered(errors: list[dict[str, Any]]) -> Iterator[None]:
-    """Put what is wrong into a list, so that the other items can be checked too."""
+    """Collect errors in a list, so that the remaining items are checked too."""
     try:
         yield
     except ApiError as refused:
@@ -85,13 +85,13 @@ def gathered(errors: list[dict[str, Any]]) -> Iterator[None]:
 
 
 def not_found(type: str, id: str) -> ApiError:
-    """404 for a resource."""
+    """404 for a resource that does not exist."""
     kind = type.replace("-", " ")
     return refusal(404, f"A {kind} with id {id} does not exist.", title=f"{kind.capitalize()} not found.")
 
 
 def throttled(seconds: int | None) -> ApiError:
-    """429, which says when to come again, or with None does not."""
+    """429, which says when to try again unless `seconds` is None."""
     detail = "Request was throttled."
     if seconds is not None:
         detail += f" Expected available in {seconds} second{'' if seconds == 1 else 's'}."

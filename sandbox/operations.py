@@ -1,4 +1,4 @@
-"""The table of Klaviyo's operations: loading it, and finding the one that a request means."""
+"""The table of Klaviyo's operations, and finding the one that a request means."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from worker.api.filter_fields import Fields, fields_of
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of operations.json. `body` is the type of the resource, or of the identifiers, that its body holds."""
+    """One row of operations.json. `body` is the type of the resource or identifiers in the request body."""
 
     id: str
     method: str
@@ -31,10 +31,10 @@ class Operation:
     include: frozenset[str] = frozenset()
     additional: Mapping[str, list[str]] = field(default_factory=dict)
     filter: Fields = field(default_factory=dict)
-    """What it can be filtered by, as the worker's facts have it."""
+    """What it can be filtered by, from the worker's filters.json."""
     filter_required: bool = False
     extra: Mapping[str, list[int]] = field(default_factory=dict)
-    """Account-wide buckets, by the `parameter=value` that draws on them."""
+    """The limits of account-wide buckets, by the `parameter=value` that draws on them."""
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class Operation:
 
     @property
     def client_side(self) -> bool:
-        """Whether browsers call it, without a key."""
+        """Whether it is called from browsers, without a key."""
         return self.path.startswith("/client/")
 
 
@@ -58,7 +58,7 @@ class Operations:
             self._routes.setdefault(_shape(row.segments), {})[row.method] = row
 
     def methods(self, path: str) -> tuple[Mapping[str, Operation], str | None]:
-        """The operations on a path by method (none for an unknown path), and the id that the path holds."""
+        """The operations on a path, by method (none for an unknown path), and the id in the path."""
         parts = tuple(path.strip("/").split("/"))
         exact = self._routes.get(parts)
         if exact is not None:
@@ -83,7 +83,7 @@ def _row(raw: dict[str, Any]) -> Operation:
 
 
 def load() -> Operations:
-    """The table that comes with the package."""
+    """Load the table that comes with the package."""
     table = orjson.loads(resources.files("sandbox").joinpath("operations.json").read_bytes())
     fields = {name: frozenset(values) for name, values in table["fields"].items()}
     return Operations([_row(raw) for raw in table["operations"]], fields)

@@ -1,16 +1,16 @@
-"""RedBeat as this project runs it: the code says what runs, each due time is published at least once and begins once.
+"""RedBeat as this project runs it: the code says what runs; each due time is published at least once and starts once.
 
-RedBeat keeps in Redis when each entry ran last, so that a missed run is made up for, and a lock, so that of many beats
-one leads. Five things differ here:
+RedBeat keeps in Redis when each entry last ran, so that a missed run is made up for, and a lock, so that only one of
+several beats leads. Five things differ here:
 
-- A definition in Redis is never read. An entry that was taken out of the code does not run, and a beat of the version
-  before, still leading, runs its own.
-- It publishes, then writes down that it did. RedBeat's other way round loses the run if it is killed in between. What
-  is published twice has the same id, and `schedules.guard` lets one begin.
-- A beat that loses the lock, asleep or cut off for too long, waits for its turn again. RedBeat's ends with a traceback,
-  and one that stands by hangs in the wait for the lock and answers no ping.
-- While Redis is away it waits, and says so once.
-- What is due, its clock says, which all beats and workers share, not the machine's.
+- A definition in Redis is never read. An entry that was removed from the code does not run, and a beat of the previous
+  version that still leads runs its own entries.
+- It publishes, then records that it did. RedBeat does it the other way round and loses the run if it is killed in
+  between. A run that is published twice has the same id, and `schedules.entry_runs` lets it start once.
+- A beat that loses the lock because it was suspended or cut off for too long stands by again. RedBeat's ends with a
+  traceback, and while standing by it blocks on the lock and answers no ping.
+- While Redis cannot be reached it waits, and logs that once.
+- What is due is decided by Redis's clock, which all beats and workers share, not by the machine's.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from schedules.crontab import latest_due
-from schedules.guard import plan, records, run_id
+from schedules.entry_runs import load_records, plan_entry, run_id
 from worker.connection import AWAY
 from worker.errors import AlreadyRevoked
 
 logger = get_logger(__name__)
 
-#: Seconds between two attempts to take the lead, and to reach Redis.
-STANDBY, AGAIN = 1.0, 1.0
+#: Time between two attempts to take the lead, and between two attempts to reach Redis.
+STANDBY_INTERVAL_S, RECONNECT_INTERVAL_S = 1.0, 1.0
 
 beat_init.disconnect(acquire_distributed_beat_lock)
 
 
-class Lead(Lock):
-    """The lock of the beat that leads; extending it sets its time instead of adding to it."""
+class LeaderLock(Lock):
+    """The lock of the beat that leads; extending it sets its remaining time instead of adding to it."""
 
     def extend(self, additional_time: float, replace_ttl: bool = True) -> Literal[True]:
-        """Hold it for so many seconds from now."""
+        """Hold it for this many seconds from now."""
         return super().extend(additional_time, replace_ttl)
 
 
 class CodeEntry(RedBeatSchedulerEntry):  # type: ignore[misc]
-    """What the code says, and when Redis says it ran last."""
+    """An entry as the code defines it, with the time of its last run from Redis."""
 
     @classmethod
     def from_key(cls, key: str, app: Any = None) -> CodeEntry:
-        """The entry with this key.
+        """Return the entry with this key.
 
         Raises:
             KeyError: it is not in the code, or was never stored.
@@ -73,63 +73,67 @@ class CodeEntry(RedBeatSchedulerEntry):  # type: ignore[misc]
 
     @property
     def due_at(self) -> datetime:
-        """The due time after the last; RedBeat's is too early by as long as that is ago."""
+        """The due time after the last run; RedBeat's own is too early by the time that has passed since then."""
         due: datetime = self.schedule.after(self.last_run_at)
         return due
 
 
 class Scheduler(RedBeatScheduler):  # type: ignore[misc]
-    """Stands by until it leads; then runs what is due."""
+    """Stands by until it leads, then runs what is due."""
 
     Entry = CodeEntry
 
-    lock: Lead | None = None
-    _told = ""
+    lock: LeaderLock | None = None
+    _last_logged = ""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
-        # Celery, RedBeat and the entries all ask the application.
+        # Celery, RedBeat and the entries all take the time from the application.
         app.now = lambda: redis_time(app)
         super().__init__(app, **kwargs)
 
     def setup_schedule(self) -> None:
-        """Nothing yet: a beat that stands by must not change what the one that leads runs."""
+        """Do nothing yet: a beat that stands by must not change what the leading one runs."""
 
     def tick(self, **kwargs: Any) -> float:
-        """Run what is due; the seconds until there is more to do."""
+        """Run what is due and return the seconds until there is more to do."""
         try:
             if not self.lock and not self._take_lead():
-                return STANDBY
+                return STANDBY_INTERVAL_S
             client = get_redis(self.app)
             if client.zcard(self.app.redbeat_conf.schedule_key) < len(self.app.redbeat_conf.schedule):
-                # Somebody has emptied Redis, or it was too full.
+                # Redis was flushed, or was too full to store them.
                 super().setup_schedule()
             seconds = float(super().tick(**kwargs))
-            self._tell(f"This beat leads; entries: {len(self.app.redbeat_conf.schedule)}.")
+            self._log_once(f"This beat leads; entries: {len(self.app.redbeat_conf.schedule)}.")
             return seconds
         except LockError:
             self.lock = None
-            self._tell("This beat was away for so long that another may have taken the lead: it stands by.", WARNING)
+            self._log_once(
+                "This beat was suspended or cut off for so long that another may lead now: it stands by.", WARNING
+            )
             return 0.0
         except AWAY as error:
-            self._tell(f"Beat waits for Redis: {error}. What falls due runs when it is back.", WARNING)
-            return AGAIN
+            self._log_once(
+                f"Beat is waiting for Redis: {error}. Whatever falls due meanwhile runs once Redis is back.", WARNING
+            )
+            return RECONNECT_INTERVAL_S
 
     def _take_lead(self) -> bool:
         client = get_redis(self.app)
-        lock = client.lock(self.lock_key, timeout=self.lock_timeout, blocking=False, lock_class=Lead)
+        lock = client.lock(self.lock_key, timeout=self.lock_timeout, blocking=False, lock_class=LeaderLock)
         if not lock.acquire():
-            self._tell("Another beat leads; this one stands by.")
+            self._log_once("Another beat leads; this one stands by.")
             return False
         super().setup_schedule()
         self.lock = lock
         return True
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
-        """Store the entries, each with when it ran last.
+        """Store the entries, each with the time of its last run.
 
-        One that is new, or has another timetable, begins now: what that would have run before was not missed.
+        An entry that is new, or has a new timetable, counts from now: its earlier due times were not missed.
         """
-        known = dict(zip(dict_, records(dict_), strict=True))
+        known = dict(zip(dict_, load_records(dict_), strict=True))
         for name, definition in dict_.items():
             entry = self._maybe_entry(name, definition)
             when = repr(entry.schedule)
@@ -140,16 +144,16 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
                 changed = True
             if changed:
                 entry.reschedule()
-                plan(name, when)
+                plan_entry(name, when)
             entry.save()
 
     def maybe_due(self, entry: CodeEntry, **kwargs: Any) -> float:
-        """Run an entry if it is due; the seconds until it is.
+        """Run an entry if it is due and return the seconds until it is due next.
 
-        RedBeat writes a traceback for each try that Redis refuses; here `tick` says it once, and tries again.
+        RedBeat logs a traceback for each attempt that Redis refuses; here `tick` says it once, and tries again.
 
         Raises:
-            redis.ConnectionError, redis.TimeoutError: Redis does not take it now.
+            redis.ConnectionError, redis.TimeoutError: Redis does not take it at the moment.
 
         """
         is_due, seconds = entry.is_due()
@@ -160,14 +164,14 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             except AWAY:
                 raise
             except Exception as error:
-                # Celery makes an error of its own of what kombu makes of Redis's.
+                # Celery wraps kombu's error, which wraps Redis's.
                 if isinstance(error.__context__, OperationalError):
                     raise redis.ConnectionError(str(error.__context__)) from None
-                logger.exception("%s cannot be run now; the others go on", entry.name)
+                logger.exception("%s cannot be run now; the other entries go on", entry.name)
         return float(seconds)
 
     def apply_async(self, entry: CodeEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
-        """Publish the latest run that is due, then write down that it was."""
+        """Publish the latest run that is due, then record that it was published."""
         due = latest_due(entry.schedule, entry.last_run_at, entry.schedule.now())
         assert due is not None, "RedBeat asks only for what is due"
         run = self.Entry(**{**dict(entry), "options": {**entry.options, "task_id": run_id(entry.name, due)}})
@@ -177,27 +181,27 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         except SchedulingError as error:
             if not isinstance(error.__context__, AlreadyRevoked):
                 raise
-            logger.warning("%s is left out this time: %s", entry.name, error.__context__.reason)
+            logger.warning("%s is skipped this time: %s", entry.name, error.__context__.reason)
         entry.reschedule(last_run_at=due.astimezone(UTC))
         return result
 
     def close(self) -> None:
-        """Give the lead back; while Redis is away it runs out by itself."""
+        """Give up the lead; if Redis cannot be reached, the lock expires by itself."""
         with suppress(LockError, *AWAY):
             super().close()
 
-    def _tell(self, sentence: str, level: int = INFO) -> None:
-        """Say what has changed, once."""
-        if sentence != self._told:
+    def _log_once(self, sentence: str, level: int = INFO) -> None:
+        """Log a sentence unless it is the one that was logged last."""
+        if sentence != self._last_logged:
             logger.log(level, sentence)
-        self._told = sentence
+        self._last_logged = sentence
 
 
 def redis_time(app: Any) -> datetime:
-    """The present.
+    """Return the time by Redis's clock, in UTC.
 
     Raises:
-        redis.ConnectionError: Redis is away.
+        redis.ConnectionError: Redis cannot be reached.
 
     """
     seconds, micros = get_redis(app).time()

@@ -1,4 +1,4 @@
-"""What runs by itself, when and why, as code; settings move an entry or switch it off."""
+"""What runs on a schedule, when and why, as code; settings move an entry or switch it off."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from worker.accounts import account, aliases
 from worker.errors import SettingsError
 from worker.settings import Settings
 
-Mode = Literal["changes", "full", "reports"]
+SyncMode = Literal["changes", "full", "reports"]
 
-HOUR = 3_600
+HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry, for every account. Its crontab is meant in the account's zone.
+    """One entry, which runs for every account. Its crontab is read in the account's time zone.
 
-    ``expires``: seconds after which a run that no worker has taken up is dropped, because a fresher one follows.
+    ``expires_s``: seconds after which a run that no worker has started is dropped, because a newer one follows.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Entry:
     task: str
     kwargs: Mapping[str, Any]
     reason: str
-    expires: int
+    expires_s: int
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """An entry on one account; ``crontab`` is None where it is switched off, ``kwargs`` go with the entry's own."""
+class ScheduledEntry:
+    """An entry for one account; ``crontab`` is None if it is switched off, ``kwargs`` are added to the entry's own."""
 
     name: str
     account: str
@@ -44,95 +44,95 @@ class Planned:
 
 
 def _sync(
-    name: str, crontab: str, mode: Mode, streams: str, reason: str, expires: int = 12 * HOUR
+    name: str, crontab: str, mode: SyncMode, streams: str, reason: str, expires_s: int = 12 * HOUR_S
 ) -> Entry:  # fmt: skip
-    return Entry(name, crontab, "klaviyo.sync", {"streams": streams.split(), "mode": mode}, reason, expires)
+    return Entry(name, crontab, "klaviyo.sync", {"streams": streams.split(), "mode": mode}, reason, expires_s)
 
 
-#: Each in a minute of its own, so that not everything begins at once, and none between two and three o'clock, which
-#: clock changes skip or repeat.
+#: Each starts in a minute of its own, so that they do not all start at once, and none between two and three o'clock,
+#: the hour that clock changes skip or repeat.
 ENTRIES = (
     _sync(
         "profiles-events", "7 1 * * *", "changes", "profiles events",
-        "Profiles and events as of last night: what most questions are about comes first.",
+        "Profiles and events as of last night, which most questions are about: they come first.",
     ),
     _sync(
         "messaging", "37 1 * * *", "changes",
         "campaigns campaign_messages flows flow_actions flow_messages templates",
-        "What was sent, and the flows and templates that it came from.",
+        "What was sent, and the flows and templates it came from.",
     ),
     _sync(
         "others", "52 1 * * *", "changes", "metrics tags tag_groups forms images webhooks jobs",
-        "Small streams that the large ones refer to.",
+        "The small streams that the large ones refer to.",
     ),
     _sync(
         "catalog", "17 3 * * *", "changes", "catalog_items catalog_variants catalog_categories",
-        "Klaviyo cannot be asked for changed items: the catalog is read whole and compared.",
+        "Klaviyo does not list changed items, so the catalog is read whole and compared.",
     ),
     _sync(
         "audiences", "33 3 * * *", "changes", "lists list_members segments segment_members",
-        "Who has left a list or a segment shows only when its members are read whole.",
+        "Only reading all members shows who has left a list or a segment.",
     ),
     _sync(
         "coupons", "48 3 * * *", "changes", "coupons coupon_codes",
-        "Codes that were handed out or have expired; they are read coupon by coupon.",
+        "Codes that were assigned or have expired; they are read coupon by coupon.",
     ),
     _sync(
         "reports", "22 4 * * *", "reports", "campaign_values flow_values",
-        "Figures of campaigns and flows, when yesterday is over: 225 requests a day are all that Klaviyo allows.",
+        "Campaign and flow results of the days up to yesterday; Klaviyo allows only 225 requests a day.",
     ),
     _sync(
         "full-scan", "41 4 * * sun", "full",
         "profiles lists segments campaigns campaign_messages flows flow_actions flow_messages templates forms images",
-        "What was deleted is in no list of changes: only reading everything shows what is gone.",
-        expires=48 * HOUR,
+        "Deletions appear in no list of changes: only reading everything shows what is gone.",
+        expires_s=48 * HOUR_S,
     ),
 )  # fmt: skip
 
-#: The task of a push that the settings define.
+#: The task that carries out a push defined in the settings.
 PUSH = "klaviyo.push"
 
 OFF = "off"
 
 
-def planned(settings: Settings) -> Iterator[Planned]:
-    """Every entry on every account, and every push that has a schedule.
+def scheduled_entries(settings: Settings) -> Iterator[ScheduledEntry]:
+    """Every entry for every account, and every push that has a schedule.
 
     Raises:
-        SettingsError: a setting names an entry that does not exist, or no crontab.
+        SettingsError: a setting names an entry that does not exist, or holds something that is no crontab.
 
     """
     names = {entry.name for entry in ENTRIES}
     if unknown := sorted(set(settings.schedule) - names):
         known = ", ".join(_variable(name) for name in sorted(names))
-        raise SettingsError(f"{_variable(unknown[0])}: there is no such entry; there are {known}.")
+        raise SettingsError(f"{_variable(unknown[0])}: there is no such entry. The entries are set by {known}.")
     for alias in aliases(settings):
         zone = account(settings, alias).timezone
         for entry in ENTRIES:
             when = settings.schedule.get(entry.name, entry.crontab).strip()
             crontab = None if when.lower() == OFF else _crontab(_variable(entry.name), when, zone)
-            yield Planned(f"{entry.name}.{alias}", alias, zone, entry, crontab, {"account": alias})
+            yield ScheduledEntry(f"{entry.name}.{alias}", alias, zone, entry, crontab, {"account": alias})
     for name, push in settings.pushes.items():
         if push.schedule:
             owner = account(settings, push.account)
-            reason = f"What has changed in {push.source.partition(' ')[0]} travels to Klaviyo."
-            entry = Entry(f"push-{name}", push.schedule, PUSH, {"name": name}, reason, 12 * HOUR)
+            reason = f"What has changed in {push.source.partition(' ')[0]} is sent to Klaviyo."
+            entry = Entry(f"push-{name}", push.schedule, PUSH, {"name": name}, reason, 12 * HOUR_S)
             crontab = _crontab(
                 f"KLAVIYO_PUSHES__{name.upper().replace('-', '_')}__SCHEDULE", push.schedule, owner.timezone
             )
-            yield Planned(entry.name, owner.alias, owner.timezone, entry, crontab)
+            yield ScheduledEntry(entry.name, owner.alias, owner.timezone, entry, crontab)
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The entries as Celery's setting of this name."""
+    """Return the entries as Celery's setting `beat_schedule`."""
     return {
         each.name: {
             "task": each.entry.task,
             "schedule": each.crontab,
             "kwargs": {**each.kwargs, **each.entry.kwargs},
-            "options": {"expires": each.entry.expires},
+            "options": {"expires": each.entry.expires_s},
         }
-        for each in planned(settings)
+        for each in scheduled_entries(settings)
         if each.crontab
     }
 

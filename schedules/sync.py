@@ -1,4 +1,4 @@
-"""The task that beat and `klaviyo sync` ask for: read these streams of an account into the store."""
+"""The task that beat and `klaviyo sync` publish: copy these streams of an account into the store."""
 
 from __future__ import annotations
 
@@ -11,91 +11,91 @@ from typing import Any
 from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import guard, trouble
-from schedules.clock import present
-from schedules.entries import Mode
+from schedules import entry_runs
+from schedules.clock import current_time
+from schedules.deferred import RESUME, register
+from schedules.entries import SyncMode
 from schedules.pull import pages as pull
-from schedules.pull.requests import GO_ON, Request, claim, load, save, scheduled
 from schedules.pull.streams import STREAMS
 from schedules.push import task as push_task
 from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS
+from schedules.store import outage
+from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
 from worker.accounts import account as account_of
-from worker.app import app
 from worker.errors import InputError
-from worker.patience import published
 from worker.place import PREFIX
-from worker.reminders import remind, sees_to
+from worker.publishing import published
+from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
 SYNC = f"{PREFIX}sync"
 
-#: The task that sees to a stream of which nothing has been heard.
-LOOK_AFTER = f"{PREFIX}sync_look_after"
-
 
 class Sync(Step):
-    """Begin a sync. Its streams are read by tasks of their own; this one is over when the first have begun."""
+    """Start a sync. Its streams are read by tasks of their own; this one ends once the first of them have started."""
 
     name = SYNC
 
     def run(
-        self, *, account: str, streams: list[str], mode: Mode = "changes", since: str | None = None
+        self, *, account: str, streams: list[str], mode: SyncMode = "changes", since: str | None = None
     ) -> dict[str, Any]:  # fmt: skip
-        """Write down what is asked for, and begin; what beat asks for only where the run before it is over.
+        """Save the request and start it; a scheduled one starts only if the entry's previous run has ended.
 
         Raises:
-            Ignore: it has been run, or another goes on.
+            Ignore: this run has already started, or the previous one is still running.
 
         """
-        alias, chosen = account_of(get_settings(), account).alias, checked(streams)
-        if scheduled(self.task_id) and not guard.begin(self.task_id, self.holder, pull.SILENT):
-            raise Ignore("this run of the entry is not wanted")
-        save(Request(self.task_id, alias, mode, since, present().timestamp(), dict.fromkeys(chosen, "wanted")))
-        go_on(self.task_id)
+        alias, chosen = account_of(get_settings(), account).alias, resolve_streams(streams)
+        if entry_runs.is_scheduled(self.task_id) and not entry_runs.begin_run(
+            self.task_id, self.holder, entry_runs.DEAD_AFTER_S
+        ):
+            raise Ignore("this run has already started, or the previous one is still running")
+        save(SyncRequest(self.task_id, alias, mode, since, current_time().timestamp(), dict.fromkeys(chosen, "wanted")))
+        start_ready_streams(self.task_id)
         return {"account": alias, "streams": chosen, "mode": mode}
 
 
-class GoOn(Step):
-    """Begin the streams of a request whose parents have been read."""
+class StartStreams(Step):
+    """Start the streams of a request whose parents have been read."""
 
-    name = GO_ON
+    name = START_STREAMS
     ignore_result = True
 
     def run(self, request: str) -> None:
-        """Look and begin."""
-        go_on(request)
+        """Start whatever is ready."""
+        start_ready_streams(request)
 
 
-class LookAfter(Step):
-    """Take up a run that has written nothing for a while."""
+class Resume(Step):
+    """Resume a run that has written nothing for a while."""
 
-    name = LOOK_AFTER
+    name = RESUME
     ignore_result = True
 
     def run(self, which: str) -> None:
-        """Ask for its pages again, or for the push that waits."""
-        if which.startswith(push_task.WAITS):
-            push_task.try_again(which)
+        """Request its pages again, or publish the waiting push again."""
+        if which.startswith(push_task.REMINDER_PREFIX):
+            push_task.publish_again(which)
             return
-        with _or_later(which):
-            reports.look_after(which) if which.rpartition("|")[2] in REPORTS else pull.look_after(which)
+        with _resumed_later_if_store_fails(which):
+            reports.resume(which) if which.rpartition("|")[2] in REPORTS else pull.resume(which)
 
 
-def checked(streams: Iterable[str]) -> list[str]:
-    """The streams that are read by themselves, parents first; ``jobs`` stands for ``jobs:…`` of every kind.
+def resolve_streams(streams: Iterable[str]) -> list[str]:
+    """Return the streams to read for these names, parents first; ``jobs`` stands for ``jobs:…`` of every kind.
 
     Raises:
-        InputError: one has a name that none has, or there is nothing to read: they come with streams not asked for.
+        InputError: there is no stream of this name, or all of them come with other streams and cannot be read alone.
 
     """
     families = {name.partition(":")[0] for name in (*STREAMS, *REPORTS)}
     if not (asked := set(streams)):
-        raise InputError(SYNC, ["it names no stream"])
+        raise InputError(SYNC, ["name at least one stream"])
     if unknown := sorted(asked - families - set(STREAMS)):
         near = difflib.get_close_matches(unknown[0], [*families, *STREAMS], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(families))}"
+        hint = f"did you mean {near[0]!r}?" if near else f"the streams are {', '.join(sorted(families))}"
         raise InputError(SYNC, [f"there is no stream {unknown[0]!r}; {hint}"])
     read = [
         name
@@ -104,12 +104,15 @@ def checked(streams: Iterable[str]) -> list[str]:
     ]
     if not (chosen := [*read, *(name for name in REPORTS if name in asked)]):
         parents = sorted({stream.parent.stream for name in asked if (stream := STREAMS[name]).parent})
-        raise InputError(SYNC, [f"{' and '.join(sorted(asked))} come with {' and '.join(parents)}: ask for these"])
+        raise InputError(
+            SYNC,
+            [f"{' and '.join(sorted(asked))} cannot be read alone: name {' and '.join(parents)}, which brings them"],
+        )
     return chosen
 
 
-def go_on(id: str) -> None:
-    """Begin every stream of a request that can begin; where all have ended, so has the request."""
+def start_ready_streams(id: str) -> None:
+    """Start every stream of a request that is ready; end its scheduled run once all of them have ended."""
     request = load(id)
     if request is None:
         return
@@ -118,53 +121,53 @@ def go_on(id: str) -> None:
         waits = parent and request.streams.get(parent.stream) in ("wanted", "running")
         if state == "wanted" and not waits:
             since = datetime.fromisoformat(request.since) if request.since else None
-            pull.remind(request.account, id, name)
-            # Two streams that end at once have this done twice at once.
+            pull.renew_reminder(request.account, id, name)
+            # Two streams that end at the same time both get here.
             if not claim(id, name):
                 continue
-            with _or_later(f"{request.account}|{id}|{name}"):
+            with _resumed_later_if_store_fails(f"{request.account}|{id}|{name}"):
                 if name in REPORTS:
-                    reports.begin(request.account, id, name)
+                    reports.start_run(request.account, id, name)
                 else:
-                    pull.begin(request.account, id, name, "full" if request.mode == "full" else "incremental", since)
-    if request.over and scheduled(id):
-        told = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
-        guard.end(id, not request.failed, told)
+                    pull.start_run(
+                        request.account, id, name, "full" if request.mode == "full" else "incremental", since
+                    )
+    if request.is_over and entry_runs.is_scheduled(id):
+        message = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
+        entry_runs.end_run(id, not request.failed, message)
 
 
 @contextmanager
-def _or_later(which: str) -> Iterator[None]:
-    """Begin a stream, or look after it; where the store cannot be written, it is looked after again soon."""
+def _resumed_later_if_store_fails(which: str) -> Iterator[None]:
+    """Have a stream resumed soon if the store cannot be written within this block."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        trouble.met(error)
-        remind(f"sync|{which}", trouble.AWAY)
+        outage.note_failure(error)
+        remind(f"sync|{which}", outage.RETRY_DELAY_S)
     else:
-        trouble.overcome()
+        outage.note_success()
 
 
-@sees_to("sync")
-def _look_after(which: str) -> None:
-    published(lambda: app.send_task(LOOK_AFTER, (which,)))
+sync = register(Sync())
+register(StartStreams())
+register(Resume())
 
 
-sync = app.register_task(Sync())
-app.register_task(GoOn())
-app.register_task(LookAfter())
-
-
-def start(account: str, streams: Iterable[str], mode: Mode = "changes", since: datetime | None = None) -> str:
-    """Ask for a sync; returns the request's id.
+def request_sync(
+    account: str, streams: Iterable[str], mode: SyncMode = "changes", since: datetime | None = None
+) -> str:
+    """Publish a sync and return the request's id.
 
     Raises:
-        InputError: there is no such stream. SettingsError: there is no such account.
+        InputError: there is no such stream.
+        SettingsError: there is no such account.
 
     """
     alias = account_of(get_settings(), account).alias
     kwargs = {
         "account": alias,
-        "streams": checked(streams),
+        "streams": resolve_streams(streams),
         "mode": mode,
         "since": since.isoformat() if since else None,
     }

@@ -10,8 +10,10 @@ from tasks.images import ImageField
 from tasks.shapes import Day, TagField, Timestamp, UpTo100
 from tasks.templates import TemplateSummaryField
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Params, never
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds
 from worker.api.wire import At, Linkage, Resources, flat_name
 
 CampaignMessageField = Literal[
@@ -61,28 +63,28 @@ DynamicValue = Literal[
 
 
 class Audiences(TypedDict, total=False):
-    """Ids of the lists and segments that get a campaign, and of those that do not."""
+    """Ids of the lists and segments that receive a campaign, and of those that are excluded."""
 
     included: Required[list[str]]
     excluded: list[str] | None
 
 
 class AudiencesUpdate(TypedDict, total=False):
-    """The same, where one of the two may stay as it is."""
+    """The same for an update, where either may be left out."""
 
     included: list[str] | None
     excluded: list[str] | None
 
 
 class StaticOptions(TypedDict, total=False):
-    """Whether the time is the recipient's own, and what happens to those whose time has passed already."""
+    """Whether the time is local to the recipient, and what happens if it has already passed there."""
 
     is_local: Required[bool]
     send_past_recipients_immediately: bool
 
 
 class StaticSend(TypedDict, total=False):
-    """Everybody at one time."""
+    """Send to everybody at one time."""
 
     method: Required[Literal["static"]]
     datetime: Required[Timestamp]
@@ -90,7 +92,7 @@ class StaticSend(TypedDict, total=False):
 
 
 class ThrottledSend(TypedDict):
-    """A part of the audience every hour, from a time on."""
+    """Send to a share of the audience every hour, from a time on."""
 
     method: Literal["throttled"]
     datetime: Timestamp
@@ -98,20 +100,20 @@ class ThrottledSend(TypedDict):
 
 
 class ImmediateSend(TypedDict):
-    """As soon as the campaign is sent off."""
+    """Send as soon as the campaign is sent off."""
 
     method: Literal["immediate"]
 
 
 class SmartSendTime(TypedDict):
-    """On a day, at the hour that Klaviyo finds best."""
+    """Send on a date, at the hour that Klaviyo finds best."""
 
     method: Literal["smart_send_time"]
     date: Day
 
 
 class SendOptions(TypedDict, total=False):
-    """Whether people who had a message lately are left out."""
+    """Whether people who received a message recently are skipped."""
 
     use_smart_sending: bool | None
 
@@ -136,7 +138,7 @@ TrackingParam = Annotated[StaticTrackingParam | DynamicTrackingParam, Field(disc
 
 
 class TrackingOptionsFields(TypedDict, total=False):
-    """What is added to links, and what is counted; clicks and opens are for email only."""
+    """What is added to links and what is tracked; clicks and opens apply to email only."""
 
     add_tracking_params: bool | None
     custom_tracking_params: list[TrackingParam] | None
@@ -145,7 +147,7 @@ class TrackingOptionsFields(TypedDict, total=False):
 
 
 class EmailContent(TypedDict, total=False):
-    """Subject and addresses; the body is a template's."""
+    """Subject and addresses; the body comes from a template."""
 
     subject: str | None
     preview_text: str | None
@@ -206,7 +208,7 @@ class NewPushContent(TypedDict, total=False):
 
 
 class PushContent(TypedDict, total=False):
-    """What a push notification shows from now on."""
+    """What an update changes in what a push notification shows."""
 
     title: str | None
     body: str | None
@@ -215,7 +217,7 @@ class PushContent(TypedDict, total=False):
 
 
 class PushOpening(TypedDict, total=False):
-    """Where a tap leads."""
+    """What a tap opens."""
 
     type: Required[Literal["open_app", "deep_link", "open_web_url"]]
     ios_deep_link: str | None
@@ -224,7 +226,7 @@ class PushOpening(TypedDict, total=False):
 
 
 class BadgeOptions(TypedDict, total=False):
-    """What the number on the app's icon becomes."""
+    """What to set the number on the app's icon to."""
 
     badge_config: Required[Literal["increment_one", "set_count", "set_property"]]
     value: str
@@ -257,7 +259,7 @@ class NewPushMessage(TypedDict, total=False):
 
 
 class PushMessage(TypedDict, total=False):
-    """A push notification from now on."""
+    """What an update changes in a push notification."""
 
     channel: Required[Literal["mobile_push"]]
     notification_type: Literal["standard", "silent"]
@@ -266,14 +268,14 @@ class PushMessage(TypedDict, total=False):
     options: PushOptions | None
 
 
-# What the revision of 2024-07-15 said in another way, as it is said now. What cannot be read passes, to be refused.
+# Translates what revision 2024-07-15 expressed differently. What cannot be read passes through, to be refused.
 
-#: Where each method had its options.
+#: The key under which each method had its options.
 OPTIONS_2024 = {"static": "options_static", "throttled": "options_throttled", "smart_send_time": "options_sto"}
 
 
 def send_strategy_of_2024(given: Any) -> Any:
-    """A send strategy with an object of options for each method; the method may follow from the only one there is."""
+    """Accept a send strategy with an object of options for each method; a single object also implies the method."""
     if not isinstance(given, dict) or not (there := [name for name, key in OPTIONS_2024.items() if key in given]):
         return given
     method = given.get("method") or (there[0] if len(there) == 1 else None)
@@ -291,7 +293,7 @@ def send_strategy_of_2024(given: Any) -> Any:
 
 
 def tracking_of_2024(given: Any) -> Any:
-    """Tracking options with `is_add_utm`, and with `utm_params`, which had no type."""
+    """Accept tracking options with `is_add_utm`, and `utm_params` without a type."""
     if not isinstance(given, dict):
         return given
     options = dict(given)
@@ -306,7 +308,7 @@ def tracking_of_2024(given: Any) -> Any:
 
 
 def definition_of_2024(given: Any) -> Any:
-    """A message without a channel, as an update had it: the channel follows from the content."""
+    """Accept a message without a channel, as updates had it: the content implies the channel."""
     if not isinstance(given, dict) or "channel" in given or not {*given} & {"label", "content", "render_options"}:
         return given
     content = given.get("content")
@@ -315,7 +317,7 @@ def definition_of_2024(given: Any) -> Any:
 
 
 def definition_as_read(given: Any) -> Any:
-    """A text message as a GET gives it, with the address of its picture, which nobody sets: ``image_id`` does that."""
+    """Accept a text message as a GET returns it, with the URL of its image, which cannot be set: ``image_id`` can."""
     return _without_media(definition_of_2024(given), lambda media: True)
 
 
@@ -389,14 +391,14 @@ STRATEGY_2024 = {
 
 
 def channel_filter(params: Params, channel: Any) -> None:
-    """The seed document's `channel` is a condition of the filter."""
+    """Turn the seed document's `channel` into a condition of the filter."""
     if channel not in get_args(Channel):
         raise ValueError(f"it is one of {', '.join(get_args(Channel))}")
     _narrow(params, f"equals(messages.channel,'{channel}')")
 
 
 def archived_filter(params: Params, archived: Any) -> None:
-    """The seed document's `include_archived` is a condition of the filter, too."""
+    """Turn the seed document's `include_archived` into a condition of the filter."""
     if archived is not None:
         _narrow(params, f"equals(archived,{str(bool(archived)).lower()})")
 
@@ -586,7 +588,7 @@ def get_image_id_for_campaign_message(*, id: str) -> Envelope:
 
 @action("GET /api/campaign-send-jobs/{id}", limits="10/s 150/m", scopes="campaigns:read")
 def get_campaign_send_job(*, id: str, fields_campaign_send_job: list[CampaignSendJobField] | None = None) -> Envelope:
-    """Get the state of a sending.
+    """Get the status of a campaign send job.
 
     The id is the campaign's own.
     """
@@ -597,7 +599,7 @@ def get_campaign_send_job(*, id: str, fields_campaign_send_job: list[CampaignSen
 def get_campaign_recipient_estimation(
     *, id: str, fields_campaign_recipient_estimation: list[CampaignRecipientEstimationField] | None = None
 ) -> Envelope:
-    """Get the last estimate of how many people a campaign reaches.
+    """Get the latest estimate of how many people a campaign reaches.
 
     Ask for a new one with `refresh_campaign_recipient_estimation`.
     """
@@ -608,7 +610,7 @@ def get_campaign_recipient_estimation(
 def get_campaign_recipient_estimation_job(
     *, id: str, fields_campaign_recipient_estimation_job: list[CampaignRecipientEstimationJobField] | None = None
 ) -> Envelope:
-    """Get the state of an estimation.
+    """Get the status of a recipient estimation job.
 
     The id is the campaign's own.
     """
@@ -676,7 +678,7 @@ def update_campaign(
     send_strategy: SendStrategy | None = None,
     fields_campaign: list[CampaignField] | None = None,
 ) -> Envelope:
-    """Change a campaign that has not been sent.
+    """Update a campaign that has not been sent.
 
     The send strategy is replaced as a whole. Options that the channel does not have are refused.
     """
@@ -728,7 +730,7 @@ def update_campaign_message(
     image_id: Annotated[str, At("data.relationships.image.data"), Linkage("image")] | None = None,
     fields_campaign_message: list[CampaignMessageField] | None = None,
 ) -> Envelope:
-    """Change a message of a campaign that has not been sent."""
+    """Update a message of a campaign that has not been sent."""
     ...
 
 
@@ -775,7 +777,7 @@ def assign_template_to_campaign_message(
 def send_campaign(
     *, id: Annotated[str, At("data.id")], fields_campaign_send_job: list[CampaignSendJobField] | None = None
 ) -> Envelope:
-    """Send a campaign, or schedule it where its send strategy says so.
+    """Send a campaign, or schedule it if its send strategy says so.
 
     Klaviyo answers before anything is sent: `get_campaign_send_job` with the campaign's id tells how it goes on.
     """
@@ -793,7 +795,7 @@ def send_campaign(
     names_2024="update_campaign_send_job",
 )
 def cancel_campaign_send(*, id: str, action: Literal["cancel", "revert"]) -> Envelope:
-    """Stop a sending for good, or take a scheduled one back to draft.
+    """Cancel a send for good, or turn a scheduled campaign back into a draft.
 
     `cancel` stops what has not been sent and cannot be undone; `revert` makes the campaign a draft again.
     """
@@ -814,7 +816,7 @@ def refresh_campaign_recipient_estimation(
     id: Annotated[str, At("data.id")],
     fields_campaign_recipient_estimation_job: list[CampaignRecipientEstimationJobField] | None = None,
 ) -> Envelope:
-    """Start counting whom a campaign would reach.
+    """Start estimating how many people a campaign would reach.
 
     The job has the campaign's id; when it is complete, `get_campaign_recipient_estimation` has the number.
     """

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-#: How many records a bulk job takes.
+#: How many items a bulk job takes.
 Batch = Field(min_length=1, max_length=100)
 
 CatalogItemField = Literal[

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 from tasks.catalog import Batch, CatalogCategoryField, CatalogItemField, CatalogJobField, CatalogVariantField
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, with_key
 from worker.api.wire import At, Linkages, Resources
 
 ItemIds = Annotated[list[str], At("data.relationships.items.data"), Linkages("catalog-item")]
@@ -229,7 +229,7 @@ def update_catalog_category(
     item_ids: ItemIds | None = None,
     fields_catalog_category: list[CatalogCategoryField] | None = None,
 ) -> Envelope:
-    """Change a category.
+    """Update a category.
 
     The items are replaced as a whole.
     """
@@ -252,7 +252,7 @@ def delete_catalog_category(*, id: str) -> Envelope:
 def add_items_to_catalog_category(
     *, id: str, item_ids: Annotated[list[str], At("data"), Linkages("catalog-item")]
 ) -> Envelope:
-    """Put items into a category."""
+    """Add items to a category."""
     ...
 
 
@@ -266,7 +266,7 @@ def add_items_to_catalog_category(
 def update_items_for_catalog_category(
     *, id: str, item_ids: Annotated[list[str], At("data"), Linkages("catalog-item")]
 ) -> Envelope:
-    """Put these items into a category and no others."""
+    """Make these the only items in a category."""
     ...
 
 
@@ -280,7 +280,7 @@ def update_items_for_catalog_category(
 def remove_items_from_catalog_category(
     *, id: str, item_ids: Annotated[list[str], At("data"), Linkages("catalog-item")]
 ) -> Envelope:
-    """Take items out of a category."""
+    """Remove items from a category."""
     ...
 
 
@@ -321,7 +321,7 @@ def bulk_update_catalog_categories(
     ],
     fields_catalog_category_bulk_update_job: list[CatalogJobField] | None = None,
 ) -> Envelope:
-    """Start a job that changes up to 100 categories.
+    """Start a job that updates up to 100 categories.
 
     What is left out of a category stays as it is.
     """

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 from tasks.catalog import Batch, CatalogCategoryField, CatalogItemField, CatalogJobField, CatalogVariantField
 from tasks.shapes import Number, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, with_key
 from worker.api.wire import At, Linkages, Resources
 
 CategoryIds = Annotated[list[str], At("data.relationships.categories.data"), Linkages("catalog-category")]
@@ -295,7 +295,7 @@ def update_catalog_item(
     | None = None,
     fields_catalog_item: list[CatalogItemField] | None = None,
 ) -> Envelope:
-    """Change an item.
+    """Update an item.
 
     The categories are replaced as a whole.
     """
@@ -318,7 +318,7 @@ def delete_catalog_item(*, id: str) -> Envelope:
 def add_categories_to_catalog_item(
     *, id: str, category_ids: Annotated[list[str], At("data"), Linkages("catalog-category")]
 ) -> Envelope:
-    """Put an item into categories."""
+    """Add an item to categories."""
     ...
 
 
@@ -332,7 +332,7 @@ def add_categories_to_catalog_item(
 def update_categories_for_catalog_item(
     *, id: str, category_ids: Annotated[list[str], At("data"), Linkages("catalog-category")]
 ) -> Envelope:
-    """Put an item into these categories and no others."""
+    """Make these the only categories of an item."""
     ...
 
 
@@ -346,7 +346,7 @@ def update_categories_for_catalog_item(
 def remove_categories_from_catalog_item(
     *, id: str, category_ids: Annotated[list[str], At("data"), Linkages("catalog-category")]
 ) -> Envelope:
-    """Take an item out of categories."""
+    """Remove an item from categories."""
     ...
 
 
@@ -383,7 +383,7 @@ def bulk_update_catalog_items(
     items: Annotated[list[ItemUpdate], Batch, At("data.attributes.items.data"), Resources("catalog-item")],
     fields_catalog_item_bulk_update_job: list[CatalogJobField] | None = None,
 ) -> Envelope:
-    """Start a job that changes up to 100 items.
+    """Start a job that updates up to 100 items.
 
     What is left out of an item stays as it is.
     """

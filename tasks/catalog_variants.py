@@ -1,4 +1,4 @@
-"""Catalog variants: the sizes and colours in which an item is sold, and who waits for one.
+"""Catalog variants: the sizes and colours in which an item is sold, and who is waiting for one.
 
 Klaviyo builds a variant's id from its external id: ``$custom:::$default:::EXTERNAL_ID``.
 A bulk job takes up to 100 records and 5 MB; Klaviyo works on 500 jobs at a time.
@@ -12,8 +12,9 @@ from tasks.catalog import Batch, CatalogJobField, CatalogVariantField
 from tasks.rules import identified
 from tasks.shapes import Identified, Number, UpTo100, VariantId
 from worker.action import action
-from worker.api.declaration import SAFE, Dropped, never, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never, with_key
+from worker.api.seed_names import Dropped
 from worker.api.wire import At, Linkage, Linkages, Resource, Resources
 
 #: With 1, product feeds leave out a variant that is out of stock; with 0 and 2 they do not.
@@ -237,7 +238,7 @@ def update_catalog_variant(
     published: bool | None = None,
     fields_catalog_variant: list[CatalogVariantField] | None = None,
 ) -> Envelope:
-    """Change a variant."""
+    """Update a variant."""
     ...
 
 
@@ -280,7 +281,7 @@ def bulk_update_catalog_variants(
     variants: Annotated[list[VariantUpdate], Batch, At("data.attributes.variants.data"), Resources("catalog-variant")],
     fields_catalog_variant_bulk_update_job: list[CatalogJobField] | None = None,
 ) -> Envelope:
-    """Start a job that changes up to 100 variants.
+    """Start a job that updates up to 100 variants.
 
     What is left out of a variant stays as it is.
     """
@@ -322,7 +323,7 @@ def create_back_in_stock_subscription(
     channels: list[Literal["EMAIL", "PUSH", "SMS", "WHATSAPP"]],
     variant_id: VariantId,
 ) -> Envelope:
-    """Tell somebody when a variant is there again.
+    """Notify somebody when a variant is back in stock.
 
     Klaviyo answers with 202 and says no more. What it sends then follows the consent that the person has given.
     """

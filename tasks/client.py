@@ -1,4 +1,4 @@
-"""Client: what a shop's own pages and apps may ask of Klaviyo, with the public company id instead of a key.
+"""Client: what a shop's own pages and apps may request, with the public company id instead of a key.
 
 Left out, ``company_id`` is the account's. Klaviyo accepts every write and never tells how it ended.
 """
@@ -39,8 +39,10 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.api.declaration import Dropped, Params, never, safe, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import never, safe, with_key
+from worker.api.seed_names import Dropped
 from worker.api.wire import At, Header, Linkage, NotNull, Resource, Resources
 
 PublicReviewField = Literal[
@@ -62,7 +64,7 @@ GONE = Dropped("Klaviyo removed anonymous_id from this operation in revision 202
 
 
 class ClientEventProfile(Identified, Person, PatchedBeside, total=False):
-    """Whose events they are; whoever is not known yet is made."""
+    """Whose events they are; a new profile is created if need be."""
 
     anonymous_id: str | None
 
@@ -83,7 +85,7 @@ def of_one_profile(params: Params) -> Iterator[tuple[str, Any, Any]]:
 
 
 def stamp_events(params: Params, key: str | None) -> None:
-    """Give every event what it lacks."""
+    """Give every event the id and the time that it lacks."""
     stamp_all(params["events"], key)
 
 
@@ -266,7 +268,7 @@ def create_client_subscription(
     custom_source: str | None = None,
     company_id: str | None = None,
 ) -> Envelope:
-    """Put somebody on a list with consent to e-mail or SMS, as a sign-up form would.
+    """Add somebody to a list with consent to email or SMS, as a sign-up form would.
 
     Channels that `subscriptions` leaves out only have their address set; without it, every address given is subscribed
     to marketing. Klaviyo accepts the request and never tells how it ended.
@@ -290,7 +292,7 @@ def create_client_back_in_stock_subscription(
     variant_id: VariantId,
     company_id: str | None = None,
 ) -> Envelope:
-    """Promise somebody the news that a variant is in stock again.
+    """Notify somebody when a variant is back in stock, as a shop's pages would.
 
     Klaviyo accepts the request and never tells how it ended.
     """
@@ -339,7 +341,7 @@ def unregister_client_push_token(
     vendor: Vendor | None = None,
     company_id: str | None = None,
 ) -> Envelope:
-    """Take a push token away from a profile, as a mobile app would."""
+    """Remove a push token from a profile, as a mobile app would."""
     ...
 
 

@@ -6,7 +6,7 @@
 
 A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps
 the page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up
-to `WHOLE` bytes they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
+to `WHOLE_BYTES` they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
 long as a result is kept, and `records` reads it page by page. A page's ``links`` and ``meta`` tell of that page alone
 and are not kept. Until the end the task's state is PROGRESS with both counts.
 
@@ -21,39 +21,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import orjson
-from celery import states
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
 from worker.accounts import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
-from worker.api.paging import first_page, next_page
-from worker.api.paging import records as records_on
-from worker.app import app
+from worker.api.paging import first_page, next_page, page_items
+from worker.api.parameters import Params
+from worker.app import app, registered
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
 from worker.errors import InputError
 from worker.execution import Call, back_to_wait
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
-from worker.patience import LeftBehind, patiently, published
+from worker.left_behind import LeftBehind
+from worker.patience import waits_for_redis
 from worker.place import PREFIX, lane_of
+from worker.publishing import published
 from worker.revocation import ALSO_REVOKED, revoke
-from worker.room import SOON, large, no_room, room
+from worker.room import FIRST_RETRY_S, large, no_room, room
 from worker.settings import get_settings
-from worker.steps import Opening, Step
+from worker.steps import Opening, Step, has_ended
 from worker.tiers import DEFAULT_QUEUE
 from worker.writes import write
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
-WHOLE = 8_000_000
+WHOLE_BYTES = 8_000_000
 
 #: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
-SPARE = 600
+SPARE_S = 600
 
-#: The field beside the pages: the number of the last page that was asked for.
+#: The field beside the pages: the number of the last page that was requested.
 ASKED = "asked"
 
 
@@ -65,9 +66,10 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
 
     """
     key, number = _key(task.request.id), so_far["pages"]
-    if patiently(lambda: int(get_redis().hget(key, ASKED) or -1)) < number:
+    asked = _last_asked(str(task.request.id))
+    if asked is None or asked < number:
         page: Any = action.si(**params).set(task_id=_page(task.task_id, number))
-        step = app.tasks[KEEP].s(action=action.declaration.name, params=params, so_far=dict(so_far))
+        step = registered(KEEP).s(action=action.declaration.name, params=params, so_far=dict(so_far))
         both = page | step
         if task.request.stamps:
             both.stamp(**task.request.stamps)
@@ -78,14 +80,14 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
         except Ignore:
             pass  # Celery's way to say that it is done
         # By itself: were the page asked for once more whenever this is refused, there would be as many as tries.
-        patiently(lambda: write(("HSET", key, ASKED, number), ("EXPIRE", key, get_settings().result_expires)))
-        if reason := patiently(lambda: get_governor().revoked(task.task_id)):
+        write(("HSET", key, ASKED, number), ("EXPIRE", key, get_settings().result_expires))
+        if reason := get_governor().revoked(task.task_id):
             # Just now: whoever did it may not have seen this page.
-            patiently(lambda: revoke(app, _page(task.task_id, number), reason))
+            revoke(app, _page(task.task_id, number), reason)
     raise Ignore(f"page {number + 1} is asked for")
 
 
-class Collect(Opening):
+class CollectList(Opening):
     """Begin: ask for the first page."""
 
     name = COLLECT
@@ -107,7 +109,7 @@ class Collect(Opening):
         return (action.declaration.name,), params, "{…}"
 
 
-class Keep(Step):
+class KeepPage(Step):
     """Go on: keep a page, then ask for the next one or end."""
 
     name = f"{PREFIX}collect_page"
@@ -121,28 +123,28 @@ class Keep(Step):
 
     def run(self, page: Mapping[str, Any], /, *, action: str, params: Params, so_far: Mapping[str, Any]) -> Envelope:
         """Keep one page; the last one's result is that of the whole collection."""
-        key, kept_for, store = _key(self.request.id), get_settings().result_expires, get_redis()
+        key, kept_for = _key(self.request.id), get_settings().result_expires
         content = orjson.dumps({name: page[name] for name in ("data", "included") if page.get(name)})
         number = so_far["pages"]
 
         kept = zlib.compress(content, 1)
-        patiently(lambda: write(("HSET", key, str(number), kept), ("EXPIRE", key, kept_for)))
+        write(("HSET", key, str(number), kept), ("EXPIRE", key, kept_for))
         if before := so_far.get("task"):
             # It is kept here now; the last page's own result goes when its time is over.
-            patiently(lambda: forget(before))
-        told = {"pages": number + 1, "count": so_far["count"] + len(records_on(page))}
+            forget(before)
+        told = {"pages": number + 1, "count": so_far["count"] + len(page_items(page))}
         so_far = {**so_far, **told, "size": so_far["size"] + len(content), "task": self.request.parent_id}
         chosen = ACTIONS[action]
         following = next_page(chosen.declaration, params, page)
         if following is not None:
-            patiently(lambda: self.update_state(state="PROGRESS", meta=told))
+            self.update_state(state="PROGRESS", meta=told)
             ask(self, chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
-        if so_far["size"] > WHOLE:
+        if so_far["size"] > WHOLE_BYTES:
             return Envelope(data=None, error=None, successful=True, **told, stored=key)
-        whole = _whole(patiently(lambda: list(_pages(key, number + 1))))
+        whole = _whole(_all_pages(key, number + 1))
         if size := large(whole):
             self._make_room(size, chosen.declaration, params, so_far)
-        patiently(lambda: store.expire(key, SPARE))
+        write(("EXPIRE", key, SPARE_S))
         return whole
 
     def _make_room(self, size: int, page: Declaration, params: Params, so_far: Mapping[str, Any]) -> None:
@@ -154,26 +156,26 @@ class Keep(Step):
         """
         call = Call(page, so_far["account"], params, self.task_id, self.holder)
         # It has waited there before, perhaps, and asks for nothing.
-        patiently(lambda: get_governor().release(self.task_id))
+        get_governor().release(self.task_id)
         if not room():
-            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), SOON)
+            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), FIRST_RETRY_S)
 
 
 def withdraw(id: str, reason: str) -> bool | None:
     """Take the page that a collection waits for out of Redis; True where there is one, waiting or in some worker."""
-    number = get_redis().hget(_key(id), ASKED)
-    if number is None or app.AsyncResult(id).state in states.READY_STATES:
+    number = _last_asked(id)
+    if number is None or has_ended(id):
         return None
-    revoke(app, _page(id, int(number)), reason)
+    revoke(app, _page(id, number), reason)
     return True
 
 
 ALSO_REVOKED.append(withdraw)
-KEEP = Keep.name
+KEEP = KeepPage.name
 
 #: The task: ``collect.delay("get_profiles", filter=…)``.
-collect = app.register_task(Collect())
-app.register_task(Keep())
+collect = app.register_task(CollectList())
+app.register_task(KeepPage())
 
 
 def records(result: Mapping[str, Any]) -> Iterator[Any]:
@@ -187,9 +189,10 @@ def records(result: Mapping[str, Any]) -> Iterator[Any]:
         yield from result["data"]
         return
     for page in _pages(result["stored"], result["pages"]):
-        yield from records_on(page)
+        yield from page_items(page)
 
 
+@waits_for_redis
 def forget(task_id: str) -> None:
     """Drop a task's result."""
     app.AsyncResult(task_id).forget()
@@ -212,6 +215,18 @@ def _key(task_id: str | None) -> str:
     return f"{KEYS}collect:{task_id}"
 
 
+@waits_for_redis
+def _last_asked(id: str) -> int | None:
+    """The number of the last page that a collection has asked for."""
+    number: Any = get_redis().hget(_key(id), ASKED)
+    return None if number is None else int(number)
+
+
+@waits_for_redis
+def _all_pages(key: str, count: int) -> list[dict[str, Any]]:
+    return list(_pages(key, count))
+
+
 def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
         content: Any = get_redis().hget(key, str(number))
@@ -222,7 +237,7 @@ def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
 
 def _whole(pages: Sequence[Mapping[str, Any]]) -> Envelope:
     """The result that holds all of the records."""
-    data = [each for page in pages for each in records_on(page)]
+    data = [each for page in pages for each in page_items(page)]
     return Envelope(data=data, error=None, successful=True, pages=len(pages), count=len(data), **_included(pages))
 
 

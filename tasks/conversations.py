@@ -5,15 +5,15 @@ from typing import Annotated, Any, Literal, Required
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.api.declaration import never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import never
 from worker.api.wire import At, Linkage
 
 ConversationId = Annotated[str, At("data.relationships.conversation.data"), Linkage("conversation")]
 
 
 class SmsForm(TypedDict, total=False):
-    """The message as SMS, where RCS cannot be sent."""
+    """The message as SMS, if RCS cannot be sent."""
 
     message: Required[str]
     message_format: Literal["SMS"]

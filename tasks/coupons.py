@@ -7,8 +7,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import Timestamp, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Params, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, with_key
 from worker.api.wire import At, Linkage, Resources
 
 CouponField = Literal["description", "external_id", "id", "monitor_configuration"]
@@ -22,7 +23,7 @@ CouponId = Annotated[str, At("data.relationships.coupon.data"), Linkage("coupon"
 
 
 class CouponCode(TypedDict, total=False):
-    """A code of a bulk request."""
+    """A code in a bulk request."""
 
     unique_code: Required[str]
     expires_at: Timestamp | None
@@ -181,7 +182,7 @@ def update_coupon(
     monitor_configuration: dict[str, Any] | None = None,
     fields_coupon: list[CouponField] | None = None,
 ) -> Envelope:
-    """Change a coupon."""
+    """Update a coupon."""
     ...
 
 
@@ -247,7 +248,7 @@ def update_coupon_code(
     expires_at: Timestamp | None = None,
     fields_coupon_code: list[CouponCodeField] | None = None,
 ) -> Envelope:
-    """Change the status or the end of a code."""
+    """Update the status or the expiry of a code."""
     ...
 
 

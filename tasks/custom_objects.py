@@ -1,4 +1,4 @@
-"""Custom objects: records of your own kinds, where they come from, and how they hang together.
+"""Custom objects: records of your own types, where they come from, and how they are related.
 
 A data source takes records; a source mapping says which of their values become the properties and relationships of
 an object; an object type has versions of its schema, of which one is current and one may be a draft.
@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, never, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never, with_key
 from worker.api.wire import At, Linkage, Linkages, Resource, Resources
 
 DataSourceField = Literal["description", "id", "namespace", "title", "visibility"]
@@ -41,7 +41,7 @@ ObjectTypeId = Annotated[str, At("data.relationships.object-type.data"), Linkage
 
 
 class SchemaProperty(TypedDict, total=False):
-    """A property of an object; the id is yours to choose, and source mappings name it."""
+    """A property of an object; you choose its id, and source mappings refer to it."""
 
     id: Required[int]
     name: Required[str]
@@ -58,7 +58,7 @@ class ConstantProperty(TypedDict):
 
 
 class PropertySource(TypedDict):
-    """Where in the records of a data source the value stands, and where the object's id."""
+    """Where in the records of a data source to find the value and the object's id."""
 
     source_id: str
     id_path: str
@@ -77,14 +77,14 @@ PropertyMapping = Annotated[ConstantProperty | SourcedProperty, Field(discrimina
 
 
 class RelatedIdPath(TypedDict):
-    """Where an identifier of a profile stands."""
+    """Where to find an identifier of a profile."""
 
     identifier_type: Literal["anonymous", "email", "external-id", "klaviyo-id", "phone"]
     path: str
 
 
 class ObjectSource(TypedDict, total=False):
-    """Where the ids of two related objects stand."""
+    """Where to find the ids of two related objects."""
 
     source_id: Required[str]
     type: Required[Literal["custom-object"]]
@@ -94,7 +94,7 @@ class ObjectSource(TypedDict, total=False):
 
 
 class ProfileSource(TypedDict, total=False):
-    """Where the id of an object and the identifiers of a profile stand."""
+    """Where to find the id of an object and the identifiers of a profile."""
 
     source_id: Required[str]
     type: Required[Literal["profile"]]
@@ -146,7 +146,7 @@ class NewRelationship(TypedDict, total=False):
 
 
 class OldRelationship(TypedDict):
-    """A relationship by its own id, and the schema that it leads to."""
+    """A relationship by its own id, and the schema that it points to."""
 
     id: str
     relationship_id: Annotated[str, At("meta.relationship_id")]
@@ -198,13 +198,13 @@ def get_object_type(
 def get_current_schema_for_object_type(
     *, id: str, fields_object_schema: list[ObjectSchemaField] | None = None
 ) -> Envelope:
-    """Get the schema that an object type has."""
+    """Get the published schema of an object type."""
     ...
 
 
 @action("GET /api/object-types/{id}/relationships/current-schema", limits="3/s 60/m", scopes="custom-objects:read")
 def get_current_schema_id_for_object_type(*, id: str) -> Envelope:
-    """Get the id of the schema that an object type has."""
+    """Get the id of the published schema of an object type."""
     ...
 
 
@@ -212,13 +212,13 @@ def get_current_schema_id_for_object_type(*, id: str) -> Envelope:
 def get_draft_schema_for_object_type(
     *, id: str, fields_object_schema: list[ObjectSchemaField] | None = None
 ) -> Envelope:
-    """Get the schema that an object type is to have."""
+    """Get the draft schema of an object type."""
     ...
 
 
 @action("GET /api/object-types/{id}/relationships/draft-schema", limits="3/s 60/m", scopes="custom-objects:read")
 def get_draft_schema_id_for_object_type(*, id: str) -> Envelope:
-    """Get the id of the schema that an object type is to have."""
+    """Get the id of the draft schema of an object type."""
     ...
 
 
@@ -496,7 +496,7 @@ def update_object_schema(
     required: list[str] | None = None,
     fields_object_schema: list[ObjectSchemaField] | None = None,
 ) -> Envelope:
-    """Change a schema."""
+    """Update a schema."""
     ...
 
 
@@ -543,7 +543,7 @@ def update_object_schema_relationship(
 def delete_object_schema_relationship(
     *, id: str, related: Annotated[list[OldRelationship], At("data"), Resources("object-schema")]
 ) -> Envelope:
-    """End relationships of a schema to others."""
+    """Remove relationships of a schema to others."""
     ...
 
 
@@ -587,7 +587,7 @@ def update_profile_schema_relationship(
 def delete_profile_schema_relationship(
     *, id: str, related: Annotated[list[OldRelationship], At("data"), Resources("profile-object-schema")]
 ) -> Envelope:
-    """End relationships of a schema to profiles."""
+    """Remove relationships of a schema to profiles."""
     ...
 
 
@@ -605,7 +605,7 @@ def update_source_mapping(
     relationship_mappings: list[RelationshipMapping] | None = None,
     fields_source_mapping: list[SourceMappingField] | None = None,
 ) -> Envelope:
-    """Change how records become objects."""
+    """Update how records become objects."""
     ...
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 from tasks.rules import one_of
 from tasks.shapes import Email, PhoneNumber
 from worker.action import action
-from worker.api.declaration import Params, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import with_key
 from worker.api.wire import At
 
 
 def names_by_address(params: Params) -> str | None:
-    """An address may belong to somebody new by the time of a repeat."""
+    """By the time of a repeat, an address may belong to somebody else."""
     return None if params.get("profile_id") else "the Deleted Profiles page, and who has the address or number now"
 
 

@@ -26,15 +26,16 @@ from tasks.shapes import (
     UpTo1000,
 )
 from worker.action import action
-from worker.api.declaration import Params, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import with_key
 from worker.api.wire import At, NotNull, Resource, Resources
 
 EventField = Literal["datetime", "event_properties", "id", "timestamp", "uuid"]
 
 
 class BulkEventProfile(IdentifiedAsIs, Person, PatchedBeside, total=False):
-    """Whose events they are; whoever is not known yet is made."""
+    """Whose events they are; a new profile is created if need be."""
 
     anonymous_id: str | None
 
@@ -62,7 +63,7 @@ def by_profile(params: Params) -> Iterator[tuple[str, Any, Any]]:
 
 
 def every_profile_is_identified(params: Params) -> str | None:
-    """Events of nobody would refuse all of them."""
+    """Refuse events without a profile: Klaviyo would refuse the whole request."""
     for number, each in enumerate(params["events"]):
         if not any(each["profile"].get(name) for name in IDENTIFIERS):
             return f"'events.{number}.profile' has no identifier: give one of {', '.join(IDENTIFIERS)}"
@@ -70,7 +71,7 @@ def every_profile_is_identified(params: Params) -> str | None:
 
 
 def stamp_events(params: Params, key: str | None) -> None:
-    """Give every event what it lacks."""
+    """Give every event the id and the time that it lacks."""
     stamp_all((event for each in params["events"] for event in each["events"]), key)
 
 
@@ -182,7 +183,7 @@ def create_event(
     backfill: bool | None = None,
     service: MetricService | None = None,
 ) -> Envelope:
-    """Create an event, and the profile and the metric where they are new.
+    """Create an event, and the profile and the metric if they are new.
 
     `unique_id` and `time` are set when left out, so that sending it again adds nothing: of one profile and metric,
     Klaviyo keeps the first event with an id. Klaviyo accepts the request and never tells how it ended.

@@ -1,4 +1,4 @@
-"""Flows: what people get by themselves, when something has happened."""
+"""Flows: what people receive automatically when something has happened."""
 
 from typing import Annotated, Any, Literal, Required
 
@@ -9,8 +9,9 @@ from tasks.shapes import FlowField, Number, TagField, Timestamp, UpTo50
 from tasks.templates import TemplateSummaryField
 from tasks.timezones import TimeZone
 from worker.action import action
-from worker.api.declaration import SAFE, Params, never
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
 
 ConditionType = Literal[
     "action-output", "custom-object-property", "custom-object-trigger-property", "low-inventory-property",
@@ -135,7 +136,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class Condition(TypedDict, total=False):
-    """What must hold. Which keys go with a type, and what a filter may say, is in Klaviyo's reference of flows."""
+    """A condition. Klaviyo's reference of flows says which keys go with a type, and what a filter may say."""
 
     type: Required[ConditionType]
     property: str
@@ -168,7 +169,7 @@ class Condition(TypedDict, total=False):
 
 
 class ConditionGroup(TypedDict):
-    """Conditions of which one is enough."""
+    """Conditions, one of which must hold."""
 
     conditions: list[Condition]
 
@@ -187,7 +188,7 @@ class GroupTrigger(TypedDict, total=False):
 
 
 class MetricTrigger(TypedDict, total=False):
-    """Somebody does something."""
+    """Somebody does something that a metric records."""
 
     type: Required[Literal["metric"]]
     id: str | None
@@ -195,7 +196,7 @@ class MetricTrigger(TypedDict, total=False):
 
 
 class DateTrigger(TypedDict, total=False):
-    """A date in somebody's profile, or in a custom object, comes near."""
+    """A date in a profile or a custom object approaches."""
 
     type: Required[Literal["date"]]
     date_field_type: Required[Literal["profile-property", "custom-object"]]
@@ -213,7 +214,7 @@ class DateTrigger(TypedDict, total=False):
 
 
 class PriceDropTrigger(TypedDict, total=False):
-    """Something that somebody has looked at costs less."""
+    """Something that somebody viewed gets cheaper."""
 
     type: Required[Literal["price-drop"]]
     trigger_filter: Required[Conditions | None]
@@ -225,7 +226,7 @@ class PriceDropTrigger(TypedDict, total=False):
 
 
 class LowInventoryTrigger(TypedDict, total=False):
-    """Something that somebody has looked at is nearly sold out."""
+    """Something that somebody viewed is nearly sold out."""
 
     type: Required[Literal["low-inventory"]]
     product_level: Required[Literal["product", "variant"]]
@@ -241,7 +242,7 @@ Trigger = Annotated[
 
 
 class ReentryCriteria(TypedDict):
-    """How long somebody stays out before coming in again."""
+    """How long before somebody may enter the flow again."""
 
     duration: int
     unit: Literal["day", "hour", "week", "alltime"]
@@ -254,14 +255,14 @@ class Next(TypedDict, total=False):
 
 
 class Branches(TypedDict):
-    """The actions that follow where the condition holds, and where it does not."""
+    """The actions that follow if the condition holds, and if it does not."""
 
     next_if_true: str | None
     next_if_false: str | None
 
 
 class Identity(TypedDict, total=False):
-    """A new action has a temporary id, by which others lead to it; Klaviyo answers with the real one."""
+    """A new action has a temporary id, by which others refer to it; Klaviyo returns the real one."""
 
     id: str | None
     temporary_id: str | None
@@ -275,7 +276,7 @@ class UtmParam(TypedDict):
 
 
 class FlowEmail(TypedDict, total=False):
-    """An email of a flow; its body is a template's."""
+    """An email in a flow; its body comes from a template."""
 
     id: str | None
     name: str | None
@@ -295,7 +296,7 @@ class FlowEmail(TypedDict, total=False):
 
 
 class FlowSms(TypedDict, total=False):
-    """A text message of a flow."""
+    """A text message in a flow."""
 
     id: str | None
     name: str | None
@@ -329,7 +330,7 @@ class FlowPushButton(TypedDict, total=False):
 
 
 class FlowPush(TypedDict, total=False):
-    """A push notification of a flow."""
+    """A push notification in a flow."""
 
     id: str | None
     name: str | None
@@ -354,7 +355,7 @@ class FlowPush(TypedDict, total=False):
 
 
 class FlowWhatsApp(TypedDict, total=False):
-    """A WhatsApp message of a flow."""
+    """A WhatsApp message in a flow."""
 
     id: str | None
     name: str | None
@@ -366,7 +367,7 @@ class FlowWhatsApp(TypedDict, total=False):
 
 
 class FlowWebhook(TypedDict, total=False):
-    """A request to an address of yours."""
+    """A request to a URL of yours."""
 
     id: str | None
     name: str | None
@@ -376,7 +377,7 @@ class FlowWebhook(TypedDict, total=False):
 
 
 class FlowAlert(TypedDict, total=False):
-    """An email to your own people."""
+    """An email to your own team."""
 
     id: str | None
     name: str | None
@@ -388,7 +389,7 @@ class FlowAlert(TypedDict, total=False):
 
 
 class SendEmailData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: FlowEmail | None
     status: ActionStatus
@@ -403,7 +404,7 @@ class SendEmail(Identity, total=False):
 
 
 class SendSmsData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: FlowSms | None
     status: ActionStatus
@@ -418,7 +419,7 @@ class SendSms(Identity, total=False):
 
 
 class SendPushData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: FlowPush | None
     status: ActionStatus
@@ -433,7 +434,7 @@ class SendPush(Identity, total=False):
 
 
 class SendWhatsAppData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: FlowWhatsApp | None
     status: ActionStatus
@@ -448,14 +449,14 @@ class SendWhatsApp(Identity, total=False):
 
 
 class SendWebhookData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: Required[FlowWebhook]
     status: ActionStatus
 
 
 class SendWebhook(Identity, total=False):
-    """Call an address of yours."""
+    """Call a URL of yours."""
 
     type: Required[Literal["send-webhook"]]
     links: Next | None
@@ -463,14 +464,14 @@ class SendWebhook(Identity, total=False):
 
 
 class SendAlertData(TypedDict, total=False):
-    """What is sent, and whether it is."""
+    """The message, and whether it is live."""
 
     message: Required[FlowAlert]
     status: ActionStatus
 
 
 class SendAlert(Identity, total=False):
-    """Tell your own people."""
+    """Alert your own team."""
 
     type: Required[Literal["send-internal-alert"]]
     links: Next | None
@@ -478,7 +479,7 @@ class SendAlert(Identity, total=False):
 
 
 class Delay(TypedDict, total=False):
-    """How long, and at what time of which days it ends."""
+    """How long to wait, and at what time on which days it may end."""
 
     unit: Literal["minutes", "hours", "days"]
     value: Required[int]
@@ -497,7 +498,7 @@ class TimeDelay(Identity, total=False):
 
 
 class Countdown(TypedDict, total=False):
-    """How long before the date, and at what time of which days it ends."""
+    """How long before the date the wait ends, and at what time on which days."""
 
     unit: Literal["days", "weeks", "months"]
     value: int
@@ -507,7 +508,7 @@ class Countdown(TypedDict, total=False):
 
 
 class CountdownDelay(Identity, total=False):
-    """Wait until a date is near."""
+    """Wait until shortly before a date."""
 
     type: Required[Literal["countdown-delay"]]
     links: Next | None
@@ -531,7 +532,7 @@ class TargetDate(Identity, total=False):
 
 
 class BackInStockDelay(Identity, total=False):
-    """Wait until the product is there again."""
+    """Wait until the product is back in stock."""
 
     type: Required[Literal["back-in-stock-delay"]]
     links: Next | None
@@ -544,7 +545,7 @@ class ProfileSplitData(TypedDict):
 
 
 class ProfileSplit(Identity, total=False):
-    """Part people by what is known of them."""
+    """Split people by what is known about them."""
 
     type: Required[Literal["conditional-split"]]
     links: Branches | None
@@ -552,7 +553,7 @@ class ProfileSplit(Identity, total=False):
 
 
 class TriggerSplitData(TypedDict, total=False):
-    """The condition, and the trigger that it is about."""
+    """The condition, and the trigger that it refers to."""
 
     trigger_filter: Required[Conditions | None]
     trigger_id: Required[str]
@@ -561,7 +562,7 @@ class TriggerSplitData(TypedDict, total=False):
 
 
 class TriggerSplit(Identity, total=False):
-    """Part people by what brought them in."""
+    """Split people by what triggered the flow."""
 
     type: Required[Literal["trigger-split"]]
     links: Branches | None
@@ -575,7 +576,7 @@ class OutputSplitData(TypedDict):
 
 
 class OutputSplit(Identity, total=False):
-    """Part people by what an earlier action gave."""
+    """Split people by the output of an earlier action."""
 
     type: Required[Literal["action-output-split"]]
     links: Branches | None
@@ -594,14 +595,14 @@ class Branch(TypedDict, total=False):
 
 
 class MultiSplitData(TypedDict):
-    """The ways out."""
+    """The ways out of a split."""
 
     name: str
     branches: list[Branch]
 
 
 class MultiSplit(Identity, total=False):
-    """Part people in many ways."""
+    """Split people in more than two ways."""
 
     type: Required[Literal["multi-branch-split"]]
     links: dict[str, Any] | None
@@ -626,7 +627,7 @@ class UpdateProfileData(TypedDict, total=False):
 
 
 class UpdateProfile(Identity, total=False):
-    """Change properties of the profile."""
+    """Update properties of the profile."""
 
     type: Required[Literal["update-profile"]]
     links: Next | None
@@ -643,7 +644,7 @@ class ListUpdateData(TypedDict, total=False):
 
 
 class ListUpdate(Identity, total=False):
-    """Put people on a list, or take them off."""
+    """Add people to a list, or remove them."""
 
     type: Required[Literal["list-update"]]
     links: Next | None
@@ -651,7 +652,7 @@ class ListUpdate(Identity, total=False):
 
 
 class Experiment(TypedDict, total=False):
-    """Variations, and how one of them wins."""
+    """Variations, and how the winner is chosen."""
 
     id: str | None
     name: str | None
@@ -663,7 +664,7 @@ class Experiment(TypedDict, total=False):
 
 
 class ExperimentData(TypedDict, total=False):
-    """The message, and what is tried instead of it."""
+    """The message, and the variations to try."""
 
     status: ActionStatus
     experiment_status: Literal["completed", "draft", "live"] | None
@@ -680,7 +681,7 @@ class MessageExperiment(Identity, total=False):
 
 
 class InternalServiceData(TypedDict, total=False):
-    """What is run."""
+    """What to run."""
 
     service_configuration: dict[str, Any] | None
     status: ActionStatus
@@ -727,7 +728,7 @@ FlowAction = Annotated[
 
 
 class FlowDefinition(TypedDict, total=False):
-    """A flow as data: what starts it, whom it takes, and its actions, linked by their ids."""
+    """A flow as data: what starts it, who may enter, and its actions, linked by their ids."""
 
     triggers: Required[list[Trigger]]
     profile_filter: Conditions | None
@@ -737,7 +738,7 @@ class FlowDefinition(TypedDict, total=False):
 
 
 def as_new(params: Params) -> None:
-    """In a new flow everything is new: ids that a GET has given are those by which its actions lead to each other."""
+    """In a new flow every action is new: ids from a GET only say how actions refer to each other."""
     for each in params["definition"]["actions"]:
         _new(each)
 
@@ -995,7 +996,7 @@ def delete_flow(*, id: str) -> Envelope:
 def update_flow_action(
     *, id: str, definition: FlowAction, fields_flow_action: list[FlowActionField] | None = None
 ) -> Envelope:
-    """Change an action of a flow.
+    """Update an action of a flow.
 
     The definition is replaced as a whole.
     """
@@ -1004,5 +1005,5 @@ def update_flow_action(
 
 @action("DELETE /api/flow-actions/{id}", limits="3/s 60/m", scopes="flows:write", repeat=SAFE)
 def delete_flow_action(*, id: str) -> Envelope:
-    """Take an action out of a flow."""
+    """Delete an action of a flow."""
     ...

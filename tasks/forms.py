@@ -6,8 +6,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Dropped, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Dropped
 
 FormBlockType = Literal[
     "button", "age_gate", "coupon", "date", "email", "html_text", "opt_in_code", "phone_number",
@@ -63,7 +64,7 @@ class FormColumn(TypedDict, total=False):
 
 
 class FormStep(TypedDict, total=False):
-    """What is seen at a time; it may have steps of its own."""
+    """What is shown at one time; it may have steps of its own."""
 
     id: str | None
     name: str | None
@@ -80,7 +81,7 @@ class FormTrigger(TypedDict, total=False):
 
 
 class Teaser(TypedDict, total=False):
-    """A small sign that opens the form."""
+    """A teaser that opens the form."""
 
     id: str | None
     content: Required[str]
@@ -103,7 +104,7 @@ class DynamicButton(TypedDict, total=False):
 
 
 class FormVersion(TypedDict, total=False):
-    """A form as it appears; with an A/B test there are several."""
+    """A version of a form; an A/B test has several."""
 
     id: int | None
     name: str | None

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, NotNull
 
 ImageField = Literal["format", "hidden", "id", "image_url", "name", "size", "updated_at"]
@@ -25,7 +25,7 @@ class ImageFile(TypedDict):
 
 
 def read_file(given: Any) -> Any:
-    """A path or bytes as an `ImageFile`. Text is no path: a message must not make a worker read its disk."""
+    """A path or bytes as an `ImageFile`. A string is not a path: no message may make a worker read its disk."""
     if isinstance(given, Path):
         return {"filename": given.name, "content": base64.b64encode(given.read_bytes()).decode()}
     if isinstance(given, bytes):
@@ -72,7 +72,7 @@ def upload_image_from_url(
     hidden: bool | None = None,
     fields_image: list[ImageField] | None = None,
 ) -> Envelope:
-    """Store an image that Klaviyo fetches from an address.
+    """Upload an image that Klaviyo fetches from a URL.
 
     JPEG, PNG and GIF up to 5 MB; a data URI does, too. Each call stores another image and counts against the day's
     limit.
@@ -94,7 +94,7 @@ def upload_image_from_file(
     hidden: Annotated[bool | None, At("hidden"), NotNull()] = None,
     fields_image: list[ImageField] | None = None,
 ) -> Envelope:
-    """Store an image from a file.
+    """Upload an image from a file.
 
     JPEG, PNG and GIF up to 5 MB. The file is read at the call and travels with the task. Each call stores another
     image and counts against the day's limit. Without a name, the image has the file's.

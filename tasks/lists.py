@@ -1,4 +1,4 @@
-"""Lists: who is on them, and what may be done with them."""
+"""Lists: who is on them, and managing them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from tasks.profiles import get_profiles
 from tasks.rules import any_of
 from tasks.shapes import FlowField, ListField, MemberField, MemberIds, ProfileExtra, TagField, UpTo10, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Ask, Params, Resolved, never
+from worker.api.declaration import Ask, Resolved
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds
 from worker.api.wire import Aside
 
 OptInProcess = Literal["double_opt_in", "single_opt_in"]
-#: E-mail addresses that are looked up before the request is made.
+#: Email addresses, which are looked up before the request is made.
 Addresses = Annotated[list[str], Field(max_length=1000), Aside()]
 
-#: Addresses that one filter takes.
+#: How many addresses one filter takes.
 AT_ONCE = 100
 
 
 def at_most_1000(params: Params) -> str | None:
-    """Ids and addresses go into one request."""
+    """Refuse too many ids and addresses for one request."""
     count = len(params.get("profile_ids") or ()) + len(params.get("emails") or ())
     return None if count <= 1000 else f"'profile_ids' and 'emails' are {count:,} together; Klaviyo takes 1,000"
 
@@ -210,7 +213,7 @@ def add_profiles_to_list(
     profile_ids: MemberIds | None = None,
     emails: Addresses | None = None,
 ) -> Envelope:
-    """Add up to 1,000 profiles to a list, by ids or e-mail addresses.
+    """Add up to 1,000 profiles to a list, by ids or email addresses.
 
     Gives no consent: that is `bulk_subscribe_profiles`. Addresses are looked up first, a hundred at a time, which takes
     requests of `get_profiles`; those that Klaviyo does not know are told in the result as `not_found`.
@@ -233,7 +236,7 @@ def remove_profiles_from_list(
     profile_ids: MemberIds | None = None,
     emails: Addresses | None = None,
 ) -> Envelope:
-    """Take up to 1,000 profiles off a list, by ids or e-mail addresses.
+    """Remove up to 1,000 profiles from a list, by ids or email addresses.
 
     Consent stays as it is. Addresses are looked up first, as in `add_profiles_to_list`.
     """

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, MetricField
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkage, NotNull
 
 MappedMetricId = Literal[
@@ -62,7 +62,7 @@ class MetricFilter(TypedDict, total=False):
 
 
 class MetricCondition(TypedDict):
-    """What a property of an event has to be."""
+    """What a property of an event must be."""
 
     property: str
     filter: MetricFilter
@@ -208,7 +208,7 @@ def get_mapped_metrics(
     fields_mapped_metric: list[MappedMetricField] | None = None,
     fields_metric: list[MetricField] | None = None,
 ) -> Envelope:
-    """List which metrics Klaviyo takes for orders, carts and revenue."""
+    """List which metrics Klaviyo treats as orders, carts and revenue."""
     ...
 
 
@@ -298,7 +298,7 @@ def update_custom_metric(
     definition: CustomMetricDefinition | None = None,
     fields_custom_metric: list[CustomMetricField] | None = None,
 ) -> Envelope:
-    """Change a custom metric."""
+    """Update a custom metric."""
     ...
 
 
@@ -319,5 +319,5 @@ def update_mapped_metric(
     | None = None,
     fields_mapped_metric: list[MappedMetricField] | None = None,
 ) -> Envelope:
-    """Map another metric, or a custom metric, to what Klaviyo takes it for."""
+    """Map another metric, or a custom metric, to one of the roles that Klaviyo knows."""
     ...

@@ -37,8 +37,10 @@ from tasks.shapes import (
     Vendor,
 )
 from worker.action import action
-from worker.api.declaration import SAFE, Adds, Dropped, Params, never, safe, with_key
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never, safe, with_key
+from worker.api.seed_names import Adds, Dropped
 from worker.api.wire import At, Linkages, Resource, Resources
 
 ProfileSort = Literal[
@@ -67,7 +69,7 @@ GONE = Dropped("Klaviyo removed anonymous_id from this operation in revision 202
 
 
 class ImportedProfile(IdentifiedAsIs, Person, PatchedBeside, total=False):
-    """A profile of an import. Nothing about it is judged here: the job's errors tell."""
+    """A profile in an import. Its values are not checked here: the job's errors say what is wrong."""
 
 
 ImportedProfiles = Annotated[
@@ -106,7 +108,7 @@ class Unsubscribed(TypedDict):
 
 
 class EmailUnsubscription(TypedDict, total=False):
-    """No more e-mail."""
+    """No more email."""
 
     marketing: Unsubscribed | None
     open_tracking: Unsubscribed | None
@@ -160,7 +162,7 @@ UnsubscribedProfiles = Annotated[
 
 
 class SuppressedProfile(TypedDict):
-    """Who is to be left in peace, or no longer."""
+    """Who is to be suppressed, or no longer."""
 
     email: str
 
@@ -174,7 +176,7 @@ SuppressedProfiles = Annotated[
 
 
 def takes_members(params: Params) -> str | None:
-    """Members are taken when a job runs: asking again may reach other people."""
+    """Members are resolved when the job runs: a repeat may reach other people."""
     return None if params.get("profiles") else "the suppressions of the list or segment, and who is in it now"
 
 
@@ -677,7 +679,7 @@ def merge_profiles(
     profile_ids: MergedIds,
     fields_profile: list[Literal["id"]] | None = None,
 ) -> Envelope:
-    """Merge another profile into the profile `id`. The other one vanishes for good.
+    """Merge another profile into the profile `id`. The other one is deleted for good.
 
     `profile_ids` takes one id. Klaviyo answers at once and merges later; once it has, the other id is `NotFound`.
     """
@@ -722,7 +724,7 @@ def bulk_subscribe_profiles(
     custom_source: str | None = None,
     historical_import: bool | None = None,
 ) -> Envelope:
-    """Subscribe up to 1,000 profiles to e-mail, SMS, WhatsApp or push.
+    """Subscribe up to 1,000 profiles to email, SMS, WhatsApp or push.
 
     This takes back unsubscriptions, spam reports and suppressions by hand. Lists with double opt-in write to the people
     first; `historical_import` passes over that, and over flows, but wants a `consented_at` in the past. Klaviyo accepts
@@ -758,7 +760,7 @@ def bulk_unsubscribe_profiles(
     limits="75/s 750/m",
     scopes="profiles:write subscriptions:write",
     names_2024="suppress_profiles",
-    repeat=with_key("e-mail addresses", unless=takes_members),
+    repeat=with_key("email addresses", unless=takes_members),
     checks=(one_of("profiles", "list_id", "segment_id"),),
 )
 def bulk_suppress_profiles(
@@ -768,7 +770,7 @@ def bulk_suppress_profiles(
     segment_id: SegmentId | None = None,
     fields_profile_suppression_bulk_create_job: list[SuppressionJobField] | None = None,
 ) -> Envelope:
-    """Keep e-mail marketing from people, by address, list or segment.
+    """Suppress email marketing to people, by address, list or segment.
 
     Give up to 100 addresses, or a list, or a segment. Members are taken when the job runs, not when it is asked for.
     The answer is the job.
@@ -792,7 +794,7 @@ def bulk_unsuppress_profiles(
     segment_id: SegmentId | None = None,
     fields_profile_suppression_bulk_delete_job: list[SuppressionJobField] | None = None,
 ) -> Envelope:
-    """Let e-mail marketing reach people again, by address, list or segment.
+    """End the suppression of email marketing to people, by address, list or segment.
 
     Give up to 100 addresses, or a list, or a segment. Only suppressions by hand are taken back: people who unsubscribed
     and addresses that bounced stay as they are. The answer is the job.
@@ -829,5 +831,5 @@ def create_push_token(
 
 @action("DELETE /api/push-tokens/{id}", limits="3/s 60/m", scopes="push-tokens:write", repeat=SAFE)
 def delete_push_token(*, id: str) -> Envelope:
-    """Forget a device."""
+    """Delete a push token."""
     ...

@@ -6,7 +6,6 @@ from tasks import catalog_categories as catalog_categories
 from tasks import catalog_items as catalog_items
 from tasks import catalog_variants as catalog_variants
 from tasks import client as client
-from tasks import collect as collect
 from tasks import conversations as conversations
 from tasks import coupons as coupons
 from tasks import custom_objects as custom_objects
@@ -26,10 +25,12 @@ from tasks import templates as templates
 from tasks import tracking_settings as tracking_settings
 from tasks import web_feeds as web_feeds
 from tasks import webhooks as webhooks
-from tasks.jobs import find as find
-from tasks.jobs import read as read
-from tasks.jobs import spawn as spawn
-from tasks.jobs import watch as watch
-from tasks.jobs import withdraw as withdraw
-from worker import canvas as canvas
-from worker import sweep as sweep
+from worker.app import app
+
+# What follows jobs and collects pages costs more to import than all declarations together.
+app.loads(
+    "tasks.collect",
+    *(f"tasks.jobs.{step}" for step in ("begin", "find", "read", "spawn", "watch", "withdraw")),
+    "worker.canvas",
+    "worker.sweep",
+)

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import Timestamp
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 from worker.api.wire import Query
 
 MessageStatistic = Literal[
@@ -51,7 +51,7 @@ SegmentSeriesReportField = Literal["date_times", "id", "results"]
 
 
 class NamedTimeframe(TypedDict):
-    """A stretch of time by its name, in the account's time zone."""
+    """A time frame by name, in the account's time zone."""
 
     key: TimeframeKey
 
@@ -64,7 +64,7 @@ class CustomTimeframe(TypedDict):
 
 
 Timeframe = NamedTimeframe | CustomTimeframe
-#: These operations page with a name of their own.
+#: These operations have their own name for the cursor.
 PageCursor = Annotated[str, Query("page_cursor")]
 
 

@@ -7,8 +7,8 @@ from typing_extensions import TypedDict
 from tasks.events import EventField
 from tasks.shapes import UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 
 ReviewField = Literal[
     "author", "content", "created", "email", "id", "images", "product", "product.external_id", "product.image_url",
@@ -32,7 +32,7 @@ class Rejection(TypedDict, total=False):
 
 
 class ReviewStatus(TypedDict, total=False):
-    """Whether a review is shown; `rejected` wants a reason."""
+    """Whether a review is shown; `rejected` requires a reason."""
 
     value: Required[Literal["featured", "pending", "published", "rejected", "unpublished"]]
     rejection_reason: Rejection
@@ -69,5 +69,5 @@ def get_review(
 def update_review(
     *, id: str, status: ReviewStatus | None = None, fields_review: list[ReviewField] | None = None
 ) -> Envelope:
-    """Publish, feature, reject or take back a review."""
+    """Publish, feature, reject or unpublish a review."""
     ...

@@ -21,26 +21,26 @@ FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_EVENT = timedelta(days=365)
 
 E164 = re.compile(r"\+[0-9]{8,15}")
-#: One ``@``, something on both sides of it, and nothing that cannot be seen, such as blanks, NULs, zero-width spaces.
-#: Possessive: imports hold millions of texts against it.
+#: One ``@`` with something on both sides, and nothing invisible such as blanks, NULs or zero-width spaces.
+#: Possessive quantifiers: imports match millions of strings against it.
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++@[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++")
-#: What names a person.
+#: What identifies a person.
 KNOWN = ("id", "email", "phone_number", "external_id", "_kx")
-#: What tells Klaviyo whose event it is: somebody may not be known yet.
+#: What tells Klaviyo whose event it is; the profile may be new.
 IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_kx")
 
 
 def now() -> datetime:
-    """The present moment; tests put another in its place."""
+    """The current time; tests replace it."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """An id that nothing else has; tests put another in its place."""
+    """A unique id; tests replace it."""
     return str(uuid4())
 
 
-# Forms of single values. Each returns the value as it travels or raises ValueError.
+# Formats of single values. Each function returns the value as it travels or raises ValueError.
 
 
 def moment(value: Any) -> str:
@@ -70,9 +70,9 @@ def day(value: Any) -> str:
 
 
 def email(value: str) -> str:
-    """An address, as far as a look can tell."""
+    """An email address, as far as its form can tell."""
     if not EMAIL.fullmatch(value):
-        raise ValueError("this is not an e-mail address")
+        raise ValueError("this is not an email address")
     return value
 
 
@@ -98,7 +98,7 @@ def coordinate(value: Any) -> float | str:
 
 
 def given(params: Params, path: str) -> Any:
-    """What stands at a dotted path of plain names; None where nothing does."""
+    """The value at a dotted path of plain names; None if there is none."""
     found: Any = params
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -106,7 +106,7 @@ def given(params: Params, path: str) -> Any:
 
 
 def any_of(*paths: str) -> Check:
-    """At least one of these has to be given."""
+    """At least one of these must be given."""
 
     def check(params: Params) -> str | None:
         if any(given(params, path) for path in paths):
@@ -117,7 +117,7 @@ def any_of(*paths: str) -> Check:
 
 
 def one_of(*paths: str) -> Check:
-    """Exactly one of these has to be given."""
+    """Exactly one of these must be given."""
 
     def check(params: Params) -> str | None:
         found = [path for path in paths if given(params, path)]
@@ -129,7 +129,7 @@ def one_of(*paths: str) -> Check:
 
 
 def identified(parameter: str, *names: str) -> Check:
-    """A person has to be named by at least one of these identifiers."""
+    """A person must be named by at least one of these identifiers."""
     return any_of(*(f"{parameter}.{name}" for name in names))
 
 
@@ -228,7 +228,7 @@ def stamp_all(events: Iterable[dict[str, Any]], key: str | None) -> None:
 
 
 def edits(params: Params) -> str | None:
-    """Whether a call edits arrays, which is not the same twice; returns what to look at before it is repeated."""
+    """What to look at before repeating a call that edits arrays, as editing twice differs from once; else None."""
     for person in _people(params):
         for name in ("patch_properties", "patch_identifiers"):
             edit = person.get(name) or {}

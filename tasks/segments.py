@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import FlowField, MemberField, ProfileExtra, SegmentField, TagField, Timestamp, UpTo10, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 
 # The grammar of definitions: groups that must all hold, of conditions one of which must hold.
 
@@ -45,7 +45,7 @@ class DateFilter(TypedDict, total=False):
 
 
 class StringFilter(TypedDict):
-    """A text, or with ``in`` one of several."""
+    """A string, or with ``in`` one of several."""
 
     type: Literal["string"]
     operator: Literal[
@@ -163,7 +163,7 @@ class MetricCondition(TypedDict, total=False):
 
 
 class FunnelStep(TypedDict, total=False):
-    """What somebody did, or did not, on the way."""
+    """What somebody did, or did not do, along the way."""
 
     metric_exists: Required[bool]
     metric_id: Required[str]
@@ -240,7 +240,7 @@ class Consent(TypedDict):
 
 
 class ConsentCondition(TypedDict):
-    """Who may be written to."""
+    """Who may receive messages."""
 
     type: Literal["profile-marketing-consent"]
     consent: Consent
@@ -263,7 +263,7 @@ class Permission(TypedDict, total=False):
 
 
 class PermissionCondition(TypedDict):
-    """Whom WhatsApp messages may reach."""
+    """Who may receive WhatsApp messages."""
 
     type: Literal["profile-permissions"]
     channel: Literal["whatsapp_marketing", "whatsapp_transactional"]
@@ -289,7 +289,7 @@ class PropertyCondition(TypedDict):
 
 
 class RegionCondition(TypedDict):
-    """Whether somebody lives in a region of the law."""
+    """Whether somebody lives in a region with its own privacy law."""
 
     type: Literal["profile-region"]
     in_region: bool
@@ -297,7 +297,7 @@ class RegionCondition(TypedDict):
 
 
 class PredictiveCondition(TypedDict, total=False):
-    """What Klaviyo expects of somebody."""
+    """What Klaviyo predicts about somebody."""
 
     type: Required[Literal["profile-predictive-analytics"]]
     dimension: Required[
@@ -328,7 +328,7 @@ class ObjectFilter(TypedDict):
 
 
 class ObjectCondition(TypedDict):
-    """How many custom objects of a kind somebody has."""
+    """How many custom objects of a type somebody has."""
 
     type: Literal["profile-has-custom-object"]
     object_type_id: str
@@ -359,7 +359,7 @@ class ConditionGroup(TypedDict):
 
 
 class Definition(TypedDict):
-    """Whom a segment holds: those for whom one condition of every group holds."""
+    """Who is in a segment: those for whom at least one condition of every group holds."""
 
     condition_groups: list[ConditionGroup]
 

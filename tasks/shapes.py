@@ -1,4 +1,4 @@
-"""What several sections share: how a person, a device, a consent is written, and the values that Klaviyo takes.
+"""What several sections share: the types of a person, a device, a consent, and the values that Klaviyo accepts.
 
 Everything here travels as Klaviyo spells it unless `At`, `Resource` or `Linkage` says where it goes.
 """
@@ -14,13 +14,13 @@ from typing_extensions import TypedDict
 from tasks.rules import coordinate, day, email, moment, phone_number
 from worker.api.wire import At, Filled, Linkage, Linkages
 
-# Values with a form of their own. A check here names the parameter and never repeats the value.
+# Values with a format of their own. A check here names the parameter and never repeats the value.
 
 #: A point in time: a datetime with a time zone, or ISO 8601 text with one. Travels as ISO 8601 text.
 Timestamp = Annotated[datetime | str, PlainValidator(moment)]
 #: A calendar day: a date, or ``YYYY-MM-DD``.
 Day = Annotated[date | str, PlainValidator(day)]
-#: An e-mail address, as far as a look can tell.
+#: An email address, as far as its form can tell.
 Email = Annotated[str, AfterValidator(email)]
 #: A phone number in E.164: ``+`` and 8 to 15 digits.
 PhoneNumber = Annotated[str, AfterValidator(phone_number)]
@@ -44,10 +44,10 @@ ListId = Annotated[str, At("data.relationships.list.data"), Linkage("list")]
 SegmentId = Annotated[str, At("data.relationships.segment.data"), Linkage("segment")]
 ListIds = Annotated[list[str], At("data.relationships.lists.data"), Linkages("list")]
 VariantId = Annotated[str, At("data.relationships.variant.data"), Linkage("catalog-variant")]
-#: Members to add to a list or to take off it; the whole body of the request.
+#: Members to add to a list or remove from it; the whole body of the request.
 MemberIds = Annotated[list[str], Field(max_length=1000), At("data"), Linkages("profile")]
 
-# Sparse fieldsets (`fields[…]`) and what has to be asked for (`additional-fields[…]`).
+# Sparse fieldsets (`fields[…]`) and fields sent only on request (`additional-fields[…]`).
 
 PersonField = Literal[
     "created", "email", "external_id", "first_name", "id", "image", "last_event_date", "last_name", "locale",
@@ -126,7 +126,7 @@ class Location(TypedDict, total=False):
 
 
 class PatchProperties(TypedDict, total=False):
-    """Edits of single custom properties: add to an array, take out of an array, remove keys."""
+    """Edits of single custom properties: add to an array, remove from an array, remove keys."""
 
     append: dict[str, Any] | None
     unappend: dict[str, Any] | None
@@ -141,7 +141,7 @@ class PatchIdentifiers(TypedDict, total=False):
 
 
 class Identified(TypedDict, total=False):
-    """What names a person, looked at before it is sent."""
+    """What identifies a person, checked before it is sent."""
 
     id: str | None
     email: Email | None
@@ -150,7 +150,7 @@ class Identified(TypedDict, total=False):
 
 
 class IdentifiedAsIs(TypedDict, total=False):
-    """What names a person, as the source has it: in a bulk request Klaviyo judges."""
+    """What identifies a person, unchecked: in a bulk request Klaviyo decides."""
 
     id: str | None
     email: str | None
@@ -159,7 +159,7 @@ class IdentifiedAsIs(TypedDict, total=False):
 
 
 class Person(TypedDict, total=False):
-    """What is known of a person besides the identifiers."""
+    """What is known about a person besides the identifiers."""
 
     _kx: str | None
     first_name: str | None
@@ -173,14 +173,14 @@ class Person(TypedDict, total=False):
 
 
 class PatchedInside(TypedDict, total=False):
-    """The edits, where Klaviyo wants them among the attributes."""
+    """The edits, for requests that have them among the attributes."""
 
     patch_properties: Annotated[PatchProperties | None, At("attributes.meta.patch_properties")]
     patch_identifiers: Annotated[PatchIdentifiers | None, At("attributes.meta.patch_identifiers")]
 
 
 class PatchedBeside(TypedDict, total=False):
-    """The edits, where Klaviyo wants them beside the attributes."""
+    """The edits, for requests that have them beside the attributes."""
 
     patch_properties: Annotated[PatchProperties | None, At("meta.patch_properties")]
     patch_identifiers: Annotated[PatchIdentifiers | None, At("meta.patch_identifiers")]
@@ -191,7 +191,7 @@ class TokenProfile(Identified, Person, PatchedInside, total=False):
 
 
 class EventProfile(TokenProfile, total=False):
-    """Whose event it is; whoever is not known yet is made."""
+    """Whose event it is; a new profile is created if need be."""
 
     anonymous_id: str | None
 
@@ -212,9 +212,9 @@ class Event(TypedDict, total=False):
     backfill: bool | None
 
 
-#: What happened: the metric's name, made at its first event.
+#: What happened: the metric's name; a new metric is created with its first event.
 Metric = Annotated[str, Field(max_length=127), At("data.attributes.metric.data.attributes.name", type="metric")]
-#: For Klaviyo's own integrations; ``api`` where left out.
+#: For Klaviyo's own integrations; ``api`` if left out.
 MetricService = Annotated[str, At("data.attributes.metric.data.attributes.service")]
 
 
@@ -244,7 +244,7 @@ class DeviceMetadata(TypedDict, total=False):
 
 
 class PushToken(TypedDict, total=False):
-    """A device that takes push messages."""
+    """A device that receives push messages."""
 
     token: Required[str]
     platform: Required[Platform]
@@ -262,13 +262,13 @@ class Subscribed(TypedDict, total=False):
 
 
 class TrackingSubscribed(TypedDict):
-    """Consent to being seen opening messages."""
+    """Consent to tracking of opened messages."""
 
     consent: Literal["SUBSCRIBED"]
 
 
 class EmailSubscription(TypedDict, total=False):
-    """Consent to e-mail."""
+    """Consent to email."""
 
     marketing: Subscribed | None
     open_tracking: TrackingSubscribed | None

@@ -1,4 +1,4 @@
-"""Tags: words by which campaigns, flows, lists and segments are found again, and the groups of tags."""
+"""Tags, which label campaigns, flows, lists and segments, and groups of tags."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from tasks.shapes import TagField, UpTo25, UpTo50
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkage, Linkages
 
 TagGroupField = Literal["default", "exclusive", "id", "name"]
@@ -175,7 +175,7 @@ def update_tag(
 
 @action("DELETE /api/tags/{id}", limits="3/s 60/m", scopes="tags:read tags:write", repeat=SAFE)
 def delete_tag(*, id: str) -> Envelope:
-    """Delete a tag. What has it loses it."""
+    """Delete a tag, and remove it from everything that has it."""
     ...
 
 
@@ -191,7 +191,7 @@ def tag_campaigns(
     id: str,
     campaign_ids: CampaignIds,
 ) -> Envelope:
-    """Give a tag to campaigns.
+    """Tag campaigns.
 
     One campaign has at most 100 tags, and one tag of an exclusive group.
     """
@@ -210,7 +210,7 @@ def tag_flows(
     id: str,
     flow_ids: FlowIds,
 ) -> Envelope:
-    """Give a tag to flows.
+    """Tag flows.
 
     One flow has at most 100 tags, and one tag of an exclusive group.
     """
@@ -229,7 +229,7 @@ def tag_lists(
     id: str,
     list_ids: ListIds,
 ) -> Envelope:
-    """Give a tag to lists.
+    """Tag lists.
 
     One list has at most 100 tags, and one tag of an exclusive group.
     """
@@ -248,7 +248,7 @@ def tag_segments(
     id: str,
     segment_ids: SegmentIds,
 ) -> Envelope:
-    """Give a tag to segments.
+    """Tag segments.
 
     One segment has at most 100 tags, and one tag of an exclusive group.
     """
@@ -263,7 +263,7 @@ def tag_segments(
     repeat=SAFE,
 )
 def remove_tag_from_campaigns(*, id: str, campaign_ids: CampaignIds) -> Envelope:
-    """Take a tag away from campaigns."""
+    """Remove a tag from campaigns."""
     ...
 
 
@@ -275,7 +275,7 @@ def remove_tag_from_campaigns(*, id: str, campaign_ids: CampaignIds) -> Envelope
     repeat=SAFE,
 )
 def remove_tag_from_flows(*, id: str, flow_ids: FlowIds) -> Envelope:
-    """Take a tag away from flows."""
+    """Remove a tag from flows."""
     ...
 
 
@@ -287,7 +287,7 @@ def remove_tag_from_flows(*, id: str, flow_ids: FlowIds) -> Envelope:
     repeat=SAFE,
 )
 def remove_tag_from_lists(*, id: str, list_ids: ListIds) -> Envelope:
-    """Take a tag away from lists."""
+    """Remove a tag from lists."""
     ...
 
 
@@ -299,7 +299,7 @@ def remove_tag_from_lists(*, id: str, list_ids: ListIds) -> Envelope:
     repeat=SAFE,
 )
 def remove_tag_from_segments(*, id: str, segment_ids: SegmentIds) -> Envelope:
-    """Take a tag away from segments."""
+    """Remove a tag from segments."""
     ...
 
 

@@ -1,4 +1,4 @@
-"""Templates of messages, and universal content: blocks that many templates share."""
+"""Message templates, and universal content: blocks that many templates share."""
 
 from typing import Annotated, Any, Literal, Required
 
@@ -6,8 +6,9 @@ from typing_extensions import TypedDict
 
 from tasks.shapes import UpTo10, UpTo100
 from worker.action import action
-from worker.api.declaration import SAFE, Params, never
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, NotNull
 
 TemplateSummaryField = Literal["amp", "created", "editor_type", "html", "id", "name", "text", "updated"]
@@ -103,7 +104,7 @@ class Body(TypedDict, total=False):
 
 
 class Style(TypedDict, total=False):
-    """How one kind of text, or the whole, looks unless a block says otherwise."""
+    """How one kind of text, or everything, looks unless a block says otherwise."""
 
     id: str | None
     style_type: Required[StyleType]
@@ -121,7 +122,7 @@ class TemplateDefinition(TypedDict, total=False):
 
 
 class UniversalBlock(TypedDict):
-    """A block on its own. Klaviyo makes and changes these types through the API, and no others."""
+    """A block on its own. Only these types can be created and updated through the API."""
 
     content_type: Literal["block"]
     type: UniversalBlockType
@@ -129,7 +130,7 @@ class UniversalBlock(TypedDict):
 
 
 def with_context(params: Params) -> None:
-    """Klaviyo wants a context, if an empty one."""
+    """Send an empty context if none is given: Klaviyo requires one."""
     params.setdefault("context", {})
 
 
@@ -195,7 +196,7 @@ def update_template(
     fields_template: list[TemplateField] | None = None,
     additional_fields_template: list[Literal["definition"]] | None = None,
 ) -> Envelope:
-    """Change a template."""
+    """Update a template."""
     ...
 
 
@@ -282,7 +283,7 @@ def create_universal_content(
     definition: UniversalBlock,
     fields_template_universal_content: list[TemplateUniversalContentField] | None = None,
 ) -> Envelope:
-    """Create a block for many templates."""
+    """Create a block that many templates share."""
     ...
 
 
@@ -300,7 +301,7 @@ def update_universal_content(
     definition: UniversalBlock | None = None,
     fields_template_universal_content: list[TemplateUniversalContentField] | None = None,
 ) -> Envelope:
-    """Change a shared block, in every template that has it."""
+    """Update a shared block in every template that has it."""
     ...
 
 

@@ -1,4 +1,4 @@
-"""The time zones that Klaviyo takes in flows."""
+"""The time zones that Klaviyo accepts in flows."""
 
 from typing import Literal
 

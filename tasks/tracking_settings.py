@@ -6,8 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from worker.action import action
-from worker.api.declaration import SAFE
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE
 
 FlowValue = Literal[
     "email_subject",
@@ -107,5 +107,5 @@ def update_tracking_setting(
     custom_parameters: list[CustomParameter] | None = None,
     fields_tracking_setting: list[TrackingSettingField] | None = None,
 ) -> Envelope:
-    """Change the tracking settings."""
+    """Update the tracking settings."""
     ...

@@ -4,8 +4,8 @@ from typing import Literal
 
 from tasks.shapes import UpTo20
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 
 WebFeedField = Literal["content_type", "created", "id", "name", "request_method", "status", "updated", "url"]
 WebFeedSort = Literal["created", "-created", "name", "-name", "updated", "-updated"]
@@ -62,7 +62,7 @@ def update_web_feed(
     content_type: Literal["json", "xml"] | None = None,
     fields_web_feed: list[WebFeedField] | None = None,
 ) -> Envelope:
-    """Change a web feed."""
+    """Update a web feed."""
     ...
 
 

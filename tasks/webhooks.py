@@ -1,10 +1,10 @@
-"""Webhooks: events that Klaviyo sends to an address of yours."""
+"""Webhooks: events that Klaviyo sends to a URL of yours."""
 
 from typing import Annotated, Literal
 
 from worker.action import action
-from worker.api.declaration import SAFE, never
 from worker.api.jsonapi import Envelope
+from worker.api.repeat import SAFE, never
 from worker.api.wire import At, Linkages
 
 WebhookTopicField = Literal["id"]
@@ -82,7 +82,7 @@ def update_webhook(
     webhook_topic_ids: WebhookTopicIds | None = None,
     fields_webhook: list[WebhookField] | None = None,
 ) -> Envelope:
-    """Change a webhook, or switch it on and off.
+    """Update a webhook, or switch it on or off.
 
     The topics are replaced as a whole.
     """

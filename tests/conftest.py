@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -17,9 +18,10 @@ from sqlalchemy.engine import make_url
 from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
-from tests.caches import forget
+from tests.clock import Clock
 from tests.left_out import left_out
-from tests.postgres_server import NoServer, postgres_server
+from tests.postgres_server import NoServer, started, stop
+from worker.composition import forget
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.settings import get_settings
@@ -54,12 +56,31 @@ def server_binary() -> str:
         missing(f"This test needs a real server: {error}")
 
 
+#: The variable that names the folder which all processes of a test run share. It is short: a socket's path, at most 104
+#: bytes, begins with it.
+SHARED = "TEST_RUN_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of this test run, which those that pytest-xdist starts find by the environment."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="klaviyo-")
+        Path(os.environ[SHARED]).chmod(0o755)  # PostgreSQL is not run by root
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what the processes of this test run have shared."""
+    if not hasattr(config, "workerinput"):
+        shared = Path(os.environ.pop(SHARED))
+        stop(shared)
+        shutil.rmtree(shared, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+def postgres() -> str:
     """The address of a PostgreSQL server's databases, with a place for the name of one."""
     try:
-        with postgres_server() as address:
-            yield address
+        return started(Path(os.environ[SHARED]))
     except NoServer as error:
         missing(f"This test needs a PostgreSQL server: {error}")
 
@@ -132,6 +153,11 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
 def settings(clean_settings, monkeypatch, tmp_path):
     """An account of its own, and no file of settings from where the tests happen to run."""
     monkeypatch.chdir(tmp_path)
@@ -149,9 +175,10 @@ def fake_redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
-    for module in ("worker.checks", "worker.governor", "tasks.jobs.ledger", "tasks.jobs.runs", "schedules.trouble"):
-        monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
-    return fake
+    forget()
+    monkeypatch.setattr("worker.connection._client", lambda timeouts: fake)
+    yield fake
+    forget()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""A private PostgreSQL server on a unix socket in a folder that goes away with it."""
+"""A private PostgreSQL server on a unix socket: one for all processes of a test run."""
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -10,8 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +22,56 @@ class NoServer(Exception):
     """There is no server that could be started here."""
 
 
-@contextlib.contextmanager
-def postgres_server() -> Iterator[str]:
-    """A running server; the value is the address of its databases, to be filled in: ``….format("name")``."""
-    # A socket's path must stay under 104 bytes: not in pytest's folder, which lies deep.
-    folder = Path(tempfile.mkdtemp(prefix="klaviyo-pg-"))
-    try:
-        programs, run_as = _programs(), {}
-        if os.geteuid() == 0:
-            # PostgreSQL refuses to be run by root.
-            programs, run_as = _readable(programs, folder), _owner_of(folder)
-        data = folder / "data"
-        options = ["--username=klaviyo", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
-        made = subprocess.run(
-            [programs / "initdb", "--pgdata", data, *options],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=folder,
-            **run_as,
+def started(shared: Path) -> str:
+    """The address of the databases of a test run's server, to be filled in: ``….format("name")``.
+
+    Whichever process of the run needs it first starts it, in this folder that they share.
+    """
+    folder = shared / "postgres"
+    with (shared / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            try:
+                _start(folder)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+    return f"postgresql://klaviyo@/{{}}?host={folder}"
+
+
+def stop(shared: Path) -> None:
+    """End the server of a test run, where there is one."""
+    noted = shared / "postgres" / "data" / "postmaster.pid"
+    if not noted.exists():
+        return
+    os.kill(int(noted.read_text().split()[0]), signal.SIGINT)  # "fast": connections are closed, nothing is waited for
+    for _ in range(300):
+        if not noted.exists():
+            return
+        time.sleep(0.1)
+
+
+def _start(folder: Path) -> None:
+    programs, run_as = _programs(), {}
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to be run by root.
+        programs, run_as = _readable(programs, folder), _owner_of(folder)
+    data = folder / "data"
+    made = ["--username=klaviyo", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
+    options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=300"
+    for command in (
+        [programs / "initdb", "--pgdata", data, *made],
+        # It stays when the process that has started it is over.
+        [programs / "pg_ctl", "start", "--pgdata", data, "--log", folder / "log", "--timeout", "60", "-o", options],
+    ):
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=90, cwd=folder, **run_as
         )
-        if made.returncode:
-            raise NoServer(made.stderr.strip())
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-                stderr=log,
-                cwd=folder,
-                **run_as,
-            )
-        try:
-            _wait_until_ready(programs, folder, process)
-            yield f"postgresql://klaviyo@/{{}}?host={folder}"
-        finally:
-            process.send_signal(signal.SIGINT)  # "fast": connections are closed, nothing is waited for
-            process.wait(timeout=30)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if done.returncode:
+            log = folder / "log"
+            said = done.stderr + (log.read_text() if log.exists() else "")
+            raise NoServer(re.sub(r"\s+", " ", said).strip())
 
 
 def _programs() -> Path:
@@ -89,15 +101,3 @@ def _owner_of(folder: Path) -> dict[str, Any]:
     owner = names.get("postgres") or names["nobody"]
     os.chown(folder, owner.pw_uid, owner.pw_gid)
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-
-
-def _wait_until_ready(programs: Path, folder: Path, process: subprocess.Popen[bytes]) -> None:
-    command = [programs / "pg_isready", "--host", folder, "--timeout", "1", "--quiet"]
-    for _ in range(300):
-        if process.poll() is not None:
-            break
-        if subprocess.run(command, timeout=10).returncode == 0:
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    raise NoServer(re.sub(r"\s+", " ", (folder / "log").read_text()))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from worker.errors import SettingsError
-from worker.settings import Settings, alias_of
+from worker.setting_names import alias_of
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from worker.settings import Settings
 
 DEFAULT = "default"
 

@@ -12,25 +12,27 @@ get_profiles.collect(sort="created")                                   have the 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from celery.canvas import Signature, chunks, group
-from celery.result import AsyncResult, EagerResult
-
-from worker.accounts import DEFAULT, account
-from worker.action_task import ActionTask
-from worker.api.declaration import MAX_BODY, Ask, Declaration, DeclarationError, Params, Repeat, Resolved, Seed, declare
+from worker.api.declaration import MAX_BODY_BYTES, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
-from worker.app import app
+from worker.api.parameters import DeclarationError, Params
+from worker.api.repeat import Repeat
+from worker.api.seed_names import Seed
+from worker.app import app, registered
 from worker.calls import only, time_to_send
-from worker.governor import Lane
-from worker.place import PREFIX, Place, here, lane_named
-from worker.settings import get_settings
+from worker.place import PREFIX, Place, lane_named
+from worker.waiting import Lane
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature, group
+    from celery.result import AsyncResult, EagerResult
+
+    from worker.action_task import ActionTask
 
 P = ParamSpec("P")
 
@@ -65,13 +67,18 @@ class Action(Generic[P]):
     """One Klaviyo operation, callable in several ways (see the module)."""
 
     declaration: Declaration
-    task: ActionTask
     options: Options = Options()
 
     @property
     def name(self) -> str:
         """The task's name, ``klaviyo.create_profile``."""
-        return self.task.name
+        return PREFIX + self.declaration.name
+
+    @property
+    def task(self) -> ActionTask:
+        """Its Celery task. The first use of any makes those of all, and loads what it takes to publish a call."""
+        task: Any = app.tasks[self.name]
+        return task  # type: ignore[no-any-return]
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
@@ -93,6 +100,8 @@ class Action(Generic[P]):
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Queue it as `delay` does, without blocking the event loop."""
+        import asyncio
+
         return await asyncio.to_thread(self.delay, *args, **kwargs)
 
     def apply_async(
@@ -143,6 +152,8 @@ class Action(Generic[P]):
             InputError: one of them is wrong.
 
         """
+        from celery.canvas import group
+
         name = self.declaration.name
         return group([self._signed(only(name, each), immutable=True) for each in calls], app=app)
 
@@ -156,6 +167,8 @@ class Action(Generic[P]):
         The part's task makes its calls in the workers, each of which waits for its own turn; so this process publishes
         only one message a part.
         """
+        from celery.canvas import chunks
+
         checked = (self._bound(only(self.declaration.name, each)) for each in calls)
         pattern: Any = self.task.signature(options=self.options.sent())
         return chunks(pattern, checked, n, app=app).group()
@@ -177,7 +190,7 @@ class Action(Generic[P]):
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Have the workers read a list to its end: a task a page, and all of it as one result (`tasks.collect`)."""
         self._no_positional(args)
-        task = app.tasks[COLLECT]
+        task = registered(COLLECT)
         result: AsyncResult[Envelope] = task.apply_async((self.declaration.name,), dict(kwargs), **self.options.sent())
         return result
 
@@ -212,7 +225,7 @@ class Action(Generic[P]):
             raise AttributeError(f"{self.name} has no {name!r}" + (f": {why}" if why else ""))
 
     def _account(self) -> str:
-        return account(get_settings(), self.options.account or here().account or DEFAULT).alias
+        return self.task.alias(self.options.account)
 
     def _bound(self, params: Mapping[str, Any]) -> Params:
         return self.declaration.bind(params, stamped=False)
@@ -253,7 +266,7 @@ def action(
     prepare: Callable[[Params], None] | None = None,
     stamp: Callable[[Params, str | None], None] | None = None,
     resolve: Callable[[Params, Ask], Resolved] | None = None,
-    max_body: int = MAX_BODY,
+    max_body: int = MAX_BODY_BYTES,
     multipart: bool = False,
     upserts: bool = False,
 ) -> Callable[[Callable[P, Envelope]], Action[P]]:
@@ -277,7 +290,8 @@ def action(
         upserts: Klaviyo answers 201 for what it has created and 200 for what it has updated.
 
     Raises:
-        DeclarationError: at import, where the declaration contradicts itself.
+        DeclarationError: at import, where the declaration contradicts itself; where an annotation does, at the first
+            call.
 
     """
 
@@ -290,13 +304,21 @@ def action(
         for name in (declaration.name, *declaration.names_2024):
             if name in ACTIONS or name in NAMES_2024:
                 raise DeclarationError(f"action {name}: the name is taken")
-        task = ActionTask(declaration, declaration.name)
-        app.register_task(task)
         for name in declaration.names_2024:
-            app.register_task(ActionTask(declaration, name))
             NAMES_2024[name] = declaration.name
-        declared: Action[P] = Action(declaration, task)
+        declared: Action[P] = Action(declaration)
         ACTIONS[declaration.name] = declared
+        app.when_wanted(lambda: _make_tasks(declaration))
         return declared
 
     return decorate
+
+
+app.loads("worker.action_task")
+
+
+def _make_tasks(declaration: Declaration) -> None:
+    from worker.action_task import ActionTask
+
+    for name in (declaration.name, *declaration.names_2024):
+        app.register_task(ActionTask(declaration, name))

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.calls import masked, received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import now, run
+from worker.headers import HEADER
 from worker.passing import carried_out, passing_on
 from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings
-from worker.transport import HEADER, header
+from worker.transport import header
 
 
 class ActionTask(CheckedTask):
@@ -48,6 +50,15 @@ class ActionTask(CheckedTask):
         alias = account(get_settings(), place_of(request).account or DEFAULT).alias
         return self.here(alias, self.declaration.bind(given, request.id))
 
+    def alias(self, name: str | None) -> str:
+        """The alias of the account of this name, else of the one whose task this thread carries out.
+
+        Raises:
+            SettingsError: there is no such account.
+
+        """
+        return account(get_settings(), name or here().account or DEFAULT).alias
+
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
         return now(self.declaration, alias, params)
@@ -68,7 +79,9 @@ class ActionTask(CheckedTask):
         given = received(self.declaration, args or (), kwargs or {}, follows=passing_on())
         params = self.declaration.bind(given, asked.task_id)
         line = self.declaration.line(asked.account, params)
-        wait = {**header(line, asked.lane, asked.delay, asked.expires), "account": asked.account}
+        # What is looked up first may take longer than a lease that is claimed with the pop.
+        blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
+        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
         return Addressed(None, params, {HEADER: wait}, line.queue, masked(params))
 
     def apply(  # type: ignore[override]

@@ -1,7 +1,13 @@
-"""The Celery application: transport, queues, serialisers. It knows no task, and connects to nothing at import."""
+"""The Celery application: transport, queues, serialisers. It knows no task, and connects to nothing at import.
+
+What speaks to Redis, and what only a worker needs, is named here and loaded when it is first used.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar
 
 from celery import Celery
@@ -9,15 +15,10 @@ from celery.loaders.app import AppLoader
 from kombu import Queue
 
 from worker import forks
-from worker.bootstep import GovernorStep
-from worker.connection import ANSWER_TIMEOUT, WAITING, Parser, brief
 from worker.events import Events
-from worker.governor import PREFIX
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
-from worker.signals import Signals
 from worker.tiers import DEFAULT_QUEUE, QUEUES
-from worker.transport import OPTIONS
 from worker.wrong_settings import one_sentence
 
 
@@ -33,14 +34,71 @@ class Loader(AppLoader):
     }
 
 
+class Application(Celery):
+    """Celery's application, whose tasks can be declared without being made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = ["worker.transport"]  # for the settings
+        self._wanted: list[Callable[[], object]] = []
+        self._thread = threading.local()
+        self._complete = False
+
+    @property
+    def tasks(self) -> Any:
+        """All tasks by name. Celery's property holds a lock while they are made, and looks only once."""
+        if not self._complete:
+            self.finalize(auto=True)
+        return self._tasks  # type: ignore[attr-defined]
+
+    def loads(self, *modules: str) -> None:
+        """Load modules, which register tasks, when somebody next asks the application for a task."""
+        self._modules.extend(modules)
+        self._complete = False
+
+    def register_task(self, task: Any, **options: Any) -> Any:
+        """Add a task. Its module may be the one that another thread loads while it makes all: nobody waits here."""
+        self._tasks[task.name] = task  # type: ignore[attr-defined]
+        task.bind(self)
+        return task
+
+    def when_wanted(self, make: Callable[[], object]) -> None:
+        """Make tasks when somebody first asks the application for one, or now if somebody has."""
+        if self.finalized:  # type: ignore[attr-defined]
+            make()
+        else:
+            self._wanted.append(make)
+
+    def finalize(self, auto: bool = False) -> None:
+        """Make all tasks: what Celery does before it looks one up."""
+        if self._modules and not getattr(self._thread, "loads", False):
+            # Not under Celery's lock: whoever loads one of them already may come to wait for that.
+            self._thread.loads = True
+            try:
+                for module in list(self._modules):
+                    import_module(module)
+                self._modules.clear()
+            finally:
+                self._thread.loads = False
+        with self._finalize_mutex:  # type: ignore[attr-defined]
+            super().finalize(auto)
+            wanted, self._wanted = self._wanted, []
+            for make in wanted:
+                make()
+            self._complete = not self._modules
+
+
 def connecting(address: RedisAddress) -> dict[str, Any]:
     """Celery's settings about Redis: what the address says, as each library that connects to it is told.
 
     No password stands where Celery does not mask it when it shows its settings.
     """
+    from worker.connection import ANSWER_TIMEOUT_S, WAITING, Parser, brief
+    from worker.transport import OPTIONS
+
     results = {
-        "redis_socket_timeout": address.timing.get("socket_timeout", ANSWER_TIMEOUT),
-        "redis_socket_connect_timeout": address.timing.get("socket_connect_timeout", ANSWER_TIMEOUT),
+        "redis_socket_timeout": address.timing.get("socket_timeout", ANSWER_TIMEOUT_S),
+        "redis_socket_connect_timeout": address.timing.get("socket_connect_timeout", ANSWER_TIMEOUT_S),
         "redis_backend_health_check_interval": address.timing.get("health_check_interval"),
         "redis_backend_use_ssl": address.ssl,
     }
@@ -56,6 +114,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
 def configuration() -> dict[str, Any]:
     """Celery's settings, made when the application is first used."""
+    from worker.governor import PREFIX
+
     settings = get_settings()
     return {
         **connecting(settings.redis),
@@ -65,7 +125,7 @@ def configuration() -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "result_expires": settings.result_expires,
         "result_extended": False,
-        "imports": ("tasks",),
+        "imports": ("tasks.registry",),
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": [Queue(name, routing_key=name) for name in (DEFAULT_QUEUE, *QUEUES)],
         "task_create_missing_queues": True,
@@ -96,15 +156,23 @@ def configuration() -> dict[str, Any]:
 with one_sentence():
     get_settings()  # here: Celery would read them amid whatever needs them first
 
-app = Celery(
+app = Application(
     "klaviyo",
     loader=Loader,
     amqp="worker.transport:AMQP",
     control="worker.control:Control",
     events=Events,
+    fixups=(),  # Celery's is Django's: a worker of ours needs no Django where an application that calls us has one
     set_as_current=False,
 )
 app.add_defaults(configuration)
-app.steps["consumer"].add(GovernorStep)
-app.steps["worker"].add(Signals)
+app.steps["consumer"].add("worker.bootstep:GovernorStep")
+app.steps["worker"].add("worker.signals:Signals")
 forks.watch(app)
+
+
+def registered(name: str) -> Any:
+    """The task of this name, in a process too that has imported no more than the actions that it calls."""
+    if name not in app.tasks:
+        app.loader.import_default_modules()
+    return app.tasks[name]

@@ -23,6 +23,9 @@ logger = get_logger(__name__)
 
 TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
 
+#: Seconds after which Flower is told of what the tasks have done meanwhile.
+TELL_INTERVAL_S = 0.1
+
 #: Seconds between two looks whether a Redis that was full has room again, where something waits for it.
 ROOM_INTERVAL_S = 2.0
 
@@ -60,6 +63,9 @@ class GovernorStep(bootsteps.StartStopStep):
             if members := get_reminders().overdue(TOLD_AGAIN_S):
                 consumer.app.send_task(SWEEP, (members,))
 
+        def tell() -> None:
+            consumer.event_dispatcher.flush()
+
         self._guarded(beat)
         self._guarded(_resume_changed)
         turns = (
@@ -68,6 +74,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (REFRESH, refresh),
             (SWEEP_INTERVAL_S, sweep),
             (ROOM_INTERVAL_S, governor.use_room),
+            (TELL_INTERVAL_S, tell),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
@@ -77,6 +84,8 @@ class GovernorStep(bootsteps.StartStopStep):
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        if consumer.event_dispatcher:
+            self._guarded(consumer.event_dispatcher.flush)
         self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL))
 
     def _guarded(self, work: Any) -> None:

@@ -1,4 +1,7 @@
-"""A call as Celery hands it on: with the result of the task before it, a time, and whatever options Celery has."""
+"""A call as Celery hands it on: with the result of the task before it, a time, and whatever options Celery has.
+
+What speaks to Redis is loaded by the first call that does, not with the declarations of calls.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kombu.exceptions import OperationalError
-
-from worker.api.declaration import Alias, Declaration, Params
-from worker.connection import NotNow
+from worker.api.declaration import Declaration
+from worker.api.parameters import Params
+from worker.api.seed_names import Alias
 from worker.errors import InputError, NotConfirmed
-from worker.governor import Expiry, get_governor
-from worker.patience import patiently
-from worker.transport import Connection
+from worker.headers import COUNTDOWN, ETA, EXPIRES, UNTIL
+from worker.waiting import Expiry
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
 _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "argsrepr", "kwargsrepr", "declare")
 
 #: Options that hand over a connection: that of a group, which may be another application's, to another Redis.
 _CARRIERS = ("producer", "publisher", "connection")
-
-#: A message header: the moment after which what the task begins is not to be begun, in seconds since 1970.
-UNTIL = "klaviyo_until"
-
-#: A message header: seconds for which what the task begins is to wait.
-COUNTDOWN = "klaviyo_countdown"
 
 
 def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]:
@@ -43,6 +38,10 @@ def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]
 
 
 def _is_ours(carrier: Any) -> bool:
+    if carrier is None:
+        return False
+    from worker.transport import Connection
+
     return isinstance(getattr(carrier, "connection", carrier), Connection)
 
 
@@ -116,6 +115,10 @@ def confirmed(action: str, task_id: str) -> Iterator[None]:
         NotConfirmed: Redis has not said in time that it has it.
 
     """
+    from kombu.exceptions import OperationalError
+
+    from worker.connection import NotNow
+
     try:
         yield
     except OperationalError as error:
@@ -170,8 +173,10 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
 
 def delay_of(request: Any) -> float:
     """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
-    if eta := request.get("klaviyo_eta"):
-        return max(0.0, moment_of(eta).timestamp() - patiently(get_governor().now) / 1000)
+    from worker.governor import get_governor
+
+    if eta := request.get(ETA):
+        return max(0.0, moment_of(eta).timestamp() - get_governor().now() / 1000)
     countdown = request.get(COUNTDOWN) or (request.headers or {}).get(COUNTDOWN)
     return seconds_until(str(request.get("task")), countdown, None)
 
@@ -184,7 +189,7 @@ def until_of(request: Any) -> float | None:
 
 def expiry_of(request: Any) -> Expiry | None:
     """When a delivery's task expires, where its publisher has told Celery and not us."""
-    return expiry(str(request.get("task")), request.get("klaviyo_expires"))
+    return expiry(str(request.get("task")), request.get(EXPIRES))
 
 
 def moment_of(told: datetime | str) -> datetime:

@@ -18,8 +18,8 @@ from worker.app import app
 from worker.calls import delay_of, only, routed
 from worker.errors import InputError, KlaviyoError
 from worker.passing import carried_out
-from worker.patience import published
 from worker.place import place_of
+from worker.publishing import published
 from worker.tiers import DEFAULT_QUEUE
 
 

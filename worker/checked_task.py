@@ -17,8 +17,10 @@ from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
+from worker.headers import HEADER
 from worker.passing import passing_on
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
+from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE
 
@@ -98,8 +100,10 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
 
         """
         told: dict[str, Any] = dict(headers or {})
-        late = Place(lane=by_priority(options.pop("priority", None)))
-        place = taken(options, told).inside(late).inside(here())
+        place = taken(options, told)
+        if (priority := options.pop("priority", None)) is not None:
+            place = place.inside(Place(lane=by_priority(priority)))
+        place = place.inside(here())
         try:
             task_id = options.get("task_id")
             checked_id(self.called, task_id or "")
@@ -119,8 +123,9 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             call = Addressed(args, kwargs, place.options(), self.unchecked, "{…}")
             options["expires"] = expires
         sent = {"task_id": str(uuid4()), **routed(options, call.queue, call.shown)}
+        told |= call.headers
         with confirmed(self.called, sent["task_id"]):
-            result: AsyncResult[Envelope] = super().apply_async(
-                call.args, call.kwargs, headers={**told, **call.headers}, **sent
-            )
+            if HEADER in call.headers and is_plain(self, sent):
+                return publish(self, call.kwargs, told, sent)
+            result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=told, **sent)
         return result

@@ -8,8 +8,9 @@ import.
 
 from __future__ import annotations
 
+import os
 import re
-from functools import lru_cache
+import threading
 from typing import Any
 
 import redis
@@ -17,12 +18,13 @@ from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
 from redis.retry import Retry
 
+from worker.composition import one_per_process
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
 #: without a reset shows by nothing else.
-ANSWER_TIMEOUT = 5.0
+ANSWER_TIMEOUT_S = 5.0
 
 
 class NotNow(redis.ConnectionError):
@@ -65,19 +67,34 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
 
 
 #: Seconds, where the address sets no others: to connect, for an answer, and without use until a connection is tried.
-WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT, "socket_timeout": ANSWER_TIMEOUT, "health_check_interval": 30}
+WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT_S, "socket_timeout": ANSWER_TIMEOUT_S, "health_check_interval": 30}
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
     return _client({})
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_publisher() -> redis.Redis:
     """The client that callers publish with: it gives up in time for a second try within their patience."""
     return _client(brief(get_settings().redis))
+
+
+def unlock(pool: Any) -> None:
+    """Let redis-py leave a parent's connections, which it does at the next command, and takes a lock for."""
+    pool._lock, pool._fork_lock = threading.RLock(), threading.RLock()
+
+
+def _leave_to_parent() -> None:
+    """Keep the clients in a forked child; their locks may be those of threads that there are in the parent only."""
+    for client in (get_redis, get_publisher):
+        if client.cache_info().currsize:
+            unlock(client().connection_pool)
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def brief(address: RedisAddress) -> dict[str, float]:

@@ -8,6 +8,7 @@ Here such an action waits, any other task fails and says why, and no body is wri
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
@@ -15,12 +16,13 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
 
-from worker import unreadable
+from worker import early, unreadable
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
+from worker.headers import HEADER
+from worker.patience import asking_redis_once
 from worker.place import is_ours
 from worker.process import closing
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -33,6 +35,11 @@ RECONNECT = 1.0
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
+
+    def __init__(self, *args: Any, worker_options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        # Celery's workers ask each other for what was revoked, and wait a second for answers. Here the governor knows.
+        alone = {**(worker_options or {}), "without_mingle": True}
+        super().__init__(*args, worker_options=alone, **kwargs)
 
     def start(self) -> None:
         """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""
@@ -57,6 +64,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
 
         return handled
 
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]
+        """Leave the events of tasks to `worker.bootstep`: Celery would send them in every turn of its loop."""
+
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Let go of the connection, and wait a little before the next one."""
         logger.warning("The connection to Redis is lost: %s. It is made again.", exc)
@@ -74,8 +84,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
             line = (wait["line"], wait["spec"])
-            get_governor().release(task_id)
-            get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
+            with asking_redis_once():
+                early.give_back(get_governor(), task_id, message.delivery_tag)
+                get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
             message.ack_log_error(logger, self.connection_errors)
             return
         task = unreadable.context(message)
@@ -103,6 +114,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     def _fail(self, message: Any, task: Any, error: Exception) -> None:
         """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
         if task.id:
-            get_governor().release(task.id)
-            unreadable.fail(self.app.backend, task, error)
+            with asking_redis_once():
+                early.give_back(get_governor(), task.id, message.delivery_tag)
+                unreadable.fail(self.app.backend, task, error)
         message.reject_log_error(logger, self.connection_errors)

@@ -10,6 +10,7 @@ from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 from celery.worker.control import Panel, control_command
 
+from worker.patience import asking_redis_once
 from worker.revocation import revoke, revoke_stamped
 from worker.signals import stop
 
@@ -19,6 +20,7 @@ logger = get_logger(__name__)
 class Control(control.Control):
     """Celery's remote control, with revocations that outlive every worker."""
 
+    @asking_redis_once()
     def revoke(self, task_id: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke a task, or several, by id; `worker.revocation.revoke` says what that does."""
         self._know_all()
@@ -26,6 +28,7 @@ class Control(control.Control):
             revoke(self.app, each)
         return super().revoke(task_id, *args, **kwargs)
 
+    @asking_redis_once()
     def revoke_by_stamped_headers(self, headers: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke what waits with these stamps, durably, and have the workers of this moment refuse what comes later."""
         self._know_all()
@@ -38,6 +41,7 @@ class Control(control.Control):
 
 
 @control_command(name="revoke", variadic="task_id", signature="[id1 [id2 [... [idN]]]]")
+@asking_redis_once()
 def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
     """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
     ids = maybe_list(task_id) or []
@@ -56,6 +60,7 @@ _flag_stamped_headers = Panel.data["revoke_by_stamped_headers"]
 
 
 @control_command(name="revoke_by_stamped_headers", args=[("headers", str)], signature="[key1=value1 [key2=value2 …]]")
+@asking_redis_once()
 def _revoke_by_stamped_headers(state: Any, headers: Any, **options: Any) -> Any:
     """Revoke what waits with these stamps, durably, and flag them for what comes later."""
     if isinstance(headers, list):

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.app import events
-from celery.events.dispatcher import EventDispatcher
 from celery.signals import celeryd_init
+
+if TYPE_CHECKING:
+    from celery.events.dispatcher import EventDispatcher
 
 #: The name of the worker that this process is, as soon as it is one.
 _name: list[str] = []
@@ -26,6 +28,8 @@ def _named(sender: str, **_: Any) -> None:
 
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
     """Celery's, for whom a worker's own dispatcher is another matter: its consumer makes that."""
+
+    dispatcher_cls = "worker.dispatcher:Dispatcher"
 
     @contextmanager
     def default_dispatcher(

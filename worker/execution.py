@@ -10,7 +10,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,9 +18,12 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
+from worker import early, ending
 from worker.accounts import DEFAULT, account
-from worker.api.declaration import Declaration, Params, Repeat, Resolved
-from worker.api.jsonapi import Envelope, Request, interpret, quota, unknown
+from worker.api.declaration import Declaration, Resolved
+from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
+from worker.api.parameters import Params
+from worker.api.repeat import Repeat
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
@@ -32,15 +35,15 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
+from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
-from worker.patience import patiently
+from worker.patience import asking_redis_once
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
 from worker.room import large, no_room, pause, room
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
-from worker.transport import HEADER
 
 logger = get_logger(__name__)
 
@@ -85,13 +88,31 @@ class Call:
         return self.declaration.repeat_of(self.params)
 
 
+#: What becomes of a lease whose request has ended; with the envelope where Klaviyo has said yes.
+Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
+
+
 def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
     """Seconds to wait after the given number of attempts: exponential, with full jitter."""
     longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
     return pick(0, longest)
 
 
-def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
+def settled(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    """Settle the lease of a call whose request has ended, however it has."""
+    if adopted := governor.settle(call.task_id, end, call.holder):
+        tell_adopted(call, adopted)
+
+
+def tell_adopted(call: Call, adopted: int) -> None:
+    """Say that Klaviyo's headers tell of another limit than the declaration."""
+    logger.warning(
+        "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
+        adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+    )  # fmt: skip
+
+
+def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settled) -> Envelope:
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
@@ -102,7 +123,7 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
 
     """
     name, alias = call.declaration.name, call.account
-    end = Settlement(used=False, forget=True)
+    end, envelope = Settlement(used=False, forget=True), None
     try:
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
         # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
@@ -132,14 +153,10 @@ def attempt(call: Call, governor: Governor, settings: Settings) -> Envelope:
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
         if unavailable.sent and not call.repeat.blindly:
-            raise unknown(name, alias, unavailable, call.repeat.note) from None
+            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
-        if adopted := patiently(lambda: governor.settle(call.task_id, end, call.holder)):
-            logger.warning(
-                "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
-                adopted, name, alias, call.declaration.limits.steady,
-            )  # fmt: skip
+        settle(call, governor, end, envelope)
 
 
 def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
@@ -157,15 +174,17 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             return nothing_to_do(resolved)
         params, told = resolved.params, resolved.told
     call = Call(declaration, alias, params, f"now-{uuid.uuid4()}")
-    line = call.line
     attempts = 0
     while True:
-        waits = False
-        while seconds := governor.reserve((line.name, line.spec), call.task_id, settings.lease_ms):
-            if seconds > SHORT and not waits:
-                waits = True
-                direct.warning("%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds)
-            sleep(min(seconds, SHORT))
+        warned = False
+        with asking_redis_once():  # somebody waits for the answer, and had rather hear at once that Redis is away
+            for seconds in until_reserved(call, governor, settings):
+                if seconds > SHORT and not warned:
+                    warned = True
+                    direct.warning(
+                        "%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds
+                    )
+                sleep(min(seconds, SHORT))
         try:
             envelope = attempt(call, governor, settings)
             envelope.update(told)
@@ -177,6 +196,18 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
             if attempts >= settings.max_attempts:
                 raise given_up(unavailable, attempts) from None
             sleep(backoff(attempts, settings))
+
+
+def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterator[float]:
+    """Ask for the lease of a call of this process until it is given; yields the seconds to wait before each next try.
+
+    Raises:
+        Paused: somebody has paused the account, the action or its tier.
+
+    """
+    line = (call.line.name, call.line.spec)
+    while seconds := governor.reserve(line, call.task_id, settings.lease_ms):
+        yield seconds
 
 
 def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
@@ -195,7 +226,7 @@ def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: 
         given = received(declaration, args, params, follows=bool(request.parent_id))
         params = declaration.bind(given, request.id)
     alias = account(get_settings(), place_of(request).account or DEFAULT).alias
-    return Call(declaration, alias, params, request.id, request.klaviyo_delivery[-1])
+    return Call(declaration, alias, params, request.id, tag_of(request))
 
 
 def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
@@ -208,23 +239,25 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
 
     """
     if closing.is_set():
-        patiently(lambda: governor.release(call.task_id))
+        early.give_back(governor, call.task_id, call.holder)
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
+    if early.take_up(governor, call.holder, call.task_id):
+        return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
-    claim = patiently(lambda: governor.claim(call.task_id, lease_ms, once, call.holder))
+    claim = governor.claim(call.task_id, lease_ms, once, call.holder)
     if claim.state == "none":
         raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
     if claim.state in ("revoked", "expired"):
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
-        patiently(lambda: governor.done(call.task_id))
+        governor.done(call.task_id)
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise unknown(name, call.account, lost, call.repeat.note)
+        raise outcome_unknown(name, call.account, lost, call.repeat.note)
     if claim.roomless and not room():
         # Asked for again, it would use up the budget of others for nothing.
-        patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
+        governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
         raise back_to_wait(call, request, lane, no_room(), pause(claim.roomless), roomless=True)
     return claim
 
@@ -241,50 +274,85 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
     try:
         call = opened(declaration, request, args, params)
     except KlaviyoError:
-        patiently(lambda: get_governor().release(request.id))
+        early.give_back(get_governor(), request.id, tag_of(request))
         raise
-    return carry_out(call, request)
+    return carry_out(call, request, may_be_left=ends_alone(call, request))
 
 
-def carry_out(call: Call, request: Any) -> Envelope:
-    """Carry out one delivery of a call; raises as `run` does."""
+def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
+    """Carry out one delivery of a call; raises as `run` does.
+
+    ``may_be_left``: with the answer its task is over, and its end may be left to `worker.ending`.
+    """
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claimed(call, request, lane, governor, settings)
     attempts = claim.attempts
 
+    remembered = bool(attempts or claim.roomless or expires(request))
+
     def forget() -> None:
-        if attempts or claim.roomless or expires(request):
-            patiently(lambda: governor.done(call.task_id))
+        if remembered:
+            governor.done(call.task_id)
 
     try:
         resolved = resolve(call, governor, settings)
         if resolved.params is None:
             forget()
             return nothing_to_do(resolved)
-        envelope = attempt(replace(call, params=resolved.params), governor, settings)
+        settle = left(request) if may_be_left and not remembered else settled
+        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
         envelope.update(resolved.told)
     except Crowded as crowded:
         raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
-    except Throttled as throttled:
-        raise back_to_wait(call, request, lane, str(throttled), 0.0) from None
-    except Unavailable as unavailable:
-        if attempts + 1 >= settings.max_attempts:
+    except (Throttled, Unavailable, Unauthorized) as error:
+        over = later(call, request, error, attempts, settings)
+        if isinstance(over, Unavailable):
             forget()
-            raise given_up(unavailable, attempts + 1) from None
-        delay = backoff(attempts, settings)
-        raise back_to_wait(call, request, lane, str(unavailable), delay, attempt=True) from None
-    except Unauthorized as unauthorized:
-        refused(unauthorized)
-        raise back_to_wait(call, request, lane, str(unauthorized), 0.0) from None
+        raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
             forbidden(error)
         forget()
         raise
-    need_room(call, request, lane, claim, envelope)
-    forget()
+    if not ending.is_left(call.task_id):
+        need_room(call, request, lane, claim, envelope)
+        forget()
     return envelope
+
+
+def later(
+    call: Call, request: Any, error: Throttled | Unavailable | Unauthorized, attempts: int, settings: Settings
+) -> Retry | Ignore | Unavailable:
+    """What to raise of a task that Klaviyo did not let through this time: it waits again, or has been tried enough."""
+    lane = lane_of(request)
+    if isinstance(error, Unavailable):
+        if attempts + 1 >= settings.max_attempts:
+            return given_up(error, attempts + 1)
+        return back_to_wait(call, request, lane, str(error), backoff(attempts, settings), attempt=True)
+    if isinstance(error, Unauthorized):
+        refused(error)
+    return back_to_wait(call, request, lane, str(error), 0.0)
+
+
+def ends_alone(call: Call, request: Any) -> bool:
+    """Whether nothing follows a delivery's success, and a worker that dies before its end is told does no harm."""
+    if not ending.may_be_left() or request.callbacks or request.chain or request.chord:
+        return False
+    return call.repeat.blindly
+
+
+def left(request: Any) -> Settle:
+    """Leave the end of a success to `worker.ending`, and settle anything else at once."""
+
+    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+        if envelope is None or (call.declaration.reads and large(envelope)):
+            settled(call, governor, end, envelope)
+        else:
+            over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+
+    return settle
 
 
 def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
@@ -304,11 +372,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
     """Klaviyo refuses an account's credentials: let its tasks wait, try one now and then, and tell an operator."""
     alias, governor = error.account, get_governor()
     owner, said = account(get_settings(), alias), str(error)
-    news = patiently(
-        lambda: governor.pause(
-            f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint
-        )
-    )
+    news = governor.pause(f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint)
     if news:
         logger.error(
             "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
@@ -319,7 +383,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
 def forbidden(error: Forbidden) -> None:
     """Klaviyo lacks a scope for one request; where it says so to all of them, the account's key is good for nothing."""
     governor = get_governor()
-    if patiently(lambda: governor.forbidden(error.account)) >= ALL_FORBIDDEN:
+    if governor.forbidden(error.account) >= ALL_FORBIDDEN:
         refused(error)
 
 
@@ -347,34 +411,30 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
     def ask(action: Any, /, **asked: Any) -> Envelope:
         name, params = action.declaration.name, action.declaration.bind(asked)
         lookup = Call(action.declaration, call.account, params, f"{call.task_id}-{uuid.uuid4()}")
-        line = (lookup.line.name, lookup.line.spec)
-        seconds = 0.0
-        while time.monotonic() < until:
-            try:
-                seconds = patiently(lambda: governor.reserve(line, lookup.task_id, settings.lease_ms))
-            except Paused:
-                raise Crowded(name, UNTOLD_BLOCK) from None
-            if not seconds:
-                try:
-                    return attempt(lookup, governor, settings)
-                except Throttled as throttled:
-                    raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
-            if closing.wait(min(seconds, 1.0)):
-                break
-        raise Crowded(name, seconds)
+        if time.monotonic() >= until:
+            raise Crowded(name, 0.0)
+        try:
+            for seconds in until_reserved(lookup, governor, settings):
+                if closing.wait(min(seconds, 1.0)) or time.monotonic() >= until:
+                    raise Crowded(name, seconds)
+            return attempt(lookup, governor, settings)
+        except Paused:
+            raise Crowded(name, UNTOLD_BLOCK) from None
+        except Throttled as throttled:
+            raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
 
     resolved = None
     try:
         resolved = call.declaration.resolve(call.params, ask)
     finally:
         if resolved is None or resolved.params is None:
-            patiently(lambda: governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder))
+            governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
     return resolved
 
 
 def expires(request: Any) -> bool:
     """Whether the governor knows of an expiry of this delivery's task."""
-    return bool((request.get("klaviyo") or {}).get("expires") or request.get("klaviyo_expires"))
+    return bool((request.get(HEADER) or {}).get("expires") or request.get(EXPIRES))
 
 
 def nothing_to_do(resolved: Resolved) -> Envelope:
@@ -398,12 +458,10 @@ def back_to_wait(
     roomless: bool = False,
 ) -> Retry | Ignore:
     """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
-    delivery = Delivery(*request.klaviyo_delivery)
+    delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
-    parked = patiently(
-        lambda: get_governor().park(
-            delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
-        )
+    parked = get_governor().park(
+        delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
     )
     if parked is None:
         return Ignore(reason)

@@ -12,15 +12,11 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.backends.redis import RedisBackend
-from kombu import pools
 from kombu.utils.objects import cached_property
-
-from worker.connection import get_redis
 
 
 def watch(app: Celery) -> None:
-    """Let each child of this process have an application, and a Redis client, of its own."""
+    """Let each child of this process have an application of its own."""
     os.register_at_fork(after_in_child=lambda: _leave_to_parent(app))
 
 
@@ -28,17 +24,17 @@ def _leave_to_parent(app: Any) -> None:
     # Nothing is closed here: what a child says on a connection, its parent is answered.
     for part in (app, vars(app).get("amqp"), app._backend):
         _unlock(type(part))
-    if get_redis.cache_info().currsize:
-        _unlock_pool(get_redis().connection_pool)
     if app._pool is not None:
         _leave_broker(app)
-    if isinstance(app._backend, RedisBackend):
+    if hasattr(app._backend, "result_consumer"):
         _leave_backend(app._backend)
     for names in (vars(app), vars(app._local)):
         names.pop("oid", None)
 
 
 def _leave_broker(app: Any) -> None:
+    from kombu import pools
+
     parents = app._pool
     app._after_fork()
     for group in (pools.producers, pools.connections):
@@ -49,16 +45,13 @@ def _leave_broker(app: Any) -> None:
 
 def _leave_backend(backend: Any) -> None:
     """Keep the backend, which results of the parent's refer to, without its subscription and what that waits for."""
+    from worker.connection import unlock
+
     if "client" in vars(backend):
-        _unlock_pool(backend.client.connection_pool)
+        unlock(backend.client.connection_pool)
     backend.result_consumer = backend.ResultConsumer(
         backend, backend.app, backend.accept, backend._pending_results, backend._pending_messages
     )
-
-
-def _unlock_pool(pool: Any) -> None:
-    """Let redis-py leave the parent's connections, which it does at the next command, and takes a lock for."""
-    pool._lock, pool._fork_lock = threading.RLock(), threading.RLock()
 
 
 def _unlock(kind: type) -> None:

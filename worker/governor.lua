@@ -75,14 +75,26 @@ local function parse(spec)
   return { queue = queue, buckets = buckets }
 end
 
+-- One run of the script may come to a line, a queue or a pause more than once: each is read once.
+local lines, room = {}, {}
+
 local function load_line(line)
-  local spec = call('HGET', P .. 'lines', line)
-  return spec and parse(spec)
+  if lines[line] == nil then
+    local spec = call('HGET', P .. 'lines', line)
+    lines[line] = spec and parse(spec) or false
+  end
+  return lines[line] or nil
+end
+
+local function enter_line(line, spec)
+  call('HSET', P .. 'lines', line, spec)
+  lines[line] = nil
 end
 
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
 local function load_bucket(b)
   b.wanted = call('ZCOUNT', key('wanted', b.name), now, '+inf')
+  for _, w in ipairs(b.windows) do w.read = nil end
   local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until', 'urgent')
   b.flight = tonumber(f[1]) or 0
   b.limit = tonumber(f[2])
@@ -100,12 +112,33 @@ local function born()
   return at
 end
 
+-- Until when a line is blocked, itself or by one of its buckets.
+local function blocked_until(line, spec)
+  local names, at = { line }, 0
+  for _, b in ipairs(spec.buckets) do names[#names + 1] = b.name end
+  for _, blocked in ipairs(call('HMGET', P .. 'blocked', unpack(names))) do
+    at = math.max(at, tonumber(blocked) or 0)
+  end
+  return at
+end
+
+-- An entry of a window's ring. Who is about to grant `most` requests reads what they will ask for at once: each looks
+-- one entry nearer to the newest.
+local function answered_at(ring, w, back, most)
+  local read = w.read
+  if not read or back < read.first or back > read.last then
+    local first = math.max(0, back - most + 1)
+    read = { first = first, last = back, times = call('LRANGE', ring, first, back) }
+    w.read = read
+  end
+  return tonumber(read.times[back - read.first + 1])
+end
+
 -- When the next request of this line may be granted: now or earlier = at once; nil, t = not before an answer or t.
-local function next_grant(line, spec, birth, lane)
-  local at = tonumber(call('HGET', P .. 'blocked', line)) or 0
+-- blocked: until when the line is; most: how many may follow it at once.
+local function next_grant(spec, birth, lane, blocked, most)
+  local at = blocked
   for _, b in ipairs(spec.buckets) do
-    local blocked = tonumber(call('HGET', P .. 'blocked', b.name)) or 0
-    if blocked > at then at = blocked end
     local ring = key('ring', b.name)
     if b.flight > 0 and now < birth + PROBATION and call('LLEN', ring) == 0 then
       return nil, now + FALLBACK
@@ -118,7 +151,7 @@ local function next_grant(line, spec, birth, lane)
       if back < 0 then
         return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
       end
-      local entry = tonumber(call('LINDEX', ring, back))
+      local entry = answered_at(ring, w, back, most)
       -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
       if not entry and t == 1000 then entry = call('LLEN', ring) > 0 and birth end
       if entry and entry + t + ROUNDING > at then at = entry + t + ROUNDING end
@@ -128,47 +161,76 @@ local function next_grant(line, spec, birth, lane)
 end
 
 local function free_slots(queue)
-  local slots = tonumber(call('HGET', P .. 'slots', queue)) or 0
-  return slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
-end
-
--- queue: where the task goes; "" for a request that a process makes itself, which takes no worker's slot
-local function open_lease(id, line, spec, state, ttl, queue)
-  for _, b in ipairs(spec.buckets) do
-    b.flight = call('HINCRBY', key('bucket', b.name), 'flight', 1)
+  if not room[queue] then
+    local slots = tonumber(call('HGET', P .. 'slots', queue)) or 0
+    room[queue] = slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
   end
-  if queue ~= '' then call('HINCRBY', P .. 'out', queue, 1) end
-  call('HSET', P .. 'lease', id, queue .. '|' .. line)
-  call('ZADD', P .. state, now + ttl, id)
+  return room[queue]
 end
 
--- Close a lease. used: the request may have reached Klaviyo, so every window remembers it.
-local function close_lease(id, used)
-  local queue, line = (call('HGET', P .. 'lease', id) or ''):match('^([^|]*)|(.*)$')
-  call('ZREM', P .. 'granted', id)
-  call('ZREM', P .. 'claimed', id)
-  call('HDEL', P .. 'lease', id)
-  call('HDEL', P .. 'holder', id)
-  if not line then return nil end
-  if queue ~= '' then call('HINCRBY', P .. 'out', queue, -1) end
-  local spec = load_line(line)
-  if not spec then return nil end
-  for _, b in ipairs(spec.buckets) do
-    call('HINCRBY', key('bucket', b.name), 'flight', -1)
-    if used then
-      local ring, most = key('ring', b.name), 0
-      local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
-      for _, w in ipairs(b.windows) do
-        if w[1] > most then most = w[1] end
-      end
-      if adopted > most then most = adopted end
-      call('LPUSH', ring, now)
-      call('LTRIM', ring, 0, most - 1)
-      call('PEXPIRE', ring, b.longest + 10000)
+-- queue "": of requests that processes make themselves, which take no worker's slot
+local function count_out(queue, number)
+  if queue == '' then return end
+  call('HINCRBY', P .. 'out', queue, number)
+  if room[queue] then room[queue] = room[queue] - number end
+end
+
+-- queue: where the tasks go; "" for a request that a process makes itself
+local function open_leases(ids, line, spec, state, ttl, queue)
+  local leases, deadlines = {}, {}
+  for i, id in ipairs(ids) do
+    leases[2 * i - 1], leases[2 * i] = id, queue .. '|' .. line
+    deadlines[2 * i - 1], deadlines[2 * i] = now + ttl, id
+  end
+  for _, b in ipairs(spec.buckets) do call('HINCRBY', key('bucket', b.name), 'flight', #ids) end
+  count_out(queue, #ids)
+  call('HSET', P .. 'lease', unpack(leases))
+  call('ZADD', P .. state, unpack(deadlines))
+end
+
+-- Enter so many answers, which have come now, into a bucket's ring.
+local function remember(b, number)
+  local ring, most, times = key('ring', b.name), 0, {}
+  local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
+  for _, w in ipairs(b.windows) do
+    if w[1] > most then most = w[1] end
+  end
+  if adopted > most then most = adopted end
+  for i = 1, number do times[i] = now end
+  call('LPUSH', ring, unpack(times))
+  call('LTRIM', ring, 0, most - 1)
+  call('PEXPIRE', ring, b.longest + 10000)
+end
+
+-- Close leases; returns the line of each, or false. used: the requests may have reached Klaviyo, so every window
+-- remembers them.
+local function close_leases(ids, used)
+  local leases, counts, closed = call('HMGET', P .. 'lease', unpack(ids)), {}, {}
+  if call('ZREM', P .. 'claimed', unpack(ids)) < #ids then call('ZREM', P .. 'granted', unpack(ids)) end
+  call('HDEL', P .. 'lease', unpack(ids))
+  call('HDEL', P .. 'holder', unpack(ids))
+  for i, lease in ipairs(leases) do
+    if lease then counts[lease] = (counts[lease] or 0) + 1 end
+    closed[i] = lease and lease:match('|(.*)$')
+  end
+  for lease, number in pairs(counts) do
+    local queue, line = lease:match('^([^|]*)|(.*)$')
+    count_out(queue, -number)
+    local spec = load_line(line)
+    for _, b in ipairs(spec and spec.buckets or {}) do
+      call('HINCRBY', key('bucket', b.name), 'flight', -number)
+      if used then remember(b, number) end
     end
+    if spec then call('ZADD', P .. 'due', 'LT', now, line) end
   end
-  call('ZADD', P .. 'due', 'LT', now, line)
-  return line, spec
+  return closed
+end
+
+-- Close one lease; returns its line and what that is, where it was out.
+local function close_lease(id, used)
+  local line = close_leases({ id }, used)[1]
+  local spec = line and load_line(line)
+  if spec then return line, spec end
 end
 
 local function is_leased(id)
@@ -179,12 +241,18 @@ local function lease_deadline(id)
   return tonumber(call('ZSCORE', P .. 'claimed', id) or call('ZSCORE', P .. 'granted', id)) or now
 end
 
-local function send_off(id, message, line, spec)
-  open_lease(id, line, spec, 'granted', GRANT_TTL, spec.queue)
-  call('LPUSH', spec.queue, message)
-  local wake = key('wake', spec.queue)
-  call('LPUSH', wake, 1)
-  call('LTRIM', wake, 0, 63)
+-- Wake as many workers as sleep, up to the number of messages that have come.
+local function wake(queue, number)
+  local tokens = {}
+  for i = 1, number do tokens[i] = 1 end
+  call('LPUSH', key('wake', queue), unpack(tokens))
+  call('LTRIM', key('wake', queue), 0, 63)
+end
+
+local function send_off(ids, messages, line, spec)
+  open_leases(ids, line, spec, 'granted', GRANT_TTL, spec.queue)
+  call('LPUSH', spec.queue, unpack(messages))
+  wake(spec.queue, #ids)
 end
 
 -- Tasks whose time has come: a delayed one to the tail of its lane, one that has waited in it before to the head.
@@ -202,9 +270,13 @@ local function promote(line)
   for i = #heads, 1, -1 do call('RPUSH', key(heads[i][1], line), heads[i][2]) end
 end
 
-local function schedule(line, at)
-  local first = call('ZRANGE', key('later', line), 0, 0, 'WITHSCORES')[2]
-  first = tonumber(first)
+-- When the first task of a line comes that has to wait until then.
+local function first_later(line)
+  return tonumber(call('ZRANGE', key('later', line), 0, 0, 'WITHSCORES')[2])
+end
+
+-- first: as above
+local function schedule(line, at, first)
   if first and (not at or first < at) then at = first end
   if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
 end
@@ -231,17 +303,12 @@ local function take_out(id, lane, line)
   call('ZADD', P .. 'due', 'LT', now, line)
 end
 
--- The next task of a line, taken from its list.
-local function pop(line)
-  for _, lane in ipairs({ 'now', 'bulk' }) do
-    local id = call('RPOP', key(lane, line))
-    if id then return id, lane end
-  end
-end
+local nothing_paused
 
 -- How many tasks of a line may go though something of it is paused; nil where nothing is. And when it may be tried.
 local function paused(line, queue)
-  if call('EXISTS', P .. 'paused') == 0 then return end
+  if nothing_paused == nil then nothing_paused = call('EXISTS', P .. 'paused') == 0 end
+  if nothing_paused then return end
   local account, action = line:match('^([^:]*):([^+]*)')
   local who = { 'account:' .. account, 'action:' .. account .. ':' .. action, 'action:' .. action, 'tier:' .. queue }
   local may, at
@@ -264,10 +331,6 @@ local function probed(line)
   call('HSET', P .. 'paused', account, (now + interval) .. '|' .. interval .. about)
 end
 
-local function waiting(line)
-  return call('LLEN', key('now', line)) + call('LLEN', key('bulk', line))
-end
-
 -- Release what one line may release now, and set when it is due again.
 local function serve(line, birth)
   local spec = load_line(line)
@@ -275,49 +338,61 @@ local function serve(line, birth)
     call('ZREM', P .. 'due', line)
     return 0
   end
-  promote(line)
-  if waiting(line) == 0 then
-    schedule(line, nil)
+  local later = first_later(line)
+  if later and later <= now then
+    promote(line)
+    later = first_later(line)
+  end
+  local ahead = { now = call('LLEN', key('now', line)), bulk = call('LLEN', key('bulk', line)) }
+  if ahead.now + ahead.bulk == 0 then
+    schedule(line, nil, later)
     return 0
   end
   local most, probe = paused(line, spec.queue)
   if most == 0 then
-    schedule(line, probe)
+    schedule(line, probe, later)
     return 0
   end
-  local free, released, at, fallback = free_slots(spec.queue), 0, now, nil
+  local free, at, fallback, ids, messages = free_slots(spec.queue), now, nil, {}, {}
+  local blocked = blocked_until(line, spec)
+  local limit = math.min(free, most or BATCH, ahead.now + ahead.bulk)
   for _, b in ipairs(spec.buckets) do load_bucket(b) end
-  while released < free and released < (most or BATCH) do
-    local first = call('EXISTS', key('now', line)) == 1 and 'now' or 'bulk'
-    at, fallback = next_grant(line, spec, birth, first)
+  while #ids < free and #ids < (most or BATCH) and ahead.now + ahead.bulk > 0 do
+    local lane = ahead.now > 0 and 'now' or 'bulk'
+    at, fallback = next_grant(spec, birth, lane, blocked, limit - #ids)
     if not at or at > now then break end
-    local id, lane = pop(line)
-    if not id then break end
+    local id = call('RPOP', key(lane, line))
+    ahead[lane] = ahead[lane] - 1
     local _, _, message = find(id)
     if not message then
       -- Nothing waits under this id any more.
     elseif is_leased(id) then
       -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
-      call('ZADD', key('later', line), lease_deadline(id) + 1, lane .. '|^' .. id)
+      local free_at = lease_deadline(id) + 1
+      call('ZADD', key('later', line), free_at, lane .. '|^' .. id)
+      later = math.min(later or free_at, free_at)
     else
       call('HDEL', P .. 'waiting', id)
-      call('ZREM', P .. 'expiring', id)
-      send_off(id, message, line, spec)
-      released = released + 1
+      ids[#ids + 1], messages[#messages + 1] = id, message
+      for _, b in ipairs(spec.buckets) do b.flight = b.flight + 1 end
     end
   end
-  if most and released > 0 then probed(line) end
-  if released > 0 then call('ZADD', P .. 'served', now, line) end
-  if waiting(line) == 0 then
-    schedule(line, nil)
+  if #ids > 0 then
+    call('ZREM', P .. 'expiring', unpack(ids))
+    send_off(ids, messages, line, spec)
+    if most then probed(line) end
+    call('ZADD', P .. 'served', now, line)
+  end
+  if ahead.now + ahead.bulk == 0 then
+    schedule(line, nil, later)
   elseif at and at > now then
-    schedule(line, at)
+    schedule(line, at, later)
   else
     -- Out of slots or of its turn: due at once, behind the other lines that are due. Out of slots altogether: a
     -- settled lease wakes it, the delay only bounds the cost of looking.
-    schedule(line, fallback or (free <= released and now + 10 or now))
+    schedule(line, fallback or (free <= #ids and now + 10 or now), later)
   end
-  return released
+  return #ids
 end
 
 -- What has expired while it waited goes to a worker, without a lease: its claim is told, and the worker ends it.
@@ -328,7 +403,7 @@ local function expire()
       local spec = load_line(line)
       take_out(id, lane, line)
       call('LPUSH', spec.queue, message)
-      call('LPUSH', key('wake', spec.queue), 1)
+      wake(spec.queue, 1)
     else
       call('ZREM', P .. 'expiring', id)
     end
@@ -336,20 +411,21 @@ local function expire()
 end
 
 local function sweep()
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'granted', '-inf', now, 'LIMIT', 0, 100)) do
-    close_lease(id, false)
-  end
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'claimed', '-inf', now, 'LIMIT', 0, 100)) do
-    close_lease(id, true)
+  for state, used in pairs({ granted = false, claimed = true }) do
+    local over = call('ZRANGEBYSCORE', P .. state, '-inf', now, 'LIMIT', 0, 100)
+    if #over > 0 then close_leases(over, used) end
   end
 end
 
 -- Lines may share a bucket: those with urgent tasks come first, then those that were served longest ago.
-local function serve_due(lines)
+local function serve_due(most)
   local birth, released, turns = born(), 0, {}
-  for _, line in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, lines)) do
+  local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, most)
+  if #due == 1 then return serve(due[1], birth) end
+  local served = #due > 0 and call('ZMSCORE', P .. 'served', unpack(due))
+  for i, line in ipairs(due) do
     local urgent = call('EXISTS', key('now', line)) == 1
-    turns[#turns + 1] = { line, urgent and 0 or 1, tonumber(call('ZSCORE', P .. 'served', line)) or 0 }
+    turns[i] = { line, urgent and 0 or 1, tonumber(served[i]) or 0 }
   end
   table.sort(turns, function(a, b)
     if a[2] ~= b[2] then return a[2] < b[2] end
@@ -409,7 +485,7 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
   if call('EXISTS', key('once', id)) == 1 then return 0 end
-  call('HSET', P .. 'lines', line, spec)
+  enter_line(line, spec)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
   enqueue(line, lane, id, message, now + tonumber(delay), false)
@@ -424,9 +500,13 @@ function ops.put(list, queue, id, message, urgent)
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
   call('LPUSH', list, message)
-  call('LPUSH', key('wake', queue), 1)
-  call('LTRIM', key('wake', queue), 0, 63)
+  wake(queue, 1)
   return 1
+end
+
+local function publish(name, value, ttl)
+  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
+  call('PUBLISH', name, value)
 end
 
 -- Whether a result tells an end.
@@ -442,8 +522,7 @@ end
 function ops.store(name, value, ttl, urgent, early)
   if urgent == '1' then even_if_full() end
   if early == '1' and has_ended(name) then return 0 end
-  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
-  call('PUBLISH', name, value)
+  publish(name, value, ttl)
   return 1
 end
 
@@ -498,7 +577,7 @@ function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
   if line == '' then
     call('RPUSH', queue, message)
   else
-    call('HSET', P .. 'lines', line, spec)
+    enter_line(line, spec)
     if call('ZSCORE', P .. 'granted', id) then close_lease(id, false) end
     enqueue(line, lane, id, message, now, true)
   end
@@ -515,6 +594,90 @@ function ops.tick()
   sweep()
   expire()
   return serve_due(200)
+end
+
+-- The id of a message whose publisher says that its request may be repeated blindly; nothing for any other.
+local function early(message)
+  -- A message may be megabytes long, and all of that is its body: look for the plain text first.
+  local headers = message:find('"headers":', 1, true)
+  local blindly = headers and message:find('"blindly":', headers, true)
+  if blindly and message:find('^"blindly":%s*true', blindly) then
+    return message:match('"id":%s*"([^"\\]+)"', headers)
+  end
+end
+
+-- Claim the leases of messages that are being taken, as far as nothing speaks against it; whatever does is left to
+-- ops.claim. claims: id -> delivery; returns those that were claimed.
+local function claim_early(ids, claims, ttl)
+  local marks, claimed, holders, deadlines = {}, {}, {}, {}
+  for i, id in ipairs(ids) do marks[i] = key('revoked', id) end
+  if call('EXISTS', P .. 'paused', unpack(marks)) > 0 then return {} end
+  local granted = call('ZMSCORE', P .. 'granted', unpack(ids))
+  local special = { {}, {}, {} }
+  for n, what in ipairs({ 'attempts', 'expires', 'roomless' }) do
+    if call('EXISTS', P .. what) == 1 then special[n] = call('HMGET', P .. what, unpack(ids)) end
+  end
+  for i, id in ipairs(ids) do
+    local plain = not (special[1][i] or special[2][i] or special[3][i])
+    if plain and granted[i] and tonumber(granted[i]) > now and not claimed[id] then
+      claimed[id] = true
+      claimed[#claimed + 1] = id
+      for _, value in ipairs({ id, claims[id] }) do holders[#holders + 1] = value end
+      for _, value in ipairs({ now + tonumber(ttl), id }) do deadlines[#deadlines + 1] = value end
+    end
+  end
+  if #claimed > 0 then
+    call('ZREM', P .. 'granted', unpack(claimed))
+    call('ZADD', P .. 'claimed', unpack(deadlines))
+    call('HSET', P .. 'holder', unpack(holders))
+  end
+  return claimed
+end
+
+-- unacked unacked_index tag ttl_ms most lists queue… wake… -> {queue, message, id, queue, message, id, …}
+-- Take messages from the queues in turn, record them as unacknowledged and claim their leases, in one step: a worker that
+-- dies at any instruction has either not taken a message or is on record as holding it.
+--   unacked   hash tag -> [message, exchange, queue]          unacked_index  zset tag -> time
+--   tag       of this delivery, never used before; its messages have tags tag .. ":1", tag .. ":2", …
+--   most      how many messages to take at most; lists  how many lists the queues have, in the order to look
+--   wake…     the lists that a worker sleeps on: where every queue is empty their tokens are stale, and go
+--   id        of the task whose lease was claimed, "" where a claim has to be asked for
+-- A queue's lists for Celery's priorities are named queue .. "\6\22" .. priority; it is recorded under its plain name.
+function ops.take(unacked, index, tag, ttl, most, lists, ...)
+  local names, taken, records, times = { ... }, {}, {}, {}
+  local looked, ids, claims = {}, {}, {}
+  most = tonumber(most)
+  for i = 1, tonumber(lists) do looked[i] = names[i] end
+  while #looked > 0 and #taken < 3 * most do
+    local found = {}
+    for _, list in ipairs(looked) do
+      if #taken == 3 * most then break end
+      local message = call('RPOP', list)
+      if message then
+        found[#found + 1] = list
+        local delivery, id = tag .. ':' .. (#taken / 3 + 1), early(message)
+        records[#records + 1] = delivery
+        records[#records + 1] = '[' .. message .. ',"","' .. list:match('^[^\6]*') .. '"]'
+        times[#times + 1] = now / 1000
+        times[#times + 1] = delivery
+        if id and not claims[id] then
+          ids[#ids + 1], claims[id] = id, delivery
+        end
+        for _, value in ipairs({ list, message, '' }) do taken[#taken + 1] = value end
+      end
+    end
+    looked = found
+  end
+  if #taken == 0 then
+    for i = tonumber(lists) + 1, #names do call('DEL', names[i]) end
+    return taken
+  end
+  call('HSET', unacked, unpack(records))
+  call('ZADD', index, unpack(times))
+  for _, id in ipairs(#ids > 0 and claim_early(ids, claims, ttl) or {}) do
+    taken[3 * tonumber(claims[id]:match('(%d+)$'))] = id
+  end
+  return taken
 end
 
 -- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
@@ -560,7 +723,7 @@ function ops.reserve(line, spec_text, id, ttl)
   if is_leased(id) then return 0 end  -- asked again because the connection broke before the reply
   local may, probe = paused(line, spec_text:match('^[^;]*'))
   if may == 0 and not probe then return -1 end
-  call('HSET', P .. 'lines', line, spec_text)
+  enter_line(line, spec_text)
   sweep()
   local spec = parse(spec_text)
   for _, b in ipairs(spec.buckets) do
@@ -569,7 +732,7 @@ function ops.reserve(line, spec_text, id, ttl)
     b.wanted = 0
   end
   mark_urgent(spec_text)
-  local at, fallback = next_grant(line, spec, born(), 'now')
+  local at, fallback = next_grant(spec, born(), 'now', blocked_until(line, spec), 1)
   if not at or at > now then
     local wait = math.max(1, (at or fallback) - now)
     for _, b in ipairs(spec.buckets) do
@@ -579,7 +742,7 @@ function ops.reserve(line, spec_text, id, ttl)
     end
     return wait
   end
-  open_lease(id, line, spec, 'claimed', tonumber(ttl), '')
+  open_leases({ id }, line, spec, 'claimed', tonumber(ttl), '')
   return 0
 end
 
@@ -625,13 +788,27 @@ local function wake_all()
   for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
 
+-- Klaviyo has accepted an account's credentials: what waits because it had not goes on. welcome: their fingerprint, ""
+-- where they were not accepted. Another key than the refused one proves nothing of the workers, unless one of them has
+-- it: "*".
+local function greet(line, welcome)
+  if welcome == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
+  local account = line:match('^[^:]*')
+  call('HDEL', P .. 'forbidden', account)
+  local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
+  local same = welcome == '*' or value:find('"key":"' .. welcome .. '"', 1, true)
+  if value:sub(1, 2) ~= '0|' and same then
+    call('HDEL', P .. 'paused', 'account:' .. account)
+    wake_all()
+  end
+end
+
 -- id holder used limit remaining reset block_ms forget welcome -> adopted limit, or 0
 --   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
---   welcome   fingerprint of credentials that Klaviyo has accepted, "" where it has not: what waits because it had not
---             goes on. Another key than the refused one proves nothing of the workers, unless one of them has it: "*".
+--   welcome   as above
 function ops.settle(id, holder, used, limit, remaining, reset, block, forget, welcome)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
@@ -639,16 +816,7 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, we
   local line, spec = close_lease(id, used == '1')
   local adopted = 0
   if line then
-    if welcome ~= '' and call('EXISTS', P .. 'forbidden', P .. 'paused') > 0 then
-      local account = line:match('^[^:]*')
-      call('HDEL', P .. 'forbidden', account)
-      local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
-      local same = welcome == '*' or value:find('"key":"' .. welcome .. '"', 1, true)
-      if value:sub(1, 2) ~= '0|' and same then
-        call('HDEL', P .. 'paused', 'account:' .. account)
-        wake_all()
-      end
-    end
+    greet(line, welcome)
     if tonumber(block) > 0 then
       -- With several buckets nobody says which one was full: only this combination waits.
       local who = #spec.buckets == 1 and spec.buckets[1].name or line
@@ -662,9 +830,11 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, we
   return adopted
 end
 
--- id -> 1 if its lease had been granted and not claimed; it returns unused
-function ops.release(id)
-  if not call('ZSCORE', P .. 'granted', id) then return 0 end
+-- id holder -> 1 if its lease had been granted and not claimed, or claimed for this delivery when it was taken, and
+-- nothing was sent by it; it returns unused
+function ops.release(id, holder)
+  local ours = holder ~= '' and call('HGET', P .. 'holder', id) == holder
+  if not ours and not call('ZSCORE', P .. 'granted', id) then return 0 end
   close_lease(id, false)
   return 1
 end
@@ -678,7 +848,7 @@ function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, cou
   local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as pop.lua wrote it
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
-  call('HSET', P .. 'lines', line, spec)
+  enter_line(line, spec)
   set_expiry(id, expires)
   if count ~= '' then call('HINCRBY', P .. count, id, 1) end
   enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
@@ -688,6 +858,43 @@ end
 -- Nothing about a task need be remembered any more, but that it was revoked.
 local function forget(id)
   for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
+end
+
+-- unacked unacked_index | id holder limit remaining reset welcome key value ttl_s, for each task -> adopted limits
+-- The end of tasks whose requests have succeeded, all of it in one step: the leases are settled as above, the results
+-- stored, key "" where nobody wants one, and the deliveries, which held the leases, struck off the record.
+function ops.finish(unacked, index, ...)
+  local told, ids, ends, tags = { ... }, {}, {}, {}
+  for i = 1, #told, 9 do ids[#ids + 1] = told[i] end
+  local holders, closing = call('HMGET', P .. 'holder', unpack(ids)), {}
+  for i, id in ipairs(ids) do
+    local holder, limit, remaining, reset, welcome, name, value, ttl = unpack(told, 9 * i - 7, 9 * i)
+    if not holders[i] or holders[i] == holder then
+      closing[#closing + 1] = id
+      ends[#closing] = { i, limit, remaining, reset, welcome }
+    end
+    if name ~= '' then publish(name, value, ttl) end
+    tags[i] = holder
+  end
+  local adopted = {}
+  for i = 1, #ids do adopted[i] = 0 end
+  local greeted = {}
+  for n, line in ipairs(#closing > 0 and close_leases(closing, true) or {}) do
+    local i, limit, remaining, reset, welcome = unpack(ends[n])
+    local spec = line and load_line(line)
+    if spec then
+      local who = welcome .. line:match('^[^:]*')
+      if not greeted[who] then greet(line, welcome) end
+      greeted[who] = true
+      if limit ~= '' and #spec.buckets == 1 then
+        adopted[i] = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+      end
+    end
+  end
+  call('HDEL', unacked, unpack(tags))
+  call('ZREM', index, unpack(tags))
+  serve_due(8)
+  return adopted
 end
 
 -- id -> 1. The task is over; its message may be delivered once more.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import redis
 
+from worker.composition import one_per_process
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
 from worker.tiers import MINUTE
+from worker.waiting import Expiry as Expiry
+from worker.waiting import Lane as Lane
 
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
@@ -34,8 +37,6 @@ SMALL_RESULT = 65_536
 #: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
 REVOKED_MS = 30 * 86_400_000
 SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
-
-Lane = Literal["now", "bulk"]
 
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
@@ -81,17 +82,16 @@ class Settlement:
     welcome: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """When a task is no longer wanted: seconds from its publishing, or a moment (seconds since 1970)."""
+@dataclass(slots=True)
+class End:
+    """The end of a task whose request has succeeded; without a ``key`` nobody wants its result. ``ttl`` in seconds."""
 
-    seconds: float
-    absolute: bool = False
-
-    @property
-    def told(self) -> str:
-        """As governor.lua reads it."""
-        return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"
+    task_id: str
+    delivery: Delivery
+    settlement: Settlement
+    key: str = ""
+    value: str | bytes = b""
+    ttl: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,27 @@ class Governor:
         self._clock = clock
         self._script = client.register_script(SCRIPT)
 
-    def _call(self, operation: str, *arguments: Any, pipe: Any = None) -> Any:
-        told = [operation, self._clock() if self._clock else "", *arguments]
-        return self._script([self._prefix], told, pipe)
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        told = self._arguments(operation, arguments)
+        try:
+            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *told)
+        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
+            return self._script([self._prefix], told)
 
+    def _answer(self, *command: Any) -> Any:
+        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        finally:
+            pool.release(connection)
+
+    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
+        return [operation, self._clock() if self._clock else "", *arguments]
+
+    @waits_for_redis
     def now(self) -> int:
         """The time by Redis's clock, in ms since 1970: the one clock that decides."""
         if self._clock:
@@ -186,7 +203,7 @@ class Governor:
 
     def _published(self, task_id: str, answer: Any) -> int:
         if int(answer) < 0:
-            raise AlreadyRevoked(task_id, self.revoked(task_id) or "revoked")
+            raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
         return int(answer)
 
     def restore(
@@ -216,8 +233,12 @@ class Governor:
         urgent = working.is_set() or len(value) <= SMALL_RESULT
         self._call("store", key, value, ttl, int(urgent), int(early))
 
+    @waits_for_redis
     def has_room(self) -> bool:
         """Whether Redis has memory for more than what must be written down."""
+        return self._has_room()
+
+    def _has_room(self) -> bool:
         try:
             self._call("room")
         except Full:
@@ -226,7 +247,7 @@ class Governor:
 
     def use_room(self, most: int = 500) -> int:
         """Try tasks at once that wait for room, so many at most, if there is room again; how many those were."""
-        if not self._client.exists(f"{self._prefix}roomless") or not self.has_room():
+        if not self._client.exists(f"{self._prefix}roomless") or not self._has_room():
             return 0
         return int(self._call("use_room", most))
 
@@ -242,11 +263,21 @@ class Governor:
         """Release what may be released; returns how many tasks that were."""
         return int(self._call("tick"))
 
+    def take(self, place: Delivery, ttl_ms: int, most: int, lists: list[str]) -> list[tuple[str, bytes, str]]:
+        """Take messages as `take_command` says: the list of each, itself, and the task whose lease came with it."""
+        found: Any = self._call(*take_command(place, ttl_ms, most, lists, []))
+        return [
+            (name.decode(), message, claimed.decode())
+            for name, message, claimed in zip(found[::3], found[1::3], found[2::3], strict=True)
+        ]
+
+    @waits_for_redis
     def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
         """Take up the lease of a task for the delivery ``holder``."""
         state, attempts, reason, roomless = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
         return Claim(state.decode(), int(attempts), reason.decode(), int(roomless))
 
+    @waits_for_redis
     def reserve(self, line: LineRef, task_id: str, ttl_ms: int) -> float:
         """Lease for a request of this process: 0 when it was given, else seconds after which to ask again.
 
@@ -264,24 +295,40 @@ class Governor:
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 
+    @waits_for_redis
     def forbidden(self, account: str) -> int:
         """Klaviyo has answered 403; how often it has done so since it last accepted a request of this account."""
         return int(self._call("forbidden", account))
 
+    @waits_for_redis
     def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
         """Close a lease, unless somebody else holds it by now.
 
         Returns the steady limit that was adopted from Klaviyo's headers, if it was news.
         """
-        quota = (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
         how = (int(end.block * 1000), int(end.forget), end.welcome)
-        adopted = self._call("settle", task_id, holder, int(end.used), *quota, *how)
+        adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
-    def release(self, task_id: str) -> None:
-        """Give back a lease that was not claimed."""
-        self._call("release", task_id)
+    @waits_for_redis
+    def finish(self, ends: Sequence[End]) -> list[int]:
+        """End tasks, in one step: settle the leases, store the results, and strike the deliveries off the record.
 
+        Returns for each the steady limit that was adopted from Klaviyo's headers, 0 if it was no news.
+        """
+        place = (ends[0].delivery.unacked_key, ends[0].delivery.unacked_index_key)
+        told: list[Any] = []
+        for end in ends:
+            told += (end.task_id, end.delivery.tag, *_quota(end.settlement), end.settlement.welcome)
+            told += (end.key, end.value, end.ttl)
+        return [int(adopted) for adopted in self._call("finish", *place, *told)]
+
+    @waits_for_redis
+    def release(self, task_id: str, holder: str = "") -> None:
+        """Give back a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
+        self._call("release", task_id, holder)
+
+    @waits_for_redis
     def park(
         self,
         delivery: Delivery,
@@ -306,22 +353,29 @@ class Governor:
         attempts = int(self._call("park", *place, *how))
         return None if attempts < 0 else attempts
 
+    @waits_for_redis
     def done(self, task_id: str) -> None:
         """The task is over: forget its attempts, its expiry, and whether there was room for its result."""
         self._call("done", task_id)
 
+    @waits_for_redis
     def message(self, task_id: str) -> bytes | None:
         """The message of a task, where it waits."""
         stored: Any = self._client.hget(f"{self._prefix}waiting", task_id)
         return None if stored is None else stored.partition(b"\n")[2]
 
+    @waits_for_redis
     def revoke(self, task_id: str, reason: str) -> str | None:
         """From now on no claim of this task is granted, for a month; returns its message where it waits."""
         message = self._call("revoke", task_id, reason, REVOKED_MS)
         return message.decode() if message else None
 
+    @waits_for_redis
     def revoked(self, task_id: str) -> str | None:
         """Why a task was revoked; None where it was not."""
+        return self._revoked(task_id)
+
+    def _revoked(self, task_id: str) -> str | None:
         reason: Any = self._client.get(f"{self._prefix}revoked:{task_id}")
         return None if reason is None else reason.decode()
 
@@ -330,6 +384,7 @@ class Governor:
         for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
             yield stored.partition(b"\n")[2]
 
+    @waits_for_redis
     def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int, ours: bool = True) -> bool:
         """Take a task out of its waiting list and store how it ended; whether it waited.
 
@@ -347,6 +402,7 @@ class Governor:
         """Forget every task that waits for a queue; returns how many those were."""
         return int(self._call("purge", queue))
 
+    @waits_for_redis
     def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
         """Let nothing of an account, an action or a tier go until it is resumed; whether that was news.
 
@@ -382,10 +438,11 @@ class Governor:
         lines = sorted(name.decode() for name in names)
         pipe = self._client.pipeline(transaction=False)
         for line in lines:
-            self._call("look", line, pipe=pipe)
+            self._script([self._prefix], self._arguments("look", (line,)), pipe)
         moment = self.now() / 1000
         return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
+    @waits_for_redis
     def slots(self) -> dict[str, int]:
         """How many tasks at once the workers take from each queue; empty where none was heard of lately."""
         found: Any = self._client.hgetall(f"{self._prefix}slots")
@@ -394,6 +451,18 @@ class Governor:
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Say that this worker takes ``slots`` tasks at once from these queues; 0 slots: it takes leave."""
         self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def take_command(place: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:
+    """The operation that takes so many messages at most, records them, and claims leases for ``ttl_ms``.
+
+    ``place`` has the tag of this pop, which those of its messages begin with. ``wakes`` are what a worker sleeps on.
+    """
+    return ("take", place.unacked_key, place.unacked_index_key, place.tag, ttl_ms, most, len(lists), *lists, *wakes)
+
+
+def _quota(end: Settlement) -> tuple[Any, Any, Any]:
+    return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
 
 
 def _owner(line: LineRef) -> tuple[str, str]:
@@ -442,13 +511,13 @@ def _look(line: str, seen: list[Any], moment: float) -> Look:
     )
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_governor() -> Governor:
     """The governor of this process."""
     return Governor(get_redis())
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_publishing_governor() -> Governor:
     """The same for somebody who publishes and has no more patience than `worker.connection.get_publisher`."""
     return Governor(get_publisher())

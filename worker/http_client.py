@@ -6,15 +6,21 @@ import logging
 import os
 import ssl
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.request import getproxies
 
 import httpx
 
 from worker.accounts import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
 from worker.errors import SettingsError, Unavailable
+from worker.one_connection import OneConnection
 from worker.settings import Settings, get_settings
+
+#: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
+KEEPALIVE = 4.0
 
 # httpx tells the address of every request, and an address may hold a person's: a filter by e-mail.
 for _logger in ("httpx", "httpcore"):
@@ -30,22 +36,74 @@ class Response:
     content: bytes
 
 
-def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """An HTTP client for any account; a request brings its own credentials."""
-    return httpx.Client(
-        base_url=settings.base_url,
-        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-        # A connection that was idle for longer may be closed by the other side just as it is used again.
-        limits=httpx.Limits(keepalive_expiry=4),
-        transport=transport,
-        verify=_trust(),
-        headers={
+class Client:
+    """What sends requests for any account, each of which brings its own credentials.
+
+    httpx, without the `httpx.Client` around its transport: that merges addresses, headers and cookies anew for each
+    request, which costs half as much as sending it. Klaviyo's API needs none of it.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+        self._base = settings.base_url.rstrip("/")
+        times = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
+        self._extensions = {"timeout": times.as_dict()}
+        self._headers = {
             "accept": MEDIA_TYPE,
+            "accept-encoding": "gzip, deflate",
+            "connection": "keep-alive",
+            "user-agent": f"python-httpx/{httpx.__version__}",
             "revision": REVISION,
             # A retired revision must fail loudly, not be answered by another one.
             "x-klaviyo-revision-fall-forward-opt-out": "1",
-        },
-    )
+        }
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None
+    ) -> httpx.Response:
+        """Send a request and read the whole answer; raises what httpx raises."""
+        url = httpx.URL(self._base + path, params=dict(query)) if query else _address(self._base + path)
+        request = httpx.Request(
+            method, url, headers={**self._headers, **headers}, content=body, extensions=self._extensions
+        )
+        response = self._transport.handle_request(request)
+        try:
+            response.read()
+        finally:
+            response.close()
+        return response
+
+    def close(self) -> None:
+        """Close its connection."""
+        self._transport.close()
+
+
+@lru_cache(maxsize=512)
+def _address(url: str) -> httpx.URL:
+    """An address, read once: most actions have one."""
+    return httpx.URL(url)
+
+
+def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> Client:
+    """A client for any account. Where the environment names a proxy, httpx finds the way."""
+    if transport is None:
+        transport = Proxied() if getproxies() else OneConnection(_trust(), KEEPALIVE)
+    return Client(settings, transport)
+
+
+class Proxied(httpx.BaseTransport):
+    """The way that httpx finds where the environment names a proxy."""
+
+    def __init__(self) -> None:
+        self._client = httpx.Client(verify=_trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request directly or through the proxy."""
+        return self._client.send(request)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
 
 
 @lru_cache(maxsize=1)
@@ -57,11 +115,10 @@ def _trust() -> ssl.SSLContext:
 class _Clients(threading.local):
     """One client, with one connection, for each thread.
 
-    httpcore looks through its whole pool at every request: a client that 16 threads share costs half as much again
-    for each of them (measured: 1.4 ms instead of 0.9 ms).
+    A connection that threads share is one that they wait for.
     """
 
-    client: httpx.Client | None = None
+    client: Client | None = None
 
 
 _clients = _Clients()
@@ -80,14 +137,14 @@ def _leave_to_parent() -> None:
 os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def get_client() -> httpx.Client:
+def get_client() -> Client:
     """The HTTP client of this thread, in this process."""
     if _clients.client is None:
         _clients.client = make_client(get_settings())
     return _clients.client
 
 
-def send(client: httpx.Client, account: Account, action: str, request: Request) -> Response:
+def send(client: Client, account: Account, action: str, request: Request) -> Response:
     """Send one request and read the whole answer.
 
     Raises:
@@ -104,9 +161,7 @@ def send(client: httpx.Client, account: Account, action: str, request: Request) 
     if request.body is not None:
         headers["content-type"] = request.content_type
     try:
-        response = client.request(
-            request.method, request.path, params=query or None, content=request.body, headers=headers
-        )
+        response = client.request(request.method, request.path, query, headers, request.body)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unavailable(action, account.alias, f"no connection to Klaviyo ({_told(error)})", False) from None
     except httpx.LocalProtocolError as error:

@@ -11,6 +11,8 @@ from typing import Any
 
 from kombu.compression import decompress
 
+from worker.headers import HEADER
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -55,7 +57,7 @@ def read(raw: str | bytes) -> Message:
     return Message(
         id=headers["id"],
         task=headers["task"],
-        wait=headers.get("klaviyo") or {},
+        wait=headers.get(HEADER) or {},
         stamps=headers.get("stamps") or {},
         kwargs=kwargs,
         part=Part(headers["id"], headers.get("group"), headers.get("group_index"), embedded.get("chord")),

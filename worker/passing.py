@@ -21,7 +21,9 @@ from celery.canvas import maybe_signature
 from celery.signals import task_postrun
 from celery.utils.log import get_logger
 
-from worker.patience import LeftBehind, patiently, published, unacknowledged_if_left
+from worker.left_behind import LeftBehind, unacknowledged_if_left
+from worker.patience import waits_for_redis
+from worker.publishing import published
 from worker.revocation import ended_if_revoked
 
 logger = get_logger(__name__)
@@ -31,7 +33,7 @@ _over: ContextVar[bool] = ContextVar("over", default=False)
 
 
 def passing_on() -> bool:
-    """Whether a task is over and what follows it is being published, by us or by Celery."""
+    """Return True while what follows a finished task is being published, by us or by Celery."""
     by_celery: ContextVar[bool] = amqp._callback_publish_retry  # type: ignore[attr-defined]
     return _over.get() or by_celery.get()
 
@@ -95,10 +97,11 @@ def publish(
         return
     logger.error("%s[%s] follows %s[%s] and cannot be published (%s: %s): it has failed.",
                  signature.task, signature.id, task.name, request.id, type(why).__name__, why)  # fmt: skip
-    patiently(lambda: _failed(task, signature, chain, why))
+    _fail(task, signature, chain, why)
 
 
-def _failed(task: Task[Any, Any], part: Any, chain: Sequence[Any], error: Exception) -> None:
+@waits_for_redis
+def _fail(task: Task[Any, Any], part: Any, chain: Sequence[Any], error: Exception) -> None:
     """Enter a part as failed, with all that Celery does for a task that fails."""
     options = part.options
     context = Context(

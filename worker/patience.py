@@ -1,4 +1,8 @@
-"""Waiting for Redis: who waits how long while it is away, and what becomes of a task whose worker stops meanwhile."""
+"""Waiting for Redis: who waits for how long while it is away.
+
+Whatever speaks to Redis waits by itself, method by method, so that nobody who calls it has to think of that. Nothing
+here needs Celery: a command that only looks at Redis starts without it.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,59 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
-
-import redis
-from celery.exceptions import Ignore
-from kombu.exceptions import OperationalError
+from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from worker.connection import AWAY
-from worker.process import closing, left_behind, working
+from worker.process import closing, working
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Not Celery's: where nothing is set up for logging, as in a command, this one is heard on standard error.
 logger = logging.getLogger(__name__)
 
 #: Seconds between two tries, and for which a process that is no worker goes on trying.
-PAUSE, PATIENCE = 0.25, 60.0
+RETRY_PAUSE_S, CALLER_PATIENCE_S = 0.25, 60.0
 
-#: Seconds of waiting after which somebody is told, and between two sentences of one process.
-UNTOLD, SILENT = 2.0, 30.0
+#: Seconds of waiting before anything is said about it, and between two such warnings of one process.
+QUIET_AT_FIRST_S, WARNING_INTERVAL_S = 2.0, 30.0
 
-_told = -SILENT
+_warned = -WARNING_INTERVAL_S
+
+_once: ContextVar[bool] = ContextVar("once", default=False)
+
+
+def waits_for_redis(method: Callable[P, T]) -> Callable[P, T]:
+    """Decorate what asks Redis for something: while Redis is away, it tries again as `patiently` does."""
+
+    @wraps(method)
+    def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
+        return patiently(lambda: method(*args, **kwargs))
+
+    return waiting
+
+
+@contextmanager
+def asking_redis_once() -> Iterator[None]:
+    """Wait for nothing in here: a thread that has other work, or somebody who watches, hears at once what is wrong."""
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 def patiently(step: Callable[[], T]) -> T:
-    """Do a step while Redis may be away.
+    """Do a step, and do it again while Redis is away.
 
     A worker waits for as long as it takes: there is no other place to put a task meanwhile. Any other process has
     somebody waiting for it, and gives up after a minute with what Redis said last.
 
     Raises:
         LeftBehind: the worker is stopping.
-        redis.ConnectionError, redis.TimeoutError: in a process that is no worker.
+        redis.ConnectionError, redis.TimeoutError: in a process that is no worker, and within `asking_redis_once`.
 
     """
     began = time.monotonic()
@@ -45,51 +70,25 @@ def patiently(step: Callable[[], T]) -> T:
         try:
             return step()
         except AWAY as error:
+            if _once.get():
+                raise
             waited = time.monotonic() - began
-            if waited >= UNTOLD:
-                _tell(error)
+            if waited >= QUIET_AT_FIRST_S:
+                _warn(error)
             if not working.is_set():
-                if waited >= PATIENCE:
+                if waited >= CALLER_PATIENCE_S:
                     raise
-                time.sleep(PAUSE)
-            elif closing.wait(PAUSE):
+                time.sleep(RETRY_PAUSE_S)
+            elif closing.wait(RETRY_PAUSE_S):
+                from worker.left_behind import LeftBehind  # here, not above: only a worker needs Celery's exceptions
+
                 raise LeftBehind("Redis is away and the worker is stopping") from None
 
 
-def _tell(error: Exception) -> None:
-    """Say now and then that something waits, whoever of many threads waits."""
-    global _told
-    if time.monotonic() - _told >= SILENT:
-        _told = time.monotonic()
-        limit = "" if working.is_set() else f" for {PATIENCE:.0f} s at most"
-        logger.warning("Work waits for Redis%s: %s", limit, error)
-
-
-def published(publish: Callable[[], T]) -> T:
-    """Publish something, waiting while Redis is away: there is no other place for it meanwhile."""
-
-    def step() -> T:
-        try:
-            return publish()
-        except OperationalError as error:
-            if isinstance(error.__cause__, LookupError):
-                raise  # kombu takes every KeyError, that of an unknown compression too, for a lost connection
-            if isinstance(error.__cause__, AWAY):
-                raise error.__cause__ from None
-            raise redis.ConnectionError(str(error)) from None
-
-    return patiently(step)
-
-
-class LeftBehind(Ignore):
-    """Nobody can say how the task went on; its message stays on record and goes back to wait by itself."""
-
-
-@contextmanager
-def unacknowledged_if_left(request: Any) -> Iterator[None]:
-    """Keep Celery from acknowledging a task that is left behind: it would be lost."""
-    try:
-        yield
-    except LeftBehind:
-        left_behind.add(request.klaviyo_delivery[-1])
-        raise
+def _warn(error: Exception) -> None:
+    """Say now and then that something is waiting, whichever of many threads it is."""
+    global _warned
+    if time.monotonic() - _warned >= WARNING_INTERVAL_S:
+        _warned = time.monotonic()
+        limit = "" if working.is_set() else f" for {CALLER_PATIENCE_S:.0f} s at most"
+        logger.warning("Waiting for Redis%s: %s", limit, error)

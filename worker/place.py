@@ -17,15 +17,12 @@ from celery.signals import before_task_publish
 
 from worker.accounts import DEFAULT
 from worker.errors import InputError
-from worker.governor import Lane
+from worker.headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
-from worker.transport import HEADER
+from worker.waiting import Lane
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."
-
-#: Options of a signature, and headers of a message, that say where it belongs.
-ACCOUNT, LANE = "klaviyo_account", "klaviyo_lane"
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 
@@ -42,6 +39,8 @@ class Place:
 
     def inside(self, other: Place) -> Place:
         """The place that has the other's account and lane where it has none of its own."""
+        if other is NOWHERE:
+            return self
         return Place(self.account or other.account, self.lane or other.lane)
 
     def options(self) -> dict[str, Any]:
@@ -49,8 +48,11 @@ class Place:
         return {name: value for name, value in ((ACCOUNT, self.account), (LANE, self.lane)) if value}
 
 
+NOWHERE = Place()
+
+
 def lane_named(action: str, lane: object) -> Lane:
-    """The lane of this name.
+    """Return the lane with this name.
 
     Raises:
         InputError: there is none.
@@ -65,7 +67,7 @@ def lane_named(action: str, lane: object) -> Lane:
 
 
 def checked_id(action: str, id: str) -> str:
-    """An id, of a task or a run: it stands in Redis's keys and lists, between signs and before a line's end.
+    """Return the id of a task or a run if it can be part of Redis's keys and lists, which blanks and bars split.
 
     Raises:
         InputError: it cannot stand there.
@@ -77,7 +79,7 @@ def checked_id(action: str, id: str) -> str:
 
 
 def is_ours(wait: object, task_id: object) -> bool:
-    """Whether this is a `HEADER` as we write it, of a task with a good id: it comes to stand in Redis's keys."""
+    """Return True if this is a `HEADER` as we write it, of a task whose id can be part of Redis's keys."""
     if not (isinstance(wait, Mapping) and wait.get("lane") in LANES and is_line(wait.get("line"), wait.get("spec"))):
         return False
     try:
@@ -122,7 +124,7 @@ def place_in(told: Mapping[str, Any]) -> Place:
 def here() -> Place:
     """Where the task belongs that this thread carries out; nowhere, outside of any."""
     task = get_current_worker_task()
-    return place_of(task.request) if task else Place()
+    return place_of(task.request) if task else NOWHERE
 
 
 def taken(options: MutableMapping[str, Any], headers: MutableMapping[str, Any]) -> Place:
@@ -131,8 +133,12 @@ def taken(options: MutableMapping[str, Any], headers: MutableMapping[str, Any]) 
     The headers may be those of the group or chain that it is a part of: Celery gives them to every part, in place of
     the part's own.
     """
-    own, given = (Place(each.pop(ACCOUNT, None), each.pop(LANE, None)) for each in (options, headers))
+    own, given = (_taken(each) if each else NOWHERE for each in (options, headers))
     return own.inside(given)
+
+
+def _taken(said: MutableMapping[str, Any]) -> Place:
+    return Place(said.pop(ACCOUNT, None), said.pop(LANE, None))
 
 
 def _told(request: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ from celery.utils.log import get_logger
 from worker.connection import get_redis
 from worker.errors import KlaviyoError
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 
 logger = get_logger(__name__)
 
@@ -60,9 +60,10 @@ def get_reminders() -> Reminders:
     return Reminders(get_redis())
 
 
+@waits_for_redis
 def remind(reminder: str, seconds: float | None) -> None:
     """Set a reminder, or with None take it back, however long Redis is away."""
-    patiently(lambda: get_reminders().set(reminder, seconds))
+    get_reminders().set(reminder, seconds)
 
 
 _seen_to_by: dict[str, Callable[[str], None]] = {}

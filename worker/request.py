@@ -10,11 +10,11 @@ from celery.utils.log import get_logger
 from celery.worker import request
 from celery.worker.state import task_ready
 
-from worker import unreadable
+from worker import early, unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
+from worker.left_behind import LeftBehind
 from worker.messages import parts
-from worker.patience import LeftBehind, patiently
 from worker.process import closing
 from worker.revocation import tell
 
@@ -45,7 +45,10 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
         That of an action is left to its claim: Klaviyo may have it already, and then that is to be told.
         """
         if hasattr(self.task, "declaration"):
-            patiently(lambda: get_governor().revoked(self.id) or get_governor().revoke(self.id, reason))
+            governor = get_governor()
+            if not governor.revoked(self.id):
+                governor.revoke(self.id, reason)
+            early.give_back(governor, self.id, self._message.delivery_tag)
             return
         tell(self.task.app, parts(self._context.chain or ()), reason)
         super()._announce_revoked(reason, terminated, signum, expired)
@@ -59,8 +62,8 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             return  # it stays on record, for the next worker
         logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
         told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
-        patiently(lambda: get_governor().release(self.id))
+        early.give_back(get_governor(), self.id, self._message.delivery_tag)
         if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
-            patiently(lambda: unreadable.fail(self.task.backend, told, error))
+            unreadable.fail(self.task.backend, told, error)
         task_ready(self)
         self.acknowledge()

@@ -10,10 +10,12 @@ from celery import states
 from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
-from worker import errors
+from worker import ending, errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
-from worker.patience import patiently, unacknowledged_if_left
+from worker.headers import delivery_of
+from worker.left_behind import unacknowledged_if_left
+from worker.patience import waits_for_redis
 from worker.settings import get_settings
 
 
@@ -35,10 +37,15 @@ class Backend(RedisBackend):
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Do nothing yet."""
 
+    def on_result_fulfilled(self, result: Any) -> None:
+        """Take back the subscription, where there ever was one."""
+        if self.result_consumer._pubsub is not None:
+            super().on_result_fulfilled(result)
+
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
         """Store a result; a worker does so before anything else happens to the task."""
         with _left(kwargs.get("request")):
-            return patiently(lambda: super(Backend, self).store_result(task_id, result, state, *args, **kwargs))
+            return waits_for_redis(super().store_result)(task_id, result, state, *args, **kwargs)
 
     def prepare_exception(self, exc: Any, serializer: str | None = None) -> Any:
         """An exception as it is stored; one of ours is found again by whoever has `klaviyo client`'s module."""
@@ -48,15 +55,16 @@ class Backend(RedisBackend):
     def on_chord_part_return(self, request: Any, state: str, result: Any, *args: Any, **kwargs: Any) -> None:
         """Count a task as one of its chord's; Celery's script counts each once, however often it is told."""
         with _left(request):
-            patiently(lambda: super(Backend, self).on_chord_part_return(request, state, result, *args, **kwargs))
+            waits_for_redis(super().on_chord_part_return)(request, state, result, *args, **kwargs)
 
     @cached_property
     def _chord_part_return_script(self) -> Any:
         return self.client.register_script(EVEN_IF_FULL + CHORD_PART_RETURN_LUA)
 
+    @waits_for_redis
     def set(self, key: str, value: Any, expires: int | None = None, **policy: Any) -> None:
         """Store something under a key."""
-        patiently(lambda: self._set(key, value, expires))
+        self._set(key, value, expires)
 
     def _set_with_state(self, key: str, value: Any, state: str) -> None:
         early = state not in states.READY_STATES
@@ -79,10 +87,12 @@ class Backend(RedisBackend):
             return super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
         meta["task_id"] = bytes_to_str(task_id)
-        self._set_with_state(self.get_key_for_task(task_id), self.encode(meta), state)
+        key, value = bytes_to_str(self.get_key_for_task(task_id)), self.encode(meta)
+        if not ending.leave_result(task_id, key, value, self.expires):
+            self._set_with_state(key, value, state)
         return result
 
 
 def _left(request: Any) -> Any:
     """Who is told where the worker stops before Redis has taken it: the message, where there is one."""
-    return unacknowledged_if_left(request) if getattr(request, "klaviyo_delivery", None) else nullcontext()
+    return unacknowledged_if_left(request) if delivery_of(request) else nullcontext()

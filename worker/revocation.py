@@ -20,7 +20,6 @@ from kombu.utils.encoding import bytes_to_str
 from worker.execution import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
-from worker.patience import patiently
 
 #: Who else is told of a revoked id and the reason. True: nothing of it is sent any more; False: it goes on; None: it is
 #: not theirs. A job's id is that of its last step, a collection's that of what follows its pages.
@@ -39,11 +38,10 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
         request: Any = task.request
         if revoked.expired:
             # Its message may be delivered once more, should this worker die before it is acknowledged.
-            why = revoked.reason
-            patiently(lambda: get_governor().revoke(request.id, why))
+            get_governor().revoke(request.id, revoked.reason)
         task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
         tell(task.app, parts(request.chain or ()), revoked.reason)
-        patiently(lambda: get_governor().done(request.id))
+        get_governor().done(request.id)
         about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
         task.send_event("task-revoked", **about)
         task_revoked.send(sender=task, request=request, **about)
@@ -57,6 +55,7 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     end that. One that a worker has been handed is not sent any more, unless it has been. ``ours``: no other
     application's task can have this id.
     """
+    app.finalize()  # whoever else is told of it comes with the tasks
     governor = get_governor()
     backend: Any = app.backend
     for step in readable([governor.message(task_id) or b""]):
@@ -97,6 +96,7 @@ def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
 
 def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
     """Revoke everything that waits and has one of these stamps; the ids of that."""
+    app.finalize()
     wanted = {name: set(map(str, maybe_list(values))) for name, values in stamps.items()}
 
     def matches(found: Mapping[str, Any]) -> bool:

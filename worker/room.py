@@ -14,26 +14,26 @@ import orjson
 
 from worker.api.jsonapi import Envelope
 from worker.governor import SMALL_RESULT, get_governor
-from worker.patience import PAUSE, patiently
+from worker.patience import RETRY_PAUSE_S
 from worker.process import closing
 
 #: Seconds for which a thread waits for memory that may come back at once, and after which one does so again.
-BRIEF, AGAIN = 2.0, 30.0
+BRIEF_WAIT_S, BRIEF_WAIT_INTERVAL_S = 2.0, 30.0
 
 #: Seconds until a task is tried again for which there was no room, at first and at most. Workers see to it that it is
 #: tried sooner when there is room again (`Governor.use_room`).
-SOON, MOST = 1.0, 60.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
 _refused = -math.inf
 
 
 def room() -> bool:
-    """Whether Redis takes something large now. Only the first to find that it does not waits a little."""
+    """Return True if Redis takes something large now. Of many threads only the first to find it full waits a little."""
     global _refused
     began = time.monotonic()
-    patience = BRIEF if began - _refused >= AGAIN else 0.0
-    while not patiently(get_governor().has_room):
-        if time.monotonic() - began >= patience or closing.wait(PAUSE):
+    patience = BRIEF_WAIT_S if began - _refused >= BRIEF_WAIT_INTERVAL_S else 0.0
+    while not get_governor().has_room():
+        if time.monotonic() - began >= patience or closing.wait(RETRY_PAUSE_S):
             _refused = time.monotonic()
             return False
     return True
@@ -53,4 +53,4 @@ def no_room(size: int | None = None) -> str:
 
 def pause(times: int) -> float:
     """Seconds until a task is tried again for whose result there was no room so many times before."""
-    return min(MOST, SOON * 2.0 ** min(times, 30))
+    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(times, 30))

@@ -1,4 +1,4 @@
-"""What a variable that is no setting of ours was probably meant to be."""
+"""Names in variables: the same for many spellings, or those of no setting, and what that was probably meant to be."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ ELSEWHERE = frozenset({"OPENAPI"})
 
 #: The settings by name. One that is a group has members: the names inside it, or none where any name is good.
 Known = Mapping[str, Collection[str] | None]
+
+
+def alias_of(name: str) -> str:
+    """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
+    return name.lower().replace("_", "-")
 
 
 def misspelled(variables: Iterable[str], known: Known) -> list[str]:

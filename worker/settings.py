@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,9 +14,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
+from worker.composition import one_per_process
 from worker.errors import SettingsError
 from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
 from worker.setting_names import PREFIX, meant, misspelled
+from worker.setting_names import alias_of as alias_of
 
 #: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
 RUNNING = Path(".klaviyo/up.env")
@@ -180,11 +181,6 @@ class Settings(BaseSettings):
         return int((self.connect_timeout * 2 + self.read_timeout * 2 + 5) * 1000)
 
 
-def alias_of(name: str) -> str:
-    """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
-    return name.lower().replace("_", "-")
-
-
 #: The names of the settings, and those inside the ones that are groups.
 KNOWN: dict[str, tuple[str, ...] | None] = {
     **{name: () if field.default_factory is dict else None for name, field in Settings.model_fields.items()},
@@ -193,7 +189,7 @@ KNOWN: dict[str, tuple[str, ...] | None] = {
 }
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_settings() -> Settings:
     """The settings of this process, read once.
 

@@ -14,24 +14,34 @@ from typing import Any, Generic, TypeVar
 
 from celery import Task
 from celery.exceptions import Ignore, Retry
+from celery.states import READY_STATES
 
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.calls import COUNTDOWN, UNTIL, until_of
+from worker.api.parameters import Params
+from worker.app import app
+from worker.calls import until_of
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
+from worker.headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.passing import carried_out
-from worker.patience import patiently, published
+from worker.patience import waits_for_redis
 from worker.place import checked_id, lane_of, place_of
+from worker.publishing import published
 from worker.tiers import DEFAULT_QUEUE
-from worker.transport import HEADER, header
+from worker.transport import header
 
 S = TypeVar("S")
+
+
+@waits_for_redis
+def has_ended(task_id: str) -> bool:
+    """Return True if a task's result tells how it ended."""
+    return app.AsyncResult(task_id).state in READY_STATES
 
 
 class Step(Task):  # type: ignore[type-arg]
@@ -45,7 +55,7 @@ class Step(Task):  # type: ignore[type-arg]
     resultrepr_maxsize = 1
     max_retries = None
 
-    #: Whether it ends where its id has been revoked. What tells how something has ended does not.
+    #: False for a step that tells how something has ended: it is carried out though its id be revoked.
     revocable = True
 
     @property
@@ -56,8 +66,7 @@ class Step(Task):  # type: ignore[type-arg]
     @property
     def holder(self) -> str:
         """The delivery that is being carried out, as the governor knows it."""
-        tag: str = self.request.get("klaviyo_delivery")[-1]
-        return tag
+        return tag_of(self.request)
 
     @property
     def account(self) -> str:
@@ -72,7 +81,7 @@ class Step(Task):  # type: ignore[type-arg]
         checked_id(self.name, self.task_id)
         # One that waits for a request's budget is told by its claim.
         if self.revocable and not self.request.get(HEADER) and not self.request.is_eager:
-            reason = patiently(lambda: get_governor().revoked(self.task_id))
+            reason = get_governor().revoked(self.task_id)
             if reason is not None:
                 raise Revoked(reason, expired=False)
         return self.run(*args, **kwargs)
@@ -83,7 +92,7 @@ class Opening(CheckedTask, Step):
 
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         until = until_of(self.request)
-        if until is not None and not self.request.is_eager and patiently(get_governor().now) / 1000 > until:
+        if until is not None and not self.request.is_eager and get_governor().now() / 1000 > until:
             raise Revoked("it expired before it was begun", expired=True)
         return super()._checked_run(*args, **kwargs)
 
@@ -137,7 +146,7 @@ class AskingStep(Step, ABC, Generic[S]):
         """Make the request and go on."""
         account, told = self.account, self.about(**about)
         if not self.needed(told):
-            patiently(lambda: get_governor().release(self.task_id))
+            get_governor().release(self.task_id)
             self.answered_before(account, told)
             return
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
@@ -152,7 +161,7 @@ class AskingStep(Step, ABC, Generic[S]):
             self.failed(error, params, account, told)
 
     def needed(self, about: S) -> bool:
-        """Whether the request still has to be made."""
+        """Return True if the request still has to be made."""
         return True
 
     def answered_before(self, account: str, about: S) -> None:

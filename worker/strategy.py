@@ -10,10 +10,12 @@ from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
-from worker import unreadable
+from worker import early, unreadable
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
+from worker.headers import DELIVERY, ETA, EXPIRES, HEADER
+from worker.patience import asking_redis_once
 from worker.place import taken
 from worker.process import closing, left_behind
 
@@ -24,8 +26,8 @@ logging.getLogger("celery.pool").setLevel(logging.INFO)
 @task_revoked.connect
 def _return_lease(request: Any, **_: Any) -> None:
     """An expired or revoked task never claims its lease: others need not wait until it runs out."""
-    with contextlib.suppress(*AWAY):
-        get_governor().release(request.id)
+    with contextlib.suppress(*AWAY), asking_redis_once():
+        early.give_back(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
 
 
@@ -41,19 +43,19 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         unreadable.checked(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
-        headers["klaviyo_eta"] = headers["klaviyo_expires"] = None  # ours to set
+        headers[ETA] = headers[EXPIRES] = None  # ours to set
         if eta := headers.get("eta"):
             # A foreign countdown or eta: Celery would hold the message in this worker's memory until then.
             moment_of(eta)
-            headers["klaviyo_eta"], headers["eta"] = eta, None
+            headers[ETA], headers["eta"] = eta, None
         if hasattr(task, "declaration") and (expires := headers.get("expires")):
             # Celery goes by this machine's clock, and only once the message is here.
-            headers["klaviyo_expires"], headers["expires"] = expires, None
-        if "klaviyo" not in headers:
+            headers[EXPIRES], headers["expires"] = expires, None
+        if HEADER not in headers:
             # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
             headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"
         channel = message.channel
-        headers["klaviyo_delivery"] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
+        headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
         # when the worker stops, and the task would be run again by the next one.
         return handler(message, body, acknowledge(message), reject, callbacks, **options)

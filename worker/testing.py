@@ -25,13 +25,14 @@ import pytest
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
-from worker.app import app
+from worker.api.parameters import Params
+from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane
+from worker.headers import HEADER
 from worker.place import PREFIX, lane_of, place_of
-from worker.transport import HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class Klaviyo:
             mock.patch.object(ActionTask, "here", here),
             mock.patch.dict(app.conf.changes, {"task_always_eager": True}),
         ]
-        if begin := app.tasks.get(f"{PREFIX}job"):
-            self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
+        begin = registered(f"{PREFIX}job")
+        self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
         for patch in self._patches:
             patch.start()
         return self

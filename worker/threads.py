@@ -13,6 +13,8 @@ from celery.concurrency.base import apply_target
 from celery.utils.log import get_logger
 from click.core import ParameterSource
 
+from worker.ending import Finisher
+
 logger = get_logger(__name__)
 
 
@@ -26,6 +28,10 @@ class TaskPool(thread.TaskPool):
     Celery adapts the prefetch to the pool's limit, and the governor releases no more than fits into it: so a thread
     too many is idle, and a limit is kept without ending any.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.finisher = Finisher()
 
     def grow(self, n: int = 1) -> None:
         """Let so many more tasks run at once."""
@@ -58,19 +64,31 @@ class TaskPool(thread.TaskPool):
         the message would be held for ever, and a thread's worth of work with it.
         """
 
-        def work() -> None:
-            came: list[Any] = []
+        came: list[Any] = []
+
+        def work() -> bool:
+            apply_target(target, args, kwargs, came.append, accept_callback)
+            failed = isinstance(came[0], ExceptionInfo) or came[0][0]
+            return not failed
+
+        def after() -> None:
+            if callback is not None:
+                callback(came[0])
+
+        def carry_out() -> None:
             try:
-                apply_target(target, args, kwargs, came.append, accept_callback)
+                self.finisher.carry_out(work, after)
             except Exception:
-                if error_callback is None:
+                if came or error_callback is None:
                     raise
                 error_callback(ExceptionInfo())
-            else:
-                if callback is not None:
-                    callback(came[0])
 
-        return thread.ApplyResult(self.executor.submit(work))
+        return thread.ApplyResult(self.executor.submit(carry_out))
+
+    def on_stop(self) -> None:
+        """Wait for what runs, and for its end."""
+        super().on_stop()
+        self.finisher.stop()
 
     def _limit_to(self, limit: int) -> None:
         self.limit = self.executor._max_workers = limit

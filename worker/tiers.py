@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
 _UNITS = {"s": SECOND, "m": MINUTE, "d": DAY}
@@ -103,24 +104,24 @@ def is_line(name: object, spec: object) -> bool:
     return spec.partition(";")[0] in QUEUES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """A waiting list: the tasks of one account that draw on the same buckets and go to the same queue."""
 
     account: str
     buckets: tuple[Bucket, ...]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """``default:get_profile`` or, with an extra bucket, ``default:get_profile+include=lists``."""
         return f"{self.account}:{'+'.join(bucket.name for bucket in self.buckets)}"
 
-    @property
+    @cached_property
     def queue(self) -> str:
         """The tightest bucket's queue, so that a costly variant does not stand in a fast tier's way."""
         return min((bucket.limits for bucket in self.buckets), key=lambda limits: limits.steady).tier.queue
 
-    @property
+    @cached_property
     def spec(self) -> str:
         """The line as the governor's script reads it: ``queue;bucket=limit:ms,limit:ms;bucket=…``."""
         parts = [self.queue]

@@ -1,9 +1,9 @@
 """Celery's Redis transport with a pop that loses nothing, and publishing into the governor's waiting lists.
 
-Three things differ from kombu's: a message is taken and recorded as unacknowledged in one step (pop.lua; kombu pops,
-then records, and a worker killed in between loses the message); a message of an action goes to its waiting list
-instead of its queue; and a worker refreshes what it holds, so that the visibility timeout can be short and never
-applies to a worker that lives.
+Three things differ from kombu's: a message is taken and recorded as unacknowledged in one step, which claims its lease
+too (kombu pops, then records, and a worker killed in between loses the message); a message of an action goes to its
+waiting list instead of its queue; and a worker refreshes what it holds, so that the visibility timeout can be short and
+never applies to a worker that lives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 import uuid
 from contextlib import contextmanager
 from functools import cached_property
-from importlib import resources
 from itertools import count
 from queue import Empty
 from typing import Any
@@ -27,19 +26,28 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
+from worker import early
 from worker.connection import Parser, get_redis
-from worker.governor import EVEN_IF_FULL, PREFIX, Delivery, Expiry, get_governor, get_publishing_governor
-from worker.patience import published
-from worker.process import closing, working
+from worker.governor import (
+    EVEN_IF_FULL,
+    PREFIX,
+    SCRIPT,
+    Delivery,
+    Expiry,
+    get_governor,
+    get_publishing_governor,
+    take_command,
+)
+from worker.headers import HEADER
+from worker.patience import asking_redis_once
+from worker.process import closing, left_behind, struck, working
+from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
+from worker.settings import get_settings
 from worker.tiers import Line, is_line
 
 logger = get_logger(__name__)
 
-POP = resources.files(__package__).joinpath("pop.lua").read_text("utf-8")
-
-#: The message header that says which line a task waits in. Its keys: line, spec, lane, delay, since.
-HEADER = "klaviyo"
 
 #: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
 IDLE = 0.25
@@ -52,6 +60,9 @@ VISIBILITY, REFRESH = 15, 3
 
 #: Keys of our own: another Celery application on the same Redis has another idea of when a message is abandoned.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
+
+#: Milliseconds that a lease lasts longer which is claimed with the pop: until a thread takes it up.
+FRESH_MS = int(early.FRESH_S * 1000)
 
 OPTIONS = {
     "unacked_key": UNACKED,
@@ -68,19 +79,23 @@ OPTIONS = {
 }
 
 
-def header(line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None) -> dict[str, Any]:
+def header(
+    line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None, blindly: bool = False
+) -> dict[str, Any]:
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
     ``since`` is the moment from which the task is wanted, by this machine's clock: it stays with the message, so that
     a look at the waiting lists can tell how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
-    told = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    told: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    if blindly:
+        told["blindly"] = True
     return {**told, "expires": [expires.seconds, expires.absolute]} if expires else told
 
 
 class QoS(stock.QoS):
-    """Acknowledgement of messages that pop.lua has recorded already."""
+    """Acknowledgement of messages that were recorded when they were taken."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Remember a delivery."""
@@ -93,7 +108,10 @@ class QoS(stock.QoS):
             redis.ConnectionError: Redis is away; the delivery is still on record.
 
         """
-        self.drop([delivery_tag])
+        if delivery_tag in struck:
+            struck.discard(delivery_tag)
+        else:
+            self.drop([delivery_tag])
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -104,6 +122,8 @@ class QoS(stock.QoS):
         """
         self._on_collect.cancel()
         if closing.is_set():
+            with asking_redis_once():
+                early.give_back_all(get_governor())
             super().restore_unacked_once(stderr)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
@@ -135,7 +155,7 @@ class QoS(stock.QoS):
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
-        if tags := list(self._delivered):
+        if tags := [tag for tag in list(self._delivered) if tag not in left_behind]:
             get_governor().hold(self.unacked_index_key, tags)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
@@ -154,7 +174,7 @@ class Channel(stock.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._sync: tuple[Any, Any] | None = None
-        self._pop_sha: str | None = None
+        self._script_sha = ""
         self._sleeping = False
         self._tag = f"{uuid.uuid4()}."
         self._tags = count()
@@ -194,36 +214,40 @@ class Channel(stock.Channel):
         if self._sleeping:
             connection.send_command("BRPOP", *wakes, IDLE)
             return
-        if self._pop_sha is None:
+        if not self._script_sha:
             with self.conn_or_acquire() as client:
-                self._pop_sha = client.script_load(POP)
+                self._script_sha = client.script_load(SCRIPT)
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
-        keys = [self.unacked_key, self.unacked_index_key, *lists, *wakes]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MOST, MOST)
-        connection.send_command("EVALSHA", self._pop_sha, len(keys), *keys, self._popped_as, len(wakes), most)
+        place = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
+        operation, *told = take_command(place, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
+        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *told)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
             try:
                 answer = self.client.parse_response(self.client.connection, "EVALSHA", **options)
             except NoScriptError:  # Redis was restarted or flushed
-                self._pop_sha = None
+                self._script_sha = ""
                 raise Empty from None
             except self.connection_errors:
-                self._pop_sha, self._sleeping = None, False
+                self._script_sha, self._sleeping = "", False
                 self.client.connection.disconnect()
                 raise
             if self._sleeping or not answer:
                 self._sleeping = not self._sleeping
                 raise Empty
             unowned = []
-            for number, (key, raw) in enumerate(zip(answer[::2], answer[1::2], strict=True), start=1):
+            taken = zip(answer[::3], answer[1::3], answer[2::3], strict=True)
+            for number, (key, raw, claimed) in enumerate(taken, start=1):
                 queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
                 self._queue_cycle.rotate(queue)
                 # A new tag for every delivery: an acknowledgement from a worker that was taken for dead must not
                 # reach the copy that somebody else is working on.
                 tag = f"{self._popped_as}:{number}"
+                if claimed:
+                    early.note(tag, bytes_to_str(claimed))
                 try:
                     message = loads(bytes_to_str(raw))
                     message["properties"]["delivery_tag"] = tag

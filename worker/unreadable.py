@@ -12,12 +12,13 @@ from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
 from worker.connection import AWAY
+from worker.headers import ACCOUNT, LANE
 from worker.place import PREFIX
 
 logger = get_logger(__name__)
 
 #: Headers that are text where they are there.
-_TEXTS = ("shadow", "eta", "group", "root_id", "parent_id", "klaviyo_account", "klaviyo_lane")
+_TEXTS = ("shadow", "eta", "group", "root_id", "parent_id", ACCOUNT, LANE)
 
 #: What is wrong with a message of which nothing more can be said.
 ODD = "its message is not that of a task"

@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL
+from worker.patience import waits_for_redis
 from worker.process import working
 
 #: ARGV[1]: whether it must pass; then each command as the number of its words, and these.
@@ -26,6 +27,7 @@ return answers
 """
 
 
+@waits_for_redis
 def write(*commands: Sequence[Any]) -> list[Any]:
     """Carry out these commands, all or none; what Redis answers to each."""
     words = [word for command in commands for word in (len(command), *command)]

@@ -1,1 +1,1 @@
-"""`klaviyo client`: the actions as one typed module for applications of other code bases."""
+"""`klaviyo client`: the actions as one typed module for applications in other code bases."""

@@ -1,4 +1,4 @@
-"""`klaviyo client`: the actions as a module for applications of other code bases."""
+"""`klaviyo client`: print the module, or check whether a file is up to date."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from worker.action import ACTIONS
 
 def client(
     check: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write nothing; exit with 1 where FILE is out of date")
+        Path | None, typer.Option(metavar="FILE", help="write nothing; exit with 1 if FILE is out of date")
     ] = None,
 ) -> None:
-    """Write a typed module with every action, for an application of another code base; it needs Celery alone.
+    """Write a typed module with every action, for an application in another code base; it needs only Celery.
 
     `klaviyo client > app/klaviyo_actions.py`
     """
@@ -26,13 +26,15 @@ def client(
     if check is None:
         typer.echo(written, nl=False)
     elif same(_read(check), written):
-        say(f"{check} has the actions of this version.", "green")
+        say(f"{check} is up to date.", "green")
     else:
-        raise stop(f"{check} is not what this version would write: run `klaviyo client > {check}`.")
+        raise stop(f"{check} is out of date: run `klaviyo client > {check}`.")
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise stop(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.", WRONG) from None
+        raise stop(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a text file'}.", WRONG
+        ) from None

@@ -1,4 +1,4 @@
-"""Klaviyo's actions for an application that has nothing of klaviyo-worker's but its Redis; it needs Celery alone.
+"""Klaviyo's actions for an application that shares nothing with klaviyo-worker but its Redis; it needs only Celery.
 
     create_profile.delay(email="ada@example.com")                          queue it
     create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
@@ -6,8 +6,8 @@
     get_profiles.collect(sort="created")                                   a list, read to its end: one result
     run_job(bulk_import_profiles).delay(profiles=[...])                    a job, followed to its end: one result
 
-They are sent by Celery's current application, as those of ``shared_task`` are, or by the one of ``.on(app=…)``: its
-broker is the worker's Redis and, for ``.get()``, its result backend too. A value that is wrong fails in the worker.
+They are sent by Celery's current application, like those of ``shared_task``, or by the one given to ``.on(app=…)``.
+Its broker must be the workers' Redis and, for ``.get()``, its result backend too. Wrong values fail in the worker.
 
 ``.get()`` of a task that failed raises one of the errors below, each a `KlaviyoError`: ``except Conflict as error``.
 """
@@ -26,11 +26,11 @@ from celery.result import AsyncResult
 
 P = ParamSpec("P")
 
-# Where Celery looks for the class of a stored error: it is that of this module.
+# Where Celery looks for the class of a stored error: it finds the one in this module.
 sys.modules.setdefault("klaviyo_errors", sys.modules[__name__])
 
-#: The result of an action: ``data``, ``error``, ``successful``, and where there are any ``included``, ``links``,
-#: ``meta``, ``job_id``, ``created`` (of what may have been updated instead), ``unread`` (why a success has no data).
+#: The result of an action: ``data``, ``error``, ``successful`` and, if there are any, ``included``, ``links``,
+#: ``meta``, ``job_id``, ``created`` (False if it was updated instead), ``unread`` (why a success has no data).
 Envelope = dict[str, Any]
 
 
@@ -60,10 +60,10 @@ class Action(Generic[P]):
         expires: float | datetime | None = None,
         app: Celery | None = None,
     ) -> Action[P]:
-        """The same action on another account, in another lane, later (seconds, of any length) or by this application.
+        """Return the action for another account, in another lane, later (any number of seconds) or by this application.
 
-        What has not been sent when it ``expires`` (seconds from its call, or a time) ends as REVOKED. In a chain, what
-        names no account runs on that of the part before it.
+        A task that has not been sent when it ``expires`` (seconds from the call, or a time) ends as REVOKED. In a
+        chain, a part without an account runs on that of the part before it.
         """
         return replace(self, account=account, lane=lane, countdown=countdown, expires=expires, app=app)
 
@@ -72,15 +72,15 @@ class Action(Generic[P]):
         return self.si(*args, **kwargs).apply_async()
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
-        """A signature that takes nothing from the task before it."""
+        """Return a signature that takes nothing from the task before it."""
         return self._signature(args, kwargs, immutable=True)
 
     def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
-        """A signature that is handed the result of the task before it, if there is one, as Celery's canvas has it."""
+        """Return a signature that receives the result of the task before it, if there is one, as in Celery's canvas."""
         return self._signature(args, kwargs, immutable=False)
 
     def collect(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
-        """Have the workers read a list to its end: all of it as one result, with its ``count``.
+        """Have the workers read a list to its end: one result with all of it, and its ``count``.
 
         A list of over 8 MB stays with the workers, and its result has no ``data``.
         """
@@ -88,7 +88,7 @@ class Action(Generic[P]):
         return self._sent("klaviyo.collect", "klaviyo", (self.declared.__name__,), kwargs, _names(kwargs)).apply_async()
 
     def _signature(self, args: Any, kwargs: Any, immutable: bool) -> Signature[Envelope]:
-        self.declared(*args, **kwargs)  # refuses a name that it does not know, and a missing one
+        self.declared(*args, **kwargs)  # raises TypeError for an unknown or a missing name
         return self._sent(self.name, self.queue, (), kwargs, _names(kwargs), immutable)
 
     def _sent(
@@ -101,7 +101,7 @@ class Action(Generic[P]):
             "countdown": self.countdown,
             "expires": self.expires,
             "serializer": "json",
-            # What Celery's events and Flower show: the parameters' names, and none of their values.
+            # What Celery's events and Flower show: the names of the parameters, but not their values.
             "argsrepr": "()",
             "kwargsrepr": shown,
         }
@@ -112,16 +112,16 @@ class Action(Generic[P]):
 
 @dataclass(frozen=True)
 class Job(Generic[P]):
-    """The job that an action begins; account, lane and time are those of the action."""
+    """The job that an action starts; account, lane and time are those of the action."""
 
     action: Action[P]
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
-        """Begin the job and follow it to its end: one result, with counters and errors, for the whole of it."""
+        """Start the job and follow it to its end: one result, with counters and errors, for all of it."""
         return self.si(*args, **kwargs).apply_async()
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
-        """A signature that takes nothing from the task before it."""
+        """Return a signature that takes nothing from the task before it."""
         self.action.declared(*args, **kwargs)
         kind = self.action.declared.__name__
         shown = f"{{'kind': {kind!r}, 'params': {_names(kwargs)}}}"
@@ -129,7 +129,7 @@ class Job(Generic[P]):
 
 
 def run_job(action: Action[P]) -> Job[P]:
-    """The job that an action begins, followed to its true end; it fails where the action begins none."""
+    """Return the job that an action starts, followed to its true end; the task fails if the action starts no job."""
     return Job(action)
 
 
@@ -138,5 +138,5 @@ def _names(kwargs: Any) -> str:
 
 
 def action(queue: str) -> Callable[[Callable[P, None]], Action[P]]:
-    """Make an action of a signature; ``queue`` is that of its tier."""
+    """Make a function's signature an action; ``queue`` is that of its tier."""
     return lambda declared: Action(declared, queue)

@@ -1,4 +1,4 @@
-"""The actions as one module for other code bases: `klaviyo client > app/klaviyo_actions.py`. Pure."""
+"""Writing the actions as one module for other code bases: `klaviyo client > app/klaviyo_actions.py`. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.api.jsonapi import REVISION
 
 HEAD = resources.files(__package__).joinpath("head.py").read_text("utf-8")
 
-#: What is raised where a call or a source of rows is ours, and by no task.
+#: Errors of our own calls and sources of rows, which no task ends with.
 _NO_TASKS = (errors.NotConfirmed, errors.AlreadyRevoked, errors.Paused, errors.SourceError)
 
 #: The errors that a task may end with.
@@ -26,7 +26,7 @@ ERRORS = [
 
 WRITTEN = f"""\
 # Written by `klaviyo client` for Klaviyo's revision {REVISION}; do not edit.
-# `klaviyo client --check FILE` tells whether it still is what the workers have.
+# `klaviyo client --check FILE` tells whether it still matches the workers.
 # ruff: noqa
 # fmt: off
 
@@ -34,7 +34,7 @@ WRITTEN = f"""\
 
 
 def module(declarations: Collection[Declaration]) -> str:
-    """The whole module."""
+    """Return the source of the whole module."""
     parameters = [(each.annotation, _home(of)) for of in declarations for each in of.parameters.values()]
     head = [HEAD.rstrip(), *(inspect.getsource(kind).rstrip() for kind in ERRORS)]
     kinds = Types(parameters, _names("\n".join(head)))
@@ -46,7 +46,7 @@ def module(declarations: Collection[Declaration]) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two modules say the same, however an application's own tools have formatted one of them."""
+    """Return True if two modules have the same code, however an application's own tools have formatted one of them."""
     try:
         return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
     except SyntaxError:
@@ -75,12 +75,12 @@ def _function(declaration: Declaration, kinds: Types) -> Iterator[str]:
 
 
 def _home(declaration: Declaration) -> str:
-    """The module in which an action is declared."""
+    """Return the module in which an action is declared."""
     return f"{declaration.package}.{declaration.section}"
 
 
 def _names(source: str) -> set[str]:
-    """The names that a module has at its top level."""
+    """Return the names at the top level of a module."""
     found: set[str] = set()
     for node in ast.parse(source).body:
         match node:

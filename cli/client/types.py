@@ -1,4 +1,4 @@
-"""The types of the actions' parameters as source text: what stands for itself, and what needs a definition. Pure."""
+"""The types of the actions' parameters as source code, with the definitions that they need. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 120
 
 @dataclass(frozen=True)
 class Named:
-    """A type that is defined under a name: a TypedDict, or the values of a choice."""
+    """A type with a name and a definition: a TypedDict or a Literal."""
 
     name: str
     module: str
@@ -27,10 +27,10 @@ class Named:
 
 
 class Types:
-    """Every type of some parameters, each under a name that no other has."""
+    """All types of some parameters, each under a unique name."""
 
     def __init__(self, parameters: Iterable[tuple[Any, str]], taken: Collection[str]) -> None:
-        """Take annotations, each with the module in which it is written; ``taken`` are names that stand already."""
+        """Take annotations, each with the module in which it is written; ``taken``: names that are already used."""
         found = list(dict.fromkeys(_found(parameters)))
         kinds: dict[str, list[Named]] = defaultdict(list)
         for each in found:
@@ -44,7 +44,7 @@ class Types:
         self._defined = [each for same in kinds.values() for each in same]
 
     def spelled(self, annotation: Any, module: str) -> str:
-        """An annotation as text."""
+        """Return an annotation as source code."""
         plain = _bare(annotation)
         if named := _named(plain, module):
             return self._names[named.name, named.definition]
@@ -52,7 +52,7 @@ class Types:
         if origin is Literal:
             return f"Literal[{', '.join(map(_value, inner))}]"
         if origin in (typing.Union, types.UnionType):
-            # A file's path leads nowhere in the worker.
+            # A path on the caller's machine means nothing to the worker.
             members = [self.spelled(each, module) for each in inner if each is not Path]
             return " | ".join(sorted(dict.fromkeys(members), key=lambda member: member == "None"))
         if origin is not None:
@@ -60,7 +60,7 @@ class Types:
         return "None" if plain is type(None) else str(plain.__name__)
 
     def definitions(self) -> Iterator[str]:
-        """The source of every type that has a name; the order does not matter, no annotation is evaluated."""
+        """Yield the source of every named type; the order does not matter, since annotations are not evaluated."""
         for each in self._defined:
             name = self._names[each.name, each.definition]
             yield self._keys(name, each) if is_typeddict(each.definition) else _choice(name, each.definition)
@@ -79,7 +79,7 @@ class Types:
 
 
 def _found(parameters: Iterable[tuple[Any, str]]) -> Iterator[Named]:
-    """Every type that needs a name, as deep as they go."""
+    """Yield every type that needs a name, however deeply nested."""
     left, seen = list(parameters), set()
     while left:
         annotation, module = left.pop(0)
@@ -105,14 +105,14 @@ def _named(plain: Any, module: str) -> Named | None:
 
 
 def _bare(annotation: Any) -> Any:
-    """An annotation without what only the declaration needs."""
+    """Return an annotation without what only the declaration needs."""
     while get_origin(annotation) in (typing.Annotated, typing.Required, typing.NotRequired):
         annotation = get_args(annotation)[0]
     return annotation
 
 
 def _has_to_be_given(kind: Any, key: str, hint: Any) -> bool:
-    # `__required_keys__` goes by `total` alone where annotations are text, as they are everywhere here.
+    # `__required_keys__` only reflects `total` if annotations are strings, as they are everywhere here.
     while get_origin(hint) is typing.Annotated:
         hint = get_args(hint)[0]
     return get_origin(hint) is typing.Required or (
@@ -125,7 +125,7 @@ def _choice(name: str, choice: Any) -> str:
     line = f"{name} = Literal[{', '.join(values)}]"
     if len(line) <= WIDTH:
         return line
-    whole = ", ".join(value.replace(" ", "\0") for value in values)  # a value with a blank is not broken at it
+    whole = ", ".join(value.replace(" ", "\0") for value in values)  # a value is not broken at a space within it
     lines = textwrap.wrap(whole, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
     return "\n".join([f"{name} = Literal[", *(f"    {each}".replace("\0", " ") for each in lines), "]"])
 
@@ -135,5 +135,5 @@ def _value(value: Any) -> str:
 
 
 def _longer(named: Named) -> str:
-    """``FlowsDimension``: the name with that of its section before it."""
+    """Return the name prefixed with that of its section: ``FlowsDimension``."""
     return named.module.rpartition(".")[2].title().replace("_", "") + named.name

@@ -1,4 +1,4 @@
-"""`klaviyo demo`: the whole system on this machine, against the sandbox, under load, with the proof at the end."""
+"""`klaviyo demo`: the whole system on this machine, against the sandbox, under load, with proof at the end."""
 
 from __future__ import annotations
 
@@ -28,25 +28,23 @@ from worker.embedded import find_server, server
 from worker.governor import get_governor
 from worker.settings import get_settings
 
-#: Requests that the worker has under way at once: at 70 ms each, what the largest tier's 350 a second take, and more.
+#: How many requests the worker makes at once: at 70 ms each, more than the 350 a second of the largest tier need.
 CONCURRENCY = 48
 
-#: Failed calls whose reasons the summary tells.
-MOST_FAILURES = 5
+#: The most failed calls whose reasons the summary prints.
+MAX_FAILURES = 5
 
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="customers, as CSV or JSON Lines; made-up ones if left out")
+        Path | None, typer.Option(metavar="FILE", help="customers, as CSV or JSON Lines; invented ones if left out")
     ] = None,
-    orders: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="what they have bought; made up if left out")
-    ] = None,
+    orders: Annotated[Path | None, typer.Option(metavar="FILE", help="their orders; invented ones if left out")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running until Ctrl-C")] = False,
 ) -> None:
     """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
     if orders and not data:
-        raise stop("Say whose orders these are: --data names the file of customers.", WRONG)
+        raise stop("--orders needs --data, the file of the customers whose orders these are.", WRONG)
     with interruptible(), _folder() as folder:
         loaded = _loaded(data, orders, folder)
         port, flower = free_port(), free_port()
@@ -59,14 +57,14 @@ def demo(
 
                 def meanwhile() -> None:
                     processes.check()
-                    view.glance()
+                    view.refresh_if_due()
 
                 run = Run(meanwhile)
                 proof = Story(loaded, run, view, sandbox, folder).tell()
-            remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MOST_FAILURES])]
+            remarks = [*loaded.remarks, *dict.fromkeys(run.failures[:MAX_FAILURES])]
             view.summary(proof, _address(flower), remarks, keep)
             if keep:
-                say("Everything runs on until Ctrl-C.", "bold")
+                say("Everything keeps running until Ctrl-C.", "bold")
                 with contextlib.suppress(KeyboardInterrupt):
                     processes.watch()
         if not proof.holds:
@@ -74,7 +72,7 @@ def demo(
 
 
 def _loaded(data: Path | None, orders: Path | None, folder: Path) -> Data:
-    say(f"Reading {data}{f' and {orders}' if orders else ''} …" if data else "Making customers and purchases up …")
+    say(f"Reading {data}{f' and {orders}' if orders else ''} …" if data else "Inventing customers and purchases …")
     loaded = load(data, orders) if data else load(*generate(folder))
     say(f"{len(loaded.customers):,} customers and {len(loaded.purchases):,} purchases.")
     for remark in loaded.remarks:
@@ -83,20 +81,20 @@ def _loaded(data: Path | None, orders: Path | None, folder: Path) -> Data:
 
 
 def _settings(redis_url: str, port: int, folder: Path) -> dict[str, str]:
-    """The settings of all the demo's processes, this one included."""
+    """Return the settings of all the demo's processes, and apply them to this one."""
     environment = {
         **ACCOUNT,
         "KLAVIYO_REDIS_URL": redis_url,
         "KLAVIYO_BASE_URL": _address(port),
-        # For what beat may start meanwhile: made-up rows have no place among customers'.
+        # For what beat may start meanwhile: invented rows must not end up among customers' rows.
         "KLAVIYO_STORE_URL": f"sqlite:///{folder / 'store.db'}",
         "KLAVIYO_CONCURRENCY": str(CONCURRENCY),
-        # A proxy of this machine's must not be asked for this machine.
+        # This machine must not be reached through a proxy.
         "NO_PROXY": LOOPBACK,
     }
     os.environ.update(environment)
     get_settings.cache_clear()
-    # The actions were declared under the settings from before.
+    # The actions were declared under the previous settings.
     app.conf.update(configuration())
     upgrade(get_settings().store_url)
     return environment
@@ -123,7 +121,7 @@ def _started(processes: Processes, folder: Path, port: int, flower: int) -> Side
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder for data and logs; it stays where something went wrong."""
+    """Give a folder for data and logs; it is kept if something went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="klaviyo-demo-"))
     failed = False
     try:

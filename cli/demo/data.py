@@ -1,6 +1,6 @@
-"""The demo's people and purchases: read from files, or made up, the same ones every time.
+"""The demo's customers and purchases: read from files, or invented, the same ones every time.
 
-Rows that an import would set aside are left out, and said: what the demo counts as lost has to have been sent.
+Rows that an import would reject are left out and reported: the demo only counts as lost what it has sent.
 """
 
 from __future__ import annotations
@@ -23,38 +23,51 @@ from tasks.imports.rejects import Rejected
 from tasks.imports.sources import source_of
 from worker.errors import InputError
 
-#: What its customers have bought.
+#: The metric of its purchases.
 METRIC = "Placed Order"
 
-#: Klaviyo keeps no event before this moment.
+#: Klaviyo keeps no event before this time.
 FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
-#: After so many days the calendar repeats itself, weekdays included.
-CYCLE = timedelta(days=28 * 365 + 7)
+#: After this many days the calendar repeats itself, weekdays included.
+CALENDAR_CYCLE = timedelta(days=28 * 365 + 7)
 
-#: How columns may be called, the first one found counts.
-ID = ("external_id", "customer_id", "id")
-EMAIL = ("email", "email_address", "e_mail", "e_post", "mail")
-DATE = ("order_date", "ordered_at", "date", "time", "created_at")
-VALUE = ("value", "value_usd", "total_usd", "total", "amount", "price")
-NAMES = ("first_name", "last_name")
+#: Accepted names of columns; the first one found counts.
+ID_COLUMNS = ("external_id", "customer_id", "id")
+EMAIL_COLUMNS = ("email", "email_address", "e_mail", "e_post", "mail")
+DATE_COLUMNS = ("order_date", "ordered_at", "date", "time", "created_at")
+VALUE_COLUMNS = ("value", "value_usd", "total_usd", "total", "amount", "price")
+NAME_COLUMNS = ("first_name", "last_name")
 
-FIRST = ("Ada", "Alan", "Barbara", "Blaise", "Donald", "Edsger", "Emmy", "Grace", "Hedy", "Joan", "Karen", "Katherine")
-LAST = ("Bartik", "Clarke", "Dijkstra", "Hopper", "Johnson", "Lamarr", "Liskov", "Lovelace", "Noether", "Turing")
+FIRST_NAMES = (
+    "Ada",
+    "Alan",
+    "Barbara",
+    "Blaise",
+    "Donald",
+    "Edsger",
+    "Emmy",
+    "Grace",
+    "Hedy",
+    "Joan",
+    "Karen",
+    "Katherine",
+)
+LAST_NAMES = ("Bartik", "Clarke", "Dijkstra", "Hopper", "Johnson", "Lamarr", "Liskov", "Lovelace", "Noether", "Turing")
 CITIES = ("Amsterdam", "Boston", "Hamburg", "Lisbon", "London", "Lyon", "Oslo", "Turin")
 
-#: What is made up: enough that every tier has more to do than its limits let through at once.
-CUSTOMERS, MOST_ORDERS = 3_000, 5
+#: How many are invented: enough for every tier to have more to do than its limits allow at once.
+CUSTOMERS, MAX_ORDERS = 3_000, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person to import. `profile` is what `bulk_import_profiles` takes."""
+    """A person to import; ``profile`` is what `bulk_import_profiles` takes."""
 
     profile: dict[str, Any]
 
     @property
     def owner(self) -> dict[str, Any]:
-        """What names the person where it is told what they did."""
+        """What identifies the person in an event."""
         return {name: self.profile[name] for name in ("email", "external_id") if name in self.profile}
 
 
@@ -70,7 +83,7 @@ class Purchase:
 
     @property
     def event(self) -> dict[str, Any]:
-        """As `create_event` takes it, apart from whose it is."""
+        """The parameters of `create_event`, without the profile."""
         return {
             "metric": METRIC,
             "time": self.time,
@@ -82,26 +95,26 @@ class Purchase:
 
 @dataclass(slots=True)
 class Data:
-    """Everything that the demo sends, and what has to be said about it."""
+    """Everything that the demo sends, and remarks about it."""
 
     customers: list[Customer] = field(default_factory=list)
     purchases: list[Purchase] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    #: The identifier that all customers have.
+    #: An identifier that all customers have.
     identifier: str = "email"
 
     def leave_out(self, emails: set[str]) -> None:
-        """Forget these customers, and their purchases."""
+        """Drop these customers and their purchases."""
         self.customers = [each for each in self.customers if each.profile["email"] not in emails]
         self.purchases = [each for each in self.purchases if each.customer.profile["email"] not in emails]
 
 
 def load(path: Path, orders: Path | None = None) -> Data:
-    """The customers of a file, with their purchases from another one, or with made-up ones.
+    """Load the customers of a file, with their purchases from another one, or with invented ones.
 
     Raises:
-        InputError: there is nothing in it that could be imported.
-        SourceError: it cannot be read.
+        InputError: a file has nothing that could be imported.
+        SourceError: a file cannot be read.
 
     """
     data = Data()
@@ -112,33 +125,33 @@ def load(path: Path, orders: Path | None = None) -> Data:
         data.purchases = _purchases(orders, data)
     else:
         data.purchases = list(_invented(path, data.customers))
-        data.remarks.append("No file of orders was named (ORDERS=orders.csv): the purchases are made up.")
+        data.remarks.append("No file of orders was given (ORDERS=orders.csv), so the purchases are invented.")
         _into_klaviyos_time(data)
     return data
 
 
 def generate(folder: Path) -> tuple[Path, Path]:
-    """Write made-up customers and orders; returns both files."""
+    """Write invented customers and orders; return both files."""
     chance = random.Random(1815)  # noqa: S311  the same people every time
     customers, orders = folder / "customers.csv", folder / "orders.csv"
-    # Yesterday is past wherever the demo runs.
+    # Yesterday is in the past in every time zone.
     last = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     with customers.open("w", newline="") as people, orders.open("w", newline="") as bought:
         person, order = csv.writer(people), csv.writer(bought)
         person.writerow(["customer_id", "email", "first_name", "last_name", "city"])
         order.writerow(["customer_id", "order_date", "items", "value"])
         for number in range(1, CUSTOMERS + 1):
-            first, family = chance.choice(FIRST), chance.choice(LAST)
+            first, family = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
             email = f"{first}.{family}.{number}@example.com".lower()
             person.writerow([number, email, first, family, chance.choice(CITIES)])
-            for _ in range(chance.randint(1, MOST_ORDERS)):
+            for _ in range(chance.randint(1, MAX_ORDERS)):
                 day = last - timedelta(days=chance.randint(0, 700))
                 order.writerow([number, f"{day:%Y-%m-%d}", chance.randint(1, 9), round(chance.uniform(5, 250), 2)])
     return customers, orders
 
 
 class _LeftOut:
-    """Rows of a file that are not used, and why."""
+    """The rows of a file that are left out, and why."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -146,7 +159,7 @@ class _LeftOut:
         self.rows = 0
 
     def read(self) -> Iterator[tuple[int, Row]]:
-        """The rows that can be read."""
+        """Yield the rows that can be read."""
         for at, row in rows(self._path):
             self.rows += 1
             if isinstance(row, str):
@@ -155,11 +168,11 @@ class _LeftOut:
                 yield at, row
 
     def add(self, reason: str) -> None:
-        """One more."""
+        """Count one more row."""
         self._reasons.add(reason)
 
-    def told(self) -> Iterator[str]:
-        """One sentence, if there are any."""
+    def sentences(self) -> Iterator[str]:
+        """Yield a sentence if any rows were left out."""
         found = self._reasons.most_frequent()
         if count := sum(count for _, count in found):
             yield f"{count:,} of {self.rows:,} rows of {self._path.name} were left out: {most_frequent(found)}."
@@ -170,7 +183,7 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
     found: list[Customer] = []
     left_out = _LeftOut(path)
     for _, row in left_out.read():
-        external_id, email = take(row, ID), take(row, EMAIL)
+        external_id, email = take(row, ID_COLUMNS), take(row, EMAIL_COLUMNS)
         if not email and not external_id:
             left_out.add("there is no identifier")
             continue
@@ -183,7 +196,7 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
         profile: dict[str, Any] = {"email": email}
         if external_id:
             profile["external_id"] = external_id
-        profile |= {name: value for name in NAMES if (value := row.pop(name, ""))}
+        profile |= {name: value for name in NAME_COLUMNS if (value := row.pop(name, ""))}
         if properties := _properties(row):
             profile["properties"] = properties
         found.append(Customer(profile))
@@ -191,10 +204,10 @@ def _customers(path: Path, remarks: list[str]) -> list[Customer]:
     for reason in refused.values():
         left_out.add(reason)
     good = [each for at, each in enumerate(found, 1) if at not in refused]
-    remarks += left_out.told()
+    remarks += left_out.sentences()
     if not good:
-        needs = f"it needs a column {' or '.join((*EMAIL[:1], *ID[:2]))}, and rows"
-        raise InputError("demo", [f"{path} has no customers: {' '.join(left_out.told()).rstrip('.') or needs}"])
+        needs = f"it needs a column {' or '.join((*EMAIL_COLUMNS[:1], *ID_COLUMNS[:2]))}, and rows"
+        raise InputError("demo", [f"{path} has no customers: {' '.join(left_out.sentences()).rstrip('.') or needs}"])
     return good
 
 
@@ -203,13 +216,13 @@ def _purchases(path: Path, data: Data) -> list[Purchase]:
     by_name |= {f"#{each.profile['external_id']}": each for each in data.customers if "external_id" in each.profile}
     left_out = _LeftOut(path)
     for at, row in left_out.read():
-        external_id, email = take(row, ID[:2]), take(row, EMAIL)
+        external_id, email = take(row, ID_COLUMNS[:2]), take(row, EMAIL_COLUMNS)
         customer = by_name.get(f"#{external_id}") or by_name.get(email.casefold())
-        time, value = moment(take(row, DATE)), number(take(row, VALUE) or "0")
+        time, value = moment(take(row, DATE_COLUMNS)), number(take(row, VALUE_COLUMNS) or "0")
         if customer is None:
-            left_out.add("it is of no customer that was imported")
+            left_out.add("it belongs to no imported customer")
         elif time is None:
-            left_out.add("it has no date that can be read")
+            left_out.add("it has no readable date")
         elif value is None:
             left_out.add("its value is not a number")
         else:
@@ -218,7 +231,7 @@ def _purchases(path: Path, data: Data) -> list[Purchase]:
     refused = _refused("events", [{**each.event, "profile": each.customer.owner} for each in data.purchases])
     for reason in refused.values():
         left_out.add(reason)
-    data.remarks += left_out.told()
+    data.remarks += left_out.sentences()
     good = [each for at, each in enumerate(data.purchases, 1) if at not in refused]
     if not good:
         needs = "it needs columns like customer_id or email, order_date and value"
@@ -231,19 +244,19 @@ def _properties(row: Row) -> dict[str, Any]:
 
 
 def _refused(kind: str, records: list[dict[str, Any]]) -> dict[int, str]:
-    """What an import would set aside of these, by their numbers from 1, and why."""
+    """Return which of these records an import would reject, by their numbers from 1, and why."""
     made = parts(source_of(records), compile_plan(kind, None, Options()))
     return {each.row: each.reason for each in made if isinstance(each, Rejected)}
 
 
 def _invented(path: Path, customers: list[Customer]) -> Iterator[Purchase]:
-    """As many purchases as the customer's own columns `orders` and `total…` say, or three."""
+    """Yield as many purchases as the customer's own columns `orders` and `total…` say, or three."""
     last = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     for place, customer in enumerate(customers, 1):
         known = customer.profile.get("properties", {})
         count = known.get("orders")
         count = count if isinstance(count, int) and 0 <= count <= 1_000 else 3
-        total = next((known[name] for name in VALUE if isinstance(known.get(name), int | float)), 30.0 * count)
+        total = next((known[name] for name in VALUE_COLUMNS if isinstance(known.get(name), int | float)), 30.0 * count)
         for at in range(count):
             yield Purchase(
                 customer, last - timedelta(days=30 * at), round(total / count, 2), f"{path.stem}-{place}-{at}", {}
@@ -251,12 +264,14 @@ def _invented(path: Path, customers: list[Customer]) -> Iterator[Purchase]:
 
 
 def _into_klaviyos_time(data: Data) -> None:
-    """Klaviyo keeps no event before 2000: move older purchases on, all of them alike."""
+    """Move all purchases forward alike if some are from before 2000, which Klaviyo does not keep."""
     times = [each.time for each in data.purchases]
     cycles = 0
-    while times and min(times) + cycles * CYCLE < FIRST_EVENT:
+    while times and min(times) + cycles * CALENDAR_CYCLE < FIRST_EVENT:
         cycles += 1
-    # A single wrong date does not take the others into the future: it is left out.
-    if cycles and max(times) + cycles * CYCLE < datetime.now(UTC):
-        data.purchases = [replace(each, time=each.time + cycles * CYCLE) for each in data.purchases]
-        data.remarks.append(f"Klaviyo keeps no event before 2000: every purchase was moved on by {28 * cycles} years.")
+    # A single wrong date must not move the others into the future: it is rejected instead.
+    if cycles and max(times) + cycles * CALENDAR_CYCLE < datetime.now(UTC):
+        data.purchases = [replace(each, time=each.time + cycles * CALENDAR_CYCLE) for each in data.purchases]
+        data.remarks.append(
+            f"Klaviyo keeps no event before 2000: every purchase was moved forward by {28 * cycles} years."
+        )

@@ -1,4 +1,4 @@
-"""The rows of a file that somebody gives to the demo, whatever its columns are called, and how their cells are read."""
+"""Reading the rows of a file that somebody gives to the demo, whatever its columns are called."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from tasks.imports.rows import wrong_width
 from tasks.imports.sources import Unreadable, source_of
 
-#: A row by column: names in lower case with ``_``. Cells that say nothing are left out.
+#: A row by column: names in lower case with ``_``. Empty cells are left out.
 Row = dict[str, str]
 
-#: Numbers beyond this lose digits on their way through JSON.
+#: Integers beyond this lose digits on their way through JSON.
 _EXACT = 2**53
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,15})")
 
 
 def rows(path: Path) -> Iterator[tuple[int, Row | str]]:
-    """The rows of a CSV or of JSON Lines with their numbers; in place of one that cannot be read, what is wrong.
+    """Yield the rows of a CSV or JSON Lines file with their numbers; for an unreadable row, what is wrong with it.
 
     Raises:
-        SourceError: the file cannot be read, or is something else.
+        SourceError: the file cannot be read, or is neither.
 
     """
     source = source_of(path)
@@ -37,17 +37,17 @@ def rows(path: Path) -> Iterator[tuple[int, Row | str]]:
             elif len(row) != len(source.columns or ()):
                 yield number, wrong_width(len(row), len(source.columns or ()))
             else:
-                # From the last one: of columns with the same name the first counts.
+                # Reversed, so that of columns with the same name the first counts.
                 yield number, _named(dict(reversed([*zip(source.columns or (), row, strict=True)])))
 
 
 def take(row: Row, names: tuple[str, ...]) -> str:
-    """The value of the first of these columns that has one; the column is used up."""
+    """Remove the first of these columns that has a value, and return the value; empty if none has."""
     return next((value for name in names if (value := row.pop(name, ""))), "")
 
 
 def number(text: str) -> int | float | None:
-    """The number that a cell holds. One with leading zeros, or of too many digits, is a name."""
+    """Return the number in a cell. One with leading zeros or too many digits is taken for a name: None."""
     if _WHOLE.fullmatch(text):
         return int(text)
     try:
@@ -58,7 +58,7 @@ def number(text: str) -> int | float | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The time that a cell holds, in UTC if it names no zone. Shops put a blank before their offset."""
+    """Return the time in a cell, in UTC if it has no offset. Shops put a space before the offset."""
     try:
         time = datetime.fromisoformat(re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text))
     except ValueError:

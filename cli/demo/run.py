@@ -1,4 +1,4 @@
-"""Calls sent and results collected: the demo as any application is one, with nothing but `.delay()` and the results."""
+"""Sending calls and collecting results as any application would: with nothing but `.delay()` and the results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import get_redis
 
-#: Seconds between two looks at the results, and results fetched in one go.
-PAUSE, BATCH = 0.1, 500
+#: Seconds between two polls of the results, and how many results are fetched at once.
+POLL_INTERVAL_S, RESULTS_PER_POLL = 0.1, 500
 
-#: Seconds without any result after which what is still missing counts as lost.
-PATIENCE = 90.0
+#: Seconds without any new result after which the missing ones count as lost.
+PATIENCE_S = 90.0
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Work:
 
 @dataclass(slots=True)
 class Run:
-    """What was sent, what came back, and what is to be done while waiting."""
+    """What was sent and what came back; ``meanwhile`` is called while waiting."""
 
     meanwhile: Callable[[], None]
     sent: Counter[str] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class Run:
     failures: list[str] = field(default_factory=list)
 
     def results(self, *works: Work) -> list[list[Envelope]]:
-        """Send all calls; the envelopes of those that succeeded, in the calls' order, for each work."""
+        """Send all calls; return the envelopes of those that succeeded, in the order of the calls, for each work."""
         sent = [(work.action.declaration.name, self._send(work)) for work in works]
         found = self._collect([task_id for _, ids in sent for task_id in ids])
         envelopes = []
@@ -49,7 +49,7 @@ class Run:
         return envelopes
 
     def lost(self) -> int:
-        """How many calls have no good result."""
+        """Return how many calls have not succeeded."""
         return (self.sent - self.succeeded).total()
 
     def _send(self, work: Work) -> list[str]:
@@ -64,21 +64,21 @@ class Run:
     def _collect(self, ids: list[str]) -> dict[str, Envelope]:
         found: dict[str, Envelope] = {}
         waiting, progress = ids, time.monotonic()
-        while waiting and time.monotonic() < progress + PATIENCE:
+        while waiting and time.monotonic() < progress + PATIENCE_S:
             left = [
                 task_id
-                for start in range(0, len(waiting), BATCH)
-                for task_id in self._missing(waiting[start : start + BATCH], found)
+                for start in range(0, len(waiting), RESULTS_PER_POLL)
+                for task_id in self._missing(waiting[start : start + RESULTS_PER_POLL], found)
             ]
             if len(left) < len(waiting):
                 progress = time.monotonic()
             waiting = left
             self.meanwhile()
-            time.sleep(PAUSE)
+            time.sleep(POLL_INTERVAL_S)
         return found
 
     def _missing(self, ids: list[str], found: dict[str, Envelope]) -> list[str]:
-        """The tasks that are not over yet; the results of the others go where they belong."""
+        """Return the tasks that have not ended; record the results of the others."""
         missing = []
         backend: Any = app.backend
         stored: Any = get_redis().mget([backend.get_key_for_task(task_id) for task_id in ids])

@@ -1,4 +1,4 @@
-"""What the sandbox itself has seen during the demo: the other side's account of what was sent."""
+"""What the sandbox has seen during the demo: the other side's view of what was sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCOUNT = "default"
 
 @dataclass(slots=True)
 class Seen:
-    """Answers by action: how many were 429, how many something else."""
+    """Numbers of answers by action: those with status 429, and all others."""
 
     answered: Counter[str] = field(default_factory=Counter)
     throttled: Counter[str] = field(default_factory=Counter)
@@ -23,7 +23,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Proof:
-    """What was found when everything was compared: of so many tasks, customers and purchases."""
+    """The result of comparing everything: what was lost or doubled of how many tasks, customers and purchases."""
 
     tasks: int = 0
     customers: int = 0
@@ -35,46 +35,46 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost, nothing doubled, and no limit broken."""
+        """Return True if nothing was lost, nothing doubled, and no limit exceeded."""
         return not (self.lost.total() or self.doubled.total() or self.throttled)
 
 
 class SideDoor:
-    """The sandbox's side door."""
+    """The sandbox's own API, beside Klaviyo's."""
 
     def __init__(self, url: str) -> None:
-        # A new connection each time: uvicorn closes idle ones, sometimes just when the next request is on its way.
+        # A new connection each time: uvicorn closes idle ones, sometimes just as the next request is being sent.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=f"{url}/_sandbox", timeout=30.0, limits=limits)
 
     def ready(self) -> bool:
-        """Whether the sandbox answers."""
+        """Return True if the sandbox answers."""
         try:
             return self._client.get("/health").is_success
         except httpx.TransportError:
             return False
 
     def seen(self) -> Seen:
-        """All requests so far."""
+        """Return the numbers of all answers so far."""
         seen = Seen()
-        for action, statuses in self._client.get("/ledger").json()["by_operation"].get(ACCOUNT, {}).items():
+        for action, statuses in self._client.get("/requests/counts").json()["by_operation"].get(ACCOUNT, {}).items():
             for status, count in statuses.items():
                 (seen.throttled if status == "429" else seen.answered)[action] += count
         return seen
 
     def fullest(self, action: str, windows: tuple[Window, ...]) -> list[int]:
-        """For each window: the most requests that arrived within any stretch of time of its length."""
-        rows = self._client.get("/ledger/requests", params={"operation": action, "account": ACCOUNT}).json()
+        """Return, for each window, the most requests that arrived within any span of its length."""
+        rows = self._client.get("/requests", params={"operation": action, "account": ACCOUNT}).json()
         arrivals = sorted(row["at"] for row in rows)
         return [fullest(arrivals, window.length / 1000) for window in windows]
 
     def state(self) -> Counter[str]:
-        """How many things of each type there are, and how many events are there twice."""
+        """Count the records of each type, and those that are there twice."""
         return Counter(self._client.get("/state").json()[ACCOUNT])
 
 
 def fullest(arrivals: list[float], seconds: float) -> int:
-    """The most of these sorted moments that lie within any stretch of so many seconds."""
+    """Return the most of these sorted times that lie within any span of this many seconds."""
     most = first = 0
     for last, at in enumerate(arrivals):
         while at - arrivals[first] >= seconds:

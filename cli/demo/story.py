@@ -1,4 +1,4 @@
-"""What the demo does: import people, send their purchases with all tiers under load, read everything back, compare."""
+"""The demo's steps: import customers, send their purchases with all tiers under load, read all back, compare."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tasks.tags import get_tags
 from worker.api.filters import F
 from worker.api.jsonapi import Envelope
 
-#: What Klaviyo takes in one request.
-BATCH, PAGE, NAMED = 1_000, 1_000, 100
+#: The most that Klaviyo takes or returns in one request.
+MAX_EVENTS, PAGE_SIZE, MAX_IDENTIFIERS = 1_000, 1_000, 100
 
 
 @dataclass(slots=True)
 class Story:
-    """The demo's steps, in their order."""
+    """The steps of the demo, in order."""
 
     data: Data
     run: Run
@@ -43,7 +43,7 @@ class Story:
     found_events: Counter[str] = field(default_factory=Counter)
 
     def tell(self) -> Proof:
-        """Do everything; returns what came of it."""
+        """Take all steps, and return the proof."""
         before = self.sandbox.state()
         self._import_customers()
         self.view.explain()
@@ -55,22 +55,22 @@ class Story:
     def _import_customers(self) -> None:
         self.view.step(f"Importing {len(self.data.customers):,} customers in bulk jobs …")
         profiles = (each.profile for each in self.data.customers)
-        told = self.folder / "customers.rejects.jsonl"
-        report = import_profiles(profiles, lane="now", rejects=told, progress=lambda run: self.view.glance())
+        rejects = self.folder / "customers.rejects.jsonl"
+        report = import_profiles(profiles, lane="now", rejects=rejects, progress=lambda run: self.view.refresh_if_due())
         self.imported = report.landed
         if report.rejected:
-            self._leave_out(Path(report.rejects or told))
+            self._leave_out(Path(report.rejects or rejects))
             why = most_frequent(report.reasons)
-            self.data.remarks.append(f"The sandbox turned {report.rejected:,} customers down, and said why: {why}.")
+            self.data.remarks.append(f"The sandbox rejected {report.rejected:,} customers: {why}.")
 
     def _leave_out(self, rejects: Path) -> None:
-        """Go on without the customers who were turned down: what is lost nobody has given a reason for."""
-        told = map(json.loads, rejects.read_text("utf-8").splitlines())
-        rows = [each["row"] for each in told if each["stage"] in (JOB, REFUSED)]
+        """Go on without the customers that were rejected: lost is only what nobody gave a reason for."""
+        lines = map(json.loads, rejects.read_text("utf-8").splitlines())
+        rows = [each["row"] for each in lines if each["stage"] in (JOB, REFUSED)]
         self.data.leave_out({self.data.customers[row - 1].profile["email"] for row in rows})
 
     def _work_under_load(self) -> None:
-        """Give every tier what it may do in a minute, at once: as much of it as possible is the demo's own work."""
+        """Give every tier a minute's work at once, with as much of the demo's own work as possible."""
         singly = min(_minute(create_event), len(self.data.purchases) // 2)
         middle = len(self.data.purchases) - singly
         rest, slice_ = self.data.purchases[:middle], self.data.purchases[middle:]
@@ -79,34 +79,34 @@ class Story:
             f"{len(self.data.customers):,} customers read back …"
         )
         _, _, pages, _, _ = self.run.results(
-            # The largest last: while it is being published, the others are under way.
+            # The largest last: while it is being published, the others are already running.
             Work(get_accounts, ({} for _ in range(_minute(get_accounts)))),
             Work(get_tags, ({} for _ in range(_minute(get_tags)))),
-            Work(get_profiles, self._questions()),
+            Work(get_profiles, self._profile_requests()),
             Work(bulk_create_events, ({"events": batch} for batch in batches(rest, _minute(bulk_create_events)))),
             Work(create_event, ({"profile": each.customer.owner, **each.event} for each in slice_)),
         )
         self.found_profiles.update(self._name(each["attributes"]) for page in pages for each in page["data"])
 
     def _name(self, profile: dict[str, Any]) -> str:
-        """What a customer is known by, at Klaviyo and here: of an address the case says nothing."""
+        """What identifies a customer, at Klaviyo and here; the case of an address does not matter."""
         return str(profile[self.data.identifier]).casefold()
 
-    def _questions(self) -> Iterator[dict[str, Any]]:
-        """Requests that name every customer once, as many as a minute takes, or more of the largest size."""
+    def _profile_requests(self) -> Iterator[dict[str, Any]]:
+        """Yield requests that name every customer once: as many as fit into a minute, or more of the largest size."""
         name = self.data.identifier
         keys = [each.profile[name] for each in self.data.customers]
-        size = min(NAMED, -(-len(keys) // _minute(get_profiles)))
+        size = min(MAX_IDENTIFIERS, -(-len(keys) // _minute(get_profiles)))
         for start in range(0, len(keys), size):
             named = F(name).any(keys[start : start + size])
-            yield {"filter": named, "page_size": NAMED, "fields_profile": [name]}
+            yield {"filter": named, "page_size": MAX_IDENTIFIERS, "fields_profile": [name]}
 
     def _read_events(self) -> None:
         self.view.step(f"Reading {len(self.data.purchases):,} purchases back, page by page …")
         cursor: dict[str, str] = {}
         while True:
-            question = {"sort": "timestamp", "fields_event": ["event_properties"], "page_size": PAGE, **cursor}
-            [answers] = self.run.results(Work(get_events, [question]))
+            params = {"sort": "timestamp", "fields_event": ["event_properties"], "page_size": PAGE_SIZE, **cursor}
+            [answers] = self.run.results(Work(get_events, [params]))
             if not answers:
                 return
             self.found_events.update(
@@ -125,7 +125,7 @@ class Story:
         proof.throttled = seen.throttled.total()
         proof.lost["tasks"] = self.run.lost()
         proof.lost["rows"] = len(self.data.customers) - self.imported
-        # A task is one request. More of them: one was sent twice. The import's jobs are compared by what is in them.
+        # A task is one request: any more, and one was sent twice. The import's jobs are compared by their contents.
         proof.doubled["requests"] = (answered - self.run.sent).total()
         proof.doubled["jobs"] = after["doubled_jobs"]
         expected = {
@@ -144,8 +144,8 @@ class Story:
 
 
 def batches(purchases: list[Purchase], count: int) -> Iterator[list[dict[str, Any]]]:
-    """The purchases in at least ``count`` parts, none larger than Klaviyo takes, each by customer."""
-    size = min(BATCH, max(1, -(-len(purchases) // count)))
+    """Yield the purchases in at least ``count`` batches, none larger than Klaviyo takes, each grouped by customer."""
+    size = min(MAX_EVENTS, max(1, -(-len(purchases) // count)))
     for start in range(0, len(purchases), size):
         by_customer: dict[str, tuple[Customer, list[Purchase]]] = {}
         for each in purchases[start : start + size]:
@@ -157,12 +157,12 @@ def batches(purchases: list[Purchase], count: int) -> Iterator[list[dict[str, An
 
 
 def next_cursor(page: Envelope) -> str | None:
-    """The cursor of the page after this one."""
+    """Return the cursor of the next page; None after the last."""
     link = (page.get("links") or {}).get("next")
     return parse_qs(urlsplit(link).query)["page[cursor]"][0] if link else None
 
 
 def _minute(action: Any) -> int:
-    """How many requests a minute takes."""
+    """Return how many requests an action may make in a minute."""
     steady: int = action.declaration.limits.steady
     return steady

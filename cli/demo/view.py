@@ -1,4 +1,4 @@
-"""How the demo looks: a table that lives, or plain lines where there is no terminal, and the summary."""
+"""What the demo shows: a live table, or plain lines without a terminal, and the summary."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.demo.sandbox import Proof, Seen, SideDoor
-from cli.limits import Row, rows, share, used
+from cli.limits import Row, format_share, format_windows, rows
 from cli.terminal import stdout
 from worker.action import ACTIONS
 from worker.governor import get_governor
 from worker.tiers import MINUTE, SECOND, Tier
 
-#: What the figures mean that follow, in a terminal and without one.
+#: What the figures mean, in a terminal and without one.
 LIVE_LEGEND = (
-    "Of each tier, XS to XL: the tasks that wait in Redis for their turn, the requests under way, and how much of its "
-    "second and its minute the busiest action has used. 10/10 is a window used up: more than that Klaviyo would refuse."
+    "For each tier, XS to XL: the tasks waiting in Redis, the requests in flight, and how much of its second and its "
+    "minute the busiest action has used. 10/10 is a window that is used up: Klaviyo would refuse another request."
 )
 PLAIN_LEGEND = (
-    "Each line: how much of its windows the busiest action of each tier, XS to XL, has used. M 10/10 s  88/150 m is "
-    "tier M with all 10 requests that Klaviyo takes in a second, and 88 of the 150 that it takes in a minute."
+    "Each line shows how much of its windows the busiest action of each tier, XS to XL, has used. M 10/10 s  88/150 m "
+    "is tier M with all 10 requests that Klaviyo takes in a second, and 88 of the 150 that it takes in a minute."
 )
 
-#: Seconds between two looks in a terminal and without one, and over which a rate is told.
-LIVE, PLAIN, RATE = 0.5, 5.0, 2.0
+#: Seconds between two refreshes in a terminal, between two lines without one, and over which a rate is computed.
+LIVE_INTERVAL_S, LINE_INTERVAL_S, RATE_SPAN_S = 0.5, 5.0, 2.0
 
 
-#: Columns from which the living table has room for the requests under way beside the longest name of an action.
-WITH_FLIGHT = 92
+#: The width from which the live table has room for the requests in flight beside the longest name of an action.
+IN_FLIGHT_MIN_WIDTH = 92
 
 
 class View:
-    """What goes on, told as it goes on."""
+    """Shows what the demo is doing."""
 
     def __init__(self, sandbox: SideDoor) -> None:
         self._console = stdout()
         self._sandbox = sandbox
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._began = time.monotonic()
-        self._looked = 0.0
+        self._refreshed_at = 0.0
         self._step = ""
         self._history: deque[tuple[float, Counter[str]]] = deque()
 
@@ -62,40 +62,42 @@ class View:
 
     @property
     def seconds(self) -> float:
-        """How long the demo has run."""
+        """How long the demo has been running."""
         return time.monotonic() - self._began
 
     def step(self, text: str) -> None:
-        """What is done now."""
+        """Show the step that begins."""
         self._step = text
         self._console.print(Text(f"{self.seconds:5.1f} s  {text}"))
-        self.look()
+        self.refresh()
 
     def explain(self) -> None:
-        """What the figures mean that are shown from now on."""
+        """Print what the figures mean that are shown from now on."""
         self._console.print(Text(f"\n{LIVE_LEGEND if self._live else PLAIN_LEGEND}\n", "dim"))
 
-    def glance(self) -> None:
-        """Look again, if it is time."""
-        if time.monotonic() - self._looked >= (LIVE if self._live else PLAIN):
-            self.look()
+    def refresh_if_due(self) -> None:
+        """Refresh the view if it is time to."""
+        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self._live else LINE_INTERVAL_S):
+            self.refresh()
 
-    def look(self) -> None:
-        """Read what there is to see, and show it."""
-        self._looked = time.monotonic()
+    def refresh(self) -> None:
+        """Read the present figures and show them."""
+        self._refreshed_at = time.monotonic()
         seen = self._sandbox.seen()
         tiers = _by_tier(list(rows(get_governor().look())))
         rates = self._rates(seen)
         if self._live:
             self._live.update(Group(Text(), self._table(tiers, rates, seen)), refresh=True)
         elif tiers:
-            told = (
-                f"{tier.name} {used(busiest.windows)}" for tier in Tier if (busiest := _busiest(tiers.get(tier, [])))
+            busy = (
+                f"{tier.name} {format_windows(busiest.windows)}"
+                for tier in Tier
+                if (busiest := _busiest(tiers.get(tier, [])))
             )
-            self._console.print(Text(f"{self.seconds:5.1f} s    {' · '.join(told)}"))
+            self._console.print(Text(f"{self.seconds:5.1f} s    {' · '.join(busy)}"))
 
     def summary(self, proof: Proof, flower: str, remarks: list[str], keep: bool) -> None:
-        """The end: every action with its windows, then what was proved."""
+        """Print the summary: every action with its windows, then the proof."""
         seconds, seen = self.seconds, self._sandbox.seen()
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         for name in ("tier", "action"):
@@ -106,8 +108,8 @@ class View:
         for name in sorted(names, key=lambda name: -ACTIONS[name].declaration.limits.steady):
             limits = ACTIONS[name].declaration.limits
             full = zip(self._sandbox.fullest(name, limits.windows), limits.windows, strict=True)
-            told = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
-            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *told)
+            fullest = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
+            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *fullest)
         self._console.print(Text())
         self._console.print(table)
         facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
@@ -119,7 +121,7 @@ class View:
         facts.add_row("lost", _lost(proof))
         facts.add_row("doubled", _doubled(proof))
         facts.add_row("seconds", f"{seconds:.0f}")
-        facts.add_row("Flower", flower + ("" if keep else " (ended; KEEP=1 leaves it running)"))
+        facts.add_row("Flower", flower + ("" if keep else " (stopped; KEEP=1 leaves it running)"))
         for remark in remarks:
             facts.add_row("note", remark)
         self._console.print(Text())
@@ -128,7 +130,7 @@ class View:
     def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("tier", style="bold", no_wrap=True, min_width=4)
-        with_flight = self._console.width >= WITH_FLIGHT
+        with_flight = self._console.width >= IN_FLIGHT_MIN_WIDTH
         for name, width in (
             ("waiting", 7),
             ("in flight", 9),
@@ -144,7 +146,7 @@ class View:
         for tier in reversed(Tier):
             found = tiers.get(tier, [])
             busiest = _busiest(found)
-            shares = [share(window) for window in busiest.windows[:2]] if busiest else ["", ""]
+            shares = [format_share(window) for window in busiest.windows[:2]] if busiest else ["", ""]
             table.add_row(
                 tier.name,
                 f"{sum(row.now + row.bulk + row.later for row in found):,}",
@@ -157,10 +159,10 @@ class View:
         return table
 
     def _rates(self, seen: Seen) -> dict[Tier, float]:
-        """Answers a second of each tier, over the last seconds."""
+        """Return the answers a second of each tier, over the last seconds."""
         now = time.monotonic()
         self._history.append((now, Counter(seen.answered)))
-        while len(self._history) > 2 and self._history[1][0] <= now - RATE:
+        while len(self._history) > 2 and self._history[1][0] <= now - RATE_SPAN_S:
             self._history.popleft()
         then, before = self._history[0]
         new = _tiers_of(seen.answered - before)
@@ -168,7 +170,7 @@ class View:
 
 
 def _lost(proof: Proof) -> Text:
-    """What was lost, and of what: our own results are held against what the sandbox has."""
+    """Say what was lost: our own results compared with what the sandbox has."""
     lost = proof.lost
     return _verdict(lost.total()).append_text(Text(
         f"\n{lost['tasks']:,} of {proof.tasks:,} tasks have no result"
@@ -179,7 +181,7 @@ def _lost(proof: Proof) -> Text:
 
 
 def _doubled(proof: Proof) -> Text:
-    """What was done more than once."""
+    """Say what was done more than once."""
     doubled = proof.doubled
     return _verdict(doubled.total()).append_text(Text(
         f"\n{doubled['requests']:,} requests were made beyond one for each task"
@@ -208,7 +210,7 @@ def _by_tier(found: list[Row]) -> dict[Tier, list[Row]]:
 
 
 def _busiest(found: list[Row]) -> Row | None:
-    """The bucket with the fullest window, of those that have any."""
+    """Return the bucket with the fullest window."""
     return max(
         (row for row in found if row.windows),
         key=lambda row: max(window["used"] / window["limit"] for window in row.windows),

@@ -16,11 +16,13 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.runs import Run, get_runs
+from worker.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT = 30.0
 
 
+@asking_redis_once()
 def imports(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="one run, by its id")] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="end RUN: take back what has not been sent")] = False,
@@ -86,7 +88,7 @@ def _table(found: list[Run], now: float) -> Listing:
     several = len({run.account for run in found}) > 1
     shown = listing(
         "run", "kind", "account", "source", "state", "rows>", "landed>", "not landed>", "started", "time>",
-        whole=("run", "kind", "state", "started"), spare=("started",) if several else ("started", "account"),
+        whole=("run", "kind", "state", "started"), optional=("started",) if several else ("started", "account"),
         below=("source", "account", "kind"),
     )  # fmt: skip
     for run in found:
@@ -110,7 +112,7 @@ def _one(run: Run, as_json: bool) -> None:
     badly = [job for job in jobs if jobs_view.ended_badly(job)]
     reasons = _reasons(run)
     if as_json:
-        print_json({**described(run), "reasons": reasons, "jobs": [jobs_view.described(job) for job in badly]})
+        print_json({**described(run), "reasons": reasons, "jobs": [jobs_view.as_dict(job) for job in badly]})
     else:
         stdout().print(_shown(run, badly, reasons, get_runs().now()))
 

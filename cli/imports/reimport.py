@@ -32,7 +32,7 @@ def reimport(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="now, if nothing is said")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """Import anew whatever was being imported in a span of time: each file once more, as a run of its own.
+    """Import whatever was being imported in a span of time again: each file once more, as a new run.
 
     Exit code 0: all of it has landed again. 1: some rows have not, or an import could not be repeated and says why.
     """

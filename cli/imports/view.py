@@ -80,9 +80,8 @@ class Progress:
 
     def _look_for_workers(self) -> None:
         """Say it once when no worker runs."""
-        from worker.patience import patiently  # here, not above: `klaviyo imports` starts without Celery
 
-        working = bool(patiently(get_governor().slots))
+        working = bool(get_governor().slots())
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         if not working:

@@ -1,1 +1,1 @@
-"""`klaviyo sync`: where the streams stand, reading some of them now, and what that would take."""
+"""`klaviyo sync`: show the status of streams, read some of them now, or estimate what that would take."""

@@ -1,4 +1,4 @@
-"""`klaviyo sync`: where the streams of each account stand; reading some of them now; what that would take."""
+"""`klaviyo sync`: the command and its three modes: show, read, estimate."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ import typer
 import schedules  # noqa: F401  registers the task
 from cli.imports.run import INTERRUPTED
 from cli.imports.view import NO_WORKER
-from cli.store import store_at_hand
+from cli.store import require_store
 from cli.sync.follow import Progress, follow
-from cli.sync.view import parts_table, plan_table, requests, standings_table
+from cli.sync.view import parts_table, plan_table, requests, status_table
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
 from cli.times import moment
 from cli.up import interruptible
-from schedules.entries import Mode
-from schedules.plan.estimate import Estimate, plan
+from schedules.entries import SyncMode
+from schedules.plan.estimate import Estimate, estimate_sync
 from schedules.pull.streams import STREAMS
 from schedules.reports.pages import REPORTS
-from schedules.standing import standing
 from schedules.store.connection import reading
-from schedules.sync import checked, start
-from schedules.trouble import trouble
+from schedules.store.outage import current_outage
+from schedules.stream_status import stream_status
+from schedules.sync import request_sync, resolve_streams
 from worker.accounts import account as account_of
 from worker.accounts import aliases
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.settings import get_settings
 
-#: Streams up to which they are told by name.
-NAMED = 6
+#: Up to how many streams are named one by one.
+MAX_NAMED = 6
 
-#: What stands for every stream. Reports are not among them: Klaviyo takes two requests a minute for these.
+#: Stands for every stream, but not for reports, of which Klaviyo takes two requests a minute.
 ALL = "all"
 
 
 def sync(
     streams: Annotated[
-        list[str] | None, typer.Argument(metavar="[STREAM]…", help="what to read, or all; none: show how all stand")
+        list[str] | None,
+        typer.Argument(metavar="[STREAM]…", help="what to read, or all; without any: show the status of all"),
     ] = None,
-    account: Annotated[str | None, typer.Option(help="alias of one account; all of them if left out")] = None,
-    full: Annotated[bool, typer.Option("--full", help="read everything, to notice what was deleted")] = False,
+    account: Annotated[str | None, typer.Option(help="alias of one account; all accounts if left out")] = None,
+    full: Annotated[bool, typer.Option("--full", help="read everything, to notice deletions")] = False,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="read what changed since: 3d, 2026-11-01; else since the last run"),
+        typer.Option(metavar="TIME", help="read what has changed since 3d, 2026-11-01; default: since the last run"),
     ] = None,
-    only_plan: Annotated[bool, typer.Option("--plan", help="tell what it would take, and start nothing")] = False,
+    only_plan: Annotated[bool, typer.Option("--plan", help="estimate what it would take, and start nothing")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="start it, and do not wait for its end")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
-    """Copy streams of Klaviyo's into the store, on every account, or show how far each stream is.
+    """Copy Klaviyo's streams into the store, for every account, or show the status of each stream.
 
     Exit code 0: all were read; 1: a stream failed; 2: nothing was started.
     """
     chosen = _accounts(account)
     if full and since:
-        raise stop("--full reads everything and --since a part: give one of them.", WRONG)
+        raise stop("--full reads everything and --since only a part: give one of them.", WRONG)
     begin = _since(since)
-    with store_at_hand():
+    with require_store():
         if only_plan:
             _plan(chosen, _streams(streams or [ALL]), full, begin, as_json)
         elif streams:
@@ -83,7 +83,7 @@ def _accounts(name: str | None) -> list[str]:
 
 
 def _streams(names: Sequence[str]) -> list[str]:
-    return checked([*STREAMS] if ALL in names else names)
+    return resolve_streams([*STREAMS] if ALL in names else names)
 
 
 def _since(text: str | None) -> datetime | None:
@@ -91,24 +91,27 @@ def _since(text: str | None) -> datetime | None:
         return None
     now = time.time()
     if (begin := moment(text, now)) > now:
-        raise stop(f"--since {text} lies in the future: there is nothing to read.", WRONG)
+        raise stop(f"--since {text} is in the future: there is nothing to read.", WRONG)
     return datetime.fromtimestamp(begin, UTC)
 
 
 def _show(accounts: Sequence[str], as_json: bool) -> None:
     with reading() as connection:
-        found = [standing(connection, alias, name) for alias in accounts for name in (*STREAMS, *REPORTS)]
+        found = [stream_status(connection, alias, name) for alias in accounts for name in (*STREAMS, *REPORTS)]
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if found_trouble := patiently(trouble):
-        say(f"{found_trouble}.", "yellow")
+    if outage := current_outage():
+        say(f"{outage}.", "yellow")
     if read := [each for each in found if each.run or each.rows]:
-        stdout().print(standings_table(read, datetime.now(UTC)))
+        stdout().print(status_table(read, datetime.now(UTC)))
     known = {_family(each.stream) for each in read}
     if never := [name for name in dict.fromkeys(_family(each.stream) for each in found) if name not in known]:
         say(f"Never read: {', '.join(never)}.", "dim")
-        say("`klaviyo sync NAME …` reads them now, `all` stands for every stream; --plan tells what it takes.", "dim")
+        say(
+            "`klaviyo sync NAME …` reads them now, `klaviyo sync all` every stream; --plan estimates what it takes.",
+            "dim",
+        )
 
 
 def _family(stream: str) -> str:
@@ -117,38 +120,38 @@ def _family(stream: str) -> str:
 
 def _plan(accounts: Sequence[str], streams: list[str], full: bool, since: datetime | None, as_json: bool) -> None:
     found: list[Estimate] = []
-    with working("Looking …") as tell:
+    with working("Looking …") as show:
         for alias in accounts:
-            found += plan(alias, streams, "full" if full else "incremental", since, progress=tell)
+            found += estimate_sync(alias, streams, "full" if full else "incremental", since, progress=show)
     if as_json:
         print_json([asdict(each) for each in found])
         return
     stdout().print(plan_table(found))
     if any(each.at_least for each in found):
-        say("≥: there may be more; a list that has no times to ask for is known only once it has been read.", "dim")
-    say(f"It took {requests(sum(each.probes for each in found))} to know this. Nothing was started.", "dim")
+        say("≥: there may be more; the length of a list without times is only known once it has been read.", "dim")
+    say(f"This estimate took {requests(sum(each.probes for each in found))}. Nothing was started.", "dim")
 
 
 def _run(
     accounts: Sequence[str], streams: list[str], full: bool, since: datetime | None, no_wait: bool, as_json: bool
 ) -> int:  # fmt: skip
-    mode: Mode = "full" if full else "changes"
-    asked = {start(alias, streams, mode, since): alias for alias in accounts}
-    what = ", ".join(streams) if len(streams) <= NAMED else f"{len(streams)} streams"
-    told = f"{what} on {'account' if len(accounts) == 1 else 'accounts'} {', '.join(accounts)}"
+    mode: SyncMode = "full" if full else "changes"
+    asked = {request_sync(alias, streams, mode, since): alias for alias in accounts}
+    names = ", ".join(streams) if len(streams) <= MAX_NAMED else f"{len(streams)} streams"
+    what = f"{names} on {'account' if len(accounts) == 1 else 'accounts'} {', '.join(accounts)}"
     if no_wait:
         if as_json:
             print_json([{"account": alias, "request": id, "streams": streams} for id, alias in asked.items()])
-        say(f"Started: {told}. `klaviyo sync` shows how far it is.")
+        say(f"Started: {what}. `klaviyo sync` shows its progress.")
         if not get_governor().slots():
             say(NO_WORKER, "yellow")
         return 0
-    say(f"Reading {told}; Ctrl-C leaves it running.", "bold")
+    say(f"Reading {what}; Ctrl-C leaves it running.", "bold")
     try:
         with interruptible(), Progress() as progress:
             parts = follow(asked, streams, progress)
     except KeyboardInterrupt:
-        say("No longer watched; the sync goes on by itself. `klaviyo sync` shows how far it is.")
+        say("No longer watching; the sync continues. `klaviyo sync` shows its progress.")
         return INTERRUPTED
     if as_json:
         print_json([asdict(each) for each in parts])

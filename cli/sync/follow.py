@@ -1,4 +1,4 @@
-"""A sync that goes on, followed to its end and told as it goes on."""
+"""Following a sync to its end and showing its progress."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.imports.view import NO_WORKER
-from cli.sync.view import Part, windows
+from cli.sync.view import Part, windows_read
 from cli.tables import listing
 from cli.terminal import stderr
 from cli.times import duration
-from schedules.pull.requests import load
-from schedules.standing import last_run
 from schedules.store.connection import reading
-from schedules.trouble import Trouble, trouble
+from schedules.store.outage import Outage, current_outage
+from schedules.stream_status import last_run
+from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
-from worker.patience import patiently
 
-#: Seconds between two looks, and between two lines where there is no terminal.
-LOOK, PLAIN = 0.5, 10.0
+#: Seconds between two polls, and between two lines if there is no terminal.
+POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0
 
 
 def follow(asked: Mapping[str, str], streams: Sequence[str], progress: Progress) -> list[Part]:
-    """Wait until the streams of all requests, by id with their accounts, have ended; how they have."""
+    """Wait until the streams of all requests have ended, and return how; ``asked``: the accounts by request id."""
     while True:
-        parts = [part for id, alias in asked.items() for part in standing_of(id, alias, streams)]
+        parts = [part for id, alias in asked.items() for part in parts_of_request(id, alias, streams)]
         if all(each.state in ("done", "failed") for each in parts):
             return parts
         progress(parts)
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL_S)
 
 
-def standing_of(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
-    """How the streams of a request stand."""
+def parts_of_request(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
+    """Yield the state of each stream of a request."""
     request, result = load(id), app.AsyncResult(id)
     if result.failed():
-        # It could not even begin: the worker's settings are not those of this process.
+        # It could not even start: the worker's settings differ from those of this process.
         yield from (Part(alias, name, "failed", None, str(result.result)) for name in streams)
         return
     for name in streams:
@@ -53,7 +52,7 @@ def standing_of(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
         with reading() as connection:
             run = last_run(connection, alias, name)
         if state == "running" and run and run.state != "running" and run.started.timestamp() < request.asked:
-            run = None  # the one before: this one is about to begin
+            run = None  # the previous one: this one is about to start
         if state in ("running", "done"):
             yield Part(alias, name, state, run)
         else:
@@ -61,16 +60,16 @@ def standing_of(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
 
 
 class Progress:
-    """What is told of a sync that goes on. Used in a ``with``."""
+    """Shows the progress of a sync. Use it in a ``with``."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console or stderr()
         self._clock = clock
         lives = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
-        self._told = clock()
+        self._printed_at = clock()
         self._working = True
-        self._trouble: Trouble | None = None
+        self._outage: Outage | None = None
         self._first: dict[int, tuple[float, int]] = {}
 
     def __enter__(self) -> Self:
@@ -83,54 +82,54 @@ class Progress:
             self._live.stop()
 
     def __call__(self, parts: Sequence[Part]) -> None:
-        """Show how far its streams are."""
+        """Show the progress of its streams."""
         self._look_for_workers()
         self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
         if self._live:
-            self._live.update(_living(parts, rates, self._console.height), refresh=True)
-        elif self._clock() - self._told >= PLAIN:
-            self._told = self._clock()
+            self._live.update(_live_view(parts, rates, self._console.height), refresh=True)
+        elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
+            self._printed_at = self._clock()
             self._console.print(Text(line(parts, rates)), soft_wrap=True)
 
     def _look_for_workers(self) -> None:
-        """Say it once when no worker runs."""
-        working = bool(patiently(get_governor().slots))
+        """Say once when no worker is running."""
+        working = bool(get_governor().slots())
         if self._working and not working:
             self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
         self._working = working
 
     def _look_at_store(self) -> None:
-        """Say it once when nothing can be written, which looks as if nothing went on, and when that is over."""
-        now = patiently(trouble)
-        if now and not self._trouble:
+        """Say once when the store cannot be written, which would look like a standstill, and when it can be again."""
+        now = current_outage()
+        if now and not self._outage:
             self._console.print(Text(f"{now}.", "red"), soft_wrap=True)
-        elif self._trouble and not now:
+        elif self._outage and not now:
             self._console.print(Text("The store can be written again.", "green"), soft_wrap=True)
-        self._trouble = now
+        self._outage = now
 
     def _rate(self, run: int, rows: int) -> float:
-        """Rows a second since the run was first seen."""
+        """Return the rows a second since the run was first seen."""
         now = self._clock()
         began, before = self._first.setdefault(run, (now, rows))
         return (rows - before) / (now - began) if now > began else 0.0
 
 
 def line(parts: Sequence[Part], rates: Mapping[int, float]) -> str:
-    """How many streams have ended, and how far the others are, in words."""
+    """Say how many streams have ended, and how far the others are."""
     over = sum(each.state in ("done", "failed") for each in parts)
     several = len({each.account for each in parts}) > 1
-    told = [f"{over} of {len(parts)} streams read"]
+    clauses = [f"{over} of {len(parts)} streams read"]
     for each in parts:
         if each.state == "running" and (run := each.run):
             name = f"{each.stream} of {each.account}" if several else each.stream
             rate = f"{rates.get(run.id, 0.0):,.0f} rows/s"
-            told.append(f"{name}: {run.rows:,} rows, {run.requests:,} requests, windows {windows(run)}, {rate}")
-    return "; ".join(told)
+            clauses.append(f"{name}: {run.rows:,} rows, {run.requests:,} requests, windows {windows_read(run)}, {rate}")
+    return "; ".join(clauses)
 
 
-def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Group:
-    """Those that are being read, as many as fit; then how many wait and how many have been read."""
+def _live_view(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> Group:
+    """Lay out the streams that are being read, as many as fit, and how many wait and have been read."""
     several = "account" if len({each.account for each in parts}) > 1 else ""
     table = listing(
         several, "stream", "rows>", "requests>", "windows>", "rows/s>", "took>", whole=("stream",), below=(several,)
@@ -138,9 +137,11 @@ def _living(parts: Sequence[Part], rates: Mapping[int, float], height: int) -> G
     now, running = datetime.now(UTC), [each for each in parts if each.state == "running"]
     for each in running[: max(1, height - 3)]:
         run = each.run
-        cells = [f"{run.rows:,}", f"{run.requests:,}", windows(run), f"{rates.get(run.id, 0.0):,.0f}"] if run else []
+        cells = (
+            [f"{run.rows:,}", f"{run.requests:,}", windows_read(run), f"{rates.get(run.id, 0.0):,.0f}"] if run else []
+        )
         account = [each.account] if several else []
         table.add_row(*account, each.stream, *(cells or ["-"] * 4), duration(run.seconds(now) if run else None))
     waiting = sum(each.state == "wanted" for each in parts)
     over = len(parts) - len(running) - waiting
-    return Group(table, Text(f"{over} of {len(parts)} read, {waiting} wait", "italic dim"))
+    return Group(table, Text(f"{over} of {len(parts)} read, {waiting} waiting", "italic dim"))

@@ -1,4 +1,4 @@
-"""How syncs look as tables: every stream and its last run, the streams of a sync, and what one would take."""
+"""Syncs as tables: every stream with its last run, the streams of one sync, and an estimate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cli.tables import Listing, listing
 from cli.times import day_and_time, duration
-from schedules.plan.estimate import Estimate, together
-from schedules.standing import PullRun, Standing
+from schedules.plan.estimate import Estimate, total_seconds
+from schedules.stream_status import PullRun, StreamStatus
 
 STYLES = {"done": "green", "failed": "red", "running": "cyan", "wanted": "dim"}
 
@@ -22,7 +22,7 @@ Cell = str | Text
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stream of a sync that was asked for. ``state``: wanted, running, done or failed; ``run`` once it has one."""
+    """One stream of a requested sync. ``state``: wanted, running, done or failed; ``run``: None until it has one."""
 
     account: str
     stream: str
@@ -31,18 +31,18 @@ class Part:
     error: str | None = None
 
 
-T = TypeVar("T", Standing, Part, Estimate)
+T = TypeVar("T", StreamStatus, Part, Estimate)
 
 
-def standings_table(standings: Sequence[Standing], now: datetime) -> Listing:
-    """Where every stream stands."""
-    several = _several(standings)
+def status_table(statuses: Sequence[StreamStatus], now: datetime) -> Listing:
+    """Lay out the status of every stream."""
+    several = _several(statuses)
     table = listing(
         several, "stream", "rows>", "read up to", "last run", "state", "mode", "read>", "requests>", "took>", "remarks",
-        whole=("stream", "read up to", "last run", "state", "mode"), spare=("mode", "requests", "read up to", "read"),
-        below=("remarks", several),
+        whole=("stream", "read up to", "last run", "state", "mode"),
+        optional=("mode", "requests", "read up to", "read"), below=("remarks", several),
     )  # fmt: skip
-    for each in families(standings, _one_standing):
+    for each in families(statuses, _one_status):
         run = each.run
         cells: list[Cell] = [each.account] if several else []
         cells += [each.stream, f"{each.rows:,}", _time(each.watermark), _time(run.started if run else None)]
@@ -53,11 +53,11 @@ def standings_table(standings: Sequence[Standing], now: datetime) -> Listing:
 
 
 def parts_table(parts: Sequence[Part], now: datetime) -> Listing:
-    """How the streams of a sync have ended; the reasons of those that failed need more room."""
+    """Lay out how the streams of a sync have ended; errors are printed below, since they need more room."""
     several = _several(parts)
     table = listing(
         several, "stream", "state", "mode", "rows>", "requests>", "took>", "remarks",
-        whole=("stream", "state", "mode"), spare=("mode",), below=("remarks", several),
+        whole=("stream", "state", "mode"), optional=("mode",), below=("remarks", several),
     )  # fmt: skip
     for each in families(parts, _one_part):
         run = each.run
@@ -69,18 +69,18 @@ def parts_table(parts: Sequence[Part], now: datetime) -> Listing:
 
 
 def plan_table(estimates: Sequence[Estimate]) -> Listing:
-    """What each stream would take, and all of them."""
+    """Lay out what each stream would take, and all of them together."""
     several, daily = _several(estimates), any(each.days for each in estimates)
     table = listing(
         several, "stream", "mode", "rows>", "requests>", "of the budget>", "of a day's>" if daily else "",
         "expected>", "known from",
-        whole=("stream", "mode"), spare=("mode",), below=("known from", several),
+        whole=("stream", "mode"), optional=("mode",), below=("known from", several),
     )  # fmt: skip
     for each in families(estimates, _one_estimate):
         cells: list[Cell] = [each.account] if several else []
         table.add_row(*cells, each.stream, each.mode, *_figures(each, daily), _known(each))
     if len(estimates) > 1:
-        total = replace(_one_estimate("all", estimates), off=0.0, seconds=all_seconds(estimates))
+        total = replace(_one_estimate("all", estimates), uncertainty=0.0, seconds=all_seconds(estimates))
         rows, asked, *_, seconds = _figures(total, daily)
         cells = [""] if several else []
         table.add_row(*cells, "all", "", rows, asked, *[""] * (1 + daily), seconds, "", style="bold")
@@ -89,28 +89,28 @@ def plan_table(estimates: Sequence[Estimate]) -> Listing:
 
 def _figures(each: Estimate, daily: bool) -> list[str]:
     least = "≥ " if each.at_least else ""
-    off = f" ± {each.off:.0%}" if each.off >= 0.01 else ""
+    error = f" ± {each.uncertainty:.0%}" if each.uncertainty >= 0.01 else ""
     budget = f"{each.minutes:.0%} of 1 min" if each.minutes < 1 else f"{each.minutes:.1f} min"
     day = [f"{least}{each.days:.0%}" if each.days else "-"] if daily else []
     rows = "-" if each.rows is None else f"{least}{each.rows:,}"
-    return [rows, f"{least}{each.requests:,}{off}", f"{least}{budget}", *day, f"{least}{duration(each.seconds)}"]
+    return [rows, f"{least}{each.requests:,}{error}", f"{least}{budget}", *day, f"{least}{duration(each.seconds)}"]
 
 
 def all_seconds(estimates: Iterable[Estimate]) -> float:
-    """How long all of them take: the accounts' streams are read at once, each within its own budget."""
-    return max(together(group) for _, group in groupby(estimates, lambda each: each.account))
+    """Return how long all of them take: the accounts are read at the same time, each within its own budget."""
+    return max(total_seconds(group) for _, group in groupby(estimates, lambda each: each.account))
 
 
-def families(told: Iterable[T], one: Callable[[str, Sequence[T]], T]) -> Iterator[T]:
-    """Streams of the same family, ``jobs:…`` of every kind, as ``one``: nobody reads a kind of jobs alone."""
-    for (_, family), group in groupby(told, lambda each: (each.account, each.stream.partition(":")[0])):
+def families(items: Iterable[T], merge: Callable[[str, Sequence[T]], T]) -> Iterator[T]:
+    """Merge the streams of a family, such as ``jobs:…``: nobody reads one kind of jobs alone."""
+    for (_, family), group in groupby(items, lambda each: (each.account, each.stream.partition(":")[0])):
         members = list(group)
-        yield one(family, members) if len(members) > 1 else members[0]
+        yield merge(family, members) if len(members) > 1 else members[0]
 
 
-def _one_standing(family: str, members: Sequence[Standing]) -> Standing:
+def _one_status(family: str, members: Sequence[StreamStatus]) -> StreamStatus:
     runs = [each.run for each in members if each.run]
-    return Standing(
+    return StreamStatus(
         members[0].account, family, sum(each.rows for each in members), None, _one_run(runs) if runs else None
     )
 
@@ -137,7 +137,7 @@ def _one_run(runs: Sequence[PullRun]) -> PullRun:
 
 
 def _one_estimate(family: str, members: Sequence[Estimate]) -> Estimate:
-    """Each has a budget of its own: of that the share of whichever takes most of it is told."""
+    """Merge estimates. Each stream has its own budget: the largest share of one is shown."""
     days = [each.days for each in members if each.days]
     return replace(
         members[0],
@@ -156,13 +156,13 @@ def _worst(states: Iterable[str]) -> str:
     return max(states, key=("done", "wanted", "running", "failed").index)
 
 
-def _several(told: Sequence[Standing] | Sequence[Part] | Sequence[Estimate]) -> str:
-    """The header of the accounts' column, where there are several."""
-    return "account" if len({each.account for each in told}) > 1 else ""
+def _several(items: Sequence[StreamStatus] | Sequence[Part] | Sequence[Estimate]) -> str:
+    """Return the header of the column of accounts, empty if there is only one."""
+    return "account" if len({each.account for each in items}) > 1 else ""
 
 
-def windows(run: PullRun) -> str:
-    """How many of its windows have been read: 3/7."""
+def windows_read(run: PullRun) -> str:
+    """Format how many windows of a run have been read: 3/7."""
     return f"{run.closed:,}/{run.windows:,}"
 
 
@@ -170,7 +170,7 @@ def _remarks(run: PullRun | None) -> Text:
     if run is None or run.error:
         return Text(run.error or "" if run else "", "red")
     if run.state == "running":
-        return Text(f"windows {windows(run)}")
+        return Text(f"windows {windows_read(run)}")
     return Text(run.note or (f"{run.deleted:,} deleted" if run.deleted else ""))
 
 
@@ -179,7 +179,7 @@ def _known(each: Estimate) -> str:
 
 
 def requests(count: int) -> str:
-    """How many: 1 request, 20 requests."""
+    """Format a number of requests: 1 request, 20 requests."""
     return f"{count:,} request{'' if count == 1 else 's'}"
 
 

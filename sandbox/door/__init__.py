@@ -1,1 +1,1 @@
-"""The side door under /_sandbox: what tests and demos look at, and the switches that they turn."""
+"""The side door under /_sandbox: what tests and demos read, and the switches that they set."""

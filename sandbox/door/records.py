@@ -1,4 +1,4 @@
-"""The side door to records: sowing many, changing and deleting some, reading all, and the traps of reading them."""
+"""The side door to records: sow many, change or delete some, read all, and set the traps of reading them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,12 +14,12 @@ from sandbox.seeding import changes, populations
 from sandbox.seeding.churn import Churn
 from sandbox.world import World
 
-CHUNK = 500
-"""Rows that are streamed before other requests have their turn."""
+ROWS_PER_CHUNK = 500
+"""Rows to stream before other requests get their turn."""
 
 
 def sow(world: World, given: dict[str, Any]) -> Any:
-    """Many records at once; answers with how many of each type there are now."""
+    """Sow many records at once; returns how many of each type there are now."""
     store = _store(world, given)
     how = {name: given.pop(name) for name in ("members", "days", "seed") if name in given}
     given.pop("account", None)
@@ -28,7 +28,7 @@ def sow(world: World, given: dict[str, Any]) -> Any:
 
 
 def change(world: World, given: dict[str, Any]) -> Any:
-    """Change a `share` of the records of a type, or `delete` as many as it says; answers with their ids."""
+    """Change a `share` of the records of a type, or `delete` a number of them; returns their ids."""
     store, type = _store(world, given), given["type"]
     ids = sorted(store.ids(type))
     if "delete" in given:
@@ -44,23 +44,23 @@ def change(world: World, given: dict[str, Any]) -> Any:
 
 
 def traps(world: World, given: dict[str, Any]) -> Any:
-    """The traps of all accounts that have been set, and what churns there."""
+    """The traps and the churn of every account."""
     return {
-        alias: asdict(store.traps) | {"churn": [asdict(churn) for churn in world.churns.get(alias, ())]}
-        for alias, store in world.stores.items()
+        alias: asdict(switches) | {"churn": [asdict(churn) for churn in world.churns.get(alias, ())]}
+        for alias, switches in world.traps.items()
     }
 
 
 def set_traps(world: World, given: dict[str, Any]) -> Any:
-    """Set traps in an account. Those that consist of records are sown at once, and stay.
+    """Set traps in an account. Those that consist of records are sown at once, and stay when traps are cleared.
 
-    `events_in_future` below 1 is a share of the events that are there; from 1 on, as many events.
+    `events_in_future` is a share of the present events if it is below 1, and otherwise a number of events.
     """
     store, now = _store(world, given), world.config.clock()
     plot = populations.plot_of(store, "traps", given.pop("seed", world.config.seed), now)
     given.pop("account", None)
     future, equal, churn = (given.pop(name, None) for name in ("events_in_future", "equal_timestamps", "churn"))
-    store.traps = replace(store.traps, **given)
+    world.traps[store.alias] = replace(world.traps[store.alias], **given)
     if future:
         events = len(store.ids("event"))
         populations.sow_future_events(plot, round(events * future) if future < 1 else future)
@@ -74,26 +74,26 @@ def set_traps(world: World, given: dict[str, Any]) -> Any:
 
 
 def clear_traps(world: World, given: dict[str, Any]) -> Any:
-    """Put an end to the traps of an account, or of all where none is named."""
+    """Clear the traps of an account, or of all accounts if none is named."""
     for alias in [given["account"]] if "account" in given else list(world.stores):
-        _store(world, {"account": alias}).traps = Traps()
+        world.traps[_store(world, {"account": alias}).alias] = Traps()
         for churn in world.churns.pop(alias, ()):
             churn.stopped = True
     return {"ok": True}
 
 
 def rows(world: World, given: dict[str, Any]) -> Response:
-    """All records of a type as lines of JSON, with the attributes that the API shows."""
+    """All records of a type as JSON Lines, with the attributes that the API shows."""
     store = _store(world, given)
-    store.settle(world.config.clock())
+    store.run_due(world.config.clock())
     return StreamingResponse(_lines(store, given["type"]), media_type="application/x-ndjson")
 
 
 async def _lines(store: Store, type: str) -> AsyncIterator[bytes]:
     ids = list(store.ids(type))
-    for first in range(0, len(ids), CHUNK):
-        found = (store.find(type, id) for id in ids[first : first + CHUNK])
-        # A copy of a template that belongs to a message is in no listing.
+    for first in range(0, len(ids), ROWS_PER_CHUNK):
+        found = (store.find(type, id) for id in ids[first : first + ROWS_PER_CHUNK])
+        # A template's copy that belongs to a message is in no listing.
         shown = [_row(store, one) for one in found if one and one.private.get("reusable", True)]
         yield b"".join(shown)
         await asyncio.sleep(0)

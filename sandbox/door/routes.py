@@ -1,4 +1,4 @@
-"""The side door under /_sandbox: what tests and demos look at, and the switches that they turn."""
+"""The side door under /_sandbox: what tests and demos read, and the switches that they set."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,12 +21,12 @@ Act = Callable[[World, dict[str, Any]], Any]
 
 
 def routes(world: World) -> list[Route]:
-    """All routes of the side door. Each act takes the JSON body, or the query of a GET, and says what is answered."""
+    """All routes of the side door. Each act takes the JSON body, or the query of a GET, and returns the answer."""
     acts: list[tuple[str, str, Act]] = [
         ("GET", "/health", lambda world, given: {"ok": True}),
         ("POST", "/reset", _reset),
-        ("GET", "/ledger", lambda world, given: world.ledger.summary()),
-        ("GET", "/ledger/requests", _requests),
+        ("GET", "/requests", _requests),
+        ("GET", "/requests/counts", lambda world, given: world.requests.counts()),
         ("GET", "/windows", lambda world, given: world.windows.report(world.config.clock())),
         ("GET", "/state", _state),
         ("POST", "/limits", _limits),
@@ -72,19 +72,19 @@ def _reset(world: World, given: dict[str, Any]) -> Any:
 
 
 def _requests(world: World, given: dict[str, Any]) -> Any:
-    return world.ledger.rows(given.get("operation"), given.get("account"), int(given.get("after", 0)))
+    return world.requests.latest(given.get("operation"), given.get("account"), int(given.get("after", 0)))
 
 
 def _state(world: World, given: dict[str, Any]) -> Any:
-    """Counts per account and type, and of what a client has done twice."""
+    """The number of records by account and type, and of things that a client did twice."""
     for store in world.stores.values():
-        store.settle(world.config.clock())
+        store.run_due(world.config.clock())
     return {
         alias: store.counts()
         | {
-            "doubled_events": events.doubled(store),
-            "doubled_jobs": store.doubled_jobs(),
-            "doubled_sends": campaigns.doubled_sends(store),
+            "doubled_events": events.count_doubled(store),
+            "doubled_jobs": store.count_doubled_jobs(),
+            "doubled_sends": campaigns.count_repeated_sends(store),
         }
         for alias, store in world.stores.items()
     }
@@ -130,7 +130,7 @@ def _drains(world: World, given: dict[str, Any]) -> Any:
 
 
 def _drain(world: World, given: dict[str, Any]) -> Any:
-    """Start, change or stop the hidden second client of one operation's windows."""
+    """Start, change or stop the hidden second client that draws on one operation's windows."""
     account, operation = given.get("account", "default"), world.operations.by_id[given["operation"]]
     per_second = float(given["per_second"])
     running = world.drains.pop((account, operation.id), None)
@@ -165,7 +165,7 @@ def _add_key(world: World, given: dict[str, Any]) -> Any:
 
 
 def _drop_tokens(world: World, given: dict[str, Any]) -> Any:
-    """Make an account's access tokens (`drop: "access"`) or its refresh tokens (`"refresh"`) invalid."""
+    """Invalidate an account's access tokens (`drop: "access"`) or its refresh tokens (`"refresh"`)."""
     tokens = {"access": world.credentials.tokens, "refresh": world.credentials.refresh_tokens}[given["drop"]]
     return {"dropped": world.credentials.drop(given.get("account", "default"), tokens)}
 

@@ -1,1 +1,1 @@
-"""The way of a request through the sandbox: who asks, whether it is allowed, and what is broken on purpose."""
+"""The path of a request through the sandbox: who is calling, what is allowed, and what is broken on purpose."""

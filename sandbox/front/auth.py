@@ -1,4 +1,4 @@
-"""Who is calling: private keys, OAuth tokens, company ids, the scopes that come with them, revisions."""
+"""Who is calling: private keys, OAuth tokens, company ids, their scopes; and revisions."""
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from sandbox.errors import refusal
 from sandbox.operations import Operation
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-app", "sandbox-secret"
-TOKEN_SECONDS = 3600
-CODE_SECONDS = 300
-LIFE = timedelta(days=730)
+TOKEN_LIFE_S = 3600
+CODE_LIFE_S = 300
+REVISION_LIFE = timedelta(days=730)
 """A revision is retired two years after its date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. `quota` is whose windows it draws on: within an account, an OAuth app has its own."""
+    """Who is calling. `quota` says whose windows are charged: within an account, each OAuth app has its own."""
 
     account: str
     quota: str
@@ -37,7 +37,7 @@ class Caller:
 
 
 class OAuthError(Exception):
-    """A refusal by the token endpoint, which answers in OAuth's own form."""
+    """An error of the token endpoint, which has OAuth's own format."""
 
 
 class Credentials:
@@ -52,7 +52,7 @@ class Credentials:
         self._random = random
 
     def caller(self, authorization: str | None, now: float) -> Caller:
-        """The caller that an Authorization header means; 401 for none, an unknown or an expired one."""
+        """The caller behind an Authorization header; 401 if it is missing, unknown or expired."""
         kind, _, secret = (authorization or "").partition(" ")
         if kind == "Klaviyo-API-Key" and secret in self.keys:
             return self.keys[secret]
@@ -65,20 +65,20 @@ class Credentials:
         raise refusal(401, "Incorrect authentication credentials.", code="authentication_failed", pointer="/data/")
 
     def visitor(self, company_id: str | None) -> Caller:
-        """The caller of a client operation, which gives a public company id instead of a key."""
+        """The caller of a client operation, which sends a public company id instead of a key."""
         account = self.companies.get(company_id or "")
         if account is None:
             raise refusal(400, "A valid company_id is required.", parameter="company_id")
         return Caller(account, account)
 
     def code(self, caller: Caller, challenge: str, now: float) -> str:
-        """A code for an app that was given consent, to be redeemed with the verifier of the challenge."""
-        code = self._token("code")
-        self._codes[code] = (caller, challenge, now + CODE_SECONDS)
+        """A code for an app that was given consent, to be redeemed with the challenge's verifier."""
+        code = self._new_token("code")
+        self._codes[code] = (caller, challenge, now + CODE_LIFE_S)
         return code
 
     def grant(self, authorization: str | None, form: bytes, now: float) -> dict[str, object]:
-        """The token endpoint: a new access token for a code or a refresh token."""
+        """Issue a new access token for a code or a refresh token."""
         _check_client(authorization)
         fields = {name: values[0] for name, values in parse_qs(form.decode("latin-1")).items()}
         if fields.get("grant_type") == "refresh_token":
@@ -86,18 +86,18 @@ class Credentials:
             caller = self.refresh_tokens.get(refresh)
         elif fields.get("grant_type") == "authorization_code":
             caller = self._redeem(fields.get("code", ""), fields.get("code_verifier", ""), now)
-            refresh = self._token("rt")
+            refresh = self._new_token("rt")
         else:
             raise OAuthError("invalid_grant_type")
         if caller is None:
             raise OAuthError("invalid_grant")
         self.refresh_tokens[refresh] = caller
-        access = self._token("at")
-        self.tokens[access] = replace(caller, expires=now + TOKEN_SECONDS)
+        access = self._new_token("at")
+        self.tokens[access] = replace(caller, expires=now + TOKEN_LIFE_S)
         return {
             "access_token": access,
             "token_type": "Bearer",
-            "expires_in": TOKEN_SECONDS,
+            "expires_in": TOKEN_LIFE_S,
             "refresh_token": refresh,
             "scope": " ".join(sorted(caller.scopes or ())),
         }
@@ -110,7 +110,7 @@ class Credentials:
         self.tokens.pop(token, None)
 
     def drop(self, account: str, tokens: dict[str, Caller]) -> int:
-        """Forget an account's tokens of one kind, as the side door asks."""
+        """Forget an account's tokens of one kind; returns how many there were."""
         dropped = [token for token, caller in tokens.items() if caller.account == account]
         for token in dropped:
             del tokens[token]
@@ -124,12 +124,12 @@ class Credentials:
             raise OAuthError("Code challenge failed")
         return caller
 
-    def _token(self, kind: str) -> str:
+    def _new_token(self, kind: str) -> str:
         return f"{kind}_{self._random.getrandbits(160):040x}"
 
 
 def check_scopes(caller: Caller, operation: Operation) -> None:
-    """403 that names the scopes which the caller lacks."""
+    """403 that names the scopes that the caller lacks."""
     missing = sorted(scope for scope in operation.scopes if not caller.may(scope))
     if missing and not operation.client_side:
         raise refusal(
@@ -141,14 +141,14 @@ def check_scopes(caller: Caller, operation: Operation) -> None:
 
 
 def check_revision(revision: str | None, opted_out: bool, today: Callable[[], date]) -> None:
-    """400 without a revision; 410 for a retired one, unless the caller lets it fall forward."""
+    """400 without a revision; 410 for a retired one if the caller has opted out of falling forward."""
     if revision is None:
         raise refusal(400, "A revision header is required.", parameter="revision")
     try:
         released = date.fromisoformat(revision.removesuffix(".pre"))
     except ValueError:
         raise refusal(400, f"'{revision}' is not a valid revision.", parameter="revision") from None
-    if opted_out and released + LIFE < today():
+    if opted_out and released + REVISION_LIFE < today():
         raise refusal(410, f"Revision {revision} is retired.", parameter="revision")
 
 

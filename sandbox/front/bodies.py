@@ -1,11 +1,10 @@
-"""Request bodies: size, content type, JSON, and the shape that Klaviyo publishes for the document."""
+"""Request bodies: size, content type, JSON, and the shape that Klaviyo publishes for them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from sandbox.errors import ApiError, error, invalid, refusal
+from sandbox.errors import ApiError, error, refusal
 from sandbox.operations import Operation
 from worker.api.body import check_of
 from worker.api.body_leaves import Problem
@@ -15,7 +14,7 @@ JSON_TYPES = ("application/vnd.api+json", "application/json")
 
 
 def check_envelope(operation: Operation, content_type: str, length: int) -> None:
-    """415 for a content type that the operation does not take, 413 for more than 5 MB."""
+    """415 for a content type that the operation does not accept, 413 for more than 5 MB."""
     wanted = ("multipart/form-data",) if operation.multipart else JSON_TYPES
     if (operation.body or operation.multipart) and content_type.partition(";")[0].strip().lower() not in wanted:
         raise refusal(415, f"Unsupported media type '{content_type}' in request.")
@@ -23,8 +22,8 @@ def check_envelope(operation: Operation, content_type: str, length: int) -> None
         raise refusal(413, "Request body is larger than 5 MB.")
 
 
-def document(operation: Operation, raw: bytes, path_id: str) -> Any:
-    """The JSON document of a body that has the shape which Klaviyo publishes for it, to the last leaf."""
+def parse_document(operation: Operation, raw: bytes, path_id: str) -> Any:
+    """The JSON document of a body; 400 if it does not have the shape that Klaviyo publishes for it."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
@@ -39,33 +38,19 @@ def document(operation: Operation, raw: bytes, path_id: str) -> Any:
     return body
 
 
-def each(call_attributes: dict[str, Any], name: str, most: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The resource objects nested under an attribute: index, pointer and object. Refuses more than `most`."""
-    pointer = f"/data/attributes/{name}/data"
-    items = (call_attributes.get(name) or {}).get("data")
-    if not isinstance(items, list) or not items:
-        raise invalid("At least one item is required.", pointer)
-    if len(items) > most:
-        raise invalid(f"At most {most} items are allowed, {len(items)} were given.", pointer)
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise invalid("An object is required.", f"{pointer}/{index}")
-        yield index, f"{pointer}/{index}", item
-
-
 def _error(problem: Problem, operation: Operation) -> dict[str, Any]:
-    """A problem as Klaviyo words it."""
+    """A problem as an error object, worded as Klaviyo does."""
     name = problem.place[-1] if problem.place else "The document"
     pointer = "".join(f"/{each}" for each in problem.place)
     if problem.kind == "missing":
         return error(400, f"{name} is a required field.", pointer=pointer, code="required")
     if problem.kind == "unknown" and problem.place[:-1] == ("data", "attributes"):
         return error(400, f"'{name}' is not a valid field for the resource '{operation.body}'.", pointer=pointer)
-    return error(400, f"{name} {problem.said}.", pointer=pointer)
+    return error(400, f"{name} {problem.message}.", pointer=pointer)
 
 
 def _of_another(data: Any, path_id: str) -> list[dict[str, Any]]:
-    """What is wrong with the id of a resource that has one in the address too."""
+    """The error of a body whose id is not the one in the path."""
     if not isinstance(data, dict) or data.get("id", path_id) == path_id:
         return []
     return [error(400, "The id does not match the id in the address.", pointer="/data/id")]

@@ -1,4 +1,4 @@
-"""One HTTP exchange seen from below: reading the body, answering, not answering, cutting the connection."""
+"""One HTTP exchange at a low level: read the body, answer, do not answer, cut the connection."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,22 +22,22 @@ class Exchange:
         self._send = send
 
     def header(self, name: str) -> str | None:
-        """A request header, by its lower-case name."""
+        """A request header by its lower-case name."""
         value = self.headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
     @property
     def base_url(self) -> str:
-        """The address that the client used, for links that lead back here."""
+        """The address that the client used, for links back to the sandbox."""
         host = self.header("host") or "127.0.0.1"
         return f"{self.scope.get('scheme', 'http')}://{host}"
 
-    async def body(self, most: int) -> bytes:
-        """The whole body, or its first `most` bytes and one more."""
+    async def body(self, max_bytes: int) -> bytes:
+        """The whole body, or a little more than `max_bytes` of a longer one."""
         chunks: list[bytes] = []
         size = 0
         more = True
-        while more and size <= most:
+        while more and size <= max_bytes:
             message = await self._receive()
             chunk = message.get("body", b"")
             chunks.append(chunk)
@@ -58,22 +58,22 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": body})
 
     async def hang(self, stopping: asyncio.Event, seconds: float | None) -> None:
-        """Say nothing until the client leaves, the time is up or the server stops."""
-        waits = {asyncio.ensure_future(self._gone()), asyncio.ensure_future(stopping.wait())}
+        """Do not answer until the client disconnects, the time is up or the server stops; then cut the connection."""
+        waits = {asyncio.ensure_future(self._wait_for_disconnect()), asyncio.ensure_future(stopping.wait())}
         _, pending = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in pending:
             wait.cancel()
         await self.cut()
 
     async def cut(self) -> None:
-        """Close the connection without a word more; in process, where there is none, raise what a client sees."""
+        """Close the connection without answering; in process, where there is none, raise what a client would see."""
         transport = self.scope.get("state", {}).get("transport")
         if transport is None:
             raise ConnectionResetError("the sandbox closed the connection")
         transport.abort()
-        await self._gone()
+        await self._wait_for_disconnect()
 
-    async def _gone(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -83,5 +83,5 @@ def _connection_made(self: Any, transport: asyncio.BaseTransport) -> None:
     self.app_state = {**self.app_state, "transport": transport}
 
 
-# uvicorn's own choice of protocol, which also hands each connection's transport to the app, for `cut`.
+# uvicorn's own choice of protocol, which also gives the app each connection's transport, for `cut`.
 Protocol = type("Protocol", (AutoHTTPProtocol,), {"connection_made": _connection_made})

@@ -1,6 +1,6 @@
-"""The way of one API request: route, caller, revision, scopes, size, limits, body, operation, answer.
+"""Handles one API request: route, caller, revision, scopes, size, limits, body, operation, response.
 
-Faults strike on this way: at the edge, before the request is counted, or when it has been done.
+Faults strike along the way: at the edge, before the request is counted, or once it has been carried out.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from sandbox.errors import ApiError, refusal, throttled
 from sandbox.front import bodies
 from sandbox.front.auth import Caller, check_revision, check_scopes
 from sandbox.front.connection import Exchange
-from sandbox.front.faults import GATEWAY, Fault
-from sandbox.front.ledger import Row
-from sandbox.front.uploads import form_parts
+from sandbox.front.faults import GATEWAY_STATUSES, Fault
+from sandbox.front.request_log import LoggedRequest
+from sandbox.front.uploads import parse_form
 from sandbox.front.windows import Bucket, Steady
 from sandbox.operations import Operation
 from sandbox.reading import query
@@ -34,7 +34,7 @@ CHALLENGE_PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></h
 
 @dataclass(slots=True)
 class Progress:
-    """How far a request has come: what is known of it when it is answered or refused."""
+    """How far a request has got, and what is known of it when it is answered or refused."""
 
     operation: Operation | None = None
     path_id: str = ""
@@ -42,11 +42,11 @@ class Progress:
     buckets: tuple[Bucket, ...] = ()
     fault: Fault | None = None
     status: int = 0
-    """What was answered; 0 as long as nothing was."""
+    """The status that was sent; 0 as long as nothing was."""
 
     @property
     def names(self) -> tuple[str | None, str | None]:
-        """The names of operation and account, as far as they are known."""
+        """The operation's id and the account's alias, as far as they are known."""
         return self.operation.id if self.operation else None, self.caller.account if self.caller else None
 
 
@@ -57,26 +57,26 @@ class Dispatcher:
         self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, and enter it into the ledger however it ends."""
+        """Handle one request, and log it however it ends."""
         world = self._world
         exchange = Exchange(scope, receive, send)
         progress = Progress()
-        ledger = world.ledger
-        number, at = ledger.next_number(), world.config.clock()
+        requests = world.requests
+        number, at = requests.next_number(), world.config.clock()
         try:
-            await self._latency()
+            await self._delay()
             try:
-                await self._handled(exchange, progress)
+                await self._handle(exchange, progress)
             except ApiError as failure:
                 await self._refuse(exchange, progress, failure)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                # A body so odd that no check foresaw it, or a bug of the sandbox: a 500 either way, and a traceback.
+                # A body that no check foresaw, or a bug in the sandbox: a 500 either way, and a traceback.
                 log.exception("%s %s", exchange.method, exchange.path)
                 await self._refuse(exchange, progress, refusal(500, "The sandbox failed. See its log."))
         finally:
             operation, account = progress.names
-            ledger.add(
-                Row(
+            requests.add(
+                LoggedRequest(
                     number,
                     at,
                     account,
@@ -89,13 +89,13 @@ class Dispatcher:
                 )
             )
 
-    async def _handled(self, exchange: Exchange, progress: Progress) -> None:
+    async def _handle(self, exchange: Exchange, progress: Progress) -> None:
         world = self._world
-        raw = query.read(exchange.scope["query_string"])
-        operation = self._routed(exchange, progress)
+        raw = query.split_query(exchange.scope["query_string"])
+        operation = self._route(exchange, progress)
         self._admit_caller(exchange, operation, progress, raw)
-        progress.fault = world.faults.strike(*progress.names)
-        if progress.fault and progress.fault.at_edge() and await self._edge(exchange, progress, progress.fault):
+        fault = progress.fault = world.faults.strike(*progress.names)
+        if fault and fault.at_edge() and await self._strike_at_edge(exchange, progress, fault):
             return
         check_revision(
             exchange.header("revision"),
@@ -106,18 +106,18 @@ class Dispatcher:
         check_scopes(progress.caller, operation)
         body = await exchange.body(bodies.MAX_BYTES)
         bodies.check_envelope(operation, exchange.header("content-type") or "", len(body))
-        self._draw(progress)
-        if progress.fault and progress.fault.fault in ("status", "gone") and not progress.fault.after_commit:
-            await self._fail(exchange, progress, progress.fault)
+        self._charge(progress)
+        if fault and fault.fault in ("status", "gone") and not fault.after_commit:
+            await self._strike_after_counting(exchange, progress, fault)
             return
-        reply = self._performed(exchange, operation, progress, raw, body)
-        if progress.fault and progress.fault.fault != "latency":
-            await self._fail(exchange, progress, progress.fault)
+        reply = self._perform(exchange, operation, progress, raw, body)
+        if fault and fault.fault != "latency":
+            await self._strike_after_counting(exchange, progress, fault)
             return
         document = b"" if reply.document is None else orjson.dumps(reply.document)
         await self._answer(exchange, progress, reply.status or operation.status, document)
 
-    def _routed(self, exchange: Exchange, progress: Progress) -> Operation:
+    def _route(self, exchange: Exchange, progress: Progress) -> Operation:
         methods, path_id = self._world.operations.methods(exchange.path)
         if not methods:
             raise refusal(404, f"The path {exchange.path} could not be found.", pointer="/")
@@ -134,44 +134,45 @@ class Dispatcher:
         else:
             caller = world.credentials.caller(exchange.header("authorization"), world.config.clock())
         progress.caller = caller
-        progress.buckets = tuple(world.limits.buckets(caller.quota, operation, partial(query.listed, raw)))
+        progress.buckets = tuple(world.limits.buckets(caller.quota, operation, partial(query.split_list, raw)))
 
-    def _draw(self, progress: Progress) -> None:
+    def _charge(self, progress: Progress) -> None:
         if self._world.limits.off:
             return
         draw = self._world.windows.draw(progress.buckets, self._world.config.clock())
         if not draw.admitted:
             raise throttled(draw.retry_after)
 
-    def _performed(
+    def _perform(
         self, exchange: Exchange, operation: Operation, progress: Progress, raw: dict[str, str], body: bytes
     ) -> Reply:
         world = self._world
         assert progress.caller is not None
         store = world.stores[progress.caller.account]
         now = world.config.clock()
-        store.settle(now)
+        store.run_due(now)
         call = Call(
             operation,
             progress.path_id,
-            query.checked(raw, operation, world.operations),
-            self._parsed(exchange, operation, progress.path_id, body),
+            query.parse_query(raw, operation, world.operations),
+            self._parse_body(exchange, operation, progress.path_id, body),
             store,
             now,
             exchange.base_url,
             world.job_rules,
+            world.traps[store.alias],
             world.sections.additional,
         )
         return world.sections.handler(operation)(call)
 
     @staticmethod
-    def _parsed(exchange: Exchange, operation: Operation, path_id: str, body: bytes) -> Any:
+    def _parse_body(exchange: Exchange, operation: Operation, path_id: str, body: bytes) -> Any:
         if operation.multipart:
-            return form_parts(exchange.header("content-type") or "", body)
-        return bodies.document(operation, body, path_id) if operation.body else None
+            return parse_form(exchange.header("content-type") or "", body)
+        return bodies.parse_document(operation, body, path_id) if operation.body else None
 
-    async def _edge(self, exchange: Exchange, progress: Progress, fault: Fault) -> bool:
-        """Let a fault strike in front of Klaviyo. True when the request ends there."""
+    async def _strike_at_edge(self, exchange: Exchange, progress: Progress, fault: Fault) -> bool:
+        """Let a fault strike before Klaviyo counts the request. True if the request ends there."""
         match fault.fault:
             case "latency":
                 await self._pause(fault.seconds or 0.0)
@@ -188,15 +189,15 @@ class Dispatcher:
                 raise throttled(fault.retry_after)
         return True
 
-    async def _fail(self, exchange: Exchange, progress: Progress, fault: Fault) -> None:
-        """Let a fault strike behind the windows."""
+    async def _strike_after_counting(self, exchange: Exchange, progress: Progress, fault: Fault) -> None:
+        """Let a fault strike after the request was counted."""
         if fault.fault == "cut_after_commit":
             await exchange.cut()
         elif fault.fault == "malformed":
             await self._answer(exchange, progress, 200, b'{"data": {"type": "prof')
         elif fault.fault == "gone":
             raise refusal(410, "This endpoint is gone.")
-        elif fault.status in GATEWAY:
+        elif fault.status in GATEWAY_STATUSES:
             progress.status = fault.status
             page = GATEWAY_PAGE % (fault.status, fault.status)
             await exchange.answer(fault.status, page, {"server": "cloudflare"}, b"text/html; charset=UTF-8")
@@ -219,17 +220,17 @@ class Dispatcher:
         if status != 429 and progress.buckets and not self._world.limits.off:
             steady = self._world.windows.steady(progress.buckets[0], self._world.config.clock())
             headers |= _rate_limit_headers(steady)
-        await self._latency()
+        await self._delay()
         progress.status = status
         await exchange.answer(status, document, headers)
 
-    async def _latency(self) -> None:
+    async def _delay(self) -> None:
         low, high = self._world.config.latency
         if high > 0:
             await asyncio.sleep(self._world.latency_random.uniform(low, high))
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not beyond the server's end."""
+        """Wait, unless the server stops first."""
         try:
             await asyncio.wait_for(self._world.stopping.wait(), seconds)
         except TimeoutError:

@@ -1,24 +1,26 @@
-"""Trouble on demand: which fault, if any, befalls a request."""
+"""Faults on demand: which one, if any, strikes a request."""
 
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, get_args
 
-Kind = Literal["latency", "hang", "status", "reset", "cut_after_commit", "malformed", "challenge", "gone", "throttle"]
-KINDS: frozenset[str] = frozenset(get_args(Kind))
+FaultName = Literal[
+    "latency", "hang", "status", "reset", "cut_after_commit", "malformed", "challenge", "gone", "throttle"
+]
+FAULT_NAMES: frozenset[str] = frozenset(get_args(FaultName))
 
-EDGE: frozenset[str] = frozenset({"latency", "hang", "reset", "challenge", "throttle"})
-"""Faults that strike before Klaviyo counts the request; the others draw on the windows like any answer."""
+AT_EDGE: frozenset[str] = frozenset({"latency", "hang", "reset", "challenge", "throttle"})
+"""Faults that strike before Klaviyo counts the request; with the others, the request is counted."""
 
-GATEWAY = frozenset({502, 504, *range(520, 528)})
-"""Statuses that come from the proxy in front of Klaviyo: an HTML page, no JSON:API error."""
+GATEWAY_STATUSES = frozenset({502, 504, *range(520, 528)})
+"""Statuses that come from the proxy in front of Klaviyo, with an HTML page instead of a JSON:API error."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """A switch. `operation` and `account` narrow it; `times` counts down, None is until cleared."""
+    """One fault. `operation` and `account` narrow it; `times` counts down, and None means until cleared."""
 
-    fault: Kind
+    fault: FaultName
     operation: str | None = None
     account: str | None = None
     times: int | None = 1
@@ -30,25 +32,25 @@ class Fault:
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> "Fault":
-        """A switch out of what the side door was sent."""
-        if raw.get("fault") not in KINDS:
-            raise ValueError(f"unknown fault {raw.get('fault')!r}; known: {', '.join(sorted(KINDS))}")
+        """A fault from what was sent to the side door."""
+        if raw.get("fault") not in FAULT_NAMES:
+            raise ValueError(f"unknown fault {raw.get('fault')!r}; known: {', '.join(sorted(FAULT_NAMES))}")
         return cls(**raw)
 
     def at_edge(self) -> bool:
         """Whether it strikes before the request is counted."""
-        return self.fault in EDGE or (self.fault == "status" and self.status == 429)
+        return self.fault in AT_EDGE or (self.fault == "status" and self.status == 429)
 
 
 class Faults:
-    """The switches that are on, in the order in which they were set."""
+    """The active faults, in the order in which they were added."""
 
     def __init__(self, random: Random) -> None:
         self.active: list[Fault] = []
         self._random = random
 
     def strike(self, operation: str | None, account: str | None) -> Fault | None:
-        """The first switch that fits this request and fires, counted down."""
+        """The first fault that matches this request and fires; its count goes down."""
         for fault in self.active:
             if fault.operation not in (None, operation) or fault.account not in (None, account):
                 continue

@@ -1,4 +1,4 @@
-"""The OAuth endpoints: consent (given at once), tokens (ten a minute), revocation."""
+"""The OAuth endpoints: consent (given at once), tokens (ten requests a minute), revocation."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sandbox.front.auth import CLIENT_ID, Caller, OAuthError
-from sandbox.front.ledger import Row
+from sandbox.front.request_log import LoggedRequest
 from sandbox.world import World
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -15,7 +15,7 @@ TOKEN_LIMITS = (10, 10)
 
 
 def authorize(world: World) -> Endpoint:
-    """Consent for the account that `account` names (default: default), with the scopes asked for."""
+    """Consent for the account in `account` (or the default one), with the requested scopes."""
 
     async def endpoint(request: Request) -> Response:
         asked = request.query_params
@@ -33,12 +33,12 @@ def authorize(world: World) -> Endpoint:
 
 def token(world: World) -> Endpoint:
     """The token endpoint."""
-    return _recorded(world, "oauth_token", _grant)
+    return _logged(world, "oauth_token", _grant)
 
 
 def revoke(world: World) -> Endpoint:
     """The endpoint where an app gives a token back."""
-    return _recorded(world, "oauth_revoke", _revoke)
+    return _logged(world, "oauth_revoke", _revoke)
 
 
 def _grant(world: World, authorization: str | None, form: bytes) -> Response:
@@ -54,11 +54,11 @@ def _revoke(world: World, authorization: str | None, form: bytes) -> Response:
     return JSONResponse({})
 
 
-def _recorded(world: World, name: str, act: Callable[[World, str | None, bytes], Response]) -> Endpoint:
-    """The endpoint for an act, with its refusals in OAuth's form, the `status` fault and a ledger row."""
+def _logged(world: World, name: str, act: Callable[[World, str | None, bytes], Response]) -> Endpoint:
+    """An endpoint that logs its requests, obeys the `status` fault and refuses in OAuth's form."""
 
     async def endpoint(request: Request) -> Response:
-        number, at = world.ledger.next_number(), world.config.clock()
+        number, at = world.requests.next_number(), world.config.clock()
         fault = world.faults.strike(name, None)
         try:
             if fault and fault.fault == "status":
@@ -70,7 +70,7 @@ def _recorded(world: World, name: str, act: Callable[[World, str | None, bytes],
         mark = request.headers.get("x-sandbox-mark")
         struck = fault.fault if fault else None
         path = request.url.path
-        world.ledger.add(Row(number, at, None, name, "POST", path, response.status_code, mark, struck))
+        world.requests.add(LoggedRequest(number, at, None, name, "POST", path, response.status_code, mark, struck))
         return response
 
     return endpoint

@@ -1,4 +1,4 @@
-"""Multipart bodies, which only the upload of an image has."""
+"""Multipart bodies, which only image uploads have."""
 
 from email import policy
 from email.parser import BytesParser
@@ -7,8 +7,8 @@ from typing import Any
 from sandbox.errors import invalid
 
 
-def form_parts(content_type: str, body: bytes) -> dict[str, Any]:
-    """The parts of a form by name: text as it is, a file as its name, type and size."""
+def parse_form(content_type: str, body: bytes) -> dict[str, Any]:
+    """The parts of a form by name: text as a string, a file as its name, type and size."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
     message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
     if not message.is_multipart():

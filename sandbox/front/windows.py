@@ -1,4 +1,4 @@
-"""Exact fixed windows: how many requests each bucket admits in each of its seconds, minutes and days."""
+"""Exact fixed windows: each bucket admits so many requests per second, minute and day."""
 
 import math
 from collections import deque
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-SECOND, MINUTE, DAY = 1, 60, 86_400
-PERIODS = (SECOND, MINUTE, DAY)
-HISTORY = 10_000
-"""Full windows remembered for each window: a week of minutes, nearly three hours of seconds."""
+SECOND_S, MINUTE_S, DAY_S = 1, 60, 86_400
+PERIODS_S = (SECOND_S, MINUTE_S, DAY_S)
+FULL_WINDOWS_KEPT = 10_000
+"""Past windows remembered for each period: a week of minutes, nearly three hours of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What windows belong to. `limits` are for a second, a minute and, where there is one, a day."""
+    """What windows belong to. `limits` are per second, per minute and, if there is one, per day."""
 
     account: str
     name: str
@@ -23,40 +23,40 @@ class Bucket:
 
 @dataclass(slots=True)
 class Window:
-    """The count of the window that is open now, and of the full ones before it."""
+    """The count of the current window, and those of the full ones before it."""
 
     seconds: int
     phase: float
     index: int
     limit: int
     count: int = 0
-    full: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    full: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=FULL_WINDOWS_KEPT))
     whole: bool = False
-    """False in the window in which the bucket was first used: it may have been used for a part of it only."""
+    """False in the window of the bucket's first use, which may have covered only a part of it."""
 
     def start(self, index: int) -> float:
-        """When the window with this index begins."""
+        """When the window with this index starts."""
         return self.phase + index * self.seconds
 
     def roll(self, now: float) -> None:
-        """Close every window that has ended by now, the unused ones with a count of 0."""
+        """Close every window that has ended by now; unused ones have a count of 0."""
         index = math.floor((now - self.phase) / self.seconds)
         if index <= self.index:
             return
         if self.whole:
             self.full.append((self.start(self.index), self.count))
-        for skipped in range(max(self.index + 1, index - HISTORY), index):
+        for skipped in range(max(self.index + 1, index - FULL_WINDOWS_KEPT), index):
             self.full.append((self.start(skipped), 0))
         self.index, self.count, self.whole = index, 0, True
 
     def ends_in(self, now: float) -> float:
-        """Seconds to the end of the open window."""
+        """Seconds until the current window ends."""
         return self.start(self.index + 1) - now
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What the RateLimit-* headers say: the minute of the endpoint's own bucket."""
+    """What the RateLimit-* headers say: the minute window of the operation's own bucket."""
 
     limit: int
     remaining: int
@@ -65,7 +65,7 @@ class Steady:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The outcome of a request's attempt to draw on its buckets. `retry_after` is 0 when it was admitted."""
+    """The outcome of charging a request to its buckets. `retry_after` is in seconds, and 0 if it was admitted."""
 
     retry_after: int
     steady: Steady
@@ -77,14 +77,14 @@ class Draw:
 
 
 class Windows:
-    """The windows of all buckets. Nothing here reads a clock or draws lots: time and seed are handed in."""
+    """The windows of all buckets. Nothing here reads a clock or random numbers: time and seed are passed in."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._windows: dict[tuple[str, str], dict[int, Window]] = {}
 
     def draw(self, buckets: Sequence[Bucket], now: float) -> Draw:
-        """Charge one request to every window of every bucket, or, when one of them is full, to none."""
+        """Charge one request to every window of every bucket, or to none if one of them is full."""
         drawn = [window for bucket in buckets for window in self._open(bucket, now)]
         full = [window.ends_in(now) for window in drawn if window.count >= window.limit]
         if not full:
@@ -93,14 +93,14 @@ class Windows:
         return Draw(max(1, math.ceil(max(full))) if full else 0, self.steady(buckets[0], now))
 
     def steady(self, bucket: Bucket, now: float) -> Steady:
-        """How the minute of a bucket stands."""
+        """The state of a bucket's minute window."""
         window = self._open(bucket, now)[1]
         return Steady(window.limit, max(0, window.limit - window.count), math.ceil(window.ends_in(now)))
 
     def report(self, now: float) -> dict[str, dict[str, dict[str, object]]]:
-        """Per account and bucket: limit, seconds and phase of each window, and the counts [start, admitted].
+        """By account and bucket: the limit, seconds and phase of each period, and its windows as [start, admitted].
 
-        The window in which a bucket was first used is left out of the full ones: it was open for a part only.
+        The window of a bucket's first use is not among the full ones: it was only partly in use.
         """
         accounts: dict[str, dict[str, dict[str, object]]] = {}
         for (account, name), windows in self._windows.items():
@@ -116,7 +116,7 @@ class Windows:
     def _open(self, bucket: Bucket, now: float) -> list[Window]:
         windows = self._windows.setdefault((bucket.account, bucket.name), {})
         opened = []
-        for seconds, limit in zip(PERIODS, bucket.limits, strict=False):
+        for seconds, limit in zip(PERIODS_S, bucket.limits, strict=False):
             window = windows.get(seconds)
             if window is None:
                 phase = phase_of(self._seed, bucket, seconds)
@@ -130,12 +130,12 @@ class Windows:
 
 
 def phase_of(seed: int, bucket: Bucket, seconds: int) -> float:
-    """Where in time a bucket's windows begin: the same for a seed, whatever the order of requests."""
+    """When a bucket's windows begin: the same for a seed, whatever the order of requests."""
     name = f"{seed}/{bucket.account}/{bucket.name}/{seconds}".encode()
     return int.from_bytes(blake2b(name, digest_size=6).digest()) / 2**48 * seconds
 
 
-def overridden(limits: tuple[int, ...], override: Mapping[str, int]) -> tuple[int, ...]:
-    """The limits with some of them replaced. A daily limit can be added to an operation that has none."""
+def override_limits(limits: tuple[int, ...], override: Mapping[str, int]) -> tuple[int, ...]:
+    """The limits with some of them replaced. A daily limit may be added to an operation that has none."""
     named = dict(zip(("burst", "steady", "daily"), limits, strict=False)) | dict(override)
     return tuple(named[name] for name in ("burst", "steady", "daily") if name in named)

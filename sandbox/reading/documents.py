@@ -1,4 +1,4 @@
-"""JSON:API documents out of stored resources: sparse and additional fields, relationships, inclusion."""
+"""JSON:API documents made of stored resources: sparse and additional fields, relationships, `included`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,13 +11,13 @@ from sandbox.records.store import Resource
 
 def single(call: Call, resource: Resource, *, status: int | None = None) -> Reply:
     """The document of one resource."""
-    document: dict[str, Any] = {"data": rendered(call, resource), "links": {"self": address(call, resource)}}
+    document: dict[str, Any] = {"data": render(call, resource), "links": {"self": address(call, resource)}}
     return Reply(_with_included(call, document, [resource]), status)
 
 
 def collection(call: Call, page: Page, resources: list[Resource], extra: dict[str, dict[str, Any]]) -> Reply:
-    """The document of a page of resources. `extra` attributes, by id, come from the listing."""
-    data = [rendered(call, resource, extra.get(resource.id)) for resource in resources]
+    """The document of a page of resources. `extra` are attributes that only the listing has, by id."""
+    data = [render(call, resource, extra.get(resource.id)) for resource in resources]
     return Reply(_with_included(call, {"data": data, "links": page_links(call, page)}, resources))
 
 
@@ -26,7 +26,7 @@ def linkage(call: Call, page: Page, type: str) -> Reply:
     return Reply({"data": [{"type": type, "id": id} for id in page.ids], "links": page_links(call, page)})
 
 
-def rendered(call: Call, resource: Resource, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+def render(call: Call, resource: Resource, extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """A resource object."""
     attributes = resource.attributes | extra if extra else resource.attributes
     for name in call.query.additional.get(resource.type, ()):
@@ -44,14 +44,14 @@ def rendered(call: Call, resource: Resource, extra: dict[str, Any] | None = None
 
 
 def address(call: Call, resource: Resource) -> str:
-    """Where a resource can be read."""
+    """The URL of a resource."""
     collection = call.store.relations.collections.get(resource.type, resource.type)
     id = resource.id if resource.id.isalnum() else quote(resource.id, safe="")
     return f"{call.base_url}/api/{collection}/{id}"
 
 
 def page_links(call: Call, page: Page) -> dict[str, str | None]:
-    """The links of a page to itself and its neighbours."""
+    """A page's links to itself and its neighbours."""
     here = call.base_url + call.operation.path
     if call.path_id:
         here = here.replace("{id}", call.path_id).replace("{job_id}", call.path_id)
@@ -91,12 +91,12 @@ def _with_included(call: Call, document: dict[str, Any], resources: Iterable[Res
         for name in call.query.include:
             if name in call.store.relations.of(resource.type):
                 included |= {(other.type, other.id): other for other in call.store.related(resource, name)}
-    document["included"] = [rendered(call, other) for other in included.values()]
+    document["included"] = [render(call, other) for other in included.values()]
     return document
 
 
 def _sparse(attributes: dict[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
-    """The wanted attributes. `location.city` wants one key of one attribute."""
+    """The requested attributes. `location.city` requests one key of an attribute."""
     kept: dict[str, Any] = {}
     for path in wanted:
         name, _, rest = path.partition(".")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.errors import invalid_parameter
-from sandbox.times import parsed
+from sandbox.times import from_iso
 from worker.api import filter_fields
 from worker.api.filter_fields import Fields, problems
 
@@ -28,7 +28,7 @@ class Condition:
 
 
 def parse(text: str, fields: Fields) -> list[Condition]:
-    """The conditions of a filter, all of which must hold. 400 for what the operation does not take."""
+    """The conditions of a filter, all of which must hold; 400 for what the operation does not accept."""
     read = _Reader(text).conditions()
     if wrong := next(problems(read, fields), None):
         raise _refused(f"Invalid filter: {wrong}.")
@@ -36,7 +36,7 @@ def parse(text: str, fields: Fields) -> list[Condition]:
 
 
 def matches(conditions: list[Condition], value_of: Callable[[str], Any]) -> bool:
-    """Whether a record passes, given how to read its fields. Of a field's several values, one must."""
+    """Whether a record passes, given how to read its fields. If a field has several values, one of them must match."""
     return all(_holds(condition, value_of(condition.field)) for condition in conditions)
 
 
@@ -45,7 +45,7 @@ def _refused(detail: str) -> Exception:
 
 
 class _Reader:
-    """A recursive-descent reader over the filter's tokens."""
+    """A recursive-descent parser over the filter's tokens."""
 
     def __init__(self, text: str) -> None:
         self._tokens: list[tuple[str, str]] = []
@@ -99,7 +99,7 @@ class _Reader:
         return values
 
     def _value(self) -> tuple[str, str]:
-        """A value's kind and its text."""
+        """A value's type and its text."""
         kind, text = self._next()
         if kind == "punctuation":
             raise _refused(f"Invalid filter: a value was expected, not '{text}'.")
@@ -111,7 +111,7 @@ class _Reader:
             return "integer", text
         if re.fullmatch(r"-?\d+\.\d+", text):
             return "number", text
-        if parsed(text) is None:
+        if from_iso(text) is None:
             raise _refused(f"Invalid filter: '{text}' is neither a date nor a number; quote strings.")
         return "date-time", text
 
@@ -135,7 +135,7 @@ class _Reader:
 
 
 def _value(kind: str, text: str) -> Value:
-    """A value as it is compared; dates in the form in which they are stored."""
+    """A value as it is compared; dates in the format in which they are stored."""
     match kind:
         case "boolean":
             return text.lower() == "true"
@@ -144,7 +144,7 @@ def _value(kind: str, text: str) -> Value:
         case "number":
             return float(text)
         case "date-time":
-            moment = parsed(text)
+            moment = from_iso(text)
             return moment.isoformat() if moment else text
         case _:
             return text

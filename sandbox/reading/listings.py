@@ -17,32 +17,32 @@ _IDENTIFIERS = {"email", "phone_number", "external_id"}
 GROUPS = ("list", "segment")
 JOINED = "joined_group_at"
 
-FEW = 20
-"""Of so many resources at least, a filter must leave no more than one, for these few to be sorted by themselves."""
+SELECTIVE_RATIO = 20
+"""If a filter leaves fewer than one resource in this many, those are sorted by themselves instead of using an index."""
 
 
-def everything(call: Call, type: str) -> Reply:
+def list_all(call: Call, type: str) -> Reply:
     """A page of all resources of a type."""
     store, conditions = call.store, _conditions(call)
-    field = call.query.sort or _ranged(conditions)
-    within, conditions = _named(store, type, conditions)
-    if within is not None and len(within) * FEW < len(store.ids(type)):
-        rows = _sorted(_by_field(store, type, field), within)
+    field = call.query.sort or _bounded_field(conditions)
+    within, conditions = _ids_named(store, type, conditions)
+    if within is not None and len(within) * SELECTIVE_RATIO < len(store.ids(type)):
+        rows = _sort(_by_field(store, type, field), within)
     else:
         rows = prepare(store, type, field)
     found = _page(call, rows, field, within, conditions, partial(_value, store, type, {}))
     if type == "campaign":
-        found = Page(store.traps.unsorted(found.ids, conditions), found.next, found.prev)
+        found = Page(call.traps.shuffle(found.ids, conditions), found.next, found.prev)
     return documents.collection(call, found, _resources(store, type, found), {})
 
 
 def prepare(store: Store, type: str, field: str | None) -> list[Row]:
-    """All resources of a type, sorted by a field. The first time takes long where there are many."""
+    """All resources of a type, sorted by a field. The first time takes long if there are many."""
     return store.indexes.rows(type, field, _by_field(store, type, field), store.ids(type))
 
 
-def related(call: Call, owner: Resource, name: str, type: str) -> Reply:
-    """A page of what a resource is related to; for members of a list or segment, with the time of joining."""
+def list_related(call: Call, owner: Resource, name: str, type: str) -> Reply:
+    """A page of related resources; members of a list or segment come with the time when they joined."""
     found = _related(call, owner, name, type)
     grouped = owner.type in GROUPS and type == "profile"
     joined = owner.links.get(name, {})
@@ -50,13 +50,13 @@ def related(call: Call, owner: Resource, name: str, type: str) -> Reply:
     return documents.collection(call, found, _resources(call.store, type, found), extra)
 
 
-def identifiers(call: Call, owner: Resource, name: str, type: str) -> Reply:
-    """A page of the identifiers of what a resource is related to."""
+def list_identifiers(call: Call, owner: Resource, name: str, type: str) -> Reply:
+    """A page of the identifiers of related resources."""
     return documents.linkage(call, _related(call, owner, name, type), type)
 
 
 def field_value(store: Store, resource: Resource, name: str) -> Any:
-    """What a filter or a sort means by a field: an attribute, a nested one, or related ids."""
+    """The value of a field that a filter or sort names: an attribute, a nested one, or related ids."""
     if name in ("id", "ids", f"{resource.type}_id"):
         return resource.id
     if name in resource.attributes:
@@ -67,7 +67,7 @@ def field_value(store: Store, resource: Resource, name: str) -> Any:
         return resource.attributes[f"{name}_at"]
     head, _, rest = name.partition(".")
     if rest and rest != "id":
-        return _dug({**resource.private, **resource.attributes}, name)
+        return _dig({**resource.private, **resource.attributes}, name)
     known = store.relations.of(resource.type)
     for link in resource.links:
         if _means(head, link, known[link].target if link in known else link.removesuffix("s")):
@@ -76,7 +76,7 @@ def field_value(store: Store, resource: Resource, name: str) -> Any:
 
 
 def _means(head: str, link: str, target: str) -> bool:
-    """Whether a filter by `profile`, or of `profile_id` or `profile.id` the head, is about this relationship."""
+    """Whether a field `profile`, `profile_id`, or `profile` of `profile.id`, means this relationship."""
     wanted = head.removesuffix("_id")
     return wanted in (link, target) or target.endswith(f"-{wanted}")
 
@@ -94,14 +94,14 @@ def _related(call: Call, owner: Resource, name: str, type: str) -> Page:
             return None
         return _row(resource, at) if grouped else usual(id)
 
-    within, conditions = _named(store, type, conditions)
-    if within is not None and len(within) * FEW < len(joined):
-        rows = _sorted(row_of, within)
+    within, conditions = _ids_named(store, type, conditions)
+    if within is not None and len(within) * SELECTIVE_RATIO < len(joined):
+        rows = _sort(row_of, within)
     elif field in (None, JOINED):
         rows = store.indexes.rows((owner.type, owner.id, name), field, row_of, joined)
     else:
-        # An index of these links would not hear of it when an attribute changes that they are sorted by.
-        rows = _sorted(row_of, joined)
+        # An index of these links would not notice changes of the attribute that they are sorted by.
+        rows = _sort(row_of, joined)
     return _page(call, rows, field, within, conditions, partial(_value, store, type, joined))
 
 
@@ -114,19 +114,19 @@ def _page(
     value: Callable[[str, str], Any],
 ) -> Page:
     query = call.query
-    low, high, rest = _bounds(rows, field, conditions)
+    low, high, rest = _narrow(rows, field, conditions)
 
     def passes(row: Row) -> bool:
         return (within is None or row[3] in within) and (not rest or filters.matches(rest, partial(value, row[3])))
 
     asked = passes if rest or within is not None else None
     listing = Listing(rows, low, high, asked, f"{call.operation.id} {call.path_id} {query.listing}")
-    clock = Clock(call.now, call.store.traps.cursor_seconds)
+    clock = Clock(call.now, call.traps.cursor_seconds)
     return page(listing, size=query.size, cursor=query.cursor, descending=query.descending, clock=clock)
 
 
-def _bounds(rows: Sequence[Row], field: str | None, conditions: list[Condition]) -> tuple[int, int, list[Condition]]:
-    """Between which rows the conditions on the sort field hold, and the conditions that are left to be looked at."""
+def _narrow(rows: Sequence[Row], field: str | None, conditions: list[Condition]) -> tuple[int, int, list[Condition]]:
+    """The range of rows within which the conditions on the sort field hold, and the remaining conditions."""
     low, high = 0, len(rows)
     rest = []
     for condition in conditions:
@@ -149,16 +149,16 @@ def _bounds(rows: Sequence[Row], field: str | None, conditions: list[Condition])
 
 
 def _conditions(call: Call) -> list[Condition]:
-    return call.store.traps.sprung(call.query.conditions, call.now)
+    return call.traps.apply_to(call.query.conditions, call.now)
 
 
-def _ranged(conditions: list[Condition]) -> str | None:
-    """The field that a listing without a sort is read by: the one whose values are bounded, if any."""
+def _bounded_field(conditions: list[Condition]) -> str | None:
+    """The field that a listing without a sort is ordered by: the one that the filter bounds, if any."""
     return next((one.field for one in conditions if one.operator in COMPARISONS), None)
 
 
-def _named(store: Store, type: str, conditions: list[Condition]) -> tuple[Collection[str] | None, list[Condition]]:
-    """The ids that the first condition leaves which names some, or None, and the other conditions."""
+def _ids_named(store: Store, type: str, conditions: list[Condition]) -> tuple[Collection[str] | None, list[Condition]]:
+    """The ids allowed by the first condition that names any (None if none does), and the other conditions."""
     for at, condition in enumerate(conditions):
         if condition.operator not in ("equals", "any"):
             continue
@@ -176,7 +176,7 @@ def _named(store: Store, type: str, conditions: list[Condition]) -> tuple[Collec
 
 
 def _linked(store: Store, type: str, field: str, values: list[str]) -> Mapping[str, str] | None:
-    """What is linked to the resources with these ids, where a filter's field means a relationship."""
+    """What is linked to the resources with these ids, if a filter's field means a relationship."""
     for relation in store.relations.of(type).values():
         inverse = store.relations.inverse(type, relation.name)
         if inverse and _means(field.removesuffix(".id"), relation.name, relation.target):
@@ -187,7 +187,7 @@ def _linked(store: Store, type: str, field: str, values: list[str]) -> Mapping[s
 
 
 def _by_field(store: Store, type: str, field: str | None) -> Callable[[str], Row | None]:
-    """How to make a row of an id for a listing sorted by a field, or by age."""
+    """How to make an id's row for a listing sorted by a field, or by age."""
 
     def row_of(id: str) -> Row | None:
         resource = store.find(type, id)
@@ -198,7 +198,7 @@ def _by_field(store: Store, type: str, field: str | None) -> Callable[[str], Row
     return row_of
 
 
-def _sorted(row_of: Callable[[str], Row | None], ids: Iterable[str]) -> list[Row]:
+def _sort(row_of: Callable[[str], Row | None], ids: Iterable[str]) -> list[Row]:
     return sorted(row for id in ids if (row := row_of(id)) is not None)
 
 
@@ -214,10 +214,10 @@ def _resources(store: Store, type: str, found: Page) -> list[Resource]:
     return [store.get(type, id) for id in found.ids]
 
 
-def _dug(value: Any, path: str) -> Any:
+def _dig(value: Any, path: str) -> Any:
     for name in path.split("."):
         if isinstance(value, list):
-            value = [_dug(one, name) for one in value]
+            value = [_dig(one, name) for one in value]
         else:
             value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -1,4 +1,4 @@
-"""Cursor pages. A cursor marks a place by its sort value, so that rows may come and go between two pages."""
+"""Cursor pagination. A cursor marks a place by its sort value, so that rows may come and go between two pages."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
@@ -24,32 +24,32 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is paged: the rows from `low` to before `high` that pass, if anything is asked of them."""
+    """What is paginated: the rows from `low` to before `high` that pass, if there is a condition."""
 
     rows: Sequence[Row]
     low: int
     high: int
     passes: Callable[[Row], bool] | None
     name: str
-    """What a cursor must have been made for."""
+    """The listing that a cursor must belong to."""
 
-    def passing(self, walk: range, most: int) -> list[int]:
-        """The places of the first rows on a walk that pass."""
+    def passing(self, walk: range, limit: int) -> list[int]:
+        """The indexes of the first rows on a walk that pass."""
         if self.passes is None:
-            return list(walk[:most])
-        return list(islice((at for at in walk if self.passes(self.rows[at])), most))
+            return list(walk[:limit])
+        return list(islice((at for at in walk if self.passes(self.rows[at])), limit))
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When a cursor is made or read, and how many seconds it lives, if it does not live for ever."""
+    """The current time, and how many seconds a cursor lives; None is for ever."""
 
     now: float
     life: float | None = None
 
 
 def page(listing: Listing, *, size: int | None, cursor: str | None, descending: bool, clock: Clock) -> Page:
-    """One page of a listing. A cursor of another listing, or one that is too old, is refused."""
+    """One page of a listing; 400 for a cursor of another listing, or one that is too old."""
     low, high, rows = listing.low, listing.high, listing.rows
     if size is None:
         walk = range(high - 1, low - 1, -1) if descending else range(low, high)

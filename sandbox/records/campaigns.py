@@ -1,11 +1,11 @@
-"""Campaigns: what they and their messages consist of, and how one is copied."""
+"""Campaigns and their messages, and how to copy one."""
 
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 CHANNELS = ("email", "sms", "mobile_push")
 _TRACKED = {"add_tracking_params": False, "custom_tracking_params": []}
@@ -18,8 +18,8 @@ _DEFAULTS = {
 
 
 def create(store: Store, sent: Mapping[str, Any], messages: list[Mapping[str, Any]], now: float) -> Resource:
-    """A draft with its messages, each made from its definition, and a first estimate of its recipients."""
-    at = written(now)
+    """Create a draft with its messages, each from its definition, and a first estimate of its recipients."""
+    at = to_iso(now)
     channel = messages[0]["channel"]
     audiences = sent["audiences"]
     campaign = store.add(
@@ -44,19 +44,21 @@ def create(store: Store, sent: Mapping[str, Any], messages: list[Mapping[str, An
         message = store.add(
             "campaign-message",
             {
-                "definition": changed(_DEFAULTS[channel], definition),
+                "definition": merge_definition(_DEFAULTS[channel], definition),
                 "send_times": [],
                 "created_at": at,
                 "updated_at": at,
             },
         )
         store.link(campaign, "campaign-messages", message, now)
-    store.add("campaign-recipient-estimation", {"estimated_recipient_count": recipients(store, campaign)}, campaign.id)
+    store.add(
+        "campaign-recipient-estimation", {"estimated_recipient_count": count_recipients(store, campaign)}, campaign.id
+    )
     return campaign
 
 
 def clone(store: Store, original: Resource, name: str | None, now: float) -> Resource:
-    """A draft like the original, with copies of its messages, the same tags and the same templates and images."""
+    """Create a draft like the original, with copies of its messages and the same tags, templates and images."""
     messages = list(store.related(original, "campaign-messages"))
     sent = deepcopy(original.attributes) | {"name": name or f"Copy of {original.attributes['name']}"}
     copy = create(store, sent, [deepcopy(one.attributes["definition"]) for one in messages], now)
@@ -70,7 +72,7 @@ def clone(store: Store, original: Resource, name: str | None, now: float) -> Res
 
 
 def remove(store: Store, campaign: Resource) -> None:
-    """Forget a campaign, its messages and its estimation."""
+    """Delete a campaign, its messages and its estimation."""
     for message in list(store.related(campaign, "campaign-messages")):
         store.remove(message)
     estimation = store.find("campaign-recipient-estimation", campaign.id)
@@ -79,8 +81,8 @@ def remove(store: Store, campaign: Resource) -> None:
     store.remove(campaign)
 
 
-def changed(definition: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """A message's definition after a change: content and options are merged key by key, the rest is replaced."""
+def merge_definition(definition: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """A message's definition after an update: content and options are merged key by key, the rest is replaced."""
     result = {**definition, **sent}
     for name in ("content", "render_options", "options"):
         if isinstance(definition.get(name), dict) and isinstance(sent.get(name), dict):
@@ -88,13 +90,13 @@ def changed(definition: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str,
     return result
 
 
-def doubled_sends(store: Store) -> int:
-    """How many campaigns were told to be sent when they were being sent, or had been."""
+def count_repeated_sends(store: Store) -> int:
+    """How many campaigns a client tried to send that were being sent or had been."""
     return sum(1 for campaign in store.all("campaign") if campaign.private.get("sent_again"))
 
 
-def recipients(store: Store, campaign: Resource) -> int:
-    """How many profiles are in an included list or segment and in no excluded one. Unknown ids hold nobody."""
+def count_recipients(store: Store, campaign: Resource) -> int:
+    """How many profiles are in an included list or segment and in no excluded one. Unknown ids count as empty."""
     audiences = campaign.attributes["audiences"]
     return len(_members(store, audiences["included"]) - _members(store, audiences["excluded"]))
 

@@ -1,4 +1,4 @@
-"""Catalog items, variants and categories: their attributes, their ids, and how they come, change and go."""
+"""Catalog items, variants and categories: their attributes and ids, and how to create, update and delete them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.errors import ApiError, error, not_found, refusal
 from sandbox.records import markers
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 ITEM, VARIANT, CATEGORY = "catalog-item", "catalog-variant", "catalog-category"
 
@@ -32,7 +32,7 @@ _ONLY = {"integration_type": "$custom", "catalog_type": "$default"}
 
 
 def problems(type: str, item: Mapping[str, Any], pointer: str, *, new: bool) -> list[dict[str, Any]]:
-    """What is wrong with a thing that was sent, as error objects that point at it."""
+    """What is wrong with an entry that was sent, as error objects that point to it."""
     attributes = item.get("attributes") or {}
     place = f"{pointer}/attributes"
     found = []
@@ -49,14 +49,14 @@ def problems(type: str, item: Mapping[str, Any], pointer: str, *, new: bool) -> 
 
 
 def check(type: str, item: Mapping[str, Any], *, new: bool) -> None:
-    """Refuse a bad thing."""
+    """400 for a bad entry."""
     found = problems(type, item, "/data", new=new)
     if found:
         raise ApiError(400, found)
 
 
 def create(store: Store, type: str, item: Mapping[str, Any], now: float) -> Resource:
-    """A new thing; 409 when its external id is taken, 404 when what it is related to is not there."""
+    """Create an entry; 409 if its external id is taken, 404 if something that it is related to does not exist."""
     sent = item["attributes"]
     external_id = sent["external_id"]
     id = f"$custom:::$default:::{external_id}"
@@ -66,9 +66,9 @@ def create(store: Store, type: str, item: Mapping[str, Any], now: float) -> Reso
         raise refusal(409, detail, code="duplicate", pointer="/data/attributes/external_id")
     targets = _targets(store, type, item)
     given = {name: value for name, value in sent.items() if name not in _ONLY and value is not None}
-    at = written(now)
+    at = to_iso(now)
     attributes = _DEFAULTS[type] | given
-    # A category tells nobody when it was created, though it can be sorted by that.
+    # A category does not show when it was created, though it can be sorted by that.
     attributes |= {"updated": at} if type == CATEGORY else {"created": at, "updated": at}
     resource = store.add(type, attributes, id)
     resource.private["created"] = at
@@ -77,7 +77,7 @@ def create(store: Store, type: str, item: Mapping[str, Any], now: float) -> Reso
 
 
 def update(store: Store, type: str, item: Mapping[str, Any], now: float) -> Resource:
-    """Change attributes; relationships that are given are replaced."""
+    """Change attributes, and replace the relationships that are given."""
     resource = store.find(type, item["id"])
     if resource is None:
         raise not_found(type, item["id"])
@@ -92,7 +92,7 @@ def update(store: Store, type: str, item: Mapping[str, Any], now: float) -> Reso
 
 
 def remove(store: Store, type: str, id: str) -> None:
-    """Forget a thing, an item with its variants."""
+    """Delete an entry; an item together with its variants."""
     resource = store.find(type, id)
     if resource is None:
         raise not_found(type, id)
@@ -102,7 +102,7 @@ def remove(store: Store, type: str, id: str) -> None:
 
 
 def linkage(item: Mapping[str, Any], name: str) -> list[str]:
-    """The ids that an object names under a relationship."""
+    """The ids in an object's relationship of this name."""
     data = ((item.get("relationships") or {}).get(name) or {}).get("data") or []
     return [one["id"] for one in (data if isinstance(data, list) else [data])]
 

@@ -1,12 +1,12 @@
-"""Consent: what a profile may be sent, by channel, and why not."""
+"""Consent: what a profile may be sent on each channel, and why not."""
 
 from typing import Any
 
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 Subscriptions = dict[str, dict[str, dict[str, Any]]]
-"""Channel, then kind (marketing, transactional), then its state."""
+"""The state of each kind (marketing, transactional) of each channel."""
 
 _CAN_RECEIVE = {
     ("email", "marketing"): "can_receive_email_marketing",
@@ -19,8 +19,8 @@ _CAN_RECEIVE = {
 }
 
 
-def never() -> Subscriptions:
-    """The state of someone who has never been asked. Email alone may be sent to them."""
+def never_subscribed() -> Subscriptions:
+    """The state of someone who was never asked. They may be sent email, and nothing else."""
     subscriptions: Subscriptions = {}
     for (channel, kind), flag in _CAN_RECEIVE.items():
         if channel == "whatsapp":
@@ -42,10 +42,10 @@ def never() -> Subscriptions:
     return subscriptions
 
 
-def of(profile: Resource) -> Subscriptions:
-    """The consent of a profile, which is that of someone never asked until something is said of it."""
+def consent_of(profile: Resource) -> Subscriptions:
+    """The consent of a profile, at first that of someone who was never asked."""
     if "subscriptions" not in profile.private:
-        profile.private["subscriptions"] = never()
+        profile.private["subscriptions"] = never_subscribed()
     subscriptions: Subscriptions = profile.private["subscriptions"]
     return subscriptions
 
@@ -53,12 +53,12 @@ def of(profile: Resource) -> Subscriptions:
 def subscribe(
     subscriptions: Subscriptions, channel: str, kind: str, now: float, *, at: str | None, source: str | None
 ) -> None:
-    """Give consent. For email this also ends every suppression that the person can end."""
+    """Give consent. For email this also ends the suppressions that the person can end."""
     flag = _CAN_RECEIVE[channel, kind]
     state = subscriptions.setdefault(channel, {}).setdefault(kind, {})
-    state |= {flag: True, "consent": "SUBSCRIBED", "consent_timestamp": at or written(now)}
+    state |= {flag: True, "consent": "SUBSCRIBED", "consent_timestamp": at or to_iso(now)}
     if channel != "mobile_push":
-        state |= {"method": "SERVER", "method_detail": source, "last_updated": written(now)}
+        state |= {"method": "SERVER", "method_detail": source, "last_updated": to_iso(now)}
     if channel == "email":
         state |= {
             "custom_method_detail": source,
@@ -72,37 +72,37 @@ def unsubscribe(subscriptions: Subscriptions, channel: str, kind: str, now: floa
     """Withdraw consent for one kind of message on one channel."""
     flag = _CAN_RECEIVE[channel, kind]
     state = subscriptions.setdefault(channel, {}).setdefault(kind, {})
-    state |= {flag: False, "consent": "UNSUBSCRIBED", "consent_timestamp": written(now)}
+    state |= {flag: False, "consent": "UNSUBSCRIBED", "consent_timestamp": to_iso(now)}
     if channel != "mobile_push":
-        state["last_updated"] = written(now)
+        state["last_updated"] = to_iso(now)
 
 
 def unsubscribe_from_list(subscriptions: Subscriptions, list_id: str, now: float) -> None:
-    """Note that email for this list is not wanted any more."""
-    suppression = {"list_id": list_id, "reason": "UNSUBSCRIBED", "timestamp": written(now)}
+    """Record that email for this list is no longer wanted."""
+    suppression = {"list_id": list_id, "reason": "UNSUBSCRIBED", "timestamp": to_iso(now)}
     subscriptions["email"]["marketing"]["list_suppressions"].append(suppression)
 
 
 def suppress(subscriptions: Subscriptions, now: float) -> bool:
-    """Stop all email marketing. False when it was stopped already."""
+    """Stop all email marketing. False if it was stopped already."""
     state = subscriptions["email"]["marketing"]
     if state["suppression"]:
         return False
-    state["suppression"] = [{"reason": "USER_SUPPRESSED", "timestamp": written(now)}]
+    state["suppression"] = [{"reason": "USER_SUPPRESSED", "timestamp": to_iso(now)}]
     state["can_receive_email_marketing"] = False
     return True
 
 
 def unsuppress(subscriptions: Subscriptions, now: float) -> bool:
-    """Undo `suppress`. False when there was nothing to undo."""
+    """Undo `suppress`. False if there was nothing to undo."""
     state = subscriptions["email"]["marketing"]
     if not state["suppression"]:
         return False
-    state |= {"suppression": [], "last_updated": written(now)}
+    state |= {"suppression": [], "last_updated": to_iso(now)}
     state["can_receive_email_marketing"] = state["consent"] != "UNSUBSCRIBED"
     return True
 
 
-def known(channel: str, kind: str) -> bool:
-    """Whether there is such a kind of message on such a channel."""
+def is_known(channel: str, kind: str) -> bool:
+    """Whether the channel has this kind of message."""
     return (channel, kind) in _CAN_RECEIVE

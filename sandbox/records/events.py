@@ -1,4 +1,4 @@
-"""Events: their rules, what makes two the same, and the metrics that begin with their first event."""
+"""Events: their rules, what makes two of them the same, and the metrics that their first event creates."""
 
 import math
 from collections.abc import Mapping
@@ -9,17 +9,16 @@ from uuid import NAMESPACE_OID, uuid5
 from sandbox.errors import invalid
 from sandbox.records import profiles
 from sandbox.records.store import Resource, Store
-from sandbox.seeding.seeds import metric_attributes
-from sandbox.times import YEAR, parsed, written
+from sandbox.times import YEAR_S, from_iso, to_iso
 
-MOST_PROPERTIES, MOST_ITEMS, DEEPEST, LONGEST = 400, 4000, 10, 100 * 1024
-EARLIEST = 946_684_800.0
+MAX_PROPERTIES, MAX_LIST_ITEMS, MAX_DEPTH, MAX_STRING_BYTES = 400, 4000, 10, 100 * 1024
+EARLIEST_TIME_S = 946_684_800.0
 """The first second of the year 2000."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A checked event, of a profile that is still to be found."""
+    """A checked event whose profile is yet to be found."""
 
     metric: str
     service: str
@@ -28,16 +27,16 @@ class Event:
     properties: dict[str, Any]
 
 
-def checked(attributes: Mapping[str, Any], pointer: str, now: float) -> Event:
-    """An event out of the attributes that were sent, or a 400 that points at what breaks a rule."""
+def parse_event(attributes: Mapping[str, Any], pointer: str, now: float) -> Event:
+    """An event from the attributes that were sent, or a 400 that points to what breaks a rule."""
     metric = attributes["metric"]["data"]["attributes"]
     if not metric["name"]:
         raise invalid("name is a required field.", f"{pointer}/metric/data/attributes/name")
     properties = attributes["properties"]
-    if len(properties) > MOST_PROPERTIES:
-        raise invalid(f"At most {MOST_PROPERTIES} properties are allowed.", f"{pointer}/properties")
+    if len(properties) > MAX_PROPERTIES:
+        raise invalid(f"At most {MAX_PROPERTIES} properties are allowed.", f"{pointer}/properties")
     _check_value(properties, f"{pointer}/properties", depth=0)
-    time = _time(attributes.get("time"), pointer, now)
+    time = _parse_time(attributes.get("time"), pointer, now)
     value = attributes.get("value")
     unique = str(attributes.get("unique_id") or time)
     more = {"$value": value, "$value_currency": attributes.get("value_currency")}
@@ -46,13 +45,13 @@ def checked(attributes: Mapping[str, Any], pointer: str, now: float) -> Event:
 
 
 def record(store: Store, profile: Resource, event: Event, now: float) -> Resource:
-    """Store an event, unless this profile has it already."""
+    """Store an event unless the profile already has it."""
     metric = metric_of(store, event.service, event.metric, now)
     key = f"{profile.id}/{metric.id}/{event.unique}"
     present = store.find("event", store.owner_of("event", key) or "")
     if present is not None:
         return present
-    at = written(event.time)
+    at = to_iso(event.time)
     resource = store.add(
         "event",
         {
@@ -62,7 +61,7 @@ def record(store: Store, profile: Resource, event: Event, now: float) -> Resourc
             "uuid": str(uuid5(NAMESPACE_OID, key)),
         },
     )
-    store.own("event", key, resource.id)
+    store.set_owner("event", key, resource.id)
     store.link(resource, "profile", profile, now)
     store.link(resource, "metric", metric, now)
     last = profile.attributes["last_event_date"]
@@ -72,14 +71,14 @@ def record(store: Store, profile: Resource, event: Event, now: float) -> Resourc
 
 
 def profile_of(store: Store, holder: Mapping[str, Any], pointer: str, now: float) -> Resource:
-    """The profile that an event names, changed by what is said of it, or created."""
+    """The profile that an event names, updated with what it says, or created."""
     item = (holder.get("profile") or {}).get("data") or {}
     profiles.check(item, f"{pointer}/profile/data")
     return profiles.upsert(store, item, now)[0]
 
 
-def doubled(store: Store) -> int:
-    """How many events are there twice, by profile, metric and unique id. Must be 0."""
+def count_doubled(store: Store) -> int:
+    """How many events exist twice, by profile, metric and unique id. Must be 0."""
     events = list(store.all("event"))
     keys = {
         (*event.linked("profile"), *event.linked("metric"), event.attributes["event_properties"]["$event_id"])
@@ -89,34 +88,40 @@ def doubled(store: Store) -> int:
 
 
 def metric_of(store: Store, service: str, name: str, now: float) -> Resource:
-    """The metric of a service's events, which begins with the first of them."""
+    """The metric of a service's events, created if need be."""
     key = f"{service}/{name}"
     present = store.find("metric", store.owner_of("metric", key) or "")
     if present is not None:
         return present
-    metric = store.add("metric", metric_attributes(name, written(now), service.upper(), "API"))
-    store.own("metric", key, metric.id)
+    metric = store.add("metric", metric_attributes(name, to_iso(now), service.upper(), "API"))
+    store.set_owner("metric", key, metric.id)
     return metric
 
 
-def _time(text: str | None, pointer: str, now: float) -> int:
+def metric_attributes(name: str, at: str, service: str, category: str) -> dict[str, object]:
+    """The attributes of a metric reported by a service."""
+    integration = {"object": "integration", "id": service.lower(), "name": service, "category": category}
+    return {"name": name, "created": at, "updated": at, "integration": integration}
+
+
+def _parse_time(text: str | None, pointer: str, now: float) -> int:
     if text is None:
         return math.floor(now)
-    moment = parsed(text)
+    moment = from_iso(text)
     assert moment, "the shape of its body says that it is a time"
-    if not EARLIEST <= moment.timestamp() <= now + YEAR:
+    if not EARLIEST_TIME_S <= moment.timestamp() <= now + YEAR_S:
         raise invalid("Must be after 1999 and at most one year in the future.", f"{pointer}/time")
     return math.floor(moment.timestamp())
 
 
 def _check_value(value: Any, pointer: str, depth: int) -> None:
-    if depth > DEEPEST:
-        raise invalid(f"Nested more than {DEEPEST} levels deep.", pointer)
-    if isinstance(value, str) and len(value) * 4 > LONGEST and len(value.encode()) > LONGEST:
+    if depth > MAX_DEPTH:
+        raise invalid(f"Nested more than {MAX_DEPTH} levels deep.", pointer)
+    if isinstance(value, str) and len(value) * 4 > MAX_STRING_BYTES and len(value.encode()) > MAX_STRING_BYTES:
         raise invalid("A string is longer than 100 KB.", pointer)
     if isinstance(value, list):
-        if len(value) > MOST_ITEMS:
-            raise invalid(f"At most {MOST_ITEMS} items are allowed.", pointer)
+        if len(value) > MAX_LIST_ITEMS:
+            raise invalid(f"At most {MAX_LIST_ITEMS} items are allowed.", pointer)
         for index, one in enumerate(value):
             _check_value(one, f"{pointer}/{index}", depth + 1)
     elif isinstance(value, dict):

@@ -1,10 +1,10 @@
-"""Flows: a trigger, a chain of actions and the messages that these send, in the shapes that Klaviyo shows them in."""
+"""Flows: a trigger, a chain of actions and the messages that these send, as Klaviyo shows them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 STATUSES = ("draft", "manual", "live")
 TRIGGERS = {
@@ -28,8 +28,8 @@ CHANNELS = {
 def create(
     store: Store, name: str, definition: Mapping[str, Any], now: float, *, status: str = "draft", message: str = "draft"
 ) -> Resource:
-    """A flow out of its definition, whose actions know each other by temporary ids until they have their own."""
-    at = written(now)
+    """Create a flow from its definition, in which actions refer to each other by temporary ids."""
+    at = to_iso(now)
     triggers = definition["triggers"]
     flow = store.add(
         "flow",
@@ -57,7 +57,7 @@ def create(
 
 
 def define(store: Store, action: Resource, definition: Mapping[str, Any]) -> None:
-    """Give an action its definition, its message the content in it, and both what a listing filters and sorts by."""
+    """Set an action's definition and its message's content, and what listings filter and sort both by."""
     data = definition.get("data") or {}
     action.attributes["definition"] = {**definition, "id": action.id}
     action.private |= {"action_type": definition["type"], "status": data.get("status", "draft")}
@@ -79,7 +79,7 @@ def set_status(store: Store, flow: Resource, status: str, now: float) -> None:
 
 
 def remove(store: Store, flow: Resource) -> None:
-    """Forget a flow, its actions and their messages."""
+    """Delete a flow, its actions and their messages."""
     for action in list(store.related(flow, "flow-actions")):
         _remove_action(store, action)
     for target in _targets(store, flow.private["definition"]["triggers"]):
@@ -88,7 +88,7 @@ def remove(store: Store, flow: Resource) -> None:
 
 
 def cut_out(store: Store, action: Resource) -> None:
-    """Forget an action and its messages; what led to it leads to what came after it."""
+    """Delete an action and its messages; what led to it now leads to what followed it."""
     following = (action.attributes["definition"].get("links") or {}).get("next")
     for flow in store.related(action, "flow"):
         if flow.private["definition"]["entry_action_id"] == action.id:
@@ -114,7 +114,7 @@ def _remove_action(store: Store, action: Resource) -> None:
 def _add_action(
     store: Store, flow: Resource, sent: Mapping[str, Any], ids: Mapping[str, str], status: str, now: float
 ) -> None:
-    at = written(now)
+    at = to_iso(now)
     definition = {name: value for name, value in sent.items() if name != "temporary_id"}
     definition["links"] = {name: ids.get(target) for name, target in (sent.get("links") or {}).items()}
     action = store.add("flow-action", {"created": at, "updated": at}, ids[sent["temporary_id"]])

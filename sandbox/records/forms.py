@@ -1,18 +1,18 @@
-"""Forms and their versions, made from the definition that a form is created with."""
+"""Forms and their versions, created from a definition."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 TYPES = {"banner": "banner", "embed": "embed", "flyout": "flyout", "full_screen": "full_page", "popup": "popup"}
-"""What a definition calls a type of form, and what a version does."""
+"""The types of form: what a definition calls them, and what a version does."""
 
 
 def create(store: Store, sent: Mapping[str, Any], now: float) -> Resource:
-    """A form with one version for each of its definition's."""
-    at = written(now)
+    """Create a form, with a version for each in its definition."""
+    at = to_iso(now)
     times = {"created_at": at, "updated_at": at}
     shown = {name: sent[name] for name in ("name", "status", "ab_test")}
     form = store.add("form", shown | times)
@@ -33,7 +33,7 @@ def create(store: Store, sent: Mapping[str, Any], now: float) -> Resource:
 
 
 def remove(store: Store, form: Resource) -> None:
-    """Forget a form and its versions."""
+    """Delete a form and its versions."""
     for version in list(store.related(form, "form-versions")):
         store.remove(version)
     store.remove(form)

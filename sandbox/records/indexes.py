@@ -1,4 +1,4 @@
-"""Sorted rows of what a store holds, brought up to date where something has changed instead of being sorted anew."""
+"""Sorted rows of a store's records, updated where something changed instead of being sorted anew."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable
@@ -6,13 +6,13 @@ from operator import itemgetter
 from typing import Any
 
 Row = tuple[int, Any, int, str]
-"""Whether there is a sort value (1 or 0), the sort value, the number that breaks ties, the id."""
+"""Whether there is a sort value (1 or 0), the sort value, a number that breaks ties, the id."""
 
-FEW = 200
-"""As many stale rows at most are moved one by one; more are sorted in together."""
+MAX_MOVED_SINGLY = 200
+"""Up to this many stale rows are moved one by one; more are sorted in together."""
 
-KEPT = 256
-"""Indexes that a store keeps at most."""
+MAX_INDEXES = 256
+"""How many indexes a store keeps."""
 
 
 class Index:
@@ -20,14 +20,14 @@ class Index:
 
     def __init__(self, row_of: Callable[[str], Row | None], ids: Iterable[str]) -> None:
         self.stale = dict.fromkeys(ids)
-        """Ids whose rows have come, changed or gone since they were last read."""
+        """Ids whose rows were added, changed or removed since the last read."""
         self._row_of = row_of
         self._rows: list[Row] = []
         self._known: dict[str, Row] = {}
 
     def rows(self) -> list[Row]:
-        """The rows as of now."""
-        if len(self.stale) > FEW:
+        """The current rows."""
+        if len(self.stale) > MAX_MOVED_SINGLY:
             self._sort_in()
         else:
             self._move()
@@ -53,7 +53,7 @@ class Index:
             else:
                 self._known[id] = row
                 rows.append(row)
-        # By one column after the other, which is much quicker than comparing whole rows.
+        # By one column after the other, which is much faster than comparing whole rows.
         rows.sort(key=itemgetter(2))
         valued = [row for row in rows if row[0]]
         valued.sort(key=itemgetter(1))
@@ -61,7 +61,7 @@ class Index:
 
 
 class Indexes:
-    """The indexes of a store, by what they are about and the field that they are sorted by."""
+    """The indexes of a store, by what they cover and the field that they are sorted by."""
 
     def __init__(self) -> None:
         self._by_scope: dict[Hashable, dict[str | None, Index]] = {}
@@ -70,10 +70,10 @@ class Indexes:
     def rows(
         self, scope: Hashable, field: str | None, row_of: Callable[[str], Row | None], ids: Iterable[str]
     ) -> list[Row]:
-        """The sorted rows of a scope, of the ids given when they are asked for the first time."""
+        """The sorted rows of a scope; the first time, of the given ids."""
         index = self._by_scope.get(scope, {}).get(field)
         if index is None:
-            if self._count >= KEPT:
+            if self._count >= MAX_INDEXES:
                 self._by_scope.clear()
                 self._count = 0
             index = self._by_scope.setdefault(scope, {})[field] = Index(row_of, ids)
@@ -81,7 +81,7 @@ class Indexes:
         return index.rows()
 
     def note(self, scope: Hashable, id: str) -> None:
-        """Note that a row of a scope has come, changed or gone."""
+        """Note that a row of a scope was added, changed or removed."""
         indexes = self._by_scope.get(scope)
         if indexes:
             for index in indexes.values():

@@ -1,4 +1,4 @@
-"""What becomes of jobs: how long they take and how they end, as rules that the side door sets."""
+"""Rules for what becomes of jobs, set through the side door: how long they take and how they end."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -10,22 +10,22 @@ OUTCOMES: frozenset[str] = frozenset(get_args(Outcome))
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job is going to do: it takes `seconds`, or meets its other outcome when half of them are over."""
+    """What a job will do: complete after `seconds`, or meet another outcome after half of them."""
 
     seconds: float
     outcome: Outcome = "complete"
     fail_share: float = 0.0
     expires: float | None = None
-    """Seconds from its end until it is gone; None is as Klaviyo does with this type."""
+    """Seconds from its end until it disappears; None is Klaviyo's usual time for the type."""
 
     def fails(self, index: int) -> bool:
-        """Whether the item with this index is among the share that fails, which is spread evenly."""
+        """Whether this item is in the share that fails, which is spread evenly."""
         return int(round((index + 1) * self.fail_share, 6)) > int(round(index * self.fail_share, 6))
 
 
 @dataclass(slots=True)
 class Rule:
-    """A rule for jobs. `type` and `account` narrow it; `times` counts down the jobs, None is until cleared."""
+    """A rule for jobs. `type` and `account` narrow it; `times` counts down the jobs, and None means until cleared."""
 
     type: str | None = None
     account: str | None = None
@@ -35,11 +35,11 @@ class Rule:
     fail_share: float = 0.0
     expires: float | None = None
     caps: dict[str, int] = field(default_factory=dict)
-    """Most jobs in progress by type. A rule that says nothing else is used up by no job."""
+    """The maximum number of jobs in progress, by type. A rule that says nothing else is never used up."""
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> "Rule":
-        """A rule out of what the side door was sent."""
+        """A rule from what was sent to the side door."""
         rule = cls(**raw)
         if rule.outcome not in OUTCOMES:
             raise ValueError(f"unknown outcome {rule.outcome!r}; known: {', '.join(sorted(OUTCOMES))}")
@@ -51,16 +51,16 @@ class Rule:
         return rule
 
     def fits(self, account: str, type: str) -> bool:
-        """Whether it is about jobs of this type in this account."""
+        """Whether it applies to jobs of this type in this account."""
         return self.account in (None, account) and self.type in (None, type)
 
     def plans(self) -> bool:
-        """Whether it says anything of what a job does."""
+        """Whether it says what a job does."""
         return (self.seconds, self.outcome, self.fail_share, self.expires) != (None, "complete", 0.0, None)
 
 
 class JobRules:
-    """The rules in force, in the order in which they were set."""
+    """The active rules, in the order in which they were added."""
 
     def __init__(self, random: Random, seconds: tuple[float, float]) -> None:
         self.active: list[Rule] = []
@@ -68,7 +68,7 @@ class JobRules:
         self._seconds = seconds
 
     def plan(self, account: str, type: str) -> Plan:
-        """What a job that starts now will do, by the first rule that fits it, counted down."""
+        """What a job that starts now will do, by the first matching rule, whose count goes down."""
         found = next((one for one in self.active if one.plans() and one.fits(account, type)), None)
         if found and found.times is not None:
             found.times -= 1
@@ -79,6 +79,6 @@ class JobRules:
         return Plan(seconds, rule.outcome, rule.fail_share, rule.expires)
 
     def cap(self, account: str, type: str, usual: int | None) -> int | None:
-        """How many jobs of a type may be in progress; None is any number."""
+        """How many jobs of a type may be in progress; None is unlimited."""
         caps = [rule.caps[type] for rule in self.active if rule.account in (None, account) and type in rule.caps]
         return caps[-1] if caps else usual

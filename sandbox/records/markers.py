@@ -1,6 +1,6 @@
-"""Values that are well-formed and bad all the same, for tests to plant: nobody can know before Klaviyo says so.
+"""Values for tests that are well-formed yet bad, which nobody can know before Klaviyo says so.
 
-One marked "refused" is refused by validation, with a 400. One marked "reject" passes it, and fails in its job.
+One marked "refused" is refused by validation, with a 400. One marked "reject" passes validation and fails in its job.
 """
 
 from typing import Any
@@ -12,15 +12,15 @@ def refused_email(email: Any) -> bool:
 
 
 def rejected_email(email: Any) -> bool:
-    """Whether an import's job rejects this email."""
+    """Whether an import job rejects this email."""
     return isinstance(email, str) and email.lower().endswith("@reject.example")
 
 
 def refused_id(id: Any) -> bool:
-    """Whether validation refuses this id of a catalog or this coupon code."""
+    """Whether validation refuses this catalog id or coupon code."""
     return isinstance(id, str) and "refused" in id
 
 
 def rejected_id(id: Any) -> bool:
-    """Whether a bulk job rejects this id of a catalog or this coupon code."""
+    """Whether a bulk job rejects this catalog id or coupon code."""
     return isinstance(id, str) and "reject" in id

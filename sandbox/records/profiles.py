@@ -1,4 +1,4 @@
-"""Profiles: what they consist of, what makes two of them one, how they are changed and merged."""
+"""Profiles: their attributes and identifiers, and how to create, update and merge them."""
 
 import re
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ import orjson
 from sandbox.errors import ApiError, error, invalid, refusal
 from sandbox.records import markers
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 IDENTIFIERS = ("email", "phone_number", "external_id")
 TRACES = ("_kx", "anonymous_id")
-"""Identify a profile too, but are not among its attributes."""
+"""These identify a profile too, but are not among its attributes."""
 
 PLAIN = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
@@ -35,7 +35,7 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
 
 def problems(item: Mapping[str, Any], pointer: str) -> list[dict[str, Any]]:
-    """What is wrong with a profile that was sent, as error objects that point at it."""
+    """What is wrong with a profile that was sent, as error objects that point to it."""
     attributes = item.get("attributes") or {}
     found = []
     email, phone = attributes.get("email"), attributes.get("phone_number")
@@ -55,7 +55,7 @@ def problems(item: Mapping[str, Any], pointer: str) -> list[dict[str, Any]]:
 
 
 def check(item: Mapping[str, Any], pointer: str, *, identified: bool = True) -> None:
-    """Refuse a bad profile, one of more than 100 KB and, if it must say who it is, one without identifier."""
+    """400 for a bad profile, one of more than 100 KB or, if it must be `identified`, one without an identifier."""
     found = problems(item, pointer)
     if identified and not found and not is_identified(item):
         found.append(error(400, "One or more identifiers must be provided.", pointer=f"{pointer}/attributes"))
@@ -65,13 +65,13 @@ def check(item: Mapping[str, Any], pointer: str, *, identified: bool = True) -> 
 
 
 def check_size(item: Mapping[str, Any], pointer: str) -> None:
-    """Refuse a profile of more than 100 KB."""
+    """400 for a profile of more than 100 KB."""
     if len(orjson.dumps(item)) > MAX_BYTES:
         raise invalid("The profile is larger than 100 KB.", pointer)
 
 
 def is_identified(item: Mapping[str, Any]) -> bool:
-    """Whether it says who it is."""
+    """Whether it has an identifier."""
     attributes = item.get("attributes") or {}
     return bool(item.get("id") or any(attributes.get(name) for name in (*IDENTIFIERS, *TRACES)))
 
@@ -83,11 +83,11 @@ def matching(store: Store, attributes: Mapping[str, Any]) -> list[str]:
 
 
 def create(store: Store, attributes: Mapping[str, Any], now: float) -> Resource:
-    """A new profile; 409 when one of its identifiers is taken."""
+    """Create a profile; 409 if one of its identifiers is taken."""
     taken = matching(store, attributes)
     if taken:
         raise duplicate(taken[0])
-    profile = store.add("profile", blank(written(now)))
+    profile = store.add("profile", blank(to_iso(now)))
     _write(store, profile, attributes)
     if store.everyone:
         store.link(store.everyone, "profiles", profile, now)
@@ -95,7 +95,7 @@ def create(store: Store, attributes: Mapping[str, Any], now: float) -> Resource:
 
 
 def blank(at: str) -> dict[str, Any]:
-    """The attributes of a profile of which nothing is known."""
+    """The attributes of a profile about which nothing is known."""
     return {
         **dict.fromkeys((*IDENTIFIERS, *PLAIN)),
         "created": at,
@@ -109,7 +109,7 @@ def blank(at: str) -> dict[str, Any]:
 def update(
     store: Store, profile: Resource, attributes: Mapping[str, Any], meta: Mapping[str, Any] | None, now: float
 ) -> None:
-    """Left out is untouched, null clears. 409 when an identifier belongs to another profile."""
+    """Change what is given; null clears. 409 if an identifier belongs to another profile."""
     others = [id for id in matching(store, attributes) if id != profile.id]
     if others:
         raise duplicate(others[0])
@@ -119,7 +119,7 @@ def update(
 
 
 def upsert(store: Store, item: Mapping[str, Any], now: float) -> tuple[Resource, bool]:
-    """The profile that the identifiers mean, changed; or a new one, and True."""
+    """Update the profile with these identifiers, or create one; also returns whether it is new."""
     attributes = item.get("attributes") or {}
     meta = item.get("meta") or attributes.get("meta")
     if item.get("id"):
@@ -136,7 +136,7 @@ def upsert(store: Store, item: Mapping[str, Any], now: float) -> tuple[Resource,
 
 
 def merge(store: Store, source: Resource, destination: Resource, now: float) -> None:
-    """Move events, memberships and what the destination lacks from the source; drop the source."""
+    """Move the source's events and memberships, and values that the destination lacks; delete the source."""
     kept = source.attributes
     for name, relation in source.links.items():
         for id in list(relation):
@@ -154,11 +154,11 @@ def merge(store: Store, source: Resource, destination: Resource, now: float) -> 
 
 
 def remove(store: Store, profile: Resource) -> None:
-    """Forget a profile, its identifiers and its events."""
+    """Delete a profile, its identifiers and its events."""
     for name in (*IDENTIFIERS, *TRACES):
         value = profile.attributes.get(name) or profile.private.get(name)
         if value:
-            store.own(name, value, None)
+            store.set_owner(name, value, None)
     for id in profile.linked("events"):
         event = store.find("event", id)
         if event:
@@ -185,10 +185,10 @@ def _write(store: Store, profile: Resource, sent: Mapping[str, Any]) -> None:
             continue
         holder = attributes if name in IDENTIFIERS else profile.private
         if holder.get(name):
-            store.own(name, holder[name], None)
+            store.set_owner(name, holder[name], None)
         holder[name] = sent[name]
         if sent[name]:
-            store.own(name, sent[name], profile.id)
+            store.set_owner(name, sent[name], profile.id)
     for name in PLAIN:
         if name in sent:
             attributes[name] = sent[name]
@@ -200,7 +200,7 @@ def _write(store: Store, profile: Resource, sent: Mapping[str, Any]) -> None:
 
 
 def _patch_properties(properties: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    """append, unappend and unset of `meta.patch_properties`. Appending twice appends twice."""
+    """Apply append, unappend and unset of `meta.patch_properties`. Appending twice appends twice."""
     for name, value in (patch.get("append") or {}).items():
         present = properties.get(name)
         listed = present if isinstance(present, list) else [] if present is None else [present]

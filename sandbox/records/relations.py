@@ -1,13 +1,13 @@
-"""Which types are related, and by what names: read off the operations that list relationships."""
+"""Which types are related, and by what names, derived from the operations that list relationships."""
 
 from dataclasses import dataclass
 
 from sandbox.operations import Operations
 
-# Ends that no operation shows, but that the sandbox needs to find a profile's or a metric's events.
+# Ends that no operation shows, but by which the sandbox finds a profile's or a metric's events.
 UNSEEN = {("event", "profile"): "events", ("event", "metric"): "events"}
 
-# Relationships that resources show without having an address of their own: target, and whether there are several.
+# Relationships that resources show but that have no URL of their own: the target, and whether it is to-many.
 UNADDRESSED = {
     ("catalog-variant", "item"): ("catalog-item", False),
     ("coupon-code", "profile"): ("profile", False),
@@ -22,7 +22,7 @@ UNADDRESSED = {
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One side of a relationship: the type at its other end, and the name that it has there, if any."""
+    """One side of a relationship: the type at the other end, and its name there, if any."""
 
     name: str
     target: str
@@ -32,7 +32,7 @@ class Relation:
 
 
 class Relations:
-    """The relationships of every type, and the type that lives under each collection of the address space."""
+    """The relationships of every type, and the type of the resources in each collection."""
 
     def __init__(self, operations: Operations) -> None:
         self.types: dict[str, str] = {}
@@ -61,12 +61,12 @@ class Relations:
         return self._of.get(type, {})
 
     def inverse(self, type: str, name: str) -> str | None:
-        """What a relationship is called at its other end."""
+        """The name of a relationship at its other end."""
         return self._inverses.get((type, name))
 
 
 def _inverse(ends: dict[tuple[str, str], tuple[str, bool]], owner: str, name: str, target: str) -> str | None:
-    """The other end's name, when it is plain which one it is: the only one that leads back."""
+    """The name at the other end, if it is clear: the only relationship that leads back."""
     there = [n for (o, n), (t, _) in ends.items() if o == target and t == owner]
     back = [n for (o, n), (t, _) in ends.items() if o == owner and t == target]
     return there[0] if len(there) == 1 and back == [name] else None

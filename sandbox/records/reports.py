@@ -1,4 +1,4 @@
-"""Made-up figures of messages, forms and segments: plausible, and the same whenever they are asked for."""
+"""Made-up figures for messages, forms and segments: plausible, and always the same."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _SHARES = {
     "message_segment_count_sum": 1.2,
     "text_message_credit_usage_amount": 1.2,
 }
-"""Counts, as shares of the recipients."""
+"""Counts as shares of the recipients."""
 
 _RATES = {
     "bounce_rate": ("bounced", "recipients"),
@@ -54,11 +54,11 @@ _FORM_SHARES = {
     "submitted_form_step": 0.12,
     "submitted_form_step_uniques": 0.1,
 }
-"""Counts, as shares of the views."""
+"""Counts as shares of the views."""
 
 
 def figures(message_id: str, start: datetime) -> Mapping[str, float]:
-    """All statistics of a message in the interval that starts then."""
+    """All statistics of a message in the interval that starts at `start`."""
     recipients = _size(message_id, start)
     found: dict[str, float] = {"recipients": float(recipients)}
     found |= {name: float(round(recipients * share)) for name, share in _SHARES.items()}
@@ -71,7 +71,7 @@ def figures(message_id: str, start: datetime) -> Mapping[str, float]:
 
 
 def form_figures(id: str, start: datetime) -> Mapping[str, float]:
-    """All statistics of a form or of one of its versions in the interval that starts then."""
+    """All statistics of a form or one of its versions in the interval that starts at `start`."""
     views = _size(id, start)
     found = {name: float(round(views * share)) for name, share in _FORM_SHARES.items()}
     found["submit_rate"] = round(found["submits"] / found["viewed_form"], 4)
@@ -79,7 +79,7 @@ def form_figures(id: str, start: datetime) -> Mapping[str, float]:
 
 
 def segment_figures(id: str, start: datetime) -> Mapping[str, float]:
-    """All statistics of a segment in the interval that starts then."""
+    """All statistics of a segment in the interval that starts at `start`."""
     total = _size(id, start)
     added, removed = float(total // 10), float(total // 25)
     return {
@@ -91,7 +91,7 @@ def segment_figures(id: str, start: datetime) -> Mapping[str, float]:
 
 
 def span(key: str, now: datetime) -> tuple[datetime, datetime]:
-    """From and to of a time frame that Klaviyo has a name for."""
+    """The start and end of a time frame that Klaviyo has a name for."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     week = today - DAY * today.weekday()
     month = today.replace(day=1)
@@ -114,7 +114,7 @@ def span(key: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def edges(start: datetime, end: datetime, interval: str) -> list[datetime]:
-    """The starts of the intervals between two times."""
+    """The start of each interval between two times."""
     found = [start]
     while (following := _after(found[-1], interval)) < end:
         found.append(following)
@@ -122,7 +122,7 @@ def edges(start: datetime, end: datetime, interval: str) -> list[datetime]:
 
 
 def _size(id: str, start: datetime) -> int:
-    """A count between 100 and 999 that is always the same for a thing and a time."""
+    """A count between 100 and 999, always the same for an id and a time."""
     return 100 + crc32(f"{id} {start.isoformat()}".encode()) % 900
 
 

@@ -1,4 +1,4 @@
-"""One account's memory: resources by type and id, and the links between them, kept at both ends."""
+"""One account's records: resources by type and id, and the links between them, kept at both ends."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, KeysView
@@ -13,10 +13,9 @@ from uuid import UUID
 import orjson
 
 from sandbox.errors import not_found
-from sandbox.reading.traps import Traps
 from sandbox.records.indexes import Indexes
 from sandbox.records.relations import Relations
-from sandbox.times import written
+from sandbox.times import to_iso
 
 _SHORT = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _LONG = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -27,7 +26,7 @@ _NUMERIC_IDS = frozenset({"flow-action", "form-version"})
 
 @dataclass(slots=True)
 class Resource:
-    """A stored thing. `links` hold, per relationship, the ids at the other end and when each was joined."""
+    """A stored resource. `links` hold, for each relationship, the ids at the other end and when each was linked."""
 
     type: str
     id: str
@@ -35,15 +34,15 @@ class Resource:
     attributes: dict[str, Any]
     links: dict[str, dict[str, str]] = field(default_factory=dict)
     private: dict[str, Any] = field(default_factory=dict)
-    """What belongs to it but is not among its attributes, such as a profile's consent."""
+    """Data that is not among its attributes, such as a profile's consent."""
 
     def linked(self, name: str) -> list[str]:
         """The ids at the other end of a relationship."""
         return list(self.links.get(name, ()))
 
 
-Work = Callable[[float], float | None]
-"""Work under way: it is told the time, and says when there will be more to do, if ever."""
+ScheduledWork = Callable[[float], float | None]
+"""Called with the time; returns when it has more to do, if ever."""
 
 
 class Store:
@@ -54,9 +53,8 @@ class Store:
         self.company_id = company_id
         self.relations = relations
         self.indexes = Indexes()
-        self.traps = Traps()
         self._owners: dict[tuple[str, str], str] = {}
-        self._schedule: list[tuple[float, int, Work]] = []
+        self._schedule: list[tuple[float, int, ScheduledWork]] = []
         self._bodies: Counter[tuple[str, bytes]] = Counter()
         self.everyone: Resource | None = None
         """The segment that every new profile joins."""
@@ -92,18 +90,18 @@ class Store:
         return resource
 
     def touch(self, resource: Resource, now: float) -> None:
-        """Note a change of a resource, in the attribute that its type has for it."""
-        self.changed(resource)
+        """Note a change of a resource, and set its time of update."""
+        self.note_change(resource)
         for name in ("updated", "updated_at"):
             if name in resource.attributes:
-                resource.attributes[name] = written(now)
+                resource.attributes[name] = to_iso(now)
 
-    def changed(self, resource: Resource) -> None:
-        """Note a change of a resource that is none to who asks when it was updated."""
+    def note_change(self, resource: Resource) -> None:
+        """Note a change of a resource that does not count as an update."""
         self.indexes.note(resource.type, resource.id)
 
     def remove(self, resource: Resource) -> None:
-        """Forget a resource and its links."""
+        """Delete a resource and its links."""
         for name in list(resource.links):
             for other in resource.linked(name):
                 self.unlink(resource, name, other)
@@ -111,8 +109,8 @@ class Store:
         self.indexes.note(resource.type, resource.id)
 
     def link(self, resource: Resource, name: str, target: Resource, now: float) -> None:
-        """Relate two resources, at both ends. A link that is there keeps its time."""
-        at = written(now)
+        """Link two resources, at both ends. An existing link keeps its time."""
+        at = to_iso(now)
         self._point(resource, name, target.id, at)
         inverse = self.relations.inverse(resource.type, name)
         if inverse:
@@ -136,36 +134,36 @@ class Store:
                 yield found
 
     def owner_of(self, field: str, value: str) -> str | None:
-        """The id of the resource that has this unique value, such as a profile's email."""
+        """The id of the resource with this unique value, such as a profile's email."""
         return self._owners.get((field, value.casefold() if field == "email" else value))
 
-    def own(self, field: str, value: str, id: str | None) -> None:
-        """Note, or with None forget, which resource has a unique value."""
+    def set_owner(self, field: str, value: str, id: str | None) -> None:
+        """Record which resource has a unique value; None forgets it."""
         key = (field, value.casefold() if field == "email" else value)
         if id is None:
             self._owners.pop(key, None)
         else:
             self._owners[key] = id
 
-    def settle(self, now: float) -> None:
-        """Let the work under way go as far as it has come by now."""
+    def run_due(self, now: float) -> None:
+        """Do all scheduled work that is due by now."""
         while self._schedule and self._schedule[0][0] <= now:
             _, _, work = heappop(self._schedule)
             again = work(now)
             if again is not None:
-                self.later(again, work)
+                self.schedule(again, work)
 
-    def later(self, at: float, work: Work) -> None:
-        """Do some work when its time has come."""
+    def schedule(self, at: float, work: ScheduledWork) -> None:
+        """Do some work at a later time."""
         self._number += 1
         heappush(self._schedule, (at, self._number, work))
 
     def note_body(self, type: str, body: Any) -> None:
-        """Remember with what body a job was started."""
+        """Remember the body that a job was started with."""
         self._bodies[type, blake2b(orjson.dumps(body), digest_size=16).digest()] += 1
 
-    def doubled_jobs(self) -> int:
-        """How many jobs were started with the very body of an earlier one of their type."""
+    def count_doubled_jobs(self) -> int:
+        """How many jobs were started with the same body as an earlier one of their type."""
         return self._bodies.total() - len(self._bodies)
 
     def counts(self) -> dict[str, int]:
@@ -174,13 +172,13 @@ class Store:
 
     @contextmanager
     def drawing_from(self, random: Random) -> Iterator[None]:
-        """Draw the ids of what is added meanwhile from another randomness."""
+        """Within this context, take ids from another source of random numbers."""
         usual, self._random = self._random, random
         yield
         self._random = usual
 
     def new_id(self, type: str) -> str:
-        """An id in the form that Klaviyo gives to this type."""
+        """A new id in Klaviyo's format for this type."""
         if type in _LONG_IDS:
             return "01" + "".join(self._random.choices(_LONG, k=24))
         if type in _SHORT_IDS:
@@ -203,5 +201,5 @@ class Store:
         relation = self.relations.of(resource.type).get(name)
         if relation is not None:
             return self.find(relation.target, target_id), self.relations.inverse(resource.type, name)
-        # No relation has this name, so it is one of the unseen ends: the other end is an event.
+        # No relation has this name, so it is one of the `UNSEEN` ones: the other end is an event.
         return self.find("event", target_id), resource.type

@@ -1,18 +1,18 @@
-"""Email templates: their attributes, copies of them, and what rendering makes of one."""
+"""Email templates: their attributes, copying one, and rendering one."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 _TAG = re.compile(r"""\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*(?:"([^"]*)"|'([^']*)')\s*)?\}\}""")
 
 
 def create(store: Store, sent: Mapping[str, Any], now: float, *, reusable: bool = True) -> Resource:
-    """A template. One that is not reusable belongs to a message, and is not listed."""
-    at = written(now)
+    """Create a template. One that is not reusable belongs to a message and is not listed."""
+    at = to_iso(now)
     template = store.add(
         "template",
         {
@@ -30,13 +30,13 @@ def create(store: Store, sent: Mapping[str, Any], now: float, *, reusable: bool 
 
 
 def copy(store: Store, original: Resource, name: str, now: float, *, reusable: bool = True) -> Resource:
-    """A template like another one."""
+    """Create a template like another one."""
     sent = original.attributes | {"name": name, "definition": original.private["definition"]}
     return create(store, sent, now, reusable=reusable)
 
 
-def rendered(source: str | None, context: Mapping[str, Any]) -> str | None:
-    """The text with its `{{ variables }}` replaced. One that the context lacks has its default, or is nothing."""
+def render(source: str | None, context: Mapping[str, Any]) -> str | None:
+    """The text with its `{{ variables }}` replaced; one that the context lacks becomes its default, or nothing."""
     return None if source is None else _TAG.sub(lambda tag: _value(tag, context), source)
 
 

@@ -1,6 +1,6 @@
-"""What the operations do: a function named like an operation answers it, `generic` answers the others.
+"""What the operations do: a function named like an operation handles it, and `generic` handles all others.
 
-To give a section real behaviour, add a module here: nothing has to be registered.
+To give a section real behaviour, add a module here; nothing has to be registered.
 """
 
 from dataclasses import dataclass, field
@@ -14,18 +14,18 @@ from sandbox.sections import generic
 
 @dataclass(slots=True)
 class Sections:
-    """What was found in the modules of this package."""
+    """The handlers and additional fields found in the modules of this package."""
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     additional: AdditionalFields = field(default_factory=dict)
 
     def handler(self, operation: Operation) -> Handler:
-        """What answers an operation."""
+        """The handler of an operation."""
         return self.handlers.get(operation.id) or generic.handler(operation)
 
 
-def discovered(operations: Operations) -> Sections:
-    """The handlers and additional fields of all modules of this package."""
+def discover(operations: Operations) -> Sections:
+    """Find the handlers and additional fields in all modules of this package."""
     sections = Sections()
     for info in iter_modules(__path__):
         module = import_module(f"{__name__}.{info.name}")
@@ -33,6 +33,6 @@ def discovered(operations: Operations) -> Sections:
             if name not in operations.by_id or not callable(value):
                 continue
             if sections.handlers.setdefault(name, value) is not value:
-                raise TypeError(f"{name} is answered twice, the second time in {module.__name__}")
+                raise TypeError(f"{name} has two handlers, the second in {module.__name__}")
         sections.additional.update(getattr(module, "ADDITIONAL", {}))
     return sections

@@ -1,4 +1,4 @@
-"""Reporting on forms and segments: values and series, all on one page. The figures are made up."""
+"""Reports on forms and segments: values and series, all on one page. The figures are made up."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -15,16 +15,16 @@ _PLACE = "/data/attributes"
 _FORM_GROUPS = ("form_id", "form_version_id")
 
 Figures = Callable[[str, datetime], Mapping[str, float]]
-"""All statistics of a thing in the interval that starts at a time."""
+"""All statistics of a form or segment in the interval that starts at a time."""
 
 
 def query_form_values(call: Call) -> Reply:
-    """One row for each form, or for each of its versions where they are grouped by."""
+    """One row for each form, or for each version if grouped by version."""
     return _values(call, _forms(call), reports.form_figures)
 
 
 def query_form_series(call: Call) -> Reply:
-    """One row for each form or version, with one figure for each interval."""
+    """One row for each form or version, with a figure for each interval."""
     return _series(call, _forms(call), reports.form_figures)
 
 
@@ -34,7 +34,7 @@ def query_segment_values(call: Call) -> Reply:
 
 
 def query_segment_series(call: Call) -> Reply:
-    """One row for each segment, with one figure for each interval."""
+    """One row for each segment, with a figure for each interval."""
     return _series(call, _segments(call.store), reports.segment_figures)
 
 

@@ -1,33 +1,33 @@
-"""Sending a campaign and estimating its recipients: jobs that have the id of the campaign."""
+"""Sending a campaign and estimating its recipients: jobs with the id of the campaign."""
 
 from sandbox.call import Call, Reply
 from sandbox.errors import refusal
 from sandbox.reading import documents
 from sandbox.records import campaigns
-from sandbox.records.store import Resource, Store, Work
+from sandbox.records.store import Resource, ScheduledWork, Store
 from sandbox.sections import jobs
-from sandbox.times import parsed, written
+from sandbox.times import from_iso, to_iso
 
 SEND, ESTIMATE = "campaign-send-job", "campaign-recipient-estimation-job"
 UNDER_WAY = ("Preparing to send", "Preparing to schedule", "Scheduled", "Sending")
 
 
 def refresh_campaign_recipient_estimation(call: Call) -> Reply:
-    """Start the job that counts the recipients anew."""
+    """Start the job that counts the recipients again."""
     campaign = call.store.get("campaign", call.data["id"])
     store = call.store
 
     def count(index: int, now: float) -> bool:
         estimation = store.find("campaign-recipient-estimation", campaign.id)
         if estimation:
-            estimation.attributes["estimated_recipient_count"] = campaigns.recipients(store, campaign)
+            estimation.attributes["estimated_recipient_count"] = campaigns.count_recipients(store, campaign)
         return True
 
-    return documents.single(call, jobs.create(call, ESTIMATE, total=1, step=count, id=campaign.id, shape=jobs.BARE))
+    return documents.single(call, jobs.create(call, ESTIMATE, total=1, do_item=count, id=campaign.id, shape=jobs.BARE))
 
 
 def send_campaign(call: Call) -> Reply:
-    """Start the job that sends a draft, or schedules it where its strategy names a later time."""
+    """Start the job that sends a draft, or schedules it if its strategy names a later time."""
     store = call.store
     campaign = store.get("campaign", call.data["id"])
     if campaign.attributes["status"] != "Draft":
@@ -38,16 +38,16 @@ def send_campaign(call: Call) -> Reply:
 
     def send(index: int, now: float) -> bool:
         if not later:
-            _set(store, campaign, now, status="Sent", send_time=written(now), scheduled_at=written(now))
+            _set(store, campaign, now, status="Sent", send_time=to_iso(now), scheduled_at=to_iso(now))
             return True
-        _set(store, campaign, now, status="Scheduled", send_time=written(due), scheduled_at=written(now))
-        store.later(due, _sending(store, campaign, due))
+        _set(store, campaign, now, status="Scheduled", send_time=to_iso(due), scheduled_at=to_iso(now))
+        store.schedule(due, _sending(store, campaign, due))
         return True
 
-    def cancelled(now: float) -> None:
+    def on_cancelled(now: float) -> None:
         _set(store, campaign, now, status="Cancelled", scheduled_at=None, send_time=None)
 
-    job = jobs.create(call, SEND, total=1, step=send, cancelled=cancelled, id=campaign.id, shape=jobs.BARE)
+    job = jobs.create(call, SEND, total=1, do_item=send, on_cancelled=on_cancelled, id=campaign.id, shape=jobs.BARE)
     _set(store, campaign, call.now, status="Preparing to schedule" if later else "Preparing to send")
     return documents.single(call, job)
 
@@ -65,15 +65,15 @@ def cancel_campaign_send(call: Call) -> Reply:
 
 
 def _due(campaign: Resource, now: float) -> float:
-    """When a campaign is to be sent."""
+    """When to send a campaign."""
     strategy = campaign.attributes["send_strategy"]
-    moment = parsed(strategy.get("datetime") or strategy.get("date") or "")
+    moment = from_iso(strategy.get("datetime") or strategy.get("date") or "")
     return max(moment.timestamp(), now) if moment else now
 
 
-def _sending(store: Store, campaign: Resource, due: float) -> Work:
-    """Send a scheduled campaign when its time has come, if it is still scheduled for then."""
-    planned = written(due)
+def _sending(store: Store, campaign: Resource, due: float) -> ScheduledWork:
+    """Send a campaign at its scheduled time, if it is still scheduled for then."""
+    planned = to_iso(due)
 
     def send(now: float) -> None:
         if (campaign.attributes["status"], campaign.attributes["send_time"]) == ("Scheduled", planned):

@@ -1,4 +1,4 @@
-"""Campaigns: creation with their messages, change, clone, and templates for messages."""
+"""Campaigns: create with messages, update, clone, and assign templates to messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _FLAT = ("channel", "label", "content", "render_options")
 
 
 def get_campaigns(call: Call) -> Reply:
-    """The campaigns of a channel. The archived ones are a partition of their own, and have to be asked for."""
+    """The campaigns of a channel. Archived ones are listed separately, on request."""
     conditions = call.query.conditions
     channels = [one.values[0] for one in conditions if one.field == "messages.channel"]
     if not channels or channels[0] not in campaigns.CHANNELS:
@@ -24,11 +24,11 @@ def get_campaigns(call: Call) -> Reply:
         raise invalid_parameter(f"A channel filter is required: {wanted}.", "filter")
     if all(one.field != "archived" for one in conditions):
         conditions.append(Condition("equals", "archived", (False,)))
-    return listings.everything(call, "campaign")
+    return listings.list_all(call, "campaign")
 
 
 def create_campaign(call: Call) -> Reply:
-    """A draft, with the messages that come with it."""
+    """Create a draft with its messages."""
     sent = call.attributes
     messages = sent["campaign-messages"]["data"]
     definitions = _definitions(messages)
@@ -41,7 +41,7 @@ def create_campaign(call: Call) -> Reply:
 
 
 def update_campaign(call: Call) -> Reply:
-    """Change a campaign that has not begun to send."""
+    """Update a campaign that has not begun to send."""
     campaign = call.store.get("campaign", call.path_id)
     if campaign.attributes["status"] not in CHANGEABLE:
         raise refusal(400, f"A campaign that is {campaign.attributes['status']} cannot be changed.")
@@ -56,25 +56,25 @@ def update_campaign(call: Call) -> Reply:
 
 
 def create_campaign_clone(call: Call) -> Reply:
-    """A new draft like another campaign."""
+    """Create a draft like another campaign."""
     original = call.store.get("campaign", call.data["id"])
     return documents.single(call, campaigns.clone(call.store, original, call.attributes.get("new_name"), call.now))
 
 
 def delete_campaign(call: Call) -> Reply:
-    """With its messages."""
+    """Delete a campaign, with its messages."""
     campaigns.remove(call.store, call.store.get("campaign", call.path_id))
     return Reply()
 
 
 def update_campaign_message(call: Call) -> Reply:
-    """Change parts of a message's definition, or its image. Its channel stays."""
+    """Update parts of a message's definition, or its image. Its channel cannot change."""
     message = call.store.get("campaign-message", call.path_id)
     definition, sent = message.attributes["definition"], call.attributes.get("definition") or {}
     if sent.get("channel", definition["channel"]) != definition["channel"]:
         raise invalid("The channel of a message cannot be changed.", "/data/attributes/definition/channel")
     image = _image(call, call.data)
-    message.attributes["definition"] = campaigns.changed(definition, sent)
+    message.attributes["definition"] = campaigns.merge_definition(definition, sent)
     if image:
         _point(call, message, "image", image)
     call.store.touch(message, call.now)
@@ -82,7 +82,7 @@ def update_campaign_message(call: Call) -> Reply:
 
 
 def assign_template_to_campaign_message(call: Call) -> Reply:
-    """Give a message a copy of a template. This answer alone still has a message's attributes flat."""
+    """Give a message a copy of a template. Only this response still has a message's attributes flat."""
     message = call.store.get("campaign-message", call.data["id"])
     if message.attributes["definition"]["channel"] != "email":
         raise invalid("Only an email message takes a template.", "/data/id")
@@ -113,7 +113,7 @@ def _image(call: Call, item: Mapping[str, Any]) -> Resource | None:
 
 
 def _definitions(messages: list[Any]) -> list[Mapping[str, Any]]:
-    """The definitions of a campaign's messages, all of one channel."""
+    """The definitions of a campaign's messages, which must have the same channel."""
     if not messages:
         raise invalid("At least one message is required.", _MESSAGES)
     found: list[Mapping[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Bulk jobs of the catalog: items, variants and categories are created, changed and deleted, 100 a job."""
+"""Bulk jobs of the catalog: create, update and delete items, variants and categories, 100 per job."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.records.store import Resource
 from sandbox.sections import bulk
 
-MOST, MOST_JOBS = 100, 500
+MAX_ITEMS, MAX_JOBS = 100, 500
 _PLURALS = {ITEM: "items", VARIANT: "variants", CATEGORY: "categories"}
 
 
@@ -19,7 +19,7 @@ def bulk_create_catalog_items(call: Call) -> Reply:
 
 
 def bulk_update_catalog_items(call: Call) -> Reply:
-    """Change items."""
+    """Update items."""
     return _updating(call, ITEM)
 
 
@@ -34,7 +34,7 @@ def bulk_create_catalog_variants(call: Call) -> Reply:
 
 
 def bulk_update_catalog_variants(call: Call) -> Reply:
-    """Change variants."""
+    """Update variants."""
     return _updating(call, VARIANT)
 
 
@@ -49,7 +49,7 @@ def bulk_create_catalog_categories(call: Call) -> Reply:
 
 
 def bulk_update_catalog_categories(call: Call) -> Reply:
-    """Change categories."""
+    """Update categories."""
     return _updating(call, CATEGORY)
 
 
@@ -65,7 +65,7 @@ def _creating(call: Call, type: str) -> Reply:
     def work(item: bulk.Item, now: float) -> Resource:
         return catalogs.create(call.store, type, item, now)
 
-    return bulk.start(call, _PLURALS[type], check, work, most=MOST, most_jobs=MOST_JOBS, key=_external_id)
+    return bulk.start(call, _PLURALS[type], check, work, max_items=MAX_ITEMS, max_jobs=MAX_JOBS, key=_external_id)
 
 
 def _updating(call: Call, type: str) -> Reply:
@@ -75,7 +75,7 @@ def _updating(call: Call, type: str) -> Reply:
     def work(item: bulk.Item, now: float) -> Resource:
         return catalogs.update(call.store, type, item, now)
 
-    return bulk.start(call, _PLURALS[type], check, work, most=MOST, most_jobs=MOST_JOBS, key=_id)
+    return bulk.start(call, _PLURALS[type], check, work, max_items=MAX_ITEMS, max_jobs=MAX_JOBS, key=_id)
 
 
 def _deleting(call: Call, type: str) -> Reply:
@@ -86,7 +86,7 @@ def _deleting(call: Call, type: str) -> Reply:
     def work(item: bulk.Item, now: float) -> None:
         catalogs.remove(call.store, type, item["id"])
 
-    return bulk.start(call, _PLURALS[type], check, work, most=MOST, most_jobs=MOST_JOBS, key=_id)
+    return bulk.start(call, _PLURALS[type], check, work, max_items=MAX_ITEMS, max_jobs=MAX_JOBS, key=_id)
 
 
 def _external_id(item: bulk.Item) -> str:

@@ -1,4 +1,4 @@
-"""Catalogs: items, variants and categories one at a time, and the wish to hear when something is back in stock."""
+"""Catalogs: items, variants and categories one at a time, and back-in-stock subscriptions."""
 
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
@@ -8,52 +8,52 @@ from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 
 
 def create_catalog_item(call: Call) -> Reply:
-    """An item, in the categories that it names."""
+    """Create an item in the categories that it names."""
     return _created(call, ITEM)
 
 
 def update_catalog_item(call: Call) -> Reply:
-    """Change an item; its categories become those that it names, if it names any."""
+    """Update an item; if it names categories, they replace those that it has."""
     return _updated(call, ITEM)
 
 
 def delete_catalog_item(call: Call) -> Reply:
-    """With its variants."""
+    """Delete an item, with its variants."""
     return _deleted(call, ITEM)
 
 
 def create_catalog_variant(call: Call) -> Reply:
-    """A variant of the item that it names."""
+    """Create a variant of the item that it names."""
     return _created(call, VARIANT)
 
 
 def update_catalog_variant(call: Call) -> Reply:
-    """Change a variant."""
+    """Update a variant."""
     return _updated(call, VARIANT)
 
 
 def delete_catalog_variant(call: Call) -> Reply:
-    """Its item stays."""
+    """Delete a variant; its item stays."""
     return _deleted(call, VARIANT)
 
 
 def create_catalog_category(call: Call) -> Reply:
-    """A category, with the items that it names."""
+    """Create a category with the items that it names."""
     return _created(call, CATEGORY)
 
 
 def update_catalog_category(call: Call) -> Reply:
-    """Change a category; its items become those that it names, if it names any."""
+    """Update a category; if it names items, they replace those that it has."""
     return _updated(call, CATEGORY)
 
 
 def delete_catalog_category(call: Call) -> Reply:
-    """Its items stay."""
+    """Delete a category; its items stay."""
     return _deleted(call, CATEGORY)
 
 
 def create_back_in_stock_subscription(call: Call) -> Reply:
-    """The profile becomes known; nothing will ever be back in stock here."""
+    """Create or update the profile; nothing is ever back in stock here."""
     if not call.attributes["channels"]:
         raise invalid("At least one channel is required.", "/data/attributes/channels")
     place = "/data/attributes/profile/data"

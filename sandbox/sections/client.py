@@ -1,4 +1,4 @@
-"""The client operations: what a shop's pages send, without a key, for the company that the query names."""
+"""The client operations: what a shop's pages send without a key, for the company in the query."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _PROFILE = "/data/attributes/profile/data"
 
 
 def create_client_profile(call: Call) -> Reply:
-    """Create or change the visitor's profile."""
+    """Create or update the visitor's profile."""
     item = {**call.data, "attributes": call.attributes}
     profiles.check(item, "/data")
     profiles.upsert(call.store, item, call.now)
@@ -19,12 +19,12 @@ def create_client_profile(call: Call) -> Reply:
 
 
 def create_client_event(call: Call) -> Reply:
-    """Record an event, as the server's operation does."""
+    """Record an event, as the server-side operation does."""
     return events.create_event(call)
 
 
 def bulk_create_client_events(call: Call) -> Reply:
-    """The events of one visitor, in the shape of one entry of the server's bulk request."""
+    """Record the events of one visitor, as one entry of the server-side bulk request."""
     entry = {"type": "event-bulk-create", "attributes": call.attributes}
     call.body = {"data": {**call.data, "attributes": {"events-bulk-create": {"data": [entry]}}}}
     return events.bulk_create_events(call)
@@ -43,12 +43,12 @@ def create_client_subscription(call: Call) -> Reply:
 
 
 def create_client_push_token(call: Call) -> Reply:
-    """Register a token, as the server's operation does."""
+    """Register a token, as the server-side operation does."""
     return push_tokens.create_push_token(call)
 
 
 def unregister_client_push_token(call: Call) -> Reply:
-    """Forget a token; there need not be one."""
+    """Forget a token; none need exist."""
     for token in list(call.store.all("push-token")):
         if token.attributes["token"] == call.attributes["token"]:
             call.store.remove(token)
@@ -56,7 +56,7 @@ def unregister_client_push_token(call: Call) -> Reply:
 
 
 def create_client_back_in_stock_subscription(call: Call) -> Reply:
-    """The profile becomes known; nothing will ever be back in stock here."""
+    """Create or update the profile; nothing is ever back in stock here."""
     item = call.attributes["profile"]["data"]
     profiles.check(item, _PROFILE)
     profiles.upsert(call.store, item, call.now)
@@ -64,7 +64,7 @@ def create_client_back_in_stock_subscription(call: Call) -> Reply:
 
 
 def _consents(attributes: dict[str, Any]) -> dict[str, Any]:
-    """The consent asked for; where the form does not say, for every channel that there is an address of."""
+    """The requested consent; if the form does not say, for every channel with an address."""
     given = attributes.get("subscriptions")
     if given:
         return {{"push": "mobile_push"}.get(name, name): kinds for name, kinds in given.items()}

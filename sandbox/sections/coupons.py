@@ -9,13 +9,13 @@ from sandbox.records import markers
 from sandbox.records.catalogs import linkage
 from sandbox.records.store import Resource, Store
 from sandbox.sections import bulk
-from sandbox.times import YEAR, parsed, written
+from sandbox.times import YEAR_S, from_iso, to_iso
 
-MOST_CODES, MOST_JOBS = 1000, 100
+MAX_CODES, MAX_JOBS = 1000, 100
 
 
 def create_coupon(call: Call) -> Reply:
-    """A coupon, whose id is its external id."""
+    """Create a coupon, whose id is its external id."""
     sent = call.attributes
     if call.store.find("coupon", sent["external_id"]):
         detail = f"A coupon with the external id {sent['external_id']} already exists."
@@ -25,7 +25,7 @@ def create_coupon(call: Call) -> Reply:
 
 
 def delete_coupon(call: Call) -> Reply:
-    """With its codes."""
+    """Delete a coupon, with its codes."""
     coupon = call.store.get("coupon", call.path_id)
     for code in list(call.store.related(coupon, "coupon-codes")):
         call.store.remove(code)
@@ -34,14 +34,14 @@ def delete_coupon(call: Call) -> Reply:
 
 
 def get_coupon_codes(call: Call) -> Reply:
-    """The codes of a coupon or of a profile."""
+    """The codes of a coupon or a profile."""
     if not {"coupon.id", "profile.id"} & {one.field for one in call.query.conditions}:
         raise invalid_parameter("A filter by coupon.id or profile.id is required.", "filter")
-    return listings.everything(call, "coupon-code")
+    return listings.list_all(call, "coupon-code")
 
 
 def create_coupon_code(call: Call) -> Reply:
-    """One code of a coupon."""
+    """Create one code of a coupon."""
     found = _problems(call.data, "/data")
     if found:
         raise ApiError(400, found)
@@ -49,7 +49,7 @@ def create_coupon_code(call: Call) -> Reply:
 
 
 def update_coupon_code(call: Call) -> Reply:
-    """Change its status or when it expires."""
+    """Change its status or its expiry."""
     code = call.store.get("coupon-code", call.path_id)
     sent = {name: value for name, value in call.attributes.items() if value is not None}
     if "expires_at" in sent:
@@ -74,7 +74,7 @@ def bulk_create_coupon_codes(call: Call) -> Reply:
     def work(item: bulk.Item, now: float) -> Resource:
         return _create_code(call.store, item, now)
 
-    return bulk.start(call, "coupon-codes", _problems, work, most=MOST_CODES, most_jobs=MOST_JOBS, key=_unique_code)
+    return bulk.start(call, "coupon-codes", _problems, work, max_items=MAX_CODES, max_jobs=MAX_JOBS, key=_unique_code)
 
 
 def _problems(item: bulk.Item, pointer: str) -> list[dict[str, Any]]:
@@ -107,6 +107,6 @@ def _unique_code(item: bulk.Item) -> str:
 
 
 def _expiry(attributes: dict[str, Any], now: float) -> str:
-    """When a code expires: in a year, unless it says."""
-    moment = parsed(str(attributes["expires_at"])) if attributes.get("expires_at") else None
-    return written(moment.timestamp() if moment else now + YEAR)
+    """When a code expires: in a year, unless it says otherwise."""
+    moment = from_iso(str(attributes["expires_at"])) if attributes.get("expires_at") else None
+    return to_iso(moment.timestamp() if moment else now + YEAR_S)

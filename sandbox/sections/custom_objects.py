@@ -1,18 +1,18 @@
-"""Custom objects: types come into being with a draft of their schema. Records are accepted and go nowhere."""
+"""Custom objects: types are created with a draft of their schema. Records are accepted and discarded."""
 
 from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.reading import documents
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 NAMESPACE = "custom-objects"
 
 
 def create_object_type(call: Call) -> Reply:
-    """A draft, with the schema that was sent or an empty one."""
-    sent, at = call.attributes, written(call.now)
+    """Create a draft, with the schema that was sent or an empty one."""
+    sent, at = call.attributes, to_iso(call.now)
     shown = {
         "title": sent["title"],
         "description": sent.get("description") or "",
@@ -28,7 +28,7 @@ def create_object_type(call: Call) -> Reply:
 
 
 def create_object_schema(call: Call) -> Reply:
-    """The new draft of an object type's schema."""
+    """Create a new draft of an object type's schema."""
     owners = [call.store.get("object-type", id) for id in call.linkage("object-type")]
     return documents.single(call, _add_schema(call, next(iter(owners), None), call.attributes))
 

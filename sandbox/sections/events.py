@@ -1,19 +1,18 @@
-"""Events: one at a time and in bulk. Both answer 202 with nothing, and are done by then."""
+"""Events: one at a time and in bulk. Both answer 202 without a body, and are done by then."""
 
 from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
-from sandbox.front.bodies import each
 from sandbox.records import events, profiles
 from sandbox.records.events import Event
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 
 
 def create_event(call: Call) -> Reply:
     """Record one event."""
-    event = events.checked(call.attributes, "/data/attributes", call.now)
+    event = events.parse_event(call.attributes, "/data/attributes", call.now)
     profile = events.profile_of(call.store, call.attributes, "/data/attributes", call.now)
     events.record(call.store, profile, event, call.now)
     return Reply()
@@ -24,7 +23,7 @@ def bulk_create_events(call: Call) -> Reply:
     batch: list[tuple[dict[str, Any], str, list[Event]]] = []
     uniques: list[tuple[str, str]] = []
     errors: list[dict[str, Any]] = []
-    for _, pointer, item in each(call.attributes, "events-bulk-create", MOST_EVENTS):
+    for pointer, item in call.items("events-bulk-create", MAX_EVENTS):
         attributes = item.get("attributes") or {}
         here = f"{pointer}/attributes"
         with gathered(errors):
@@ -34,7 +33,7 @@ def bulk_create_events(call: Call) -> Reply:
             sent = one.get("attributes") or {}
             place = f"{here}/events/data/{index}/attributes"
             with gathered(errors):
-                checked.append(events.checked(sent, place, call.now))
+                checked.append(events.parse_event(sent, place, call.now))
             if sent.get("unique_id"):
                 uniques.append((f"{place}/unique_id", sent["unique_id"]))
         if not (attributes.get("events") or {}).get("data"):
@@ -42,8 +41,8 @@ def bulk_create_events(call: Call) -> Reply:
         batch.append((attributes, here, checked))
     if errors:
         raise ApiError(400, errors)
-    if sum(len(checked) for _, _, checked in batch) > MOST_EVENTS:
-        raise invalid(f"At most {MOST_EVENTS} events are allowed.", "/data/attributes/events-bulk-create/data")
+    if sum(len(checked) for _, _, checked in batch) > MAX_EVENTS:
+        raise invalid(f"At most {MAX_EVENTS} events are allowed.", "/data/attributes/events-bulk-create/data")
     events.check_unlike(uniques)
     for attributes, here, checked in batch:
         profile = events.profile_of(call.store, attributes, here, call.now)

@@ -1,4 +1,4 @@
-"""Flows: creation from a definition, status, deletion; the definition as an additional field."""
+"""Flows: create from a definition, change the status, delete; the definition as an additional field."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _DEFINITION = "/data/attributes/definition"
 
 
 def create_flow(call: Call) -> Reply:
-    """A draft."""
+    """Create a draft."""
     definition = call.attributes["definition"]
     for index, action in enumerate(definition["actions"]):
         if not action.get("temporary_id"):
@@ -31,7 +31,7 @@ def update_flow(call: Call) -> Reply:
 
 
 def delete_flow(call: Call) -> Reply:
-    """With its actions and messages."""
+    """Delete a flow, with its actions and messages."""
     flows.remove(call.store, call.store.get("flow", call.path_id))
     return Reply()
 
@@ -48,13 +48,13 @@ def update_flow_action(call: Call) -> Reply:
 
 
 def delete_flow_action(call: Call) -> Reply:
-    """With its messages."""
+    """Delete an action, with its messages."""
     flows.cut_out(call.store, call.store.get("flow-action", call.path_id))
     return Reply()
 
 
 def definition(call: Call, flow: Resource) -> Any:
-    """Triggers, filters and all actions."""
+    """The triggers, filters and all actions of a flow."""
     actions = [action.attributes["definition"] for action in call.store.related(flow, "flow-actions")]
     return flow.private["definition"] | {"actions": actions}
 

@@ -1,4 +1,4 @@
-"""Forms: read with their definition, created from one, deleted with their versions."""
+"""Forms: read with their definition, create from one, delete with their versions."""
 
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
@@ -10,12 +10,12 @@ _VERSIONS = "/data/attributes/definition/versions"
 
 
 def get_form(call: Call) -> Reply:
-    """One form. This answer has its definition; a listing has not."""
+    """One form, with its definition, which listings do not have."""
     return _defined(call, call.store.get("form", call.path_id))
 
 
 def create_form(call: Call) -> Reply:
-    """A draft with its versions."""
+    """Create a form with its versions."""
     sent = call.attributes
     if not sent["definition"]["versions"]:
         raise invalid("At least one version is required.", _VERSIONS)
@@ -23,7 +23,7 @@ def create_form(call: Call) -> Reply:
 
 
 def delete_form(call: Call) -> Reply:
-    """With its versions."""
+    """Delete a form, with its versions."""
     forms.remove(call.store, call.store.get("form", call.path_id))
     return Reply()
 

@@ -1,15 +1,15 @@
-"""What most operations do, told from the shape of their path: list, read, create, change, delete, relate."""
+"""What most operations do, derived from the structure of their path: list, read, create, update, delete, relate."""
 
 from sandbox.call import Call, Handler, Reply
 from sandbox.errors import not_found, refusal
 from sandbox.operations import Operation
 from sandbox.reading import documents, listings
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def handler(operation: Operation) -> Handler:
-    """The behaviour that the method and the path of an operation call for."""
+    """The handler that an operation's method and path call for."""
     depth = len(operation.segments)
     if depth == 5 and operation.segments[3] == "relationships":
         relating = {"GET": read_identifiers, "POST": relate, "PATCH": replace_related, "DELETE": unrelate}
@@ -23,7 +23,7 @@ def handler(operation: Operation) -> Handler:
 
 def read_all(call: Call) -> Reply:
     """A page of all resources of the type."""
-    return listings.everything(call, _type(call))
+    return listings.list_all(call, _type(call))
 
 
 def read(call: Call) -> Reply:
@@ -32,12 +32,12 @@ def read(call: Call) -> Reply:
 
 
 def create(call: Call) -> Reply:
-    """Store what was sent. Where the operation answers with nothing, nothing could be read back."""
+    """Store what was sent, unless the operation returns nothing, so that nothing could be read back."""
     operation = call.operation
     if operation.type is None:
         return Reply()
     sent = dict(call.attributes) if isinstance(call.body, dict) and "data" in call.body else {}
-    at = written(call.now)
+    at = to_iso(call.now)
     times = {name: at for name in ("created", "updated", "created_at", "updated_at")}
     shown = call.store.relations.of(operation.type)
     resource = call.store.add(operation.type, sent | times)
@@ -49,7 +49,7 @@ def create(call: Call) -> Reply:
 
 
 def change(call: Call) -> Reply:
-    """Left out is left as it is; null is stored as null."""
+    """Change what is given; null is stored as null."""
     type = call.operation.type or call.operation.body or _type(call)
     resource = call.store.get(type, call.path_id)
     resource.attributes |= call.attributes
@@ -58,35 +58,35 @@ def change(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """Forget a resource and its links."""
+    """Delete a resource and its links."""
     call.store.remove(call.store.get(_owner_type(call), call.path_id))
     return Reply()
 
 
 def read_related(call: Call) -> Reply:
-    """The related resources, or the only one."""
+    """The related resources, or the single one."""
     owner, name = _owner(call)
     type = _type(call)
     if call.operation.many:
-        return listings.related(call, owner, name, type)
+        return listings.list_related(call, owner, name, type)
     for id in owner.linked(name):
         return documents.single(call, call.store.get(type, id))
     raise refusal(404, f"This {owner.type} has no {name}.")
 
 
 def read_identifiers(call: Call) -> Reply:
-    """The identifiers of the related resources, or of the only one."""
+    """The identifiers of the related resources, or of the single one."""
     owner, name = _owner(call)
     type = _type(call)
     if call.operation.many:
-        return listings.identifiers(call, owner, name, type)
+        return listings.list_identifiers(call, owner, name, type)
     for id in owner.linked(name):
         return Reply({"data": {"type": type, "id": id}, "links": {"self": documents.address(call, owner)}})
     raise refusal(404, f"This {owner.type} has no {name}.")
 
 
 def relate(call: Call) -> Reply:
-    """Add to a relationship. What is there already stays as it is."""
+    """Add to a relationship. Existing links stay as they are."""
     owner, name = _owner(call)
     for target in _targets(call):
         call.store.link(owner, name, target, call.now)
@@ -94,7 +94,7 @@ def relate(call: Call) -> Reply:
 
 
 def replace_related(call: Call) -> Reply:
-    """Make a relationship be what was sent."""
+    """Replace a relationship with what was sent."""
     owner, name = _owner(call)
     targets = _targets(call)
     for id in owner.linked(name):
@@ -105,7 +105,7 @@ def replace_related(call: Call) -> Reply:
 
 
 def unrelate(call: Call) -> Reply:
-    """Take from a relationship. What is not there is no mistake."""
+    """Remove from a relationship. What is not in it is ignored."""
     owner, name = _owner(call)
     for target in _targets(call):
         call.store.unlink(owner, name, target.id)
@@ -126,7 +126,7 @@ def _owner(call: Call) -> tuple[Resource, str]:
 
 
 def _targets(call: Call) -> list[Resource]:
-    """The resources that the body names, all of which must be there."""
+    """The resources that the body names, all of which must exist."""
     data = call.body["data"]
     type = call.operation.body or ""
     found = []

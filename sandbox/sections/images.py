@@ -1,4 +1,4 @@
-"""Images: taken from an address, a data URI or an uploaded file; only what is told about them is kept."""
+"""Images from a URL, a data URI or an uploaded file. Their content is not kept."""
 
 import re
 from base64 import b64decode
@@ -11,16 +11,16 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 FORMATS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "gif": "gif"}
-MOST_BYTES = 5 * 1024 * 1024
+MAX_IMAGE_BYTES = 5 * 1024 * 1024
 _URL = "/data/attributes/import_from_url"
 _DATA = re.compile(r"data:image/([a-z]+);base64,(.*)", re.DOTALL)
 
 
 def upload_image_from_url(call: Call) -> Reply:
-    """Nothing is fetched: the format is told by the address, and the size is made up."""
+    """Nothing is fetched: the format comes from the URL, and the size is made up."""
     sent, address = call.attributes, call.attributes["import_from_url"]
     data = _DATA.fullmatch(address)
     if data:
@@ -34,7 +34,7 @@ def upload_image_from_url(call: Call) -> Reply:
 
 
 def upload_image_from_file(call: Call) -> Reply:
-    """The part `file` of the form; `name` and `hidden` may come with it."""
+    """Take the part `file` of the form, and `name` and `hidden` if given."""
     file = call.body.get("file")
     if not isinstance(file, dict):
         raise invalid("file is a required field.", "/data/file")
@@ -60,7 +60,7 @@ def update_image(call: Call) -> Reply:
 def _stored(call: Call, name: str, format: str, size: int, hidden: bool, pointer: str) -> Reply:
     if format not in FORMATS:
         raise invalid(f"The format must be one of {', '.join(sorted(set(FORMATS.values())))}.", pointer)
-    if size > MOST_BYTES:
+    if size > MAX_IMAGE_BYTES:
         raise invalid("An image can have at most 5 MB.", pointer)
     id = call.store.new_id("image")
     attributes = {
@@ -69,13 +69,13 @@ def _stored(call: Call, name: str, format: str, size: int, hidden: bool, pointer
         "format": FORMATS[format],
         "size": size,
         "hidden": hidden,
-        "updated_at": written(call.now),
+        "updated_at": to_iso(call.now),
     }
     return documents.single(call, call.store.add("image", attributes, id))
 
 
 def _free_name(store: Store, name: str) -> str:
-    """The name, with a number behind it if there is an image with this name."""
+    """The name, with a number appended if an image has it already."""
     taken = {image.attributes["name"] for image in store.all("image")}
     found, number = name, 1
     while found in taken:

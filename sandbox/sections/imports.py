@@ -1,25 +1,24 @@
-"""Bulk imports of profiles. Validation refuses the whole request; what fails later is an error of the job."""
+"""Bulk imports of profiles. Validation refuses the whole request; later failures are errors of the job."""
 
 from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, error, invalid
-from sandbox.front.bodies import each
 from sandbox.reading import documents
 from sandbox.records import markers, profiles
 from sandbox.records.store import Resource, Store
 from sandbox.sections import jobs
 
-MOST = 10_000
+MAX_PROFILES = 10_000
 
 
 def bulk_import_profiles(call: Call) -> Reply:
-    """Start the job that creates or changes the profiles and adds them to the lists."""
+    """Start the job that creates or updates the profiles and adds them to the lists."""
     items = _valid(call)
     lists = [call.store.get("list", id) for id in call.linkage("lists")]
     store = call.store
 
-    def step(index: int, now: float) -> bool:
+    def do_item(index: int, now: float) -> bool:
         item = {**items[index], "attributes": _not_null(items[index].get("attributes") or {})}
         if markers.rejected_email(item["attributes"].get("email")):
             raise invalid("The email address was refused.", "/data/attributes/email")
@@ -29,19 +28,19 @@ def bulk_import_profiles(call: Call) -> Reply:
             store.link(target, "profiles", profile, now)
         return True
 
-    def failed(index: int, cause: dict[str, Any], now: float) -> None:
+    def on_failed(index: int, cause: dict[str, Any], now: float) -> None:
         _note(store, job, index, items[index], cause, now)
 
-    job = jobs.create(call, "profile-bulk-import-job", total=len(items), step=step, failed=failed)
+    job = jobs.create(call, "profile-bulk-import-job", total=len(items), do_item=do_item, on_failed=on_failed)
     for target in lists:
         store.link(job, "lists", target, call.now)
     return documents.single(call, job)
 
 
 def _valid(call: Call) -> list[dict[str, Any]]:
-    """The profiles of the request; a 400 that points at every bad one when there are any."""
+    """The profiles in the request; a 400 points to every bad one."""
     items, errors = [], []
-    for _, pointer, item in each(call.attributes, "profiles", MOST):
+    for pointer, item in call.items("profiles", MAX_PROFILES):
         found = profiles.problems(item, pointer)
         if not found and not profiles.is_identified(item):
             found = [error(400, "One or more identifiers must be provided.", pointer=f"{pointer}/attributes")]
@@ -55,7 +54,7 @@ def _valid(call: Call) -> list[dict[str, Any]]:
 
 
 def _not_null(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Imports write no nulls, neither at the top nor among location and properties."""
+    """Drop nulls, which imports never write, at the top level and in location and properties."""
     kept = {name: value for name, value in attributes.items() if value is not None}
     for name in ("location", "properties"):
         if name in kept:

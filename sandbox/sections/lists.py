@@ -1,18 +1,18 @@
-"""Lists: creation, membership, and the count of members as an additional field."""
+"""Lists: create, change members, and count them as an additional field."""
 
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Resource
 from sandbox.sections import generic
-from sandbox.times import written
+from sandbox.times import to_iso
 
-MOST_MEMBERS = 1000
+MAX_MEMBERS_PER_REQUEST = 1000
 
 
 def create_list(call: Call) -> Reply:
-    """A list without members. Names need not be unique."""
-    at = written(call.now)
+    """Create an empty list. Names need not be unique."""
+    at = to_iso(call.now)
     attributes = {"name": call.attributes["name"], "created": at, "updated": at, "opt_in_process": "double_opt_in"}
     return documents.single(call, call.store.add("list", attributes | call.attributes))
 
@@ -23,13 +23,13 @@ def update_list(call: Call) -> Reply:
 
 
 def add_profiles_to_list(call: Call) -> Reply:
-    """Make profiles members, without giving consent."""
+    """Add members, without giving consent."""
     _check_size(call)
     return generic.relate(call)
 
 
 def remove_profiles_from_list(call: Call) -> Reply:
-    """End memberships, without withdrawing consent."""
+    """Remove members, without withdrawing consent."""
     _check_size(call)
     return generic.unrelate(call)
 
@@ -43,5 +43,5 @@ ADDITIONAL = {("list", "profile_count"): profile_count, ("segment", "profile_cou
 
 
 def _check_size(call: Call) -> None:
-    if len(call.body["data"]) > MOST_MEMBERS:
-        raise invalid(f"At most {MOST_MEMBERS} profiles are allowed.", "/data")
+    if len(call.body["data"]) > MAX_MEMBERS_PER_REQUEST:
+        raise invalid(f"At most {MAX_MEMBERS_PER_REQUEST} profiles are allowed.", "/data")

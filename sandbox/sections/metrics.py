@@ -1,4 +1,4 @@
-"""Metrics: aggregates over the stored events by interval, without grouping or filtering by properties."""
+"""Metrics: aggregates of the stored events by interval, without grouping or filtering by properties."""
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ _BOUNDS = ("greater-or-equal", "less-than")
 
 
 def query_metric_aggregates(call: Call) -> Reply:
-    """Counts, sums of `$value` and distinct profiles per interval between the two bounds of `datetime`."""
+    """Counts, sums of `$value` and distinct profiles for each interval between the two bounds of `datetime`."""
     sent = call.attributes
     metric = call.store.get("metric", sent["metric_id"])
     wanted = sent["measurements"]
@@ -53,7 +53,7 @@ def query_metric_aggregates(call: Call) -> Reply:
 
 
 def update_mapped_metric(call: Call) -> Reply:
-    """Map to a metric or to a custom metric, in place of the one before."""
+    """Map to a metric or a custom metric instead of the current one."""
     mapped = call.store.get("mapped-metric", call.path_id)
     targets = [(type, call.store.get(type, id)) for type in MAPPABLE for id in call.linkage(type)]
     if targets:
@@ -74,7 +74,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _bounds(call: Call, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """From and to, seen from the zone that was asked for."""
+    """The start and end, in the requested time zone."""
     given = filters.parse(",".join(call.attributes["filter"]), call.operation.filter)
     found = {one.operator: one.values[0] for one in given if one.field == "datetime"}
     if len(found) != 2:

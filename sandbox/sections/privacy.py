@@ -1,4 +1,4 @@
-"""Data privacy: the deletion of a profile with all of its events."""
+"""Data privacy: deleting a profile with all of its events."""
 
 from sandbox.call import Call, Reply
 from sandbox.errors import invalid
@@ -8,7 +8,7 @@ _PLACE = "/data/attributes/profile/data"
 
 
 def request_profile_deletion(call: Call) -> Reply:
-    """Takes one identifier, and answers the same whether there is such a profile or not."""
+    """Delete the profile with one identifier; the answer is the same whether it exists or not."""
     item = call.attributes["profile"]["data"]
     given = {name: value for name, value in (item.get("attributes") or {}).items() if value is not None}
     if len(given) + bool(item.get("id")) != 1:

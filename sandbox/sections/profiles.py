@@ -1,4 +1,4 @@
-"""Profiles: create, change, create or change, merge; consent and made-up predictions as additional fields."""
+"""Profiles: create, update, upsert, merge; consent and made-up predictions as additional fields."""
 
 from typing import Any
 from zlib import crc32
@@ -11,13 +11,13 @@ from sandbox.records.store import Resource
 
 
 def create_profile(call: Call) -> Reply:
-    """Create; 409 for an identifier that is taken."""
+    """Create a profile; 409 for an identifier that is taken."""
     profiles.check(call.data, "/data")
     return documents.single(call, profiles.create(call.store, call.attributes, call.now))
 
 
 def update_profile(call: Call) -> Reply:
-    """Change the profile with this id."""
+    """Update the profile with this id."""
     profile = call.store.get("profile", call.path_id)
     profiles.check(call.data, "/data", identified=False)
     profiles.update(call.store, profile, call.attributes, call.data.get("meta"), call.now)
@@ -25,14 +25,14 @@ def update_profile(call: Call) -> Reply:
 
 
 def create_or_update_profile(call: Call) -> Reply:
-    """201 for a new profile, 200 for one that was changed."""
+    """201 for a new profile, 200 for one that was updated."""
     profiles.check(call.data, "/data")
     profile, new = profiles.upsert(call.store, call.data, call.now)
     return documents.single(call, profile, status=201 if new else 200)
 
 
 def merge_profiles(call: Call) -> Reply:
-    """Merge one other profile into the one named, and drop it."""
+    """Merge one other profile into this one, and delete it."""
     sources = call.linkage("profiles")
     if len(sources) != 1 or sources[0] == call.data["id"]:
         raise invalid("Exactly one other profile is required.", "/data/relationships/profiles/data")
@@ -45,11 +45,11 @@ def merge_profiles(call: Call) -> Reply:
 
 def subscriptions(call: Call, profile: Resource) -> Any:
     """The consent by channel."""
-    return consent.of(profile)
+    return consent.consent_of(profile)
 
 
 def predictive_analytics(call: Call, profile: Resource) -> dict[str, Any]:
-    """Numbers that stay the same for the same profile, and mean nothing."""
+    """Meaningless numbers, always the same for a profile."""
     orders = crc32(profile.id.encode()) % 7
     return {
         "historic_clv": 42.5 * orders,

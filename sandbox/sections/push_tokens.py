@@ -1,8 +1,8 @@
-"""Push tokens: registering the same token again changes it."""
+"""Push tokens: registering a token again updates it."""
 
 from sandbox.call import Call, Reply
 from sandbox.records import profiles
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def create_push_token(call: Call) -> Reply:
@@ -11,7 +11,7 @@ def create_push_token(call: Call) -> Reply:
     item = sent["profile"]["data"]
     profiles.check(item, "/data/attributes/profile/data")
     profile, _ = profiles.upsert(store, item, call.now)
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "created": at,
         "token": sent["token"],
@@ -25,7 +25,7 @@ def create_push_token(call: Call) -> Reply:
     token = store.find("push-token", store.owner_of("push-token", sent["token"]) or "")
     if token is None:
         token = store.add("push-token", attributes)
-        store.own("push-token", sent["token"], token.id)
+        store.set_owner("push-token", sent["token"], token.id)
     else:
         token.attributes |= attributes | {"created": token.attributes["created"]}
         for id in token.linked("profile"):

@@ -1,4 +1,4 @@
-"""Segments: creation and change. Their members are not computed; only the seeded one of everyone has any."""
+"""Segments: create and update. Members are not computed; only the initial segment "Everyone" has any."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.sections import generic
-from sandbox.times import written
+from sandbox.times import to_iso
 
 
 def create_segment(call: Call) -> Reply:
-    """A segment with a definition, and without members."""
+    """Create a segment, without members."""
     _check_definition(call.attributes["definition"])
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "name": call.attributes["name"],
         "definition": call.attributes["definition"],
@@ -26,7 +26,7 @@ def create_segment(call: Call) -> Reply:
 
 
 def update_segment(call: Call) -> Reply:
-    """Change name, definition or flags."""
+    """Update the name, definition or flags."""
     if call.attributes.get("definition"):
         _check_definition(call.attributes["definition"])
     return generic.change(call)

@@ -1,25 +1,24 @@
-"""Consent in bulk: subscribe and unsubscribe at once, suppress and unsuppress by a job."""
+"""Consent in bulk: subscribe and unsubscribe at once, suppress and unsuppress by job."""
 
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.call import Call, Reply
 from sandbox.errors import ApiError, gathered, invalid
-from sandbox.front.bodies import each
 from sandbox.reading import documents
 from sandbox.records import consent, profiles
 from sandbox.records.store import Resource
 from sandbox.sections import jobs
-from sandbox.times import parsed, written
+from sandbox.times import from_iso, to_iso
 
-MOST_SUBSCRIBED, MOST_UNSUBSCRIBED, MOST_SUPPRESSED = 1000, 100, 100
+MAX_SUBSCRIBED, MAX_UNSUBSCRIBED, MAX_SUPPRESSED = 1000, 100, 100
 
 
 def bulk_subscribe_profiles(call: Call) -> Reply:
     """Give consent by channel and kind, and join the list. Double opt-in is taken as confirmed at once."""
     target = _list(call)
     historical = bool(call.attributes.get("historical_import"))
-    for item, channels in _wanted(call, MOST_SUBSCRIBED, "SUBSCRIBED", historical=historical):
+    for item, channels in _read(call, MAX_SUBSCRIBED, "SUBSCRIBED", historical=historical):
         profile, _ = profiles.upsert(call.store, _identity(item), call.now)
         subscribe(call, profile, channels, call.attributes.get("custom_source"))
         if target:
@@ -28,22 +27,22 @@ def bulk_subscribe_profiles(call: Call) -> Reply:
 
 
 def bulk_unsubscribe_profiles(call: Call) -> Reply:
-    """Withdraw consent: for the list where the profile is in it, else for everything."""
+    """Withdraw consent: for the list if the profile is in it, else for everything."""
     target = _list(call)
-    for item, channels in _wanted(call, MOST_UNSUBSCRIBED, "UNSUBSCRIBED"):
+    for item, channels in _read(call, MAX_UNSUBSCRIBED, "UNSUBSCRIBED"):
         profile, _ = profiles.upsert(call.store, _identity(item), call.now)
         if target and profile.id in target.links.get("profiles", {}):
             call.store.unlink(target, "profiles", profile.id)
-            consent.unsubscribe_from_list(consent.of(profile), target.id, call.now)
+            consent.unsubscribe_from_list(consent.consent_of(profile), target.id, call.now)
         else:
             for channel, kind, _ in channels:
-                consent.unsubscribe(consent.of(profile), channel, kind, call.now)
+                consent.unsubscribe(consent.consent_of(profile), channel, kind, call.now)
         call.store.touch(profile, call.now)
     return Reply()
 
 
 def bulk_suppress_profiles(call: Call) -> Reply:
-    """Start the job that stops email to profiles. Those stopped already are skipped."""
+    """Start the job that stops email to profiles. Those already stopped are skipped."""
     return _suppression(call, consent.suppress)
 
 
@@ -53,25 +52,25 @@ def bulk_unsuppress_profiles(call: Call) -> Reply:
 
 
 Channels = list[tuple[str, str, dict[str, Any]]]
-"""Channel, kind and the state that was asked for."""
+"""Channel, kind and requested state."""
 
 
 def subscribe(call: Call, profile: Resource, channels: Channels, source: str | None) -> None:
-    """Give a profile's consent for each of the channels."""
+    """Give a profile's consent for each channel."""
     for channel, kind, state in channels:
-        moment = parsed(state["consented_at"]) if state.get("consented_at") else None
-        at = written(moment.timestamp()) if moment else None
-        consent.subscribe(consent.of(profile), channel, kind, call.now, at=at, source=source)
+        moment = from_iso(state["consented_at"]) if state.get("consented_at") else None
+        at = to_iso(moment.timestamp()) if moment else None
+        consent.subscribe(consent.consent_of(profile), channel, kind, call.now, at=at, source=source)
     call.store.touch(profile, call.now)
 
 
 def channels_of(subscriptions: Any, pointer: str, expected: str) -> Channels:
-    """The channels and kinds of a `subscriptions` attribute, each of which must say the expected consent."""
+    """The channels and kinds of a `subscriptions` attribute, all of which must have the expected consent."""
     found: Channels = []
     for channel, kinds in (subscriptions if isinstance(subscriptions, dict) else {}).items():
         for kind, state in (kinds or {}).items():
             place = f"{pointer}/attributes/subscriptions/{channel}/{kind}"
-            if not consent.known(channel, kind):
+            if not consent.is_known(channel, kind):
                 raise invalid(f"'{kind}' is not a subscription of channel '{channel}'.", place)
             if not isinstance(state, dict) or state.get("consent") != expected:
                 raise invalid(f"Consent must be '{expected}'.", f"{place}/consent")
@@ -81,11 +80,13 @@ def channels_of(subscriptions: Any, pointer: str, expected: str) -> Channels:
     return found
 
 
-def _wanted(call: Call, most: int, expected: str, *, historical: bool = False) -> list[tuple[dict[str, Any], Channels]]:
-    """The profiles of the request with their channels; a 400 that points at every bad one when there are any."""
+def _read(
+    call: Call, maximum: int, expected: str, *, historical: bool = False
+) -> list[tuple[dict[str, Any], Channels]]:
+    """The profiles in the request with their channels; a 400 points to every bad one."""
     wanted: list[tuple[dict[str, Any], Channels]] = []
     errors: list[dict[str, Any]] = []
-    for _, pointer, item in each(call.attributes, "profiles", most):
+    for pointer, item in call.items("profiles", maximum):
         with gathered(errors):
             profiles.check(_identity(item), pointer)
             channels = channels_of((item.get("attributes") or {}).get("subscriptions"), pointer, expected)
@@ -114,7 +115,7 @@ def _list(call: Call) -> Resource | None:
 
 
 def _check_consented_at(text: str | None, pointer: str, now: float) -> None:
-    moment = parsed(text) if text else None
+    moment = from_iso(text) if text else None
     if moment is None or moment.timestamp() > now:
         raise invalid("A historical import requires consented_at in the past.", f"{pointer}/attributes/subscriptions")
 
@@ -131,14 +132,14 @@ def _suppression(call: Call, change: Callable[[consent.Subscriptions, float], bo
     else:
         ids = [store.owner_of("email", email) for email in _emails(call)]
 
-    def step(index: int, now: float) -> bool:
+    def do_item(index: int, now: float) -> bool:
         profile = store.find("profile", ids[index] or "")
-        if profile is None or not change(consent.of(profile), now):
+        if profile is None or not change(consent.consent_of(profile), now):
             return False
         store.touch(profile, now)
         return True
 
-    job = jobs.create(call, str(call.operation.type), total=len(ids), step=step, shape=jobs.SUPPRESSION)
+    job = jobs.create(call, str(call.operation.type), total=len(ids), do_item=do_item, shape=jobs.SUPPRESSION)
     for type, id in sources:
         store.link(job, f"{type}s", store.get(type, id), call.now)
     return documents.single(call, job)
@@ -146,7 +147,7 @@ def _suppression(call: Call, change: Callable[[consent.Subscriptions, float], bo
 
 def _emails(call: Call) -> list[str]:
     emails, errors = [], []
-    for _, pointer, item in each(call.attributes, "profiles", MOST_SUPPRESSED):
+    for pointer, item in call.items("profiles", MAX_SUPPRESSED):
         errors += profiles.problems(item, pointer)
         emails.append(item["attributes"]["email"])
     if errors:

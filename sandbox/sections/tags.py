@@ -6,13 +6,13 @@ from sandbox.reading import documents
 from sandbox.records.store import Resource
 from sandbox.sections import generic
 
-MOST_TAGS, MOST_GROUPS, MOST_TAGS_EACH = 500, 50, 100
+MAX_TAGS, MAX_TAG_GROUPS, MAX_TAGS_PER_RESOURCE = 500, 50, 100
 
 
 def create_tag(call: Call) -> Reply:
-    """A tag, in the group named or the default one."""
+    """Create a tag in the named group, or the default one."""
     store = call.store
-    _check_room(call, "tag", MOST_TAGS)
+    _check_room(call, "tag", MAX_TAGS)
     _check_name(call, "tag")
     group_ids = call.linkage("tag-group")
     group = store.get("tag-group", group_ids[0]) if group_ids else _default_group(call)
@@ -28,8 +28,8 @@ def update_tag(call: Call) -> Reply:
 
 
 def create_tag_group(call: Call) -> Reply:
-    """A group. Of an exclusive one's tags, a resource may have one."""
-    _check_room(call, "tag-group", MOST_GROUPS)
+    """Create a group. A resource may have only one tag of an exclusive group."""
+    _check_room(call, "tag-group", MAX_TAG_GROUPS)
     _check_name(call, "tag-group")
     exclusive = bool(call.attributes.get("exclusive"))
     group = call.store.add("tag-group", {"name": call.attributes["name"], "exclusive": exclusive, "default": False})
@@ -46,7 +46,7 @@ def update_tag_group(call: Call) -> Reply:
 
 
 def delete_tag_group(call: Call) -> Reply:
-    """With all of its tags. The default group stays."""
+    """Delete a group, with all of its tags; not the default group."""
     group = call.store.get("tag-group", call.path_id)
     if group.attributes["default"]:
         raise refusal(400, "The default tag group cannot be deleted.")
@@ -83,8 +83,8 @@ def _tagged(call: Call) -> Reply:
     for one in call.body["data"]:
         target = store.get(one["type"], one["id"])
         others = [other for other in store.related(target, "tags") if other.id != tag.id]
-        if len(others) >= MOST_TAGS_EACH:
-            raise invalid(f"A {target.type} can have at most {MOST_TAGS_EACH} tags.", "/data")
+        if len(others) >= MAX_TAGS_PER_RESOURCE:
+            raise invalid(f"A {target.type} can have at most {MAX_TAGS_PER_RESOURCE} tags.", "/data")
         if group.attributes["exclusive"] and any(_group_id(other) == group.id for other in others):
             raise invalid(f"This {target.type} has a tag of the same exclusive group.", "/data")
     return generic.relate(call)
@@ -98,9 +98,9 @@ def _default_group(call: Call) -> Resource:
     return next(group for group in call.store.all("tag-group") if group.attributes["default"])
 
 
-def _check_room(call: Call, type: str, most: int) -> None:
-    if sum(1 for _ in call.store.all(type)) >= most:
-        raise refusal(400, f"An account can have at most {most} of type {type}.")
+def _check_room(call: Call, type: str, maximum: int) -> None:
+    if sum(1 for _ in call.store.all(type)) >= maximum:
+        raise refusal(400, f"An account can have at most {maximum} of type {type}.")
 
 
 def _check_name(call: Call, type: str) -> None:

@@ -1,4 +1,4 @@
-"""Templates: creation, change, clone and rendering; the definition as an additional field."""
+"""Templates: create, update, clone and render; the definition as an additional field."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from sandbox.reading import documents, listings
 from sandbox.reading.filters import Condition
 from sandbox.records import templates
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
-MOST = 1000
+MAX_TEMPLATES = 1000
 EDITORS = ("CODE", "USER_DRAGGABLE", "SYSTEM_DRAGGABLE")
 
 
 def get_templates(call: Call) -> Reply:
-    """The reusable ones; the copies that belong to messages are found through these."""
+    """The reusable templates; copies that belong to messages are not listed."""
     call.query.conditions.append(Condition("equals", "reusable", (True,)))
-    return listings.everything(call, "template")
+    return listings.list_all(call, "template")
 
 
 def create_template(call: Call) -> Reply:
-    """At most 1,000 in an account."""
+    """Create a template; an account has at most 1,000."""
     _check_room(call)
     if call.attributes["editor_type"] not in EDITORS:
         raise invalid(f"Must be one of {', '.join(EDITORS)}.", "/data/attributes/editor_type")
@@ -29,7 +29,7 @@ def create_template(call: Call) -> Reply:
 
 
 def update_template(call: Call) -> Reply:
-    """Left out, or null for what must have a value, is left as it is."""
+    """Change what is given; null is ignored for what must have a value."""
     template = call.store.get("template", call.path_id)
     sent = dict(call.attributes)
     if "definition" in sent:
@@ -40,7 +40,7 @@ def update_template(call: Call) -> Reply:
 
 
 def clone_template(call: Call) -> Reply:
-    """A new template like another one."""
+    """Create a template like another one."""
     _check_room(call)
     original = call.store.get("template", call.data["id"])
     name = call.attributes.get("name") or f"Copy of {original.attributes['name']}"
@@ -48,22 +48,22 @@ def clone_template(call: Call) -> Reply:
 
 
 def create_universal_content(call: Call) -> Reply:
-    """A block for many templates. Nobody ever makes a picture of it."""
-    at = written(call.now)
+    """Create a block for many templates. No screenshot of it is ever made."""
+    at = to_iso(call.now)
     unseen = {"created": at, "updated": at, "screenshot_status": "never_generated", "screenshot_url": ""}
     return documents.single(call, call.store.add("template-universal-content", call.attributes | unseen))
 
 
 def render_template(call: Call) -> Reply:
-    """The template as a profile with this context would see it."""
+    """The template as rendered with this context."""
     template = call.store.get("template", call.data["id"])
     context = call.attributes["context"]
-    shown = {name: templates.rendered(template.attributes[name], context) for name in ("html", "text", "amp")}
+    shown = {name: templates.render(template.attributes[name], context) for name in ("html", "text", "amp")}
     return documents.single(call, Resource("template", template.id, template.number, template.attributes | shown))
 
 
 def definition(call: Call, template: Resource) -> Any:
-    """What a drag-and-drop template is made of; null for one made of HTML."""
+    """The content of a drag-and-drop template; null for one made of HTML."""
     return template.private["definition"]
 
 
@@ -71,5 +71,5 @@ ADDITIONAL = {("template", "definition"): definition}
 
 
 def _check_room(call: Call) -> None:
-    if sum(1 for one in call.store.all("template") if one.private["reusable"]) >= MOST:
-        raise refusal(400, f"An account can have at most {MOST} templates.")
+    if sum(1 for one in call.store.all("template") if one.private["reusable"]) >= MAX_TEMPLATES:
+        raise refusal(400, f"An account can have at most {MAX_TEMPLATES} templates.")

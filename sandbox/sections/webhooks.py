@@ -1,4 +1,4 @@
-"""Webhooks and the topics that they can be about. Nothing is ever delivered."""
+"""Webhooks and their topics. Nothing is ever delivered."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ from sandbox.call import Call, Reply
 from sandbox.errors import invalid
 from sandbox.reading import documents
 from sandbox.records.store import Resource
-from sandbox.times import written
+from sandbox.times import to_iso
 
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 _PLACE = "/data/attributes"
 
 
 def create_webhook(call: Call) -> Reply:
-    """A webhook on at least one topic. Its secret is never shown."""
+    """Create a webhook with at least one topic. Its secret is never shown."""
     sent = call.attributes
     _check(sent)
     topics = _topics(call)
     if not topics:
         raise invalid("At least one topic is required.", "/data/relationships/webhook-topics/data")
-    at = written(call.now)
+    at = to_iso(call.now)
     attributes = {
         "name": sent["name"],
         "description": sent.get("description"),
@@ -34,7 +34,7 @@ def create_webhook(call: Call) -> Reply:
 
 
 def update_webhook(call: Call) -> Reply:
-    """Change attributes; the topics become those that are named, if any are."""
+    """Update a webhook; if topics are named, they replace those that it has."""
     webhook = call.store.get("webhook", call.path_id)
     sent = {name: value for name, value in call.attributes.items() if value is not None or name == "description"}
     _check(sent)
@@ -60,5 +60,5 @@ def _subscribe(call: Call, webhook: Resource, topics: list[Resource]) -> None:
 def _check(sent: dict[str, Any]) -> None:
     if "endpoint_url" in sent and not sent["endpoint_url"].startswith("https://"):
         raise invalid("An https address is required.", f"{_PLACE}/endpoint_url")
-    if "secret_key" in sent and len(sent["secret_key"]) < SHORTEST_SECRET:
-        raise invalid(f"At least {SHORTEST_SECRET} characters are required.", f"{_PLACE}/secret_key")
+    if "secret_key" in sent and len(sent["secret_key"]) < MIN_SECRET_LENGTH:
+        raise invalid(f"At least {MIN_SECRET_LENGTH} characters are required.", f"{_PLACE}/secret_key")

@@ -1,1 +1,1 @@
-"""Records that are there from the start, sown in any number, or changing while somebody reads."""
+"""Records that exist from the start, are sown in any number, or change while somebody reads."""

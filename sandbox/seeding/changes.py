@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from sandbox.records import campaigns, catalogs, forms, profiles
 from sandbox.records.catalogs import CATEGORY, ITEM, VARIANT
 from sandbox.records.store import Resource, Store
-from sandbox.times import YEAR, written
+from sandbox.times import YEAR_S, to_iso
 
 SHOWN: Mapping[str, str] = {
     "profile": "last_name",
@@ -23,7 +23,7 @@ SHOWN: Mapping[str, str] = {
     "coupon": "description",
     "coupon-code": "expires_at",
 }
-"""The attribute by which a record of a type is seen to have changed. The other types do not change by themselves."""
+"""The attribute that shows that a record of a type has changed. Other types never change by themselves."""
 
 _REMOVED: Mapping[str, Callable[[Store, Resource], None]] = {
     "profile": profiles.remove,
@@ -31,20 +31,20 @@ _REMOVED: Mapping[str, Callable[[Store, Resource], None]] = {
     "form": forms.remove,
     ITEM: lambda store, item: catalogs.remove(store, ITEM, item.id),
 }
-"""How records go that others go with."""
+"""How to delete records that take others with them."""
 
 
 def check(type: str) -> None:
-    """Refuse a type whose records do not change."""
+    """Raise ValueError for a type whose records do not change."""
     if type not in SHOWN:
         raise ValueError(f"records of type {type!r} do not change; these do: {', '.join(SHOWN)}")
 
 
 def change(store: Store, resource: Resource, number: int, now: float) -> None:
-    """Let a record be seen to have changed, and when. Different numbers are different changes."""
+    """Change a record visibly at this time. Different numbers make different changes."""
     name = SHOWN[resource.type]
     if name == "expires_at":
-        resource.attributes[name] = written(now + YEAR + number)
+        resource.attributes[name] = to_iso(now + YEAR_S + number)
     else:
         former = str(resource.attributes[name] or "").partition(" #")[0]
         resource.attributes[name] = f"{former} #{number}"
@@ -52,5 +52,5 @@ def change(store: Store, resource: Resource, number: int, now: float) -> None:
 
 
 def delete(store: Store, resource: Resource) -> None:
-    """Delete a record, with what goes with it."""
+    """Delete a record and what goes with it."""
     _REMOVED.get(resource.type, Store.remove)(store, resource)

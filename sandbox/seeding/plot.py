@@ -1,4 +1,4 @@
-"""Where records are sown: in which store, by what randomness, within which time."""
+"""Where records are sown: in which store, from which random numbers, within which time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Plot:
     members: int
 
     def moment(self) -> float:
-        """A time within the span."""
+        """A random time within the span."""
         return self.now - self.random.random() * self.span
 
     def one(self, among: Sequence[Any]) -> Any:
-        """One of several. Quicker than `Random.choice`, which matters at a million draws."""
+        """A random element. Faster than `Random.choice`, which matters for a million of them."""
         return among[int(self.random.random() * len(among))]
 
     def some(self, among: Sequence[Resource], count: int) -> list[Resource]:
-        """Different ones of several, or all where there are fewer."""
+        """Random elements, or all if there are fewer than `count`."""
         return self.random.sample(among, min(count, len(among)))

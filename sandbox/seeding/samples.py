@@ -1,10 +1,10 @@
-"""What an account has from the start of templates, campaigns, flows, forms, webhook topics and reviews."""
+"""The template, campaigns, flows, form, webhook topics and review that a new account has."""
 
 from typing import Any
 
 from sandbox.records import campaigns, flows, forms, templates
 from sandbox.records.store import Resource, Store
-from sandbox.times import written
+from sandbox.times import to_iso
 
 DRAFTS = ("Spring Collection", "Members' Evening", "Restock Notice")
 SENT = "Winter Sale"
@@ -21,7 +21,7 @@ def add_template(store: Store, now: float) -> Resource:
 
 
 def add_campaigns(store: Store, template: Resource, now: float) -> None:
-    """Three drafts, one that has been sent and one that has been archived."""
+    """Three drafts, a sent campaign and an archived one."""
     for name in (*DRAFTS, SENT, ARCHIVED):
         sent = {"name": name, "audiences": {"included": []}}
         content = {"subject": name, "from_email": f"hello@{store.alias}.example", "from_label": "Sandbox"}
@@ -30,12 +30,12 @@ def add_campaigns(store: Store, template: Resource, now: float) -> None:
             copy = templates.copy(store, template, template.attributes["name"], now, reusable=False)
             store.link(message, "template", copy, now)
         if name not in DRAFTS:
-            at = written(now)
+            at = to_iso(now)
             campaign.attributes |= {"status": "Sent", "send_time": at, "scheduled_at": at, "archived": name == ARCHIVED}
 
 
 def add_flows(store: Store, template: Resource, now: float) -> None:
-    """A flow with a delay between two messages, and one with a single message."""
+    """A flow with a delay between two messages, and a flow with a single message."""
     email = {"from_email": f"hello@{store.alias}.example", "from_label": "Sandbox", "template_id": template.id}
     delay = {"unit": "days", "value": 2, "secondary_value": 0, "timezone": "profile"}
     welcome = [
@@ -53,7 +53,7 @@ def add_flows(store: Store, template: Resource, now: float) -> None:
 
 
 def add_form(store: Store, now: float) -> None:
-    """A form with two versions, of which one is live."""
+    """A form with two versions, one of them live."""
     versions = [
         {"name": "Popup", "type": "popup", "status": "live", "steps": []},
         {"name": "Flyout", "type": "flyout", "status": "draft", "steps": []},
@@ -63,14 +63,14 @@ def add_form(store: Store, now: float) -> None:
 
 
 def add_topics(store: Store) -> None:
-    """Topics that webhooks can be about."""
+    """Topics that webhooks can subscribe to."""
     for name in TOPICS:
         store.add("webhook-topic", {}, f"event:klaviyo.{name}")
 
 
 def add_review(store: Store, now: float) -> None:
-    """One review, published."""
-    at = written(now)
+    """One published review."""
+    at = to_iso(now)
     sent = {
         "email": f"guest@{store.alias}.example",
         "status": {"value": "published"},

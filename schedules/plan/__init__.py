@@ -1,1 +1,1 @@
-"""What a sync would take, estimated before anything runs."""
+"""Estimating what a sync would take before it runs."""

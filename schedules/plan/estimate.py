@@ -1,4 +1,4 @@
-"""What a sync would take, before anything runs: requests, their share of the budget, and seconds for each stream."""
+"""What a sync would take, for each stream: requests, their share of the budget, and seconds."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schedules.plan.counting import Count, count
+from schedules.plan.counting import Count, count_stream
 from schedules.plan.probes import Probes, ask_now
-from schedules.pull.pages import Mode
-from schedules.pull.slices import MOST
+from schedules.pull.slices import MAX_PARALLEL_WINDOWS
 from schedules.pull.streams import STREAMS
 from schedules.reports.pages import REPORTS
-from schedules.standing import last_done
 from schedules.store.connection import reading
+from schedules.store.runs import Mode
+from schedules.stream_status import last_complete_run
 from tasks.imports.estimate import seconds_at
 from worker.action import Action
 from worker.governor import Look, get_governor
 from worker.tiers import DAY
 
-#: Seconds that a row takes here, to be unpacked and written, until a run of so many pages has shown how many.
-ROW, SHOWN = 100e-6, 10
+#: Seconds that it takes to parse and write a row, until a run of this many pages has shown how many it takes.
+ROW_S, MIN_PAGES = 100e-6, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What reading a stream would take.
+    """What it would take to read a stream.
 
-    ``off``: the share by which ``requests`` may be wrong. ``at_least``: there may be any number more. ``minutes`` and
-    ``days``: how many minutes, and days where Klaviyo has a limit for these, of the account's whole budget it is.
-    ``source``: where the number is from. ``probes``: the requests that this took.
+    ``uncertainty``: the share by which ``requests`` may be wrong. ``at_least``: there may be any number more.
+    ``minutes`` and ``days``: how many minutes of the account's whole budget it takes, and how many days of it where
+    Klaviyo has a daily limit. ``source``: where the numbers come from. ``probes``: the requests made to find out.
     """
 
     account: str
@@ -40,7 +40,7 @@ class Estimate:
     mode: Mode
     rows: int | None
     requests: int
-    off: float
+    uncertainty: float
     at_least: bool
     minutes: float
     days: float | None
@@ -49,7 +49,7 @@ class Estimate:
     probes: int
 
 
-def plan(
+def estimate_sync(
     account: str,
     streams: Sequence[str],
     mode: Mode,
@@ -57,10 +57,11 @@ def plan(
     probes: Probes | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Estimate]:
-    """Estimate what a sync of these streams would take if it began now.
+    """Estimate what a sync of these streams would take if it started now; ``progress`` is told each stream's name.
 
     Raises:
-        SettingsError: the store has not been made. KlaviyoError: Klaviyo cannot be asked.
+        SettingsError: the store has not been created.
+        KlaviyoError: Klaviyo cannot be asked.
 
     """
     asked = probes or Probes(ask_now(account))
@@ -69,34 +70,34 @@ def plan(
         progress(name)
         before = len(asked.seconds)
         known = {each: count.rows or 0 for each, (count, _) in counted.items()}
-        found = count(account, name, _mode(name, mode), since, asked, known)
+        found = count_stream(account, name, _mode(name, mode), since, asked, known)
         counted[name] = found, len(asked.seconds) - before
     looks = get_governor().look()
     with reading() as connection:
-        paces = {name: Pace(asked.latency, _row(connection, account, name)) for name in counted}
+        paces = {name: Pace(asked.latency, _seconds_per_row(connection, account, name)) for name in counted}
     return [
         _estimate(account, name, _mode(name, mode), count, probed, paces[name], looks)
         for name, (count, probed) in counted.items()
     ]
 
 
-def together(estimates: Iterable[Estimate]) -> float:
-    """Seconds for streams of one account that are read at once, each when what it hangs on has been read."""
+def total_seconds(estimates: Iterable[Estimate]) -> float:
+    """Return the seconds for streams of one account that are read at once, each after its parent stream."""
     ends: dict[str, float] = {}
     rows = 0
     for each in estimates:
         parent = STREAMS[each.stream].parent if each.stream in STREAMS else None
         ends[each.stream] = each.seconds + (ends.get(parent.stream, 0.0) if parent else 0.0)
         rows += each.rows or 0
-    return max([rows * ROW, *ends.values()])
+    return max([rows * ROW_S, *ends.values()])
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many seconds an answer of Klaviyo's takes, and a row here."""
+    """How many seconds Klaviyo takes to answer, and a row takes to be written."""
 
-    answer: float
-    row: float
+    answer_s: float
+    row_s: float
 
 
 def _estimate(
@@ -104,7 +105,7 @@ def _estimate(
 ) -> Estimate:  # fmt: skip
     declaration = _action(name).declaration
     budget = seconds_at(account, declaration.name, count.pages, looks)
-    answers = max(count.rounds, count.pages / MOST) * pace.answer
+    answers = max(count.rounds, count.pages / MAX_PARALLEL_WINDOWS) * pace.answer_s
     day = next((window.limit for window in declaration.limits.windows if window.length == DAY), None)
     return Estimate(
         account=account,
@@ -112,18 +113,18 @@ def _estimate(
         mode=mode,
         rows=None if count.rows is None else round(count.rows),
         requests=count.pages,
-        off=count.off,
+        uncertainty=count.uncertainty,
         at_least=not count.whole,
         minutes=count.pages / declaration.limits.steady,
         days=count.pages / day if day else None,
-        seconds=max(budget, answers, (count.rows or 0) * pace.row),
+        seconds=max(budget, answers, (count.rows or 0) * pace.row_s),
         source=count.source,
         probes=probed,
     )
 
 
 def _mode(name: str, asked: Mode) -> Mode:
-    """How a stream is read: whole where there is nothing to know its changes by."""
+    """How a stream is read: whole if it has no field that finds changes."""
     return "full" if name in STREAMS and not STREAMS[name].time else "incremental" if name in REPORTS else asked
 
 
@@ -133,9 +134,9 @@ def _action(name: str) -> Action[Any]:
     return action
 
 
-def _row(connection: Connection, account: str, name: str) -> float:
-    """Seconds that each row took in the last long run, whatever it was that it waited for."""
-    done = last_done(connection, account, name)
-    if done is None or done["requests"] < SHOWN or not done["rows"]:
-        return ROW
+def _seconds_per_row(connection: Connection, account: str, name: str) -> float:
+    """The seconds that each row took in the latest complete run, all waiting included, if it was long enough."""
+    done = last_complete_run(connection, account, name)
+    if done is None or done["requests"] < MIN_PAGES or not done["rows"]:
+        return ROW_S
     return float((done["ended"] - done["started"]).total_seconds() / done["rows"])

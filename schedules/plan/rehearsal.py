@@ -1,4 +1,4 @@
-"""A run as it will read, played through without a request: how many pages, and how many after each other. Pure."""
+"""Simulating a run without requests: how many pages it reads, and how many of them one after the other. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schedules.plan.density import Curve
-from schedules.pull.slices import middle
+from schedules.pull.slices import midpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """``rounds``: how many pages come one after the other in the window that takes longest."""
+    """How many pages a run reads; ``rounds``: those of the window that takes longest, one after the other."""
 
     pages: int
     rounds: int
 
 
 @dataclass(slots=True)
-class Window:
-    """``row``: how many rows lie before its next page; ``rows``: up to which its cursor leads; both counted from the
-    beginning of the run. It is over where its rows are, or at ``until``.
+class Cursor:
+    """An open window. ``row``: the first row of its next page; ``rows``: where its cursor ends; both counted from the
+    start of the run. It is closed when its rows are read, or ``until`` is reached.
     """
 
     row: float
@@ -29,13 +29,13 @@ class Window:
 
 
 def rehearse(
-    curve: Curve, until: float | None, now: float, size: int, chains: int, early: float = 0.0
+    curve: Curve, until: float | None, now: float, size: int, parallel: int, early: float = 0.0
 ) -> Rehearsal:  # fmt: skip
-    """Read the rows of a curve by pages of this size, in windows that are cut while fewer than ``chains`` are open.
+    """Read the rows of a curve in pages of this size, in windows that are cut while fewer than ``parallel`` are open.
 
-    ``early``: seconds by which a window begins before the cut, where Klaviyo's filter leaves out the bound itself.
+    ``early``: seconds by which a window begins before the cut, if Klaviyo's filter excludes the bound itself.
     """
-    open_ = [Window(0.0, curve.total, until)]
+    open_ = [Cursor(0.0, curve.total, until)]
     pages = rounds = 0
     while open_:
         rounds += 1
@@ -45,8 +45,8 @@ def rehearse(
             window.row += size
             reached = curve.time(min(window.row, window.rows))
             more = window.row < window.rows
-            if more and len(open_) < chains and (cut := _cut(first, reached, window.until or now)):
-                open_.append(Window(curve.rank(cut - early), window.rows, window.until))
+            if more and len(open_) < parallel and (cut := _cut(first, reached, window.until or now)):
+                open_.append(Cursor(curve.rank(cut - early), window.rows, window.until))
                 window.until = cut
             if not more or (window.until and reached >= window.until):
                 open_.remove(window)
@@ -54,6 +54,6 @@ def rehearse(
 
 
 def _cut(first: float, reached: float, until: float) -> float | None:
-    # Klaviyo's times are whole seconds: a page within one has no span, and is not cut behind.
-    cut = middle(*(datetime.fromtimestamp(int(time), UTC) for time in (first, reached, until)))
+    # Klaviyo's times are whole seconds: a page within one has no span, and no cut follows it.
+    cut = midpoint(*(datetime.fromtimestamp(int(time), UTC) for time in (first, reached, until)))
     return cut.timestamp() if cut else None

@@ -1,1 +1,1 @@
-"""Copying what Klaviyo has into the store."""
+"""Copying Klaviyo's streams into the store."""

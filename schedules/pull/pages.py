@@ -1,9 +1,9 @@
-"""Copying a stream of Klaviyo's into the store, page by page, each page a task and a transaction.
+"""Copying one of Klaviyo's streams into the store, page by page; each page is a task and a transaction.
 
-A run reads windows: the partitions of a stream, and slices of its time. A window is cut in two as long as fewer are
-read at once than the account's budget could keep busy, so that not the latency of one cursor but the budget sets the
-pace. The watermark moves when all windows of a run have been read whole, to the moment at which the run began: what is
-dated later, or comes late, is read by the next one. Any page may be delivered twice, and any worker may die.
+A run reads windows: the partitions of a stream, and slices of its time. While fewer windows are being read than the
+account's budget could keep busy, a window is cut in two, so that the budget sets the pace and not the latency of one
+cursor. Once all windows of a run have been read whole, the watermark moves to the time at which the run began: what is
+dated later, or arrives late, is read by the next run. Any page may be delivered twice, and any worker may die.
 """
 
 from __future__ import annotations
@@ -12,55 +12,49 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from sqlalchemy import RowMapping, select
 
-from schedules import guard
-from schedules.clock import present
-from schedules.pull import requests
+from schedules import entry_runs, sync_requests
+from schedules.clock import current_time
+from schedules.deferred import register
 from schedules.pull.resources import moment
-from schedules.pull.slices import chains, middle
+from schedules.pull.slices import midpoint, parallel_windows
 from schedules.pull.storing import StoringStep
 from schedules.pull.stream import Partition, Stream, TimeField
-from schedules.pull.streams import STREAMS, rows
+from schedules.pull.streams import STREAMS, rows_by_table
 from schedules.store import runs
-from schedules.store.connection import reading, tidy, transaction
-from schedules.store.rows import mark_deleted, spare, upsert
-from schedules.store.runs import Window
+from schedules.store.connection import checkpoint_wal, reading, transaction
+from schedules.store.rows import mark_deleted, mark_seen, upsert
+from schedules.store.runs import Mode, SyncWindow
 from worker import reminders
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
-from worker.app import app
+from worker.api.parameters import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX
 
-Mode = Literal["incremental", "full"]
+#: How long before now a run's windows end: Klaviyo's clock may be behind ours, and it refuses times in the future.
+CLOCK_MARGIN = timedelta(seconds=2)
 
-#: Seconds before the present at which a run's windows end: Klaviyo's clock may be behind ours, and refuses the future.
-BEHIND = timedelta(seconds=2)
+#: Time after which a run that has written no page is resumed.
+STALLED_AFTER_S = 600.0
 
-#: Seconds after which a run that has written no page is looked after.
-STILL = 600.0
+#: How long the windows of an ended run are kept.
+WINDOW_RETENTION = timedelta(days=30)
 
-#: Seconds without a sign of life after which a scheduled run counts as dead, and the next one may begin.
-SILENT = 3 * STILL
-
-#: For how long it is remembered which windows a run has read.
-KEPT = timedelta(days=30)
-
-#: How often a window may begin anew because its cursor has expired.
-RESTARTS = 10
+#: How often a window may be restarted because its cursor has expired.
+MAX_RESTARTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PageRef:
     """Which page this is. Times are ISO 8601; ``since`` and ``until`` are those of the filter that is being paged.
 
-    ``reached`` is the time of the last row so far, ``request`` the sync that asked for the run.
+    ``reached`` is the time of the last row so far, ``request`` the id of the sync that asked for the run.
     """
 
     request: str
@@ -76,165 +70,173 @@ class Reading:
     restarts: int = 0
 
 
-class Page(StoringStep[Reading]):
-    """Read one page, write it, and ask for the next one."""
+class PullPage(StoringStep[PageRef]):
+    """Read one page, write it, and request the next one."""
 
     name = f"{PREFIX}sync_page"
-    about = Reading
+    about = PageRef
 
-    def begin(
-        self, account: str, request: str, run: int, stream: Stream, mode: Mode, window: Window, pages: int = 0
+    def ask_first(
+        self, account: str, request: str, run: int, stream: Stream, mode: Mode, window: SyncWindow, pages: int = 0
     ) -> None:  # fmt: skip
-        """Publish the first page of a window, of which so many ``pages`` have been read before: they are read again."""
-        reading_ = Reading(
+        """Publish the first page of a window; any ``pages`` of it that were read before are read again."""
+        first = PageRef(
             request, run, stream.name, mode, window.partition, window.slice, pages + 1,
             since=_iso(window.since), until=_iso(window.until),
         )  # fmt: skip
-        self._first(account, stream, reading_)
+        self._ask_window(account, stream, first)
 
-    def _first(self, account: str, stream: Stream, about: Reading) -> None:
+    def _ask_window(self, account: str, stream: Stream, about: PageRef) -> None:
         assert stream.action is not None
-        partition, by = partition_of(stream, about.partition), time_of(stream, about.mode)
-        given = stream.request(partition, by, _time(about.since), _time(about.until))
-        self._read(account, stream, stream.action.declaration.bind(given), about)
+        partition, by = find_partition(stream, about.partition), time_field(stream, about.mode)
+        given = stream.request(partition, by, _parse_time(about.since), _parse_time(about.until))
+        self._ask_page(account, stream, stream.action.declaration.bind(given), about)
 
-    def _read(self, account: str, stream: Stream, params: Params, about: Reading) -> None:
-        # The same page has the same id: one that is asked for twice at once is read once.
+    def _ask_page(self, account: str, stream: Stream, params: Params, about: PageRef) -> None:
+        # The same page has the same task id: if it is requested twice at the same time, it is read once.
         page = f"{about.page}.{about.restarts}" if about.restarts else about.page
-        # A partition may be named after a record, and those are called what their owner likes.
+        # A partition may be named after a record, and the owner of a record may call it anything.
         part = quote(about.partition or "all", safe="=:,$@+")
         task_id = f"sync-{about.run}-{part}-{about.slice}-{page}"
         self.ask(stream.action, params, account, about, lane="bulk", task_id=task_id)  # type: ignore[arg-type]
 
     def run(self, *, action: str, params: Params, **about: Any) -> None:
-        """Read the page, and remember when that began."""
+        """Read the page, and note when that began."""
         self.request.update(began=time.monotonic())
         super().run(action=action, params=params, **about)
 
-    def needed(self, about: Reading) -> bool:
-        """Whether this page has not been read, or its reader has not come to ask for the next one."""
+    def needed(self, about: PageRef) -> bool:
+        """Return True if this page has not been read, or its reader may not have requested the next one."""
         with reading() as connection:
-            window = runs.window(connection, about.run, about.partition, about.slice)
+            window = runs.get_window(connection, about.run, about.partition, about.slice)
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
-    def answered_before(self, account: str, about: Reading) -> None:
-        """End the run where this page was its last."""
+    def answered_before(self, account: str, about: PageRef) -> None:
+        """End the run if this page was its last."""
         with reading() as connection:
-            last = runs.was_last(connection, about.run, about.partition, about.slice, about.page)
+            last = runs.was_last_page(connection, about.run, about.partition, about.slice, about.page)
         if last:
-            finish(account, about)
+            finish_if_complete(account, about)
 
-    def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
-        """Write the page and what it says about its window in one step, then go on."""
-        stream, moment = STREAMS[about.stream], present()
+    def answered(self, envelope: Envelope, params: Params, account: str, about: PageRef) -> None:
+        """Write the page and the progress of its window in one transaction, then go on."""
+        stream, moment = STREAMS[about.stream], current_time()
         seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
         resources = listed(stream.action.declaration, envelope)
         following = next_page(stream.action.declaration, params, envelope)
-        by = time_of(stream, about.mode)
-        times = [at for each in resources if by and (at := _of(each, by))]
+        by = time_field(stream, about.mode)
+        times = [at for each in resources if by and (at := _time_in(each, by))]
         reached = max(times, default=None)
         with transaction() as connection:
-            window = runs.window(connection, about.run, about.partition, about.slice)
+            window = runs.get_window(connection, about.run, about.partition, about.slice)
             if window is None or window["closed"] or window["pages"] > about.page:
                 return
-            kept, fresh, unbegun = _window(window), None, list[RowMapping]()
+            kept, fresh, unbegun = _as_window(window), None, list[RowMapping]()
             if window["pages"] == about.page:
-                # Whoever had this page before may have died before it began what it had split off.
-                unbegun = [each for each in runs.unread(connection, about.run) if not each["pages"]]
-            elif following and by and stream.sliced and reached and few(connection, about.run, stream, seconds):
-                fresh = _cut(kept, min(times), reached, moment)
-                if fresh and not runs.split(connection, about.run, kept, fresh.since or moment, fresh):
+                # Whoever had this page before may have died before it started the windows that it had split off.
+                unbegun = [each for each in runs.open_windows(connection, about.run) if not each["pages"]]
+            elif (
+                following
+                and by
+                and stream.sliced
+                and reached
+                and has_spare_budget(connection, about.run, stream, seconds)
+            ):
+                fresh = _cut_window(kept, min(times), reached, moment)
+                if fresh and not runs.split_window(connection, about.run, kept, fresh.since or moment, fresh):
                     fresh = None
             until = fresh.since if fresh else kept.until
-            over = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(resources), moment if over else None
+            is_last = following is None or bool(by and reached and until and reached >= until)
+            count, closed = len(resources), moment if is_last else None
             if runs.count_page(connection, about.run, kept, about.page, count, closed):
                 scan = about.run if about.mode == "full" else None
-                partition = partition_of(stream, about.partition)
-                for table, found in rows(stream, envelope, partition, account, moment, scan).items():
+                partition = find_partition(stream, about.partition)
+                for table, found in rows_by_table(stream, envelope, partition, account, moment, scan).items():
                     upsert(connection, table, found)
-        begun = [fresh] if fresh else [_window(each) for each in _next(stream, unbegun)]
-        self._go_on(account, stream, about, following if not over else None, reached, begun)
+        begun = [fresh] if fresh else [_as_window(each) for each in _readable(stream, unbegun)]
+        self._go_on(account, stream, about, following if not is_last else None, reached, begun)
 
     def _go_on(
-        self, account: str, stream: Stream, about: Reading, following: Params | None, reached: datetime | None,
-        begun: Iterable[Window],
+        self, account: str, stream: Stream, about: PageRef, following: Params | None, reached: datetime | None,
+        begun: Iterable[SyncWindow],
     ) -> None:  # fmt: skip
         for each in begun:
-            self.begin(account, about.request, about.run, stream, about.mode, each)
+            self.ask_first(account, about.request, about.run, stream, about.mode, each)
         if following:
             further = replace(about, page=about.page + 1, reached=_iso(reached) or about.reached)
-            self._read(account, stream, following, further)
-            remind(account, about.request, about.stream)
+            self._ask_page(account, stream, following, further)
+            renew_reminder(account, about.request, about.stream)
         else:
-            finish(account, about)
+            finish_if_complete(account, about)
 
-    def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
-        """Begin a window anew whose cursor has expired; a list that is gone is empty; else the run has failed."""
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: PageRef) -> None:
+        """Restart a window whose cursor has expired; take a list that is gone for empty; otherwise fail the run."""
         stream = STREAMS[about.stream]
-        if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < RESTARTS:
-            # What comes out of order may stand behind what was reached.
+        if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < MAX_RESTARTS:
+            # Rows that come out of order may lie before the last one.
             since = about.reached or about.since if stream.sliced else about.since
             anew = replace(about, restarts=about.restarts + 1, since=since)
-            self._first(account, stream, anew)
+            self._ask_window(account, stream, anew)
         elif isinstance(error, NotFound) and stream.parent:
-            # Gone, or one of Klaviyo's bad hours: what is known of it stays until a full scan misses the parent itself.
-            values = partition_of(stream, about.partition).values
+            # Gone, or one of Klaviyo's bad hours: its rows stay until a full scan finds the parent itself missing.
+            values = find_partition(stream, about.partition).values
             with transaction() as connection:
-                if window := runs.window(connection, about.run, about.partition, about.slice):
-                    spare(connection, stream.table, account, about.run, **values)
-                    runs.count_page(connection, about.run, _window(window), about.page, 0, present())
-            finish(account, about)
+                if window := runs.get_window(connection, about.run, about.partition, about.slice):
+                    mark_seen(connection, stream.table, account, about.run, **values)
+                    runs.count_page(connection, about.run, _as_window(window), about.page, 0, current_time())
+            finish_if_complete(account, about)
         else:
-            fail(account, about, error)
+            fail_run(account, about, error)
             raise error
 
 
-page: Any = app.register_task(Page())
+page: Any = register(PullPage())
 
 
 # The life of a run.
 
 
-def begin(account: str, request: str, name: str, mode: Mode, since: datetime | None = None) -> None:
-    """Begin to read a stream, or go on with a run of it that has not ended."""
-    stream, now = STREAMS[name], present()
-    remind(account, request, name)
+def start_run(account: str, request: str, name: str, mode: Mode, since: datetime | None = None) -> None:
+    """Start a run of a stream, or continue one that has not ended."""
+    stream, now = STREAMS[name], current_time()
+    renew_reminder(account, request, name)
     with transaction() as connection:
-        last = runs.last(connection, account, name, "pull")
+        last = runs.latest(connection, account, name, "pull")
         if last is not None and last["state"] == "running":
             run, this = last["id"], last["mode"]
             if mode == "full" and this != "full":
-                # Not what was asked for: its turn comes when somebody looks after it.
+                # Not what was asked for: its turn comes when the reminder is due.
                 return
         else:
             this = mode if stream.time else "full"
-            run = runs.begin(connection, account, name, "pull", this, now)
-            runs.plan(connection, run, planned(connection, account, stream, this, now - BEHIND, since))
-        windows = _next(stream, runs.unread(connection, run))
+            run = runs.create(connection, account, name, "pull", this, now)
+            runs.add_windows(
+                connection, run, initial_windows(connection, account, stream, this, now - CLOCK_MARGIN, since)
+            )
+        windows = _readable(stream, runs.open_windows(connection, run))
     for each in windows:
-        page.begin(account, request, run, stream, this, _window(each), each["pages"])
+        page.ask_first(account, request, run, stream, this, _as_window(each), each["pages"])
     if not windows:
-        finish(account, Reading(request, run, name, this, "", 0))
+        finish_if_complete(account, PageRef(request, run, name, this, "", 0))
 
 
-def planned(
+def initial_windows(
     connection: Any, account: str, stream: Stream, mode: Mode, until: datetime, since: datetime | None = None
-) -> Iterable[Window]:
-    """The windows that a run begins with."""
-    by = time_of(stream, mode)
+) -> Iterable[SyncWindow]:
+    """Yield the windows that a run starts with."""
+    by = time_field(stream, mode)
     for partition in partitions(connection, account, stream):
         start = since if mode == "incremental" else None
         if mode == "incremental" and by and start is None:
-            start = runs.watermark(connection, account, stream.name, partition.name)
+            start = runs.get_watermark(connection, account, stream.name, partition.name)
             start = start - by.look_back if start else None
-        # A full scan has no end: it takes what is dated into the future, too.
-        yield Window(partition.name, 0, start, until if mode == "incremental" and by else None)
+        # A full scan has no upper bound: it includes rows that are dated in the future.
+        yield SyncWindow(partition.name, 0, start, until if mode == "incremental" and by else None)
 
 
 def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]:
-    """The partitions of a stream: its own, or one for each row of its parent's table."""
+    """Return the partitions of a stream: its own, or one for each row of its parent's table."""
     if stream.parent is None:
         return list(stream.partitions)
     table = STREAMS[stream.parent.stream].table
@@ -244,77 +246,76 @@ def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]
     return [stream.parent.partition(id) for id in connection.execute(chosen).scalars()]
 
 
-def finish(account: str, about: Reading) -> None:
-    """End a run whose windows have all been read whole: what a full scan has not seen is gone, the watermark moves."""
-    stream, now = STREAMS[about.stream], present()
+def finish_if_complete(account: str, about: PageRef) -> None:
+    """End a run if all its windows have been read whole: mark what a full scan has not seen, move the watermark."""
+    stream, now = STREAMS[about.stream], current_time()
     with reading() as connection:
-        goes_on = runs.goes_on(connection, about.run)
-        further = _next(stream, runs.unread(connection, about.run)) if goes_on and stream.in_turn else []
+        goes_on = runs.has_open_windows(connection, about.run)
+        further = _readable(stream, runs.open_windows(connection, about.run)) if goes_on and stream.in_turn else []
     if goes_on:
-        remind(account, about.request, about.stream)
+        renew_reminder(account, about.request, about.stream)
         for each in further:
-            page.begin(account, about.request, about.run, stream, about.mode, _window(each), each["pages"])
+            page.ask_first(account, about.request, about.run, stream, about.mode, _as_window(each), each["pages"])
         return
     with transaction() as connection:
-        began = runs.run(connection, about.run)["started"]
+        began = runs.get(connection, about.run)["started"]
         gone = 0
         if about.mode == "full" and stream.deletes:
-            for table in tables_of(stream):
+            for table in written_tables(stream):
                 gone += mark_deleted(connection, table, account, about.run, began)
         for partition in partitions(connection, account, stream) if stream.time else ():
             name = partition.name
-            start, before = (
-                runs.read_from(connection, about.run, name), runs.watermark(connection, account, stream.name, name)
-            )  # fmt: skip
-            # What was read from a later time on leaves a gap, which the next run has to read.
+            start = runs.earliest_since(connection, about.run, name)
+            before = runs.get_watermark(connection, account, stream.name, name)
+            # A run that began later than the watermark leaves a gap, which the next run has to read.
             if start is None or (before is not None and start <= before):
-                runs.advance(connection, account, stream.name, name, began - BEHIND)
+                runs.advance_watermark(connection, account, stream.name, name, began - CLOCK_MARGIN)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
-        runs.prune(connection, account, stream.name, now - KEPT)
+        runs.prune_windows(connection, account, stream.name, now - WINDOW_RETENTION)
     if done:
-        tidy()
-        over(account, about.request, about.stream, None)
+        checkpoint_wal()
+        end_stream(account, about.request, about.stream, None)
 
 
-def fail(account: str, about: Reading, error: KlaviyoError) -> None:
-    """End a run that cannot be read whole: the watermark stays, and the next run reads all of it."""
+def fail_run(account: str, about: PageRef, error: KlaviyoError) -> None:
+    """End a run that cannot be read whole: the watermark stays, and the next run starts from there."""
     with transaction() as connection:
-        done = runs.end(connection, about.run, "failed", present(), {"error": str(error)})
+        done = runs.end(connection, about.run, "failed", current_time(), {"error": str(error)})
     if done:
-        over(account, about.request, about.stream, str(error))
+        end_stream(account, about.request, about.stream, str(error))
 
 
-def over(account: str, request: str, stream: str, error: str | None) -> None:
-    """A stream of a request has been read whole, or has failed."""
-    requests.ended(account, request, stream, error)
-    forget(account, request, stream)
+def end_stream(account: str, request: str, stream: str, error: str | None) -> None:
+    """Record that a stream of a request has been read whole, or has failed."""
+    sync_requests.end_stream(account, request, stream, error)
+    cancel_reminder(account, request, stream)
 
 
-def forget(account: str, request: str, stream: str) -> None:
-    """Nobody has to look after it any more."""
+def cancel_reminder(account: str, request: str, stream: str) -> None:
+    """Cancel the reminder: the run has ended."""
     reminders.remind(_reminder(account, request, stream), None)
 
 
-def look_after(which: str) -> None:
-    """Take up a stream of which nothing has been heard for a while."""
+def resume(which: str) -> None:
+    """Resume a stream from which nothing has been heard for a while."""
     account, id, name = which.split("|")
-    request = requests.load(id)
+    request = sync_requests.load(id)
     if request is None or request.streams.get(name) != "running":
-        forget(account, id, name)
+        cancel_reminder(account, id, name)
         return
     with reading() as connection:
-        last = runs.last(connection, account, name, "pull")
+        last = runs.latest(connection, account, name, "pull")
     if last is not None and last["state"] != "running" and last["started"].timestamp() >= request.asked:
-        over(account, id, name, (last["report"] or {}).get("error"))
+        end_stream(account, id, name, (last["report"] or {}).get("error"))
     else:
-        begin(account, id, name, "full" if request.mode == "full" else "incremental", _time(request.since))
+        start_run(account, id, name, "full" if request.mode == "full" else "incremental", _parse_time(request.since))
 
 
-def remind(account: str, request: str, stream: str) -> None:
-    """Somebody has to look after the run if no page of it is written for a while; until then it is alive."""
-    reminders.remind(_reminder(account, request, stream), STILL)
-    if requests.scheduled(request):
-        guard.renew(request, SILENT)
+def renew_reminder(account: str, request: str, stream: str) -> None:
+    """Have the run resumed unless another page of it is written within `STALLED_AFTER_S`; renew its scheduled run."""
+    reminders.remind(_reminder(account, request, stream), STALLED_AFTER_S)
+    if entry_runs.is_scheduled(request):
+        entry_runs.renew_run(request, entry_runs.DEAD_AFTER_S)
 
 
 def _reminder(account: str, request: str, stream: str) -> str:
@@ -324,55 +325,55 @@ def _reminder(account: str, request: str, stream: str) -> str:
 # Windows, partitions and times.
 
 
-def time_of(stream: Stream, mode: Mode) -> TimeField | None:
-    """The field by which a run reads: what has changed since, or, of everything, when it came to be."""
-    return stream.time if mode == "incremental" else stream.born
+def time_field(stream: Stream, mode: Mode) -> TimeField | None:
+    """Return the field that bounds a run's windows: when a record changed or, for a full scan, when it was created."""
+    return stream.time if mode == "incremental" else stream.scan_time
 
 
-def partition_of(stream: Stream, name: str) -> Partition:
-    """The partition of this name."""
+def find_partition(stream: Stream, name: str) -> Partition:
+    """Return the partition of this name."""
     if stream.parent is not None:
         return stream.parent.partition(name.partition("=")[2])
     return next(each for each in stream.partitions if each.name == name)
 
 
-def tables_of(stream: Stream) -> list[Any]:
-    """The tables that a run of a stream writes: its own, and those of streams that come with it."""
+def written_tables(stream: Stream) -> list[Any]:
+    """Return the tables that a run of a stream writes: its own, and those of the streams that come with it."""
     with_it = [each.table for each in STREAMS.values() if each.parent and each.parent.stream == stream.name
                and each.parent.include]  # fmt: skip
     return [stream.table, *with_it]
 
 
-def few(connection: Any, run: int, stream: Stream, seconds: float) -> bool:
-    """Whether fewer windows are being read than the budget could keep busy, at so many seconds an answer."""
+def has_spare_budget(connection: Any, run: int, stream: Stream, seconds: float) -> bool:
+    """Return True if fewer windows are being read than the budget could keep busy, at this many seconds an answer."""
     assert stream.action is not None
-    return runs.left(connection, run) < chains(stream.action.declaration.limits.steady, seconds)
+    return runs.count_open_windows(connection, run) < parallel_windows(stream.action.declaration.limits.steady, seconds)
 
 
-def _cut(window: Window, first: datetime, reached: datetime, now: datetime) -> Window | None:
-    cut = middle(first, reached, window.until or now)
-    return Window(window.partition, uuid4().int % 2**31, cut, window.until) if cut else None
+def _cut_window(window: SyncWindow, first: datetime, reached: datetime, now: datetime) -> SyncWindow | None:
+    cut = midpoint(first, reached, window.until or now)
+    return SyncWindow(window.partition, uuid4().int % 2**31, cut, window.until) if cut else None
 
 
-def _of(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
+def _time_in(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
     found: datetime | None = moment(by.name)(resource)
     return found
 
 
-def _next(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:
-    """Of the windows that have not been read those that can be: all, or the first partition's."""
+def _readable(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:
+    """Of the windows that have not been read, those that may be read now: all, or the first partition's."""
     return [each for each in unread if not stream.in_turn or each["partition"] == unread[0]["partition"]]
 
 
-def _window(row: RowMapping) -> Window:
-    return Window(row["partition"], row["slice"], row["since"], row["until"])
+def _as_window(row: RowMapping) -> SyncWindow:
+    return SyncWindow(row["partition"], row["slice"], row["since"], row["until"])
 
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _time(text: str | None) -> datetime | None:
+def _parse_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     moment = datetime.fromisoformat(text)

@@ -1,6 +1,6 @@
 """How a JSON:API resource becomes a row of the store. Pure.
 
-Everything is taken as it comes: a value that is not what its column holds is left out there, and stays in `attributes`.
+Nothing is refused: a value that does not fit its column is NULL there, and stays in `attributes`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-#: Where whole numbers end for a database.
-WHOLE = 2**63
+#: The first integer that does not fit into a database's BIGINT.
+BIGINT_LIMIT = 2**63
 
 Resource = Mapping[str, Any]
 Take = Callable[[Resource], Any]
 
 
 def text(path: str) -> Take:
-    """An attribute as text; ``integration.name`` is one inside of another."""
+    """An attribute as text; ``integration.name`` is an attribute within another."""
     return lambda resource: None if (value := _at(resource, path)) is None else str(value)
 
 
@@ -27,8 +27,10 @@ def flag(path: str) -> Take:
 
 
 def count(path: str) -> Take:
-    """An attribute that is a whole number."""
-    return lambda resource: int(value) if _is_number(value := _at(resource, path)) and abs(value) < WHOLE else None
+    """An attribute that is an integer."""
+    return lambda resource: (
+        int(value) if _is_number(value := _at(resource, path)) and abs(value) < BIGINT_LIMIT else None
+    )
 
 
 def figure(path: str) -> Take:
@@ -47,47 +49,47 @@ def day(path: str) -> Take:
 
 
 def linked(name: str) -> Take:
-    """The id of the one resource that a relationship names."""
+    """The id of the one resource that a relationship links to."""
     return lambda resource: id if isinstance(id := _linkage(resource).get(name), str) else None
 
 
 def texts(*names: str) -> dict[str, Take]:
-    """Columns of text that are called as their attributes."""
+    """Columns of text, named like their attributes."""
     return {name: text(name) for name in names}
 
 
 def flags(*names: str) -> dict[str, Take]:
-    """Columns of true or false that are called as their attributes."""
+    """Columns of true or false, named like their attributes."""
     return {name: flag(name) for name in names}
 
 
 def counts(*names: str) -> dict[str, Take]:
-    """Columns of whole numbers that are called as their attributes."""
+    """Columns of integers, named like their attributes."""
     return {name: count(name) for name in names}
 
 
 def figures(*names: str) -> dict[str, Take]:
-    """Columns of numbers that are called as their attributes."""
+    """Columns of numbers, named like their attributes."""
     return {name: figure(name) for name in names}
 
 
 def moments(*names: str) -> dict[str, Take]:
-    """Columns of times that are called as their attributes."""
+    """Columns of times, named like their attributes."""
     return {name: moment(name) for name in names}
 
 
 def attributes(resource: Resource) -> Any:
-    """All attributes, as they came."""
+    """All attributes, unchanged."""
     return resource.get("attributes") or {}
 
 
 def relationships(resource: Resource) -> dict[str, Any] | None:
-    """The ids of related resources: one, or a list, by relationship. Only what the page told is there."""
+    """The ids of related resources by relationship, one or a list each; only those that the page contained."""
     return _linkage(resource) or None
 
 
 def related(resource: Resource, name: str) -> list[tuple[str, str]]:
-    """The types and ids of the resources that a relationship names, as they stand among what a page includes."""
+    """The types and ids of the resources that a relationship links to, as they appear in a page's ``included``."""
     match (resource.get("relationships") or {}).get(name):
         case {"data": data}:
             listed = data if isinstance(data, list) else [data]
@@ -108,7 +110,7 @@ def _linkage(resource: Resource) -> dict[str, Any]:
 
 
 def _key(linked: Any) -> tuple[str, str] | None:
-    """The type and the id of a resource that another names."""
+    """The type and the id of a linked resource."""
     match linked:
         case {"type": str(type), "id": str(id)}:
             return type, id
@@ -130,7 +132,7 @@ def _moment(value: Any) -> datetime | None:
     try:
         read = datetime.fromisoformat(value)
         if not 1 < read.year < 9999:
-            return None  # nobody could add a second to it, or take one away
+            return None  # adding or subtracting a second could overflow
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None

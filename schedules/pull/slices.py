@@ -1,37 +1,37 @@
-"""Cutting a window of time in two, so that both halves are read at once. Pure."""
+"""Cutting a window of time in two, so that both halves are read at the same time. Pure."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
 
-#: Pages that a window must still have, by its density so far, for a cut to be worth its price of a page.
-WORTH = 16
+#: Pages that a window must still have, by its density so far, for a cut to be worth its price of one page.
+MIN_PAGES_LEFT = 16
 
-#: Windows of one stream that are read at once: a worker has as many threads.
-MOST = 32
+#: Windows of one stream that are read at the same time at most: a worker has as many threads.
+MAX_PARALLEL_WINDOWS = 32
 
-#: A cut is at least so far from either end of what is left: a window is asked for from a second before its beginning,
+#: A cut is at least this far from either end of what is left: a window is requested from a second before its start,
 #: and one that is shorter than that would be cut for ever.
-APART = timedelta(seconds=2)
+MIN_WINDOW = timedelta(seconds=2)
 
-#: How many more windows are read at once than the budget would need if each took as long as the last page: what is
-#: under way is lost with its worker, what is not under way leaves budget unused.
-MORE = 1.1
+#: How many times the windows that the budget needs are read at once, if every page takes as long as the last one. More
+#: would be lost with a worker; fewer would leave budget unused.
+PARALLEL_MARGIN = 1.1
 
 
-def chains(steady: int, seconds: float) -> int:
-    """How many windows to read at once, each a page after the other, to make so many requests a minute.
+def parallel_windows(steady: int, seconds: float) -> int:
+    """Return how many windows to read at once, each page by page, to make ``steady`` requests a minute.
 
     ``seconds``: how long Klaviyo takes to answer.
     """
-    return max(2, min(MOST, math.ceil(steady / 60 * seconds * MORE)))
+    return max(2, min(MAX_PARALLEL_WINDOWS, math.ceil(steady / 60 * seconds * PARALLEL_MARGIN)))
 
 
-def middle(first: datetime, reached: datetime, until: datetime) -> datetime | None:
-    """Where to cut what is left of a window, of which one page went from ``first`` to ``reached``; None: not at all."""
+def midpoint(first: datetime, reached: datetime, until: datetime) -> datetime | None:
+    """Return where to cut the rest of a window, one page of which went from ``first`` to ``reached``; None: nowhere."""
     span, left = reached - first, until - reached
-    if span.total_seconds() <= 0 or left / span < WORTH:
+    if span.total_seconds() <= 0 or left / span < MIN_PAGES_LEFT:
         return None
     cut = (reached + left / 2).replace(microsecond=0)
-    return cut if reached + APART <= cut <= until - APART else None
+    return cut if reached + MIN_WINDOW <= cut <= until - MIN_WINDOW else None

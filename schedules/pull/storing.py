@@ -1,4 +1,4 @@
-"""Steps that write what they have asked for into the store."""
+"""Steps that write the answers to their requests into the store."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import trouble
-from worker.api.declaration import Params
+from schedules.store import outage
+from worker.api.parameters import Params
 from worker.governor import get_governor
-from worker.patience import patiently
 from worker.steps import AskingStep
 
 S = TypeVar("S")
 
 
 class StoringStep(AskingStep[S]):
-    """A step that asks and writes; where the store takes nothing, both later."""
+    """A step that makes a request and writes the answer; while the store is down, both are put off."""
 
     def run(self, *, action: str, params: Params, **about: Any) -> None:
-        """Ask, write and go on."""
-        if not trouble.may_try():
-            # Klaviyo is not asked for what could not be kept.
-            patiently(lambda: get_governor().release(self.task_id))
-            raise self.later(action, params, "the store cannot be written", trouble.AWAY)
+        """Make the request, write the answer and go on."""
+        if not outage.may_write():
+            # No request is made for what could not be written.
+            get_governor().release(self.task_id)
+            raise self.later(action, params, "the store cannot be written", outage.RETRY_DELAY_S)
         try:
             super().run(action=action, params=params, **about)
         except (OperationalError, InterfaceError) as error:
-            raise self.later(action, params, trouble.met(error), trouble.AWAY) from None
-        trouble.overcome()
+            raise self.later(action, params, outage.note_failure(error), outage.RETRY_DELAY_S) from None
+        outage.note_success()

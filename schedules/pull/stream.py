@@ -1,4 +1,4 @@
-"""What a stream is: how a list of Klaviyo's is asked for, page by page, and where its rows go. Pure."""
+"""What a stream is: how one of Klaviyo's lists is requested page by page, and where its rows go. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from schedules.pull.resources import Resource, Take
 from worker.action import Action
 from worker.api.filters import F, Filter
 
-#: What a record may lie at the bound of a window that leaves out the bound itself: Klaviyo's times are cut to seconds.
-SECOND = timedelta(seconds=1)
+#: How much earlier a window starts if its filter excludes the bound itself: Klaviyo cuts times to seconds.
+ONE_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeField:
     """A field by which a stream is read in windows of time.
 
-    ``look_back``: how far before its watermark a run begins: for records that are dated back, for lists that show a
-    change late, and for clocks that differ.
+    ``look_back``: how far before its watermark a run begins, because records are backdated, lists show changes late,
+    and clocks differ.
     """
 
     name: str
@@ -31,15 +31,15 @@ class TimeField:
     look_back: timedelta = timedelta(minutes=5)
 
     def between(self, since: datetime | None, until: datetime | None) -> Filter | None:
-        """The records from `since` on and before `until`; None where neither bounds them.
+        """Return the filter for records from ``since`` on and before ``until``; None if neither is given.
 
-        Where Klaviyo knows no "or equal", the window begins a second early: what is read twice is written once.
+        For a field without "or equal" the window begins a second early: what is read twice is written once.
         """
         bounds: list[Filter] = []
         if since and self.lower == "greater-or-equal":
             bounds.append(F(self.name).greater_or_equal(since))
         elif since:
-            bounds.append(F(self.name).greater_than(since - SECOND))
+            bounds.append(F(self.name).greater_than(since - ONE_SECOND))
         if until and self.upper:
             bounds.append(F(self.name).less_than(until))
         return joined(*bounds)
@@ -47,7 +47,7 @@ class TimeField:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A part of a stream that is asked for by itself: by its parameters and filter. Its rows have these values."""
+    """A part of a stream that is requested on its own, by its parameters and filter. Its rows have these values."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -55,17 +55,17 @@ class Partition:
 
     @property
     def name(self) -> str:
-        """Its name for watermarks and windows, ``channel=email,archived=False``; empty where it is the whole stream."""
+        """Its name in watermarks and windows, ``channel=email,archived=False``; empty if it is the whole stream."""
         return ",".join(f"{name}={value}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The stream whose every row is a partition of this one, named in ``column``.
+    """The stream each of whose rows is a partition of this one; ``column`` holds its id.
 
-    Its id is a ``parameter`` of the action, or what to ``filter_by``; or the rows come without being asked for, as
-    what the parent's pages ``include``, by the name of the relationship. ``skip`` are parents that have none, by
-    column.
+    The id is passed as a ``parameter`` of the action or as a ``filter_by`` field; or the rows come with the parent's
+    pages, whose relationship of the name ``include`` lists them. ``skip``: values of the parent's columns by which it
+    is known to have no rows here.
     """
 
     stream: str
@@ -76,25 +76,25 @@ class Parent:
     skip: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def partition(self, id: str) -> Partition:
-        """The partition of one parent."""
+        """Return the partition of one parent."""
         params = {self.parameter: id} if self.parameter else {}
         return Partition({self.column: id}, params, F(self.filter_by).any([id]) if self.filter_by else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A list of Klaviyo's as data.
+    """One of Klaviyo's lists, as data.
 
-    ``action``: None where the rows come with the parent's pages.
-    ``time``: what finds the records that have changed; a stream without it is read whole and compared.
-    ``born``: a time that never changes, by which a full scan can be cut into slices. Cut by ``time``, a record that
-    changes meanwhile would leave its slice unread, and look deleted.
-    ``sort``: the order of a full scan where there is no ``born``.
-    ``page_size``: the largest that Klaviyo makes, even where it is no parameter; None where that is not known.
-    ``deletes``: whether what a full scan has not found is deleted, rather than merely too old to be listed.
-    ``sliced``: whether its order by time can be relied on, so that a window of it may be cut in two.
+    ``action``: None if the rows come with the parent's pages.
+    ``time``: the field that finds changed records; a stream without it is read whole and compared.
+    ``scan_time``: a time that never changes, by which a full scan can be cut into slices. If it were cut by ``time``, a
+    record that changes meanwhile could leave its slice unread, and would look deleted.
+    ``sort``: the order of a full scan if there is no ``scan_time``.
+    ``page_size``: the largest page that Klaviyo returns, even if it is no parameter; None if that is not known.
+    ``deletes``: whether a record that a full scan has not found was deleted, rather than merely too old to be listed.
+    ``sliced``: whether its order by time is reliable, so that a window of it may be cut in two.
     ``in_turn``: whether its partitions are read one after the other, in the order of their names, because a record may
-    move from one to a later one: read at once, neither might have it, and it would look deleted.
+    move from one to a later one: if both were read at once, neither might have it, and it would look deleted.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Stream:
     action: Action[Any] | None
     page_size: int | None = None
     time: TimeField | None = None
-    born: TimeField | None = None
+    scan_time: TimeField | None = None
     sort: str | None = None
     partitions: tuple[Partition, ...] = (Partition(),)
     parent: Parent | None = None
@@ -119,12 +119,12 @@ class Stream:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> dict[str, Any]:
-        """The parameters of a window's first page; ``by`` is `time` or `born`."""
-        assert self.action is not None, f"{self.name} is not asked for: it comes with {self.parent}"
+        """Return the parameters of a window's first page; ``by`` is `time` or `scan_time`."""
+        assert self.action is not None, f"{self.name} cannot be requested: it comes with {self.parent}"
         params = {**self.params, **partition.params}
         if "page_size" in self.action.declaration.parameters:
             params["page_size"] = self.page_size
-        order = by or self.born
+        order = by or self.scan_time
         if sort := self.sort if order is None else order.name:
             params["sort"] = sort
         chosen = joined(partition.filter, by.between(since, until) if by else None)
@@ -135,13 +135,13 @@ class Stream:
     def row(
         self, resource: Resource, partition: Partition, account: str, synced_at: datetime, scan: int | None = None
     ) -> dict[str, Any]:
-        """A resource as a row; ``scan`` is the run's number where it is a full scan."""
+        """Return a resource as a row; ``scan`` is the run's id if it is a full scan."""
         taken = {name: take(resource) for name, take in self.columns.items()}
         known = {name: value for name, value in partition.values.items() if value is not None}
         return {"account": account, **taken, **known, "synced_at": synced_at, "seen": scan}
 
 
 def joined(*filters: Filter | None) -> Filter | None:
-    """All of these that there are, as one."""
+    """Combine the filters that are not None; None if there is none."""
     conditions = [condition for each in filters if each is not None for condition in each.conditions]
     return Filter(*conditions) if conditions else None

@@ -1,11 +1,11 @@
-"""Every stream that can be copied into the store, in one table: what Klaviyo lets us ask, and what becomes of it.
+"""Every stream that can be copied into the store: how Klaviyo lets us request it, and which columns it fills.
 
-What the rows stand on was read from Klaviyo's documentation and from what others have met in production:
+The definitions follow Klaviyo's documentation and what others have met in production:
 
 - `updated` of profiles, lists and segments takes only "greater than"; lists and segments have no upper bound at all.
-- Events are dated by who sends them: late, and into the future.
-- Campaigns are listed by channel only, and whether archived ones are among them depends on saying so.
-- When a list was joined can be filtered by, when it was left cannot: members are always read whole.
+- Events are dated by whoever sends them: they may arrive late, or be dated in the future.
+- Campaigns are listed by channel only, and archived ones only if the filter says so.
+- Members can be filtered by when they joined, not by when they left: they are always read whole.
 - The catalog, coupons, metrics, tags, webhooks and jobs have no time to filter by.
 """
 
@@ -74,7 +74,7 @@ from tasks.templates import get_templates
 from tasks.webhooks import get_webhooks
 from worker.action import Action
 from worker.api.filters import F
-from worker.api.paging import records
+from worker.api.paging import page_items
 
 
 def _id(resource: Resource) -> Any:
@@ -85,18 +85,18 @@ def _type(resource: Resource) -> Any:
     return resource["type"]
 
 
-RESOURCE: dict[str, Take] = {"id": _id, "attributes": attributes}
-LINKED: dict[str, Take] = {**RESOURCE, "relationships": relationships}
-MEMBER: dict[str, Take] = {"profile_id": _id, "joined_at": moment("joined_group_at")}
-JOB: dict[str, Take] = {
-    **LINKED,
+RESOURCE_COLUMNS: dict[str, Take] = {"id": _id, "attributes": attributes}
+LINKED_COLUMNS: dict[str, Take] = {**RESOURCE_COLUMNS, "relationships": relationships}
+MEMBER_COLUMNS: dict[str, Take] = {"profile_id": _id, "joined_at": moment("joined_group_at")}
+JOB_COLUMNS: dict[str, Take] = {
+    **LINKED_COLUMNS,
     "kind": _type,
     **texts("status"),
     **counts("total_count", "completed_count", "failed_count"),
     **moments("created_at", "completed_at"),
 }
 
-#: What is archived while the others are read is found among the archived ones, whose turn comes after them.
+#: The archived campaigns come last: one that is archived during the run is then found among them.
 CAMPAIGNS = tuple(
     Partition(
         {"channel": channel, "archived": archived},
@@ -105,15 +105,15 @@ CAMPAIGNS = tuple(
     for archived, channel in product((False, True), ("email", "sms", "mobile_push"))
 )
 
-#: Actions of a flow that have no message to read. Of a kind that is not here the messages are asked for.
-SILENT = (
+#: Types of flow actions that have no messages. For any other type, the messages are requested.
+MESSAGELESS = (
     "ab-test", "action-output-split", "back-in-stock-delay", "code", "conditional-split", "content-experiment",
     "countdown-delay", "internal-service", "list-update", "multi-branch-split", "target-date", "time-delay",
     "trigger-split", "update-profile",
 )  # fmt: skip
 
-#: The lists of jobs, each with the order it can have. Klaviyo forgets a job after some days; the store does not.
-JOBS: dict[str, tuple[Action[Any], str | None]] = {
+#: The lists of jobs, each with the only order it can have. Klaviyo forgets a job after some days; the store keeps it.
+JOB_LISTS: dict[str, tuple[Action[Any], str | None]] = {
     "profile-bulk-import": (get_bulk_import_profiles_jobs, "created_at"),
     "profile-suppression-bulk-create": (get_bulk_suppress_profiles_jobs, "created"),
     "profile-suppression-bulk-delete": (get_bulk_unsuppress_profiles_jobs, "created"),
@@ -133,28 +133,28 @@ _ALL = (
     Stream(
         "profiles",
         tables.profiles,
-        RESOURCE | texts("email", "phone_number", "external_id") | moments("created", "updated"),
+        RESOURCE_COLUMNS | texts("email", "phone_number", "external_id") | moments("created", "updated"),
         get_profiles,
         page_size=100,
         time=TimeField("updated", lower="greater-than"),
-        born=TimeField("created", lower="greater-than"),
+        scan_time=TimeField("created", lower="greater-than"),
         params={"additional_fields_profile": ["subscriptions"]},
     ),
     Stream(
         "events",
         tables.events,
-        RESOURCE
+        RESOURCE_COLUMNS
         | moments("datetime")
         | {"metric_id": linked("metric"), "profile_id": linked("profile"), "day": day("datetime")},
         get_events,
         page_size=1000,
         time=TimeField("datetime", look_back=timedelta(days=1)),
-        born=TimeField("datetime"),
+        scan_time=TimeField("datetime"),
     ),
     Stream(
         "lists",
         tables.lists,
-        LINKED | texts("name", "opt_in_process") | moments("created", "updated"),
+        LINKED_COLUMNS | texts("name", "opt_in_process") | moments("created", "updated"),
         get_lists,
         page_size=10,
         time=TimeField("updated", lower="greater-than", upper=None),
@@ -164,7 +164,7 @@ _ALL = (
     Stream(
         "list_members",
         tables.list_members,
-        MEMBER,
+        MEMBER_COLUMNS,
         get_profiles_for_list,
         page_size=100,
         sort="joined_group_at",
@@ -174,7 +174,10 @@ _ALL = (
     Stream(
         "segments",
         tables.segments,
-        LINKED | texts("name") | flags("is_active", "is_processing", "is_starred") | moments("created", "updated"),
+        LINKED_COLUMNS
+        | texts("name")
+        | flags("is_active", "is_processing", "is_starred")
+        | moments("created", "updated"),
         get_segments,
         page_size=10,
         time=TimeField("updated", lower="greater-than", upper=None),
@@ -184,7 +187,7 @@ _ALL = (
     Stream(
         "segment_members",
         tables.segment_members,
-        MEMBER,
+        MEMBER_COLUMNS,
         get_profiles_for_segment,
         page_size=100,
         sort="joined_group_at",
@@ -194,23 +197,23 @@ _ALL = (
     Stream(
         "campaigns",
         tables.campaigns,
-        LINKED
+        LINKED_COLUMNS
         | texts("name", "status")
         | flags("archived")
         | moments("send_time", "scheduled_at", "created_at", "updated_at"),
         get_campaigns,
         page_size=100,
         time=TimeField("updated_at"),
-        born=TimeField("created_at"),
+        scan_time=TimeField("created_at"),
         partitions=CAMPAIGNS,
-        sliced=False,  # archived ones come slightly out of order
+        sliced=False,  # archived campaigns come slightly out of order
         in_turn=True,
         params={"include": ["campaign-messages", "tags"]},
     ),
     Stream(
         "campaign_messages",
         tables.campaign_messages,
-        LINKED
+        LINKED_COLUMNS
         | moments("created_at", "updated_at")
         | {"channel": text("definition.channel"), "template_id": linked("template")},
         None,
@@ -219,17 +222,17 @@ _ALL = (
     Stream(
         "flows",
         tables.flows,
-        LINKED | texts("name", "status", "trigger_type") | flags("archived") | moments("created", "updated"),
+        LINKED_COLUMNS | texts("name", "status", "trigger_type") | flags("archived") | moments("created", "updated"),
         get_flows,
         page_size=50,
         time=TimeField("updated"),
-        born=TimeField("created"),
+        scan_time=TimeField("created"),
         params={"include": ["tags"]},
     ),
     Stream(
         "flow_actions",
         tables.flow_actions,
-        RESOURCE | moments("created", "updated") | {"action_type": text("definition.type")},
+        RESOURCE_COLUMNS | moments("created", "updated") | {"action_type": text("definition.type")},
         get_actions_for_flow,
         page_size=50,
         sort="created",
@@ -238,25 +241,25 @@ _ALL = (
     Stream(
         "flow_messages",
         tables.flow_messages,
-        RESOURCE | texts("channel") | moments("created", "updated") | {"template_id": linked("template")},
+        RESOURCE_COLUMNS | texts("channel") | moments("created", "updated") | {"template_id": linked("template")},
         get_flow_action_messages,
         page_size=50,
         sort="created",
-        parent=Parent("flow_actions", "flow_action_id", parameter="id", skip={"action_type": SILENT}),
+        parent=Parent("flow_actions", "flow_action_id", parameter="id", skip={"action_type": MESSAGELESS}),
     ),
     Stream(
         "templates",
         tables.templates,
-        RESOURCE | texts("name", "editor_type") | moments("created", "updated"),
+        RESOURCE_COLUMNS | texts("name", "editor_type") | moments("created", "updated"),
         get_templates,
         page_size=10,
         time=TimeField("updated"),
-        born=TimeField("created"),
+        scan_time=TimeField("created"),
     ),
     Stream(
         "catalog_items",
         tables.catalog_items,
-        RESOURCE
+        RESOURCE_COLUMNS
         | texts("external_id", "title")
         | figures("price")
         | flags("published")
@@ -268,7 +271,7 @@ _ALL = (
     Stream(
         "catalog_variants",
         tables.catalog_variants,
-        RESOURCE
+        RESOURCE_COLUMNS
         | texts("external_id", "sku", "title")
         | figures("price", "inventory_quantity")
         | flags("published")
@@ -281,17 +284,19 @@ _ALL = (
     Stream(
         "catalog_categories",
         tables.catalog_categories,
-        RESOURCE | texts("external_id", "name") | moments("updated"),
+        RESOURCE_COLUMNS | texts("external_id", "name") | moments("updated"),
         get_catalog_categories,
         page_size=100,
         sort="created",
     ),
-    Stream("coupons", tables.coupons, RESOURCE | texts("external_id", "description"), get_coupons, page_size=100),
+    Stream(
+        "coupons", tables.coupons, RESOURCE_COLUMNS | texts("external_id", "description"), get_coupons, page_size=100
+    ),
     Stream(
         "coupon_codes",
         tables.coupon_codes,
-        RESOURCE | texts("unique_code", "status") | moments("expires_at") | {"profile_id": linked("profile")},
-        # Nearly five times the budget of `get_coupon_codes_for_coupon`.
+        RESOURCE_COLUMNS | texts("unique_code", "status") | moments("expires_at") | {"profile_id": linked("profile")},
+        # It has nearly five times the budget of `get_coupon_codes_for_coupon`.
         get_coupon_codes,
         page_size=100,
         parent=Parent("coupons", "coupon_id", filter_by="coupon.id"),
@@ -299,14 +304,14 @@ _ALL = (
     Stream(
         "metrics",
         tables.metrics,
-        RESOURCE | texts("name") | moments("created", "updated") | {"integration": text("integration.name")},
+        RESOURCE_COLUMNS | texts("name") | moments("created", "updated") | {"integration": text("integration.name")},
         get_metrics,
         page_size=200,
     ),
     Stream(
         "tags",
         tables.tags,
-        RESOURCE | texts("name") | {"tag_group_id": linked("tag-group")},
+        RESOURCE_COLUMNS | texts("name") | {"tag_group_id": linked("tag-group")},
         get_tags,
         page_size=50,
         sort="id",
@@ -315,7 +320,7 @@ _ALL = (
     Stream(
         "tag_groups",
         tables.tag_groups,
-        RESOURCE | texts("name") | flags("exclusive", "default"),
+        RESOURCE_COLUMNS | texts("name") | flags("exclusive", "default"),
         get_tag_groups,
         page_size=25,
         sort="id",
@@ -323,16 +328,20 @@ _ALL = (
     Stream(
         "forms",
         tables.forms,
-        RESOURCE | texts("name", "status") | flags("ab_test") | moments("created_at", "updated_at"),
+        RESOURCE_COLUMNS | texts("name", "status") | flags("ab_test") | moments("created_at", "updated_at"),
         get_forms,
         page_size=100,
         time=TimeField("updated_at"),
-        born=TimeField("created_at"),
+        scan_time=TimeField("created_at"),
     ),
     Stream(
         "images",
         tables.images,
-        RESOURCE | texts("name", "format", "image_url") | counts("size") | flags("hidden") | moments("updated_at"),
+        RESOURCE_COLUMNS
+        | texts("name", "format", "image_url")
+        | counts("size")
+        | flags("hidden")
+        | moments("updated_at"),
         get_images,
         page_size=100,
         time=TimeField("updated_at"),
@@ -341,7 +350,7 @@ _ALL = (
     Stream(
         "webhooks",
         tables.webhooks,
-        LINKED | texts("name", "endpoint_url") | flags("enabled") | moments("created_at", "updated_at"),
+        LINKED_COLUMNS | texts("name", "endpoint_url") | flags("enabled") | moments("created_at", "updated_at"),
         get_webhooks,
         params={"include": ["webhook-topics"]},
     ),
@@ -349,21 +358,21 @@ _ALL = (
         Stream(
             f"jobs:{kind}",
             tables.jobs,
-            JOB,
+            JOB_COLUMNS,
             action,
             page_size=None if kind.startswith("profile-suppression") else 100,
             sort=sort,
             deletes=False,
         )
-        for kind, (action, sort) in JOBS.items()
+        for kind, (action, sort) in JOB_LISTS.items()
     ),
 )
 
-#: All streams by name, parents before what hangs on them. Their tables are called the same; jobs share one.
+#: All streams by name, parents before their children. Their tables have the same names; the streams of jobs share one.
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in _ALL}
 
 
-def rows(
+def rows_by_table(
     stream: Stream,
     envelope: Mapping[str, Any],
     partition: Partition,
@@ -371,8 +380,8 @@ def rows(
     synced_at: datetime,
     scan: int | None = None,
 ) -> dict[Table, list[dict[str, Any]]]:
-    """What a page holds, by table: the stream's own rows, and those of streams that come with it."""
-    resources = records(envelope)
+    """Return the rows of a page by table: the stream's own, and those of the streams that come with it."""
+    resources = page_items(envelope)
     found = {stream.table: [stream.row(each, partition, account, synced_at, scan) for each in resources]}
     included = {(each["type"], each["id"]): each for each in envelope.get("included") or ()}
     for child in STREAMS.values():

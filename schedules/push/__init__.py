@@ -1,1 +1,1 @@
-"""Sending a source to Klaviyo so that only what has changed travels."""
+"""Sending a source to Klaviyo, but only what has changed since it was last sent."""

@@ -1,4 +1,4 @@
-"""Which rows of a source travel, and how: what is new, what has changed, what is gone. The rest stays here."""
+"""Selecting the rows of a source that are sent, and how: what is new, changed or gone. The rest is not sent."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from schedules.clock import present
-from schedules.push.hashes import DOUBTFUL, Records, Sent
-from schedules.push.kinds import Kind
+from schedules.clock import current_time
+from schedules.push.hashes import DOUBTFUL, PushedRecords, Sent
+from schedules.push.kinds import PushKind
 from schedules.store.connection import reading, transaction
-from tasks.imports.kinds import Kind as Import
+from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.kinds import catalog_id
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, Splitter
@@ -27,13 +27,13 @@ from tasks.jobs.rows import numbers
 from worker.api.filters import F
 from worker.api.paging import attributes, listed
 
-#: Ids that are looked up in one request: they have to fit into its address.
-IDS = 50
+#: Ids that are looked up in one request: they have to fit into its URL.
+IDS_PER_LOOKUP = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A part, the action that takes it, and what is remembered of its rows."""
+class OutgoingPart:
+    """A part, the action that sends it, and what is recorded of its rows."""
 
     action: str
     part: Part
@@ -42,9 +42,10 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has read: rows, those turned down before anything was sent, those that need nothing to be sent.
+    """Counts of what a run has read.
 
-    ``nameless`` rows were turned down, and nobody can tell which record they are about.
+    Of the ``rows``, ``checked`` were rejected before sending and ``unchanged`` need not be sent; ``lookups`` are the
+    requests made to see what Klaviyo has. ``nameless`` rows were rejected, and do not say which record they are about.
     """
 
     rows: int = 0
@@ -55,31 +56,31 @@ class Tally:
     reasons: Reasons = field(default_factory=Reasons)
 
 
-class Queue:
-    """Items of one action, until they fill a part."""
+class PartBuilder:
+    """Collects the items of one action until they fill a part."""
 
-    def __init__(self, kind: Import, plan: Plan | None = None) -> None:
+    def __init__(self, kind: ImportKind, plan: Plan | None = None) -> None:
         self.kind = kind
         self._splitter = Splitter(plan or compile_plan(kind.name, None, Options()))
         self._rows: dict[int, Sent] = {}
 
-    def add(self, sent: Sent, item: bytes) -> Iterator[Outgoing]:
-        """Take one more; the part that was full by then."""
+    def add(self, sent: Sent, item: bytes) -> Iterator[OutgoingPart]:
+        """Add an item; yield the part that was full before it."""
         full = list(self._splitter.add([sent.row], item))
         yield from map(self._outgoing, full)
         self._rows[sent.row] = sent
 
-    def rest(self) -> Iterator[Outgoing]:
-        """What is left."""
+    def flush(self) -> Iterator[OutgoingPart]:
+        """Yield the last part."""
         yield from map(self._outgoing, self._splitter.rest())
 
-    def _outgoing(self, part: Part) -> Outgoing:
-        return Outgoing(self.kind.action, part, [self._rows.pop(row) for row in numbers(part.rows)])
+    def _outgoing(self, part: Part) -> OutgoingPart:
+        return OutgoingPart(self.kind.action, part, [self._rows.pop(row) for row in numbers(part.rows)])
 
 
 @dataclass(slots=True)
 class Row:
-    """A good row: its number, its item as it travels, and what it is known by."""
+    """A valid row: its number, its item as it is sent, and the key of its record."""
 
     number: int
     written: bytes
@@ -88,31 +89,31 @@ class Row:
     digest: bytes
 
     def sent(self, known: bool) -> Sent:
-        """What is remembered of it on its way."""
+        """Return what is recorded of it while it is in flight."""
         return Sent(self.number, self.key, self.digest.hex(), known)
 
 
-class Choice:
-    """Chooses for one run of a push.
+class Selection:
+    """Selects for one run of a push.
 
-    ``marks``: whether to note which records the source still has, for `missing` to find the others.
+    ``marks``: whether to note which records the source still has, so that `select_missing` finds the others.
     """
 
-    def __init__(self, kind: Kind, plan: Plan, records: Records, run: int, marks: bool) -> None:
+    def __init__(self, kind: PushKind, plan: Plan, records: PushedRecords, run: int, marks: bool) -> None:
         self._kind = kind
         self._plan = plan
         self._records = records
         self._run = run
         self._marks = marks
-        self._new = Queue(kind.rows, plan)
-        self._changed = Queue(kind.update) if kind.update else self._new
+        self._new = PartBuilder(kind.rows, plan)
+        self._changed = PartBuilder(kind.update) if kind.update else self._new
         self.tally = Tally()
 
-    def changes(self, source: Source) -> Iterator[Outgoing | None]:
-        """What is new or changed, in parts; None after each batch of rows, to say that reading goes on.
+    def select_changes(self, source: Source) -> Iterator[OutgoingPart | None]:
+        """Yield what is new or changed, in parts, and None after each batch of rows, as a sign of progress.
 
         Raises:
-            SourceError: the source turned out not to be what it claims.
+            SourceError: the source is not what it claims to be.
 
         """
         seen, empty = Seen(), self._nothing_is_there()
@@ -121,18 +122,18 @@ class Choice:
             items = judged.lines.split(b"\n") if judged.rows else []
             rows = [self._row(number, item) for number, item in zip(judged.rows, items, strict=True)]
             self.tally.rows += len(batch.rows)
-            self._turn_down(batch, judged.rejected)
+            self._note_rejected(batch, judged.rejected)
             yield from self._choose(rows, empty)
             yield None
         for queue in (self._new, self._changed) if self._changed is not self._new else (self._new,):
-            yield from queue.rest()
+            yield from queue.flush()
 
-    def missing(self) -> Iterator[Outgoing | None]:
-        """The deletion of what the source no longer has."""
+    def select_missing(self) -> Iterator[OutgoingPart | None]:
+        """Yield the parts that delete what the source no longer has, and None after each batch."""
         assert self._kind.delete, "only a catalog's records are deleted"
-        queue, number, after = Queue(self._kind.delete), 0, ""
+        queue, number, after = PartBuilder(self._kind.delete), 0, ""
         plan = compile_plan(self._kind.delete.name, None, Options())
-        while keys := self._missing(after):
+        while keys := self._missing_keys(after):
             after = keys[-1]
             there = self._look_up(keys)
             with transaction() as connection:
@@ -143,22 +144,22 @@ class Choice:
                 number += 1
                 yield from queue.add(Sent(number, key, None, known=True), item)
             yield None
-        yield from queue.rest()
+        yield from queue.flush()
 
-    def _missing(self, after: str) -> list[str]:
+    def _missing_keys(self, after: str) -> list[str]:
         with reading() as connection:
-            return self._records.missing(connection, self._run, after)
+            return self._records.missing_keys(connection, self._run, after)
 
     def _row(self, number: int, written: bytes) -> Row:
         item = orjson.loads(written)
         return Row(number, written, item, self._kind.key(item), self._kind.digest(item))
 
-    def _choose(self, rows: Sequence[Row], empty: bool) -> Iterator[Outgoing]:
+    def _choose(self, rows: Sequence[Row], empty: bool) -> Iterator[OutgoingPart]:
         with reading() as connection:
             digests = self._records.digests(connection, [row.key for row in rows])
         if self._marks and digests:
             with transaction() as connection:
-                self._records.saw(connection, list(digests), self._run)
+                self._records.mark_seen(connection, list(digests), self._run)
         wanted = [row for row in rows if digests.get(row.key) != row.digest]
         there: Mapping[str, Any] = {}
         if self._kind.read and not empty:
@@ -175,26 +176,26 @@ class Choice:
             else:
                 yield from self._changed.add(row.sent(known), orjson.dumps(change))
         if as_they_are:
-            now = present()
+            now = current_time()
             with transaction() as connection:
-                self._records.adopt(connection, as_they_are, self._run, now)
+                self._records.set_digests(connection, as_they_are, self._run, now)
         self.tally.unchanged += len(rows) - len(wanted) + len(as_they_are)
 
     def _look_up(self, keys: Sequence[str]) -> dict[str, Any]:
-        """The attributes of those of these records that are at Klaviyo."""
+        """Return the attributes of these records by key, as far as Klaviyo has them."""
         assert self._kind.read
         read = self._kind.read.on(self._records.account, lane="bulk")
         found: dict[str, Any] = {}
-        for start in range(0, len(keys), IDS):
-            by_id = {catalog_id(key): key for key in keys[start : start + IDS]}
+        for start in range(0, len(keys), IDS_PER_LOOKUP):
+            by_id = {catalog_id(key): key for key in keys[start : start + IDS_PER_LOOKUP]}
             self.tally.lookups += 1
-            page = read(filter=F("ids").any(by_id), page_size=IDS)
+            page = read(filter=F("ids").any(by_id), page_size=IDS_PER_LOOKUP)
             there = listed(self._kind.read.declaration, page)
             found |= {by_id[each["id"]]: attributes(each) for each in there if each["id"] in by_id}
         return found
 
     def _nothing_is_there(self) -> bool:
-        """Whether this is the first push, and into an empty catalog: then no record has to be looked up."""
+        """Return True for a first push into an empty catalog: then no record has to be looked up."""
         with reading() as connection:
             if self._kind.read is None or self._records.count(connection):
                 return False
@@ -202,9 +203,9 @@ class Choice:
         page = self._kind.read.on(self._records.account, lane="bulk")(page_size=1)
         return not listed(self._kind.read.declaration, page)
 
-    # Rows that were turned down.
+    # Rows that were rejected.
 
-    def _turn_down(self, batch: Batch, rejected: Mapping[int, str]) -> None:
+    def _note_rejected(self, batch: Batch, rejected: Mapping[int, str]) -> None:
         keys = []
         for row, reason in rejected.items():
             self.tally.checked += 1
@@ -215,10 +216,10 @@ class Choice:
                 self.tally.nameless += 1
         if keys:
             with transaction() as connection:
-                self._records.saw(connection, keys, self._run)
+                self._records.mark_seen(connection, keys, self._run)
 
     def _external_id(self, original: Record | Unreadable) -> str | None:
-        """Which record a row is about that was turned down: it is in the source all the same."""
+        """Return which record a rejected row is about: the source still has it."""
         if isinstance(original, Unreadable):
             return None
         if isinstance(original, Mapping):

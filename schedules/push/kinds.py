@@ -1,4 +1,4 @@
-"""What can be pushed: the kinds of records, as data, and one push as its user says it. Pure."""
+"""What can be pushed: the kinds of pushes, as data, and one push as its user defines it. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
-from tasks.imports.kinds import KINDS as IMPORTS
-from tasks.imports.kinds import Kind as Import
+from tasks.imports.kinds import KINDS as IMPORT_KINDS
+from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.run import Rows
 from tasks.imports.upsert import READ
 from worker.accounts import DEFAULT
@@ -24,20 +24,20 @@ _PROFILE = ("email", "phone_number", "external_id", "id", "_kx")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of push. ``rows`` is the import by which the source is read; only a catalog has the others.
+class PushKind:
+    """One kind of push. ``rows`` is the kind of import by which the source is read; only catalogs have the others.
 
-    ``update`` and ``delete`` are the imports for what is at Klaviyo already, ``read`` the action that lists it.
+    ``update`` and ``delete``: the imports for records that Klaviyo already has; ``read``: the action that lists them.
     """
 
     name: str
-    rows: Import
-    update: Import | None = None
-    delete: Import | None = None
+    rows: ImportKind
+    update: ImportKind | None = None
+    delete: ImportKind | None = None
     read: Action[Any] | None = None
 
     def key(self, item: Mapping[str, Any]) -> str:
-        """What tells a record from all others of its kind, of the item as it travels."""
+        """Return what identifies the record of an item that is sent, among all of its kind."""
         attributes = item["attributes"]
         if self.name == "events":
             return str(attributes["events"]["data"][0]["attributes"]["unique_id"])
@@ -48,22 +48,22 @@ class Kind:
         return str(known[name]).casefold() if name == "email" else f"{name}:{known[name]}"
 
     def digest(self, item: Mapping[str, Any]) -> bytes:
-        """What changes when the record does. An event is never changed: Klaviyo takes each once."""
-        told: Any = self.key(item) if self.name == "events" else item
-        return blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+        """Return a digest that changes when the record does. An event never changes: Klaviyo takes each once."""
+        identity: Any = self.key(item) if self.name == "events" else item
+        return blake2b(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
-def _catalog(things: str) -> Kind:
+def _catalog(things: str) -> PushKind:
     create = f"create_catalog_{things}"
-    update, delete = (IMPORTS[f"{verb}_catalog_{things}"] for verb in ("update", "delete"))
-    return Kind(f"catalog_{things}", IMPORTS[create], update, delete, READ[create])
+    update, delete = (IMPORT_KINDS[f"{verb}_catalog_{things}"] for verb in ("update", "delete"))
+    return PushKind(f"catalog_{things}", IMPORT_KINDS[create], update, delete, READ[create])
 
 
-KINDS = {
+PUSH_KINDS = {
     kind.name: kind
     for kind in (
-        Kind("profiles", IMPORTS["profiles"]),
-        Kind("events", IMPORTS["events"]),
+        PushKind("profiles", IMPORT_KINDS["profiles"]),
+        PushKind("events", IMPORT_KINDS["events"]),
         _catalog("items"),
         _catalog("variants"),
         _catalog("categories"),
@@ -73,9 +73,9 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What is to be pushed. ``rows``: a path, ``sql:SELECT …`` on ``database_url``, or mappings.
+    """What to push. ``rows``: a path, ``sql:SELECT …`` on ``database_url``, or mappings.
 
-    ``name`` tells several pushes of one kind apart: each knows its own records only. ``mapping``, ``fixed`` and
+    ``name`` distinguishes several pushes of one kind: each knows its own records only. ``mapping``, ``fixed`` and
     ``time_zone`` are those of an import. ``delete``: whether what the source no longer has is deleted at Klaviyo.
     """
 
@@ -91,19 +91,21 @@ class Push:
 
     @property
     def stream(self) -> str:
-        """What its runs are called in the store."""
+        """The name of its runs in the store."""
         return f"{self.kind}:{self.name}" if self.name else self.kind
 
-    def checked(self) -> Kind:
-        """What kind it is.
+    def checked(self) -> PushKind:
+        """Return its kind, once it is known to be consistent.
 
         Raises:
-            InputError: it contradicts itself.
+            InputError: there is no such kind, or it cannot delete.
 
         """
-        if self.kind not in KINDS:
-            raise InputError("push", [f"{self.kind!r} is none of {', '.join(KINDS)}"])
-        kind = KINDS[self.kind]
+        if self.kind not in PUSH_KINDS:
+            raise InputError("push", [f"{self.kind!r} cannot be pushed; choose one of {', '.join(PUSH_KINDS)}"])
+        kind = PUSH_KINDS[self.kind]
         if self.delete == "missing" and kind.delete is None:
-            raise InputError("push", [f"{self.kind} are never deleted by a push: only a catalog's records are"])
+            raise InputError(
+                "push", [f"a push never deletes {self.kind}, only items, variants and categories of a catalog"]
+            )
         return kind

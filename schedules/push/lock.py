@@ -1,4 +1,4 @@
-"""One run of a push at a time, on whatever machine: a lock that runs out by itself when its process has died."""
+"""One run of a push at a time, on any machine: a lock that expires by itself if its process dies."""
 
 from __future__ import annotations
 
@@ -6,45 +6,56 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from worker.connection import AWAY, get_redis
 from worker.errors import KlaviyoError
 from worker.governor import PREFIX
-from worker.patience import patiently
+from worker.patience import waits_for_redis
 
-#: Seconds for which the lock holds unless it is renewed, which happens a few times within them.
-HOLDS = 60.0
+#: Seconds after which the lock expires unless it is renewed; it is renewed four times within them.
+LOCK_TTL_S = 60.0
 
 
-class Held(KlaviyoError):
-    """Somebody is at it. ``own``: under the same token, so it may be a process that has died."""
+class AlreadyRunning(KlaviyoError):
+    """Another process runs this push. ``own``: it has the same token, so it may be one that has died."""
 
     def __init__(self, account: str, stream: str, own: bool) -> None:
         super().__init__(account, stream, own)
         self.own = own
 
     def __str__(self) -> str:
-        return f"push {self.args[1]} of account {self.args[0]} is running already: it is not started again"
+        return f"push {self.args[1]} of account {self.args[0]} is already running; it was not started again"
+
+
+@waits_for_redis
+def _acquire(lock: Lock, token: str) -> bytes | None:
+    """Take the lock and return None or, if another process has it, the token of its holder."""
+    if lock.acquire(blocking=False, token=token):
+        return None
+    holder: Any = get_redis().get(lock.name)
+    return holder or b""
 
 
 @contextmanager
-def held(account: str, stream: str, token: str) -> Iterator[threading.Event]:
-    """Hold the lock; the event says that it was lost, by a process that was stopped for too long.
+def hold_lock(account: str, stream: str, token: str) -> Iterator[threading.Event]:
+    """Hold the lock; the event is set when it was lost because this process was suspended for too long.
 
     Raises:
-        Held: somebody else has it.
+        AlreadyRunning: another process holds it.
 
     """
     key = f"{PREFIX}push:{account}:{stream}"
-    lock = get_redis().lock(key, timeout=HOLDS, thread_local=False)
-    if not patiently(lambda: lock.acquire(blocking=False, token=token)):
-        raise Held(account, stream, patiently(lambda: get_redis().get(key)) == token.encode())
+    lock = get_redis().lock(key, timeout=LOCK_TTL_S, thread_local=False)
+    if (holder := _acquire(lock, token)) is not None:
+        raise AlreadyRunning(account, stream, holder == token.encode())
     lost, over = threading.Event(), threading.Event()
 
     def renew() -> None:
-        while not over.wait(HOLDS / 4):
+        while not over.wait(LOCK_TTL_S / 4):
             with contextlib.suppress(*AWAY):
                 try:
                     lock.reacquire()

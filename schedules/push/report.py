@@ -1,4 +1,4 @@
-"""What a push says of itself while it runs, and at its end."""
+"""What a push reports while it runs and at its end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ State = Literal["running", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """How a run of a push stands, or has ended.
+    """The progress or the end of a run of a push.
 
-    Of the ``rows``, ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing; ``created``,
-    ``updated`` and ``deleted`` records have landed, Klaviyo turned down the ``rejected`` ones, and of the ``unknown``
-    nobody can tell. These are tried again by the next run; ``reasons`` says why, with the number of rows.
-    ``requests`` are those since the run was last taken up; ``note`` is what else there is to say.
+    Of the ``rows``, ``checked`` were rejected before sending and ``unchanged`` were not sent; ``created``, ``updated``
+    and ``deleted`` records have landed, Klaviyo refused the ``rejected`` ones, and the outcome of the ``unknown`` ones
+    is not known. All that did not land is tried again by the next run; ``reasons`` says why, with the number of rows.
+    ``requests`` counts those since the run was last continued; ``note`` is anything else worth saying.
     """
 
     run: int
@@ -39,18 +39,18 @@ class PushReport:
 
     @property
     def landed(self) -> int:
-        """How many records are at Klaviyo as they are to be, or gone from there, by this run's doing."""
+        """How many records this run has created, updated or deleted at Klaviyo."""
         return self.created + self.updated + self.deleted
 
-    def told(self) -> dict[str, Any]:
-        """The same as JSON."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON-compatible values."""
         return {**asdict(self), "landed": self.landed}
 
 
 class NotDeleted(KlaviyoError):
-    """So many records are missing from the source that it is taken for broken: all but the deletions was carried out.
+    """So many records are missing from the source that it is taken for broken; everything but deleting was done.
 
-    missing, known: records that the source no longer has, and those that were pushed. created, updated, failed: what
+    missing, known: how many records the source no longer has, and how many were pushed. created, updated, failed: what
     became of the others.
     """
 
@@ -65,6 +65,6 @@ class NotDeleted(KlaviyoError):
         account, stream, missing, known, created, updated, failed = self.args
         return (
             f"push {stream} of account {account}: {missing:,} of {known:,} records are no longer in the source, more "
-            f"than a tenth: nothing was deleted. All else is done: {created:,} created, {updated:,} updated, "
-            f"{failed:,} not landed. If the deletions are meant, run it once with force."
+            f"than a tenth, so nothing was deleted. The rest is done: {created:,} created, {updated:,} updated, "
+            f"{failed:,} not landed. If they are to be deleted, run it once with force."
         )

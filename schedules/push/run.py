@@ -1,7 +1,8 @@
-"""Pushing a source to Klaviyo so that only what has changed since the last run travels.
+"""Runs of pushes: sending to Klaviyo only what has changed in a source since the last run.
 
-A run reads its source whole, compares each row with what was last sent and landed, and imports the rest. Whatever dies,
-the next run goes on with it: it waits for what is on its way, and then reads the source anew, which may have changed.
+A run reads its source whole, compares each row with what was last sent and landed, and imports the rest. If a process
+dies, the next one continues the run: it waits for the parts in flight, then reads the source again, which may have
+changed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 
-from schedules.clock import present
-from schedules.push.choice import Choice, Outgoing
-from schedules.push.fate import fate
-from schedules.push.hashes import Records
-from schedules.push.kinds import Delete, Kind, Push
-from schedules.push.lock import held
-from schedules.push.plan import planned
+from schedules.clock import current_time
+from schedules.push.choice import OutgoingPart, Selection
+from schedules.push.hashes import PushedRecords
+from schedules.push.kinds import Delete, Push, PushKind
+from schedules.push.lock import hold_lock
+from schedules.push.mapping import open_and_map
+from schedules.push.part_outcome import part_outcome
 from schedules.push.report import NotDeleted, PushReport, State
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
@@ -31,14 +32,14 @@ from tasks.jobs.runs import get_runs
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
 from worker.errors import KlaviyoError
-from worker.patience import LeftBehind, patiently
+from worker.left_behind import LeftBehind
 from worker.settings import get_settings
 
-#: Seconds between two looks at the parts that are on their way, and how many of these are looked at.
-PAUSE, LOOKED_AT = 0.25, 100
+#: Seconds between two polls of the parts in flight, and how many of them one poll looks at.
+POLL_INTERVAL_S, PARTS_PER_POLL = 0.25, 100
 
-#: Of so many records that were pushed one may be missing from the source; more, and it is taken for broken.
-TENTH = 10
+#: For every ten pushed records one may be missing from the source; if it lacks more, it is taken for broken.
+RECORDS_PER_MISSING = 10
 
 Progress = Callable[[PushReport], Any]
 
@@ -57,7 +58,7 @@ def push(
     force: bool = False,
     progress: Progress = lambda report: None,
 ) -> PushReport:
-    """Push what has changed, and wait until it is known what became of it; see `Push` and `run_push`.
+    """Push what has changed, and wait until the outcome is known; see `Push` and `run_push`.
 
     push("catalog_items", "sql:SELECT sku AS external_id, title, … FROM products", database_url="postgresql://…")
     """
@@ -73,31 +74,31 @@ def run_push(
     stop: Callable[[], bool] = lambda: False,
     token: str | None = None,
 ) -> PushReport:
-    """Carry a push out, or go on with a run of it that was broken off.
+    """Carry out a push, or continue a run of it that was interrupted.
 
     Args:
-        wanted: what.
-        force: delete even where more than a tenth of the records are missing.
-        progress: told the run as it stands, a few times a second.
-        stop: asked again and again; True breaks the run off, and the next one goes on with it.
-        token: by whom the run is held; a message that is delivered once more has the same.
+        wanted: what to push.
+        force: delete even if more than a tenth of the records are missing.
+        progress: called with the state of the run, a few times a second.
+        stop: called again and again; True interrupts the run, and the next one continues it.
+        token: identifies the holder of the run; a message that is delivered again has the same one.
 
     Raises:
         InputError, SourceError: the push, its settings or its source are wrong.
-        NotDeleted: too much is missing from the source; all but the deletions was carried out.
-        Held: it is running already.
-        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part.
-        Stopped: ``stop`` said so, or its import was cancelled.
+        NotDeleted: too many records are missing from the source; everything but deleting was done.
+        AlreadyRunning: another process runs it.
+        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part.
+        Stopped: ``stop`` returned True, or its import was cancelled.
 
     """
     kind = wanted.checked()
     alias = account_of(get_settings(), wanted.account).alias
-    with held(alias, wanted.stream, token or str(uuid4())) as lost:
+    with hold_lock(alias, wanted.stream, token or str(uuid4())) as lost:
         running = _Running(wanted, kind, alias, progress, lambda: stop() or lost.is_set())
         try:
             return running.carry_through(force)
         except (LeftBehind, DBAPIError):
-            # Still on record as running. Where the store is away there is nowhere to say anything else.
+            # The run stays recorded as running. If the store is down, nothing else can be recorded anyway.
             raise
         except Exception as error:
             if not isinstance(error, Stopped) or running.cancelled:
@@ -106,141 +107,143 @@ def run_push(
 
 
 class _Running:
-    """One run."""
+    """One run of a push."""
 
-    def __init__(self, wanted: Push, kind: Kind, alias: str, progress: Progress, stop: Callable[[], bool]) -> None:
+    def __init__(self, wanted: Push, kind: PushKind, alias: str, progress: Progress, stop: Callable[[], bool]) -> None:
         self._wanted = wanted
         self._kind = kind
         self._alias = alias
         self._progress = progress
         self._stop = stop
-        self._records = Records(alias, wanted.stream)
-        self._choice: Choice | None = None
-        self._looked = 0.0
+        self._records = PushedRecords(alias, wanted.stream)
+        self._selection: Selection | None = None
+        self._polled_at = 0.0
         self._failed = False
         self._note: str | None = None
-        self._began = present()
+        self._began = current_time()
         with transaction() as connection:
-            last = runs.last(connection, alias, wanted.stream, "push")
+            last = runs.latest(connection, alias, wanted.stream, "push")
             if last is not None and last["state"] == "running":
                 self.id, self._began = last["id"], last["started"]
             else:
-                self.id = runs.begin(connection, alias, wanted.stream, "push", "incremental", self._began)
+                self.id = runs.create(connection, alias, wanted.stream, "push", "incremental", self._began)
         self._import = f"push-{self.id}-{new_run()}"
 
     def carry_through(self, force: bool) -> PushReport:
-        """See it through to its end."""
-        self._wait()
-        before = self._take_up()
-        source, plan = planned(self._wanted, self._kind)
+        """Carry the run through to its end."""
+        self._wait_for_parts()
+        before = self._take_over_run()
+        source, plan = open_and_map(self._wanted, self._kind)
         asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
-        this = patiently(lambda: get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked))
+        this = get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked)
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
-        self._choice = Choice(self._kind, plan, self._records, self.id, marks=deletes)
-        self._send(sender, self._choice.changes(source))
-        self._wait()
-        # What an earlier process of this run has landed is no change any more.
-        self._choice.tally.unchanged = max(0, self._choice.tally.unchanged - before)
+        self._selection = Selection(self._kind, plan, self._records, self.id, marks=deletes)
+        self._send(sender, self._selection.select_changes(source))
+        self._wait_for_parts()
+        # What an earlier process of this run has landed would be counted as unchanged.
+        self._selection.tally.unchanged = max(0, self._selection.tally.unchanged - before)
         if deletes and self._may_delete(force):
-            self._send(sender, self._choice.missing())
-            self._wait()
-        patiently(lambda: get_runs().end(self._import, "complete"))
-        return self._end("done")
+            self._send(sender, self._selection.select_missing())
+            self._wait_for_parts()
+        get_runs().end(self._import, "complete")
+        return self._end_run("done")
 
     def fail(self, error: Exception) -> None:
-        """It cannot be seen through. What has been sent is looked after by the next run."""
+        """End the run as failed. The next run sees to the parts that are still in flight."""
         self._failed = True
         withdraw(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
-        patiently(lambda: get_runs().end(self._import, "failed", reason))
-        self._look()
+        get_runs().end(self._import, "failed", reason)
+        self._poll_parts()
         self._note = reason
-        self._end("failed")
+        self._end_run("failed")
 
-    def _take_up(self) -> int:
-        """Note under which import's id this process sends; how many rows have landed before."""
+    def _take_over_run(self) -> int:
+        """Record the import id under which this process sends; return how many records the run has landed before."""
         with transaction() as connection:
-            report = dict(runs.run(connection, self.id)["report"] or {})
-            runs.note(connection, self.id, report | {"import": self._import})
+            report = dict(runs.get(connection, self.id)["report"] or {})
+            runs.set_report(connection, self.id, report | {"import": self._import})
         if earlier := report.get("import"):
-            patiently(lambda: get_runs().end(earlier, "cancelled", f"it was broken off and went on as {self._import}"))
+            get_runs().end(earlier, "cancelled", f"interrupted; it continued as {self._import}")
         return int(report.get("created", 0) + report.get("updated", 0))
 
-    def _send(self, sender: Sender, outgoing: Iterator[Outgoing | None]) -> None:
+    def _send(self, sender: Sender, outgoing: Iterator[OutgoingPart | None]) -> None:
         for each in outgoing:
             if self._stopped():
-                raise Stopped(f"push {self._wanted.stream} is broken off; the next run goes on with it")
+                raise Stopped(f"push {self._wanted.stream} is interrupted; the next run continues it")
             if each is not None:
                 part = replace(each.part, number=sender.sent + 1)
                 with transaction() as connection:
-                    self._records.send(connection, f"{self._import}-{part.number:06d}", self.id, each.rows)
+                    self._records.add_part(connection, f"{self._import}-{part.number:06d}", self.id, each.rows)
                 sender.send(each.action, part, len(each.rows))
-            if time.monotonic() - self._looked >= PAUSE:
-                self._look()
+            if time.monotonic() - self._polled_at >= POLL_INTERVAL_S:
+                self._poll_parts()
 
-    def _wait(self) -> None:
-        """Wait until it is known what became of every part that was sent."""
-        while self._look():
+    def _wait_for_parts(self) -> None:
+        """Wait until the outcome of every part is known."""
+        while self._poll_parts():
             if self._stopped():
-                raise Stopped(f"push {self._wanted.stream} is broken off; the next run goes on with it")
-            time.sleep(PAUSE)
+                raise Stopped(f"push {self._wanted.stream} is interrupted; the next run continues it")
+            time.sleep(POLL_INTERVAL_S)
 
-    def _look(self) -> int:
-        """Write down what became of parts that were sent; how many there are whose end is not known.
+    def _poll_parts(self) -> int:
+        """Record the outcomes of parts that were sent; return how many are still in flight.
 
         Raises:
-            Unauthorized, Forbidden, Gone, SettingsError: Klaviyo takes no part.
+            Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part.
 
         """
         with reading() as connection:
-            parts = self._records.on_their_way(connection, LOOKED_AT)
+            parts = self._records.parts_in_flight(connection, PARTS_PER_POLL)
         left = 0
         for part in parts:
-            if (ended := fate(part)) is None:
+            if (ended := part_outcome(part)) is None:
                 left += 1
                 continue
-            told, now = {"rejected": ended.rejected, "unknown": ended.unknown}, present()
+            counts, now = {"rejected": ended.rejected, "unknown": ended.unknown}, current_time()
             with transaction() as connection:
-                self._records.land(connection, part, ended.lost, told, now)
-            if self._choice:
+                self._records.settle_part(connection, part, ended.lost, counts, now)
+            if self._selection:
                 for reason in ended.reasons:
-                    self._choice.tally.reasons.add(reason)
+                    self._selection.tally.reasons.add(reason)
             if ended.fatal and part.startswith(self._import) and not self._failed:
                 raise ended.fatal
-        self._looked = time.monotonic()
-        if self._choice:
+        self._polled_at = time.monotonic()
+        if self._selection:
             self._progress(self._report("running"))
-        return left + (len(parts) == LOOKED_AT)
+        return left + (len(parts) == PARTS_PER_POLL)
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody has cancelled its import."""
-        this = patiently(lambda: get_runs().run(self._import))
+        """Whether its import was cancelled."""
+        this = get_runs().run(self._import)
         return this is not None and this.state == "cancelled"
 
     def _stopped(self) -> bool:
         return self._stop() or self.cancelled
 
     def _may_delete(self, force: bool) -> bool:
-        """Whether the source can be believed where it is silent.
+        """Return True if there are records to delete and the source can be trusted not to have lost them.
 
         Raises:
-            NotDeleted: too much is missing.
+            NotDeleted: too many records are missing.
 
         """
-        assert self._choice
-        tally = self._choice.tally
+        assert self._selection
+        tally = self._selection.tally
         if nameless := tally.nameless:
-            self._note = f"nothing was deleted: {nameless:,} rows could not be read, and may be about what is missing"
+            self._note = (
+                f"nothing was deleted: {nameless:,} rows could not be read, and may be the ones that seem missing"
+            )
             return False
         with reading() as connection:
             missing = self._records.count(connection, unseen_by=self.id)
             known = self._records.count(connection)
-            told = runs.run(connection, self.id)["report"] or {}
-        if missing * TENTH > known and not force:
+            counts = runs.get(connection, self.id)["report"] or {}
+        if missing * RECORDS_PER_MISSING > known and not force:
             created, updated, rejected, unknown = (
-                told.get(name, 0) for name in ("created", "updated", "rejected", "unknown")
+                counts.get(name, 0) for name in ("created", "updated", "rejected", "unknown")
             )
             failed = tally.checked + rejected + unknown
             raise NotDeleted(self._alias, self._wanted.stream, missing, known, created, updated, failed)
@@ -248,10 +251,10 @@ class _Running:
 
     def _report(self, state: State) -> PushReport:
         with reading() as connection:
-            row = runs.run(connection, self.id)
-        counted, tally = row["report"] or {}, self._choice.tally if self._choice else None
+            row = runs.get(connection, self.id)
+        counted, tally = row["report"] or {}, self._selection.tally if self._selection else None
         names = ("created", "updated", "deleted", "rejected", "unknown")
-        jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(self._import))) if state != "running" else {}
+        jobs = get_ledger().jobs(get_runs().jobs(self._import)) if state != "running" else {}
         sent = sum(1 + job.tries for job in jobs.values() if job.sent or job.accepted)
         return PushReport(
             run=self.id,
@@ -262,16 +265,16 @@ class _Running:
             unchanged=tally.unchanged if tally else 0,
             checked=tally.checked if tally else 0,
             requests=sent + (tally.lookups if tally else 0),
-            seconds=round((present() - self._began).total_seconds(), 3),
+            seconds=round((current_time() - self._began).total_seconds(), 3),
             reasons=tuple(tally.reasons.most_frequent()) if tally else (),
             note=self._note,
             **{name: counted.get(name, 0) for name in names},
         )
 
-    def _end(self, state: Literal["done", "failed"]) -> PushReport:
-        report, now = self._report(state), present()
+    def _end_run(self, state: Literal["done", "failed"]) -> PushReport:
+        report, now = self._report(state), current_time()
         with transaction() as connection:
             counts = report.rows, report.requests
-            runs.end(connection, self.id, state, now, report.told(), counts)
+            runs.end(connection, self.id, state, now, report.as_dict(), counts)
         self._progress(report)
         return report

@@ -1,4 +1,4 @@
-"""Where pushed rows come from: a file or mappings as for an import, or a query to a database of the user's own."""
+"""Where pushed rows come from: a file or mappings as for an import, or a query on the user's own database."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tasks.imports.run import Rows
 from tasks.imports.sources import Source, source_of
 from worker.errors import InputError
 
-#: What a source begins with that is a query.
+#: The prefix of a source that is a query.
 SQL = "sql:"
 
 
-def opened(rows: Rows, database_url: str | None) -> Source:
-    """The source of a push.
+def open_source(rows: Rows, database_url: str | None) -> Source:
+    """Open the source of a push.
 
     Raises:
         InputError, SourceError: it cannot be read, or it is not what it claims to be.
@@ -25,14 +25,14 @@ def opened(rows: Rows, database_url: str | None) -> Source:
 
 
 def query_of(rows: Rows, database_url: str | None) -> Query | None:
-    """The query that a source is; None where it is none.
+    """Return the query of a source; None if the source is no query.
 
     Raises:
-        InputError, SourceError: it can be none, or leads to no database.
+        InputError, SourceError: the query is refused, or there is no database for it.
 
     """
     if not (isinstance(rows, str) and rows.startswith(SQL)):
         return None
     if not database_url:
-        raise InputError("push", ["a source that is a query needs a database_url"])
+        raise InputError("push", ["a source that is a query needs database_url"])
     return Query(database_url, rows.removeprefix(SQL))

@@ -1,41 +1,41 @@
-"""Pushes that the settings define, and the task that carries one out in a worker."""
+"""Pushes defined in the settings, and the task that carries one out in a worker."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from celery.exceptions import Ignore
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from schedules import guard, trouble
+from schedules import entry_runs
+from schedules.deferred import register
 from schedules.entries import PUSH
-from schedules.pull.pages import SILENT
-from schedules.pull.requests import scheduled
 from schedules.push.kinds import Push
-from schedules.push.lock import Held
+from schedules.push.lock import AlreadyRunning
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
+from schedules.store import outage
 from tasks.imports.sending import Stopped
-from worker.app import app
+from worker.composition import one_per_process
 from worker.errors import KlaviyoError, SettingsError
-from worker.patience import LeftBehind, published
+from worker.left_behind import LeftBehind
 from worker.process import closing
+from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import alias_of, get_settings
 from worker.steps import Step
 
-#: What a reminder of a push that waits begins with. An account's alias is in lower case.
-WAITS = "PUSH"
+#: The first part of the reminder of a waiting push. An account's alias, which may stand there too, is in lower case.
+REMINDER_PREFIX = "PUSH"
 
-#: Seconds until a push is tried again that could not begin, or had lost the store.
-LATER = 15.0
+#: Seconds until a push that could not start, or lost the store, is tried again.
+RETRY_DELAY_S = 15.0
 
 
-def defined(name: str) -> Push:
-    """The push that the settings define under this name.
+def configured_push(name: str) -> Push:
+    """Return the push that the settings define under this name.
 
     Raises:
         SettingsError: there is none.
@@ -56,74 +56,74 @@ def defined(name: str) -> Push:
 
 
 class PushStep(Step):
-    """Carry out a push of the settings. It waits for the jobs that it begins, which other threads look after."""
+    """Carry out a push defined in the settings. It waits for its jobs, which other threads carry out."""
 
     name = PUSH
 
     def run(self, *, name: str, force: bool = False) -> dict[str, Any]:
-        """Carry it out, or go on with it; what beat asks for only where the run before it is over.
+        """Carry it out, or continue it; a scheduled one starts only if the entry's previous run has ended.
 
         Raises:
-            Ignore: it has been run, or waits.
+            Ignore: this run has already started, the previous one is still running, or the push has to wait.
 
         """
-        run = self.task_id if scheduled(self.task_id) else None
-        # A message that is delivered once more goes on: the push's own lock tells whether another process is at it.
-        if run and not guard.begin(run, run, SILENT):
-            raise Ignore("this run of the entry is not wanted")
+        run = self.task_id if entry_runs.is_scheduled(self.task_id) else None
+        # A message that is delivered again continues the run: the push's own lock shows whether another process has it.
+        if run and not entry_runs.begin_run(run, run, entry_runs.DEAD_AFTER_S):
+            raise Ignore("this run has already started, or the previous one is still running")
         try:
-            report = self._carry_out(name, force, lambda _: run and guard.renew(run, SILENT))
+            report = self._carry_out(name, force, lambda _: run and entry_runs.renew_run(run, entry_runs.DEAD_AFTER_S))
         except KlaviyoError as error:
             if run:
-                guard.end(run, False, str(error))
+                entry_runs.end_run(run, False, str(error))
             raise
         if run:
-            guard.end(run, True, report.note or "")
-        return report.told()
+            entry_runs.end_run(run, True, report.note or "")
+        return report.as_dict()
 
     def _carry_out(self, name: str, force: bool, progress: Callable[[PushReport], Any]) -> PushReport:
-        wanted = defined(name)
-        if not _room().acquire(blocking=False):
-            raise self._later(name, force, "other pushes take all the threads that pushes may have")
+        wanted = configured_push(name)
+        if not _push_slots().acquire(blocking=False):
+            raise self._later(name, force, "other pushes use all the threads that pushes may have")
         try:
             report = run_push(wanted, force=force, progress=progress, stop=closing.is_set, token=self.task_id)
-            trouble.overcome()
+            outage.note_success()
             return report
-        except Held as error:
+        except AlreadyRunning as error:
             if not error.own:
                 raise
-            # The process that had this message has died, and its lock has not run out.
+            # The process that had this message has died, and its lock has not expired.
             raise self._later(name, force, "the process that had it may have died") from None
         except Stopped as error:
             if not closing.is_set():
                 raise
             raise LeftBehind(str(error)) from None
         except (OperationalError, InterfaceError) as error:
-            raise self._later(name, force, trouble.met(error)) from None
+            raise self._later(name, force, outage.note_failure(error)) from None
         finally:
-            _room().release()
+            _push_slots().release()
 
     def _later(self, name: str, force: bool, reason: str) -> Ignore:
-        """Have it published again, under the same id; raise what this returns."""
-        which = f"{WAITS}|{self.task_id}|{name}|{int(force)}"
-        remind(f"sync|{which}", LATER)
-        return Ignore(f"push {name} waits: {reason}")
+        """Have it published again later, under the same id; raise what this returns."""
+        which = f"{REMINDER_PREFIX}|{self.task_id}|{name}|{int(force)}"
+        remind(f"sync|{which}", RETRY_DELAY_S)
+        return Ignore(f"push {name} is waiting: {reason}")
 
 
-@lru_cache(maxsize=1)
-def _room() -> threading.BoundedSemaphore:
-    """Half of this worker's threads: the jobs that pushes wait for need some, too."""
+@one_per_process
+def _push_slots() -> threading.BoundedSemaphore:
+    """Half of this worker's threads: the jobs that pushes wait for need some too."""
     concurrency = get_settings().concurrency
     if concurrency < 2:
-        raise SettingsError("a push needs KLAVIYO_CONCURRENCY=2 or more: it waits for what the other threads do")
+        raise SettingsError("a push needs KLAVIYO_CONCURRENCY=2 or more: it waits for work that other threads do")
     return threading.BoundedSemaphore(concurrency // 2)
 
 
-def try_again(which: str) -> None:
-    """Publish a push that has waited."""
+def publish_again(which: str) -> None:
+    """Publish a push that has waited, under the same id."""
     _, id, name, force = which.split("|")
     published(lambda: task.apply_async((), {"name": name, "force": force == "1"}, task_id=id))
     remind(f"sync|{which}", None)
 
 
-task = app.register_task(PushStep())
+task = register(PushStep())

@@ -1,1 +1,1 @@
-"""The figures of campaigns and flows, day by day, into the store."""
+"""Copying the results of campaigns and flows into the store, day by day."""

@@ -14,9 +14,9 @@ from worker.settings import get_settings
 
 
 def conversion_metric(account: str) -> tuple[str, str]:
-    """The id and the name of the metric whose events are conversions: from the store, or by asking Klaviyo.
+    """Return the id and the name of the metric whose events are conversions: from the store or, failing that, Klaviyo.
 
-    Of several with the name, the one that was updated last.
+    Of several metrics with this name, the one that was updated last.
 
     Raises:
         SettingsError: there is none.
@@ -40,5 +40,5 @@ def conversion_metric(account: str) -> tuple[str, str]:
 
 
 def _meant(wanted: str, metrics: list[tuple[str, str]]) -> tuple[str, str] | None:
-    """The metric with this id, else with this name; where several systems have made one of the name, the first."""
+    """Return the metric with this id or, failing that, the first with this name: several systems may have made one."""
     return next((each for place in (0, 1) for each in metrics if each[place] == wanted), None)

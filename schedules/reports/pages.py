@@ -1,7 +1,7 @@
-"""The figures of campaigns and flows, day by day, into the store: planned, since hardly any requests are allowed.
+"""Copying reports into the store, day by day and page by page, with the few requests that Klaviyo allows.
 
-A night reads its days one after the other, the newest first. Before each it looks at what is left of Klaviyo's day, and
-what does not fit is left to the next night.
+A run reads its days one after the other, the newest first. Before each it checks how many requests are left today; the
+days that do not fit are left to the next night.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, select
 
-from schedules.clock import present
+from schedules import sync_requests
+from schedules.clock import current_time
+from schedules.deferred import register
 from schedules.pull import pages as pull
-from schedules.pull import requests
 from schedules.pull.storing import StoringStep
 from schedules.reports.conversion import conversion_metric
-from schedules.reports.days import DAYS, affordable, due
+from schedules.reports.days import HISTORY_DAYS, due_days, fit_days
 from schedules.store import runs, tables
 from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
-from schedules.store.runs import Window
+from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.accounts import account as account_of
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.api.paging import next_page, records
-from worker.app import app
+from worker.api.paging import next_page, page_items
+from worker.api.parameters import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.place import PREFIX
@@ -38,15 +38,15 @@ from worker.tiers import DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A report that is kept: the action that tells it, where its rows go, and what they are grouped by."""
+class ReportStream:
+    """A report that is copied: the action that returns it, the table for its rows, and what they are grouped by."""
 
     action: Action[Any]
     table: Table
     groups: tuple[str, ...]
 
     def params(self, day: date, metric: str) -> Params:
-        """What its first page is asked with; Klaviyo reads both times in the account's time zone."""
+        """Return the parameters of its first page; Klaviyo reads both times in the account's time zone."""
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         return self.action.declaration.bind(
             {
@@ -58,15 +58,15 @@ class Report:
         )
 
     def row(self, result: Any, account: str, day: date, metric: str, now: datetime) -> dict[str, Any]:
-        """One result as a row.
+        """Return one result as a row.
 
         Raises:
-            Malformed: it is none.
+            Malformed: it is not a result.
 
         """
         match result:
-            case {"groupings": dict(told), "statistics": dict(statistics)}:
-                groups = {name: str(told.get(name) or "") for name in self.groups}
+            case {"groupings": dict(found), "statistics": dict(statistics)}:
+                groups = {name: str(found.get(name) or "") for name in self.groups}
             case _:
                 raise Malformed(self.action.declaration.name, "a row has no groupings or no statistics")
         return {
@@ -75,18 +75,18 @@ class Report:
         }  # fmt: skip
 
 
-#: By the names of their streams.
+#: The reports by the names of their streams.
 REPORTS = {
-    "campaign_values": Report(
+    "campaign_values": ReportStream(
         query_campaign_values, tables.campaign_values, ("campaign_id", "campaign_message_id", "send_channel")
     ),
-    "flow_values": Report(query_flow_values, tables.flow_values, ("flow_id", "flow_message_id", "send_channel")),
+    "flow_values": ReportStream(query_flow_values, tables.flow_values, ("flow_id", "flow_message_id", "send_channel")),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingReport:
-    """Which page this is: of a day, ISO 8601, for a conversion metric's id. ``request`` asked for the run."""
+class ReportPageRef:
+    """Which page this is: of a day (ISO 8601) and a conversion metric's id. ``request``: the sync that asked for it."""
 
     request: str
     run: int
@@ -96,41 +96,41 @@ class ReadingReport:
     page: int = 1
 
     @property
-    def window(self) -> Window:
+    def window(self) -> SyncWindow:
         """The day as a part of its run."""
-        return Window(_partition(date.fromisoformat(self.day), self.metric))
+        return SyncWindow(_partition(date.fromisoformat(self.day), self.metric))
 
 
-class ReportPage(StoringStep[ReadingReport]):
-    """Read one page, write it, and ask for the next one, or for the next day."""
+class ReportPage(StoringStep[ReportPageRef]):
+    """Read one page, write it, and request the next page or the next day."""
 
     name = f"{PREFIX}report_page"
-    about = ReadingReport
+    about = ReportPageRef
 
-    def read(self, account: str, params: Params, about: ReadingReport) -> None:
-        """Publish a page. The same page has the same id: one that is asked for twice at once is read once."""
-        pull.remind(account, about.request, about.stream)
+    def read(self, account: str, params: Params, about: ReportPageRef) -> None:
+        """Publish a page. The same page has the same task id: if it is published twice, it is read once."""
+        pull.renew_reminder(account, about.request, about.stream)
         task_id = f"report-{about.run}-{about.day}-{about.page}"
         self.ask(REPORTS[about.stream].action, params, account, about, lane="bulk", task_id=task_id)
 
-    def needed(self, about: ReadingReport) -> bool:
-        """Whether this page has not been read, or its reader has not come to ask for the next one."""
+    def needed(self, about: ReportPageRef) -> bool:
+        """Return True if this page has not been read, or its reader may not have requested the next one."""
         with reading() as connection:
-            window = runs.window(connection, about.run, about.window.partition, 0)
+            window = runs.get_window(connection, about.run, about.window.partition, 0)
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
-    def answered_before(self, account: str, about: ReadingReport) -> None:
-        """Go on with the next day where this page was the last of its own."""
+    def answered_before(self, account: str, about: ReportPageRef) -> None:
+        """Go on with the next day if this page was the last of its day."""
         with reading() as connection:
-            last = runs.was_last(connection, about.run, about.window.partition, 0, about.page)
+            last = runs.was_last_page(connection, about.run, about.window.partition, 0, about.page)
         if last:
-            go_on(account, about.request, about.run, about.stream, about.metric)
+            read_next_day(account, about.request, about.run, about.stream, about.metric)
 
-    def answered(self, envelope: Envelope, params: Params, account: str, about: ReadingReport) -> None:
+    def answered(self, envelope: Envelope, params: Params, account: str, about: ReportPageRef) -> None:
         """Write the page, then go on."""
-        report, now, day = REPORTS[about.stream], present(), date.fromisoformat(about.day)
+        report, now, day = REPORTS[about.stream], current_time(), date.fromisoformat(about.day)
         following = next_page(report.action.declaration, params, envelope)
-        results = records(envelope)
+        results = page_items(envelope)
         with transaction() as connection:
             closed = None if following else now
             if runs.count_page(connection, about.run, about.window, about.page, len(results), closed):
@@ -139,93 +139,93 @@ class ReportPage(StoringStep[ReadingReport]):
         if following:
             self.read(account, following, replace(about, page=about.page + 1))
         else:
-            go_on(account, about.request, about.run, about.stream, about.metric)
+            read_next_day(account, about.request, about.run, about.stream, about.metric)
 
-    def failed(self, error: KlaviyoError, params: Params, account: str, about: ReadingReport) -> None:
-        """The run has failed; the days that were read are kept."""
-        _end(account, about.request, about.run, about.stream, str(error))
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: ReportPageRef) -> None:
+        """Fail the run; the days that were read are kept."""
+        _end_run(account, about.request, about.run, about.stream, str(error))
         raise error
 
 
-page: Any = app.register_task(ReportPage())
+page: Any = register(ReportPage())
 
 
-def begin(account: str, request: str, stream: str) -> None:
-    """Begin to read a report, or go on with a run of it that has not ended."""
-    pull.remind(account, request, stream)
-    now = present()
+def start_run(account: str, request: str, stream: str) -> None:
+    """Start a run of a report, or continue one that has not ended."""
+    pull.renew_reminder(account, request, stream)
+    now = current_time()
     with transaction() as connection:
-        last = runs.last(connection, account, stream, "pull")
+        last = runs.latest(connection, account, stream, "pull")
         if last is not None and last["state"] == "running":
             run = last["id"]
         else:
-            run = runs.begin(connection, account, stream, "pull", "incremental", now)
+            run = runs.create(connection, account, stream, "pull", "incremental", now)
     try:
         metric, name = conversion_metric(account)
     except KlaviyoError as error:
-        _end(account, request, run, stream, str(error))
+        _end_run(account, request, run, stream, str(error))
         return
-    left = left_of_day(account, REPORTS[stream].action)
+    left = requests_left_today(account, REPORTS[stream].action)
     with transaction() as connection:
-        fits, waits = planned(connection, account, stream, metric, left, now)
-        runs.plan(connection, run, [Window(_partition(day, metric)) for day in fits])
-        told = {"metric": name, "planned": sum(fits.values()), "left": left, "waits": [f"{day}" for day in waits]}
-        runs.note(connection, run, told)
-    go_on(account, request, run, stream, metric)
+        fits, waits = plan_days(connection, account, stream, metric, left, now)
+        runs.add_windows(connection, run, [SyncWindow(_partition(day, metric)) for day in fits])
+        report = {"metric": name, "planned": sum(fits.values()), "left": left, "waits": [f"{day}" for day in waits]}
+        runs.set_report(connection, run, report)
+    read_next_day(account, request, run, stream, metric)
 
 
-def planned(
+def plan_days(
     connection: Connection, account: str, stream: str, metric: str, left: int, now: datetime
 ) -> tuple[dict[date, int], list[date]]:  # fmt: skip
-    """The days that a run reads with the requests that are ``left``, with those of each; and the days that wait."""
+    """Return the days that a run reads with the requests that are ``left``, with those of each, and the other days."""
     today, read_on, pages = _read_before(connection, account, stream, metric, now)
-    return affordable(due(today, read_on), pages, left)
+    return fit_days(due_days(today, read_on), pages, left)
 
 
-def go_on(account: str, request: str, run: int, stream: str, metric: str) -> None:
-    """Read the newest day that has not been read, if it still fits; else the run is over."""
-    now = present()
+def read_next_day(account: str, request: str, run: int, stream: str, metric: str) -> None:
+    """Read the newest unread day if it still fits; otherwise end the run."""
+    now = current_time()
     with reading() as connection:
-        # Days that were planned for another conversion metric, before the setting changed, are nobody's any more.
-        planned = (each["partition"] for each in runs.unread(connection, run))
+        # Days that were planned for another conversion metric, before the setting changed, are dropped.
+        planned = (each["partition"] for each in runs.open_windows(connection, run))
         unread = [_day(each) for each in planned if each == _partition(_day(each), metric)]
         _, _, pages = _read_before(connection, account, stream, metric, now)
-    left = left_of_day(account, REPORTS[stream].action)
-    fits, waits = affordable(sorted(unread, reverse=True), pages, left)
+    left = requests_left_today(account, REPORTS[stream].action)
+    fits, waits = fit_days(sorted(unread, reverse=True), pages, left)
     if not fits:
-        _end(account, request, run, stream, None, waits)
+        _end_run(account, request, run, stream, None, waits)
         return
     day = next(iter(fits))
-    about = ReadingReport(request, run, stream, day.isoformat(), metric)
+    about = ReportPageRef(request, run, stream, day.isoformat(), metric)
     page.read(account, REPORTS[stream].params(day, metric), about)
 
 
-def _end(
+def _end_run(
     account: str, request: str, run: int, stream: str, error: str | None, waits: list[date] | None = None
 ) -> None:  # fmt: skip
-    now = present()
+    now = current_time()
     with transaction() as connection:
-        report = dict(runs.run(connection, run)["report"] or {})
+        report = dict(runs.get(connection, run)["report"] or {})
         days = sorted({*report.get("waits", ()), *map(str, waits or ())}, reverse=True)
         note = f"{len(days)} days are left to the next night, {days[-1]} to {days[0]}" if days else None
-        told = {**report, "waits": days, "note": note} | ({"error": error} if error else {})
-        done = runs.end(connection, run, "failed" if error else "done", now, told)
+        ended = {**report, "waits": days, "note": note} | ({"error": error} if error else {})
+        done = runs.end(connection, run, "failed" if error else "done", now, ended)
     if done:
-        pull.over(account, request, stream, error)
+        pull.end_stream(account, request, stream, error)
 
 
-def look_after(which: str) -> None:
-    """Take up a report of which nothing has been heard for a while."""
+def resume(which: str) -> None:
+    """Resume a report from which nothing has been heard for a while."""
     account, id, stream = which.split("|")
-    request = requests.load(id)
+    request = sync_requests.load(id)
     if request is not None and request.streams.get(stream) == "running":
-        begin(account, id, stream)
+        start_run(account, id, stream)
     else:
-        pull.forget(account, id, stream)
+        pull.cancel_reminder(account, id, stream)
 
 
-def left_of_day(account: str, action: Action[Any]) -> int:
-    """How many requests of an action Klaviyo still takes within its day, by all that this Redis has seen."""
+def requests_left_today(account: str, action: Action[Any]) -> int:
+    """Return how many requests of an action Klaviyo still takes today, as far as this Redis knows."""
     line = action.declaration.line(account, {})
     found = {each.line: each for each in get_governor().look()}.get(line.name)
     if found is None:
@@ -237,11 +237,11 @@ def left_of_day(account: str, action: Action[Any]) -> int:
 def _read_before(
     connection: Connection, account: str, stream: str, metric: str, now: datetime
 ) -> tuple[date, dict[date, date], dict[date, int]]:  # fmt: skip
-    """Today, when each of the days before it was last read whole, and how many pages it took."""
+    """Return today, when each of the days before it was last read whole, and how many pages each took."""
     zone = ZoneInfo(account_of(get_settings(), account).timezone)
     today = now.astimezone(zone).date()
     w, r = tables.sync_windows.c, tables.sync_runs.c
-    days = [_partition(today - timedelta(age), metric) for age in range(1, DAYS + 1)]
+    days = [_partition(today - timedelta(age), metric) for age in range(1, HISTORY_DAYS + 1)]
     chosen = (
         select(w.partition, w.closed, w.pages)
         .join(tables.sync_runs, r.id == w.run)

@@ -1,1 +1,1 @@
-"""The store: where the nightly syncs keep their copy of each account, and where they stand. SQLite or PostgreSQL."""
+"""The store: the copies of the accounts that the nightly syncs make, and their progress. SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""The one engine of this process, and its connections. Nothing is opened at import."""
+"""The engine of this process and its connections. Nothing is opened at import."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Engine
 
-from schedules.store.engine import BUSY, READS, open_engine
+from schedules.store.engine import BUSY_TIMEOUT_S, READ_ONLY, open_engine
 from schedules.store.migrate import is_current
 from worker.errors import SettingsError
 from worker.settings import get_settings
 
-#: SQLite has one writer at a time, and lets the others try until they are lucky: in one process they queue up instead.
-#: The lock lets its own thread through, so that a transaction inside of another is an error and not a standstill.
+#: SQLite allows one writer at a time and lets the others retry until they are lucky: within a process they queue here
+#: instead. The lock is reentrant, so that a transaction within another is an error and not a deadlock.
 _writing = threading.RLock()
 
-#: Threads that come at the same time would open an engine each.
+#: Threads that arrive at the same time would open an engine each.
 _opening = threading.Lock()
 
 
 def close() -> None:
-    """Let go of the engine and its connections; the next use opens another."""
+    """Close the engine and its connections; the next use opens another."""
     with _opening:
         if _engine.cache_info().currsize:
             _engine().dispose()
@@ -33,22 +33,22 @@ def close() -> None:
 
 
 def get_engine() -> Engine:
-    """A thread-safe engine, once it is known to lead to a store of this version.
+    """Return this process's engine, which is thread-safe, once its store is known to be of this version.
 
     Raises:
-        SettingsError: the store was not made, or not upgraded since the project was.
+        SettingsError: the store was not created, or not upgraded to this version.
 
     """
     with _opening:
         return _engine()
 
 
-#: The engine of a forked child's parent. It is kept: SQLite's files do not bear a close by another process.
+#: In a forked child, its parent's engine. It is kept open: SQLite does not tolerate that another process closes it.
 _of_parent: list[Engine] = []
 
 
 def _leave_to_parent() -> None:
-    """Begin without an engine in a forked child: the one it has got is its parent's, and so are the locks."""
+    """Start a forked child without an engine: the one it inherits is its parent's, and so are the locks."""
     global _writing, _opening
     _writing, _opening = threading.RLock(), threading.Lock()
     if _engine.cache_info().currsize:
@@ -71,26 +71,26 @@ def _engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """A connection on which everything happens or, after an exception, nothing."""
+    """Give a connection in a transaction, which is committed at the end or, after an exception, rolled back."""
     engine = get_engine()
     with _writing if engine.dialect.name == "sqlite" else nullcontext(), engine.begin() as connection:
         yield connection
 
 
-def tidy() -> None:
-    """Write SQLite's log back into its file and empty it, unless somebody reads or writes; else it stays as it is."""
+def checkpoint_wal() -> None:
+    """Write SQLite's log back into its file and empty it; do nothing while somebody else reads or writes."""
     if get_engine().dialect.name != "sqlite":
         return
     with get_engine().connect() as connection, closing(connection.connection.cursor()) as cursor:
         cursor.execute("PRAGMA busy_timeout = 0")
-        # What cannot be written back now, on a full disk, can be later.
+        # What cannot be written back now, on a full disk, will be later.
         with suppress(sqlite3.OperationalError):
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A connection that does not write, beside those that do."""
-    with get_engine().execution_options(**{READS: True}).connect() as connection:
+    """Give a connection for reading, which waits for no writer."""
+    with get_engine().execution_options(**{READ_ONLY: True}).connect() as connection:
         yield connection

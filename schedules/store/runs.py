@@ -1,4 +1,4 @@
-"""Runs of the syncs: what a run still has to read, what it has read, and the watermarks that it leaves behind."""
+"""Runs of syncs and pushes: what a run has to read, what it has read, and the watermarks that it leaves behind."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ State = Literal["running", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A part of a run: a partition, or a slice of its time; without bounds where a stream has no time to slice."""
+class SyncWindow:
+    """A part of a run: a partition, or a slice of its time; without bounds if the stream has no time field."""
 
     partition: str = ""
     slice: int = 0
@@ -27,30 +27,30 @@ class Window:
     until: datetime | None = None
 
 
-def begin(
+def create(
     connection: Connection, account: str, stream: str, direction: Direction, mode: Mode, started: datetime
 ) -> int:
-    """Note that a run begins, and return its number."""
+    """Record the start of a run, and return its id."""
     row = {"account": account, "stream": stream, "direction": direction, "mode": mode, "started": started}
-    made = insert(sync_runs).values(**row, state="running").returning(sync_runs.c.id)
-    number: int = connection.execute(made).scalar_one()
+    inserted = insert(sync_runs).values(**row, state="running").returning(sync_runs.c.id)
+    number: int = connection.execute(inserted).scalar_one()
     return number
 
 
-def last(connection: Connection, account: str, stream: str, direction: Direction) -> RowMapping | None:
-    """The run of a stream that began last; where its state is "running", it is to be gone on with."""
+def latest(connection: Connection, account: str, stream: str, direction: Direction) -> RowMapping | None:
+    """Return the latest run of a stream; if its state is "running", it is to be continued."""
     mine = sync_runs.c.account == account, sync_runs.c.stream == stream, sync_runs.c.direction == direction
     chosen = select(sync_runs).where(*mine).order_by(sync_runs.c.id.desc()).limit(1)
     return connection.execute(chosen).mappings().first()
 
 
-def run(connection: Connection, id: int) -> RowMapping:
-    """One run."""
+def get(connection: Connection, id: int) -> RowMapping:
+    """Return one run."""
     return connection.execute(select(sync_runs).where(sync_runs.c.id == id)).mappings().one()
 
 
-def plan(connection: Connection, run: int, windows: Iterable[Window]) -> None:
-    """Note what a run has to read. What is planned already stays as far as it is."""
+def add_windows(connection: Connection, run: int, windows: Iterable[SyncWindow]) -> None:
+    """Add windows to a run; those that it already has keep their progress."""
     insert_missing(
         connection,
         sync_windows,
@@ -61,58 +61,58 @@ def plan(connection: Connection, run: int, windows: Iterable[Window]) -> None:
     )
 
 
-def unread(connection: Connection, run: int) -> list[RowMapping]:
-    """The windows of a run that are not closed, with the pages that each has had."""
+def open_windows(connection: Connection, run: int) -> list[RowMapping]:
+    """Return the open windows of a run, with their progress."""
     c = sync_windows.c
     chosen = select(sync_windows).where(c.run == run, c.closed.is_(None)).order_by(c.partition, c.slice)
     return list(connection.execute(chosen).mappings())
 
 
-def read_from(connection: Connection, run: int, partition: str) -> datetime | None:
-    """Where the windows of a partition begin; None where they begin with its first row."""
+def earliest_since(connection: Connection, run: int, partition: str) -> datetime | None:
+    """Return where the windows of a partition begin; None if they begin with its first row."""
     c = sync_windows.c
     chosen = select(c.since).where(c.run == run, c.partition == partition).order_by(c.since.is_not(None), c.since)
     return connection.execute(chosen.limit(1)).scalar()
 
 
-def left(connection: Connection, run: int) -> int:
-    """How many windows of a run are not closed."""
+def count_open_windows(connection: Connection, run: int) -> int:
+    """Count the open windows of a run."""
     c = sync_windows.c
     counted = select(func.count()).where(c.run == run, c.closed.is_(None))
     return int(connection.execute(counted).scalar_one())
 
 
-def goes_on(connection: Connection, run: int) -> bool:
-    """Whether a window of a run is not closed."""
+def has_open_windows(connection: Connection, run: int) -> bool:
+    """Return True if a run has an open window."""
     c = sync_windows.c
     return connection.execute(select(c.slice).where(c.run == run, c.closed.is_(None)).limit(1)).first() is not None
 
 
-def window(connection: Connection, run: int, partition: str, slice: int) -> RowMapping | None:
-    """One window as it stands."""
+def get_window(connection: Connection, run: int, partition: str, slice: int) -> RowMapping | None:
+    """Return one window with its progress; None if there is none."""
     c = sync_windows.c
     chosen = select(sync_windows).where(c.run == run, c.partition == partition, c.slice == slice)
     return connection.execute(chosen).mappings().first()
 
 
-def split(connection: Connection, run: int, kept: Window, until: datetime, fresh: Window) -> bool:
-    """End an open window at ``until`` and open another behind it; False where somebody has split it meanwhile."""
+def split_window(connection: Connection, run: int, kept: SyncWindow, until: datetime, fresh: SyncWindow) -> bool:
+    """End an open window at ``until`` and open ``fresh`` after it; False if it was split meanwhile."""
     c = sync_windows.c
     ours = (c.run == run, c.partition == kept.partition, c.slice == kept.slice, c.closed.is_(None))
     unchanged = c.until.is_(None) if kept.until is None else c.until == kept.until
     narrowed = update(sync_windows).where(*ours, unchanged).values(until=until)
     if not connection.execute(narrowed).rowcount:
         return False
-    plan(connection, run, [fresh])
+    add_windows(connection, run, [fresh])
     return True
 
 
 def count_page(
-    connection: Connection, run: int, window: Window, page: int, rows: int, closed: datetime | None = None
+    connection: Connection, run: int, window: SyncWindow, page: int, rows: int, closed: datetime | None = None
 ) -> bool:
-    """Count a page, the first being 1, and close the window with its last; False where it was counted before.
+    """Count a page, the first being 1, and close the window if a time is given; False if it was counted before.
 
-    A page that was delivered twice, or out of turn, changes nothing.
+    A page that is delivered twice, or out of order, changes nothing.
     """
     c = sync_windows.c
     counted = (
@@ -124,15 +124,15 @@ def count_page(
     return bool(connection.execute(counted).rowcount)
 
 
-def was_last(connection: Connection, id: int, partition: str, slice: int, page: int) -> bool:
-    """Whether a window was closed by this page, of a run that has not ended."""
-    found = window(connection, id, partition, slice)
+def was_last_page(connection: Connection, id: int, partition: str, slice: int, page: int) -> bool:
+    """Return True if this page closed its window and the run has not ended."""
+    found = get_window(connection, id, partition, slice)
     closed = found is not None and found["closed"] is not None and found["pages"] == page
-    return closed and run(connection, id)["state"] == "running"
+    return closed and get(connection, id)["state"] == "running"
 
 
-def note(connection: Connection, run: int, report: dict[str, Any]) -> None:
-    """Put this in place of a run's report, whether the run has ended or not."""
+def set_report(connection: Connection, run: int, report: dict[str, Any]) -> None:
+    """Replace a run's report, whether the run has ended or not."""
     connection.execute(update(sync_runs).where(sync_runs.c.id == run).values(report=report))
 
 
@@ -140,9 +140,9 @@ def end(
     connection: Connection, run: int, state: State, ended: datetime, report: dict[str, Any] | None = None,
     counts: tuple[int, int] | None = None,
 ) -> bool:  # fmt: skip
-    """Note how a run ended, once: a run that has ended stays as it is. Whether it had not.
+    """End a run and return True; False if it had ended before, in which case it stays as it is.
 
-    ``counts`` are the rows and the requests of a run that reads no windows.
+    ``counts``: the rows and the requests of a run that reads no windows.
     """
     sums = select(func.coalesce(func.sum(sync_windows.c.rows), 0), func.coalesce(func.sum(sync_windows.c.pages), 0))
     rows, requests = counts or connection.execute(sums.where(sync_windows.c.run == run)).one()
@@ -154,20 +154,20 @@ def end(
     return bool(connection.execute(over).rowcount)
 
 
-def prune(connection: Connection, account: str, stream: str, before: datetime) -> None:
-    """Forget the windows of the runs of a stream that ended before a moment; the runs themselves stay."""
+def prune_windows(connection: Connection, account: str, stream: str, before: datetime) -> None:
+    """Delete the windows of a stream's runs that ended before a given time; the runs themselves stay."""
     c = sync_runs.c
     old = select(c.id).where(c.account == account, c.stream == stream, c.ended < before)
     connection.execute(delete(sync_windows).where(sync_windows.c.run.in_(old)))
 
 
-def watermark(connection: Connection, account: str, stream: str, partition: str = "") -> datetime | None:
-    """Up to where a partition has been read whole; None before the first time."""
+def get_watermark(connection: Connection, account: str, stream: str, partition: str = "") -> datetime | None:
+    """Return the time up to which a partition has been read whole; None before the first run."""
     c = watermarks.c
     chosen = select(c.value).where(c.account == account, c.stream == stream, c.partition == partition)
     return connection.execute(chosen).scalar()
 
 
-def advance(connection: Connection, account: str, stream: str, partition: str, value: datetime) -> None:
-    """Move a watermark forward; one that is farther already stays where it is."""
+def advance_watermark(connection: Connection, account: str, stream: str, partition: str, value: datetime) -> None:
+    """Move a watermark forward; one that is already further stays where it is."""
     upsert(connection, watermarks, [{"account": account, "stream": stream, "partition": partition, "value": value}])

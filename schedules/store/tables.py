@@ -1,7 +1,7 @@
-"""The tables: one for each stream, then those that say how far the syncs are.
+"""The tables: one for each stream, then those that hold the progress of syncs and pushes.
 
-Times are UTC. In a stream's table `synced_at` is when the row was read from Klaviyo, `deleted_at` the beginning of the
-full scan that did not find it any more, and `seen` the run of the full scan that found it last.
+Times are UTC. In a stream's table, `synced_at` is when the row was read from Klaviyo, `deleted_at` the start of the
+full scan that no longer found it, and `seen` the run of the full scan that found it last.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sqlalchemy import (
     Table,
 )
 
-from schedules.store.types import Document, Moment, Number, Words
+from schedules.store.types import CleanText, Document, Moment, Number
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"})
 
-#: In ``Table.info``: the column that says which of two rows with the same key is the newer one.
+#: In ``Table.info``: the column that shows which of two rows with the same key is newer.
 NEWEST = "newest"
 
-#: A stream's columns of JSON: what Klaviyo calls attributes, and the ids of related resources by relationship.
+#: A stream's JSON columns: Klaviyo's attributes, and the ids of related resources by relationship.
 ATTRIBUTES = ("attributes",)
 LINKED = ("attributes", "relationships")
 
@@ -37,7 +37,7 @@ Columns = list[Column[Any]]
 
 
 def _words(*names: str) -> Columns:
-    return [Column(name, Words) for name in names]
+    return [Column(name, CleanText) for name in names]
 
 
 def _moments(*names: str) -> Columns:
@@ -49,7 +49,7 @@ def _flags(*names: str) -> Columns:
 
 
 def _key(*names: str) -> Columns:
-    return [Column(name, Words, primary_key=True) for name in names]
+    return [Column(name, CleanText, primary_key=True) for name in names]
 
 
 def _stream(
@@ -59,7 +59,7 @@ def _stream(
     key: tuple[str, ...] = ("id",),
     documents: tuple[str, ...] = ATTRIBUTES,
 ) -> Table:
-    """A stream's table; the account stands first in its key and in each index."""
+    """A stream's table; the account comes first in its key and in each index."""
     return Table(
         name,
         metadata,
@@ -177,9 +177,9 @@ jobs = _stream(
 
 
 def _values(name: str, *groups: str) -> Table:
-    """The figures of a report: what one group achieved from `since` up to and without `until`.
+    """The results in a report: the statistics of one group from `since` up to, but not including, `until`.
 
-    The days are the account's own, as Klaviyo reads them; conversions are those of the metric.
+    The days are in the account's time zone, as Klaviyo reads them; conversions are those of the metric.
     """
     return Table(
         name,
@@ -198,18 +198,18 @@ campaign_values = _values("campaign_values", "campaign_id", "campaign_message_id
 flow_values = _values("flow_values", "flow_id", "flow_message_id", "send_channel")
 
 
-#: A run of a sync, in either direction. What a push counts that a pull does not is in `report`.
+#: A run of a sync or a push. What a push counts and a pull does not is in `report`.
 sync_runs = Table(
     "sync_runs",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("account", Words, nullable=False),
-    Column("stream", Words, nullable=False),
-    Column("direction", Words, nullable=False),
-    Column("mode", Words, nullable=False),
+    Column("account", CleanText, nullable=False),
+    Column("stream", CleanText, nullable=False),
+    Column("direction", CleanText, nullable=False),
+    Column("mode", CleanText, nullable=False),
     Column("started", Moment, nullable=False),
     Column("ended", Moment),
-    Column("state", Words, nullable=False),
+    Column("state", CleanText, nullable=False),
     Column("rows", BigInteger, nullable=False, default=0),
     Column("requests", BigInteger, nullable=False, default=0),
     Column("report", Document),
@@ -220,7 +220,7 @@ sync_windows = Table(
     "sync_windows",
     metadata,
     Column("run", Number, ForeignKey("sync_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("partition", Words, primary_key=True),
+    Column("partition", CleanText, primary_key=True),
     Column("slice", Integer, primary_key=True),
     Column("since", Moment),
     Column("until", Moment),
@@ -228,7 +228,7 @@ sync_windows = Table(
     Column("rows", BigInteger, nullable=False, default=0),
     Column("closed", Moment),
 )
-#: Up to where a partition of a stream has been read whole. A stream without partitions has one whose name is empty.
+#: The time up to which a partition has been read whole. A stream without partitions has one whose name is empty.
 watermarks = Table(
     "watermarks",
     metadata,
@@ -236,7 +236,7 @@ watermarks = Table(
     Column("value", Moment, nullable=False),
     info={NEWEST: "value"},
 )
-#: What was last sent of each record of a source, and the push run that last found the record there.
+#: A digest of what was last sent of each record of a source, and the push run that last found the record there.
 push_hashes = Table(
     "push_hashes",
     metadata,
@@ -246,12 +246,12 @@ push_hashes = Table(
     Column("seen", BigInteger),
     info={NEWEST: "sent_at"},
 )
-#: A part of a push that is on its way: for each row its number, key and digest, and whether Klaviyo had the record.
-#: `id` is the job's in the ledger. It stands here before the job is opened, and until what became of it is known.
+#: A part of a push in flight: for each row its number, key and digest, and whether Klaviyo had the record. `id` is that
+#: of the job in the ledger. It is here from before the job is opened until its outcome is known.
 push_parts = Table(
     "push_parts",
     metadata,
-    Column("id", Words, primary_key=True),
+    Column("id", CleanText, primary_key=True),
     Column("run", Number, ForeignKey("sync_runs.id", ondelete="CASCADE"), nullable=False),
     Column("rows", Document, nullable=False),
     Index("ix_push_parts_run", "run"),

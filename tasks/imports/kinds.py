@@ -13,7 +13,8 @@ from tasks.imports.block import Rule
 from tasks.imports.checks import consent, consent_in_the_past, event_ids, event_limits
 from tasks.imports.fields import Field, fields_of, item_type, longest
 from worker.action import ACTIONS
-from worker.api.declaration import Declaration, Parameter
+from worker.api.declaration import Declaration
+from worker.api.parameters import Parameter
 from worker.api.wire import Path
 
 #: Bytes that are left free in each request.

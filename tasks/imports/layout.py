@@ -1,7 +1,7 @@
 """How items look on the wire: templates made from the declaration, one for each set of fields that rows have.
 
 JSON:API nesting is written at the declarations alone: a template is an item with marks in it, rendered once by the
-parameter's `Shape`.
+parameter's `Codec`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Layout:
 
     def __init__(self, kind: Kind, fields: Sequence[Field]) -> None:
         self._kind = kind
-        self._render = kind.parameter.shape.render
+        self._render = kind.parameter.codec.render
         marked = _MARK.findall(self._marked(fields))
         self.fields = [fields[int(place)] for place in marked]
         self._gaps: list[int] = []

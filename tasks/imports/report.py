@@ -12,7 +12,6 @@ from tasks.imports.rejects import Rejected, originals, reject_file, unused, with
 from tasks.imports.sources import Record, Source, Unreadable
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.runs import Run, RunState, get_runs
-from worker.patience import patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +112,13 @@ class Rejects:
 
 def late_rejects(run: str) -> Iterator[dict[str, Any]]:
     """What Klaviyo has turned down of a run: row, stage, reason, and the record as it was sent."""
-    for id in patiently(lambda: get_runs().jobs(run)):
-        yield from patiently(lambda id=id: get_ledger().rejects_of(id))  # type: ignore[misc]
+    for id in get_runs().jobs(run):
+        yield from get_ledger().rejects_of(id)
 
 
 def report(run: Run) -> Report:
     """The report of a run as it stands."""
-    jobs = patiently(lambda: get_ledger().jobs(get_runs().jobs(run.id))).values()
+    jobs = get_ledger().jobs(get_runs().jobs(run.id)).values()
     return Report(
         run=run.id,
         state=run.state,
@@ -135,7 +134,7 @@ def report(run: Run) -> Report:
         jobs=sum(1 for job in jobs if job.status not in ("withdrawn", "split")),
         requests=sum(1 + job.tries for job in jobs if job.sent or job.accepted),
         bytes=run.bytes,
-        seconds=round((run.ended or patiently(get_runs().now)) - run.started, 3),
+        seconds=round((run.ended or get_runs().now()) - run.started, 3),
         rejects=run.rejects or None,
         reasons=run.reasons,
     )

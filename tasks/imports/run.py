@@ -33,7 +33,6 @@ from worker.accounts import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
-from worker.patience import patiently
 from worker.place import checked_id, lane_named
 from worker.settings import get_settings
 
@@ -138,7 +137,7 @@ def run_import(
 
     """
     id, runs = checked_id("import", run or new_run()), get_runs()
-    before = patiently(lambda: runs.run(id))
+    before = runs.run(id)
     if before is not None and wanted.kind in UPSERTS:
         again = "begin it anew, it compares with what is there"
         raise InputError("import", [f"run {id} compared with a catalog that it has changed since: {again}"])
@@ -151,7 +150,7 @@ def run_import(
     if before is not None and (before.kind, before.account, before.asked) != (wanted.kind, alias, asked):
         raise InputError("import", [f"run {id} was another import: of {before.kind} from {before.source}"])
     path = reject_path(rejects, wanted.file, source, id)
-    this = patiently(lambda: runs.begin(id, wanted.kind, alias, source.name, asked))
+    this = runs.begin(id, wanted.kind, alias, source.name, asked)
     told = Rejects(path, source, rereadable=wanted.file is not None)
     seen = _Watched(id, told, progress)
     seen.look(at_once=True)
@@ -175,7 +174,7 @@ def run_import(
             seen.look(at_once=True)
             if seen.run.state == "cancelled":
                 withdraw(id)
-                patiently(lambda: runs.end(id, "cancelled"))
+                runs.end(id, "cancelled")
             raise
         except AWAY:
             # Nothing can be taken back now, nor written down; the run can be taken up again.
@@ -183,27 +182,27 @@ def run_import(
         except Exception as error:
             if before is not None and isinstance(error, InputError | SourceError) and not sender.opened:
                 # Nothing was sent: what is known of the run, which may have ended long ago, stays as it was.
-                patiently(lambda: runs.restore(before))
+                runs.restore(before)
                 raise
             seen.look(at_once=True)
             withdraw(id)
             reason = str(error)
-            patiently(lambda: runs.end(id, "failed", reason))
+            runs.end(id, "failed", reason)
             raise
         told.add_late(id)
-    patiently(lambda: runs.end(id, "complete"))
+    runs.end(id, "complete")
     return replace(report(seen.look(at_once=True)), left_out=tuple(plan.told.items()))
 
 
 def cancel_import(run: str) -> int:
     """Cancel a run: no more of it is read, and what has not been sent is taken back; how many parts that were."""
-    known = patiently(lambda: get_runs().run(run))
+    known = get_runs().run(run)
     if known is None or known.ended:
         return 0
-    patiently(lambda: get_runs().cancel(run))
+    get_runs().cancel(run)
     taken = withdraw(run)
     # Whoever reads its source may be gone.
-    patiently(lambda: get_runs().end(run, "cancelled"))
+    get_runs().end(run, "cancelled")
     return taken
 
 
@@ -222,14 +221,14 @@ class _Watched:
         """The run, with what has been read of its source written down."""
         if at_once or time.monotonic() - self._looked >= PAUSE:
             path, reasons = str(self._told.path) if self._told.written else "", self._told.reasons.most_frequent()
-            patiently(lambda: get_runs().note(self._id, path, reasons, **self.counts))
+            get_runs().note(self._id, path, reasons, **self.counts)
             self.run = self._read()
             self._progress(self.run)
         return self.run
 
     def _read(self) -> Run:
         self._looked = time.monotonic()
-        found = patiently(lambda: get_runs().run(self._id))
+        found = get_runs().run(self._id)
         assert found is not None
         return found
 

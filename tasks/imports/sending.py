@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from tasks.imports.parts import Part
 from tasks.jobs.isolate import with_records
-from tasks.jobs.kinds import KINDS as JOBS
+from tasks.jobs.kinds import JOB_KINDS as JOBS
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import raised
@@ -20,7 +20,6 @@ from tasks.jobs.withdraw import withdraw as withdraw_job
 from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
 from worker.governor import Lane
-from worker.patience import patiently
 
 #: Parts, and bytes of them, that wait for their request at most: enough for any budget, and little in Redis.
 MOST_PARTS, MOST_BYTES = 100, 64_000_000
@@ -68,7 +67,7 @@ class Sender:
         if self._stop():
             raise Stopped(f"import {self._run.id} takes no more rows")
         digest = blake2b(part.body, digest_size=12).hexdigest()
-        if not patiently(lambda: get_runs().digest(self._run.id, part.number, digest)):
+        if not get_runs().digest(self._run.id, part.number, digest):
             first, *others = numbers(part.rows)
             where = f"somewhere in rows {first:,} to {others[-1]:,}" if others else f"in row {first:,}"
             raise AnotherSource(
@@ -81,22 +80,20 @@ class Sender:
     def _open(self, id: str, action: str, part: Part, items: int) -> None:
         """Open a job for a part, unless it has one that is not worth another."""
         ledger, kind = get_ledger(), JOBS[action]
-        known = patiently(lambda: ledger.job(id))
+        known = ledger.job(id)
         if known is not None and known.status == "split":
             self._open_halves(known, part)
             return
         if known is not None and (known.state != "settled" or not again(known)):
             return
         if known is not None:
-            patiently(lambda: ledger.forget(id))
+            ledger.forget(id)
         self.wait(MOST_PARTS, MOST_BYTES - len(part.body))
         spawn = kind.spawn.declaration
-        _, released = patiently(
-            lambda: ledger.open(
-                id, action, self._run.account, Request(spawn.method, spawn.path, {}, part.body),
-                lane=self._lane, cap=kind.cap, run=self._run.id, rows=part.rows, items=items,
-                once="" if spawn.repeat.blindly else spawn.repeat.note,
-            )
+        _, released = ledger.open(
+            id, action, self._run.account, Request(spawn.method, spawn.path, {}, part.body),
+            lane=self._lane, cap=kind.cap, run=self._run.id, rows=part.rows, items=items,
+            once="" if spawn.repeat.blindly else spawn.repeat.note,
         )  # fmt: skip
         go_on(*released)
         self.opened += 1
@@ -128,7 +125,7 @@ class Sender:
             Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
 
         """
-        found = patiently(lambda: get_ledger().jobs(self._waiting))
+        found = get_ledger().jobs(self._waiting)
         for id in list(self._waiting):
             job = found.get(id)
             if job is None or job.state not in ("waiting", "spawning"):
@@ -151,5 +148,5 @@ def again(job: Job) -> bool:
 
 def withdraw(run: str) -> int:
     """Take back every part of a run that has not been sent; how many that were."""
-    parts = patiently(lambda: get_runs().jobs(run))
-    return sum(bool(patiently(lambda part=part: withdraw_job(part))) for part in parts)  # type: ignore[misc]
+    parts = get_runs().jobs(run)
+    return sum(bool(withdraw_job(part)) for part in parts)

@@ -20,7 +20,7 @@ from tasks.imports.amounts import amount
 from tasks.imports.dates import Order, date_or_time
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
-from worker.api.wire import shape_of
+from worker.api.wire import codec_of
 
 Convert = Callable[[Any], str]
 
@@ -174,7 +174,7 @@ def converter(
         if cells and not (field.choices or field.longest or each):
             return None
         return lambda value: _allowed(field, (each or str)(read_text(value)))
-    render = shape_of(field.annotation).render
+    render = codec_of(field.annotation).render
     match field.form:
         case "number":
             mark = cast(Mark, field.style or None)

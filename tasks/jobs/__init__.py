@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tasks.jobs.begin import JobCall as JobCall
     from tasks.jobs.begin import run_job as run_job
-    from tasks.jobs.kinds import KINDS as KINDS
-    from tasks.jobs.kinds import Kind as Kind
+    from tasks.jobs.kinds import JOB_KINDS as JOB_KINDS
+    from tasks.jobs.kinds import JobKind as JobKind
 
-_PUBLIC = {"JobCall": "begin", "run_job": "begin", "KINDS": "kinds", "Kind": "kinds"}
+_PUBLIC = {"JobCall": "begin", "run_job": "begin", "JOB_KINDS": "kinds", "JobKind": "kinds"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,20 +13,19 @@ from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
 from tasks.jobs.collect import collect
-from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.records import records
 from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import delay_of, masked, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
-from worker.patience import patiently
 from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings
@@ -37,7 +36,7 @@ P = ParamSpec("P")
 JOB = f"{PREFIX}job"
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> JobKind:
     """The kind of job that an action begins, by either of its names.
 
     Raises:
@@ -45,9 +44,9 @@ def kind_of(name: str) -> Kind:
 
     """
     word = name.removeprefix(PREFIX)
-    kind = KINDS.get(NAMES_2024.get(word, word))
+    kind = JOB_KINDS.get(NAMES_2024.get(word, word))
     if kind is None:
-        raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(KINDS))}"])
+        raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(JOB_KINDS))}"])
     return kind
 
 
@@ -71,17 +70,15 @@ class Begin(Opening):
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         # Whoever publishes the last step may be carrying out something else.
         continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
-        news, released = patiently(
-            lambda: get_ledger().open(
-                id, this.name, alias, request, lane=lane, cap=this.cap,
-                items=len(records(request.body, this.path)),
-                once="" if repeat.blindly else repeat.note, continuation=continuation,
-                expires=until_of(self.request), stamps=self.request.stamps,
-            )
+        news, released = get_ledger().open(
+            id, this.name, alias, request, lane=lane, cap=this.cap,
+            items=len(records(request.body, this.path)),
+            once="" if repeat.blindly else repeat.note, continuation=continuation,
+            expires=until_of(self.request), stamps=self.request.stamps,
         )  # fmt: skip
-        if patiently(lambda: get_governor().revoked(id)):
+        if get_governor().revoked(id):
             # Just now: whoever did it may not have seen the job.
-            patiently(lambda: revoke(app, id))
+            revoke(app, id)
         elif news:
             tell(id, "SPAWNING")
         go_on(*released, after=delay_of(self.request))
@@ -107,7 +104,7 @@ begin = app.register_task(Begin())
 class JobCall(Generic[P]):
     """A job that can be asked for in the ways of an action (`run_job`)."""
 
-    kind: Kind
+    kind: JobKind
     options: Options = field(default_factory=Options)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
@@ -121,7 +118,8 @@ class JobCall(Generic[P]):
     def apply_async(self, kwargs: Mapping[str, Any], **options: Any) -> AsyncResult[Envelope]:
         """Begin the job with any of Celery's options; the parameters are checked at run time only."""
         given = {"kind": self.kind.name, "params": kwargs}
-        return begin.apply_async((), given, **{**self.options.sent(), **options})
+        result: AsyncResult[Envelope] = begin.apply_async((), given, **{**self.options.sent(), **options})
+        return result
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
         """An immutable signature for Celery's chains, groups and chords. It is checked here already."""

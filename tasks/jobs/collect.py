@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from celery import states
 from celery.exceptions import Ignore
 
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import COLLECT, go_on
 from tasks.jobs.outcome import outcome, raised, settled
@@ -13,11 +12,10 @@ from tasks.jobs.records import records
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import JobFailed
-from worker.patience import patiently
-from worker.steps import Step
+from worker.steps import Step, has_ended
 
 
-class Collect(Step):
+class SettleJob(Step):
     """Settle a job."""
 
     name = COLLECT
@@ -32,26 +30,26 @@ class Collect(Step):
 
         """
         id, ledger = self.task_id, get_ledger()
-        job = patiently(lambda: ledger.job(id))
+        job = ledger.job(id)
         if job is None:
             lost = {"status": "lost", "id": None}
             raise JobFailed("job", "?", lost)
         if job.state == "settled":
-            if patiently(lambda: app.AsyncResult(id).state) in states.READY_STATES:
+            if has_ended(id):
                 raise Ignore("it has been told")
             found = job.outcome or {}
         elif job.state != "ended":
             raise Ignore("it has been opened again, and goes on")
         else:
-            kind = KINDS[job.kind]
-            told, request = patiently(lambda: (ledger.errors_of(id), ledger.request(id)))
+            kind = JOB_KINDS[job.kind]
+            told, request = ledger.errors_of(id), ledger.request(id)
             found = outcome(job, kind, told)
             end = settled(job, found, told, records(request.body if request else None, kind.path))
-            _, released = patiently(lambda: ledger.settle(id, end))
+            _, released = ledger.settle(id, end)
             go_on(*released)
         if error := raised(found):
             raise error
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
 
 
-collect = app.register_task(Collect())
+collect = app.register_task(SettleJob())

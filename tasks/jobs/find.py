@@ -14,30 +14,29 @@ from uuid import uuid4
 
 import orjson
 
-from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger, group
 from tasks.jobs.next_step import FIND, go_on
 from tasks.jobs.records import at, counters, names, objects, records
 from tasks.jobs.telling import tell
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound, OutcomeUnknown
-from worker.patience import patiently
 from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
 #: Seconds by which Klaviyo's clock and ours may differ.
-SKEW = 60.0
+CLOCK_SKEW_S = 60.0
 
 #: Pages of the list that are read at most: jobs of a week, a hundred a page.
-PAGES = 50
+MOST_PAGES = 50
 
 #: Seconds after which the list is read again where a job has not got to its records yet, and the longest such pause.
-UNDECIDED, LONGEST = 2.0, 60.0
+UNDECIDED_RETRY_S, LONGEST_RETRY_S = 2.0, 60.0
 
 
 #: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
@@ -69,7 +68,7 @@ class Find(AskingStep[Search]):
     name = FIND
     about = Search
 
-    def begin(self, job: Job, kind: Kind, after: float) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish the search."""
         search = Search(job.id, kind.name)
         if kind.trace == "id":
@@ -86,12 +85,12 @@ class Find(AskingStep[Search]):
         )  # fmt: skip
 
     def needed(self, about: Search) -> bool:
-        """Whether nobody has found it meanwhile."""
+        """Return True unless somebody has found the job meanwhile."""
         return self._lost(about.job) is not None
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
         """Go on with a page of the list, or with what a job tells of its records."""
-        kind, job = KINDS[about.kind], self._lost(about.job)
+        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
         if job is None:
             return
         if kind.trace == "id":
@@ -103,13 +102,13 @@ class Find(AskingStep[Search]):
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
         """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
-        kind, job = KINDS[about.kind], self._lost(about.job)
+        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
         if job is None:
             return
         if isinstance(error, NotFound):
             self._next(job, kind, about)
             return
-        now = patiently(get_ledger().now)
+        now = get_ledger().now()
         if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline):
             self._unknown(job, kind, f"it could not be looked for: {error}")
         else:
@@ -118,12 +117,12 @@ class Find(AskingStep[Search]):
 
     def _lost(self, id: str) -> Job | None:
         """The job, if it still has to be looked for."""
-        job = patiently(lambda: get_ledger().job(id))
+        job = get_ledger().job(id)
         return job if job is not None and job.state == "spawning" and job.sent else None
 
-    def _listed(self, job: Job, kind: Kind, envelope: Envelope, params: Params, search: Search) -> None:
+    def _listed(self, job: Job, kind: JobKind, envelope: Envelope, params: Params, search: Search) -> None:
         assert kind.listing is not None
-        page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - SKEW
+        page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - CLOCK_SKEW_S
         count = len(records(self._body(job), kind.path)) or None
         fits = {
             each["id"]: told
@@ -131,17 +130,17 @@ class Find(AskingStep[Search]):
             if _time(told := attributes(each)) >= began
             and (count is None or counters(told).get("total", count) == count)
         }
-        taken = patiently(lambda: get_ledger().owners(group(job.account, job.kind), fits))
+        taken = get_ledger().owners(group(job.account, job.kind), fits)
         new = [(id, _tells(kind, told)) for id, told in fits.items() if id not in taken]
         search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
         following = next_page(kind.listing.declaration, params, envelope)
         older = kind.newest_first and page and _time(attributes(page[-1])) < began
-        if following and not older and search.pages <= PAGES:
+        if following and not older and search.pages <= MOST_PAGES:
             self._ask(job, kind.listing, following, search)
         else:
             self._next(job, kind, search)
 
-    def _next(self, job: Job, kind: Kind, search: Search) -> None:
+    def _next(self, job: Job, kind: JobKind, search: Search) -> None:
         """Look into the next job that it may be; where there is none left, it was not begun."""
         if not search.maybe:
             self._not_there(job, kind)
@@ -154,14 +153,16 @@ class Find(AskingStep[Search]):
             if all(each[1] == where for each in rest):
                 assert kind.listing is not None
                 anew = Search(job.id, kind.name, rounds=search.rounds + 1)
-                self._ask(job, kind.listing, kind.page(), anew, min(UNDECIDED * 2**search.rounds, LONGEST))
+                self._ask(
+                    job, kind.listing, kind.page(), anew, min(UNDECIDED_RETRY_S * 2**search.rounds, LONGEST_RETRY_S)
+                )
             else:
                 self._next(job, kind, replace(search, maybe=[*rest, (job_id, where)]))
         else:
             action, extra = (kind.errors, {}) if where == ERRORS and kind.errors else kind.contents
             self._ask(job, action, {**by_id(action, job_id), **extra}, search)
 
-    def _looked_into(self, job: Job, kind: Kind, envelope: Envelope, search: Search) -> None:
+    def _looked_into(self, job: Job, kind: JobKind, envelope: Envelope, search: Search) -> None:
         data = envelope.get("data")
         if isinstance(data, list):
             told = [attributes(each).get("original_payload") or each for each in data]
@@ -175,34 +176,34 @@ class Find(AskingStep[Search]):
         else:
             self._next(job, kind, search)
 
-    def _found(self, job: Job, kind: Kind, search: Search) -> None:
-        if patiently(lambda: get_ledger().accept(job.id, search.into, kind.own_id)) == "taken":
+    def _found(self, job: Job, kind: JobKind, search: Search) -> None:
+        if get_ledger().accept(job.id, search.into, kind.own_id) == "taken":
             self._next(job, kind, search)
             return
         tell(job.id, "ACCEPTED", job_id=search.into)
         go_on(job.id)
 
     def _body(self, job: Job) -> bytes | None:
-        request = patiently(lambda: get_ledger().request(job.id))
+        request = get_ledger().request(job.id)
         return request.body if request else None
 
-    def _not_there(self, job: Job, kind: Kind) -> None:
+    def _not_there(self, job: Job, kind: JobKind) -> None:
         settings, ledger = get_settings(), get_ledger()
         if kind.respawn and job.tries + 1 < settings.max_attempts:
-            patiently(lambda: ledger.again(job.id, tries=job.tries + 1))
+            ledger.again(job.id, tries=job.tries + 1)
             go_on(job.id)
             return
         self._unknown(job, kind, "its answer was lost, and no such job is there")
 
-    def _unknown(self, job: Job, kind: Kind, reason: str) -> None:
+    def _unknown(self, job: Job, kind: JobKind, reason: str) -> None:
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
         unknown = OutcomeUnknown(kind.name, job.account, reason, look_at)
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
-        _, released = patiently(lambda: get_ledger().ended(job.id, "unknown", failure=failure))
+        _, released = get_ledger().ended(job.id, "unknown", failure=failure)
         go_on(job.id, *released)
 
 
-def _tells(kind: Kind, said: dict[str, Any]) -> str:
+def _tells(kind: JobKind, said: dict[str, Any]) -> str:
     """Where a job tells its records."""
     counts = counters(said)
     done, failed = counts.get("completed", 0), counts.get("failed", 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tasks.jobs.kinds import Kind
+from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
@@ -16,20 +16,19 @@ from tasks.jobs.rows import numbers, ranges
 from tasks.jobs.runs import get_runs
 from worker.api.jsonapi import Request
 from worker.errors import Refused
-from worker.patience import patiently
 
 #: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
-HALVED = 200
+MOST_HALVED = 200
 
 
-def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
+def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
     """Go on with a part of an import that Klaviyo has refused; False where no record can be told from the others.
 
     Where Klaviyo points at records, those are set aside. Where it points at nothing, each half is sent by itself, until
     the bad records are alone; but where it points beside the records, or halves were refused too often, the fault is
     that of the whole.
     """
-    request = patiently(lambda: get_ledger().request(job.id))
+    request = get_ledger().request(job.id)
     if request is None:
         return True
     listed, rows = records(request.body, kind.path), numbers(job.rows)
@@ -45,26 +44,24 @@ def isolate(job: Job, kind: Kind, refused: Refused) -> bool:
         fields = {"request": with_records(request, kind, [listed[place] for place in good]), "items": len(good)}
         fields["rows"] = ranges([rows[place] for place in good])
         fields["tries"] = job.tries + 1
-        patiently(lambda: get_ledger().narrow(job.id, rejects, **fields))
+        get_ledger().narrow(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or _beside(refused, kind) or patiently(lambda: get_runs().halved(job.run)) > HALVED:
+    if len(listed) < 2 or _beside(refused, kind) or get_runs().halved(job.run) > MOST_HALVED:
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
-        _, released = patiently(
-            lambda name=name, half=half, of=of: get_ledger().open(  # type: ignore[misc]
-                f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
-                lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
-            )
+        _, released = get_ledger().open(
+            f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
+            lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
         )  # fmt: skip
         go_on(*released)
-    _, released = patiently(lambda: get_ledger().ended(job.id, "split"))
+    _, released = get_ledger().ended(job.id, "split")
     go_on(job.id, *released)
     return True
 
 
-def _pointed_at(refused: Refused, kind: Kind, count: int) -> dict[int, str]:
+def _pointed_at(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
     """The records that Klaviyo's errors point at, each with the reason."""
     found: dict[int, str] = {}
     for error in refused.errors:
@@ -75,13 +72,13 @@ def _pointed_at(refused: Refused, kind: Kind, count: int) -> dict[int, str]:
     return found
 
 
-def _beside(refused: Refused, kind: Kind) -> bool:
-    """Whether Klaviyo points at something that is not among the records: a list that is not there, for example."""
+def _beside(refused: Refused, kind: JobKind) -> bool:
+    """Return True if Klaviyo points at something other than a record, such as a list that does not exist."""
     records_, pointers = "/" + "/".join(kind.path), refused.pointers
     return any(not records_.startswith(pointer) and not pointer.startswith(records_) for pointer in pointers)
 
 
-def with_records(request: Request, kind: Kind, listed: list[Any]) -> Request:
+def with_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:
     """The same request with other records."""
     document = orjson.loads(request.body or b"{}")
     at(document, kind.path[:-1])[kind.path[-1]] = listed

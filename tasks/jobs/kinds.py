@@ -78,8 +78,8 @@ from tasks.profiles import (
     merge_profiles,
 )
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.paging import largest
+from worker.api.parameters import Params
 
 #: Klaviyo's caps of jobs in progress on one account.
 CATALOG_CAP, COUPON_CAP = 500, 100
@@ -92,7 +92,7 @@ Trace = Literal["contents", "id"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class JobKind:
     """One kind of job.
 
     Attributes:
@@ -142,7 +142,7 @@ class Kind:
 
     @property
     def own_id(self) -> bool:
-        """Whether each job has an id of its own; a campaign's jobs have the campaign's."""
+        """True if each job has an id of its own; a campaign's jobs have the campaign's."""
         return self.status is not None and self.trace != "id" and self.result is None
 
     def page(self, filter: str | None = None) -> Params:
@@ -163,8 +163,8 @@ def by_id(action: Action[Any], job_id: str) -> Params:
     return {name: job_id}
 
 
-def _catalog(spawn: Action[Any], records: str, status: Action[Any], listing: Action[Any], tells: bool) -> Kind:
-    return Kind(
+def _catalog(spawn: Action[Any], records: str, status: Action[Any], listing: Action[Any], tells: bool) -> JobKind:
+    return JobKind(
         spawn, records, status, listing,
         contents=(status, {"include": [records]}) if tells else None,
         trace="contents" if tells else None,
@@ -173,7 +173,7 @@ def _catalog(spawn: Action[Any], records: str, status: Action[Any], listing: Act
 
 
 _ALL = (
-    Kind(
+    JobKind(
         bulk_import_profiles, "profiles", get_bulk_import_profiles_job, get_bulk_import_profiles_jobs,
         in_progress=('any(status,["queued","processing"])',),
         newest_first="-created_at",
@@ -217,37 +217,37 @@ _ALL = (
         bulk_delete_catalog_categories, "category_ids",
         get_bulk_delete_categories_job, get_bulk_delete_categories_jobs, False,
     ),
-    Kind(
+    JobKind(
         bulk_create_coupon_codes, "coupon_codes", get_bulk_create_coupon_codes_job, get_bulk_create_coupon_code_jobs,
         contents=(get_bulk_create_coupon_codes_job, {"include": ["coupon-codes"]}),
         trace="contents",
         cap=COUPON_CAP,
     ),
-    Kind(
+    JobKind(
         bulk_suppress_profiles, "profiles", get_bulk_suppress_profiles_job, get_bulk_suppress_profiles_jobs,
         newest_first="-created",
     ),
-    Kind(
+    JobKind(
         bulk_unsuppress_profiles, "profiles", get_bulk_unsuppress_profiles_job, get_bulk_unsuppress_profiles_jobs,
         newest_first="-created",
     ),
     # A scheduled campaign's job is over when it is scheduled. A send that nobody knows of is never repeated.
-    Kind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),
-    Kind(
+    JobKind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),
+    JobKind(
         refresh_campaign_recipient_estimation, status=get_campaign_recipient_estimation_job,
         result=get_campaign_recipient_estimation, deadline=HOUR,
     ),
     # Accepted, and never heard of again.
-    Kind(bulk_create_events, "events"),
-    Kind(bulk_subscribe_profiles, "profiles"),
-    Kind(bulk_unsubscribe_profiles, "profiles"),
-    Kind(merge_profiles),
-    Kind(request_profile_deletion),
-    Kind(create_back_in_stock_subscription),
-    Kind(create_push_token),
-    Kind(create_data_source_record),
-    Kind(bulk_create_data_source_records),
-    Kind(bulk_delete_object_records),
+    JobKind(bulk_create_events, "events"),
+    JobKind(bulk_subscribe_profiles, "profiles"),
+    JobKind(bulk_unsubscribe_profiles, "profiles"),
+    JobKind(merge_profiles),
+    JobKind(request_profile_deletion),
+    JobKind(create_back_in_stock_subscription),
+    JobKind(create_push_token),
+    JobKind(create_data_source_record),
+    JobKind(bulk_create_data_source_records),
+    JobKind(bulk_delete_object_records),
 )  # fmt: skip
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+JOB_KINDS: dict[str, JobKind] = {kind.name: kind for kind in _ALL}

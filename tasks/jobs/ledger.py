@@ -7,9 +7,8 @@ the row first, and the script lets each step happen once: so any step may be rep
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
@@ -17,8 +16,10 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
+from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
+from worker.patience import waits_for_redis
 from worker.process import working
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
@@ -111,6 +112,7 @@ class Ledger:
 
     # Steps. Those that may free a slot return the ids of the jobs that may be spawned now.
 
+    @waits_for_redis
     def open(
         self,
         id: str,
@@ -128,7 +130,7 @@ class Ledger:
         expires: float | None = None,
         stamps: Mapping[str, Any] | None = None,
     ) -> tuple[bool, list[str]]:
-        """Enter a job that is to be spawned. Whether it was news: a known id changes nothing.
+        """Enter a job that is to be spawned. Returns True if it is new: a known id changes nothing.
 
         ``cap``: most in progress, 0 for any number. ``once``: what to look at before it is sent again, where that does
         harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
@@ -141,10 +143,12 @@ class Ledger:
         done, released = self._call("open", id, cap, run, int(working.is_set()), *_flat(fields))
         return bool(done), _ids(released)
 
+    @waits_for_redis
     def slots(self, group: str) -> list[str]:
-        """See whether a slot is free for those who wait for one."""
+        """Give free slots to the jobs that wait for one."""
         return _ids(self._call("slots", group))
 
+    @waits_for_redis
     def queued(self) -> list[Job]:
         """Every job that waits for a slot."""
         ids = [
@@ -154,25 +158,30 @@ class Ledger:
         ]
         return list(self.jobs(ids).values())
 
+    @waits_for_redis
     def crowded(self, id: str, seconds: float) -> bool:
-        """Klaviyo has no room for one more: it waits for a slot again, ``seconds`` at most."""
+        """Enter that Klaviyo has no room for this job: it waits for a slot again, for ``seconds`` at most."""
         return bool(self._call("crowded", id, int(seconds * 1000)))
 
+    @waits_for_redis
     def forget(self, id: str) -> bool:
-        """A settled part of an import is to be opened again: as if it had never been."""
+        """Forget a settled part of an import, so that it can be opened again."""
         return bool(self._call("forget", id))
 
+    @waits_for_redis
     def withdraw(self, id: str, outcome: Mapping[str, Any]) -> tuple[bool, list[str]]:
         """Take it back if it has not been sent."""
         done, released = self._call("withdraw", id, orjson.dumps(outcome))
         return bool(done), _ids(released)
 
+    @waits_for_redis
     def settle(self, id: str, end: Settled) -> tuple[bool, list[str]]:
-        """The outcome is known. Whether this told it: it is told once."""
+        """Enter the outcome of a job. Returns True the first time, and the ids of the jobs that may be spawned now."""
         counts, told = (end.landed, end.rejected, end.unknown), _batches(end.rejects)
         done, released = self._call("settle", id, end.status, orjson.dumps(end.outcome), *counts, *told)
         return bool(done), _ids(released)
 
+    @waits_for_redis
     def ended(
         self,
         id: str,
@@ -181,57 +190,67 @@ class Ledger:
         errors: list[dict[str, Any]] | None = None,
         failure: Mapping[str, Any] | None = None,
     ) -> tuple[bool, list[str]]:
-        """Klaviyo has done with it, or will not begin: ``failure`` tells why. Whether this was news.
+        """Enter that Klaviyo is done with a job, or will not begin it. Returns True the first time.
 
-        ``errors`` are those that the job's own record tells.
+        ``errors`` are those that the job's own record tells, ``failure`` tells why it did not begin.
         """
         told = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
         done, released = self._call("ended", id, status, *told)
         return bool(done), _ids(released)
 
+    @waits_for_redis
     def expired(self, id: str) -> None:
-        """Klaviyo no longer has the errors of a job that has ended."""
+        """Enter that Klaviyo no longer has the errors of a job that has ended."""
         self._call("expired", id)
 
+    @waits_for_redis
     def sending(self, id: str, lease_ms: int) -> bool:
-        """It is about to be sent. False: it must not be, somebody else is at it, or has gone on with it."""
+        """Enter that a job is about to be sent. False: it must not be, since somebody else sends it or has gone on."""
         return bool(self._call("sending", id, lease_ms))
 
+    @waits_for_redis
     def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:
-        """Klaviyo has it under this id. ``own``: no two jobs have the same; ``taken`` if another one has."""
+        """Enter Klaviyo's id of a job. ``own``: no two jobs share an id; ``taken``: another job has this one."""
         answers: dict[int, Literal["ok", "over", "taken"]] = {1: "ok", 0: "over", -1: "taken"}
         return answers[int(self._call("accept", id, job_id, int(own)))]
 
+    @waits_for_redis
     def again(self, id: str, **fields: Any) -> bool:
-        """Klaviyo certainly has not got it: it may be sent again; ``fields`` change with that."""
+        """Let a job be sent again that Klaviyo certainly has not received; ``fields`` change with that."""
         return bool(self._call("again", id, *_flat(fields)))
 
+    @waits_for_redis
     def narrow(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
-        """Klaviyo refused it because of the records in ``rejects``: it may be sent again without them."""
+        """Let a job be sent again without the records in ``rejects``, because of which Klaviyo refused it."""
         fields["request"] = packed(fields["request"])
         told = _batches(rejects)
         return bool(self._call("narrow", id, len(rejects), len(told), *told, *_flat(fields)))
 
+    @waits_for_redis
     def saw(self, id: str, look: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
-        """Look number ``look`` has seen it in this state."""
+        """Enter the state in which look number ``look`` has seen a job."""
         answers: dict[int, Literal["news", "same", "over"]] = {1: "news", 0: "same", -1: "over"}
         told = orjson.dumps(counters) if counters else b""
         return answers[int(self._call("saw", id, look, state, told))]
 
+    @waits_for_redis
     def errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
         """Keep a page of its errors, until it is settled."""
         self._call("errors", id, page, orjson.dumps(errors))
 
     # Watchers: one for each group, known by its token.
 
+    @waits_for_redis
     def watch(self, group: str, token: str, seconds: float, takeover: bool = False) -> bool:
         """Be the watcher of a group for so many seconds, if it has no other one; ``takeover``: in any case."""
         return bool(self._call("watch", group, token, int(seconds * 1000), int(takeover)))
 
+    @waits_for_redis
     def rest(self, group: str, token: str) -> bool:
-        """Whether this watcher may rest, since Klaviyo has no job of the group; the next one needs a new watcher."""
+        """Return True if this watcher may stop, because Klaviyo has no job of the group; a new job needs a new one."""
         return bool(self._call("rest", group, token))
 
+    @waits_for_redis
     def now(self) -> float:
         """The time by the ledger's clock."""
         if self._clock:
@@ -241,11 +260,13 @@ class Ledger:
 
     # Reads.
 
+    @waits_for_redis
     def job(self, id: str) -> Job | None:
         """One job, or None where it is not known, or no longer."""
         return self.jobs([id]).get(id)
 
-    def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
+    @waits_for_redis
+    def jobs(self, ids: Collection[str]) -> dict[str, Job]:
         """Those of these jobs that are known."""
         ids = list(ids)
         pipe = self._client.pipeline(transaction=False)
@@ -254,29 +275,34 @@ class Ledger:
         found = zip(ids, pipe.execute(), strict=True) if ids else ()
         return {id: _job(id, dict(zip(FIELDS, values, strict=True))) for id, values in found if values[0]}
 
+    @waits_for_redis
     def request(self, id: str) -> Request | None:
         """What is to be sent, as long as Klaviyo has not got it."""
         content: Any = self._client.hget(f"{self._prefix}job:{id}", "request")
         return unpacked(content) if content else None
 
+    @waits_for_redis
     def errors_of(self, id: str) -> list[dict[str, Any]]:
         """The errors kept so far, in their order."""
         pages: Any = self._client.hgetall(f"{self._prefix}job:{id}:errors")
         return [each for page in sorted(pages, key=int) for each in orjson.loads(pages[page])]
 
+    @waits_for_redis
     def rejects_of(self, id: str) -> list[dict[str, Any]]:
-        """What is told of the records of a part that have not landed."""
+        """The records of a part that have not landed, each with its row, its stage and the reason."""
         batches: Any = self._client.lrange(f"{self._prefix}job:{id}:rejects", 0, -1)
         return [each for batch in batches for each in orjson.loads(batch)]
 
+    @waits_for_redis
     def going_on(self) -> list[Job]:
         """The jobs of every group that Klaviyo has: each of them, or its group's watcher, has to be seen to."""
         members: Any = self._client.zrange(f"{self._prefix}overdue", 0, -1)
         named = [member.partition("|") for member in _ids(members)]
-        begun = self.jobs(name for kind, _, name in named if kind == "job").values()
+        begun = self.jobs([name for kind, _, name in named if kind == "job"]).values()
         watched = {name for kind, _, name in named if kind == "watch"}
         return self.in_progress(*sorted(watched | {group(job.account, job.kind) for job in begun}))
 
+    @waits_for_redis
     def in_progress(self, *groups: str) -> list[Job]:
         """The jobs of these groups that Klaviyo has, oldest first in each."""
         pipe = self._client.pipeline(transaction=False)
@@ -285,7 +311,8 @@ class Ledger:
         ids = [id for found in pipe.execute() for id in _ids(found)]
         return [job for job in self.jobs(ids).values() if job.state in OPEN]
 
-    def owners(self, group: str, job_ids: Iterable[str]) -> dict[str, str]:
+    @waits_for_redis
+    def owners(self, group: str, job_ids: Collection[str]) -> dict[str, str]:
         """Klaviyo's ids among these that are ours, with ours."""
         job_ids = list(job_ids)
         if not job_ids:
@@ -293,6 +320,7 @@ class Ledger:
         found: Any = self._client.mget([f"{self._prefix}jobs:id:{group}:{each}" for each in job_ids])
         return {each: owner.decode() for each, owner in zip(job_ids, found, strict=True) if owner}
 
+    @waits_for_redis
     def took(self, kind: str) -> list[tuple[float, int]]:
         """Seconds that the last jobs of this kind took, and how many records each had."""
         found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
@@ -300,12 +328,14 @@ class Ledger:
         told = [each.split() for each in found]
         return [(float(each[0]), int(each[1])) for each in told if len(each) == 2]
 
+    @waits_for_redis
     def recent(self, since: float, until: float, most: int | None = None) -> list[Job]:
         """The jobs that were opened between two times, newest first; not more than the newest ``most``."""
         span, count = (until * 1000, since * 1000), -1 if most is None else most
         ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", *span, start=0, num=count))
         return list(self.jobs(ids).values())
 
+    @waits_for_redis
     def known_as(self, job_id: str) -> Job | None:
         """The newest job that has this id at Klaviyo's."""
         ids = _ids(self._client.zrevrange(f"{self._prefix}jobs", 0, -1))
@@ -373,7 +403,7 @@ def _ids(found: Any) -> list[str]:
     return [each.decode() for each in found]
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_ledger() -> Ledger:
     """The ledger of this process."""
     return Ledger(get_redis())

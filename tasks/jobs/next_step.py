@@ -1,84 +1,59 @@
 """What comes next for a job: the one place that knows which step each state of the ledger calls for.
 
-Every step ends by asking here, and so does whoever finds a job whose step has died.
+Every step ends by asking here, and so does whoever finds a job whose step has died. The steps are known by their names
+only, as Celery has them: they import this module, and this one none of them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from typing import Protocol
 
-from celery.canvas import Signature
-
-from tasks.jobs.kinds import KINDS
-from tasks.jobs.ledger import OPEN, Job, get_ledger, group
-from worker.app import app
-from worker.patience import patiently, published
+from tasks.jobs.kinds import JOB_KINDS, JobKind
+from tasks.jobs.ledger import OPEN, Job, get_ledger
+from worker.app import registered
 from worker.place import PREFIX
 from worker.reminders import remind, sees_to
-
-if TYPE_CHECKING:
-    from tasks.jobs.find import Find
-    from tasks.jobs.read import Read
-    from tasks.jobs.spawn import Spawn
-    from tasks.jobs.watch import Look, Watch
 
 SPAWN, FIND, WATCH, LOOK, READ, COLLECT = (
     f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "look", "read", "collect")
 )
 
-#: Seconds beyond its pause after which a watcher counts as dead. It waits for budget like everybody else.
-DEAD = 300.0
-
 #: Seconds after which a step that was published and has not been taken is published once more: it may have failed in a
 #: way that nobody foresaw. Where it only waits for its budget, the second one finds the job gone on.
-FAILED = 3_600.0
+LOST_AFTER_S = 3_600.0
+
+
+class JobStep(Protocol):
+    """A task that carries a job on from one of its states."""
+
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+        """Publish this step for a job, ``after`` seconds from now at the earliest."""
 
 
 def go_on(*ids: str, after: float = 0.0) -> None:
     """Publish the next step of these jobs, ``after`` seconds from now at the earliest."""
-    ledger = get_ledger()
-    for job in patiently(lambda: ledger.jobs(ids)).values():
-        _go_on(job, after)
-        watched = job.state in OPEN and KINDS[job.kind].listing is not None
-        remind(f"job|{job.id}", None if watched else after + FAILED)
+    for job in get_ledger().jobs(ids).values():
+        kind = JOB_KINDS[job.kind]
+        if name := step_for(job, kind):
+            step: JobStep = registered(name)
+            step.begin(job, kind, after)
+        watched = job.state in OPEN and kind.listing is not None
+        remind(f"job|{job.id}", None if watched else after + LOST_AFTER_S)
 
 
-def _go_on(job: Job, after: float) -> None:
-    kind = KINDS[job.kind]
+def step_for(job: Job, kind: JobKind) -> str | None:
+    """The name of the step that a job's state calls for; None where nothing is left to do."""
     match job.state:
         case "spawning" if job.sent and kind.trace:
-            cast("Find", app.tasks[FIND]).begin(job, kind, after)
+            return FIND
         case "spawning":
-            cast("Spawn", app.tasks[SPAWN]).begin(job, kind, after)
-        case "accepted" | "processing" if kind.listing:
-            watch(group(job.account, job.kind))
+            return SPAWN
         case "accepted" | "processing":
-            cast("Look", app.tasks[LOOK]).begin(job, kind, again=True)
+            return WATCH if kind.listing else LOOK
         case "ended":
-            reading = cast("Read", app.tasks[READ])
-            if not reading.begin(job, kind):
-                collect(job)
+            return READ
         case _:
-            pass
-
-
-def watch(watched: str, *, takeover: bool = False) -> None:
-    """See to it that the jobs of a group are watched."""
-    account, _, name = watched.partition("|")
-    token = str(uuid4())
-    if patiently(lambda: get_ledger().watch(watched, token, DEAD, takeover)):
-        watcher = cast("Watch", app.tasks[WATCH])
-        watcher.begin(account, KINDS[name], token)
-
-
-def collect(job: Job) -> None:
-    """Publish the last step of a job that has ended: it has the job's own task id, its callbacks, and its chain."""
-    if job.continuation:
-        last: Any = Signature.from_dict(job.continuation, app=app)
-    else:
-        last = app.tasks[COLLECT].si().set(task_id=job.id)
-    published(last.apply_async)
+            return None
 
 
 @sees_to("job")
@@ -86,11 +61,6 @@ def _take_up(id: str) -> None:
     go_on(id)
 
 
-@sees_to("watch")
-def _watch_again(watched: str) -> None:
-    watch(watched, takeover=True)
-
-
 @sees_to("slots")
 def _fill_slots(watched: str) -> None:
-    go_on(*patiently(lambda: get_ledger().slots(watched)))
+    go_on(*get_ledger().slots(watched))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.jobs.kinds import Kind
+from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, Settled
 from tasks.jobs.records import names, reason
 from tasks.jobs.rows import numbers
@@ -15,7 +15,7 @@ from worker.errors import BY_END, KlaviyoError
 REFUSED, JOB = "refused", "job"
 
 
-def outcome(job: Job, kind: Kind, told: list[dict[str, Any]]) -> dict[str, Any]:
+def outcome(job: Job, kind: JobKind, told: list[dict[str, Any]]) -> dict[str, Any]:
     """The ``data`` of the job's result; ``told`` are its errors, or what it was for."""
     found: dict[str, Any] = {
         "type": "job",

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from statistics import median
 
 #: Durations that make a habit.
-ENOUGH = 3
+ENOUGH_DURATIONS = 3
 
 #: Of the time that a job has taken already, the part that may pass until the next look.
-SHARE = 1 / 3
+SHARE_OF_AGE = 1 / 3
 
 #: So many times as many records are still about as many.
-ALIKE = 4
+ALIKE_FACTOR = 4
 
 #: Seconds that a job has taken, and how many records it has.
 Sized = tuple[float, int]
@@ -35,9 +35,9 @@ def pause(jobs: Sequence[Sized], took: Sequence[Sized], first: float, most: floa
 
 def _usual(size: int, took: Sequence[Sized]) -> float:
     """How long jobs of this size take; 0 where that is not known."""
-    alike = [seconds for seconds, other in took if max(size, other) <= ALIKE * max(min(size, other), 1)]
-    return median(alike) if len(alike) >= ENOUGH else 0.0
+    alike = [seconds for seconds, other in took if max(size, other) <= ALIKE_FACTOR * max(min(size, other), 1)]
+    return median(alike) if len(alike) >= ENOUGH_DURATIONS else 0.0
 
 
 def _wait(age: float, usual: float) -> float:
-    return usual - age if age < usual else (age - usual) * SHARE if usual else age * SHARE
+    return usual - age if age < usual else (age - usual) * SHARE_OF_AGE if usual else age * SHARE_OF_AGE

@@ -6,18 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from tasks.jobs.kinds import KINDS, Kind, by_id
+from celery.canvas import Signature
+
+from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.next_step import READ, collect
+from tasks.jobs.next_step import COLLECT, READ
 from tasks.jobs.records import told
-from tasks.jobs.watch import BELIEVED, GONE
+from tasks.jobs.watch import GONE_RETRY_S, NOT_FOUND_BELIEVED_AFTER
 from worker.action import Action
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
-from worker.api.paging import attributes, first_page, next_page, records
-from worker.app import app
+from worker.api.paging import attributes, first_page, next_page, page_items
+from worker.api.parameters import Params
+from worker.app import app, registered
 from worker.errors import Gone, KlaviyoError, NotFound
-from worker.patience import patiently
+from worker.publishing import published
 from worker.steps import AskingStep
 
 
@@ -37,15 +39,14 @@ class Read(AskingStep[Reading]):
     name = READ
     about = Reading
 
-    def begin(self, job: Job, kind: Kind) -> bool:
-        """Publish the reading of a job that has ended; False where there is nothing to read."""
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+        """Read what a job that has ended has to tell; where that is nothing, go on to its last step."""
         if kind.errors is not None and job.counters.get("failed"):
             self._read(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
         elif kind.result is not None and job.status == "complete":
             self._read(job, kind.result, by_id(kind.result, job.job_id), 0)
         else:
-            return False
-        return True
+            collect(job)
 
     def _read(self, job: Job, action: Action[Any], params: Params, page: int) -> None:
         reading = Reading(job.id, job.kind, page)
@@ -53,15 +54,15 @@ class Read(AskingStep[Reading]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
         """Keep a page, and go on to the next one or to the end."""
-        kind, ledger = KINDS[about.kind], get_ledger()
-        job = patiently(lambda: ledger.job(about.job))
+        kind, ledger = JOB_KINDS[about.kind], get_ledger()
+        job = ledger.job(about.job)
         action = kind.result or kind.errors
         if job is None or job.state != "ended" or action is None:
             return
         following = next_page(action.declaration, params, envelope)
-        found = [attributes(each) for each in records(envelope)]
+        found = [attributes(each) for each in page_items(envelope)]
         page = found if kind.result else [told(each, kind.path) for each in found]
-        patiently(lambda: ledger.errors(job.id, about.page, page))
+        ledger.errors(job.id, about.page, page)
         if following is None:
             collect(job)
         else:
@@ -70,21 +71,32 @@ class Read(AskingStep[Reading]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
         """Klaviyo keeps them for a week. Whatever else refuses them, the job's own end is known and is told."""
         ledger = get_ledger()
-        job = patiently(lambda: ledger.job(about.job))
+        job = ledger.job(about.job)
         if job is None or job.state != "ended":
             return
-        if isinstance(error, NotFound) and about.gone + 1 < BELIEVED:
+        if isinstance(error, NotFound) and about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
             again = replace(about, gone=about.gone + 1)
-            action = KINDS[about.kind].result or KINDS[about.kind].errors
+            action = JOB_KINDS[about.kind].result or JOB_KINDS[about.kind].errors
             assert action is not None
-            self.ask(action, params, account, again, lane=job.lane, countdown=GONE, task_id=f"{job.id}.{uuid4()}")
+            self.ask(
+                action, params, account, again, lane=job.lane, countdown=GONE_RETRY_S, task_id=f"{job.id}.{uuid4()}"
+            )
             return
         if isinstance(error, NotFound | Gone):
-            patiently(lambda: ledger.expired(job.id))
+            ledger.expired(job.id)
         else:
             unread = {"detail": f"the rest could not be read: {error}"}
-            patiently(lambda: ledger.errors(job.id, about.page, [unread]))
+            ledger.errors(job.id, about.page, [unread])
         collect(job)
+
+
+def collect(job: Job) -> None:
+    """Publish the last step of a job that has ended: it has the job's own task id, its callbacks, and its chain."""
+    if job.continuation:
+        last: Any = Signature.from_dict(job.continuation, app=app)
+    else:
+        last = registered(COLLECT).si().set(task_id=job.id)
+    published(last.apply_async)
 
 
 app.register_task(Read())

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
 import redis
 
+from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX
+from worker.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
-KEPT = 14 * 86_400
+KEPT_S = 14 * 86_400
 
 RunState = Literal["running", "complete", "cancelled", "failed"]
 
@@ -92,6 +93,7 @@ class Runs:
     def _key(self, id: str, of: str = "") -> str:
         return f"{self._prefix}run:{id}{of}"
 
+    @waits_for_redis
     def now(self) -> float:
         """The time by Redis's clock."""
         if self._clock:
@@ -99,6 +101,7 @@ class Runs:
         seconds, micros = self._client.time()
         return float(seconds) + float(micros) / 1_000_000
 
+    @waits_for_redis
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
         """Enter a run, or go on with it; what is known of it."""
         now, key = self.now(), self._key(id)
@@ -115,13 +118,15 @@ class Runs:
         assert found is not None
         return found
 
+    @waits_for_redis
     def restore(self, before: Run) -> None:
-        """Taking it up again was refused: it stands as it stood ``before``."""
+        """Put a run back as it was ``before``, when taking it up again was refused."""
         counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
         fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
         fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
         self._client.hset(self._key(before.id), mapping=fields)
 
+    @waits_for_redis
     def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
         """Write down how far the source has been read, and what was turned down."""
         fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
@@ -131,29 +136,34 @@ class Runs:
     def _keep(self, id: str) -> None:
         """Keep what is known of a run for a while: whoever carries it out says so again and again."""
         for of in ("", ":parts", ":digests"):
-            self._client.expire(self._key(id, of), KEPT)
+            self._client.expire(self._key(id, of), KEPT_S)
 
+    @waits_for_redis
     def halved(self, id: str) -> int:
-        """One more of its parts is sent in halves; how many that makes."""
+        """Count one more of a run's parts that is sent in halves; returns how many that makes."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
+    @waits_for_redis
     def digest(self, id: str, part: int, digest: str) -> bool:
-        """Whether a part is what it was the last time; the first time tells."""
+        """Return True if a part is the same as when it was first seen; ``digest`` stands for its content."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)
         return bool(self._client.hget(key, str(part)) == digest.encode())
 
+    @waits_for_redis
     def end(self, id: str, state: RunState, reason: str = "") -> None:
-        """The run is over."""
+        """Enter how a run has ended, and why."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
         self._keep(id)
-        self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT)
+        self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT_S)
 
+    @waits_for_redis
     def cancel(self, id: str) -> None:
-        """Ask for its end: whoever reads its source looks here before each part."""
+        """Ask for a run's end: whoever reads its source looks here before each part."""
         if self.run(id) is not None:
             self._client.hset(self._key(id), "state", "cancelled")
 
+    @waits_for_redis
     def run(self, id: str) -> Run | None:
         """One run, or None where it is not known, or no longer."""
         values: Any = self._client.hmget(self._key(id), _FIELDS)
@@ -177,19 +187,21 @@ class Runs:
             **counts,
         )
 
+    @waits_for_redis
     def recent(self, since: float = 0.0, until: float = float("inf")) -> list[Run]:
         """The runs that were started between two times, newest first."""
         found: Any = self._client.zrevrangebyscore(f"{self._prefix}runs", until, since)
         runs = (self.run(id.decode()) for id in found)
         return [run for run in runs if run is not None]
 
+    @waits_for_redis
     def jobs(self, id: str) -> list[str]:
         """The ids of its jobs, oldest first."""
         found: Any = self._client.zrange(self._key(id, ":parts"), 0, -1)
         return [each.decode() for each in found]
 
 
-@lru_cache(maxsize=1)
+@one_per_process
 def get_runs() -> Runs:
     """The runs of this process's Redis."""
     return Runs(get_redis())

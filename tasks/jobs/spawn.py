@@ -11,14 +11,15 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from tasks.jobs.isolate import isolate
-from tasks.jobs.kinds import KINDS, Kind
+from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.records import counters
 from tasks.jobs.telling import tell
-from worker.api.declaration import SAFE, Declaration
-from worker.api.jsonapi import Envelope, unknown
+from worker.api.declaration import Declaration
+from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
+from worker.api.repeat import SAFE
 from worker.app import app
 from worker.errors import (
     BadRequest,
@@ -30,17 +31,18 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, Revoked, attempt, back_to_wait, backoff, claimed, given_up, refused
+from worker.execution import Call, Revoked, attempt, claimed, given_up, later, refused
 from worker.governor import Expiry, Settlement, get_governor
-from worker.patience import patiently, published
+from worker.headers import HEADER
 from worker.place import lane_of
+from worker.publishing import published
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Step
-from worker.transport import HEADER, header
+from worker.transport import header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
-NO_ROOM = 15.0
+NO_ROOM_RETRY_S = 15.0
 
 
 class Spawn(Step):
@@ -49,7 +51,7 @@ class Spawn(Step):
     name = SPAWN
     ignore_result = True
 
-    def begin(self, job: Job, kind: Kind, after: float) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
         expires = Expiry(job.expires, absolute=True) if job.expires else None
@@ -64,77 +66,78 @@ class Spawn(Step):
     def run(self, *, job: str, kind: str) -> None:
         """Send the request, if it has not been sent."""
         ledger, settings = get_ledger(), get_settings()
-        row, prepared = patiently(lambda: (ledger.job(job), ledger.request(job)))
-        if row is None or prepared is None or not self._may_send(row, KINDS[kind]):
-            patiently(lambda: get_governor().release(self.task_id))
+        row, prepared = ledger.job(job), ledger.request(job)
+        if row is None or prepared is None or not self._may_send(row, JOB_KINDS[kind]):
+            get_governor().release(self.task_id)
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
         try:
             attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings).attempts
         except Revoked as unwanted:
-            why = unwanted.reason
-            patiently(lambda: revoke(app, job, why))
+            revoke(app, job, unwanted.reason)
             raise
-        if not patiently(lambda: ledger.sending(job, settings.lease_ms)):
+        if not ledger.sending(job, settings.lease_ms):
             unused = Settlement(used=False, forget=True)
-            patiently(lambda: get_governor().settle(call.task_id, unused, call.holder))
+            get_governor().settle(call.task_id, unused, call.holder)
             return
         try:
             envelope = attempt(call, get_governor(), settings)
         except Unauthorized as unauthorized:
-            refused(unauthorized)
             if row.run:
                 # Somebody waits for the import, which ends with the reason and can be taken up again.
+                refused(unauthorized)
                 self.over(row, unauthorized, "refused")
-            patiently(lambda: ledger.again(job))
-            raise back_to_wait(call, self.request, lane_of(self.request), str(unauthorized), 0.0) from None
+            self.later(row, call, unauthorized, attempts)
         except Refused as error:
-            self.refused(row, KINDS[kind], error)
+            self.refused(row, JOB_KINDS[kind], error)
         except SettingsError as wrong:
             self.over(row, wrong, "refused")
         except Throttled as throttled:
-            patiently(lambda: ledger.again(job))
-            raise back_to_wait(call, self.request, lane_of(self.request), str(throttled), 0.0) from None
+            self.later(row, call, throttled, attempts)
         except Unavailable as unavailable:
-            self.unavailable(row, KINDS[kind], call, unavailable, attempts)
+            self.unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
         else:
-            self.accepted(row, KINDS[kind], envelope)
+            self.accepted(row, JOB_KINDS[kind], envelope)
         if attempts:
-            patiently(lambda: get_governor().done(self.task_id))
+            get_governor().done(self.task_id)
 
-    def _may_send(self, job: Job, kind: Kind) -> bool:
-        """Whether to send it now. Where it was sent before, nobody knows what became of it."""
+    def _may_send(self, job: Job, kind: JobKind) -> bool:
+        """Return True if the job is to be sent now. Nobody knows what became of one that was sent before."""
         if job.state == "spawning" and not job.sent:
             return True
         if job.state != "spawning" or job.sent is None:
             return False
-        left = job.sent + get_settings().lease_ms / 1000 - patiently(get_ledger().now)
+        left = job.sent + get_settings().lease_ms / 1000 - get_ledger().now()
         if left > 0 or kind.trace:
             # Somebody may be sending it this moment; when that is over, it is looked for.
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
             lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.over(job, unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.over(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
-    def unavailable(self, job: Job, kind: Kind, call: Call, error: Unavailable, attempts: int) -> None:
-        """Klaviyo did not answer, or could not."""
+    def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
+        """Go on without an answer from Klaviyo."""
         settings = get_settings()
         if error.sent and kind.trace:
             # Klaviyo may still be at it: whoever looks now might look too early.
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.over(job, unknown(job.kind, job.account, error, job.once), "unknown")
-        if attempts + 1 >= settings.max_attempts:
-            self.over(job, given_up(error, attempts + 1), "refused")
-        patiently(lambda: get_ledger().again(job.id))
-        delay = backoff(attempts, settings)
-        raise back_to_wait(call, self.request, lane_of(self.request), str(error), delay, attempt=True)
+            self.over(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
+        self.later(job, call, error, attempts)
 
-    def accepted(self, job: Job, kind: Kind, envelope: Envelope) -> None:
-        """Klaviyo has it."""
+    def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:
+        """Let this step wait again for a job that has certainly not begun, unless it has been tried often enough."""
+        settings = get_settings()
+        if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
+            self.over(job, given_up(error, attempts + 1), "refused")
+        get_ledger().again(job.id)  # before it waits: whoever takes it up must be allowed to send
+        raise later(call, self.request, error, attempts, settings) from None
+
+    def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
+        """Go on with a job that Klaviyo has accepted."""
         ledger = get_ledger()
         data = one(envelope)
         job_id = data.get("id") or ""
@@ -144,24 +147,24 @@ class Spawn(Step):
             return
         if kind.status is None or not job_id:
             # Nothing more will be heard of it.
-            _, released = patiently(lambda: ledger.ended(job.id, "accepted"))
+            _, released = ledger.ended(job.id, "accepted")
             go_on(job.id, *released)
             return
-        if patiently(lambda: ledger.accept(job.id, job_id, kind.own_id)) == "ok":
+        if ledger.accept(job.id, job_id, kind.own_id) == "ok":
             tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
-    def refused(self, job: Job, kind: Kind, refused: Refused) -> None:
-        """Klaviyo said no: to the number of jobs, to some of the records, or to all of it."""
+    def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
+        """Go on after a refusal: of one job too many, of some of the records, or of the whole job."""
         if _no_room(kind, refused):
-            patiently(lambda: get_ledger().crowded(job.id, NO_ROOM))
+            get_ledger().crowded(job.id, NO_ROOM_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
             self.over(job, refused, "refused")
 
     def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
-        """It has not begun, or nobody can tell."""
+        """End a job that has not begun, or of which nobody can tell."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
-        _, released = patiently(lambda: get_ledger().ended(job.id, status, failure=failure))
+        _, released = get_ledger().ended(job.id, status, failure=failure)
         go_on(job.id, *released)
         raise error
 
@@ -169,11 +172,11 @@ class Spawn(Step):
 @cache
 def _declaration(kind: str) -> Declaration:
     """The action as this step sends it: the ledger, not the governor, knows whether it was sent before."""
-    return replace(KINDS[kind].spawn.declaration, repeat=SAFE)
+    return replace(JOB_KINDS[kind].spawn.declaration, repeat=SAFE)
 
 
-def _no_room(kind: Kind, refused: Refused) -> bool:
-    """Whether this refuses one more job: Klaviyo does not tell which code that has."""
+def _no_room(kind: JobKind, refused: Refused) -> bool:
+    """Return True if Klaviyo refuses one job too many; it does not document the code of that error."""
     told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
     return bool(kind.cap) and "too" in told and "many" in told and "job" in told
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.states import READY_STATES
-
 from worker.app import app
-from worker.patience import patiently, published
+from worker.publishing import published
+from worker.steps import has_ended
 
 
 def tell(id: str, state: str, **meta: Any) -> None:
-    """The job is in this state now: ``AsyncResult.state`` and ``.info``, and an event from which Flower learns it.
+    """Show a job's state: as ``AsyncResult.state`` and ``.info``, and to Flower by an event.
 
-    Told late, it must not hide how the job has ended.
+    A state that comes late must not hide how the job has ended.
     """
-    if patiently(lambda: app.AsyncResult(id).state) in READY_STATES:
+    if has_ended(id):
         return
-    patiently(lambda: app.backend.store_result(id, meta, state))
+    app.backend.store_result(id, meta, state)
     published(lambda: _event(f"task-{state.lower()}", uuid=id, **meta))
 
 

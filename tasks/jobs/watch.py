@@ -11,35 +11,37 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from tasks.jobs.kinds import KINDS, Kind, by_id
+from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import OPEN, Job, get_ledger, group
-from tasks.jobs.next_step import DEAD, FAILED, LOOK, WATCH, go_on
+from tasks.jobs.next_step import LOOK, LOST_AFTER_S, WATCH, go_on
 from tasks.jobs.pace import pause
 from tasks.jobs.records import counters, objects, told
 from tasks.jobs.telling import tell
-from worker.api.declaration import Params
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
+from worker.api.parameters import Params
 from worker.app import app
 from worker.errors import KlaviyoError, NotFound
-from worker.patience import patiently
-from worker.reminders import remind
+from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
+#: Seconds beyond its pause after which a watcher counts as dead. It waits for budget like everybody else.
+DEAD_AFTER_S = 300.0
+
 #: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
-SEVERAL = 5
+SEVERAL_JOBS = 5
 COMPLETE = 'equals(status,"complete")'
-PAGE = 100
+PAGE_SIZE = 100
 
 #: Jobs that are asked for one by one after one look.
-SINGLY = 50
+SINGLE_LOOKS = 50
 
 #: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
-BELIEVED, GONE = 3, 2.0
+NOT_FOUND_BELIEVED_AFTER, GONE_RETRY_S = 3, 2.0
 
 #: Seconds after which a group is looked at again when Klaviyo did not let us.
-REFUSED = 60.0
+REFUSED_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,24 @@ class Watch(AskingStep[Looking]):
     name = WATCH
     about = Looking
 
-    def begin(self, account: str, kind: Kind, token: str, requests: int = 1) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+        """See to it that the jobs of this one's group are watched."""
+        watch(group(job.account, job.kind))
+
+    def publish_look(self, account: str, kind: JobKind, token: str, requests: int = 1) -> None:
         """Publish the next look, when it is due."""
         watched = group(account, kind.name)
         ledger = get_ledger()
-        open_, took, now = patiently(lambda: (ledger.in_progress(watched), ledger.took(kind.name), ledger.now()))
+        open_, took, now = ledger.in_progress(watched), ledger.took(kind.name), ledger.now()
         aged = [(now - (job.accepted or now), job.items) for job in open_]
         wait = pause(aged, took, kind.first, kind.most, requests)
-        patiently(lambda: ledger.watch(watched, token, wait + DEAD, takeover=True))
+        ledger.watch(watched, token, wait + DEAD_AFTER_S, takeover=True)
         self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
         # Not before it is published: a worker that dies in between is missed soon.
-        remind(f"watch|{watched}", wait + DEAD)
+        remind(f"watch|{watched}", wait + DEAD_AFTER_S)
 
     def _read(
-        self, account: str, kind: Kind, looking: Looking, params: Params | None = None, wait: float = 0.0
+        self, account: str, kind: JobKind, looking: Looking, params: Params | None = None, wait: float = 0.0
     ) -> None:  # fmt: skip
         assert kind.listing is not None
         first = kind.page((*kind.in_progress, COMPLETE)[looking.part])
@@ -85,13 +91,13 @@ class Watch(AskingStep[Looking]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Looking) -> None:
         """Write down what a page tells, and go on to the next page, list or look."""
-        kind, watched = KINDS[about.kind], group(account, about.kind)
-        if not patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
+        kind, watched = JOB_KINDS[about.kind], group(account, about.kind)
+        if not get_ledger().watch(watched, about.token, DEAD_AFTER_S):
             return
         assert kind.listing is not None
         resources = listed(kind.listing.declaration, envelope)
         following = next_page(kind.listing.declaration, params, envelope)
-        owners = patiently(lambda: get_ledger().owners(watched, [each["id"] for each in resources]))
+        owners = get_ledger().owners(watched, [each["id"] for each in resources])
         for each in resources:
             if owner := owners.get(each["id"]):
                 seen(owner, kind, attributes(each), about.look)
@@ -106,32 +112,32 @@ class Watch(AskingStep[Looking]):
         missing = self._missing(watched, about.look)
         if complete and following and missing and about.left > 1:
             self._read(account, kind, replace(more, left=about.left - 1), following)
-        elif not complete and len(missing) >= SEVERAL:
-            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE) + 1))
+        elif not complete and len(missing) >= SEVERAL_JOBS:
+            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE_SIZE) + 1))
         else:
             self._end(account, kind, about, missing)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Looking) -> None:
         """Look again later: whatever the reason, the jobs are there; until their deadline."""
         watched = group(account, about.kind)
-        if patiently(lambda: get_ledger().watch(watched, about.token, DEAD)):
-            remind(f"watch|{watched}", REFUSED)
-            stuck(patiently(lambda: get_ledger().in_progress(watched)), KINDS[about.kind])
+        if get_ledger().watch(watched, about.token, DEAD_AFTER_S):
+            remind(f"watch|{watched}", REFUSED_RETRY_S)
+            stuck(get_ledger().in_progress(watched), JOB_KINDS[about.kind])
         raise error
 
     def _missing(self, watched: str, look: int) -> list[Job]:
         """The jobs that the list of those in progress did not have, though it was read after they were accepted."""
-        found = patiently(lambda: get_ledger().in_progress(watched))
+        found = get_ledger().in_progress(watched)
         return [job for job in found if job.look < look and (job.accepted or 0) * 1000 < look]
 
-    def _end(self, account: str, kind: Kind, looking: Looking, missing: list[Job]) -> None:
+    def _end(self, account: str, kind: JobKind, looking: Looking, missing: list[Job]) -> None:
         watched = group(account, kind.name)
-        for job in missing[:SINGLY]:
-            look.begin(job, kind)
-        stuck(patiently(lambda: get_ledger().in_progress(watched)), kind)
-        if not patiently(lambda: get_ledger().rest(watched, looking.token)):
+        for job in missing[:SINGLE_LOOKS]:
+            one_look.publish_look(job, kind)
+        stuck(get_ledger().in_progress(watched), kind)
+        if not get_ledger().rest(watched, looking.token):
             # A new token: should this step be delivered once more, the watcher that it begins is the last.
-            self.begin(account, kind, str(uuid4()), looking.requests)
+            self.publish_look(account, kind, str(uuid4()), looking.requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,33 +156,37 @@ class Look(AskingStep[OneJob]):
     name = LOOK
     about = OneJob
 
-    def begin(self, job: Job, kind: Kind, again: bool = False, gone: int = 0) -> None:
+    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+        """Look at this job until it is over."""
+        self.publish_look(job, kind, again=True)
+
+    def publish_look(self, job: Job, kind: JobKind, again: bool = False, gone: int = 0) -> None:
         """Publish the next look at this job, when it is due."""
         assert kind.status is not None
-        wait = GONE if gone else 0.0
+        wait = GONE_RETRY_S if gone else 0.0
         if again and not gone:
             ledger = get_ledger()
-            took, now = patiently(lambda: (ledger.took(kind.name), ledger.now()))
+            took, now = ledger.took(kind.name), ledger.now()
             wait = pause([(now - (job.accepted or now), job.items)], took, kind.first, kind.most)
         asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
         self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
         if again:
-            remind(f"job|{job.id}", wait + FAILED)
+            remind(f"job|{job.id}", wait + LOST_AFTER_S)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
         """Write down what it tells."""
-        kind, now = KINDS[about.kind], patiently(get_ledger().now)
+        kind, now = JOB_KINDS[about.kind], get_ledger().now()
         seen(about.job, kind, attributes(one(envelope)), int(now * 1000))
         if about.again:
             self._again(about.job, kind)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: OneJob) -> None:
         """Klaviyo does not know it any more, or cannot say. It has been known to say 404 of what is there."""
-        kind = KINDS[about.kind]
-        row = patiently(lambda: get_ledger().job(about.job))
+        kind = JOB_KINDS[about.kind]
+        row = get_ledger().job(about.job)
         if isinstance(error, NotFound) and row is not None and row.state in OPEN:
-            if about.gone + 1 < BELIEVED:
-                self.begin(row, kind, about.again, about.gone + 1)
+            if about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
+                self.publish_look(row, kind, about.again, about.gone + 1)
             else:
                 over(about.job, "vanished")
             return
@@ -184,13 +194,13 @@ class Look(AskingStep[OneJob]):
             self._again(about.job, kind)
         raise error
 
-    def _again(self, id: str, kind: Kind) -> None:
-        row = patiently(lambda: get_ledger().job(id))
+    def _again(self, id: str, kind: JobKind) -> None:
+        row = get_ledger().job(id)
         if row is not None and row.state in OPEN and not stuck([row], kind):
-            self.begin(row, kind, again=True)
+            self.publish_look(row, kind, again=True)
 
 
-def seen(id: str, kind: Kind, said: dict[str, Any], look: int) -> None:
+def seen(id: str, kind: JobKind, said: dict[str, Any], look: int) -> None:
     """Write down what Klaviyo says of a job at this look."""
     status, counts = said.get("status"), counters(said)
     if status in ("complete", "cancelled"):
@@ -198,7 +208,7 @@ def seen(id: str, kind: Kind, said: dict[str, Any], look: int) -> None:
         over(id, status, counts, errors)
         return
     state = "processing" if status == "processing" else "accepted"
-    if patiently(lambda: get_ledger().saw(id, look, state, counts)) == "news":  # type: ignore[arg-type]
+    if get_ledger().saw(id, look, state, counts) == "news":  # type: ignore[arg-type]
         tell(id, state.upper(), **counts)
 
 
@@ -206,18 +216,31 @@ def over(
     id: str, status: str, counts: dict[str, int] | None = None, errors: list[dict[str, Any]] | None = None
 ) -> None:  # fmt: skip
     """Klaviyo has done with a job; what waited for its slot may begin."""
-    news, released = patiently(lambda: get_ledger().ended(id, status, counts, errors))
+    news, released = get_ledger().ended(id, status, counts, errors)
     go_on(*([id] if news else []), *released)
 
 
-def stuck(jobs: Iterable[Job], kind: Kind) -> bool:
+def stuck(jobs: Iterable[Job], kind: JobKind) -> bool:
     """Give up those that have not ended by the deadline; whether there was one."""
-    now, deadline = patiently(get_ledger().now), get_settings().job_deadline or kind.deadline
+    now, deadline = get_ledger().now(), get_settings().job_deadline or kind.deadline
     late = [job for job in jobs if now - (job.accepted or now) > deadline]
     for job in late:
         over(job.id, "stuck", job.counters)
     return bool(late)
 
 
-app.register_task(Watch())
-look: Any = app.register_task(Look())
+def watch(watched: str, *, takeover: bool = False) -> None:
+    """See to it that the jobs of a group are watched."""
+    account, _, name = watched.partition("|")
+    token = str(uuid4())
+    if get_ledger().watch(watched, token, DEAD_AFTER_S, takeover):
+        watcher.publish_look(account, JOB_KINDS[name], token)
+
+
+@sees_to("watch")
+def _watch_again(watched: str) -> None:
+    watch(watched, takeover=True)
+
+
+watcher: Any = app.register_task(Watch())
+one_look: Any = app.register_task(Look())

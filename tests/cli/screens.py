@@ -1,4 +1,4 @@
-"""What the commands show, made of long names and of many digits, at one moment and without Redis."""
+"""The screens of the commands, filled with long names and large numbers, at a fixed time and without Redis."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cli import actions, check, jobs_view, limits, push, revision, schedules, wa
 from cli.imports import history as imports
 from cli.imports import plan_view, reimport
 from cli.imports import view as import_view
-from cli.sync.view import Part, parts_table, plan_table, standings_table
+from cli.sync.view import Part, parts_table, plan_table, status_table
 from schedules.plan.estimate import Estimate as Plan
 from schedules.push.report import PushReport
-from schedules.standing import PullRun, Standing
+from schedules.stream_status import PullRun, StreamStatus
 from tasks.imports import Estimate, Report
 from tasks.imports.preview import Column, Preview
 from tasks.jobs.ledger import Job
@@ -68,7 +68,7 @@ REPORT = Report(
 )  # fmt: skip
 ESTIMATE = Estimate(
     "profiles", 25_001, 1_723, 0, 3, 3, 4_400_000, 12.0, (),
-    (("email: this is not an e-mail address", 1_702, (4, 17, 21, 90, 104)),
+    (("email: this is not an email address", 1_702, (4, 17, 21, 90, 104)),
      ("phone_number: it has to begin with + and the country's code", 21, (8, 11, 250))),
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ PAUSES = [Pause("account:a-shop-with-a-long-name", "root", "Klaviyo refuses its 
 
 
 def waits(action, alias=OTHER, lane="now", age=13.2, arguments="email, first_name"):
-    return waiting.Waits(JOB.id, action, alias, lane, age, arguments, None)
+    return waiting.WaitingTask(JOB.id, action, alias, lane, age, arguments, None)
 
 
 WAITING = [
@@ -109,13 +109,13 @@ def pull(**how):
     return PullRun(1, **{**known, **how})
 
 
-STANDINGS = [
-    Standing(OTHER, "profiles", 1_234_567, NOW, pull()),
-    Standing(OTHER, "segment_members", 9_876_543, NOW, pull(mode="full", deleted=1_204)),
-    Standing(OTHER, "catalog_categories", 0, None, pull(state="failed", rows=0, error="get_catalog_categories on "
+STATUSES = [
+    StreamStatus(OTHER, "profiles", 1_234_567, NOW, pull()),
+    StreamStatus(OTHER, "segment_members", 9_876_543, NOW, pull(mode="full", deleted=1_204)),
+    StreamStatus(OTHER, "catalog_categories", 0, None, pull(state="failed", rows=0, error="get_catalog_categories on "
              "account default: Klaviyo answered 403: The API key lacks the scope catalogs:read.")),
 ]  # fmt: skip
-PARTS = [Part(each.account, each.stream, each.run.state, each.run, each.run.error) for each in STANDINGS]
+PARTS = [Part(each.account, each.stream, each.run.state, each.run, each.run.error) for each in STATUSES]
 PLANS = [
     Plan(OTHER, "profiles", "full", 1_234_567, 12_346, 0.04, False, 17.6, None, 1_056.0, "probes", 19),
     Plan(OTHER, "segment_members", "full", 9_876_543, 98_766, 0.0, True, 141.0, 0.13, 8_460.0, "the last run", 0),
@@ -123,7 +123,7 @@ PLANS = [
 ROWS = [
     schedules.Row("catalog", OTHER, "37 3 * * *", "UTC", NOW, NOW, 812.0, NOW, None, None, "done", "", ""),
     schedules.Row("conversations-of-the-day", OTHER, "*/15 6-22 * * 1-5", "UTC", NOW, NOW, 12.0, NOW,
-                  NOW - timedelta(hours=3), 10_800.0, "failed", "nothing was heard of it after 24 Nov 05:00", ""),
+                  NOW - timedelta(hours=3), 10_800.0, "failed", "no sign of life by 24 Nov 05:00", ""),
 ]  # fmt: skip
 DIFFERENCES = [
     Difference("get_profiles", "page size", "100", "up to 200 records a page"),
@@ -179,18 +179,18 @@ SCREENS = {
     "klaviyo imports RUN": lambda: imports._shown(RUN, [JOB], list(RUN.reasons), AT),
     "klaviyo jobs": lambda: jobs_view.table(JOBS, AT),
     "klaviyo jobs, several accounts": lambda: jobs_view.table([JOBS[0], replace(JOB, account=SHOP)], AT),
-    "klaviyo jobs ID": lambda: jobs_view.shown(replace(JOB, run=""), ERRORS, AT),
+    "klaviyo jobs ID": lambda: jobs_view.details(replace(JOB, run=""), ERRORS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
-    "klaviyo limits --watch": lambda: limits.living(list(limits.rows(SEVERAL)), PAUSES, 40),
+    "klaviyo limits --watch": lambda: limits.live_view(list(limits.rows(SEVERAL)), PAUSES, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
     "klaviyo reimport": lambda: reimport._hindered(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}
     ),
     "klaviyo revision": lambda: revision._table(DIFFERENCES),
     "klaviyo schedules": lambda: Group(schedules._table(ROWS), "", schedules._reasons()),
-    "klaviyo sync": lambda: standings_table(STANDINGS, NOW),
-    "klaviyo sync, several accounts": lambda: standings_table([*STANDINGS, replace(STANDINGS[0], account=SHOP)], NOW),
+    "klaviyo sync": lambda: status_table(STATUSES, NOW),
+    "klaviyo sync, several accounts": lambda: status_table([*STATUSES, replace(STATUSES[0], account=SHOP)], NOW),
     "klaviyo sync all": lambda: parts_table(PARTS, NOW),
     "klaviyo sync all --plan": lambda: plan_table(PLANS),
     "klaviyo waiting": lambda: waiting._table(WAITING[:1]),
@@ -199,7 +199,7 @@ SCREENS = {
 
 
 def shown(screen, width):
-    """A screen as text, without blanks at the ends of lines."""
+    """Return a screen as text, without trailing blanks."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
     console.print(SCREENS[screen]() if isinstance(screen, str) else screen)
     return re.sub(r" +$", "", console.file.getvalue(), flags=re.MULTILINE)

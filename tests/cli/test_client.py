@@ -1,4 +1,4 @@
-"""`klaviyo client`: the module that it writes has every action as it is declared."""
+"""`klaviyo client`: the module that it writes has every action as declared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def written():
 
 @contextmanager
 def imported(source):
-    """A module, as if it had been imported."""
+    """Return a module as if it had been imported."""
     made = ModuleType("klaviyo_actions")
     with pytest.MonkeyPatch.context() as patch:
         patch.delitem(sys.modules, errors.STORED_AS)  # nothing of ours is where such a module is
@@ -62,7 +62,7 @@ def test_every_action_is_there_with_its_parameters_queue_and_first_sentence(clie
 
 
 def dictionaries(kind):
-    """The keys of every dictionary in a type, and those of them that have to be there."""
+    """Return the keys of every dictionary in a type, and the required ones."""
     definitions = TypeAdapter(kind).json_schema().get("$defs", {}).values()
     return sorted((sorted(each["properties"]), sorted(each.get("required", []))) for each in definitions)
 
@@ -79,7 +79,7 @@ def test_what_a_value_is_made_of_is_what_the_declaration_takes(written):
                     assert made == dictionaries(list[parameter.annotation]), (name, parameter.name)
 
 
-def test_types_of_one_name_are_told_apart(client):
+def test_types_of_one_name_are_distinguished(client):
     assert set(client.MetricsDimension.__args__) != set(client.FlowsDimension.__args__)
     assert not hasattr(client, "Dimension")
 
@@ -135,17 +135,17 @@ def test_a_file_that_only_a_formatter_has_changed_is_current(written, tmp_path):
 @pytest.mark.parametrize(
     "change", [("email: str", "email: int"), ("klaviyo.l", "klaviyo.m"), ("Create a profile", "Make one"), ("def ", "")]
 )
-def test_a_file_of_another_version_is_told_in_a_sentence(written, tmp_path, change):
+def test_a_file_of_another_version_is_reported_in_a_sentence(written, tmp_path, change):
     file = tmp_path / "klaviyo_actions.py"
     file.write_text(written.replace(*change))
 
     result = run("client", "--check", str(file))
 
     assert result.exit_code == 1
-    assert result.stderr.strip() == f"{file} is not what this version would write: run `klaviyo client > {file}`."
+    assert result.stderr.strip() == f"{file} is out of date: run `klaviyo client > {file}`."
 
 
-def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path):
+def test_a_file_that_does_not_exist_is_reported_in_a_sentence(tmp_path):
     result = run("client", "--check", str(tmp_path / "none.py"))
 
     assert (result.exit_code, result.stdout) == (2, "")

@@ -18,10 +18,10 @@ from celery.signals import beat_init, celeryd_after_setup
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
-from tests.caches import forget
 from tests.cli.typed import klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
+from worker.composition import forget
 from worker.flower import Broker
 from worker.governor import Governor
 from worker.pauses import resuming, said
@@ -73,13 +73,13 @@ class TestActions:
     def test_an_unknown_name_is_one_sentence_and_exit_code_2(self):
         result = run("actions", "nonesuch")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.strip() == "There is no action like 'nonesuch'. `klaviyo actions` lists them all."
+        assert result.stderr.strip() == "No action matches 'nonesuch'. `klaviyo actions` lists them all."
 
 
 class TestCall:
     @pytest.fixture
     def published(self, monkeypatch):
-        """What would have been published: name, parameters and options of each task."""
+        """Record what would have been published: name, parameters and options of each task."""
         calls = []
 
         class Published:
@@ -89,7 +89,7 @@ class TestCall:
             calls.append((task.declaration.name, task.declaration.bind(kwargs), options))
             return Published()
 
-        monkeypatch.setattr("worker.action.ActionTask.apply_async", apply_async)
+        monkeypatch.setattr("worker.action_task.ActionTask.apply_async", apply_async)
         return calls
 
     def test_options_become_parameters_and_the_tasks_id_is_printed(self, published):
@@ -129,8 +129,8 @@ class TestCall:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["--countdown", "soon"], "'soon' is no span of time: write it like 90s, 5m, 2h or 3d."),
-            (["--expires=-3"], "'-3' is no span of time"),
+            (["--countdown", "soon"], "'soon' is not a span of time: write it like 90s, 5m, 2h or 3d."),
+            (["--expires=-3"], "'-3' is not a span of time"),
             (["--countdown", "9", "--expires", "3"], "it would expire in 3 seconds, before its countdown of 9 seconds"),
         ],
     )
@@ -142,7 +142,7 @@ class TestCall:
 
     @pytest.fixture
     def ends(self, published, fake_redis, monkeypatch):
-        """How each look for the task's result ends."""
+        """Say how each wait for the task's result ends."""
         ends = []
 
         class Result:
@@ -161,19 +161,19 @@ class TestCall:
         assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, {"data": []}, "")
 
     @pytest.mark.parametrize("reason", ["expired", "dropped by an operator"])
-    def test_a_task_that_is_revoked_while_it_is_waited_for_is_one_sentence(self, ends, reason):
+    def test_a_task_that_is_revoked_while_it_is_awaited_is_one_sentence(self, ends, reason):
         ends += [TaskRevokedError(reason)]
         result = run("call", "get_tags", "--wait")
         said = f"Task a-task-id has ended as REVOKED ({reason}): it was not sent.\n"
         assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
-    def test_what_holds_up_a_task_that_is_waited_for_is_said_once_with_how_to_resume_it(self, ends, fake_redis):
+    def test_a_pause_that_holds_up_an_awaited_task_is_shown_once_with_how_to_resume_it(self, ends, fake_redis):
         for what in ("action:get_tags", "action:create_event"):
             Governor(fake_redis).pause(what, "ann", "for now", since=1.0)
         ends += [TimeoutError(), TimeoutError(), {"data": []}]
         result = run("call", "get_tags", "--wait")
         assert result.exit_code == 0
-        assert result.stderr.count("The task waits. The action get_tags is paused since") == 1
+        assert result.stderr.count("The task is waiting. The action get_tags has been paused since") == 1
         assert "klaviyo resume --action get_tags" in result.stderr
         assert "create_event" not in result.stderr
 
@@ -187,7 +187,7 @@ class TestCall:
         [
             (["create_profile", "--emial", "ada@example.com"], "did you mean 'email'"),
             (["create_profile", "--email"], "parameter 'email' has no value"),
-            (["create_profile", "ada@example.com"], "a value stands without its option"),
+            (["create_profile", "ada@example.com"], "there is a value without an option"),
             (["create_profile", "--properties", "{secret"], "parameter 'properties' takes JSON"),
             (["create_profile", "--json", "[1]"], "--json takes an object"),
             (["create_profile", "--email", "a@b.example", "--json", '{"email": "a@b.example"}'], "is given twice"),
@@ -204,7 +204,7 @@ class TestCall:
         assert not {"ada@example.com", "secret"} & set(result.stderr.split())
         assert published == []
 
-    def test_an_account_that_is_not_configured_is_told_with_its_variable(self, fake_redis):
+    def test_an_account_that_is_not_configured_is_reported_with_its_variable(self, fake_redis):
         result = run("call", "get_tags", "--account", "eu")
         assert result.exit_code == 2
         assert "KLAVIYO_ACCOUNTS__EU__API_KEY" in result.stderr
@@ -242,7 +242,7 @@ class TestLimits:
         assert (result.exit_code, result.stdout) == (0, "")
         assert "nothing to show" in result.stderr
 
-    def test_used_waiting_and_in_flight_are_told_for_each_bucket(self, fake_redis):
+    def test_used_waiting_and_in_flight_are_shown_for_each_bucket(self, fake_redis):
         line = self.line()
         taken = Governor(fake_redis)
         assert taken.reserve((line.name, line.spec), "now-1", 60_000) == 0
@@ -282,7 +282,7 @@ class TestLimits:
 
 
 def message(since):
-    """A message as kombu writes it, cut down to what is looked at."""
+    """Return a message as kombu writes it, reduced to what is read."""
     return json.dumps({"body": "eyJub3QiOiAic2luY2UifQ==", "headers": {"klaviyo": {"lane": "now", "since": since}}})
 
 
@@ -297,7 +297,7 @@ class TestCheck:
     def answer(self, request):
         return httpx.Response(200, json={"data": [ACCOUNT] if request.url.path == "/api/accounts" else []})
 
-    def test_everything_in_order_is_told_line_by_line(self, fake_redis, monkeypatch):
+    def test_everything_in_order_is_reported_line_by_line(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
         result = run("check")
         assert result.exit_code == 0
@@ -319,7 +319,7 @@ class TestCheck:
         monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(401, json={})))
         result = run("check")
         assert result.exit_code == 1
-        assert "Klaviyo does not know its key" in result.stdout
+        assert "Klaviyo does not accept its key" in result.stdout
         assert "KLAVIYO_API_KEY" in result.stdout
 
     def test_a_company_id_of_another_account_stops(self, fake_redis, monkeypatch, settings):
@@ -352,7 +352,7 @@ class TestCheck:
         monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
         told = " ".join(run("check").stdout.split())
         for scope in ("coupons:write", "forms:read", "forms:write", "lists:read"):
-            assert f"{scope} could not be tried: Klaviyo answered 503: It is down. " in told
+            assert f"{scope} could not be checked: Klaviyo answered 503: It is down. " in told
         granted = told.partition("may read:")[2]
         assert "forms" not in granted
         assert "coupons, " in granted.partition("may write:")[0]
@@ -367,11 +367,11 @@ class TestCheck:
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
         held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
-        assert f"events:write could not be tried while this is paused: {held}." in told
+        assert f"events:write could not be checked, because this is paused: {held}." in told
         assert "may read: accounts" in told
         assert "may write: " in told
 
-    def test_of_an_account_that_is_paused_nothing_is_asked_and_the_others_are(self, fake_redis, monkeypatch, settings):
+    def test_a_paused_account_is_not_checked_but_the_others_are(self, fake_redis, monkeypatch, settings):
         settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
         forget()
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
@@ -379,7 +379,7 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        assert "its key and scopes were not looked at" in told
+        assert "its key and scopes were not checked" in told
         assert told.count("may read: accounts") == 1
 
     def test_a_redis_that_may_throw_tasks_away_stops(self, fake_redis, monkeypatch):
@@ -390,7 +390,7 @@ class TestCheck:
         assert "maxmemory-policy is allkeys-lru" in result.stdout
         assert "Set it to noeviction" in result.stdout
 
-    def test_calls_in_a_queue_that_nobody_reads_are_told_with_what_to_do(self, fake_redis, monkeypatch):
+    def test_calls_in_a_queue_that_nobody_reads_are_reported_with_what_to_do(self, fake_redis, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(self.answer))
         names = ["klaviyo.create_profile", "shop.ship", "klaviyo.job", "klaviyo.create_profile"]
         fake_redis.rpush("celery", *[json.dumps({"headers": {"task": name}}) for name in names], "none", "[]", "{}")
@@ -421,7 +421,7 @@ class TestCheck:
             raise redis.ConnectionError("no")
 
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
-        for module in ("worker.checks", "schedules.trouble"):
+        for module in ("worker.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
         monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
@@ -445,7 +445,7 @@ def test_a_wrong_setting_is_one_sentence_not_a_traceback():
 
 @pytest.mark.parametrize(
     "words",
-    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A tasks inspect ping"],
+    ["-A worker worker", "-A worker beat", "-A worker flower", "-A worker.app:app report", "-A worker inspect ping"],
 )
 def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     root = str(Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""What the demo reads, cuts and compares. The demo itself is tried by a live test."""
+"""What the demo reads, splits and compares. A live test runs the demo itself."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ from worker.tiers import Tier
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a CSV file and returns its path."""
+    """Write a CSV file and return its path."""
 
     def written(name, *rows):
         path = tmp_path / name
@@ -105,21 +105,21 @@ def test_named_orders_are_the_customers_purchases(write):
     assert data.remarks[0].startswith("4 of 5 rows of sold.csv were left out: ")
 
 
-def test_a_file_of_orders_that_nobody_named_is_left_alone(write):
+def test_a_file_of_orders_that_was_not_named_is_left_alone(write):
     write("customers_orders.csv", ["customer_id", "order_date", "value"], ["1", "2024-05-01", "1"])
     write("orders.csv", ["customer_id", "order_date", "value"], ["1", "2024-05-01", "1"])
     data = load(write("customers.csv", ["customer_id"], ["1"]))
     assert [each.value for each in data.purchases] == [30.0] * 3
-    assert "the purchases are made up" in data.remarks[0]
+    assert "the purchases are invented" in data.remarks[0]
 
 
-def test_purchases_from_before_klaviyos_time_are_all_moved_on_by_the_same_years(write):
+def test_purchases_from_before_klaviyos_time_are_all_moved_forward_by_the_same_years(write):
     orders = write(
         "orders.csv", ["customer_id", "order_date", "value"], ["1", "1997-01-01", "1"], ["1", "1998-06-30", "1"]
     )
     data = load(write("customers.csv", ["customer_id"], ["1"]), orders)
     assert [f"{each.time:%Y-%m-%d %a}" for each in data.purchases] == ["2025-01-01 Wed", "2026-06-30 Tue"]
-    assert "moved on by 28 years" in data.remarks[0]
+    assert "moved forward by 28 years" in data.remarks[0]
 
 
 def test_a_single_wrong_year_does_not_move_the_others_into_the_future(write):
@@ -161,7 +161,7 @@ def test_a_time_is_read_as_shops_write_it():
 def test_without_orders_the_purchases_follow_from_the_customers_columns(write):
     data = load(write("customers.csv", ["customer_id", "orders", "total_usd"], ["1", "4", "100"], ["2", "0", "0"]))
     assert [each.value for each in data.purchases] == [25.0] * 4
-    assert "made up" in data.remarks[0]
+    assert "invented" in data.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_file_without_customers_is_refused_with_what_it_needs(write, rows, nee
         load(write("empty.csv", *rows))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_file_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(SourceError, match=r"gone\.csv: it cannot be read"):
         load(tmp_path / "gone.csv")
 
@@ -212,7 +212,7 @@ def test_the_proof_holds_only_when_nothing_was_lost_doubled_or_refused():
     assert not Proof(throttled=1).holds
 
 
-def test_customers_whom_the_sandbox_turned_down_with_a_reason_are_not_counted_as_lost(tmp_path, write):
+def test_customers_whom_the_sandbox_rejected_with_a_reason_are_not_counted_as_lost(tmp_path, write):
     data = load(write("customers.csv", ["email"], ["a@example.com"], ["b@reject.example"], ["c@example.com"]))
     rejects = tmp_path / "rejects.jsonl"
     rejects.write_text('{"row": 2, "stage": "job", "reason": "no", "original": {}}\n')

@@ -49,7 +49,7 @@ def test_before_the_first_job_there_is_nothing_to_show(fake_redis):
     result = run("jobs")
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "No job has begun since then" in result.stderr
+    assert "No job has started since then" in result.stderr
 
 
 def test_jobs_in_progress_come_before_those_that_are_over(ledger):
@@ -131,11 +131,11 @@ def test_watching_needs_a_terminal(fake_redis, command):
     assert "--watch needs a terminal" in result.stderr
 
 
-def test_a_time_that_is_none_is_one_sentence(fake_redis):
+def test_an_invalid_time_is_one_sentence(fake_redis):
     result = run("jobs", "--since", "yesterday")
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("'yesterday' is no time: write it like 5m")
+    assert result.stderr.startswith("'yesterday' is not a time: write it like 5m")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_time_that_is_none_is_one_sentence(fake_redis):
         ("1970-01-02T01:00+01:00", 86_400),
     ],
 )
-def test_a_time_is_so_long_ago_or_a_date(typed, seconds):
+def test_a_time_is_a_span_ago_or_a_date(typed, seconds):
     assert moment(typed, 1_000_000.0) == seconds
 
 
@@ -160,5 +160,5 @@ def test_a_time_is_so_long_ago_or_a_date(typed, seconds):
     ("seconds", "told"),
     [(None, "-"), (0.44, "0.4 s"), (35, "35 s"), (250, "4 min"), (64_800, "18.0 h"), (302_400, "3.5 d")],
 )
-def test_a_duration_is_told_in_the_unit_that_a_person_would_take(seconds, told):
+def test_a_duration_is_shown_in_the_unit_that_a_person_would_take(seconds, told):
     assert duration(seconds) == told

@@ -1,4 +1,4 @@
-"""What comes from files, from Klaviyo or from a user is shown as it is: to no command is it markup."""
+"""Text from files, from Klaviyo or from a user is shown as it is: no command takes it for markup."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_source_with_a_name_like_markup_is_listed(fake_redis):
 
 
 @pytest.mark.parametrize("words", [("actions", OUTSIDE), ("check", "--account", OUTSIDE)])
-def test_what_was_typed_is_told_as_it_was_typed(words, fake_redis):
+def test_typed_text_is_shown_as_it_was_typed(words, fake_redis):
     result = run(*words)
 
     assert result.exit_code == 2

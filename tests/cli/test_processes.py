@@ -1,4 +1,4 @@
-"""Processes that belong together: how they start, speak, and end."""
+"""Processes that belong together: how they start, print and stop."""
 
 import os
 import re
@@ -13,8 +13,8 @@ import pytest
 from celery import Celery
 from dotenv import dotenv_values
 
-from cli.processes import LOOPBACK, Fallen, Processes
-from cli.up import announced, interruptible
+from cli.processes import LOOPBACK, ProcessEnded, Processes
+from cli.up import announce, interruptible
 from tests.cli.typed import run
 from worker.settings import RUNNING
 
@@ -30,39 +30,39 @@ def is_up(lines, *names):
     return lambda: all((name, "up") in lines for name in names)
 
 
-def test_the_last_started_ends_first_and_every_line_has_its_name():
+def test_the_last_process_started_stops_first_and_every_line_has_its_name():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
         processes.start("redis", python(PATIENT))
         processes.start("worker", python(PATIENT))
         processes.wait_for("both", is_up(lines, "redis", "worker"))
     assert lines[-2:] == [("worker", "bye"), ("redis", "bye")]
 
 
-def test_one_that_ends_by_itself_ends_the_whole_with_a_sentence():
+def test_a_process_that_ends_by_itself_stops_all_with_a_sentence():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
         processes.start("flower", python("print('no port'); raise SystemExit(3)"))
-        with pytest.raises(Fallen, match="flower ended with exit code 3, so everything stops"):
+        with pytest.raises(ProcessEnded, match="flower ended with exit code 3, so everything is stopped"):
             processes.watch()
     assert ("flower", "no port") in lines
 
 
-def test_one_that_does_not_get_ready_in_time_is_told():
-    with Processes({}) as processes, pytest.raises(Fallen, match="Flower was not ready"):
+def test_a_process_that_is_not_ready_in_time_is_reported():
+    with Processes({}) as processes, pytest.raises(ProcessEnded, match="Flower was not ready"):
         processes.wait_for("Flower", lambda: False, seconds=0.1)
 
 
-def test_one_that_does_not_end_is_ended():
+def test_a_process_that_does_not_stop_is_killed():
     lines = []
-    with Processes({}, tell=lambda name, line: lines.append((name, line))) as processes:
-        processes.start("worker", python(STUBBORN), patience=0.2)
+    with Processes({}, print_line=lambda name, line: lines.append((name, line))) as processes:
+        processes.start("worker", python(STUBBORN), patience_s=0.2)
         processes.wait_for("it", is_up(lines, "worker"))
-    # If it were not, this would take longer than a test may.
+    # If it were not killed, this would take longer than a test may.
     assert ("worker", "up") in lines
 
 
-def test_with_a_folder_for_logs_each_writes_into_its_own_file(tmp_path):
+def test_with_a_folder_for_logs_each_process_writes_its_own_file(tmp_path):
     with Processes({"COLOUR": "red"}, logs=tmp_path) as processes:
         processes.start("beat", python("import os; print(os.environ['COLOUR'], os.environ['SIZE'])"), SIZE="s")
         processes.wait_for("the line", lambda: (tmp_path / "beat.log").read_text() == "red s\n")
@@ -95,7 +95,7 @@ def _is_alive(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_command_that_goes_on_for_long_takes_every_polite_signal_for_ctrl_c(number):
+def test_a_long_command_takes_every_polite_signal_for_ctrl_c(number):
     before = signal.getsignal(number)
 
     with pytest.raises(KeyboardInterrupt), interruptible():
@@ -112,7 +112,7 @@ def test_a_command_that_goes_on_for_long_takes_every_polite_signal_for_ctrl_c(nu
         (["sandbox", "--port"], "--port"),
     ],
 )
-def test_a_port_that_is_taken_is_told_with_what_to_do_before_anything_is_started(settings, words, option):
+def test_a_port_that_is_taken_is_reported_with_what_to_do_before_anything_is_started(settings, words, option):
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
@@ -122,16 +122,16 @@ def test_a_port_that_is_taken_is_told_with_what_to_do_before_anything_is_started
 
     assert told.exit_code == 2
     [sentence] = told.stderr.splitlines()
-    assert sentence.startswith(f"Port {port} of 127.0.0.1 cannot be listened on (Address already in use)")
-    assert sentence.endswith(f"name another port with {option}.")
+    assert sentence.startswith(f"Cannot listen on port {port} of 127.0.0.1 (Address already in use)")
+    assert sentence.endswith(f"choose another port with {option}.")
 
 
-def test_what_runs_is_told_as_a_setting_and_as_celery_spells_it(settings, client):
+def test_what_runs_is_written_as_a_setting_and_as_celery_spells_it(settings, client):
     url = f"unix://{client.connection_pool.connection_kwargs['path']}?db=0"
     RUNNING.parent.mkdir()
     client.set("here", "yes")
 
-    with announced({"KLAVIYO_REDIS_URL": url}):
+    with announce({"KLAVIYO_REDIS_URL": url}):
         assert dotenv_values(RUNNING) == {"KLAVIYO_REDIS_URL": url}
         [celery] = re.findall(r"^# (redis\S+)$", RUNNING.read_text("utf-8"), re.MULTILINE)
 

@@ -1,4 +1,6 @@
-"""`klaviyo push`, as it is typed."""
+"""`klaviyo push` as a user types it."""
+
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -17,13 +19,13 @@ REPORT = PushReport(
 
 @pytest.fixture
 def pushed(monkeypatch):
-    monkeypatch.setattr(command, "defined", lambda name: Push("profiles", "crm.csv", name))
+    monkeypatch.setattr(command, "configured_push", lambda name: Push("profiles", "crm.csv", name))
     monkeypatch.setattr("cli.store.get_engine", lambda: None)
-    monkeypatch.setattr(command, "patiently", lambda step: 32)
+    monkeypatch.setattr(command, "get_governor", lambda: SimpleNamespace(slots=lambda: {"celery": 32}))
     monkeypatch.setattr(command, "run_push", lambda wanted, force: REPORT)
 
 
-def test_what_travelled_and_what_did_not_is_told(pushed):
+def test_what_was_sent_and_what_was_not_is_shown(pushed):
     result = CliRunner().invoke(app, ["push", "crm"])
 
     assert result.exit_code == 1
@@ -37,7 +39,7 @@ def test_a_report_for_other_programs_is_json(pushed):
     assert '"landed": 3' in result.stdout
 
 
-def test_a_store_that_takes_nothing_is_one_sentence(pushed, monkeypatch):
+def test_an_outage_of_the_store_is_one_sentence(pushed, monkeypatch):
     def full(wanted, force):
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 

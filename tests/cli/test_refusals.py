@@ -8,13 +8,11 @@ import pytest
 from kombu import pools
 
 from tasks.tags import get_tags
-from tests.caches import forget
 from tests.cli.typed import run
 from worker import patience
 from worker.app import app
-from worker.connection import get_publisher, get_redis
+from worker.composition import forget
 from worker.errors import NotConfirmed
-from worker.governor import get_publishing_governor
 from worker.settings import get_settings
 
 #: What an operator needs most when Redis is full.
@@ -44,7 +42,7 @@ ADDS = {
 
 @pytest.fixture
 def server(client, settings, monkeypatch, tmp_path):
-    """A real server as that of the process, and nobody who waits for long."""
+    """Use a real server in this process, and let nothing wait for long."""
     path = client.connection_pool.connection_kwargs["path"]
     settings.setenv("KLAVIYO_REDIS_URL", f"unix://{path}?db=0")
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
@@ -52,37 +50,29 @@ def server(client, settings, monkeypatch, tmp_path):
     settings.setenv("KLAVIYO_PUSHES__PEOPLE__SOURCE", str(tmp_path / "people.csv"))
     with (tmp_path / "people.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["email"], ["ada@example.com"]])
-    forget_all()
+    forget()
     before = app.conf.broker_url, app.conf.result_backend
     address = get_settings().redis
     connect(address.broker_url, address.result_url)
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(patience, "CALLER_PATIENCE_S", 0.0)
     assert run("store").exit_code == 0
     yield client
     client.config_set("maxmemory", 0)
     client.replicaof("NO", "ONE")
     with warnings.catch_warnings():
-        # What tests before this one in the same process have left open is none of this one's.
+        # Connections that earlier tests in this process have left open must not matter.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
     pools.reset()
     app.backend.client.close()
-    get_redis().close()
-    get_publisher().close()
     connect(*before)
-    forget_all()
+    forget()
 
 
 def connect(broker_url, result_backend):
     app.conf.update(broker_url=broker_url, result_backend=result_backend)
     app._after_fork()
     app._backend_cache, app._local.backend = None, None
-
-
-def forget_all():
-    forget()
-    for cache in (get_publisher, get_publishing_governor):
-        cache.cache_clear()
 
 
 def full(client):
@@ -107,7 +97,7 @@ def test_a_command_that_would_add_something_says_why_it_cannot(server, condition
 
 
 @pytest.mark.parametrize("condition", [full, read_only])
-def test_a_caller_is_told_why_and_not_asked_whether_redis_is_up(server, condition):
+def test_a_caller_is_told_the_reason_and_not_asked_whether_redis_is_up(server, condition):
     said = condition(server)
 
     with pytest.raises(NotConfirmed, match=said) as caught:
@@ -117,7 +107,7 @@ def test_a_caller_is_told_why_and_not_asked_whether_redis_is_up(server, conditio
 
 
 @pytest.mark.parametrize("condition", [full, read_only])
-def test_a_look_is_possible_all_the_same(server, condition):
+def test_status_commands_still_work(server, condition):
     condition(server)
     for name, words in LOOKS.items():
         assert (name, run(*words).exit_code) == (name, 0)

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from cli.commands import app
 from cli.schedules import rows
-from schedules.entries import planned
-from schedules.guard import Record, begin, end, plan, run_id
+from schedules.entries import scheduled_entries
+from schedules.entry_runs import EntryRecord, begin_run, end_run, plan_entry, run_id
 from tasks.jobs.ledger import Ledger
 from worker.settings import Settings, get_settings
 
@@ -20,8 +20,8 @@ NOW = DUE + timedelta(hours=8)
 
 def row(**known):
     """The row of the nightly entry, due at 01:07, at nine in the morning."""
-    record = Record(**{"since": DUE - timedelta(days=9), **known})
-    each = next(planned(Settings(_env_file=None, api_key="pk_a")))
+    record = EntryRecord(**{"since": DUE - timedelta(days=9), **known})
+    each = next(scheduled_entries(Settings(_env_file=None, api_key="pk_a")))
     assert each.name == ENTRY
     return next(rows([each], [record], NOW))
 
@@ -38,14 +38,14 @@ def test_a_run_on_time_is_shown_with_its_duration_and_the_next_one():
     assert found.missed is None
 
 
-def test_a_run_that_did_not_begin_is_missed_and_how_late_it_is_is_told():
+def test_a_run_that_did_not_start_is_missed_and_shown_with_how_late_it_is():
     found = row(**run(DUE - timedelta(days=2)))
 
     assert found.missed == DUE
     assert found.late_seconds == 8 * 3600
 
 
-def test_a_run_that_never_began_is_missed_from_when_it_was_planned():
+def test_a_run_that_never_started_is_missed_from_when_it_was_scheduled():
     assert row().missed == DUE
     assert row(since=DUE + timedelta(hours=1)).missed is None
     assert row(since=None).missed is None
@@ -53,8 +53,8 @@ def test_a_run_that_never_began_is_missed_from_when_it_was_planned():
 
 
 def test_a_message_may_wait_a_moment_before_its_run_is_missed():
-    each = next(planned(Settings(_env_file=None, api_key="pk_a")))
-    record = Record(since=DUE - timedelta(days=1))
+    each = next(scheduled_entries(Settings(_env_file=None, api_key="pk_a")))
+    record = EntryRecord(since=DUE - timedelta(days=1))
 
     soon = next(rows([each], [record], DUE + timedelta(seconds=90)))
     later = next(rows([each], [record], DUE + timedelta(seconds=150)))
@@ -63,19 +63,19 @@ def test_a_message_may_wait_a_moment_before_its_run_is_missed():
     assert later.missed == DUE
 
 
-def test_a_run_that_was_left_out_because_another_went_on_is_not_missed():
+def test_a_run_that_was_skipped_because_another_was_running_is_not_missed():
     found = row(**run(DUE - timedelta(days=1), skipped=run_id(ENTRY, DUE)))
 
     assert found.missed is None
-    assert found.told == "that of 24 Nov 01:07 was left out: the one before still went on"
+    assert found.remarks == "the run of 24 Nov 01:07 was skipped: the previous one was still running"
 
 
-def test_a_running_one_tells_how_long_and_a_dead_one_when_it_was_last_heard_of():
+def test_a_running_entry_shows_how_long_and_a_dead_one_since_when():
     going = run(DUE, ended=None, state="running", until=NOW + timedelta(minutes=5))
     dead = {**going, "until": NOW - timedelta(hours=3)}
 
     assert (row(**going).state, row(**going).seconds) == ("running", 8 * 3600)
-    assert (row(**dead).state, row(**dead).told) == ("failed", "nothing was heard of it after 24 Nov 06:07")
+    assert (row(**dead).state, row(**dead).remarks) == ("failed", "no sign of life by 24 Nov 06:07")
 
 
 @pytest.mark.parametrize("minutes", range(0, 240, 5))
@@ -85,16 +85,16 @@ def test_the_next_run_lies_ahead_also_while_clocks_change(minutes):
     )
     now = datetime(2026, 10, 24, 23, 0, tzinfo=UTC) + timedelta(minutes=minutes)
 
-    found = next(rows([next(planned(settings))], [Record(since=now)], now))
+    found = next(rows([next(scheduled_entries(settings))], [EntryRecord(since=now)], now))
 
     assert timedelta() < found.next_run - now <= timedelta(minutes=15)
     assert found.missed is None
 
 
 def test_an_entry_that_is_off_is_neither_missed_nor_due():
-    each = next(planned(Settings(_env_file=None, api_key="pk_a", schedule={"profiles-events": "off"})))
+    each = next(scheduled_entries(Settings(_env_file=None, api_key="pk_a", schedule={"profiles-events": "off"})))
 
-    found = next(rows([each], [Record(**run(DUE - timedelta(days=9)), since=DUE - timedelta(days=20))], NOW))
+    found = next(rows([each], [EntryRecord(**run(DUE - timedelta(days=9)), since=DUE - timedelta(days=20))], NOW))
 
     assert (found.state, found.missed, found.next_run, found.crontab) == ("off", None, None, None)
 
@@ -104,7 +104,7 @@ def klaviyo(monkeypatch, tmp_path, client):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")
-    for module in ("schedules.guard.get_redis", "cli.schedules.get_redis"):
+    for module in ("schedules.entry_runs.get_redis", "cli.schedules.get_redis"):
         monkeypatch.setattr(module, lambda: client)
     monkeypatch.setattr("schedules.clock.get_ledger", lambda: Ledger(client))
     get_settings.cache_clear()
@@ -114,8 +114,8 @@ def klaviyo(monkeypatch, tmp_path, client):
 
 def test_the_table_shows_state_remarks_and_reasons(klaviyo):
     failed = run_id(ENTRY, datetime.now(UTC))
-    begin(failed, "one", 60)
-    end(failed, False, "Klaviyo could not answer.")
+    begin_run(failed, "one", 60)
+    end_run(failed, False, "Klaviyo could not answer.")
 
     said = klaviyo()
 
@@ -123,19 +123,19 @@ def test_the_table_shows_state_remarks_and_reasons(klaviyo):
     assert "failed" in line
     assert "Klaviyo could not answer." in line
     assert "account default, times in Europe/Berlin" in said.stdout
-    assert "What was deleted is in no list of changes" in said.stdout
+    assert "Deletions appear in no list of changes" in said.stdout
 
 
-def test_that_no_beat_runs_is_said(klaviyo, client):
-    assert "No beat runs" in klaviyo().stderr
+def test_it_says_when_no_beat_is_running(klaviyo, client):
+    assert "Beat is not running" in klaviyo().stderr
 
     client.set("klaviyo:redbeat:lock", "token")
 
-    assert "No beat runs" not in klaviyo().stderr
+    assert "Beat is not running" not in klaviyo().stderr
 
 
 def test_another_program_reads_moments_with_their_offset(klaviyo):
-    plan(ENTRY, "7 1 * * *")
+    plan_entry(ENTRY, "7 1 * * *")
 
     found = {each["entry"]: each for each in json.loads(klaviyo("--json").stdout)}
 

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from cli.sync import follow as sync_follow
 from cli.sync.follow import Progress, line
-from cli.sync.view import Part, families, parts_table, plan_table, standings_table
+from cli.sync.view import Part, families, parts_table, plan_table, status_table
 from schedules.plan.estimate import Estimate
-from schedules.standing import PullRun, Standing
 from schedules.store import connection, runs
 from schedules.store.migrate import upgrade
-from schedules.trouble import Trouble
+from schedules.store.outage import Outage
+from schedules.stream_status import PullRun, StreamStatus
 from tests.cli.typed import run
 from worker.settings import get_settings
 
@@ -47,18 +47,18 @@ def shown(table, width=140):
 
 REFUSED = {
     ("sync", "profils"): "did you mean 'profiles'?",
-    ("sync", "campaign_messages"): "campaign_messages come with campaigns: ask for these",
+    ("sync", "campaign_messages"): "campaign_messages cannot be read alone: name campaigns, which brings them",
     ("sync", "--full"): "Name the streams to read, or `all`",
     ("sync", "--no-wait"): "Name the streams to read, or `all`",
     ("sync", "profiles", "--full", "--since", "3d"): "give one of them",
-    ("sync", "profiles", "--since", "2100-01-01"): "lies in the future",
-    ("sync", "profiles", "--since", "yesterday"): "'yesterday' is no time",
+    ("sync", "profiles", "--since", "2100-01-01"): "is in the future",
+    ("sync", "profiles", "--since", "yesterday"): "'yesterday' is not a time",
     ("sync", "profiles", "--account", "nobody"): "there is no account 'nobody'",
 }
 
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
-def test_what_makes_no_sense_is_refused_and_nothing_is_started(file_store, fake_redis, words):
+def test_arguments_that_make_no_sense_are_refused_and_nothing_is_started(file_store, fake_redis, words):
     result = run(*words)
 
     assert result.exit_code == 2
@@ -66,7 +66,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_started(file_store, fake_
     assert fake_redis.keys() == []
 
 
-def test_without_a_store_the_command_that_makes_one_is_told(file_store, tmp_path):
+def test_without_a_store_the_command_that_makes_one_is_reported(file_store, tmp_path):
     file_store.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/other.db")
     get_settings.cache_clear()
 
@@ -76,7 +76,7 @@ def test_without_a_store_the_command_that_makes_one_is_told(file_store, tmp_path
     assert "run `klaviyo store`" in result.stderr
 
 
-def test_a_store_that_cannot_be_reached_is_told_before_anything_is_started(file_store, fake_redis):
+def test_a_store_that_cannot_be_reached_is_reported_before_anything_is_started(file_store, fake_redis):
     pytest.importorskip("psycopg")
     file_store.setenv("KLAVIYO_STORE_URL", "postgresql://user:hunter2@127.0.0.1:1/name")
     get_settings.cache_clear()
@@ -91,7 +91,7 @@ def test_a_store_that_cannot_be_reached_is_told_before_anything_is_started(file_
 
 def test_streams_that_were_never_read_are_named_and_the_others_shown(file_store):
     with connection.transaction() as opened:
-        number = runs.begin(opened, "default", "tags", "pull", "full", NOW)
+        number = runs.create(opened, "default", "tags", "pull", "full", NOW)
         runs.end(opened, number, "failed", NOW + timedelta(seconds=3), {"error": "Klaviyo says no"})
 
     result = run("sync")
@@ -102,7 +102,7 @@ def test_streams_that_were_never_read_are_named_and_the_others_shown(file_store)
     assert result.stderr.startswith("Never read: profiles, events, ")
 
 
-def test_every_stream_of_every_account_is_told_to_other_programs(file_store):
+def test_every_stream_of_every_account_is_printed_for_other_programs(file_store):
     file_store.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     get_settings.cache_clear()
 
@@ -114,10 +114,10 @@ def test_every_stream_of_every_account_is_told_to_other_programs(file_store):
     }
 
 
-def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
+def test_a_running_run_shows_how_many_of_its_windows_have_been_read():
     going = pull_run(state="running", ended=None, closed=1)
 
-    table = shown(standings_table([Standing("default", "profiles", 5_000, None, going)], NOW))
+    table = shown(status_table([StreamStatus("default", "profiles", 5_000, None, going)], NOW))
 
     assert table.splitlines()[1].split() == [
         "profiles", "5,000", "-", *table.splitlines()[1].split()[3:6], "running", "incremental", "1,234", "13", "20",
@@ -126,10 +126,10 @@ def test_a_run_that_goes_on_tells_how_many_of_its_windows_have_been_read():
 
 
 def test_accounts_have_a_column_where_there_are_several():
-    one = [Standing("default", "profiles", 1, None, None)]
+    one = [StreamStatus("default", "profiles", 1, None, None)]
 
-    assert "account" not in shown(standings_table(one, NOW))
-    assert "account" in shown(standings_table([*one, Standing("eu", "profiles", 1, None, None)], NOW))
+    assert "account" not in shown(status_table(one, NOW))
+    assert "account" in shown(status_table([*one, StreamStatus("eu", "profiles", 1, None, None)], NOW))
 
 
 def test_jobs_of_every_kind_are_one_line_as_bad_as_the_worst_of_them():
@@ -147,8 +147,8 @@ def test_jobs_of_every_kind_are_one_line_as_bad_as_the_worst_of_them():
 ESTIMATE = Estimate("default", "profiles", "full", 20_000, 204, 0.04, False, 0.272, None, 12.0, "probes", 19)
 
 
-def test_a_plan_tells_the_share_of_the_budget_and_the_sum():
-    least = replace(ESTIMATE, stream="list_members", at_least=True, off=0.0, minutes=1.5, requests=90, probes=0)
+def test_a_plan_shows_the_share_of_the_budget_and_the_sum():
+    least = replace(ESTIMATE, stream="list_members", at_least=True, uncertainty=0.0, minutes=1.5, requests=90, probes=0)
 
     lines = shown(plan_table([ESTIMATE, least])).splitlines()
 
@@ -172,7 +172,7 @@ def test_no_number_is_cut_at_usual_widths(width):
     tables = [
         plan_table([ESTIMATE, replace(ESTIMATE, stream="segment_members")]),
         parts_table([Part("default", "profiles", "done", pull_run(rows=1_234_567))], NOW),
-        standings_table([Standing("default", "profiles", 1_234_567, NOW, pull_run())], NOW),
+        status_table([StreamStatus("default", "profiles", 1_234_567, NOW, pull_run())], NOW),
     ]
 
     assert not any("…" in shown(table, width) for table in tables)
@@ -188,12 +188,12 @@ class Clock:
 
 def progress(monkeypatch, slots):
     monkeypatch.setattr(sync_follow, "get_governor", lambda: type("G", (), {"slots": staticmethod(lambda: slots)}))
-    monkeypatch.setattr(sync_follow, "trouble", lambda: None)
+    monkeypatch.setattr(sync_follow, "current_outage", lambda: None)
     clock, out = Clock(), io.StringIO()
     return Progress(Console(file=out, width=200), clock), clock, out
 
 
-def test_without_a_terminal_a_line_is_told_now_and_then(monkeypatch):
+def test_without_a_terminal_a_line_is_printed_now_and_then(monkeypatch):
     told, clock, out = progress(monkeypatch, {"klaviyo.l": 8})
     going = pull_run(state="running", ended=None, closed=1)
 
@@ -208,7 +208,7 @@ def test_without_a_terminal_a_line_is_told_now_and_then(monkeypatch):
     ]
 
 
-def test_that_no_worker_runs_is_said_once(monkeypatch):
+def test_it_says_once_that_no_worker_is_running(monkeypatch):
     told, _, out = progress(monkeypatch, {})
 
     with told:
@@ -218,20 +218,20 @@ def test_that_no_worker_runs_is_said_once(monkeypatch):
     assert out.getvalue().count("No worker runs") == 1
 
 
-def test_a_store_that_takes_nothing_is_told_once_and_so_is_its_end(monkeypatch):
+def test_an_outage_of_the_store_is_reported_once_and_so_is_its_end(monkeypatch):
     told, _, out = progress(monkeypatch, {"klaviyo.l": 8})
-    full = Trouble("database or disk is full", 0.0)
+    full = Outage("database or disk is full", 0.0)
 
     with told:
         for found in (None, full, full, None, None):
-            monkeypatch.setattr(sync_follow, "trouble", lambda found=found: found)
+            monkeypatch.setattr(sync_follow, "current_outage", lambda found=found: found)
             told([Part("default", "profiles", "wanted", None)])
 
     assert out.getvalue().count("cannot be written: database or disk is full. Syncs and pushes wait") == 1
     assert out.getvalue().splitlines()[-1] == "The store can be written again."
 
 
-def test_a_line_tells_how_many_have_been_read():
+def test_a_line_says_how_many_streams_have_been_read():
     parts = [Part("default", "tags", "done", pull_run()), Part("eu", "tags", "wanted", None)]
 
     assert line(parts, {}) == "1 of 2 streams read"

@@ -1,4 +1,4 @@
-"""What commands show, at the widths of usual terminals: no word is broken, and nothing is squeezed."""
+"""Screens at the widths of usual terminals: no word is broken, and nothing is squeezed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from rich.text import Text
 
 from cli import actions, limits
-from cli.columns import LONG, broken, least, widths
+from cli.columns import BREAKABLE_WIDTH, break_words, fit_widths, least_width
 from cli.commands import COMMANDS
 from cli.tables import listing
-from cli.terminal import WIDE as WIDE_PIPE
+from cli.terminal import PIPE_WIDTH as WIDE_PIPE
 from tests.cli.screens import PAUSES, SCREENS, shown
 from tests.cli.typed import run
 from worker.action import ACTIONS
@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch):
-    """Times are told in the zone of the machine."""
+    """Show times in the machine's time zone."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
@@ -34,15 +34,15 @@ def utc(monkeypatch):
 
 
 #: Room for everything.
-WIDE = 1_000
+PIPE_WIDTH = 1_000
 _PIECES = re.compile(r"[^_:+./=\\-]*[_:+./=\\-]*")
 
 
 def parts(words):
-    """What a line may hold of these words: each whole, and long names from one joint to another."""
+    """Yield what a line may hold of these words: whole words, and pieces of long names between joints."""
     for word in words:
         yield word
-        pieces = [piece for piece in _PIECES.findall(word) if piece] if len(word) > LONG else []
+        pieces = [piece for piece in _PIECES.findall(word) if piece] if len(word) > BREAKABLE_WIDTH else []
         for begin in range(len(pieces)):
             for end in range(begin + 1, len(pieces) + 1):
                 yield "".join(pieces[begin:end])
@@ -51,8 +51,8 @@ def parts(words):
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_word_of_a_screen_is_broken_at_usual_widths(screen, width):
-    whole, text = shown(screen, WIDE), shown(screen, width)
-    # A name that stood at the head of a column stands on the line below each row.
+    whole, text = shown(screen, PIPE_WIDTH), shown(screen, width)
+    # The name of a column that moved below each row is on that line.
     assert set(text.split()) <= set(parts(whole.split()))
     assert max(map(len, text.splitlines())) <= width
 
@@ -64,7 +64,7 @@ def test_no_word_of_a_help_is_broken_at_usual_widths(words, width, monkeypatch):
         monkeypatch.setenv("COLUMNS", str(columns))
         return re.sub(r"[│╭╮╰╯─]", " ", run(*words, "--help").stdout)
 
-    whole, text = told(WIDE), told(width)
+    whole, text = told(PIPE_WIDTH), told(width)
     assert set(text.split()) <= set(parts(whole.split()))
     assert max(map(len, text.splitlines())) <= width
 
@@ -74,9 +74,9 @@ def test_no_word_of_a_help_is_broken_at_usual_widths(words, width, monkeypatch):
     ("words", "said"),
     [
         (("imports",), "There was no import in the last two weeks."),
-        (("jobs",), "No job has begun since then; --since looks further back."),
+        (("jobs",), "No job has started since then; --since looks further back."),
         (("jobs", "--failed"), "No job has failed since then; --since looks further back."),
-        (("limits",), "No action has been called on this Redis yet: there is nothing to show."),
+        (("limits",), "No action has been called through this Redis yet, so there is nothing to show."),
         (("waiting",), "0 of 0 waiting tasks."),
     ],
     ids=" ".join,
@@ -122,7 +122,7 @@ def bucket(number, **how):
 @pytest.mark.parametrize("lines", [6, 22, 23])
 @pytest.mark.parametrize("pauses", [[], PAUSES])
 def test_a_view_that_is_watched_says_how_many_it_has_no_room_for(width, lines, pauses):
-    told = shown(limits.living([bucket(n, now=n) for n in range(1, 51)], pauses, lines), width).splitlines()
+    told = shown(limits.live_view([bucket(n, now=n) for n in range(1, 51)], pauses, lines), width).splitlines()
 
     rows = sum("get_bucket_" in line for line in told)
     assert len(told) <= lines or rows == 0
@@ -130,12 +130,12 @@ def test_a_view_that_is_watched_says_how_many_it_has_no_room_for(width, lines, p
 
 
 def test_a_view_that_is_watched_shows_everything_where_there_is_room():
-    told = shown(limits.living([bucket(1), bucket(2)], [], 22), 120)
+    told = shown(limits.live_view([bucket(1), bucket(2)], [], 22), 120)
 
     assert ("get_bucket_1" in told, "get_bucket_2" in told, "more" in told) == (True, True, False)
 
 
-def test_buckets_of_which_nothing_is_used_are_counted_unless_all_are_asked_for():
+def test_unused_buckets_are_only_counted_unless_all_are_requested():
     found = [bucket(1, now=1), bucket(2), bucket(3, in_flight=0), bucket(4, blocked_seconds=3.0)]
 
     told, everything = shown(limits.overview(found, False), 120), shown(limits.overview(found, True), 120)
@@ -149,22 +149,22 @@ def test_buckets_of_which_nothing_is_used_are_counted_unless_all_are_asked_for()
 
 
 def test_the_widest_columns_give_way_first_and_none_beyond_what_it_needs():
-    assert widths([10, 30, 20], [10, 12, 5], 64) == [10, 30, 20]
-    assert widths([10, 30, 20], [10, 12, 5], 44) == [10, 15, 15]
-    assert widths([10, 30, 20], [10, 12, 5], 31) == [10, 12, 5]
-    assert widths([10, 30, 20], [10, 12, 5], 30) is None
+    assert fit_widths([10, 30, 20], [10, 12, 5], 64) == [10, 30, 20]
+    assert fit_widths([10, 30, 20], [10, 12, 5], 44) == [10, 15, 15]
+    assert fit_widths([10, 30, 20], [10, 12, 5], 31) == [10, 12, 5]
+    assert fit_widths([10, 30, 20], [10, 12, 5], 30) is None
 
 
 def test_a_long_name_is_broken_at_its_joints_and_a_short_one_not_at_all():
     name = "get_errors_for_bulk_import_profiles_job"
 
-    assert broken(Text(name), 14).plain.split("\n") == ["get_errors_", "for_bulk_", "import_", "profiles_job"]
-    assert least("create_profile") == len("create_profile")
-    assert broken(Text("a sentence of words"), 8).plain == "a sentence of words"
+    assert break_words(Text(name), 14).plain.split("\n") == ["get_errors_", "for_bulk_", "import_", "profiles_job"]
+    assert least_width("create_profile") == len("create_profile")
+    assert break_words(Text("a sentence of words"), 8).plain == "a sentence of words"
 
 
 def test_what_may_be_left_out_goes_before_what_stands_below_its_row():
-    table = listing("name", "id", "note", whole=("name", "id", "note"), spare=("note",), below=("id",))
+    table = listing("name", "id", "note", whole=("name", "id", "note"), optional=("note",), below=("id",))
     table.add_row("first", "0123456789", "a remark")
     table.add_row("second", "-", "")
 
@@ -179,7 +179,7 @@ def test_a_table_of_nothing_is_its_header():
     )
 
 
-def test_a_text_of_somebody_elses_is_no_markup():
+def test_text_from_elsewhere_is_no_markup():
     table = listing("source")
     table.add_row("[/data/customers.csv]")
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 import tasks.registry  # noqa: F401  registers every action
-from tests.caches import forget
 from tests.cli.typed import run
 from worker.action import ACTIONS
+from worker.composition import forget
 from worker.governor import Governor
 
 SECRET = "ada@example.com"
@@ -23,7 +23,7 @@ def governor(settings, client):
 
 
 def wait(governor, task_id, action, *, account="default", lane="now", age=0, **kwargs):
-    """What a caller published so many seconds ago, for in an hour."""
+    """Publish a task as if so many seconds ago, due in an hour."""
     line = ACTIONS[action].declaration.line(account, kwargs)
     wait = {"line": line.name, "spec": line.spec, "lane": lane, "account": account, "since": time.time() - age}
     body = base64.b64encode(json.dumps([[], kwargs, {}]).encode()).decode()
@@ -87,27 +87,27 @@ def test_dropping_asks_first(four, governor):
 
 
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_an_id_that_does_not_wait_is_told_beside_those_that_do(four, how):
+def test_an_id_that_is_not_waiting_is_reported_beside_those_that_are(four, how):
     told = run("waiting", "bulk", "NOSUCHID", *how)
 
     assert told.exit_code == 1
     assert "bulk" in told.stdout
-    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert "No task with the id NOSUCHID is waiting: it has ended, or a worker has it." in told.stderr
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
-def test_an_id_that_does_not_wait_is_told_when_it_is_to_be_dropped(four, governor, how):
+def test_an_id_that_is_not_waiting_is_reported_when_it_is_to_be_dropped(four, governor, how):
     told = run("waiting", "bulk", "NOSUCHID", "--drop", how)
 
     assert told.exit_code == 1
-    assert "No task waits with the id NOSUCHID: it has ended, or a worker has it." in told.stderr
+    assert "No task with the id NOSUCHID is waiting: it has ended, or a worker has it." in told.stderr
     assert governor.count() == (2 if how == "--yes" else 3)
 
 
 def test_what_is_dropped_ends_as_revoked(four, governor, client):
     told = run("waiting", "--lane", "bulk", "--drop", "--yes")
 
-    assert "1 dropped; 3 waited before, 2 wait now." in told.stderr
+    assert "1 dropped; 3 were waiting before, 2 are now." in told.stderr
     assert shown() == ["old", "event"]
     meta = json.loads(client.get("celery-task-meta-bulk"))
     assert (meta["status"], meta["result"]["exc_message"]) == ("REVOKED", ["dropped by an operator"])
@@ -127,15 +127,15 @@ def test_what_is_dropped_ends_as_revoked(four, governor, client):
         (("--tier", "xs"), "tier:klaviyo.xs", "tier XS"),
     ],
 )
-def test_a_pause_is_told_with_its_reason_and_how_to_end_it(governor, words, what, said):
+def test_a_pause_is_reported_with_its_reason_and_how_to_end_it(governor, words, what, said):
     paused = run("pause", *words, "--why", "an incident at Klaviyo").stderr
 
     [pause] = governor.paused()
     assert pause.what == what
     told = run("limits").stderr
     assert f"The {said} is paused" in paused
-    assert f"The {said} is paused" in told
-    resuming = paused.partition("To let it go on: ")[2]
+    assert f"The {said} has been paused since" in told
+    resuming = paused.partition("To resume it: ")[2]
     assert resuming.startswith("klaviyo resume")
     assert resuming in told
     assert "an incident at Klaviyo." in told

@@ -11,7 +11,7 @@ from worker.settings import get_settings
 
 
 def klaviyo(answer):
-    """What stands in for `get_client`: a Klaviyo that gives this answer to each request."""
+    """Return a stand-in for `get_client`: a Klaviyo that gives this answer to each request."""
     made = client.make_client(get_settings(), httpx.MockTransport(answer))
     return lambda: made
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from celery.schedules import schedule
 
-from schedules.guard import begin, end
+from schedules.entry_runs import begin_run, end_run
 from worker.celery import app
 from worker.connection import get_redis
 from worker.steps import Step
@@ -26,10 +26,10 @@ class Noted(Step):
     name = "test.noted"
 
     def run(self, goes_on: bool = False) -> None:
-        if begin(self.task_id, self.holder, 600):
+        if begin_run(self.task_id, self.holder, 600):
             get_redis().rpush("begun", self.task_id)
             if not goes_on:
-                end(self.task_id, True, "")
+                end_run(self.task_id, True, "")
         get_redis().rpush("handled", self.task_id)
 
 

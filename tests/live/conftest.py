@@ -16,18 +16,14 @@ import psutil
 import pytest
 from celery import Celery
 
-from tasks.jobs.ledger import get_ledger
-from tasks.jobs.runs import get_runs
 from tests.live.copies import Copy
 from tests.live.system import ROOT, Sandbox, Server, System, end, until
 from worker import http_client as client
 from worker.app import app
-from worker.connection import get_publisher, get_redis
-from worker.governor import get_governor, get_publishing_governor
+from worker.composition import forget
 from worker.settings import get_settings
 
 HERE = Path(__file__).parent
-CACHES = (get_settings, get_redis, get_publisher, get_governor, get_publishing_governor, get_ledger, get_runs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,8 +86,7 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
     for name, value in system.environment().items():
         if name.startswith("KLAVIYO_"):
             patch.setenv(name, value)
-    for cache in CACHES:
-        cache.cache_clear()
+    forget()
     app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().redis.result_url)
     # The connections and the backend that another test of this process may have made.
     app._after_fork()
@@ -101,11 +96,9 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
     app.pool.force_close_all()
     app.backend.result_consumer.stop()
     app.backend.client.close()
-    get_redis().close()
     if opened := vars(client._clients).pop("client", None):
         opened.close()
-    for cache in CACHES:
-        cache.cache_clear()
+    forget()
     patch.undo()
 
 

@@ -7,12 +7,12 @@ import time
 
 import sqlalchemy as sa
 
-from schedules.pull.pages import BEHIND
+from schedules.pull.pages import CLOCK_MARGIN
 from schedules.pull.streams import STREAMS
 from schedules.store import tables
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
-from schedules.sync import start
+from schedules.sync import request_sync
 from tests.live.system import until
 
 #: The sandbox's type of each stream's rows.
@@ -78,7 +78,7 @@ def sync(system, *streams, mode="changes", seconds=60):
     """Sync streams and wait for the end of all."""
     if mode == "changes":
         let_pass(system)
-    request = start("default", streams, mode)
+    request = request_sync("default", streams, mode)
 
     def over():
         found = states(system, request)
@@ -93,7 +93,7 @@ def sync(system, *streams, mode="changes", seconds=60):
 
 def let_pass(system):
     """Wait until what a test has done lies within the next run's window; a full scan has no end."""
-    then = system.sandbox.touched + BEHIND.total_seconds() + 1
+    then = system.sandbox.touched + CLOCK_MARGIN.total_seconds() + 1
     until(lambda: time.monotonic() > then, 10, "the end of the next window")
 
 

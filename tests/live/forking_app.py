@@ -42,7 +42,7 @@ CALLS: tuple[Callable[[], Any], ...] = (
 
 def peer() -> Any:
     """The port of this thread's connection to Klaviyo, for as long as it is open."""
-    (connection,) = get_client()._transport._pool.connections  # type: ignore[attr-defined]
+    connection: Any = get_client()._transport._connection  # type: ignore[attr-defined]
     return connection._connection._network_stream.get_extra_info("client_addr")[1]
 
 

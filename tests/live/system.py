@@ -207,18 +207,18 @@ class Sandbox:
 
     def arrived(self) -> int:
         """How many requests have come in, answered or not."""
-        return self._door("GET", "/ledger")["requests"]
+        return self._door("GET", "/requests/counts")["requests"]
 
     def ledger(self, operation: str | None = None, account: str | None = None) -> list[dict[str, Any]]:
         """The requests that have ended, oldest first."""
         given = {"operation": operation, "account": account}
-        return self._door("GET", "/ledger/requests", **{name: value for name, value in given.items() if value})
+        return self._door("GET", "/requests", **{name: value for name, value in given.items() if value})
 
     def statuses(self, operation: str | None = None) -> list[int]:
         return [row["status"] for row in self.ledger(operation)]
 
     def throttled(self) -> int:
-        return self._door("GET", "/ledger")["throttled"]
+        return self._door("GET", "/requests/counts")["throttled"]
 
     def names(self, path: str, attribute: str, account: str = "default") -> Counter[str]:
         """Every value of an attribute in a listing, read to its last page behind the limits' back."""
@@ -253,8 +253,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name]
-        # A new worker waits a second for the gossip of the others: a test has no time for it.
-        command += ["--without-mingle", "--without-gossip", *(self.options or ("-l", "INFO"))]
+        command += ["--without-gossip", *(self.options or ("-l", "INFO"))]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=dict(self.environment), stdout=log, stderr=log)
 

@@ -116,7 +116,7 @@ def test_a_beat_that_was_stopped_for_longer_than_its_lock_stands_by_when_it_goes
     scheduled.until(two, "Sending due task")
 
     one.send_signal(signal.SIGCONT)
-    scheduled.until(one, "another may have taken the lead")
+    scheduled.until(one, "another may lead now")
     scheduled.until(two, "Sending due task", 4)
 
     dues = scheduled.published("often")
@@ -190,7 +190,7 @@ def test_beat_goes_on_when_redis_is_back(scheduled, system):
     beat = scheduled.beat(often=1)
     scheduled.until(beat, "Sending due task")
     system.server.stop(signal.SIGKILL)
-    scheduled.until(beat, "Beat waits for Redis")
+    scheduled.until(beat, "Beat is waiting for Redis")
     system.server.start_again()
     before = len(scheduled.published("often"))
 

@@ -48,7 +48,7 @@ CONDITIONS = (full, read_only, refused, half_open)
 
 
 #: What a command says while Redis is away.
-WAITS = "Work waits for Redis for 60 s at most"
+WAITS = "Waiting for Redis for 60 s at most"
 
 
 @pytest.fixture

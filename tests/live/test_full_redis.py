@@ -6,7 +6,7 @@ import pytest
 from celery import chain, chord
 from kombu.exceptions import OperationalError
 
-from schedules.sync import start
+from schedules.sync import request_sync
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
@@ -28,7 +28,7 @@ def test_a_backlog_that_fills_redis_is_worked_off_by_a_worker_that_starts_on_it(
         "chord": chord([create_profile.si(email=f"c{n}@example.com") for n in range(3)])(get_profiles.si()).id,
         "chain": chain(create_profile.si(email="a@example.com"), get_profiles.si()).apply_async().id,
         "collect": get_lists.collect(page_size=10).id,
-        "sync": start("default", ["profiles", "lists"]),
+        "sync": request_sync("default", ["profiles", "lists"]),
     }
     system.redis.config_set("maxmemory", 1)
     try:
@@ -75,5 +75,5 @@ def test_large_results_hold_no_thread_on_a_full_redis_and_are_told_when_there_is
     assert {end.status for end in ends.values()} == {"SUCCESS"}
     assert {len(ends[each].result["data"]) for each in larges} == {100}
     assert {len(ends[each].result["data"]) for each in by_pages.values()} == {330}
-    assert "Work waits for Redis" not in worker.text()
+    assert "Waiting for Redis" not in worker.text()
     assert not system.redis.exists("klaviyo:roomless", "klaviyo:unacked")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedules.plan.estimate import plan
+from schedules.plan.estimate import estimate_sync
 from tests.live.copies import sync
 from tests.soak import sized
 from worker.settings import get_settings
@@ -40,10 +40,10 @@ PROFILES, EVENTS = sized(6_000, 20_000), sized(18_000, 60_000)
 def test_a_plan_is_within_a_tenth_of_what_is_read_the_first_time_and_of_a_full_scan(system, store):
     system.sandbox.seed(account="default", profiles=PROFILES, events=EVENTS, seed=5)
 
-    first = plan("default", ["profiles", "events"], "incremental")
+    first = estimate_sync("default", ["profiles", "events"], "incremental")
     sync(system, "profiles", "events", seconds=sized(60, 300))
     off_first = compared(store, first)
-    full = plan("default", ["profiles", "events"], "full")
+    full = estimate_sync("default", ["profiles", "events"], "full")
     sync(system, "profiles", "events", mode="full", seconds=sized(60, 300))
     off_full = compared(store, full)
 

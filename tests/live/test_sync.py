@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from schedules.store import tables
-from schedules.sync import start
+from schedules.sync import request_sync
 from tests.live.copies import TYPES, assert_equal, seed, states, sync
 from tests.live.system import until
 
@@ -93,7 +93,7 @@ def test_events_that_arrive_late_are_found_by_looking_back_a_day(syncing, copied
 
 def test_a_run_from_a_later_time_on_moves_no_watermark_over_what_it_left_out(syncing, copied):
     seed(syncing, profiles=300, days=20)
-    request = start("default", ["profiles"], since=datetime.now(UTC) - timedelta(days=2))
+    request = request_sync("default", ["profiles"], since=datetime.now(UTC) - timedelta(days=2))
     until(lambda: set(states(syncing, request).values()) == {"done"}, 20, "the end")
     assert len(copied.rows("profiles")) < 200
 

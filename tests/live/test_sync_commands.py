@@ -70,7 +70,7 @@ def test_ctrl_c_leaves_the_sync_running(system, store):
     code = end(watching, signal.SIGINT)
 
     assert code == 130
-    assert "the sync goes on by itself" in watching.stderr.read()
+    assert "the sync continues" in watching.stderr.read()
     watching.stderr.close()
     system.sandbox.clear_faults()
     until(lambda: store.runs("profiles")[-1]["state"] == "done", 30, "the end of the run")

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from schedules.sync import start
+from schedules.sync import request_sync
 from tests.live.copies import Copy, assert_equal, states
 from tests.live.system import ROOT, end, until
 from tests.soak import sized
@@ -44,7 +44,7 @@ def test_what_dies_at_random_costs_no_row_and_few_pages(system, live_server, tmp
     workers = [system.worker(**settings).ready() for _ in range(2)]
     scheduler = beat(system, **settings)
 
-    request = start("default", ["profiles", "events"], "full")
+    request = request_sync("default", ["profiles", "events"], "full")
     died = []
     # Each of the three dies at least once.
     dying = rng.sample(VICTIMS, len(VICTIMS)) + rng.choices(VICTIMS, k=KILLS - len(VICTIMS))

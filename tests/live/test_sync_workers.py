@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedules.sync import start
+from schedules.sync import request_sync
 from tests.live.copies import Copy, assert_equal, seed, sync
 from tests.live.system import until
 
@@ -12,7 +12,7 @@ def test_a_run_of_which_redis_has_forgotten_everything_goes_on(system, store):
     system.worker(STORE_URL=store.url, CONCURRENCY=16).ready()
     seed(system, profiles=1_200)
     system.sandbox.fault("latency", seconds=0.3, times=None)
-    start("default", ["profiles"], "full")
+    request_sync("default", ["profiles"], "full")
     until(lambda: len(system.sandbox.ledger("get_profiles")) >= 4, 20, "four pages")
     system.workers[0].kill()
     system.redis.flushall()

@@ -14,7 +14,8 @@ from tasks.tags import get_tags
 from tests.live.system import until, whereabouts
 from worker import errors
 from worker.app import app
-from worker.transport import HEADER, UNACKED, header
+from worker.headers import HEADER
+from worker.transport import UNACKED, header
 
 TASK = "klaviyo.create_profile"
 ADA = {"email": "ada@example.com"}

@@ -56,7 +56,7 @@ def test_things_are_created_changed_and_deleted(
     assert free.get(path).status_code == 404
 
 
-def test_what_a_job_refuses_is_counted_and_told_in_its_errors(free: Sandbox) -> None:
+def test_what_a_job_refuses_is_counted_and_in_its_errors(free: Sandbox) -> None:
     free.post("/api/catalog-items", {"data": item("A-1")})
     job = done(free, "item", "create", item("A-2"), item("reject-3"), item("A-1"))
     assert (job["total_count"], job["completed_count"], job["failed_count"]) == (3, 1, 2)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.records.indexes import FEW, Indexes, Row
+from sandbox.records.indexes import MAX_MOVED_SINGLY, Indexes, Row
 
 
 class Numbers:
@@ -36,7 +36,7 @@ class Numbers:
         return sorted(row for id in self.values if (row := self.row_of(id)))
 
 
-@pytest.mark.parametrize("changes", [1, FEW, FEW * 3])
+@pytest.mark.parametrize("changes", [1, MAX_MOVED_SINGLY, MAX_MOVED_SINGLY * 3])
 def test_rows_are_those_of_sorting_anew_however_much_has_changed(changes: int) -> None:
     numbers, random = Numbers(1000), Random(1)
     numbers.rows()

@@ -1,4 +1,4 @@
-"""The side door: faults, the ledger, windows, resets, accounts; and OAuth."""
+"""The side door: faults, the request log, windows, resets, accounts; and OAuth."""
 
 import asyncio
 import base64
@@ -59,7 +59,7 @@ def test_a_cut_comes_before_or_after_what_was_asked(free: Sandbox, kind: str, do
     with pytest.raises(ConnectionResetError):
         free.post("/api/profiles", profile(email="ada@example.com"))
     assert free.get("/_sandbox/state").json()["default"].get("profile", 0) == done
-    assert free.get("/_sandbox/ledger").json()["by_status"]["0"] == 1
+    assert free.get("/_sandbox/requests/counts").json()["by_status"]["0"] == 1
 
 
 def test_a_5xx_may_come_after_what_was_asked_is_done(free: Sandbox) -> None:
@@ -79,7 +79,7 @@ def test_a_throttle_says_how_long_or_does_not_and_draws_on_no_window(
     assert sandbox.get("/api/lists").headers["RateLimit-Remaining"] == "749"
 
 
-def test_a_fault_strikes_its_operation_and_account_as_often_as_told(free: Sandbox) -> None:
+def test_a_fault_strikes_its_operation_and_account_as_often_as_configured(free: Sandbox) -> None:
     fault(free, "gone", operation="get_lists", account="default", times=2)
     assert free.get("/api/segments").status_code == 200
     assert [free.get("/api/lists").status_code for _ in range(3)] == [410, 410, 200]
@@ -94,13 +94,13 @@ def test_a_fault_that_is_not_known_is_refused(free: Sandbox) -> None:
     assert free.post("/_sandbox/faults", {"fault": "gone", "colour": "red"}).status_code == 400
 
 
-def test_the_ledger_counts_every_request_and_keeps_marks(sandbox: Sandbox) -> None:
+def test_the_request_log_counts_every_request_and_keeps_marks(sandbox: Sandbox) -> None:
     for mark in ("one", "two"):
         sandbox.request("GET", "/api/accounts", headers={"X-Sandbox-Mark": mark})
-    counted = sandbox.get("/_sandbox/ledger").json()
+    counted = sandbox.get("/_sandbox/requests/counts").json()
     assert (counted["requests"], counted["throttled"], counted["not_throttled"]) == (2, 1, 1)
     assert counted["by_operation"] == {"default": {"get_accounts": {"200": 1, "429": 1}}}
-    rows = sandbox.get("/_sandbox/ledger/requests", operation="get_accounts", after="1").json()
+    rows = sandbox.get("/_sandbox/requests", operation="get_accounts", after="1").json()
     assert [(row["n"], row["unique"], row["status"]) for row in rows] == [(2, "two", 429)]
 
 

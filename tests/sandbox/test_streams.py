@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from schedules.pull.stream import Partition, Stream
-from schedules.pull.streams import STREAMS, rows
+from schedules.pull.streams import STREAMS, rows_by_table
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
 from tests.sandbox.in_process import Sandbox
@@ -41,7 +41,7 @@ def test_the_first_pages_of_all_streams_fit_the_store(free: Sandbox) -> None:
                 partitions = tuple(parent.partition(id) for id in connection.execute(select(table.c.id)).scalars())
             for partition in partitions:
                 page = first_page(free, stream, partition)
-                for table, made in rows(stream, page, partition, "default", UNTIL).items():
+                for table, made in rows_by_table(stream, page, partition, "default", UNTIL).items():
                     upsert(connection, table, made)
                     found[table.name] = found.get(table.name, 0) + len(made)
 

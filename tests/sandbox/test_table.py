@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.operations import Operation, load
 from sandbox.records.relations import Relations
-from sandbox.sections import discovered
+from sandbox.sections import discover
 
 OPERATIONS = load()
 
@@ -22,7 +22,7 @@ def test_an_operation_is_found_by_its_path_and_has_a_handler(operation: Operatio
     methods, path_id = OPERATIONS.methods(path)
     assert methods[operation.method] is operation
     assert path_id == ("01ABC" if "{" in operation.path else None)
-    assert callable(discovered(OPERATIONS).handler(operation))
+    assert callable(discover(OPERATIONS).handler(operation))
 
 
 def test_relationships_are_known_from_both_ends() -> None:

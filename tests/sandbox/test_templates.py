@@ -58,6 +58,6 @@ def test_rendering_puts_the_context_in(free: Sandbox) -> None:
 
 
 def test_an_account_has_a_thousand_templates_at_most(free: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert templates.MOST == 1000
-    monkeypatch.setattr(templates, "MOST", 2)
+    assert templates.MAX_TEMPLATES == 1000
+    monkeypatch.setattr(templates, "MAX_TEMPLATES", 2)
     assert [created(free).status_code for _ in range(2)] == [201, 400]

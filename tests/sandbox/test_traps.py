@@ -155,5 +155,5 @@ def test_the_traps_can_be_taken_away(grown: Sandbox, how: str) -> None:
 
 
 @pytest.mark.parametrize("said", [{"gravity": True}, {"churn": {"type": "metric", "per_second": 1}}, {"account": "x"}])
-def test_a_trap_that_is_none_is_refused(grown: Sandbox, said: dict[str, Any]) -> None:
+def test_an_unknown_trap_is_refused(grown: Sandbox, said: dict[str, Any]) -> None:
     assert grown.post("/_sandbox/traps", said).status_code == 400

@@ -1,4 +1,4 @@
-"""A list of Klaviyo's by time, as a plan asks for it: a page of times in order, by filter, sort and cursor."""
+"""One of Klaviyo's lists, as an estimate requests it: pages of times in order, by filter, sort and cursor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 class Listing:
-    """Rows by their times in whole seconds since 1970, sorted; it counts what it is asked."""
+    """Rows by their Unix times in whole seconds, sorted; it counts its requests."""
 
     def __init__(self, times, field):
         self.times = sorted(int(time) for time in times)
@@ -45,7 +45,7 @@ class Listing:
 
 
 def spread(kind, count, days, seed):
-    """The times of so many rows over the days before now."""
+    """Return the times of this many rows over the days before now."""
     rng, span = random.Random(seed), days * DAY
 
     def daily():

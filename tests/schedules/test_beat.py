@@ -9,10 +9,10 @@ from kombu.exceptions import OperationalError
 from redbeat.schedulers import get_redis
 
 import schedules.beat
-from schedules.beat import AGAIN, STANDBY, Scheduler
+from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
 from worker.app import configuration
-from worker.connection import ANSWER_TIMEOUT
+from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked
 from worker.settings import get_settings
 
@@ -56,8 +56,8 @@ def published():
 
 @pytest.fixture
 def beat(client, monkeypatch, clock, published):
-    """Makes beats on one server."""
-    monkeypatch.setattr("schedules.guard.get_redis", lambda: client)
+    """Make beats on one server."""
+    monkeypatch.setattr("schedules.entry_runs.get_redis", lambda: client)
     made = []
 
     def start(zone="UTC", **entries):
@@ -70,7 +70,7 @@ def beat(client, monkeypatch, clock, published):
 
 
 def dies(client):
-    """The beat that leads is killed, and its lock has run out."""
+    """Kill the leading beat and let its lock expire."""
     client.delete("klaviyo:redbeat:lock")
 
 
@@ -99,7 +99,7 @@ def test_an_entry_that_is_new_in_the_hour_that_clocks_repeat_does_not_run_at_onc
 
 @pytest.fixture(params=[40, -40, 7200], ids=["40 s ahead", "40 s behind", "in another zone"])
 def wrong_clock(request, monkeypatch, clock):
-    """The machine on which beat runs tells another time than Redis."""
+    """Let the clock of beat's machine differ from Redis's."""
     monkeypatch.setattr(Celery, "now", lambda app: clock[0] + timedelta(seconds=request.param))
 
 
@@ -136,7 +136,7 @@ def test_a_beat_whose_clock_is_wrong_takes_over_without_a_run_too_many_or_too_fe
     assert published == ["often@2026-11-24T12:01:00Z", "often@2026-11-24T12:02:00Z"]
 
 
-def test_what_was_missed_while_no_beat_ran_is_run_once(beat, client, clock, published):
+def test_a_run_missed_while_no_beat_ran_runs_once(beat, client, clock, published):
     beat().tick()
     dies(client)
     clock[0] += 5 * HOUR
@@ -177,7 +177,7 @@ def test_a_run_that_could_not_be_published_is_published_later(beat, clock, publi
     assert published == ["hourly@2026-11-24T12:30:00Z"]
 
 
-def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tried(beat, clock, published, caplog):
+def test_a_run_that_redis_refuses_is_reported_once_however_often_it_is_tried(beat, clock, published, caplog):
     one = beat()
     one.tick()
     clock[0] += HOUR
@@ -187,9 +187,11 @@ def test_a_run_that_redis_refuses_is_told_in_one_sentence_however_often_it_is_tr
 
     publish, one.scheduler.send_task = one.scheduler.send_task, refuse
     with caplog.at_level("WARNING", "schedules.beat"):
-        assert one.tick() == one.tick() == AGAIN
+        assert one.tick() == one.tick() == RECONNECT_INTERVAL_S
     warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert warnings == ["Beat waits for Redis: Redis is full. What falls due runs when it is back."]
+    assert warnings == [
+        "Beat is waiting for Redis: Redis is full. Whatever falls due meanwhile runs once Redis is back."
+    ]
     one.scheduler.send_task = publish
     one.tick()
 
@@ -252,13 +254,13 @@ def test_a_beat_that_stands_by_publishes_and_changes_nothing(beat, client, clock
     one.tick()
     clock[0] += HOUR
 
-    assert two.tick() == STANDBY
+    assert two.tick() == STANDBY_INTERVAL_S
 
     assert published == []
     assert client.zrange("klaviyo:redbeat::schedule", 0, -1) == [b"klaviyo:redbeat:old"]
 
 
-def test_of_two_beats_one_publishes_and_the_other_takes_its_place(beat, client, clock, published):
+def test_only_one_of_two_beats_publishes_until_the_other_takes_its_place(beat, client, clock, published):
     one, two = beat(), beat()
     for _ in range(2):
         one.tick()
@@ -280,7 +282,7 @@ def test_a_beat_that_has_lost_the_lead_while_it_slept_stands_by(beat, client, cl
     clock[0] += HOUR
 
     assert one.tick() == 0.0
-    assert one.tick() == STANDBY
+    assert one.tick() == STANDBY_INTERVAL_S
 
     assert published == []
 
@@ -323,9 +325,9 @@ def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, capl
             waits = [one.tick() for _ in range(3)]
         one.tick()
 
-    assert waits == [schedules.beat.AGAIN] * 3
+    assert waits == [schedules.beat.RECONNECT_INTERVAL_S] * 3
     assert caplog.messages == [
-        "Beat waits for Redis: refused. What falls due runs when it is back.",
+        "Beat is waiting for Redis: refused. Whatever falls due meanwhile runs once Redis is back.",
         "This beat leads; entries: 1.",
     ]
 
@@ -337,12 +339,12 @@ def test_a_beat_that_is_stopped_while_redis_is_away_ends_without_a_traceback(bea
     def away(*_, **__):
         raise redis.ConnectionError("refused")
 
-    monkeypatch.setattr(schedules.beat.Lead, "owned", away)
+    monkeypatch.setattr(schedules.beat.LeaderLock, "owned", away)
 
     one.scheduler.close()
 
 
-def test_a_run_that_was_revoked_before_it_fell_due_is_left_out_and_the_next_is_not(beat, clock, published, caplog):
+def test_a_run_that_was_revoked_before_it_fell_due_is_skipped_and_the_next_is_not(beat, clock, published, caplog):
     one = beat()
     one.tick()
     publish = one.scheduler.send_task
@@ -359,7 +361,7 @@ def test_a_run_that_was_revoked_before_it_fell_due_is_left_out_and_the_next_is_n
     one.tick()
 
     assert published == ["hourly@2026-11-24T13:30:00Z"]
-    assert caplog.messages.count("hourly is left out this time: dropped by an operator") == 1
+    assert caplog.messages.count("hourly is skipped this time: dropped by an operator") == 1
 
 
 @pytest.mark.parametrize(
@@ -380,4 +382,4 @@ def test_every_kind_of_address_reaches_redbeat(monkeypatch, url, kwargs):
     get_settings.cache_clear()
 
     assert {name: made[name] for name in kwargs} == kwargs
-    assert made["socket_timeout"] == ANSWER_TIMEOUT
+    assert made["socket_timeout"] == ANSWER_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""One clock: what decides across machines is Redis's time."""
+"""One clock: Redis's time decides across machines."""
 
 import re
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from tasks.jobs.ledger import Ledger
 MODULES = sorted(Path(schedules.__file__).parent.rglob("*.py"))
 
 
-def test_the_present_is_that_of_redis(client, monkeypatch):
+def test_the_current_time_is_that_of_redis(client, monkeypatch):
     monkeypatch.setattr(clock, "get_ledger", lambda: Ledger(client, clock=lambda: 1_795_521_600_500))
 
-    assert clock.present() == datetime(2026, 11, 24, 12, 0, 0, 500_000, UTC)
+    assert clock.current_time() == datetime(2026, 11, 24, 12, 0, 0, 500_000, UTC)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
-def test_nothing_that_runs_by_itself_asks_a_machine_for_the_time(module):
+def test_nothing_on_a_schedule_asks_a_machine_for_the_time(module):
     assert not re.search(r"\b(datetime\.now|utcnow|date\.today|time\.time|time_ns)\(", module.read_text())

@@ -1,4 +1,4 @@
-"""Moments that crontabs name, in their zones and over clock changes."""
+"""The due times of crontabs, in their zones and over clock changes."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,7 +19,7 @@ def utc(text):
 
 
 def dues(crontab, start, end):
-    """All moments that it names in a span, in its own zone."""
+    """Return all its due times within a span, in its own zone."""
     found, moment = [], crontab.after(utc(start))
     while moment <= utc(end):
         found.append(moment.astimezone(ZoneInfo(crontab.zone)).strftime("%d %H:%M"))
@@ -31,7 +31,7 @@ def dues(crontab, start, end):
     ("zone", "due"),
     [("UTC", "2026-11-25 01:07"), (BERLIN, "2026-11-25 00:07"), ("America/New_York", "2026-11-24 06:07")],
 )
-def test_a_crontab_is_meant_in_its_own_zone(zone, due):
+def test_a_crontab_is_read_in_its_own_zone(zone, due):
     assert Crontab("7 1 * * *", zone).after(utc("2026-11-24 03:00")) == utc(due)
 
 
@@ -81,7 +81,7 @@ CHANGES = [
 
 
 def spans(crontab, start, end):
-    """Minutes between its moments in a span."""
+    """Return the minutes between its due times within a span."""
     found, moment = [], crontab.after(utc(start) - timedelta(microseconds=1))
     while moment <= utc(end):
         found.append(moment)
@@ -150,7 +150,7 @@ TEXTS = [
 
 
 def named(text, zone, start, end):
-    """All moments of a crontab between two, by going through every minute that clocks may show."""
+    """Return all due times of a crontab within a span, by trying every minute that clocks may show."""
     crontab, found = Crontab(text, zone), set()
     several = len(crontab.hour) * len(crontab.minute) > 1
     wall = start.replace(tzinfo=None, second=0) - timedelta(hours=40)
@@ -170,7 +170,7 @@ def named(text, zone, start, end):
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(CHANGES), st.sampled_from(TEXTS), st.integers(-86_400, 86_400))
-def test_after_any_moment_comes_the_next_that_is_named_never_one_that_is_past(change, text, seconds):
+def test_after_any_moment_comes_the_next_due_time_never_a_past_one(change, text, seconds):
     zone, day = change
     start = utc(f"{day} 00:00") + timedelta(seconds=seconds)
     crontab, moment, found = Crontab(text, zone), start, []
@@ -209,7 +209,7 @@ def test_seven_is_sunday(field, days):
 
 
 @pytest.mark.parametrize("now", ["2026-10-25 01:05", "2026-10-25 00:05", "2026-03-29 00:59", "2026-06-01 12:00"])
-def test_celery_is_told_the_same_as_we_are(now):
+def test_celery_gets_the_same_times_as_we_do(now):
     with Celery("test", set_as_current=False) as app:
         app.now = lambda: utc(now)
         crontab = Crontab("*/15 * * * *", BERLIN)
@@ -237,8 +237,8 @@ def test_nothing_is_due_before_the_next_moment():
     ("text", "said"),
     [
         ("61 2 * * *", "61 > 59"),
-        ("5 3", "it has 2 of five fields"),
-        ("5 3 * * * *", "it has 6 of five fields"),
+        ("5 3", "it has 2 fields instead of five"),
+        ("5 3 * * * *", "it has 6 fields instead of five"),
         ("0 0 31 2 *", "never occurs"),
         ("*/0 * * * *", "zero"),
         ("a b c d e", "Invalid"),
@@ -248,6 +248,6 @@ def test_nothing_is_due_before_the_next_moment():
         ("-1 * * * *", "negative"),
     ],
 )
-def test_what_is_no_crontab_is_told(text, said):
+def test_what_is_no_crontab_is_refused(text, said):
     with pytest.raises(ValueError, match=f"is no crontab: .*{said}"):
         Crontab(text)

@@ -1,13 +1,13 @@
-"""What runs when, on which account, and what settings change of it."""
+"""What runs when, for which account, and what settings can change."""
 
 import json
 from datetime import UTC, datetime
 
 import pytest
 
-from schedules.entries import ENTRIES, beat_schedule, planned
+from schedules.entries import ENTRIES, beat_schedule, scheduled_entries
 from schedules.pull.streams import STREAMS
-from schedules.sync import checked
+from schedules.sync import resolve_streams
 from worker.errors import InputError, SettingsError
 from worker.settings import Settings, get_settings
 
@@ -53,16 +53,16 @@ def test_no_two_entries_begin_in_the_same_minute_nor_in_the_hour_that_clocks_cha
 
 
 def test_every_entry_says_why_and_expires_before_it_is_due_again():
-    for each in planned(settings()):
+    for each in scheduled_entries(settings()):
         first = each.crontab.after(datetime(2026, 11, 24, tzinfo=UTC))
         assert each.entry.reason.endswith(".")
-        assert each.entry.expires < (each.crontab.after(first) - first).total_seconds()
+        assert each.entry.expires_s < (each.crontab.after(first) - first).total_seconds()
 
 
-def test_an_account_has_its_own_zone_and_else_the_common_one():
+def test_an_account_has_its_own_zone_or_the_common_one():
     given = settings(timezone="Europe/Berlin", accounts={"US": {"api_key": "pk_b", "timezone": "America/New_York"}})
 
-    zones = {each.account: (each.timezone, each.crontab.zone) for each in planned(given)}
+    zones = {each.account: (each.timezone, each.crontab.zone) for each in scheduled_entries(given)}
 
     assert zones == {"default": ("Europe/Berlin",) * 2, "us": ("America/New_York",) * 2}
 
@@ -77,14 +77,18 @@ def test_a_setting_moves_an_entry_on_every_account_and_another_switches_one_off(
 
     assert {schedule[f"full-scan.{alias}"]["schedule"].text for alias in ("default", "eu")} == {"5 6 1 * *"}
     assert [name for name in schedule if name.startswith("coupons")] == []
-    off = [each.name for each in planned(get_settings()) if each.crontab is None]
+    off = [each.name for each in scheduled_entries(get_settings()) if each.crontab is None]
     assert off == ["coupons.default", "coupons.eu"]
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("KLAVIYO_SCHEDULE__CATALOGUE", "off", "there is no such entry; there are .*KLAVIYO_SCHEDULE__CATALOG,"),
+        (
+            "KLAVIYO_SCHEDULE__CATALOGUE",
+            "off",
+            "there is no such entry. The entries are set by .*KLAVIYO_SCHEDULE__CATALOG,",
+        ),
         ("KLAVIYO_SCHEDULE__FULL_SCAN", "weekly", "'weekly' is no crontab.*such as '7 1 \\* \\* \\*'"),
         ("KLAVIYO_SCHEDULE__CATALOG", "7", "'7' is no crontab"),
         ("KLAVIYO_TIMEZONE", "Berlin", "it is no time zone"),
@@ -104,20 +108,28 @@ def test_a_wrong_setting_is_one_sentence_with_its_variable(environment, variable
 def test_every_stream_that_an_entry_names_can_be_read():
     for entry in ENTRIES:
         if entry.task == "klaviyo.sync" and entry.kwargs["mode"] != "reports":
-            assert checked(entry.kwargs["streams"])
+            assert resolve_streams(entry.kwargs["streams"])
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [(["campaign_messages"], "campaign_messages come with campaigns: ask for these"), ([], "no stream")],
+    [
+        (["campaign_messages"], "campaign_messages cannot be read alone: name campaigns, which brings them"),
+        ([], "at least one stream"),
+    ],
 )
 def test_a_sync_that_would_read_nothing_is_refused(names, said):
     with pytest.raises(InputError, match=said):
-        checked(names)
+        resolve_streams(names)
 
 
 def test_every_stream_is_read_by_some_entry():
-    read = {name for entry in ENTRIES if entry.kwargs["mode"] == "changes" for name in checked(entry.kwargs["streams"])}
+    read = {
+        name
+        for entry in ENTRIES
+        if entry.kwargs["mode"] == "changes"
+        for name in resolve_streams(entry.kwargs["streams"])
+    }
 
     assert read == {name for name, stream in STREAMS.items() if stream.action is not None}
 

@@ -1,4 +1,4 @@
-"""What a sync begins and when, and how it ends."""
+"""Which streams a sync starts, when, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from schedules import sync
-from schedules.pull import requests
-from schedules.pull.requests import Request, load, note, save
+from schedules import sync, sync_requests
+from schedules.sync_requests import SyncRequest, load, save, set_state
 from worker import writes
 
 RUN = "messaging.default@2026-11-24T01:37:00Z"
@@ -16,46 +15,48 @@ RUN = "messaging.default@2026-11-24T01:37:00Z"
 
 @pytest.fixture
 def begun(client, monkeypatch):
-    """The streams that were begun, in order, and how the run has ended."""
-    for module in (requests, writes):
+    """The streams that were started, in order, and how the run has ended."""
+    for module in (sync_requests, writes):
         monkeypatch.setattr(module, "get_redis", lambda: client)
     made = SimpleNamespace(streams=[], ended=[])
-    monkeypatch.setattr(sync.pull, "remind", lambda *_: None)
-    monkeypatch.setattr(sync.pull, "begin", lambda account, id, name, mode, since: made.streams.append((name, mode)))
-    monkeypatch.setattr(sync.reports, "begin", lambda account, id, name: made.streams.append((name, "report")))
-    monkeypatch.setattr(sync.guard, "end", lambda *how: made.ended.append(how))
+    monkeypatch.setattr(sync.pull, "renew_reminder", lambda *_: None)
+    monkeypatch.setattr(
+        sync.pull, "start_run", lambda account, id, name, mode, since: made.streams.append((name, mode))
+    )
+    monkeypatch.setattr(sync.reports, "start_run", lambda account, id, name: made.streams.append((name, "report")))
+    monkeypatch.setattr(sync.entry_runs, "end_run", lambda *how: made.ended.append(how))
     return made
 
 
 def ask(*streams, mode="changes"):
-    save(Request(RUN, "default", mode, None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
+    save(SyncRequest(RUN, "default", mode, None, 1_764_000_000.0, dict.fromkeys(streams, "wanted")))
 
 
-def test_a_stream_waits_for_the_one_that_it_hangs_on(begun):
+def test_a_stream_waits_for_its_parent(begun):
     ask("lists", "list_members", "campaign_values")
 
-    sync.go_on(RUN)
+    sync.start_ready_streams(RUN)
     assert begun.streams == [("lists", "incremental"), ("campaign_values", "report")]
 
-    note(RUN, "lists", "done")
-    sync.go_on(RUN)
+    set_state(RUN, "lists", "done")
+    sync.start_ready_streams(RUN)
     assert begun.streams[2:] == [("list_members", "incremental")]
 
 
 def test_a_full_sync_reads_everything(begun):
     ask("lists", mode="full")
 
-    sync.go_on(RUN)
+    sync.start_ready_streams(RUN)
 
     assert begun.streams == [("lists", "full")]
 
 
-def test_a_stream_is_read_though_the_one_that_it_hangs_on_has_failed(begun):
+def test_a_stream_is_read_even_if_its_parent_has_failed(begun):
     ask("lists", "list_members")
-    sync.go_on(RUN)
+    sync.start_ready_streams(RUN)
 
-    note(RUN, "lists", "get_lists on account default: no answer.")
-    sync.go_on(RUN)
+    set_state(RUN, "lists", "get_lists on account default: no answer.")
+    sync.start_ready_streams(RUN)
 
     assert begun.streams[-1] == ("list_members", "incremental")
     assert begun.ended == []
@@ -66,13 +67,13 @@ def test_a_stream_is_read_though_the_one_that_it_hangs_on_has_failed(begun):
 )
 def test_a_run_ends_when_all_of_its_streams_have_and_says_which_failed(begun, state, ended):
     ask("lists", "tags")
-    sync.go_on(RUN)
-    note(RUN, "lists", state)
-    sync.go_on(RUN)
+    sync.start_ready_streams(RUN)
+    set_state(RUN, "lists", state)
+    sync.start_ready_streams(RUN)
     assert begun.ended == []
 
-    note(RUN, "tags", "done")
-    sync.go_on(RUN)
+    set_state(RUN, "tags", "done")
+    sync.start_ready_streams(RUN)
 
     assert begun.ended == [ended]
-    assert load(RUN).over
+    assert load(RUN).is_over

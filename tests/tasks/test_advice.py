@@ -13,7 +13,7 @@ from tasks import rules
 from tasks.images import read_file
 from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
-from worker.api.declaration import Dropped
+from worker.api.seed_names import Dropped
 from worker.api.wire import put
 from worker.errors import InputError
 
@@ -96,7 +96,7 @@ def test_the_channels_that_a_message_tells_are_taken():
         declaration("get_campaigns").bind({"channel": each})
 
 
-def test_a_time_a_day_and_a_number_written_as_told_are_taken():
+def test_times_days_and_numbers_written_as_the_advice_says_are_accepted():
     with pytest.raises(ValueError, match=r"tzinfo=timezone\.utc\) or end the text in 'Z'"):
         rules.moment("2026-01-02T03:04:05")
     assert rules.moment("2026-01-02T03:04:05Z") == rules.moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -110,7 +110,7 @@ def test_a_time_a_day_and_a_number_written_as_told_are_taken():
     assert rules.phone_number("+15005550006")
 
 
-def test_a_file_given_as_told_is_taken(tmp_path: Path):
+def test_a_file_given_as_the_advice_says_is_accepted(tmp_path: Path):
     (tmp_path / "dot.gif").write_bytes(b"GIF89a")
     with pytest.raises(ValueError, match=r"give a pathlib\.Path, bytes, or the file's name and its content in base64"):
         read_file(7)

@@ -46,7 +46,7 @@ def check(name: str, body: Any) -> list[Any]:
 
 def refused_by_the_sandbox(name: str, body: Any) -> list[str]:
     try:
-        bodies.document(OPERATIONS.by_id[name], orjson.dumps(body), example("string"))
+        bodies.parse_document(OPERATIONS.by_id[name], orjson.dumps(body), example("string"))
     except ApiError as refused:
         return [each["source"]["pointer"] for each in refused.errors]
     return []
@@ -85,7 +85,7 @@ def said(found: Declaration, call: dict[str, Any], body: Any) -> dict[str, Any]:
         if parameter.place == "body":
             there, value = take(rest, parameter.path)
             if there:
-                given[parameter.name] = None if value is None else parameter.shape.parse(value)
+                given[parameter.name] = None if value is None else parameter.codec.parse(value)
     return given
 
 

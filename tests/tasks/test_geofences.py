@@ -6,7 +6,8 @@ import httpx
 
 from tasks.client import get_client_geofences
 from worker.accounts import Account
-from worker.http_client import send
+from worker.http_client import make_client, send
+from worker.settings import Settings
 
 NEAR = "and(equals(lat,40.7128),equals(lng,-74.0060))"
 
@@ -20,7 +21,7 @@ def test_the_filter_of_the_geofences_is_a_header():
 
     declaration = get_client_geofences.declaration
     request = declaration.request(declaration.bind({"filter": NEAR, "page_size": 5}))
-    client = httpx.Client(base_url="https://a.klaviyo.com", transport=httpx.MockTransport(answer))
+    client = make_client(Settings(_env_file=None), httpx.MockTransport(answer))
 
     send(client, Account("default", None, "ABC123"), "get_client_geofences", request)
 

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from tasks.images import upload_image_from_file
 from worker.accounts import Account
 from worker.errors import InputError
-from worker.http_client import send
+from worker.http_client import make_client, send
+from worker.settings import Settings
 
 GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 declaration = upload_image_from_file.declaration
@@ -74,7 +75,7 @@ def test_the_client_sends_the_form_as_a_form():
         return httpx.Response(201, json={"data": None})
 
     account = Account("default", SecretStr("pk_test"), None)
-    client = httpx.Client(base_url="https://a.klaviyo.com", transport=httpx.MockTransport(answer))
+    client = make_client(Settings(_env_file=None), httpx.MockTransport(answer))
 
     send(client, account, "upload_image_from_file", declaration.request(bound(file=GIF)))
 

@@ -13,7 +13,7 @@ import worker.action_task
 from cli.imports.options import list_id
 from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
-from tasks.collect import Keep, collect, records
+from tasks.collect import KeepPage, collect, records
 from tasks.imports.upsert import existing
 from tasks.lists import look_up
 from tests.malformed import answered, malformed, many, page, read_or_told
@@ -76,7 +76,7 @@ def test_a_collected_page_is_kept_or_refused(changed: Any):
     def replace(_task: Any, _chain: Any) -> NoReturn:
         raise Ignore
 
-    keep, redis = collect.app.tasks[Keep.name], fakeredis.FakeRedis()
+    keep, redis = collect.app.tasks[KeepPage.name], fakeredis.FakeRedis()
     so_far = {"pages": 0, "count": 0, "size": 0, "account": "default", "lane": "now"}
     keep.push_request(id="C1", parent_id="page-1")
     try:
@@ -84,8 +84,8 @@ def test_a_collected_page_is_kept_or_refused(changed: Any):
             patch.setattr(collecting, "get_redis", lambda: redis)
             patch.setattr(collecting, "get_governor", lambda: Governor(redis))
             patch.setattr("worker.writes.get_redis", lambda: redis)
-            patch.setattr(Keep, "replace", replace)
-            patch.setattr(Keep, "update_state", lambda *_, **__: None)
+            patch.setattr(KeepPage, "replace", replace)
+            patch.setattr(KeepPage, "update_state", lambda *_, **__: None)
             result = keep.run(envelope, action="get_catalog_items", params={}, so_far=so_far)
             assert len(list(records(result))) == result["count"]
     except Ignore:

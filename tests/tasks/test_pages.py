@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 
 import worker.action_task
 from tasks import collect as collecting
-from tasks.collect import Collect, Keep, collect, records
+from tasks.collect import CollectList, KeepPage, collect, records
 from tasks.events import get_events
 from tasks.flows import get_flows
 from tasks.lists import get_lists
@@ -134,9 +134,9 @@ def test_a_page_without_a_next_link_is_the_last(envelope: dict[str, Any]):
 
 @pytest.mark.parametrize("data", [None, {"type": "profile", "id": "P1"}, {"attributes": {"results": "many"}}])
 def test_what_is_no_list_is_not_taken_for_an_empty_one(data: Any):
-    with pytest.raises(Malformed, match="it holds no list"):
+    with pytest.raises(Malformed, match="it does not hold a list"):
         next_page(get_profiles.declaration, {}, {"data": data})
-    with pytest.raises(Malformed, match="it holds no list"):
+    with pytest.raises(Malformed, match="it does not hold a list"):
         listed(get_profiles.declaration, {"data": data})
 
 
@@ -144,12 +144,12 @@ def test_a_page_that_is_followed_by_itself_is_not_read_for_ever():
     again = {"data": [], "links": {"next": "https://a.klaviyo.com/api/profiles?page[cursor]=abc"}}
 
     assert next_page(get_profiles.declaration, {}, again) == {"page_cursor": "abc"}
-    with pytest.raises(Malformed, match="followed by itself"):
+    with pytest.raises(Malformed, match="names itself as the next one"):
         next_page(get_profiles.declaration, {"page_cursor": "abc"}, again)
 
 
 def test_a_next_page_whose_address_is_none_is_not_taken_for_the_end():
-    with pytest.raises(Malformed, match="the address of its next page is none"):
+    with pytest.raises(Malformed, match="the address of its next page is not a URL"):
         next_page(get_profiles.declaration, {}, {"data": [], "links": {"next": "https://[x?page[cursor]=abc"}})
 
 
@@ -178,9 +178,9 @@ class Workers:
         monkeypatch.setattr(collecting, "get_governor", lambda: Governor(self.redis))
         monkeypatch.setattr("worker.writes.get_redis", lambda: self.redis)
         monkeypatch.setattr(collecting, "forget", self.forgotten.append)
-        monkeypatch.setattr(Collect, "replace", self._replace)
-        monkeypatch.setattr(Keep, "replace", self._replace)
-        monkeypatch.setattr(Keep, "update_state", lambda _, state, meta: self.told.append(meta))
+        monkeypatch.setattr(CollectList, "replace", self._replace)
+        monkeypatch.setattr(KeepPage, "replace", self._replace)
+        monkeypatch.setattr(KeepPage, "update_state", lambda _, state, meta: self.told.append(meta))
 
     def _replace(self, chain: Any) -> None:
         self.published.append(chain)
@@ -255,7 +255,7 @@ def test_what_came_with_the_records_is_there_once(workers: Workers):
 
 
 def test_a_long_list_stays_in_redis(workers: Workers, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collecting, "WHOLE", 100)
+    monkeypatch.setattr(collecting, "WHOLE_BYTES", 100)
 
     result = workers.finish(workers.begin("get_profiles"), 3)
 
@@ -285,7 +285,7 @@ def test_a_step_that_died_before_it_asked_is_carried_out_again(workers: Workers,
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(Keep, "replace", die)
+        dying.setattr(KeepPage, "replace", die)
         with pytest.raises(SystemExit):
             workers.go_on(first, page(0, 2))
 

@@ -1,15 +1,9 @@
-"""A clock and a governor for the tests of the engine."""
+"""A governor for the tests of the engine."""
 
 import pytest
 
-from tests.worker.clock import Clock
 from worker.governor import Governor
 from worker.tiers import QUEUES
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -1,18 +1,23 @@
 """Klaviyo, workers and the network in virtual time, around the real governor script.
 
 `Klaviyo` counts fixed windows exactly, with a phase of its own for every window. `Simulation` publishes a backlog,
-turns the governor, lets workers claim, send, stall and die, and records what arrived when.
+turns the governor, lets workers claim, send, stall and die, and records what arrived when. Half of the tasks may be
+repeated blindly: their leases come with the pop, and they end some together.
 """
 
 import heapq
 import itertools
+import json
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from worker.api.jsonapi import Quota
-from worker.governor import Governor, Settlement
+from worker.early import FRESH_S
+from worker.governor import Delivery, End, Governor, Settlement
 from worker.tiers import Line
+
+RECORD = ("unacked", "unacked_index")
 
 TICK = 15
 LEASE = 75_000
@@ -80,6 +85,7 @@ class Simulation:
 
     def __post_init__(self):
         self.rng = random.Random(self.seed)
+        self._kinds = random.Random(self.seed)
         self.klaviyo = Klaviyo(self.rng)
         self.governor = Governor(self.client, clock=lambda: int(self.now))
         self._events = []
@@ -87,6 +93,10 @@ class Simulation:
         self._lines = {}
         self._busy = [0] * self.workers
         self._ids = itertools.count()
+        self._pops = itertools.count()
+        self._holders = {}  # task -> its delivery
+        self._early = set()  # tasks whose leases came with the pop
+        self._over = [[] for _ in range(self.workers)]  # ends that are not told yet
         self.queues = deque()
         for worker in range(self.workers):
             self.at(0, self._beat, worker)
@@ -103,7 +113,11 @@ class Simulation:
         for _ in range(count):
             task = f"task-{next(self._ids)}"
             self._lines[task] = line
-            self.governor.wait((line.name, line.spec), lane, task, task, delay)
+            self._wait(line, lane, task, delay)
+
+    def _wait(self, line, lane, task, delay=0.0):
+        told = {"headers": {"id": task, "klaviyo": {"blindly": self._kinds.random() < 0.5}}}
+        self.governor.wait((line.name, line.spec), lane, task, json.dumps(told), delay)
 
     def run(self, milliseconds):
         until = self.now + milliseconds
@@ -128,19 +142,29 @@ class Simulation:
     def take(self, worker):
         while self._busy[worker] < self.slots:
             self.queues.rotate(-1)
-            task = next((found for queue in self.queues if (found := self.client.rpop(queue))), None)
-            if task is None:
+            pop, most = f"{worker}-{next(self._pops)}", min(8, self.slots - self._busy[worker])
+            taken = self.governor.take(Delivery(*RECORD, pop), LEASE, most, list(self.queues))
+            if not taken:
                 return
-            self._busy[worker] += 1
-            stalled = self.rng.uniform(0, 20_000) if self.rng.random() < self.stall else 0
-            self.at(self.rng.uniform(0.5, 5) + stalled, self._claim, worker, task.decode())
+            for number, (_, message, claimed) in enumerate(taken, start=1):
+                task = json.loads(message)["headers"]["id"]
+                self._holders[task] = f"{pop}:{number}"
+                if claimed:
+                    assert claimed == task
+                    self._early.add(task)
+                self._busy[worker] += 1
+                stalled = self.rng.uniform(0, 20_000) if self.rng.random() < self.stall else 0
+                self.at(self.rng.uniform(0.5, 5) + stalled, self._claim, worker, task, stalled)
 
-    def _claim(self, worker, task):
-        state = self.governor.claim(task, LEASE, False, f"{worker}").state
+    def _claim(self, worker, task, stalled):
+        holder = self._holders[task]
+        if task in self._early and stalled > FRESH_S * 1000:
+            self._early.discard(task)
+            self.governor.release(task, holder)
+        state = "ok" if task in self._early else self.governor.claim(task, LEASE, False, holder).state
         if state != "ok":
-            line = self._lines[task]
-            self.governor.wait((line.name, line.spec), "now", f"{task}'", f"{task}'", 0.0)
-            self._lines[f"{task}'"] = line
+            self._lines[f"{task}'"] = line = self._lines[task]
+            self._wait(line, "now", f"{task}'")
             self._free(worker)
             return
         self.at(self.rng.uniform(*self.latency), self._arrive, worker, task)
@@ -157,8 +181,18 @@ class Simulation:
 
     def _settle(self, worker, task, wait, quota):
         self.answered.append((self.now, task, wait))
-        self.governor.settle(task, Settlement(used=wait is None, quota=quota, block=wait or 0.0), f"{worker}")
+        end = Settlement(used=wait is None, quota=quota, block=wait or 0.0)
+        if wait is None and task in self._early:
+            self._over[worker].append(End(task, Delivery(*RECORD, self._holders[task]), end))
+            self.at(self._kinds.uniform(0, 8), self._tell, worker)
+        else:
+            self.governor.settle(task, end, self._holders[task])
         self._free(worker)
+
+    def _tell(self, worker):
+        ends, self._over[worker] = self._over[worker], []
+        if ends:
+            self.governor.finish(ends)
 
     def _free(self, worker):
         self._busy[worker] -= 1

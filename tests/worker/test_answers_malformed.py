@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
 from tests.malformed import answered, malformed, many, page, read_or_told
-from worker.api.jsonapi import LONGEST, interpret, quota
-from worker.api.paging import attributes, listed, next_page, one, records
+from worker.api.jsonapi import MAX_RETRY_AFTER_S as LONGEST_S
+from worker.api.jsonapi import interpret, quota
+from worker.api.paging import attributes, listed, next_page, one, page_items
 from worker.errors import Throttled
 
 pytestmark = pytest.mark.soak
@@ -43,7 +44,7 @@ def test_an_answer_that_is_not_well_formed_is_refused_in_words_or_read(document,
         envelope = answered(changed)
         if envelope is None:
             return
-        assert all(isinstance(attributes(each), dict) for each in (one(envelope), *records(envelope)))
+        assert all(isinstance(attributes(each), dict) for each in (one(envelope), *page_items(envelope)))
         if declaration:
             with read_or_told():
                 following = next_page(declaration, {"page_cursor": cursor}, envelope)
@@ -74,7 +75,7 @@ def test_a_body_that_is_not_json_ends_in_an_error_too(content, status):
 @pytest.mark.parametrize(
     ("given_", "seconds"),
     [
-        ("17", 17), ("1.5", 1.5), ("0", 0), ("-3", 0), ("86401", LONGEST), ("9" * 400, LONGEST), ("inf", LONGEST),
+        ("17", 17), ("1.5", 1.5), ("0", 0), ("-3", 0), ("86401", LONGEST_S), ("9" * 400, LONGEST_S), ("inf", LONGEST_S),
         ("Wed, 25 Nov 2026 08:00:30 GMT", 30), ("Wed, 25 Nov 2026 07:00:00 GMT", 0), ("²", None), ("soon", None),
         ("nan", None), ("", None), ("Wed, 99 Nov 2026 08:00:30 GMT", None),
     ],

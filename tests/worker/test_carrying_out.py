@@ -9,15 +9,16 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
-from tests.caches import forget
-from tests.worker.clock import Clock
+from tests.clock import Clock
 from worker import execution, shutdown
+from worker.composition import forget
 from worker.errors import Unavailable
 from worker.governor import Governor
+from worker.headers import HEADER
 from worker.http_client import Response
 from worker.place import PREFIX
 from worker.tiers import QUEUES
-from worker.transport import HEADER, UNACKED, UNACKED_INDEX, header
+from worker.transport import UNACKED, UNACKED_INDEX, header
 
 ID = "task-1"
 DECLARATION = get_lists.declaration

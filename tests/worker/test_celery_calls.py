@@ -56,6 +56,8 @@ def broker(settings, monkeypatch):
     settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     settings.setenv("KLAVIYO_ACCOUNTS__US__API_KEY", "pk_us")
     made = Broker()
+    # What goes straight into its waiting list is the same (tests/live/test_publishing.py).
+    monkeypatch.setattr("worker.checked_task.is_plain", lambda *_: False)
     monkeypatch.setattr("kombu.Producer.publish", lambda _, body, **how: made.publish(body, **how))
     # Celery subscribes to every result of a group.
     monkeypatch.setattr("worker.results.Backend.add_pending_result", lambda *_, **__: None)

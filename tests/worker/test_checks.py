@@ -14,9 +14,9 @@ import worker.celery  # noqa: F401  what Celery's commands load
 from cli.scopes import NOBODY, trials
 from schedules.store import connection
 from schedules.store.migrate import upgrade
-from tests.caches import forget
 from tests.cli.typed import run
 from worker.action import ACTIONS
+from worker.composition import forget
 
 INFO = {"redis_version": "7.2.4", "tcp_port": 6379, "aof_enabled": 1, "used_memory": 1, "maxmemory": 0}
 

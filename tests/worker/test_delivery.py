@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 
 import pytest
 import redis
 from kombu import Consumer, Producer, Queue
 
-from worker import transport
+from worker import early, transport
 from worker.governor import Governor
-from worker.process import working
+from worker.headers import HEADER
+from worker.process import left_behind, struck, working
 from worker.tiers import Bucket, Limits, Line
-from worker.transport import HEADER, OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
+from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 
 QUEUE = "klaviyo.l"
 
@@ -267,11 +270,116 @@ def line():
     return Line("default", (Bucket("x", Limits.parse("10/s 1000/m")),))
 
 
-def granted(worker, line):
+def granted(worker, line, **how):
     """One task with a lease, in the queue."""
     worker.governor.beat("w", 8, [QUEUE], 60)
-    worker.publish("one", **{HEADER: header(line, "now")})
+    worker.publish("one", **{HEADER: header(line, "now", **how)})
     assert worker.client.llen(QUEUE) == 1
+
+
+def held_by(worker):
+    """The delivery that has claimed the lease."""
+    return (worker.client.hget("klaviyo:holder", "one") or b"").decode()
+
+
+def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worker, line):
+    granted(worker, line, blindly=True)
+
+    assert worker.take() == ["one"]
+
+    tag = worker.taken[0].delivery_tag
+    assert held_by(worker) == tag
+    assert early.take_up(worker.governor, tag, "one")
+    assert not early.take_up(worker.governor, tag, "one")
+    assert held_by(worker) == tag
+
+
+@pytest.mark.parametrize(("task", "seconds"), [("one", early.FRESH_S + 1), ("another", 0)])
+def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker, line, task, seconds):
+    granted(worker, line, blindly=True)
+    assert worker.take() == ["one"]
+    tag = worker.taken[0].delivery_tag
+
+    assert not early.take_up(worker.governor, tag, task, lambda: time.monotonic() + seconds)
+
+    assert held_by(worker) == ""
+
+
+def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker, line):
+    granted(worker, line)
+
+    assert worker.take() == ["one"]
+
+    assert held_by(worker) == ""
+    assert not early.take_up(worker.governor, worker.taken[0].delivery_tag, "one")
+
+
+@pytest.mark.parametrize("against", ["revoked", "paused", "expiring", "attempted", "without a lease"])
+def test_no_lease_is_claimed_with_the_pop_where_something_speaks_against_it(worker, line, against):
+    granted(worker, line, blindly=True)
+    if against == "revoked":
+        worker.governor.revoke("one", "nobody wants it")
+    elif against == "paused":
+        worker.governor.pause("tier:klaviyo.xs", "somebody", "to look", since=0.0)
+    elif against == "without a lease":
+        worker.governor.release("one")
+    else:
+        worker.client.hset(f"klaviyo:{'expires' if against == 'expiring' else 'attempts'}", "one", 1)
+
+    assert worker.take() == ["one"]
+
+    assert held_by(worker) == ""
+
+
+@pytest.mark.parametrize("spelling", [", ", ","])
+def test_a_message_tells_its_id_however_its_publisher_spells_json(worker, line, spelling):
+    granted(worker, line, blindly=True)
+    message = json.loads(worker.client.lpop(QUEUE))
+    worker.client.lpush(QUEUE, json.dumps(message, separators=(spelling, spelling.replace(",", ":"))))
+
+    assert worker.take() == ["one"]
+
+    assert held_by(worker) == worker.taken[0].delivery_tag
+
+
+def test_a_lease_that_came_with_the_pop_and_is_not_used_returns_at_once_when_the_worker_stops(worker, line, stopping):
+    granted(worker, line, blindly=True)
+    assert worker.take() == ["one"]
+
+    stopping()
+    worker.channel.close()
+    worker.governor.tick()
+
+    assert worker.on_record() == (0, 0)
+    assert worker.client.llen(QUEUE) == 1
+    assert held_by(worker) == ""
+
+
+def test_a_delivery_that_has_ended_is_not_struck_off_the_record_twice(worker, monkeypatch):
+    worker.publish("one")
+    worker.take()
+    monkeypatch.setattr(transport.QoS, "drop", lambda *_: pytest.fail("it is asked for again"))
+    tag = worker.taken[0].delivery_tag
+    struck.add(tag)
+
+    worker.taken[0].ack()
+
+    assert tag not in struck
+
+
+def test_what_is_left_to_the_next_worker_is_not_shown_as_held(worker):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+    tag = worker.taken[0].delivery_tag
+    left_behind.add(tag)
+    try:
+        worker.channel.qos.refresh()
+    finally:
+        left_behind.discard(tag)
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == ["one"]
 
 
 def test_what_a_worker_that_stops_gives_back_does_not_wait_until_its_lease_runs_out(worker, line, stopping):

@@ -16,11 +16,14 @@ from worker.action import ACTIONS
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+#: What commands.md shows is printed, and canvas.md and testing.md show none.
 PAGES = (
     ROOT / "README.md",
-    ROOT / "docs" / "jobs.md",
-    ROOT / "docs" / "syncs.md",
-    ROOT / "docs" / "imports.md",
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("jobs", "syncs", "imports", "other-code-bases", "contributing", "troubleshooting")
+    ),
+    ROOT / "docs" / "measurements.md",
     ROOT / "CHANGELOG.md",
 )
 COMMANDS = get_command(app).commands
@@ -30,16 +33,16 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), 
 def consoles():
     """Each line of the console examples."""
     for page in PAGES:
-        for block in re.findall(r"^```console\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-            yield from block.splitlines()
+        for block in re.findall(r"^ *```console\n(.*?)^ *```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            yield from map(str.strip, block.splitlines())
 
 
 def commands():
     """Every command line, of the examples and inside of sentences, as words."""
     lines = [line.removeprefix("$ ") for line in consoles() if line.startswith("$ ")]
     for page in PAGES:
-        prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
-        lines += re.findall(r"`((?:klaviyo|make|celery|python -m) [^`]+)`", prose)
+        prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        lines += re.findall(r"`((?:klaviyo|make|celery|python -m|pytest) [^`]+)`", prose)
     for part in [part for line in lines for part in line.split(" | ")]:
         words = [word for word in shlex.split(part, comments=True) if word != "…"]
         yield pytest.param(tuple(words), id=part.strip())
@@ -69,6 +72,10 @@ def test_a_command_is_there_with_its_options(words):
             assert target in TARGETS
         case "python", ["-m", module, *_]:
             assert importlib.util.find_spec(module)
+        case "python", ["-c", code]:
+            exec(code, {})
+        case "pytest", ["-q", *given]:
+            assert [word for word in given if word.startswith("tests/") and not (ROOT / word).exists()] == []
         case "celery", ["-A", "worker", kind, *_] | [kind]:
             assert kind in ("worker", "beat", "flower", "inspect", "purge")
         case "export" | "docker" | "pip" | "zcat", _:

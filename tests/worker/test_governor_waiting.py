@@ -5,7 +5,7 @@ import json
 import pytest
 import redis
 
-from tests.worker.governing import LEASE, line, released
+from tests.worker.governing import LEASE_MS, line, released
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Settlement
 from worker.tiers import Bucket, Limits, Line
@@ -45,7 +45,7 @@ def test_a_worker_publishes_what_follows_though_it_is_revoked_and_it_ends_so(cli
     wait(governor, "one", urgent=True)
 
     assert released(client) == ["one"]
-    assert governor.claim("one", LEASE, False, "delivery").state == "revoked"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "revoked"
 
 
 def test_a_revocation_lasts_as_long_as_a_chain_may_wait_and_a_day_for_what_is_gone(client, governor):
@@ -104,9 +104,9 @@ def test_what_comes_after_a_later_task_that_is_gone_goes_at_once(client, governo
 def test_a_revoked_or_expired_task_that_may_have_been_sent_ends_as_unknown(client, governor, clock):
     each = line()
     wait(governor, "one", expires=Expiry(3))
-    governor.claim("one", LEASE, True, "dies")
+    governor.claim("one", LEASE_MS, True, "dies")
     released(client)
-    clock.wait(LEASE / 1000 + 1)
+    clock.wait(LEASE_MS / 1000 + 1)
     governor.tick()
     client.hset("unacked", "tag", "as it was popped")
     delivery = Delivery("unacked", "unacked_index", "tag")
@@ -117,7 +117,7 @@ def test_a_revoked_or_expired_task_that_may_have_been_sent_ends_as_unknown(clien
 
     assert client.get(RESULT) is None
     assert released(client) == ["one"]
-    assert governor.claim("one", LEASE, True, "delivery").state == "unknown"
+    assert governor.claim("one", LEASE_MS, True, "delivery").state == "unknown"
 
 
 @pytest.mark.parametrize("end", ["SUCCESS", "FAILURE", "REVOKED"])
@@ -141,28 +141,28 @@ def test_what_was_handed_to_a_worker_is_not_claimed_once_it_is_revoked(client, g
     assert governor.revoke("one", "because") is None
     assert not governor.withdraw("one", RESULT, "told", 60)
 
-    assert governor.claim("one", LEASE, False, "delivery") == Claim("revoked", 0, "because")
+    assert governor.claim("one", LEASE_MS, False, "delivery") == Claim("revoked", 0, "because")
     assert client.get(RESULT) == b"told"
     assert client.hgetall("klaviyo:lease") == {}
     governor.done("one")
     # Its message may be delivered once more: the worker may have died before it acknowledged it.
-    assert governor.claim("one", LEASE, False, "another").state == "revoked"
+    assert governor.claim("one", LEASE_MS, False, "another").state == "revoked"
 
 
 def test_what_is_under_way_tells_how_it_ended_itself(client, governor):
     wait(governor, "one")
-    governor.claim("one", LEASE, False, "delivery")
+    governor.claim("one", LEASE_MS, False, "delivery")
 
     governor.revoke("one", "revoked")
     assert not governor.withdraw("one", RESULT, "told", 60)
 
     assert client.get(RESULT) is None
-    assert governor.claim("one", LEASE, False, "delivery").state == "ok"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "ok"
 
 
 def test_what_may_have_been_carried_out_is_told_so_though_it_was_revoked(client, governor, clock):
     wait(governor, "one")
-    governor.claim("one", LEASE, True, "dies")
+    governor.claim("one", LEASE_MS, True, "dies")
     governor.revoke("one", "revoked")
     released(client)
     each = line()
@@ -170,10 +170,10 @@ def test_what_may_have_been_carried_out_is_told_so_though_it_was_revoked(client,
     governor.restore(
         Delivery("unacked", "unacked_index", "tag"), each.queue, (each.name, each.spec), "now", "one", "message of one"
     )
-    clock.wait(LEASE / 1000 + 1)
+    clock.wait(LEASE_MS / 1000 + 1)
     governor.tick()
 
-    assert governor.claim("one", LEASE, True, "delivery").state == "unknown"
+    assert governor.claim("one", LEASE_MS, True, "delivery").state == "unknown"
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "PROCESSING"])
@@ -202,7 +202,7 @@ def test_what_has_expired_at_its_publication_is_told_so(client, governor, expiry
     governor.tick()
 
     assert released(client) == ["one"]
-    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "expired"
 
 
 @pytest.mark.parametrize("absolute", [False, True])
@@ -220,7 +220,7 @@ def test_an_expired_task_leaves_its_list_and_is_told_so_at_its_claim(client, gov
     assert waits(governor) == ["two"]
     assert released(client) == ["one"]
     assert client.zcard("klaviyo:later:a:operation") == 1
-    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "expired"
     governor.done("one")
     assert not client.exists("klaviyo:expires", "klaviyo:expiring")
 
@@ -228,7 +228,7 @@ def test_an_expired_task_leaves_its_list_and_is_told_so_at_its_claim(client, gov
 def test_a_task_that_waits_again_still_expires(client, governor, clock):
     each = line()
     wait(governor, "one", expires=Expiry(10))
-    governor.claim("one", LEASE, False, "delivery")
+    governor.claim("one", LEASE_MS, False, "delivery")
     client.hset("unacked", "tag", '[message of one,"","klaviyo.s"]')
     governor.settle("one", Settlement(used=False, forget=True), "delivery")
     delivery = Delivery("unacked", "unacked_index", "tag")
@@ -255,7 +255,7 @@ def test_an_expired_task_whose_worker_died_expires_again(client, governor, clock
     governor.tick()
 
     assert released(client) == ["one"]
-    assert governor.claim("one", LEASE, False, "delivery").state == "expired"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "expired"
 
 
 def test_a_purge_drops_what_waits_for_a_queue_and_nothing_else(client, governor):
@@ -288,7 +288,7 @@ def test_what_is_paused_waits_until_it_is_resumed(client, governor, what):
     [pause] = governor.paused()
     assert (pause.what, pause.by, pause.why, pause.since, pause.tried) == (what, "somebody", "an incident", 7, None)
     with pytest.raises(Paused, match="an incident"):
-        governor.reserve((line().name, line().spec), "now", LEASE)
+        governor.reserve((line().name, line().spec), "now", LEASE_MS)
     assert governor.resume(what)
     assert not governor.resume(what)
     governor.tick()
@@ -299,7 +299,7 @@ def test_what_was_released_before_a_pause_is_not_claimed_during_it(governor):
     wait(governor, "one")
     governor.pause("account:a", "somebody", "", since=0)
 
-    assert governor.claim("one", LEASE, False, "delivery").state == "none"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "none"
 
 
 def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_all_go(client, governor, clock):
@@ -315,7 +315,7 @@ def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_
     assert released(client) == ["one"]
     governor.tick()
     assert released(client) == []
-    assert governor.claim("one", LEASE, False, "delivery").state == "ok"
+    assert governor.claim("one", LEASE_MS, False, "delivery").state == "ok"
 
     governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
     governor.tick()
@@ -342,7 +342,7 @@ def test_an_account_that_stays_refused_is_tried_ever_more_rarely_up_to_once_a_mi
 def test_another_key_that_klaviyo_takes_proves_nothing_of_the_workers(governor, key, opened):
     governor.pause("account:a", "a worker", "401", since=0, probe=60, key="refused")
     each = line()
-    assert governor.reserve((each.name, each.spec), "now", LEASE) == 0
+    assert governor.reserve((each.name, each.spec), "now", LEASE_MS) == 0
 
     governor.settle("now", Settlement(used=True, welcome=key))
 
@@ -361,7 +361,7 @@ def test_a_publication_that_fails_half_way_is_not_taken_for_done(client, governo
 
 def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
     wait(governor, "one")
-    governor.claim("one", LEASE, False, "delivery")
+    governor.claim("one", LEASE_MS, False, "delivery")
     governor.pause("account:a", "somebody", "", since=0)
     governor.pause("account:a", "a worker", "401", since=0, probe=60)
 
@@ -373,7 +373,7 @@ def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
 def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor):
     assert [governor.forbidden("a"), governor.forbidden("a"), governor.forbidden("b")] == [1, 2, 1]
     wait(governor, "one")
-    governor.claim("one", LEASE, False, "delivery")
+    governor.claim("one", LEASE_MS, False, "delivery")
 
     governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -30,7 +32,7 @@ def sent():
                 raise end("it broke", request=given)
             return httpx.Response(200)
 
-        with make_client(Settings(_env_file=None), httpx.MockTransport(answer)) as client:
+        with closing(make_client(Settings(_env_file=None), httpx.MockTransport(answer))) as client:
             send(client, account, "an_action", request)
         return seen[0]
 

@@ -11,7 +11,7 @@ from tasks.lists import create_list
 from worker import execution
 from worker.app import app
 from worker.passing import carried_out, passing_on
-from worker.patience import published
+from worker.publishing import published
 
 
 class Backend:

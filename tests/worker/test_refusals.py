@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.caches import forget
+from worker.composition import forget
 from worker.errors import Forbidden, Unauthorized
 from worker.execution import ALL_FORBIDDEN, PROBE, forbidden, refused
 from worker.governor import get_governor

@@ -59,7 +59,7 @@ def governor(client, monkeypatch):
 
 @pytest.fixture
 def app():
-    return SimpleNamespace(backend=Backend())
+    return SimpleNamespace(finalize=lambda: None, backend=Backend())
 
 
 def waiting(governor, id, stamps=None, chord=None, chain=None):
@@ -117,7 +117,7 @@ class Task:
 
     def __init__(self, backend):
         self.request = SimpleNamespace(id="task", chain=None)
-        self.backend, self.app, self.events = backend, SimpleNamespace(backend=backend), []
+        self.backend, self.app, self.events = backend, SimpleNamespace(finalize=lambda: None, backend=backend), []
 
     def send_event(self, kind, **about):
         self.events.append(kind)

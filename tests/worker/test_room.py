@@ -8,9 +8,9 @@ from celery.exceptions import Retry
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
-from tests.caches import forget
 from worker import execution, room
 from worker.app import app
+from worker.composition import forget
 from worker.connection import Full
 from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
@@ -179,7 +179,7 @@ def test_anybody_else_stores_a_small_one(governor, client):
 def test_one_thread_waits_a_little_for_memory_and_the_next_does_not(governor, client, monkeypatch):
     now = [1_000.0]
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(room, "_refused", -room.AGAIN)
+    monkeypatch.setattr(room, "_refused", -room.BRIEF_WAIT_INTERVAL_S)
     monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
 
     def wait(seconds):
@@ -189,14 +189,14 @@ def test_one_thread_waits_a_little_for_memory_and_the_next_does_not(governor, cl
     monkeypatch.setattr(room.closing, "wait", wait)
 
     assert not room.room()
-    assert now[0] == 1_000 + room.BRIEF
+    assert now[0] == 1_000 + room.BRIEF_WAIT_S
     assert not room.room()
-    assert now[0] == 1_000 + room.BRIEF
+    assert now[0] == 1_000 + room.BRIEF_WAIT_S
 
 
 def test_memory_that_comes_back_at_once_costs_no_second_request(governor, client, monkeypatch):
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(room, "_refused", -room.AGAIN)
+    monkeypatch.setattr(room, "_refused", -room.BRIEF_WAIT_INTERVAL_S)
     monkeypatch.setattr(room.closing, "wait", lambda seconds: not client.config_set("maxmemory", 0))
 
     assert room.room()

@@ -53,8 +53,12 @@ def done(monkeypatch):
         signals.closing.set()
         put.put("stop")
 
+    def leave(why):
+        put.put(why)
+        threading.Event().wait()  # for ever, as nothing comes after the process: the thread would end this one
+
     monkeypatch.setattr(signals, "stop", stop)
-    monkeypatch.setattr(signals, "leave", put.put)
+    monkeypatch.setattr(signals, "leave", leave)
 
     def of(handlers, *names):
         for name in names:

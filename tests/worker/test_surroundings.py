@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from schedules import checks
-from schedules.trouble import Trouble
-from tests.caches import forget
+from schedules.store.outage import Outage
+from worker.composition import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -40,15 +40,15 @@ def test_a_source_that_cannot_be_read_is_told_and_one_that_can_is_too(settings, 
 
     assert told["good"] == "its source can be read"
     assert "the query has no column for external_id" in told["lacks"]
-    assert "there is no SQLite file" in told["gone"]
-    assert "the query does not ask for rows" in told["drops"]
+    assert "which does not exist" in told["gone"]
+    assert "the query does not return rows" in told["drops"]
     assert "cannot be read: No such file or directory" in told["file"]
 
 
 def test_a_store_that_takes_nothing_and_a_disk_that_soon_will_not_are_told(settings, tmp_path, monkeypatch):
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
     forget()
-    monkeypatch.setattr(checks, "trouble", lambda: Trouble("database or disk is full", 0.0))
+    monkeypatch.setattr(checks, "current_outage", lambda: Outage("database or disk is full", 0.0))
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
 
     first, second = checks.of_room(get_settings())

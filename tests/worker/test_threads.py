@@ -19,7 +19,7 @@ from celery.signals import celeryd_after_setup
 import worker.celery  # noqa: F401  what Celery's commands load
 from worker import request
 from worker.app import app
-from worker.patience import LeftBehind
+from worker.left_behind import LeftBehind
 from worker.request import Request
 from worker.threads import TaskPool, see_to_pool
 
@@ -97,12 +97,12 @@ def test_a_task_that_celery_stumbles_over_is_held_no_longer_and_one_that_is_left
     monkeypatch, error, told
 ):
     ended = []
-    monkeypatch.setattr(request, "get_governor", lambda: SimpleNamespace(release=lambda _: None))
+    monkeypatch.setattr(request, "get_governor", lambda: SimpleNamespace(release=lambda *_: None))
     monkeypatch.setattr(request, "task_ready", lambda _: ended.append("ready"))
     backend = SimpleNamespace(mark_as_failure=lambda id, error, request=None: ended.append(type(error).__name__))
     odd = SimpleNamespace(
         id="one", type="klaviyo.x", task=SimpleNamespace(backend=backend),
-        _message=SimpleNamespace(headers={"id": "one", "task": "klaviyo.x"}, payload=[[], {}, 5]),
+        _message=SimpleNamespace(headers={"id": "one", "task": "klaviyo.x"}, payload=[[], {}, 5], delivery_tag="1"),
         acknowledge=lambda: ended.append("acknowledged"),
     )  # fmt: skip
 

@@ -1,16 +1,16 @@
-"""The bodies of requests against the shapes that Klaviyo publishes for them, to the last leaf. Pure.
+"""Checks request bodies against the shapes that Klaviyo publishes for them, down to the last leaf. Pure.
 
-A package's ``bodies.json`` has the shape of each action's body, and of what several bodies have in common
+A package's ``bodies.json`` holds the shape of each action's body, and the shapes that several bodies share
 (`worker.revision.body_table` writes it). A shape is
 
-- a word: ``string``, ``integer``, ``number``, ``boolean``; ``date-time``, ``date`` or ``time``, a string of that form;
-  ``object`` and ``any``, which are free; ``empty``, an object without keys; ``binary``, a file of a form; ``#Name``,
-  a shape that is told elsewhere. With ``?`` it may be null.
-- a list: the closed set that the value is from.
+- a word: ``string``, ``integer``, ``number``, ``boolean``; ``date-time``, ``date``, ``time``, a string in that format;
+  ``object`` and ``any``, which may hold anything; ``empty``, an object without keys; ``binary``, a file in a form;
+  ``#Name``, a shape defined elsewhere. With ``?`` it may be null.
+- a list: the closed set of values.
 - ``{"keys": …, "required": […]}``, ``{"items": …}`` or ``{"oneOf": […]}``; with ``"null": true`` it may be null.
 
-Klaviyo's file closes no object, and what a GET gives may hold more than it tells: a key that is not known is refused
-only among a resource's attributes and relationships, or where it looks like a misspelled one.
+Klaviyo's file closes no object, and what a GET returns may hold more keys than the file lists. So an unknown key is
+refused only among a resource's attributes and relationships, or if it looks like a misspelling of a known one.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from typing import Any, NamedTuple
 import orjson
 
 from worker.api.body_choice import Choice
-from worker.api.body_leaves import PLAIN, Check, Problem, closed_set, expected, word, wrong
+from worker.api.body_leaves import TYPES, Check, Problem, closed_set_check, describe, mismatch, scalar_check
 
-#: A shape as the table has it.
+#: A shape as it stands in the table.
 Shape = str | list[Any] | dict[str, Any]
 #: ``{"shapes": {name: shape}, "bodies": {action: shape}}``.
 Table = dict[str, dict[str, Shape]]
 
-#: How much a key has to resemble another to be taken for a misspelling of it.
-ALIKE = 0.85
+#: How similar two keys must be, from 0 to 1, for one to count as a misspelling of the other.
+MIN_SIMILARITY = 0.85
 
 
 @cache
 def check_of(package: str, action: str) -> Check | None:
-    """The check of an action's body; None where the package's ``bodies.json`` does not tell of it."""
+    """The check for an action's body; None if the package's ``bodies.json`` does not have it."""
     shapes = _shapes_of(package)
     return shapes.body(action) if shapes else None
 
 
 def table_of(package: str) -> Table | None:
-    """A package's table; None where it has none. The package itself is not imported."""
+    """A package's table; None if it has none. The package itself is not imported."""
     spec = None
-    with suppress(ValueError):  # the module that was started has no spec
+    with suppress(ValueError):  # a module run as a script has no spec
         spec = importlib.util.find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         file = Path(folder, "bodies.json")
@@ -65,25 +65,25 @@ def _shapes_of(package: str) -> Shapes | None:
 
 
 class _Node(NamedTuple):
-    """A shape made ready: values of these very types are fine, all others have to be looked at."""
+    """A compiled shape: values of exactly these types are accepted, all others go through the check."""
 
-    fine: frozenset[type]
+    accepted: frozenset[type]
     check: Check
 
 
 class Shapes:
-    """The shapes of a table, made ready to check by."""
+    """The shapes of a table, compiled into checks."""
 
     def __init__(self, table: Table) -> None:
         self._shapes, self._bodies = table["shapes"], table["bodies"]
         self._ready: dict[tuple[str, bool], Check] = {}
 
     def body(self, action: str) -> Check | None:
-        """The check of an action's body."""
+        """The check for an action's body; None if the table does not have it."""
         return self._node(self._bodies[action]).check if action in self._bodies else None
 
-    def whole(self, shape: Shape) -> tuple[Shape, bool]:
-        """What a shape says, and whether it may be null, wherever that is told."""
+    def resolve(self, shape: Shape) -> tuple[Shape, bool]:
+        """Follow references to the shape itself; also whether it may be null, wherever along the way that is said."""
         null = False
         while isinstance(shape, str):
             null = null or shape.endswith("?")
@@ -96,24 +96,24 @@ class Shapes:
         return shape, null or bool(shape.get("null"))
 
     def _node(self, shape: Shape, *, closed: bool = False) -> _Node:
-        """A shape, ready to check by. ``closed``: there are no other keys than those that it tells."""
+        """Compile a shape. ``closed``: it has no keys but those that it lists."""
         if not isinstance(shape, str) or not shape.startswith("#"):
-            return self._made(*self.whole(shape), closed)
-        # When it is first needed: a shape may be inside of itself, and what nobody sends need not be made ready.
+            return self._build(*self.resolve(shape), closed)
+        # Compiled when first needed: a shape may contain itself, and most are never sent.
         return _Node(
-            frozenset({NoneType} if self.whole(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
+            frozenset({NoneType} if self.resolve(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
         )
 
     def _named(self, name: str, closed: bool) -> Check:
-        """The check of a named shape. Two threads that make it at once make the same."""
+        """The check for a named shape. Two threads that compile it at once get the same result."""
         check = self._ready.get((name, closed))
         if check is None:
-            check = self._ready[name, closed] = self._made(*self.whole(name), closed).check
+            check = self._ready[name, closed] = self._build(*self.resolve(name), closed).check
         return check
 
     def _missing(self, key: str, shape: Shape) -> Iterator[Problem]:
-        """What has to be given where there is nothing: the key, or what must be inside of it."""
-        whole, _ = self.whole(shape)
+        """What is missing where a required key is absent: what must be inside it, or the key itself."""
+        whole, _ = self.resolve(shape)
         told: dict[str, Any] = whole if isinstance(whole, dict) else {}
         inside = {each: told["keys"][each] for each in told.get("required", ())}
         asked = {each: shape for each, shape in inside.items() if not self._is_constant(shape)}
@@ -124,15 +124,15 @@ class Shapes:
             yield Problem((key,), "missing", "is missing")
 
     def _is_constant(self, shape: Shape) -> bool:
-        whole, _ = self.whole(shape)
+        whole, _ = self.resolve(shape)
         return isinstance(whole, list) and len(whole) == 1
 
-    def _made(self, shape: Shape, null: bool, closed: bool) -> _Node:
+    def _build(self, shape: Shape, null: bool, closed: bool) -> _Node:
         nothing = frozenset({NoneType} if null else ())
         if isinstance(shape, str):
-            return _Node(nothing.union(PLAIN.get(shape, ())), _nullable(word(shape), null))
+            return _Node(nothing.union(TYPES.get(shape, ())), _nullable(scalar_check(shape), null))
         if isinstance(shape, list):
-            return _Node(nothing, _nullable(closed_set(shape), null))
+            return _Node(nothing, _nullable(closed_set_check(shape), null))
         if "items" in shape:
             return _Node(nothing, _nullable(_array(self._node(shape["items"])), null))
         if "oneOf" in shape:
@@ -140,16 +140,16 @@ class Shapes:
         return _Node(nothing, _nullable(self._object(shape, closed), null))
 
     def _union(self, alternatives: list[Shape], null: bool) -> _Node:
-        # Numbers first: a float is not fine by its type alone, and would have to be refused as a string before.
-        wholes = sorted((self.whole(each)[0] for each in alternatives), key=lambda whole: whole != "number")
+        # Numbers first: a float is never accepted by its type alone, and a string's check would refuse it first.
+        wholes = sorted((self.resolve(each)[0] for each in alternatives), key=lambda whole: whole != "number")
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
-        of_kinds = self._of_kinds(kinds) if kinds else None
+        choose = self._choice(kinds) if kinds else None
         others = [self._node(whole) for whole in wholes if whole not in kinds]
-        told = " or ".join(dict.fromkeys(map(expected, wholes)))
+        told = " or ".join(dict.fromkeys(map(describe, wholes)))
 
         def check(value: Any) -> Sequence[Problem]:
-            if of_kinds and isinstance(value, dict):
-                return of_kinds(value)
+            if choose and isinstance(value, dict):
+                return choose(value)
             found = []
             for node in others:
                 problems = node.check(value)
@@ -157,13 +157,13 @@ class Shapes:
                     return ()
                 if problems[0].place:
                     found.append(problems)
-            return _nearest(found) if found else wrong(told, value)
+            return _closest(found) if found else mismatch(told, value)
 
-        fine = frozenset({NoneType} if null else ()).union(*(node.fine for node in others))
-        return _Node(fine, _nullable(check, null))
+        accepted = frozenset({NoneType} if null else ()).union(*(node.accepted for node in others))
+        return _Node(accepted, _nullable(check, null))
 
-    def _of_kinds(self, kinds: list[dict[str, Any]]) -> Check:
-        wholes = [{key: self.whole(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
+    def _choice(self, kinds: list[dict[str, Any]]) -> Check:
+        wholes = [{key: self.resolve(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
         choice = Choice(
             [frozenset(keys) for keys in wholes],
             [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],
@@ -172,7 +172,7 @@ class Shapes:
         ready: dict[int, _Node] = {}
 
         def check(value: dict[str, Any]) -> Sequence[Problem]:
-            meant, problem = choice.of(value)
+            meant, problem = choice.narrow(value)
             if problem:
                 return [problem]
             found = []
@@ -183,13 +183,13 @@ class Shapes:
                 if not problems:
                     return ()
                 found.append(problems)
-            return _nearest(found)
+            return _closest(found)
 
         return check
 
     def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
         told = shape["keys"]
-        # A resource has the attributes and the relationships that it is told to have, and no other.
+        # A resource has the attributes and relationships that its shape lists, and no others.
         owned = ("attributes", "relationships") if {"type", "attributes"} <= told.keys() else ()
         keys = {key: self._node(each, closed=key in owned) for key, each in told.items()}
         for key in owned:
@@ -198,16 +198,16 @@ class Shapes:
 
         def check(value: Any) -> Sequence[Problem]:
             if not isinstance(value, dict):
-                return wrong("an object", value)
+                return mismatch("an object", value)
             problems: list[Problem] = []
             unknown = []
             for key, each in value.items():
                 node = keys.get(key)
                 if node is None:
                     unknown.append(key)
-                elif type(each) not in node.fine:
+                elif type(each) not in node.accepted:
                     problems += [problem.under(key) for problem in node.check(each)]
-            meant = _meant(unknown, [key for key in keys if key not in value]) if unknown else {}
+            meant = _misspelled(unknown, [key for key in keys if key not in value]) if unknown else {}
             problems += [_unknown(key, meant.get(key)) for key in unknown if closed or key in meant]
             if not required <= value.keys():
                 for key in told:
@@ -218,8 +218,8 @@ class Shapes:
         return check
 
 
-def _nearest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
-    """What was probably meant: where the fewest faults are, and the deepest."""
+def _closest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
+    """The alternative that was probably meant: the one with the fewest problems, and the deepest."""
     return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
 
 
@@ -228,14 +228,14 @@ def _nullable(check: Check, null: bool) -> Check:
 
 
 def _array(item: _Node) -> Check:
-    fine, check_item = item
+    accepted, check_item = item
 
     def check(value: Any) -> Sequence[Problem]:
         if not isinstance(value, list | tuple):
-            return wrong("an array", value)
+            return mismatch("an array", value)
         problems: list[Problem] = []
         for index, each in enumerate(value):
-            if type(each) not in fine:
+            if type(each) not in accepted:
                 problems += [problem.under(index) for problem in check_item(each)]
         return problems
 
@@ -246,16 +246,16 @@ def _unknown(key: str, meant: str | None) -> Problem:
     return Problem((key,), "unknown", "is not known" + (f"; did you mean {meant!r}?" if meant else ""))
 
 
-def _meant(unknown: list[Any], absent: list[str]) -> dict[Any, str]:
-    """Which keys that are not known are misspellings of which that are not there."""
-    folded = {_folded(each): each for each in absent}
+def _misspelled(unknown: list[Any], absent: list[str]) -> dict[Any, str]:
+    """Which unknown keys are misspellings of which absent ones."""
+    by_letters = {_fold(each): each for each in absent}
     found = {}
     for key in unknown:
-        near = difflib.get_close_matches(str(key), absent, n=1, cutoff=ALIKE)
-        if same := folded.get(_folded(key)) or next(iter(near), None):
+        near = difflib.get_close_matches(str(key), absent, n=1, cutoff=MIN_SIMILARITY)
+        if same := by_letters.get(_fold(key)) or next(iter(near), None):
             found[key] = same
     return found
 
 
-def _folded(key: Any) -> str:
+def _fold(key: Any) -> str:
     return "".join(filter(str.isalnum, str(key))).lower()

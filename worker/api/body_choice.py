@@ -1,7 +1,6 @@
-"""Objects of several kinds, of which a value is one: which one it means. Pure.
+"""Decides which of several kinds of object a value is meant to be, so that its problems are those of that kind. Pure.
 
-They are told apart by the keys that have a closed set in each of them, and then by the keys that they know: what is
-told of a value is what the kind that it means says of it.
+Kinds are told apart by the keys that have a closed set of values in each of them, and then by the keys that they know.
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from worker.api.body_leaves import Problem, Typed, listed, typed
+from worker.api.body_leaves import Problem, Typed, list_values, typed
 
-#: Kinds, by their numbers.
+#: Kinds, by their indexes.
 Kinds = tuple[int, ...]
 
 
 class _Question(NamedTuple):
-    """A key that tells kinds apart: which of them each of its values leaves, and which its absence."""
+    """A key that tells kinds apart: which of them remain for each of its values, and which if it is absent."""
 
     key: str
     by_value: Mapping[Typed | None, Kinds]
@@ -26,23 +25,25 @@ class _Question(NamedTuple):
 
 @dataclass
 class Choice:
-    """The kinds, each as its keys, as those of them with a closed set, and as those that it requires."""
+    """Several kinds: the keys of each, the closed sets among their values, and the keys that each requires."""
 
     keys: list[frozenset[str]]
     closed: list[dict[str, list[Any]]]
     required: list[frozenset[str]]
     _questions: dict[Kinds, list[_Question]] = field(default_factory=dict)
 
-    def of(self, value: Mapping[str, Any]) -> tuple[Kinds, Problem | None]:
-        """The kinds that an object may be; none, and why, where it cannot be any."""
+    def narrow(self, value: Mapping[str, Any]) -> tuple[Kinds, Problem | None]:
+        """The kinds that an object may be; none, and the reason, if it cannot be any."""
         meant: Kinds = tuple(range(len(self.keys)))
         narrower = True
         while narrower:
             narrower = False
-            for key, by_value, without in self._asked(meant):
+            for key, by_value, without in self._telling(meant):
                 left = by_value.get(typed(value[key]), ()) if key in value else without
                 if not left and key in value:
-                    return (), Problem((key,), "wrong", f"should be {listed(each[1] for each in by_value if each)}")
+                    return (), Problem(
+                        (key,), "wrong", f"should be {list_values(each[1] for each in by_value if each)}"
+                    )
                 if not left:
                     return (), Problem((key,), "missing", "is missing")
                 if left != meant:
@@ -53,7 +54,7 @@ class Choice:
             meant = tuple(kind for kind in meant if strange[kind] == min(strange.values()))
         return meant, None
 
-    def _asked(self, kinds: Kinds) -> list[_Question]:
+    def _telling(self, kinds: Kinds) -> list[_Question]:
         """The keys that tell these kinds apart."""
         if kinds not in self._questions:
             first, *others = (self.closed[kind] for kind in kinds)

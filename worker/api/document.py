@@ -1,6 +1,6 @@
-"""Whether an answer has the shape of a JSON:API document, so that whoever reads it need not ask again. Pure.
+"""Checks that a response has the structure of a JSON:API document, so that its readers need not check again. Pure.
 
-What its attributes hold is another matter: whoever reads one takes it as it comes.
+Attributes are not checked: whoever reads one must expect anything.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from typing import Any
 
 
 def problem(document: Any) -> str | None:
-    """What is wrong with its shape, in words that hold nobody's data; None where nothing is."""
+    """What is wrong with the structure, in words that contain no data; None if nothing is."""
     if not isinstance(document, dict):
-        return "it is no object"
+        return "it is not an object"
     data, included, links, meta = (document.get(name) for name in ("data", "included", "links", "meta"))
     if not isinstance(links, dict | None):
-        return "its links are no object"
+        return "its links are not an object"
     if not isinstance(meta, dict | None):
-        return "its meta is no object"
+        return "its meta is not an object"
     if not isinstance((links or {}).get("next"), str | None):
-        return "the address of its next page is no text"
+        return "the address of its next page is not a string"
     if isinstance(data, list):
         if not all(map(_is_named, data)):
-            return "not all of its data are resources"
+            return "not everything in its data is a resource"
     elif not (data is None or _is_resource(data)):
-        return "its data are no resource"
+        return "its data is not a resource"
     if not isinstance(included, list | None) or not all(map(_is_named, included or ())):
-        return "not all that it includes are resources"
+        return "not everything that it includes is a resource"
     return None
 
 
 def _is_resource(value: Any) -> bool:
-    """Whether this may be one resource: a report has no id."""
+    """Whether this may be one resource; a report has no id."""
     return isinstance(value, dict) and all(
         isinstance(value.get(name), kind | None)
         for name, kind in (("type", str), ("id", str), ("attributes", dict), ("relationships", dict))
@@ -38,5 +38,5 @@ def _is_resource(value: Any) -> bool:
 
 
 def _is_named(value: Any) -> bool:
-    """Whether this is one resource of several, with what tells it from the others."""
+    """Whether this is a resource with a type and an id, which every resource in a list has."""
     return _is_resource(value) and bool(value.get("type") and value.get("id"))

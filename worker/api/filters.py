@@ -1,9 +1,9 @@
-"""Klaviyo's filter language, written with its quoting right. Pure.
+"""Writes Klaviyo's filter language, with correct quoting. Pure.
 
     F("email").equals("ada@example.com") & F("created").greater_than(datetime(2026, 1, 1, tzinfo=UTC))
 
-A `Filter` is the text that Klaviyo reads, so it goes wherever text goes, into a message too; it remembers what it is
-made of, so that the call can be refused where an action does not take it.
+A `Filter` is a string, the text that Klaviyo reads, so it goes wherever strings go, even into a message. It remembers
+its conditions, so that a call can be refused if its action does not take them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 
 from worker.api.filter_fields import Condition, Fields, problems
 
-#: What a filter compares with.
+#: What a field may be compared with.
 Value = str | bool | int | float | datetime
 
-#: A field's name: anything that is not a mark of the language.
+#: A field's name: anything without the language's punctuation.
 _FIELD = re.compile(r"""[^\s,()\[\]"'\\](?:[^,()\[\]"'\\\n]*[^\s,()\[\]"'\\])?""")
 
 #: One value as it is written: text in quotes, or anything bare.
@@ -28,39 +28,39 @@ _WRITTEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,\[\]]+)', re.DOTALL)
 
 
 class Filter(str):
-    """One condition or several, all of which must hold: a text of Klaviyo's filter language."""
+    """One condition or several, all of which must hold, in Klaviyo's filter language."""
 
     conditions: tuple[tuple[str, str, str], ...]
 
     def __new__(cls, *conditions: tuple[str, str, str]) -> Filter:
-        """Write (field, operator, written value) triples."""
+        """Write triples of a field, an operator and a value as a literal."""
         texts = [f"{operator}({field}{',' if value else ''}{value})" for field, operator, value in conditions]
         made = super().__new__(cls, texts[0] if len(texts) == 1 else f"and({','.join(texts)})")
         made.conditions = conditions
         return made
 
     def __and__(self, other: Filter) -> Filter:
-        """Both."""
+        """Both must hold."""
         return Filter(*self.conditions, *other.conditions) if isinstance(other, Filter) else NotImplemented
 
     def __or__(self, other: object) -> NoReturn:
-        """Klaviyo knows no "or" between conditions."""
-        raise TypeError("Klaviyo's filters know no 'or': list the values, F('id').any([…]), or make a call for each")
+        """Refused: Klaviyo has no "or" between conditions."""
+        raise TypeError("Klaviyo's filters have no 'or': list the values, F('id').any([…]), or make one call for each")
 
     def __invert__(self) -> NoReturn:
-        """Klaviyo knows no "not"."""
-        raise TypeError("Klaviyo's filters know no 'not': ask for what is to be found")
+        """Refused: Klaviyo has no "not"."""
+        raise TypeError("Klaviyo's filters have no 'not': describe what to find instead")
 
     def __bool__(self) -> NoReturn:
-        """Ask for neither: ``F(…) and F(…)`` would be the second alone, ``not F(…)`` no filter at all."""
-        raise TypeError("a filter is neither true nor false: join two with &, and compare one with None")
+        """Refused: ``F(…) and F(…)`` would be the second alone, ``not F(…)`` no filter at all."""
+        raise TypeError("a filter is neither true nor false: combine two with &, or test one with 'is None'")
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.conditions
 
 
 class F:
-    """A field to filter by. Each method is one of Klaviyo's operators; which ones a field takes is the action's."""
+    """A field to filter by. Each method is one of Klaviyo's operators; the action decides which ones a field takes."""
 
     __slots__ = ("_field",)
 
@@ -76,63 +76,63 @@ class F:
         self._field = field
 
     def equals(self, value: Value | Iterable[Value]) -> Filter:
-        """The field is this value; some fields take a list of which it is all."""
+        """The field equals this value; some fields take a list, all of which must match."""
         several = isinstance(value, Iterable) and not isinstance(value, str)
-        return self._compared("equals", _listed(value) if several else written(value))
+        return self._compare("equals", _list_literal(value) if several else literal(value))
 
     def any(self, values: Iterable[Value]) -> Filter:
         """The field is one of these values."""
-        return self._compared("any", _listed(values))
+        return self._compare("any", _list_literal(values))
 
     def contains(self, value: Value) -> Filter:
-        """The text has this part, or the list this member."""
-        return self._compared("contains", written(value))
+        """The text contains this part, or the list this member."""
+        return self._compare("contains", literal(value))
 
     def contains_any(self, values: Iterable[Value]) -> Filter:
-        """The list has one of these members."""
-        return self._compared("contains-any", _listed(values))
+        """The list contains one of these members."""
+        return self._compare("contains-any", _list_literal(values))
 
     def contains_all(self, values: Iterable[Value]) -> Filter:
-        """The list has all of these members."""
-        return self._compared("contains-all", _listed(values))
+        """The list contains all of these members."""
+        return self._compare("contains-all", _list_literal(values))
 
     def starts_with(self, text: str) -> Filter:
-        """The text begins so."""
-        return self._compared("starts-with", written(text))
+        """The text starts with this."""
+        return self._compare("starts-with", literal(text))
 
     def ends_with(self, text: str) -> Filter:
-        """The text ends so."""
-        return self._compared("ends-with", written(text))
+        """The text ends with this."""
+        return self._compare("ends-with", literal(text))
 
     def less_than(self, value: Value) -> Filter:
         """The field is smaller or earlier."""
-        return self._compared("less-than", written(value))
+        return self._compare("less-than", literal(value))
 
     def less_or_equal(self, value: Value) -> Filter:
         """The field is not larger or later."""
-        return self._compared("less-or-equal", written(value))
+        return self._compare("less-or-equal", literal(value))
 
     def greater_than(self, value: Value) -> Filter:
         """The field is larger or later."""
-        return self._compared("greater-than", written(value))
+        return self._compare("greater-than", literal(value))
 
     def greater_or_equal(self, value: Value) -> Filter:
         """The field is not smaller or earlier."""
-        return self._compared("greater-or-equal", written(value))
+        return self._compare("greater-or-equal", literal(value))
 
     def has(self) -> Filter:
         """The field has a value at all."""
-        return self._compared("has", "")
+        return self._compare("has", "")
 
-    def _compared(self, operator: str, value: str) -> Filter:
+    def _compare(self, operator: str, value: str) -> Filter:
         return Filter((self._field, operator, value))
 
 
-def written(value: Any) -> str:
-    """A value as the language has it: text in quotes, everything else bare, moments in UTC.
+def literal(value: Any) -> str:
+    """A value as a literal of the language: text in quotes, everything else bare, times in UTC.
 
     Raises:
-        TypeError, ValueError: it has no such form. The value is not repeated.
+        TypeError, ValueError: it has no literal. The message does not repeat the value.
 
     """
     match value:
@@ -152,55 +152,57 @@ def written(value: Any) -> str:
         case datetime():
             return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
         case date():
-            raise TypeError("a filter compares with a moment: give a datetime with a time zone instead of a date")
+            raise TypeError(
+                "a filter compares with a point in time: give a datetime with a time zone instead of a date"
+            )
         case _:
             raise TypeError(f"a filter cannot compare with a {type(value).__name__}")
 
 
-def _listed(values: Any) -> str:
+def _list_literal(values: Any) -> str:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError("this operator takes a list of values")
-    texts = [written(value) for value in values]
+    texts = [literal(value) for value in values]
     if not texts:
         raise ValueError("a filter's list needs at least one value")
     return f"[{','.join(texts)}]"
 
 
-def plain(value: Any) -> Any:
-    """The value of a parameter with every filter in it as mere text."""
+def as_text(value: Any) -> Any:
+    """The value of a parameter, with every filter in it as a plain string."""
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [as_text(each) for each in value]
     return str(value) if isinstance(value, Filter) else value
 
 
-def refused(value: Any, fields: Fields | None, several: bool = False) -> list[str]:
-    """What is wrong with a filter for an action that takes these fields, and a list of them where it takes ``several``.
+def filter_problems(value: Any, fields: Fields | None, several: bool = False) -> list[str]:
+    """What is wrong with the value of ``filter`` for an action with these fields.
 
-    Mere text is not judged.
+    ``several``: the action takes a list of filters. Filters that are plain strings are not checked.
     """
     given = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(each, F) for each in given):
-        return ["parameter 'filter': this is a field without a condition: F('email').equals(…)"]
+        return ["parameter 'filter' is a field without a condition; write F('email').equals(…)"]
     filters = [each for each in given if isinstance(each, Filter)]
     if filters and given is value and not several:
-        return ["parameter 'filter': this is a list: join its filters with &, F(…).equals(…) & F(…).equals(…)"]
+        return ["parameter 'filter' is a list; combine its filters with &, as in F(…).equals(…) & F(…).equals(…)"]
     if fields is None:
         return []
     read = [_read(*condition) for each in filters for condition in each.conditions]
     return [f"parameter 'filter': {problem}" for problem in problems(read, fields)]
 
 
-def _read(field: str, operator: str, written: str) -> Condition:
-    """A condition as it was written, with the kind of each value."""
+def _read(field: str, operator: str, literal: str) -> Condition:
+    """A condition with its values parsed, each with its type."""
     values = [
         (_kind(bare), bare) if bare else ("string", re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL))
-        for text, bare in _WRITTEN.findall(written)
+        for text, bare in _WRITTEN.findall(literal)
     ]
-    return Condition(operator, field, values, written.startswith("["))
+    return Condition(operator, field, values, literal.startswith("["))
 
 
 def _kind(bare: str) -> str:
-    """Klaviyo's name for the kind of a value that is not in quotes."""
+    """Klaviyo's name for the type of a value that is not in quotes."""
     if bare in ("true", "false"):
         return "boolean"
     if re.fullmatch(r"-?\d+", bare):

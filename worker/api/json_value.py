@@ -1,4 +1,4 @@
-"""What JSON can carry, made of what Python has: a copy in plain types, or the place of what cannot travel. Pure."""
+"""Copies Python values into the types that JSON can carry, or says where a value that it cannot carry stands. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numbers import Integral, Real
 from typing import Any
 from uuid import UUID
 
-#: How deep values may be nested; JSON writers give up soon after.
-DEEPEST = 200
-#: How many levels of a place are told, from the outermost.
-TOLD = 8
-#: The whole numbers that JSON readers agree on.
-SMALLEST, LARGEST = -(2**63), 2**64 - 1
+#: How deeply values may be nested; JSON encoders give up soon after.
+MAX_DEPTH = 200
+#: How many levels of a place a message names, from the outermost.
+MAX_PLACE_LEVELS = 8
+#: The range of integers that JSON parsers agree on.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
 
 class NotJson(ValueError):
-    """A value that JSON cannot carry: what is wrong with it and where it is. The value itself is not told."""
+    """A value that JSON cannot carry: what is wrong with it and where it stands, without the value itself."""
 
     def __init__(self, why: str, *place: str) -> None:
         super().__init__(why, *place)
@@ -28,51 +28,51 @@ class NotJson(ValueError):
 
     def under(self, key: str) -> NotJson:
         """The same, seen from one level above."""
-        return NotJson(self.why, *(key, *self.place)[:TOLD])
+        return NotJson(self.why, *(key, *self.place)[:MAX_PLACE_LEVELS])
 
     def __str__(self) -> str:
         return f"parameter {'.'.join(self.place)!r} {self.why}"
 
 
 def json_value(value: Any, depth: int = 0) -> Any:
-    """A copy in plain types, which holds nothing of the caller's.
+    """A copy in plain types that shares nothing with the original.
 
-    Subclasses become what they are a kind of, tuples lists, decimals and NumPy's scalars numbers; dates and times ISO
-    8601 text, UUIDs text, members of an enumeration their value.
+    Subclasses become their base type, tuples become lists, decimals and NumPy scalars numbers, dates and times ISO 8601
+    strings, UUIDs strings, members of an enumeration their value.
 
     Raises:
-        NotJson: it is something else, or a number or a text that JSON has no form for.
+        NotJson: it is of another type, or a number or a string that JSON cannot express.
 
     """
     kind = type(value)
     if kind is str:
         if not value.isascii() and not _is_unicode(value):
-            raise NotJson("has half of a character (a lone surrogate), which is no text")
+            raise NotJson("has half of a character (a lone surrogate), which is not valid text")
         return value
     if value is None or kind is bool:
         return value
     if kind is int:
-        if not SMALLEST <= value <= LARGEST:
-            raise NotJson("is a number of more than 64 bits; give it as text")
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
+            raise NotJson("is a number of more than 64 bits; give it as a string")
         return value
     if kind is float:
         if not math.isfinite(value):
-            raise NotJson("is infinite or no number, which JSON has no form for; leave it out or give None")
+            raise NotJson("is infinite or not a number, which JSON cannot express; leave it out or give None")
         return value
-    if depth > DEEPEST:
-        raise NotJson(f"is nested deeper than {DEEPEST} levels, or holds itself")
+    if depth > MAX_DEPTH:
+        raise NotJson(f"is nested deeper than {MAX_DEPTH} levels, or contains itself")
     if kind is dict:
         return _object(value, depth + 1)
     if kind is list or isinstance(value, list | tuple):
         return _array(value, depth + 1)
-    return json_value(_plainer(value), depth + 1)
+    return json_value(_to_plain(value), depth + 1)
 
 
 def _object(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     made = {}
     for key, each in value.items():
         name = key if type(key) is str and key.isascii() else _key(key)
-        if type(each) is str and each.isascii():  # most are, and a call costs more than looking
+        if type(each) is str and each.isascii():  # most are, and a call costs more than this check
             made[name] = each
             continue
         try:
@@ -92,8 +92,8 @@ def _array(value: Sequence[Any], depth: int) -> list[Any]:
     return made
 
 
-def _plainer(value: Any) -> Any:
-    """What a value of a less plain type says, in a plain one."""
+def _to_plain(value: Any) -> Any:
+    """A value of a less plain type, in a plain one."""
     match value:
         case Enum():
             return value.value
@@ -105,24 +105,24 @@ def _plainer(value: Any) -> Any:
             return math.nan
         case Decimal() | Real():
             return float(value)
-        case date() | time() if value == value:  # pandas has a time that is none
+        case date() | time() if value == value:  # pandas' NaT is a date that does not equal itself
             return value.isoformat()
         case UUID():
             return str(value)
         case Mapping():
             return dict(value)
     if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
-        return value.item()  # a scalar of NumPy's
-    raise NotJson(f"is of the type {type(value).__name__}, which JSON cannot carry; {_instead(value)}")
+        return value.item()  # a NumPy scalar
+    raise NotJson(f"is of the type {type(value).__name__}, which JSON cannot carry; {_advice(value)}")
 
 
-def _instead(value: Any) -> str:
+def _advice(value: Any) -> str:
     match value:
         case bytes() | bytearray() | memoryview():
             return "decode it, or give it in base64"
         case set() | frozenset():
             return "give a list"
-    return "give text, a number, a list or a dictionary"
+    return "give a string, a number, a list or a dictionary"
 
 
 def _key(key: Any) -> str:
@@ -130,7 +130,7 @@ def _key(key: Any) -> str:
         return _key(key.value)
     if isinstance(key, str) and _is_unicode(key):
         return str.__str__(key)
-    raise NotJson(f"has a key of the type {type(key).__name__}; JSON's keys are text")
+    raise NotJson(f"has a key of the type {type(key).__name__}; JSON's keys are strings")
 
 
 def _is_unicode(text: str) -> bool:

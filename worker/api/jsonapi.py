@@ -1,4 +1,4 @@
-"""JSON:API on Klaviyo's terms: a request to send, and what an answer means. Pure, no I/O."""
+"""JSON:API as Klaviyo speaks it: a request to send, and what a response means. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavail
 if TYPE_CHECKING:
     from celery.result import AsyncResult
 
-#: The revision that every declaration speaks. Stable until 2027-07-15, retired on 2028-07-15.
+#: The API revision of all declarations. Stable until 2027-07-15, retired on 2028-07-15.
 REVISION = "2026-07-15"
 MEDIA_TYPE = "application/vnd.api+json"
 
-#: Seconds that no wait is longer than: a day is the longest window that Klaviyo has.
-LONGEST = 86_400.0
+#: No wait is longer: a day is Klaviyo's longest window.
+MAX_RETRY_AFTER_S = 86_400.0
 
-#: Requests a minute, and seconds, beyond which a header says nothing about a minute.
-MOST, MINUTE = 1_000_000, 60
+#: Beyond these, a header cannot be about the minute's window.
+MAX_LIMIT_PER_MINUTE, MINUTE_S = 1_000_000, 60
 
-#: Addresses and numbers in Klaviyo's texts are a person's data; they must not reach a log or an exception.
+#: Email addresses and phone numbers in Klaviyo's texts are personal data, which must not reach logs or exceptions.
 _PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
 _AVAILABLE_IN = re.compile(r"available in (\d+) second")
 _TEXTS = ("id", "code", "title", "detail")
 
 
 class Envelope(dict[str, Any]):
-    """The result of an action: ``data``, ``error``, ``successful``, and where there are any, these.
+    """The result of an action: ``data``, ``error``, ``successful``, and any of these that apply.
 
-    ``included``, ``links``, ``meta``: as in Klaviyo's document. ``job_id``: of the job that was begun. ``created``:
-    whether it was, of what may have been updated instead. ``unread``: why nothing is known of what has succeeded.
+    ``included``, ``links``, ``meta``: as in Klaviyo's document. ``job_id``: of the job that was started. ``created``:
+    of an action that creates or updates, whether it created. ``unread``: why the body of a success could not be read.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, with nothing of an account in it."""
+    """One HTTP request, without anything specific to an account."""
 
     method: str
     path: str
@@ -54,15 +54,15 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def form(values: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The body and the content type of a multipart form; a file is a mapping of its name and its content in base64."""
+def encode_form(values: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Body and content type of a multipart form; a file is a mapping with ``filename`` and ``content`` in base64."""
     files = {
         name: (value["filename"], base64.b64decode(value["content"]))
         for name, value in values.items()
         if isinstance(value, Mapping)
     }
     fields = {name: value for name, value in values.items() if name not in files and value is not None}
-    import httpx  # here, not above: a command that sends nothing starts without it
+    import httpx  # here, not above: commands that send nothing start without it
 
     request = httpx.Request("POST", "https://a.klaviyo.com", data=fields, files=files)
     return request.read(), request.headers["content-type"]
@@ -70,7 +70,7 @@ def form(values: Mapping[str, Any]) -> tuple[bytes, str]:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the headers ``RateLimit-*`` say of the steady window: requests allowed, left, and seconds to its end."""
+    """What the ``RateLimit-*`` headers say of the steady window: requests allowed and left, and seconds to its end."""
 
     limit: int
     remaining: int
@@ -78,20 +78,20 @@ class Quota:
 
 
 def quota(headers: Mapping[str, str]) -> Quota | None:
-    """Read the rate limit headers; None where one is missing, no number, or none that a minute's can be."""
+    """Read the rate limit headers; None if one is missing, not a number, or implausible for a minute."""
     try:
         limit, remaining, reset = (
             int(headers[name].split(",")[0]) for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
         )
     except (KeyError, ValueError):
         return None
-    if not 0 < limit <= MOST or reset > MINUTE:
+    if not 0 < limit <= MAX_LIMIT_PER_MINUTE or reset > MINUTE_S:
         return None
     return Quota(limit, min(max(remaining, 0), limit), max(reset, 0))
 
 
 def mask(text: str) -> str:
-    """The text without addresses of people."""
+    """The text with email addresses and phone numbers replaced by ``***``."""
     return _PERSONAL.sub("***", text)
 
 
@@ -105,13 +105,14 @@ def interpret(
     reads: bool,
     upserts: bool = False,
 ) -> Envelope:
-    """The envelope of a good answer; that of a request that ``upserts`` tells whether something was created.
+    """The envelope of a successful response.
 
-    What Klaviyo has confirmed has happened, whatever its body is: only a request that ``reads`` needs one.
+    What Klaviyo has confirmed has happened, whatever the body: only a request that ``reads`` needs a readable one. The
+    envelope of a request that ``upserts`` says whether something was created.
 
     Raises:
         Throttled: 429.
-        Unavailable: 5xx, 408, a Cloudflare challenge, a body that is needed, or is not Klaviyo's, and cannot be read.
+        Unavailable: 5xx, 408, a Cloudflare challenge, or an unreadable body that is needed or not Klaviyo's.
         Refused: any other status; a subclass by status.
 
     """
@@ -119,24 +120,24 @@ def interpret(
         errors = _errors(content)
         raise Throttled(action, account, status, errors, _retry_after(headers, errors))
     if status >= 500 or status == 408:
-        raise Unavailable(action, account, _reason(status, content))
+        raise Unavailable(action, account, _unavailable_reason(status, content))
     if status == 403 and "html" in headers.get("content-type", ""):
         raise Unavailable(action, account, "403 with a Cloudflare challenge instead of an answer", False)
     if status >= 300:
         raise BY_STATUS.get(status, Refused)(action, account, status, _errors(content))
     told = {"created": status == 201} if upserts else {}
     try:
-        return Envelope(**_told_by(content, reads), **told)
+        return Envelope(**_read_document(content, reads), **told)
     except ValueError as unreadable:
         unread = f"{status} with {unreadable}"
-    # A proxy or an outage page that says yes in Klaviyo's place does not speak JSON.
+    # A proxy or an outage page that answers 200 in Klaviyo's place does not send JSON.
     if reads or "json" not in headers.get("content-type", ""):
         raise Unavailable(action, account, unread)
     return Envelope(data=None, error=None, successful=True, unread=f"Klaviyo answered {unread}", **told)
 
 
-def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
-    """What a body says; a ValueError tells why it cannot be read."""
+def _read_document(content: bytes, reads: bool) -> dict[str, Any]:
+    """The envelope's content from a body; a ValueError says why it cannot be read."""
     told: dict[str, Any] = {"data": None, "error": None, "successful": True}
     if not content.strip():
         if reads:
@@ -156,23 +157,23 @@ def _told_by(content: bytes, reads: bool) -> dict[str, Any]:
     return told
 
 
-def _reason(status: int, content: bytes) -> str:
+def _unavailable_reason(status: int, content: bytes) -> str:
     said = next((str(e["detail"]).rstrip(".") for e in _errors(content) if e.get("detail")), None)
     return f"Klaviyo answered {status}" + (f": {said}" if said else "")
 
 
 def _errors(content: bytes) -> list[dict[str, Any]]:
-    """The error objects of a body, cut down to what may be told. An unreadable body has none."""
+    """The error objects of a body, reduced to what may be made public. An unreadable body has none."""
     try:
         errors = orjson.loads(content)["errors"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return []
     if not isinstance(errors, list):
         return []
-    return [_told(error) for error in errors if isinstance(error, dict)]
+    return [_public_part(error) for error in errors if isinstance(error, dict)]
 
 
-def _told(error: dict[str, Any]) -> dict[str, Any]:
+def _public_part(error: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
     for name in ("title", "detail"):
         if name in told:
@@ -186,19 +187,19 @@ def _told(error: dict[str, Any]) -> dict[str, Any]:
 
 
 def _retry_after(headers: Mapping[str, str], errors: list[dict[str, Any]]) -> float | None:
-    """Seconds, from 0 to `LONGEST`; the header has them, or a moment."""
+    """Seconds to wait, from 0 to `MAX_RETRY_AFTER_S`; the header holds a number of them or a date."""
     given = headers.get("retry-after", "")
     if (seconds := _seconds(given)) is None:
         seconds = _until(given, headers.get("date", ""))
     if seconds is None:
-        # A captured 429 came without the header and told the time in its text.
+        # A captured 429 came without the header and named the time in its text.
         spoken = next((m for e in errors if (m := _AVAILABLE_IN.search(e.get("detail", "")))), None)
         seconds = _seconds(spoken[1]) if spoken else None
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
 def _seconds(text: str) -> float | None:
-    """A number of seconds; None where it is none."""
+    """A number of seconds; None if the text is not one."""
     try:
         seconds = float(text)
     except ValueError:
@@ -207,7 +208,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _until(moment: str, now: str) -> float | None:
-    """Seconds from one HTTP date to another; None where they are none."""
+    """Seconds from one HTTP date to another; None if either is not one."""
     try:
         return (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
     except (TypeError, ValueError, OverflowError):
@@ -215,23 +216,23 @@ def _until(moment: str, now: str) -> float | None:
 
 
 def outcome(result: AsyncResult[Any] | Envelope | BaseException) -> Envelope:
-    """The envelope of a task that has ended, well or not: of a failure ``successful: False`` with its text.
+    """The envelope of a finished task; that of a failure has ``successful: False`` and the reason in ``error``.
 
-    Takes what `.delay()` returned, or what the task itself has returned or raised.
+    Takes what `.delay()` returned, or what the task itself returned or raised.
 
     Raises:
-        ValueError: the task has not ended; `.get(propagate=False)` waits until it has.
+        ValueError: the task has not finished; `.get(propagate=False)` waits until it has.
 
     """
     if not isinstance(result, dict | BaseException):
         if not result.ready():
-            raise ValueError(f"Task {result.id} has not ended: wait for it with .get(propagate=False).")
+            raise ValueError(f"Task {result.id} has not finished: wait for it with .get(propagate=False).")
         result = result.result
     if isinstance(result, BaseException):
         return Envelope(data=None, error=str(result), successful=False)
     return Envelope(result)
 
 
-def unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
-    """What a lost answer means for an action that must not be repeated blindly."""
+def outcome_unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
+    """The error for a lost response to an action that must not be repeated blindly."""
     return OutcomeUnknown(action, account, cause.reason, look_at)

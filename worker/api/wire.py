@@ -1,7 +1,7 @@
 """How a parameter travels: the markers of a declaration, and the one rule for the seed document's flat names.
 
-Pure. A `Shape` is made once from an annotation; it renders a plain Python value as JSON:API and takes a rendered
-one apart again, so that nesting is written once, at the declaration.
+Pure. A `Codec` is made once from an annotation. It renders a plain Python value as JSON:API and parses a rendered one,
+so that nesting is written once, at the declaration.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
+from worker.api.body_leaves import Place
+
 Path = tuple[str, ...]
-#: Keys, and indexes of lists.
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The place of a parameter in the body, from its root; of a resource's key, from the resource: ``meta.x``.
+    """The place of a parameter in the body, from its root; for a key of a resource, from the resource: ``meta.x``.
 
     ``type`` is the resource type that goes with it where the path leads into a resource of its own:
     ``At("data.attributes.metric.data.attributes.name", type="metric")`` adds ``data.attributes.metric.data.type``.
@@ -32,7 +32,7 @@ class At:
 
     @property
     def types(self) -> tuple[tuple[Path, str], ...]:
-        """The constant that ``type`` stands for: beside the path's last ``attributes``, or beside its end."""
+        """The constant that ``type`` adds: beside the path's last ``attributes``, or beside its end."""
         if self.type is None:
             return ()
         names = self.path.split(".")
@@ -44,14 +44,14 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The name of a query parameter where the rule would give another."""
+    """The name of a query parameter that the naming rule would get wrong."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The name of a header, for what Klaviyo does not want to see in an address."""
+    """The name of a header, for what Klaviyo does not accept in the URL."""
 
     name: str
 
@@ -65,7 +65,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """A list of such dictionaries; ``max_bytes`` is Klaviyo's limit for one of them."""
+    """A list of such dictionaries; ``max_bytes`` is Klaviyo's limit for each."""
 
     type: str
     max_bytes: int | None = None
@@ -92,12 +92,12 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class NotNull:
-    """Klaviyo takes no null for this parameter: None is no value to send but says that none is given."""
+    """Klaviyo takes no null for this parameter: None is the same as leaving it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A key that need not be given: the call is stamped with it."""
+    """A key that may be left out: the call is stamped with it."""
 
 
 Marker = At | Query | Header | Resource | Resources | Linkage | Linkages | Aside | NotNull | Filled
@@ -123,7 +123,7 @@ def query_name(parameter: str) -> str:
 
 
 def unwrap(annotation: Any) -> tuple[Any, list[Marker]]:
-    """Take ``Annotated[...] | None`` apart: the plain type and the markers, wherever in the union they stand."""
+    """Split ``Annotated[...] | None`` into the plain type and the markers, wherever in the union they stand."""
     markers: list[Marker] = []
     while True:
         origin = get_origin(annotation)
@@ -143,17 +143,18 @@ def unwrap(annotation: Any) -> tuple[Any, list[Marker]]:
             return annotation, markers
 
 
-def one(markers: list[Marker], kind: type[Any]) -> Any:
+def marker_of(markers: list[Marker], kind: type[Any]) -> Any:
     """The marker of this kind, or None."""
     return next((marker for marker in markers if isinstance(marker, kind)), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Codec:
     """How values of one annotation travel.
 
-    ``leaves`` are the wire paths below this value that have a plain place, with the keys that lead there;
-    ``constants`` the wire paths whose value is fixed. ``plain`` says how the caller gets to what travels at a place.
+    ``render`` and ``parse`` convert a value to JSON:API and back. ``plain`` translates a place on the wire into the
+    keys by which a caller reaches it. ``leaves`` are the wire paths below this value, each with those keys;
+    ``constants`` are the wire paths whose value is fixed.
     """
 
     render: Callable[[Any], Any]
@@ -163,82 +164,82 @@ class Shape:
     constants: tuple[tuple[Path, str], ...] = ()
 
 
-#: What travels as it is.
-PLAIN = Shape(lambda value: value, lambda value: value, lambda place: place)
+#: For values that travel unchanged.
+AS_IS = Codec(lambda value: value, lambda value: value, lambda place: place)
 
 
-def shape_of(annotation: Any) -> Shape:
-    """The shape of a parameter or of a key of a TypedDict."""
+def codec_of(annotation: Any) -> Codec:
+    """The codec for a parameter, or for a key of a TypedDict."""
     plain, markers = unwrap(annotation)
-    if marker := one(markers, Linkage):
+    if marker := marker_of(markers, Linkage):
         return _linkage(marker.type)
-    if marker := one(markers, Linkages):
+    if marker := marker_of(markers, Linkages):
         return _many(_linkage(marker.type))
-    if marker := one(markers, Resource):
+    if marker := marker_of(markers, Resource):
         return _resource(marker.type, plain)
-    if marker := one(markers, Resources):
+    if marker := marker_of(markers, Resources):
         return _many(_resource(marker.type, get_args(plain)[0]))
     if is_typeddict(plain):
         return _mapping(plain)
     if get_origin(plain) is list:
-        item = shape_of(get_args(plain)[0])
-        return _many(item) if item is not PLAIN else PLAIN
-    return PLAIN
+        item = codec_of(get_args(plain)[0])
+        return _many(item) if item is not AS_IS else AS_IS
+    return AS_IS
 
 
-def _linkage(kind: str) -> Shape:
+def _linkage(kind: str) -> Codec:
     def parse(value: Any) -> Any:
         return value.get("id") if isinstance(value, Mapping) and value.get("type", kind) == kind else value
 
-    return Shape(
+    return Codec(
         lambda value: {"type": kind, "id": value}, parse, lambda place: (), ((("id",), ()),), ((("type",), kind),)
     )
 
 
-def _many(item: Shape) -> Shape:
+def _many(item: Codec) -> Codec:
     def listed(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda value: [convert(each) for each in value] if isinstance(value, list | tuple) else value
 
-    return Shape(listed(item.render), listed(item.parse), lambda place: (*place[:1], *item.plain(place[1:])))
+    return Codec(listed(item.render), listed(item.parse), lambda place: (*place[:1], *item.plain(place[1:])))
 
 
 @dataclass(slots=True)
 class _Keys:
     """The keys of a TypedDict with their places and shapes, and the types of the resources on the way."""
 
-    places: dict[str, tuple[Path, Shape]] = field(default_factory=dict)
+    places: dict[str, tuple[Path, Codec]] = field(default_factory=dict)
     types: dict[str, tuple[tuple[Path, str], ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, kind: Any, place_of: Callable[[str], Path]) -> _Keys:
         keys = cls()
         for key, annotation in get_type_hints(kind, include_extras=True).items():
-            at = one(unwrap(annotation)[1], At)
-            keys.places[key] = (tuple(at.path.split(".")) if at else place_of(key), shape_of(annotation))
+            at = marker_of(unwrap(annotation)[1], At)
+            keys.places[key] = (tuple(at.path.split(".")) if at else place_of(key), codec_of(annotation))
             keys.types[key] = at.types if at else ()
         return keys
 
     def leaves(self) -> Iterator[tuple[Path, Path]]:
-        for key, (place, shape) in self.places.items():
-            for below, keys in shape.leaves:
+        for key, (place, codec) in self.places.items():
+            for below, keys in codec.leaves:
                 yield (*place, *below), (key, *keys)
 
     def constants(self) -> Iterator[tuple[Path, str]]:
-        for key, (place, shape) in self.places.items():
-            for below, value in shape.constants:
+        for key, (place, codec) in self.places.items():
+            for below, value in codec.constants:
                 yield (*place, *below), value
             yield from self.types[key]
 
     def plain(self, place: Place) -> Place:
-        for key, (path, shape) in self.places.items():
+        for key, (path, codec) in self.places.items():
             if place[: len(path)] == path:
-                return (key, *shape.plain(place[len(path) :]))
+                return (key, *codec.plain(place[len(path) :]))
         return place
 
     def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
         for key, each in value.items():
-            place, shape = self.places[key]
-            put(into, place, None if each is None else shape.render(each))
+            place, codec = self.places[key]
+            put(into, place, None if each is None else codec.render(each))
             for type_place, kind in self.types[key]:
                 put(into, type_place, kind)
         return into
@@ -248,15 +249,15 @@ class _Keys:
         return {key: self.places[key][1].parse(each) if key in self.places else each for key, each in value.items()}
 
     def parse(self, value: Any) -> Any:
-        """The plain names of a rendered mapping; what has no plain name stays where it was, to be refused by type."""
+        """A rendered mapping by its plain names; what has none stays where it was, for the type check to refuse."""
         rest = _copy(value)
         for place, _ in self.places.values():
             _drop_null(rest, place)
         plain: dict[str, Any] = {}
-        for key, (place, shape) in self.places.items():
+        for key, (place, codec) in self.places.items():
             found, each = take(rest, place)
             if found:
-                plain[key] = shape.parse(each)
+                plain[key] = codec.parse(each)
         for type_place, kind in [pair for pairs in self.types.values() for pair in pairs]:
             found, each = take(rest, type_place)
             if found and each != kind:
@@ -264,9 +265,9 @@ class _Keys:
         return {**rest, **plain}
 
 
-def _mapping(kind: Any) -> Shape:
+def _mapping(kind: Any) -> Codec:
     keys = _Keys.of(kind, lambda key: (key,))
-    return Shape(
+    return Codec(
         lambda value: keys.render(value, {}),
         lambda value: keys.parse(value) if isinstance(value, Mapping) else value,
         keys.plain,
@@ -275,7 +276,7 @@ def _mapping(kind: Any) -> Shape:
     )
 
 
-def _resource(kind: str, attributes: Any) -> Shape:
+def _resource(kind: str, attributes: Any) -> Codec:
     def place_of(key: str) -> Path:
         return ("id",) if key == "id" else ("attributes", key)
 
@@ -298,7 +299,7 @@ def _resource(kind: str, attributes: Any) -> Shape:
             del rest["attributes"]
         return keys.parse(rest)
 
-    return Shape(
+    return Codec(
         lambda value: keys.render(value, empty()),
         parse,
         keys.plain,
@@ -308,14 +309,28 @@ def _resource(kind: str, attributes: Any) -> Shape:
 
 
 def put(into: dict[str, Any], path: Path, value: Any) -> None:
-    """Set a value at a path, making the dictionaries on the way."""
+    """Set the value at a path, creating dictionaries along the way."""
     for name in path[:-1]:
         into = into.setdefault(name, {})
     into[path[-1]] = value
 
 
+def put_missing(body: dict[str, Any], path: Path, value: Any) -> None:
+    """Set what every resource has, such as ``data.type``, but only if the resource is there."""
+    *above, last = path
+    for depth, name in enumerate(above):
+        if name not in body:
+            if depth:
+                return
+            body[name] = {}
+        if not isinstance(body[name], dict):
+            return
+        body = body[name]
+    body.setdefault(last, {} if value == {} else value)
+
+
 def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
-    """Remove and return what stands at a path; dictionaries that become empty on the way go too."""
+    """Remove and return the value at a path, along with the dictionaries that this empties."""
     name, *below = path
     if name not in out_of:
         return False, None
@@ -330,7 +345,7 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
 
 
 def _drop_null(out_of: dict[str, Any], path: Path) -> None:
-    """Remove a null around what stands at a path: as much as leaving it out."""
+    """Remove a null above a path: it means the same as leaving the whole thing out."""
     for depth in range(len(path) - 1):
         holder = inside(out_of, path[:depth])
         if holder.get(path[depth], path) is None:
@@ -338,7 +353,7 @@ def _drop_null(out_of: dict[str, Any], path: Path) -> None:
 
 
 def inside(mapping: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
-    """The dictionary that stands at a path; an empty one where none does."""
+    """The dictionary at a path; an empty one if there is none."""
     found: Any = mapping
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None

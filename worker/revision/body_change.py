@@ -1,4 +1,4 @@
-"""What has changed in the shapes of bodies, from one table to another: to the last leaf, free places included. Pure."""
+"""What differs between the body shapes of two tables, down to the last leaf. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from worker.api.body import Shape, Shapes, Table
 
-#: How much of a shape is told.
-TOLD = 100
+#: How much of a shape is shown.
+MAX_SHAPE_CHARACTERS = 100
 
 
 class Change(NamedTuple):
-    """A place of a body whose shape is another now; empty where there is none."""
+    """A place in a body whose shape has changed; empty where there is none."""
 
     place: str
     before: str
@@ -21,7 +21,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Table, after: Table, action: str) -> Iterator[Change]:
-    """Where the shapes of an action's body differ."""
+    """Yield where the shapes of an action's body differ."""
     if action in before["bodies"] and action in after["bodies"]:
         compared = _Compared(Shapes(before), Shapes(after))
         yield from compared.differing(before["bodies"][action], after["bodies"][action], "", ())
@@ -36,13 +36,13 @@ class _Compared(NamedTuple):
         if pair and pair in above:
             return
         above = (*above, pair) if pair else above
-        (was, was_null), (now, is_null) = self.before.whole(old), self.after.whole(new)
+        (was, was_null), (now, is_null) = self.before.resolve(old), self.after.resolve(new)
         if was_null != is_null or _kind(was) != _kind(now):
-            yield Change(place, _told(was, was_null), _told(now, is_null))
+            yield Change(place, _summary(was, was_null), _summary(now, is_null))
         elif isinstance(was, dict) and isinstance(now, dict):
             yield from self._inside(was, now, place, above)
-        elif _order(was) != _order(now):
-            yield Change(place, _told(was, was_null), _told(now, is_null))
+        elif _comparable(was) != _comparable(now):
+            yield Change(place, _summary(was, was_null), _summary(now, is_null))
 
     def _inside(
         self, was: dict[str, Any], now: dict[str, Any], place: str, above: tuple[tuple[str, str], ...]
@@ -67,8 +67,8 @@ class _Compared(NamedTuple):
                 yield from self.differing(was["keys"][key], now["keys"][key], where, above)
 
 
-def _order(shape: Shape) -> Any:
-    """A shape, in which a closed set has no order."""
+def _comparable(shape: Shape) -> Any:
+    """A shape to compare by: a closed set has no order."""
     return sorted(map(str, shape)) if isinstance(shape, list) else shape
 
 
@@ -78,12 +78,12 @@ def _kind(shape: Shape) -> str:
     return "set" if isinstance(shape, list) else "word"
 
 
-def _told(shape: Shape, null: bool) -> str:
+def _summary(shape: Shape, null: bool) -> str:
     if isinstance(shape, str):
         told = shape
     elif isinstance(shape, list):
         told = ", ".join(sorted(str(each) for each in shape if each is not None))
     else:
         told = {"items": "array", "oneOf": "alternatives", "keys": "object"}[_kind(shape)]
-    told = told if len(told) <= TOLD else f"{told[:TOLD]}…"
+    told = told if len(told) <= MAX_SHAPE_CHARACTERS else f"{told[:MAX_SHAPE_CHARACTERS]}…"
     return f"{told} or null" if null else told

@@ -1,4 +1,4 @@
-"""The shapes of all request bodies, read out of Klaviyo's OpenAPI file: what `worker.api.body` checks by. Pure."""
+"""Reads the shapes of all request bodies from Klaviyo's OpenAPI file, for `worker.api.body` to check. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COMPONENTS = "#/components/schemas/"
 
 
 def table(api: Schema) -> Table:
-    """The table of the file: facts only, and each shape that is used more than once under its name in the file."""
+    """The table for an OpenAPI file; shapes used more than once are kept under the file's names for them."""
     written = _Writer(api)
     bodies = {
         operation["operationId"]: written.shape(body)
@@ -34,7 +34,7 @@ def table(api: Schema) -> Table:
 
 
 def text(table: Table) -> str:
-    """The table as its file has it: a line a shape."""
+    """The table as JSON, one line per shape."""
     parts = (
         f'"{part}": {{\n' + ",\n".join(f'  "{name}": {json.dumps(shape)}' for name, shape in shapes.items()) + "\n}"
         for part, shapes in table.items()
@@ -49,18 +49,18 @@ def _body(operation: Schema) -> Schema | None:
 
 
 class _Writer:
-    """Shapes out of schemas; those that have a name in the file are kept under it."""
+    """Turns schemas into shapes; those with a name in the file are kept under it."""
 
     def __init__(self, api: Schema) -> None:
         self._named: Schema = api["components"]["schemas"]
         self.shapes: dict[str, Shape] = {}
 
     def shape(self, schema: Schema) -> Shape:
-        """The shape that a schema tells."""
+        """The shape of a schema."""
         if reference := schema.get("$ref"):
             name = reference.removeprefix(_COMPONENTS)
             if name not in self.shapes:
-                self.shapes[name] = "any"  # what is inside of itself finds its name
+                self.shapes[name] = "any"  # so that a shape that contains itself finds its name
                 self.shapes[name] = self.shape(self._named[name])
             return _nullable(f"#{name}") if schema.get("nullable") else f"#{name}"
         made = self._plain(schema)
@@ -126,7 +126,7 @@ def _names(shape: Shape) -> Iterator[str]:
 
 
 def _inlined(shape: Shape, once: Mapping[str, Shape]) -> Shape:
-    """A shape with those that are used here alone in the place of their names."""
+    """A shape in which the names of shapes used only once are replaced by the shapes themselves."""
     if isinstance(shape, str):
         name = shape[1:].removesuffix("?")
         if not shape.startswith("#") or name not in once:

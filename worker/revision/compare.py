@@ -1,4 +1,4 @@
-"""The declarations beside an OpenAPI file of Klaviyo's: everything that differs, to adopt a new revision by. Pure."""
+"""Compares the declarations with an OpenAPI file of Klaviyo's, to adopt a new revision by what differs. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from worker.api.body import table_of
-from worker.api.declaration import Declaration, Params
+from worker.api.declaration import Declaration
 from worker.api.filter_fields import Filterable, fields_of
 from worker.api.paging import largest
+from worker.api.parameters import Params
 from worker.api.wire import unwrap
 from worker.revision.body_change import changes
 from worker.revision.body_table import table
-from worker.revision.outline import Schema, declared, published, resolved
-from worker.revision.overlay import Overlay, few
+from worker.revision.outline import Schema, declared, published, resolve_reference
+from worker.revision.overlay import Overlay, summarize
 
-#: How the file tells of a budget that a parameter's value draws on.
+#: How the file describes the extra limits of a parameter's value.
 _EXTRA = re.compile(
     r"`(include|additional-fields\[[\w-]+\])=([\w-]+)` parameter in your API request:<br>"
     r"Burst: `([^`]+)`<br>Steady: `([^`]+)`"
@@ -28,7 +29,7 @@ _WINDOWS = ("burst", "steady", "daily")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that the declaration and the file say differently; empty where one of them does not have it."""
+    """One thing that the declaration and the file state differently; empty where one of them does not have it."""
 
     action: str
     what: str
@@ -37,7 +38,7 @@ class Difference:
 
 
 def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference]:
-    """Everything that differs, by action."""
+    """Everything that differs, sorted by action."""
     ours = {each.name: each for each in declarations}
     theirs = dict(_operations(api))
     found = [
@@ -59,7 +60,7 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
 
 
 def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str, str]]) -> Iterator[Difference]:
-    """Where the tables that bodies are checked by differ from the file, but for what is told already."""
+    """Where the tables for checking bodies differ from the file, apart from what was reported already."""
     theirs, tables = table(api), {}
     for each in ours:
         if each.package not in tables:
@@ -70,7 +71,7 @@ def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str
 
 
 def _plain_place(what: str) -> str:
-    """The place that is told of, without the names of alternatives."""
+    """The place in a difference's text, without the names of alternatives."""
     return re.sub(r"<.*?>", "", what.rpartition(" ")[2])
 
 
@@ -79,7 +80,7 @@ def _operations(api: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
         for method, operation in item.items():
             if isinstance(operation, Mapping) and "operationId" in operation:
                 parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
-                parameters = [resolved(api, each) for each in parameters]
+                parameters = [resolve_reference(api, each) for each in parameters]
                 told = {"method": method.upper(), "path": path, "parameters": parameters}
                 yield operation["operationId"], {**operation, **told}
 
@@ -91,14 +92,14 @@ def _extras(operation: Schema) -> Iterator[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One action beside its operation."""
+    """One action and its operation in the file."""
 
     ours: Declaration
     theirs: Schema
     api: Schema
-    #: Budgets that some operation tells of: all operations that offer the value draw on them.
+    #: Extra limits that any operation describes: all operations that offer the value draw on them.
     shared: set[str]
-    #: The bodies of all actions, since TypedDicts stand in several.
+    #: Shared by all actions, since a TypedDict may stand in several bodies.
     overlay: Overlay
 
     def differences(self) -> Iterator[Difference]:
@@ -114,7 +115,7 @@ class _Comparison:
             yield Difference(self.ours.name, what, _text(declared), _text(published))
 
     def _route(self) -> Iterator[Difference]:
-        # What Klaviyo calls a part of a path is its own affair.
+        # The names of path parameters may differ.
         same = re.sub(r"{\w+}", "{}", self.ours.path) == re.sub(r"{\w+}", "{}", self.theirs["path"])
         path = self.ours.path if same else self.theirs["path"]
         yield from self._differ("route", f"{self.ours.method} {self.ours.path}", f"{self.theirs['method']} {path}")
@@ -150,10 +151,10 @@ class _Comparison:
         for wire, parameter in declared.items():
             if wire not in published:
                 continue
-            schema = resolved(self.api, published[wire].get("schema", {}))
+            schema = resolve_reference(self.api, published[wire].get("schema", {}))
             closed = _closed(self.api, schema)
             yield from self._values(f"values of {wire}", _values(parameter.annotation), closed)
-            # An account knows its company id.
+            # The worker fills in the account's company id.
             if wire != "company_id":
                 required = bool(published[wire].get("required"))
                 yield from self._differ(f"parameter {wire}", _must(parameter.required), _must(required))
@@ -163,13 +164,13 @@ class _Comparison:
     def _values(
         self, what: str, declared: frozenset[str] | None, published: frozenset[str] | None
     ) -> Iterator[Difference]:
-        """Closed sets; one that the file tells only in its text is not judged."""
+        """Compare closed sets; one that the file gives only in prose is not compared."""
         if published is None or declared == published:
             return
         if declared is None:
-            yield from self._differ(what, "any", few(published))
+            yield from self._differ(what, "any", summarize(published))
         else:
-            yield from self._differ(what, few(declared - published), few(published - declared))
+            yield from self._differ(what, summarize(declared - published), summarize(published - declared))
 
     def _filters(self) -> Iterator[Difference]:
         fields = fields_of(self.ours.package, self.ours.name) or {}
@@ -183,7 +184,7 @@ class _Comparison:
                 yield from self._differ(f"values of filter by {name}", *values)
 
     def _body(self) -> Iterator[Difference]:
-        content = (resolved(self.api, self.theirs.get("requestBody") or {})).get("content") or {}
+        content = (resolve_reference(self.api, self.theirs.get("requestBody") or {})).get("content") or {}
         schema = next((each.get("schema", {}) for each in content.values()), None)
         if schema is None or not self.ours.has_body:
             yield from self._differ("body", _there(self.ours.has_body), _there(schema is not None))
@@ -193,7 +194,7 @@ class _Comparison:
             yield Difference(self.ours.name, gap.what, gap.declared, gap.published)
 
     def _filled(self) -> Params:
-        """What a call carries without being told."""
+        """The parameters that a call gets without being given any."""
         params: Params = {}
         with suppress(KeyError):
             if self.ours.prepare:
@@ -220,13 +221,15 @@ def _must(required: bool) -> str:
 
 
 def _filterable(told: Schema) -> Filterable:
-    """A field as the file tells it: what takes a list of values to equal takes one of them too."""
+    """A filter field from the file: if ``equals`` takes a list, it takes a single value too."""
     several = [f"{each}[]" for each in told["operators"].get("list", [])]
     single = [each for kind, some in told["operators"].items() if kind != "list" for each in some]
     if "equals[]" in several and "equals" not in single:
         single.append("equals")
     value = told.get("value") or {}
-    return Filterable.told(value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several]))
+    return Filterable.parse(
+        value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several])
+    )
 
 
 def _operators(field: Filterable | None) -> str:
@@ -234,12 +237,12 @@ def _operators(field: Filterable | None) -> str:
 
 
 def _closed(api: Schema, schema: Schema) -> frozenset[str] | None:
-    closed = schema.get("enum") or resolved(api, schema.get("items", {})).get("enum")
+    closed = schema.get("enum") or resolve_reference(api, schema.get("items", {})).get("enum")
     return frozenset(closed) if closed else None
 
 
 def _values(annotation: Any) -> frozenset[str] | None:
-    """The closed set that an annotation gives, of the items where it is a list."""
+    """The closed set of an annotation, or of its items if it is a list."""
     plain, _ = unwrap(annotation)
     if get_origin(plain) is list:
         plain, _ = unwrap(get_args(plain)[0])

@@ -1,4 +1,4 @@
-"""What may stand in a body, as one tree, whoever says it: a declaration of ours or an OpenAPI schema. Pure.
+"""What may stand in a body, as one tree, whether from a declaration of ours or from an OpenAPI schema. Pure.
 
 Both are read into the same `Outline`, in the terms of the wire, so that `worker.revision.overlay` can lay one over
 the other.
@@ -17,12 +17,12 @@ from typing import Any, Literal, get_args, get_origin
 from typing_extensions import get_type_hints, is_typeddict
 
 from worker.api.declaration import Declaration
-from worker.api.wire import At, Filled, Linkage, Linkages, Marker, Path, Resource, Resources, one, unwrap
+from worker.api.wire import At, Filled, Linkage, Linkages, Marker, Path, Resource, Resources, marker_of, unwrap
 
 Schema = Mapping[str, Any]
 Kind = Literal["object", "array", "string", "number", "integer", "boolean", "any"]
 
-#: What JSON calls the types of single values.
+#: JSON's names for the types of single values.
 SCALARS: dict[Any, Kind] = {
     str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string", date: "string",
 }  # fmt: skip
@@ -32,9 +32,9 @@ SCALARS: dict[Any, Kind] = {
 class Form:
     """One form that a value may have: an object by its keys, an array by its items, or a single value.
 
-    An object without keys and an array without items are free: no more is said of them. ``implied`` are keys that a
-    call need not name to have them: constants, what is filled in, objects around other parameters. ``type`` is the
-    TypedDict that says it, which may say it in several places.
+    An object without keys and an array without items are unrestricted. ``implied`` are keys that are there without
+    being given in a call: constants, stamped ones, objects around other parameters. ``type`` is the TypedDict that
+    describes it, which may stand in several places.
     """
 
     kind: Kind
@@ -48,44 +48,44 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The forms that a value may have, and whether null will do; None where nothing is said of that.
+    """The forms that a value may have, and whether it may be null; None if that is not stated.
 
-    What is only there for the sake of what it holds is never null: it is left out with it.
+    An object that exists only for its contents is never null: it is left out with them.
     """
 
     forms: tuple[Form, ...]
     null: bool | None = False
 
 
-#: Nothing is said of what stands here.
+#: For a value of which nothing is stated.
 FREE = Outline((Form("any"),), null=None)
 
 
 def constant(value: Any) -> Outline:
-    """What is always the same."""
+    """The outline of a constant."""
     return Outline((Form("string", frozenset([value])),))
 
 
-# As an OpenAPI file says it.
+# From an OpenAPI file.
 
 
-def resolved(api: Schema, schema: Schema) -> Schema:
-    """A schema, wherever in the file it stands."""
+def resolve_reference(api: Schema, schema: Schema) -> Schema:
+    """Follow the references of a schema."""
     while "$ref" in schema:
         target: Any = api
         for part in schema["$ref"].split("/")[1:]:
             target = target[part]
-        # Strictly, nothing counts beside a reference; Klaviyo means it.
+        # Strictly, keys beside a reference are ignored; Klaviyo means them.
         schema = {**target, "nullable": True} if schema.get("nullable") else target
     return schema
 
 
 def published(api: Schema, schema: Schema, above: tuple[str, ...] = ()) -> Outline:
-    """The outline of a schema of an OpenAPI file; inside of itself it is free."""
+    """The outline of a schema in an OpenAPI file; where it contains itself it is unrestricted."""
     if (name := schema.get("$ref", "")) and name in above:
         return FREE
     above = (*above, name)
-    schema = resolved(api, schema)
+    schema = resolve_reference(api, schema)
     inner = [published(api, each, above) for each in (*schema.get("oneOf", ()), *schema.get("anyOf", ()))]
     if inner:
         nulls = {bool(schema.get("nullable")), *(each.null for each in inner)}
@@ -107,43 +107,45 @@ def published(api: Schema, schema: Schema, above: tuple[str, ...] = ()) -> Outli
     return Outline((Form(schema.get("type", "any"), values or None),), null)
 
 
-# As a declaration says it.
+# From a declaration.
 
 
 def declared(declaration: Declaration, filled: Collection[str] = ()) -> Outline:
-    """The outline of what an action sends; ``filled`` are parameters that a call has even if they are not given."""
+    """The outline of what an action sends; ``filled`` are parameters that every call has, given or not."""
     root = _Object()
     for path, value in declaration.constants:
         root.put_constant(path, value)
     if declaration.type:
-        root.always("data")
+        root.require("data")
     for parameter in declaration.parameters.values():
         if parameter.place == "body":
-            outline = of_annotation(parameter.annotation)
+            outline = annotation_outline(parameter.annotation)
             root.put(
                 parameter.path,
                 replace(outline, null=outline.null and parameter.nullable),
                 required=parameter.required or parameter.name in filled,
                 implied=not parameter.required or _is_relationship(parameter.path),
             )
-    # What is asked for aside becomes the rest.
+    # `resolve` turns parameters that do not travel into the rest.
     if declaration.asks_for_something or any(each.place == "aside" for each in declaration.parameters.values()):
         root.put_around([each.path for each in declaration.parameters.values() if each.place == "body"])
     if declaration.sends_id:
-        root.put(("data", "id"), of_annotation(declaration.parameters["id"].annotation), required=True, implied=False)
+        root.put(
+            ("data", "id"), annotation_outline(declaration.parameters["id"].annotation), required=True, implied=False
+        )
     for path in declaration.resources:
         root.put_attributes(path)
     return root.outline()
 
 
-def of_annotation(annotation: Any) -> Outline:
-    """The outline of what an annotation of ours lets through, as it travels."""
+def annotation_outline(annotation: Any) -> Outline:
+    """The outline of the values that an annotation accepts, as they travel."""
     return _of(annotation, [])
 
 
 @dataclass(slots=True)
 class _Object:
-    """An object of a body, while what it holds is put where it goes."""
+    """An object of a body under construction."""
 
     keys: dict[str, Outline | _Object] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
@@ -157,7 +159,7 @@ class _Object:
             self.implied.add(name)
         if below:
             inner = self.keys.setdefault(name, _Object())
-            # What stands inside a parameter is said by its own annotation.
+            # What is inside a parameter is described by its own annotation.
             if isinstance(inner, _Object):
                 inner.put(tuple(below), outline, required=required, implied=implied)
         else:
@@ -171,7 +173,7 @@ class _Object:
                 inner.put_constant(tuple(below), value)
         else:
             self.keys[name] = constant(value)
-            self.always(name)
+            self.require(name)
 
     def put_attributes(self, path: Path) -> None:
         inner: Any = self
@@ -179,23 +181,23 @@ class _Object:
             inner = inner.keys.get(name) if isinstance(inner, _Object) else None
         if isinstance(inner, _Object):
             inner.keys.setdefault("attributes", _Object())
-            inner.always("attributes")
+            inner.require("attributes")
 
     def put_around(self, paths: Sequence[Path]) -> None:
-        """What is around all of these is always there."""
+        """Require the objects that enclose all of these paths."""
         inner: Any = self
         for names in takewhile(lambda each: len(set(each)) == 1, zip(*paths, strict=False)):
-            inner.always(names[0])
+            inner.require(names[0])
             inner = inner.keys[names[0]]
             if not isinstance(inner, _Object):
                 return
 
-    def always(self, name: str) -> None:
+    def require(self, name: str) -> None:
         self.required.add(name)
         self.implied.add(name)
 
     def outline(self, of: Any = None, *, around: bool = False) -> Outline:
-        """``around``: this is there for the sake of what it holds; a single thing is there if anything is."""
+        """``around``: the object exists only for its contents, so a single key is there whenever the object is."""
         keys = {
             key: each.outline(around=key not in self.required) if isinstance(each, _Object) else each
             for key, each in self.keys.items()
@@ -225,12 +227,12 @@ def _of(annotation: Any, markers: list[Marker]) -> Outline:
 
 def _form(plain: Any, markers: list[Marker]) -> Form:
     if get_origin(plain) is list:
-        return Form("array", items=_of(get_args(plain)[0], [_of_one(each) for each in markers]))
-    if linkage := one(markers, Linkage):
+        return Form("array", items=_of(get_args(plain)[0], [_single_marker(each) for each in markers]))
+    if linkage := marker_of(markers, Linkage):
         keys = {"type": constant(linkage.type), "id": Outline((Form("string"),))}
         return Form("object", keys=keys, required=frozenset(keys))
     if is_typeddict(plain):
-        return _object(plain, one(markers, Resource))
+        return _object(plain, marker_of(markers, Resource))
     if get_origin(plain) is Literal:
         values = get_args(plain)
         return Form(SCALARS[type(values[0])], frozenset(values))
@@ -239,8 +241,8 @@ def _form(plain: Any, markers: list[Marker]) -> Form:
     return Form(SCALARS.get(plain, "any"))
 
 
-def _of_one(marker: Marker) -> Marker:
-    """What is said of many, said of one of them."""
+def _single_marker(marker: Marker) -> Marker:
+    """A marker for a list, as a marker for one of its items."""
     match marker:
         case Linkages(kind):
             return Linkage(kind)
@@ -253,14 +255,14 @@ def _object(kind: Any, resource: Resource | None) -> Form:
     root = _Object()
     for key, annotation in get_type_hints(kind, include_extras=True).items():
         markers = unwrap(annotation)[1]
-        at = one(markers, At)
+        at = marker_of(markers, At)
         place: Path = ("attributes", key) if resource and key != "id" else (key,)
         must = _must(kind, key, annotation)
         path = tuple(at.path.split(".")) if at else place
         root.put(
             path,
-            of_annotation(annotation),
-            required=must or bool(one(markers, Filled)),
+            annotation_outline(annotation),
+            required=must or bool(marker_of(markers, Filled)),
             implied=not must or _is_relationship(path),
         )
         for type_path, value in at.types if at else ():
@@ -273,12 +275,12 @@ def _object(kind: Any, resource: Resource | None) -> Form:
 
 
 def _is_relationship(path: Path) -> bool:
-    """The file asks for no relationship, even where nothing can be made without it."""
+    """Whether a path is in a relationship: the file requires none, even where nothing can be created without it."""
     return "relationships" in path
 
 
 def _must(kind: Any, key: str, annotation: Any) -> bool:
-    """Whether a key of a TypedDict has to be there; ``__required_keys__`` cannot read annotations that are text."""
+    """Whether a key of a TypedDict is required; ``__required_keys__`` cannot read annotations that are strings."""
     return str(get_origin(annotation)).endswith(".Required") or key in kind.__required_keys__
 
 

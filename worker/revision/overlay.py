@@ -1,7 +1,7 @@
-"""One outline over another: where a declaration refuses what Klaviyo takes, and where it takes too much. Pure.
+"""Lays one outline over another: where a declaration refuses what Klaviyo accepts, and where it accepts too much. Pure.
 
-A TypedDict of ours may stand in many places, and for several forms of the file's at once. So it is held to two things:
-in each place it takes whatever the file takes there; and it takes nothing that the file takes in none of its places.
+A TypedDict of ours may stand in many places, and for several forms in the file at once. So it must satisfy two rules:
+in each place it accepts whatever the file accepts there; and it accepts nothing that the file accepts in none of them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from worker.revision.outline import Form, Kind, Outline
 
-#: How many of the values that differ are told.
-FEW = 8
-#: What takes a kind besides the kind itself.
-WIDER: dict[Kind, Kind] = {"integer": "number"}
+#: How many of the values that differ are listed.
+MAX_VALUES_LISTED = 8
+#: Kinds that accept another kind too.
+WIDER_KINDS: dict[Kind, Kind] = {"integer": "number"}
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One thing that the two say differently; ``too_much``: ours takes what Klaviyo does not, not the reverse."""
+    """One difference; ``too_much``: ours accepts what Klaviyo does not, rather than the reverse."""
 
     what: str
     declared: str
@@ -30,7 +30,7 @@ class Gap:
 
 @dataclass(slots=True)
 class _Stood:
-    """Where a TypedDict stood: the first place, and all that the file says of each key."""
+    """A TypedDict's first place, and all forms that the file has in its places."""
 
     form: Form
     action: str
@@ -40,30 +40,30 @@ class _Stood:
 
 @dataclass(slots=True)
 class Overlay:
-    """Lays the bodies of many actions over the file's, and remembers what the file says where a TypedDict stands."""
+    """Lays the bodies of many actions over the file's, and collects the file's forms wherever a TypedDict stands."""
 
     stood: dict[Any, _Stood] = field(default_factory=dict)
 
     def gaps(self, action: str, ours: Outline, theirs: Outline) -> Iterator[Gap]:
-        """What differs in the body of one action, but for what its TypedDicts take too much."""
-        return self._laid(ours, theirs, "", action)
+        """What differs in the body of one action, except where its TypedDicts accept too much."""
+        return self._compared(ours, theirs, "", action)
 
     def too_much(self) -> Iterator[tuple[str, Gap]]:
-        """What TypedDicts take and the file takes in none of their places, with the first action that has them."""
+        """What TypedDicts accept and the file accepts in none of their places, with the first action that has them."""
         for each in self.stood.values():
             for gap in self._keys(each.form, merged(each.theirs), each.place, None):
                 if gap.too_much:
                     yield each.action, gap
 
-    def _laid(self, ours: Outline, theirs: Outline, place: str, action: str | None) -> Iterator[Gap]:
-        """``action`` is whose body it is; None where only what a TypedDict itself says is looked at."""
+    def _compared(self, ours: Outline, theirs: Outline, place: str, action: str | None) -> Iterator[Gap]:
+        """``action`` is the action of the body; None to look only at what a TypedDict itself describes."""
         if any(form.kind == "any" for form in ours.forms):
             return
         if ours.null is not None and theirs.null is not None and ours.null != theirs.null:
-            yield Gap(f"null at {place}", _taken(ours.null), _taken(theirs.null), ours.null)
+            yield Gap(f"null at {place}", _null_words(ours.null), _null_words(theirs.null), ours.null)
         yield from _kinds(ours, theirs, place)
         for kind in dict.fromkeys(form.kind for form in theirs.forms):
-            mine = [form for form in ours.forms if form.kind in (kind, WIDER.get(kind))]
+            mine = [form for form in ours.forms if form.kind in (kind, WIDER_KINDS.get(kind))]
             yours = [form for form in theirs.forms if form.kind == kind]
             if not mine or kind == "any":
                 continue
@@ -72,13 +72,13 @@ class Overlay:
             elif kind == "array":
                 mine_each, yours_each = merged(mine).items, merged(yours).items
                 if mine_each and yours_each:
-                    yield from self._laid(mine_each, yours_each, f"{place}[]", action)
+                    yield from self._compared(mine_each, yours_each, f"{place}[]", action)
             else:
                 yield from _values(merged(mine).values, merged(yours).values, place)
 
     def _objects(self, ours: Sequence[Form], theirs: Sequence[Form], place: str, action: str | None) -> Iterator[Gap]:
         if not all(form.keys for form in (*ours, *theirs)):
-            return  # free: whatever is in it
+            return  # unrestricted: anything may be in it
         told: list[list[Form]] = [[] for _ in ours]
         for each in theirs:
             fitting = _fitting(ours, each)
@@ -112,21 +112,21 @@ class Overlay:
                     yield Gap(f"body {where}", "optional", "required", True)
                 if key in ours.required and not must and not may:
                     yield Gap(f"body {where}", "required", "optional", False)
-                yield from self._laid(ours.keys[key], theirs.keys[key], where, action)
+                yield from self._compared(ours.keys[key], theirs.keys[key], where, action)
 
 
 def _kinds(ours: Outline, theirs: Outline, place: str) -> Iterator[Gap]:
     if any(form.kind == "any" for form in theirs.forms):
         return
     mine, yours = (list(dict.fromkeys(form.kind for form in each.forms)) for each in (ours, theirs))
-    refused = [kind for kind in yours if kind not in mine and WIDER.get(kind) not in mine]
-    too_much = [kind for kind in mine if kind not in yours and WIDER.get(kind) not in yours]
+    refused = [kind for kind in yours if kind not in mine and WIDER_KINDS.get(kind) not in mine]
+    too_much = [kind for kind in mine if kind not in yours and WIDER_KINDS.get(kind) not in yours]
     if refused or too_much:
         yield Gap(f"body {place}", " or ".join(mine), " or ".join(yours), not refused)
 
 
 def merged(forms: Sequence[Form]) -> Form:
-    """What all of these allow together, as one."""
+    """One form that allows what any of these allows."""
     first, *others = forms
     if not others:
         return first
@@ -151,7 +151,7 @@ def _either(outlines: Sequence[Outline]) -> Outline:
 
 
 def _fitting(ours: Sequence[Form], theirs: Form) -> list[int]:
-    """Which of ours say what this form of theirs says: those of its kind, or else the one with most of its keys."""
+    """Which of our forms match theirs: those with the same constants, or else the one that shares most keys."""
     tagged = [number for number, mine in enumerate(ours) if _agree(mine, theirs)]
     fit = [number for number in tagged if _agree(ours[number], theirs) == "kind"] or tagged
     alike = {number: len(set(ours[number].keys) & set(theirs.keys)) for number in fit}
@@ -161,7 +161,7 @@ def _fitting(ours: Sequence[Form], theirs: Form) -> list[int]:
 
 
 def _agree(ours: Form, theirs: Form) -> str:
-    """Whether closed sets of the same key have a value in common: ``kind`` where there are any, empty where not."""
+    """Whether closed sets under shared keys overlap: "kind" if any do, "keys" if there are none, else empty."""
     found = "keys"
     for key in set(ours.keys) & set(theirs.keys):
         mine, yours = _tag(ours, key), _tag(theirs, key)
@@ -178,29 +178,31 @@ def _tag(form: Form, key: str) -> frozenset[Any] | None:
 
 
 def _name(form: Form) -> str:
-    """What tells a form from its alternatives: its constants."""
+    """The name of a form among alternatives: its constants."""
     tags = [_tag(form, key) for key in form.keys]
     return "/".join(sorted(str(value) for tag in tags if tag and len(tag) == 1 for value in tag))
 
 
 def _values(ours: frozenset[Any] | None, theirs: frozenset[Any] | None, place: str) -> Iterator[Gap]:
-    """Closed sets; one that the file tells only in its text is not judged."""
+    """Compare closed sets; one that the file gives only in prose is not compared."""
     if theirs is None or theirs == {True, False}:
         return
     if ours is None:
-        yield Gap(f"values of {place}", "any", few(theirs), True)
+        yield Gap(f"values of {place}", "any", summarize(theirs), True)
     else:
         if ours - theirs:
-            yield Gap(f"values of {place}", few(ours - theirs), "", True)
+            yield Gap(f"values of {place}", summarize(ours - theirs), "", True)
         if theirs - ours:
-            yield Gap(f"values of {place}", "", few(theirs - ours), False)
+            yield Gap(f"values of {place}", "", summarize(theirs - ours), False)
 
 
-def few(values: frozenset[Any]) -> str:
+def summarize(values: frozenset[Any]) -> str:
     """The first of these values, and how many more there are."""
     listed = sorted(str(each) for each in values)
-    return ", ".join(listed[:FEW]) + (f" and {len(listed) - FEW} more" if len(listed) > FEW else "")
+    return ", ".join(listed[:MAX_VALUES_LISTED]) + (
+        f" and {len(listed) - MAX_VALUES_LISTED} more" if len(listed) > MAX_VALUES_LISTED else ""
+    )
 
 
-def _taken(null: bool) -> str:
+def _null_words(null: bool) -> str:
     return "taken" if null else "refused"

@@ -1,4 +1,4 @@
-"""What Alembic runs to take the steps, on the connection that `schedules.store.migrate` gives it."""
+"""What Alembic runs to apply the migrations, on the connection that `schedules.store.migrate` gives it."""
 
 from alembic import context
 

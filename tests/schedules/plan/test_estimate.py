@@ -1,4 +1,4 @@
-"""What a sync would take: from the store what is there, from a few pages what is not."""
+"""What a sync would take: from the store as far as it is known, otherwise from a few pages."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,14 @@ import pytest
 
 from schedules.plan import counting
 from schedules.plan import estimate as plan
-from schedules.plan.estimate import ROW, Estimate, together
+from schedules.plan.estimate import ROW_S, Estimate, total_seconds
 from schedules.plan.probes import Probes
 from schedules.pull import pages as pull
 from schedules.pull.streams import STREAMS
 from schedules.store import runs
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
-from schedules.store.runs import Window
+from schedules.store.runs import SyncWindow
 from tests.schedules.listing import Listing, spread
 from worker.governor import BucketLook, Look
 
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 @pytest.fixture
 def looks(store, monkeypatch):
-    """A store for the plan, and what the governor knows of other work: nothing, unless a test says so."""
+    """A store for the estimate, and a governor that knows of no other work unless a test says so."""
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     known = []
     monkeypatch.setattr(counting, "redis_time", lambda: datetime.now(UTC))
@@ -40,7 +40,7 @@ class Silent:
 
 
 def planned(*streams, mode="incremental", ask=None, since=None):
-    return plan.plan("default", streams, mode, since, Probes(ask or Silent()))
+    return plan.estimate_sync("default", streams, mode, since, Probes(ask or Silent()))
 
 
 def stored(name, rows):
@@ -51,7 +51,7 @@ def stored(name, rows):
 
 def read_before(name, rows=0, requests=1, seconds=10, mode="full", state="done"):
     with transaction() as connection:
-        run = runs.begin(connection, "default", name, "pull", mode, NOW)
+        run = runs.create(connection, "default", name, "pull", mode, NOW)
         runs.end(connection, run, state, NOW + timedelta(seconds=seconds), None, (rows, requests))
 
 
@@ -62,7 +62,7 @@ def test_a_list_without_a_time_takes_as_many_pages_as_the_store_has_rows(looks):
     [found] = planned("catalog_items")
 
     assert (found.rows, found.requests, found.mode, found.source) == (250, 3, "full", "the store")
-    assert (found.probes, found.off, found.at_least) == (0, 0.0, False)
+    assert (found.probes, found.uncertainty, found.at_least) == (0, 0.0, False)
 
 
 def test_rows_that_are_deleted_are_not_read_again(looks):
@@ -111,7 +111,7 @@ def test_jobs_are_counted_by_the_last_run_because_klaviyo_forgets_them(looks):
     assert (found.rows, found.requests, found.source) == (150, 2, "its last run")
 
 
-def test_a_run_that_has_failed_tells_nothing(looks):
+def test_a_failed_run_is_no_source_for_a_plan(looks):
     read_before("metrics", 0, 0, state="failed")
 
     [found] = planned("metrics", ask=Listing(range(8), "created"))
@@ -119,12 +119,12 @@ def test_a_run_that_has_failed_tells_nothing(looks):
     assert (found.rows, found.requests, found.source) == (8, 1, "its first pages")
 
 
-def test_a_full_scan_is_known_from_the_store_but_for_what_came_since(looks, monkeypatch):
+def test_a_full_scan_is_known_from_the_store_except_for_what_came_since(looks, monkeypatch):
     since = datetime.now(UTC) - timedelta(hours=2)
     old = [{"id": f"{each}", "created": since - timedelta(minutes=each + 1)} for each in range(4_000)]
     stored("profiles", old)
     with transaction() as connection:
-        runs.advance(connection, "default", "profiles", "", since)
+        runs.advance_watermark(connection, "default", "profiles", "", since)
     newer = Listing([(since + timedelta(minutes=each)).timestamp() for each in range(1, 61)], "created")
 
     [found] = planned("profiles", mode="full", ask=newer)
@@ -133,11 +133,11 @@ def test_a_full_scan_is_known_from_the_store_but_for_what_came_since(looks, monk
     assert 41 <= found.requests <= 43
 
 
-def test_what_has_changed_is_asked_for_from_the_watermark_on(looks):
+def test_what_has_changed_is_requested_from_the_watermark_on(looks):
     mark = datetime.now(UTC) - timedelta(hours=2)
     stored("profiles", [{"id": f"{each}", "created": mark} for each in range(500)])
     with transaction() as connection:
-        runs.advance(connection, "default", "profiles", "", mark)
+        runs.advance_watermark(connection, "default", "profiles", "", mark)
     listing = Listing([(mark + timedelta(minutes=each)).timestamp() for each in range(-600, 60)], "updated")
 
     [found] = planned("profiles", ask=listing)
@@ -146,7 +146,7 @@ def test_what_has_changed_is_asked_for_from_the_watermark_on(looks):
     assert (found.rows, found.requests, found.probes) == (65, 1, 1)
 
 
-def test_campaigns_are_asked_for_by_channel_and_whether_they_are_archived(looks):
+def test_campaigns_are_requested_by_channel_and_whether_they_are_archived(looks):
     [found] = planned("campaigns", ask=Listing([], "updated_at"))
 
     assert (found.requests, found.probes) == (6, 6)
@@ -154,7 +154,7 @@ def test_campaigns_are_asked_for_by_channel_and_whether_they_are_archived(looks)
 
 def test_a_report_takes_a_share_of_the_day(looks, monkeypatch):
     monkeypatch.setattr(counting, "conversion_metric", lambda account: ("M", "Placed Order"))
-    monkeypatch.setattr(counting, "left_of_day", lambda account, action: 225)
+    monkeypatch.setattr(counting, "requests_left_today", lambda account, action: 225)
 
     [found] = planned("campaign_values")
 
@@ -163,7 +163,7 @@ def test_a_report_takes_a_share_of_the_day(looks, monkeypatch):
     assert found.seconds == 14 * 60
 
 
-def test_work_that_is_under_way_makes_it_take_longer(looks):
+def test_work_in_flight_makes_it_take_longer(looks):
     stored("tags", [{"id": f"{each}"} for each in range(1_000)])
     read_before("tags", 1_000, 20, seconds=5)
     [idle] = planned("tags")
@@ -178,7 +178,7 @@ def test_work_that_is_under_way_makes_it_take_longer(looks):
     assert busy.seconds == 60
 
 
-def test_how_long_rows_took_before_counts_more_than_what_is_usual(looks):
+def test_how_long_rows_took_in_the_last_run_counts_more_than_the_usual(looks):
     stored("catalog_items", [{"id": f"{each}"} for each in range(2_000)])
     read_before("catalog_items", 2_000, 20, seconds=100)
 
@@ -194,17 +194,17 @@ def estimate(stream, seconds, rows=0):
 def test_streams_are_read_at_once_and_children_after_their_parents():
     flows, actions, messages = (estimate(name, 10.0) for name in ("flows", "flow_actions", "flow_messages"))
 
-    assert together([flows, actions, messages, estimate("events", 25.0)]) == 30.0
-    assert together([replace(flows, rows=1_000_000)]) == pytest.approx(1_000_000 * ROW)
+    assert total_seconds([flows, actions, messages, estimate("events", 25.0)]) == 30.0
+    assert total_seconds([replace(flows, rows=1_000_000)]) == pytest.approx(1_000_000 * ROW_S)
 
 
-def test_windows_are_those_that_the_run_would_begin_with(looks):
+def test_the_windows_are_those_that_the_run_would_start_with(looks):
     since = datetime(2026, 11, 1, tzinfo=UTC)
     asked = Listing([], "datetime")
 
     planned("events", since=since, ask=asked)
 
     with transaction() as connection:
-        [window] = pull.planned(connection, "default", STREAMS["events"], "incremental", NOW, since)
-    assert window == Window("", 0, since, NOW)
+        [window] = pull.initial_windows(connection, "default", STREAMS["events"], "incremental", NOW, since)
+    assert window == SyncWindow("", 0, since, NOW)
     assert asked.asked[0]["filter"].conditions[0] == ("datetime", "greater-or-equal", "2026-11-01T00:00:00Z")

@@ -1,4 +1,4 @@
-"""How many rows a stream has, told from a few of its pages."""
+"""How many rows a stream has, estimated from a few of its pages."""
 
 from datetime import UTC, datetime
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.plan.density import MOST, Curve, Page, Survey
-from schedules.plan.probes import COUNTED, Probes
+from schedules.plan.density import MAX_PAGES, Curve, Sample, Survey
+from schedules.plan.probes import MAX_COUNTED_PAGES, Probes
 from schedules.pull.streams import STREAMS
 from tests.schedules.listing import DAY, NOW, Listing, spread
 
@@ -36,8 +36,8 @@ KINDS = (
 def test_a_plan_is_within_a_tenth_however_the_rows_lie(stream, count, days, kind, seed):
     found, listing = survey(stream, spread(kind, count, days, seed))
 
-    assert abs(found.curve.total / count - 1) <= 0.1, (found.curve.total, found.off, len(listing.asked))
-    assert len(listing.asked) <= MOST
+    assert abs(found.curve.total / count - 1) <= 0.1, (found.curve.total, found.uncertainty, len(listing.asked))
+    assert len(listing.asked) <= MAX_PAGES
     assert found.whole
 
 
@@ -47,10 +47,10 @@ def test_even_rows_need_few_pages_whatever_their_number():
     assert max(asked) <= 16
 
 
-def test_a_page_that_is_the_whole_answer_is_the_only_one_that_is_asked_for():
+def test_a_page_that_is_the_whole_answer_is_the_only_one_that_is_requested():
     found, listing = survey(PROFILES, spread("even", 99, 30, 1))
 
-    assert (found.curve.total, found.off, len(listing.asked)) == (99, 0.0, 1)
+    assert (found.curve.total, found.uncertainty, len(listing.asked)) == (99, 0.0, 1)
 
 
 def test_no_row_at_all_is_an_answer():
@@ -73,15 +73,15 @@ def test_rows_of_the_same_second_are_counted_by_cursor():
     assert len(listing.asked) == 7
 
 
-def test_a_second_that_does_not_end_is_told_as_the_least():
+def test_a_second_that_does_not_end_is_reported_as_at_least():
     found, listing = survey(PROFILES, [NOW - 60] * 100_000)
 
     assert not found.whole
-    assert found.curve.total >= COUNTED * 100
-    assert len(listing.asked) <= 10 * COUNTED
+    assert found.curve.total >= MAX_COUNTED_PAGES * 100
+    assert len(listing.asked) <= 10 * MAX_COUNTED_PAGES
 
 
-def test_nothing_but_times_is_asked_for_after_the_first_page():
+def test_nothing_but_times_is_requested_after_the_first_page():
     _, listing = survey(PROFILES, spread("even", 5_000, 30, 1))
 
     first, *others = listing.asked
@@ -91,7 +91,7 @@ def test_nothing_but_times_is_asked_for_after_the_first_page():
 
 
 @pytest.mark.parametrize("name", [name for name, stream in STREAMS.items() if stream.time])
-def test_every_stream_with_a_time_can_be_asked_for_from_either_end_and_for_its_times_alone(name):
+def test_every_stream_with_a_time_can_be_requested_from_either_end_and_for_its_times_alone(name):
     stream = STREAMS[name]
     bind = stream.action.declaration.bind
 
@@ -106,14 +106,14 @@ def test_every_stream_with_a_time_can_be_asked_for_from_either_end_and_for_its_t
     assert {each["sort"] for each in listing.asked} == {stream.time.name, f"-{stream.time.name}"}
 
 
-def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
+def test_a_list_without_a_time_is_counted_to_its_end_or_reported_as_at_least():
     stream = STREAMS["catalog_items"]
 
     short = Probes(Listing(range(250), "created")).count(stream, stream.partitions[0])
     long = Probes(Listing(range(5_000), "created")).count(stream, stream.partitions[0])
 
     assert short == (250, 3, True)
-    assert long == (100 * COUNTED, COUNTED, False)
+    assert long == (100 * MAX_COUNTED_PAGES, MAX_COUNTED_PAGES, False)
 
 
 @given(
@@ -121,15 +121,15 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_told_as_the_least():
     st.integers(2, 50),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_is_told_is_never_less_than_what_was_seen_and_exact_where_all_was_read(times, size):
+def test_an_estimate_is_never_less_than_what_was_seen_and_exact_if_all_was_read(times, size):
     times = sorted(map(float, times))
     found = Survey(size)
-    found.add(Page.read(0.0, times[0] + 1, [each for each in times if each < times[0] + 1]))
-    found.add(Page.read(max(times) + 1, 100_001.0, [], backwards=True))
-    while (look := found.look()) is not None:
+    found.add(Sample.read(0.0, times[0] + 1, [each for each in times if each < times[0] + 1]))
+    found.add(Sample.read(max(times) + 1, 100_001.0, [], backwards=True))
+    while (look := found.next_time()) is not None:
         rows = [each for each in times if each >= look]
         end = max(look + 1, rows[min(size, len(rows)) - 1]) if rows else 100_001.0
-        found.add(Page.read(look, end, [each for each in rows if each < end]))
+        found.add(Sample.read(look, end, [each for each in rows if each < end]))
 
     curve = found.curve()
     seen = {each for page in found.pages for each in page.times}
@@ -141,9 +141,9 @@ def test_what_is_told_is_never_less_than_what_was_seen_and_exact_where_all_was_r
     assert curve.total == pytest.approx(found.rows)
 
 
-def test_a_curve_leads_from_times_to_rows_and_back():
+def test_a_curve_converts_times_to_rows_and_back():
     curve = Curve([0.0, 10.0, 10.0, 20.0], [0.0, 10.0, 50.0, 60.0])
 
     assert [curve.rank(time) for time in (-1, 5, 10, 15, 99)] == [0, 5, 10, 55, 60]
     assert [curve.time(rank) for rank in (0, 5, 30, 55, 99)] == [0, 5, 10, 15, 20]
-    assert curve.then(Curve([20.0, 30.0], [0.0, 5.0])).total == 65
+    assert curve.followed_by(Curve([20.0, 30.0], [0.0, 5.0])).total == 65

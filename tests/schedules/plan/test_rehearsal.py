@@ -1,8 +1,8 @@
-"""A run that is played through reads as many pages as the run."""
+"""A simulated run reads as many pages as the real one."""
 
 from schedules.plan.density import Curve
 from schedules.plan.rehearsal import rehearse
-from schedules.pull.slices import WORTH
+from schedules.pull.slices import MIN_PAGES_LEFT
 
 NOW = 1_796_000_000.0
 
@@ -17,9 +17,9 @@ def test_one_page_is_read_of_nothing_and_of_what_fits_on_it():
 
 
 def test_a_short_window_is_not_cut():
-    read = rehearse(even(100 * WORTH), NOW, NOW, 100, 8)
+    read = rehearse(even(100 * MIN_PAGES_LEFT), NOW, NOW, 100, 8)
 
-    assert (read.pages, read.rounds) == (WORTH, WORTH)
+    assert (read.pages, read.rounds) == (MIN_PAGES_LEFT, MIN_PAGES_LEFT)
 
 
 def test_a_long_window_is_cut_and_each_cut_costs_at_most_a_page():
@@ -31,7 +31,7 @@ def test_a_long_window_is_cut_and_each_cut_costs_at_most_a_page():
     assert cut.rounds < 1_000 / 8 * 1.3
 
 
-def test_windows_that_begin_a_second_early_read_more_where_rows_are_dense():
+def test_windows_that_start_a_second_early_read_more_where_rows_are_dense():
     dense = even(864_000, days=0.01)  # a thousand a second
 
     assert rehearse(dense, NOW, NOW, 100, 8, early=1.0).pages >= rehearse(dense, NOW, NOW, 100, 8).pages + 10

@@ -1,4 +1,4 @@
-"""Runs of a pull without workers: what is asked for is kept, and answered by the test."""
+"""Pull runs without workers: requests are recorded, and answered by the test."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select, update
 
 from schedules.pull import pages as pull
-from schedules.pull.pages import BEHIND, Reading
-from schedules.pull.requests import Request
+from schedules.pull.pages import CLOCK_MARGIN, PageRef
 from schedules.pull.streams import STREAMS
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.tables import sync_windows
+from schedules.sync_requests import SyncRequest
 from worker.errors import BadRequest, Forbidden, NotFound
 from worker.place import checked_id
 
@@ -22,34 +22,36 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Pulling:
-    """What a run has asked for, in order, and what it has told at its end."""
+    """What a run has requested, in order, and what it has reported at its end."""
 
     def __init__(self):
         self.now = NOON
         self.asked, self.told = [], []
 
-    def begin(self, stream, mode="incremental", request="R1", since=None):
+    def start_run(self, stream, mode="incremental", request="R1", since=None):
         self.now += timedelta(minutes=1)
-        pull.begin("default", request, stream, mode, since)
+        pull.start_run("default", request, stream, mode, since)
 
     def answer(self, *resources, following=None):
-        """Klaviyo's answer to the page that has waited longest."""
+        """Give Klaviyo's answer to the oldest request."""
         params, about = self.asked.pop(0)
         pull.page.request.update(began=0.0)
         pull.page.answered({"data": list(resources), "links": {"next": following}}, params, "default", about)
 
     def last(self, stream):
         with reading() as connection:
-            return runs.last(connection, "default", stream, "pull")
+            return runs.latest(connection, "default", stream, "pull")
 
 
 @pytest.fixture
 def pulling(store, monkeypatch):
     made = Pulling()
-    monkeypatch.setattr(pull, "present", lambda: made.now)
-    monkeypatch.setattr(pull, "remind", lambda *which: None)
-    monkeypatch.setattr(pull, "over", lambda *how: made.told.append(how))
-    monkeypatch.setattr(pull.page, "_read", lambda account, stream, params, about: made.asked.append((params, about)))
+    monkeypatch.setattr(pull, "current_time", lambda: made.now)
+    monkeypatch.setattr(pull, "renew_reminder", lambda *which: None)
+    monkeypatch.setattr(pull, "end_stream", lambda *how: made.told.append(how))
+    monkeypatch.setattr(
+        pull.page, "_ask_page", lambda account, stream, params, about: made.asked.append((params, about))
+    )
     return made
 
 
@@ -57,8 +59,8 @@ def campaign(id, archived=False):
     return {"type": "campaign", "id": id, "attributes": {"name": id, "archived": archived}, "relationships": {}}
 
 
-def test_archived_campaigns_are_asked_for_when_the_others_have_been_read(pulling):
-    pulling.begin("campaigns", "full")
+def test_archived_campaigns_are_requested_when_the_others_have_been_read(pulling):
+    pulling.start_run("campaigns", "full")
     turns = []
     while pulling.asked:
         assert len(pulling.asked) == 1
@@ -72,12 +74,12 @@ def test_archived_campaigns_are_asked_for_when_the_others_have_been_read(pulling
     assert pulling.last("campaigns")["state"] == "done"
 
 
-def test_campaigns_that_are_taken_up_again_go_on_with_the_partition_whose_turn_it_is(pulling):
-    pulling.begin("campaigns", "full")
+def test_a_resumed_run_of_campaigns_continues_with_the_partition_whose_turn_it_is(pulling):
+    pulling.start_run("campaigns", "full")
     pulling.answer()
     [lost] = pulling.asked
 
-    pulling.begin("campaigns", "full")
+    pulling.start_run("campaigns", "full")
 
     assert [about for _, about in pulling.asked] == [lost[1], lost[1]]
 
@@ -87,13 +89,13 @@ def test_a_page_has_an_id_that_redis_can_keep_whatever_the_record_is_called(monk
     asked = []
     monkeypatch.setattr(pull.page, "ask", lambda *_, task_id, **__: asked.append(task_id))
 
-    about = pull.Reading("R1", "run", "coupon_codes", "full", f"coupon={name}", 0, 1)
-    pull.page._read("default", STREAMS["coupon_codes"], {}, about)
+    about = pull.PageRef("R1", "run", "coupon_codes", "full", f"coupon={name}", 0, 1)
+    pull.page._ask_page("default", STREAMS["coupon_codes"], {}, about)
 
     assert checked_id("sync", asked[0])
 
 
-# What a run promises, each by a test that fails where the promise is broken by hand.
+# What a run promises: each promise has a test that fails if it is broken on purpose.
 
 
 def profile(id, updated=NOON, **attributes):
@@ -106,7 +108,7 @@ def event(id, at):
 
 def mark(name, partition=""):
     with reading() as connection:
-        return runs.watermark(connection, "default", name, partition)
+        return runs.get_watermark(connection, "default", name, partition)
 
 
 def stored(name, *columns):
@@ -125,43 +127,43 @@ def filter_of(pulling, place=0):
 
 
 def test_a_watermark_is_the_moment_at_which_the_run_began_however_long_it_took(pulling):
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     began = pulling.now
     pulling.answer(profile("P1"), following=cursor("b"))
     pulling.now += timedelta(hours=3)
 
     pulling.answer(profile("P2"))
 
-    assert mark("profiles") == began - BEHIND
+    assert mark("profiles") == began - CLOCK_MARGIN
     assert pulling.last("profiles")["ended"] == pulling.now
 
 
 def test_a_run_reads_up_to_just_before_it_began_and_the_next_one_from_well_before_that(pulling):
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     began = pulling.now
     pulling.answer(profile("P1"))
     assert pulling.asked == []
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
 
-    since = began - BEHIND - timedelta(minutes=5, seconds=1)
-    until = pulling.now - BEHIND
+    since = began - CLOCK_MARGIN - timedelta(minutes=5, seconds=1)
+    until = pulling.now - CLOCK_MARGIN
     assert filter_of(pulling) == f"and(greater-than(updated,{since:%FT%T}Z),less-than(updated,{until:%FT%T}Z))"
 
 
-def test_what_was_read_from_a_later_time_on_leaves_the_watermark_where_it_was(pulling):
-    pulling.begin("profiles")
+def test_a_run_that_began_later_than_the_watermark_leaves_it_where_it_was(pulling):
+    pulling.start_run("profiles")
     began = pulling.now
     pulling.answer()
 
-    pulling.begin("profiles", since=NOON + timedelta(days=1))
+    pulling.start_run("profiles", since=NOON + timedelta(days=1))
     assert "greater-than(updated,2026-11-25T11:59:59Z)" in filter_of(pulling)
     pulling.answer()
 
-    assert mark("profiles") == began - BEHIND
+    assert mark("profiles") == began - CLOCK_MARGIN
 
 
 def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     _, about = pulling.asked.pop()
 
     with pytest.raises(Forbidden):
@@ -173,11 +175,11 @@ def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
     assert [how[3] is not None for how in pulling.told] == [True]
 
 
-def test_a_full_scan_has_no_end_and_takes_what_it_has_not_seen_for_deleted(pulling):
-    pulling.begin("profiles", "full")
+def test_a_full_scan_has_no_upper_bound_and_marks_what_it_has_not_seen_as_deleted(pulling):
+    pulling.start_run("profiles", "full")
     assert filter_of(pulling) == ""
     pulling.answer(profile("P1"), profile("P2"))
-    pulling.begin("profiles", "full")
+    pulling.start_run("profiles", "full")
     pulling.answer(profile("P2"))
 
     assert [(id, deleted is not None) for id, deleted in stored("profiles", "id", "deleted_at")] == [
@@ -187,9 +189,9 @@ def test_a_full_scan_has_no_end_and_takes_what_it_has_not_seen_for_deleted(pulli
 
 
 def test_a_run_of_changes_deletes_nothing_and_counts_for_no_scan(pulling):
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     pulling.answer(profile("P1"))
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     pulling.answer(profile("P2"))
 
     assert stored("profiles", "id", "deleted_at", "seen") == [("P1", None, None), ("P2", None, None)]
@@ -197,26 +199,26 @@ def test_a_run_of_changes_deletes_nothing_and_counts_for_no_scan(pulling):
 
 def test_jobs_that_klaviyo_has_forgotten_stay_in_the_store(pulling):
     job = {"type": "catalog-item-bulk-create-job", "id": "K1", "attributes": {"status": "complete"}}
-    pulling.begin("jobs:catalog-item-bulk-create")
+    pulling.start_run("jobs:catalog-item-bulk-create")
     pulling.answer(job)
-    pulling.begin("jobs:catalog-item-bulk-create")
+    pulling.start_run("jobs:catalog-item-bulk-create")
     pulling.answer()
 
     assert stored("jobs:catalog-item-bulk-create", "id", "deleted_at") == [("K1", None)]
 
 
-def test_a_stream_without_a_time_is_read_whole_whatever_is_asked_for(pulling):
-    pulling.begin("tags")
+def test_a_stream_without_a_time_is_read_whole_whatever_is_requested(pulling):
+    pulling.start_run("tags")
     pulling.answer({"type": "tag", "id": "T1", "attributes": {"name": "a"}})
-    pulling.begin("tags")
+    pulling.start_run("tags")
     pulling.answer()
 
     assert pulling.last("tags")["mode"] == "full"
     assert [deleted is not None for _, deleted in stored("tags", "id", "deleted_at")] == [True]
 
 
-def test_a_page_is_asked_for_only_until_it_has_been_read(pulling):
-    pulling.begin("profiles")
+def test_a_page_is_requested_only_until_it_has_been_read(pulling):
+    pulling.start_run("profiles")
     _, first = pulling.asked[0]
     assert pull.page.needed(first)
     pulling.answer(profile("P1"), following=cursor("b"))
@@ -231,7 +233,7 @@ def test_a_page_is_asked_for_only_until_it_has_been_read(pulling):
 
 
 def test_a_page_that_comes_late_asks_for_nothing_more(pulling):
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     late = pulling.asked[0]
     pulling.answer(profile("P1"), following=cursor("b"))
     pulling.answer(profile("P2"), following=cursor("c"))
@@ -251,11 +253,11 @@ def die(*_):
     raise Died
 
 
-def test_a_run_ends_though_the_worker_that_wrote_its_last_page_died_before_it_said_so(pulling, monkeypatch):
-    pulling.begin("profiles")
+def test_a_run_ends_even_if_the_worker_that_wrote_its_last_page_died_before_ending_it(pulling, monkeypatch):
+    pulling.start_run("profiles")
     _, last = pulling.asked[0]
     with monkeypatch.context() as patch:
-        patch.setattr(pull, "finish", die)
+        patch.setattr(pull, "finish_if_complete", die)
         with pytest.raises(Died):
             pulling.answer(profile("P1"))
 
@@ -267,9 +269,9 @@ def test_a_run_ends_though_the_worker_that_wrote_its_last_page_died_before_it_sa
     assert len(pulling.told) == 1
 
 
-def test_what_a_page_has_split_off_is_read_though_its_worker_died_before_it_began_that(pulling, monkeypatch):
-    monkeypatch.setattr(pull, "few", lambda *_: True)
-    pulling.begin("events")
+def test_a_window_that_a_page_has_split_off_is_read_even_if_its_worker_died_before_starting_it(pulling, monkeypatch):
+    monkeypatch.setattr(pull, "has_spare_budget", lambda *_: True)
+    pulling.start_run("events")
     page = pulling.asked[0]
     first = [event(f"E{n}", NOON - timedelta(days=30, seconds=-n)) for n in range(3)]
     with monkeypatch.context() as patch:
@@ -277,18 +279,18 @@ def test_what_a_page_has_split_off_is_read_though_its_worker_died_before_it_bega
         with pytest.raises(Died):
             pulling.answer(*first, following=cursor("b"))
     with reading() as connection:
-        assert runs.left(connection, page[1].run) == 2
+        assert runs.count_open_windows(connection, page[1].run) == 2
 
     pulling.asked.append(page)
     pulling.answer(*first, following=cursor("b"))
 
     assert [(about.page, about.slice == page[1].slice) for _, about in pulling.asked] == [(1, False), (2, True)]
     with reading() as connection:
-        assert runs.left(connection, page[1].run) == 2
+        assert runs.count_open_windows(connection, page[1].run) == 2
 
 
-def test_a_window_ends_where_its_order_by_time_has_come_to_its_end(pulling):
-    pulling.begin("lists")
+def test_a_window_ends_once_its_rows_have_reached_its_end(pulling):
+    pulling.start_run("lists")
     beyond = pulling.now + timedelta(hours=1)
     row = {"type": "list", "id": "L1", "attributes": {"updated": beyond.isoformat()}}
 
@@ -299,8 +301,8 @@ def test_a_window_ends_where_its_order_by_time_has_come_to_its_end(pulling):
 
 
 @pytest.mark.parametrize(("stream", "again"), [("profiles", NOON + timedelta(hours=1)), ("campaigns", None)])
-def test_a_window_whose_cursor_has_expired_begins_anew_where_its_order_lets_it(pulling, stream, again):
-    pulling.begin(stream)
+def test_a_window_whose_cursor_has_expired_restarts_where_its_order_allows(pulling, stream, again):
+    pulling.start_run(stream)
     field = "updated" if stream == "profiles" else "updated_at"
     row = {"type": "x", "id": "X1", "attributes": {field: (NOON + timedelta(hours=1)).isoformat()}}
     pulling.now += timedelta(hours=2)
@@ -318,8 +320,8 @@ def test_a_window_whose_cursor_has_expired_begins_anew_where_its_order_lets_it(p
     assert anew.since == (again.isoformat() if again else about.since)
 
 
-def test_a_window_does_not_begin_anew_for_ever(pulling):
-    pulling.begin("profiles")
+def test_a_window_does_not_restart_for_ever(pulling):
+    pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
     with pytest.raises(BadRequest):
@@ -327,24 +329,24 @@ def test_a_window_does_not_begin_anew_for_ever(pulling):
             BadRequest("get_profiles", "default", 400, []),
             {**params, "page_cursor": "b"},
             "default",
-            replace(about, restarts=pull.RESTARTS),
+            replace(about, restarts=pull.MAX_RESTARTS),
         )
 
     assert pulling.last("profiles")["state"] == "failed"
 
 
 def members_of(pulling, *lists):
-    """The members of these lists, each with one, have been read."""
-    pulling.begin("lists", "full")
+    """Read the members of these lists, one each."""
+    pulling.start_run("lists", "full")
     pulling.answer(*({"type": "list", "id": id, "attributes": {"updated": NOON.isoformat()}} for id in lists))
-    pulling.begin("list_members", "full")
+    pulling.start_run("list_members", "full")
     for _ in lists:
         pulling.answer({"type": "profile", "id": "P1", "attributes": {}})
 
 
-def test_the_members_of_a_list_that_is_not_there_stay_until_it_is_known_to_be_gone(pulling):
+def test_the_members_of_a_missing_list_stay_until_it_is_known_to_be_gone(pulling):
     members_of(pulling, "L1", "L2")
-    pulling.begin("list_members", "full")
+    pulling.start_run("list_members", "full")
     params, about = pulling.asked.pop(0)
     pull.page.failed(NotFound("x", "default", 404, []), params, "default", about)
     pulling.answer()
@@ -356,8 +358,8 @@ def test_the_members_of_a_list_that_is_not_there_stay_until_it_is_known_to_be_go
     ]
 
 
-def test_a_stream_that_is_not_there_at_all_fails(pulling):
-    pulling.begin("profiles")
+def test_a_missing_stream_fails(pulling):
+    pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
     with pytest.raises(NotFound):
@@ -366,47 +368,47 @@ def test_a_stream_that_is_not_there_at_all_fails(pulling):
     assert pulling.last("profiles")["state"] == "failed"
 
 
-def test_a_full_scan_that_is_asked_for_during_a_run_of_changes_waits_its_turn(pulling):
-    pulling.begin("profiles")
+def test_a_full_scan_that_is_requested_during_a_run_of_changes_waits_its_turn(pulling):
+    pulling.start_run("profiles")
     waiting = list(pulling.asked)
 
-    pulling.begin("profiles", "full")
+    pulling.start_run("profiles", "full")
 
     assert pulling.asked == waiting
 
 
 @pytest.mark.parametrize(("asked", "over"), [(timedelta(minutes=-1), True), (timedelta(minutes=1), False)])
-def test_a_run_that_ended_answers_only_what_was_asked_for_before_it_began(pulling, monkeypatch, asked, over):
-    pulling.begin("profiles")
+def test_a_run_that_ended_answers_only_what_was_requested_before_it_began(pulling, monkeypatch, asked, over):
+    pulling.start_run("profiles")
     began = pulling.now
     pulling.answer()
     pulling.told.clear()
-    request = Request("R2", "default", "changes", None, (began + asked).timestamp(), {"profiles": "running"})
-    monkeypatch.setattr(pull.requests, "load", lambda id: request)
+    request = SyncRequest("R2", "default", "changes", None, (began + asked).timestamp(), {"profiles": "running"})
+    monkeypatch.setattr(pull.sync_requests, "load", lambda id: request)
 
-    pull.look_after("default|R2|profiles")
+    pull.resume("default|R2|profiles")
 
     assert bool(pulling.told) == over
     assert bool(pulling.asked) != over
 
 
-def test_the_same_page_has_the_same_id_so_that_it_is_asked_for_once(pulling, monkeypatch):
+def test_the_same_page_has_the_same_id_so_that_it_is_requested_once(pulling, monkeypatch):
     ids = []
     monkeypatch.undo()
     monkeypatch.setattr(pull.page, "ask", lambda *_, task_id, **__: ids.append(task_id))
-    about = Reading("R1", 7, "profiles", "full", "", 0)
+    about = PageRef("R1", 7, "profiles", "full", "", 0)
 
     for each in (about, about, replace(about, page=2), replace(about, restarts=1)):
-        pull.page._read("default", STREAMS["profiles"], {}, each)
+        pull.page._ask_page("default", STREAMS["profiles"], {}, each)
 
     assert ids == ["sync-7-all-0-1", "sync-7-all-0-1", "sync-7-all-0-2", "sync-7-all-0-1.1"]
 
 
-def test_somebody_looks_after_a_run_from_its_beginning_and_after_each_page(pulling, monkeypatch):
+def test_a_run_has_a_reminder_from_its_start_and_after_each_page(pulling, monkeypatch):
     reminded = []
-    monkeypatch.setattr(pull, "remind", lambda *which: reminded.append(which))
+    monkeypatch.setattr(pull, "renew_reminder", lambda *which: reminded.append(which))
 
-    pulling.begin("profiles")
+    pulling.start_run("profiles")
     assert reminded == [("default", "R1", "profiles")]
     pulling.answer(profile("P1"), following=cursor("b"))
     assert len(reminded) == 2

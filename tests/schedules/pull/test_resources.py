@@ -1,4 +1,4 @@
-"""A resource becomes a row whatever is in it."""
+"""Every resource becomes a row, whatever it holds."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""What is read while the store is away is read again, and nothing of it is lost."""
+"""What is read while the store is down is read again, and nothing is lost."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from schedules.pull import storing
 from schedules.pull.storing import StoringStep
-from schedules.trouble import AWAY
+from schedules.store.outage import RETRY_DELAY_S
 from worker.steps import AskingStep
 
 
@@ -17,16 +17,21 @@ class Stores(StoringStep):
     about = dict
 
     def answered(self, envelope, params, account, about):
-        """Nothing: the test says what happens."""
+        """Do nothing: the test says what happens."""
 
 
 @pytest.fixture
 def step(monkeypatch):
-    """A step whose answer meets an error as it is written; what it asks to be taken again is kept."""
+    """A step whose answer cannot be written; what it puts off is recorded."""
     made = Stores()
     made.waits = []
-    trouble = SimpleNamespace(may_try=lambda: True, met=lambda error: "it is away", overcome=lambda: None, AWAY=AWAY)
-    monkeypatch.setattr(storing, "trouble", trouble)
+    outage = SimpleNamespace(
+        may_write=lambda: True,
+        note_failure=lambda error: "it is away",
+        note_success=lambda: None,
+        RETRY_DELAY_S=RETRY_DELAY_S,
+    )
+    monkeypatch.setattr(storing, "outage", outage)
 
     def make(error):
         def fails(self, **_):
@@ -50,7 +55,7 @@ def test_a_page_that_cannot_be_written_now_is_read_again_when_the_store_is_back(
     with pytest.raises(Retry):
         stores.run(action="get_profiles", params={})
 
-    assert stores.waits == [("get_profiles", "it is away", AWAY)]
+    assert stores.waits == [("get_profiles", "it is away", RETRY_DELAY_S)]
 
 
 def test_a_page_that_can_never_be_written_is_not_read_for_ever(step):

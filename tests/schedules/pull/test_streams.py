@@ -1,11 +1,11 @@
-"""Each stream against what its action declares, and each trap of reading it, by name."""
+"""Each stream against the declaration of its action, and each trap in reading it."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schedules.pull.stream import Partition
-from schedules.pull.streams import CAMPAIGNS, STREAMS, rows
+from schedules.pull.streams import CAMPAIGNS, STREAMS, rows_by_table
 from schedules.store.tables import metadata
 from worker.api.paging import largest
 
@@ -33,7 +33,7 @@ def asked(name, since=SINCE, until=UNTIL):
 @every_list
 def test_the_action_takes_every_request_of_its_stream(stream):
     for partition in partitions(stream):
-        for by in {None, stream.time, stream.born}:
+        for by in {None, stream.time, stream.scan_time}:
             for since, until in ((None, None), (SINCE, UNTIL)):
                 bound = stream.action.declaration.bind(stream.request(partition, by, since, until))
 
@@ -54,7 +54,7 @@ def test_where_the_action_can_sort_its_stream_does(stream):
     assert all(
         ("sort" in stream.request(partition, by)) == can_sort
         for partition in partitions(stream)
-        for by in {None, stream.time, stream.born}
+        for by in {None, stream.time, stream.scan_time}
     )
 
 
@@ -67,7 +67,7 @@ def test_every_column_of_a_streams_table_is_filled(stream):
 
 
 @every_stream
-def test_a_parent_stands_before_what_hangs_on_it_and_skips_by_its_columns(stream):
+def test_a_parent_comes_before_its_children_and_skips_by_its_columns(stream):
     if parent := stream.parent:
         names = list(STREAMS)
         assert names.index(parent.stream) < names.index(stream.name)
@@ -101,19 +101,19 @@ def test_every_run_looks_back_some_minutes_and_for_events_a_day():
     assert set(look_back.values()) == {timedelta(minutes=5)}
 
 
-def test_campaigns_are_asked_for_by_channel_the_archived_ones_last():
+def test_campaigns_are_requested_by_channel_the_archived_ones_last():
     asked_by = [(each.values["channel"], each.values["archived"]) for each in CAMPAIGNS]
 
     assert asked_by == [(channel, late) for late in (False, True) for channel in ("email", "sms", "mobile_push")]
     assert asked("campaigns", None, None)[0] == 'and(equals(messages.channel,"email"),equals(archived,false))'
 
 
-def test_coupon_codes_are_asked_for_by_their_coupon():
+def test_coupon_codes_are_requested_by_their_coupon():
     assert asked("coupon_codes")[0] == 'any(coupon.id,["X1"])'
 
 
 def test_a_full_scan_is_cut_by_a_time_that_does_not_change():
-    changing = {name for name, stream in STREAMS.items() if stream.born and "updated" in stream.born.name}
+    changing = {name for name, stream in STREAMS.items() if stream.scan_time and "updated" in stream.scan_time.name}
 
     assert changing == set()
 
@@ -126,7 +126,7 @@ def test_partitions_have_names_of_their_own():
     assert Partition().name == ""
 
 
-def test_members_are_read_whole_since_who_left_cannot_be_asked_for():
+def test_members_are_read_whole_since_who_left_cannot_be_requested():
     assert STREAMS["list_members"].time is STREAMS["segment_members"].time is None
 
 
@@ -143,7 +143,7 @@ def test_a_page_of_campaigns_brings_their_messages():
     campaign = {"type": "campaign", "id": "C1", "attributes": {"name": "Spring"}, "relationships": links}
     envelope = {"data": [campaign], "included": [message, {"type": "tag", "id": "T1"}]}
 
-    found = rows(STREAMS["campaigns"], envelope, CAMPAIGNS[0], "default", UNTIL, scan=7)
+    found = rows_by_table(STREAMS["campaigns"], envelope, CAMPAIGNS[0], "default", UNTIL, scan=7)
 
     (first,), (second,) = (found[STREAMS[name].table] for name in ("campaigns", "campaign_messages"))
     assert (first["id"], first["channel"], first["archived"], first["seen"]) == ("C1", "email", False, 7)

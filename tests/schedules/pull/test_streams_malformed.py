@@ -10,8 +10,8 @@ from hypothesis import given
 
 from schedules.plan.probes import Probes
 from schedules.pull import pages as pull
-from schedules.pull.pages import Reading
-from schedules.pull.streams import STREAMS, rows
+from schedules.pull.pages import PageRef
+from schedules.pull.streams import STREAMS, rows_by_table
 from schedules.reports import conversion
 from schedules.reports.conversion import conversion_metric
 from schedules.reports.pages import REPORTS
@@ -19,7 +19,7 @@ from schedules.store import runs
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
 from tests.malformed import answered, malformed, many, page, read_or_told
-from worker.api.paging import next_page, records
+from worker.api.paging import next_page, page_items
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.soak
@@ -45,10 +45,10 @@ RESULT = {
 
 @pytest.fixture
 def pulling(store, monkeypatch):
-    monkeypatch.setattr(pull, "present", lambda: NOW)
-    monkeypatch.setattr(pull, "remind", lambda *_: None)
-    monkeypatch.setattr(pull, "over", lambda *_: None)
-    monkeypatch.setattr(pull.page, "_read", lambda *_: None)
+    monkeypatch.setattr(pull, "current_time", lambda: NOW)
+    monkeypatch.setattr(pull, "renew_reminder", lambda *_: None)
+    monkeypatch.setattr(pull, "end_stream", lambda *_: None)
+    monkeypatch.setattr(pull.page, "_ask_page", lambda *_: None)
 
 
 @pytest.mark.usefixtures("pulling")
@@ -67,11 +67,11 @@ def test_a_page_of_a_stream_is_written_or_refused(name):
         if envelope is None:
             return
         with transaction() as connection:
-            run = runs.begin(connection, "default", name, "pull", mode, NOW)
-            runs.plan(connection, run, [runs.Window(partition, 0, None, NOW)])
+            run = runs.create(connection, "default", name, "pull", mode, NOW)
+            runs.add_windows(connection, run, [runs.SyncWindow(partition, 0, None, NOW)])
         pull.page.request.update(began=0.0)
         with read_or_told():
-            pull.page.answered(envelope, {}, "default", Reading("R", run, name, mode, partition, 0))
+            pull.page.answered(envelope, {}, "default", PageRef("R", run, name, mode, partition, 0))
 
     holds()
 
@@ -88,7 +88,7 @@ def test_every_stream_takes_what_a_page_has_as_it_comes(name):
         envelope = answered(changed)
         if envelope is not None and isinstance(envelope["data"], list):
             with transaction() as connection:
-                for table, found in rows(stream, envelope, partition, "default", NOW).items():
+                for table, found in rows_by_table(stream, envelope, partition, "default", NOW).items():
                     upsert(connection, table, found)
 
     holds()
@@ -107,7 +107,7 @@ def test_a_page_of_a_report_is_written_or_refused(name):
             return
         with read_or_told(), transaction() as connection:
             next_page(report.action.declaration, {}, envelope)
-            found = [report.row(each, "default", date(2026, 11, 23), "M", NOW) for each in records(envelope)]
+            found = [report.row(each, "default", date(2026, 11, 23), "M", NOW) for each in page_items(envelope)]
             upsert(connection, report.table, found)
 
     holds()

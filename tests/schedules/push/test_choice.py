@@ -1,4 +1,4 @@
-"""Which rows travel, how, and which records are taken for missing."""
+"""Which rows are sent, how, and which records count as missing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from schedules.push.choice import Choice
-from schedules.push.hashes import DOUBTFUL, Records
-from schedules.push.kinds import KINDS, Kind
+from schedules.push.choice import Selection
+from schedules.push.hashes import DOUBTFUL, PushedRecords
+from schedules.push.kinds import PUSH_KINDS, PushKind
 from schedules.store import runs
 from schedules.store.connection import transaction
 from tasks.catalog_items import get_catalog_items
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class Catalog:
-    """Stands for the action that lists the catalog: what is there, and how often it was asked."""
+    """Stands in for the action that lists the catalog; it counts its requests."""
 
     def __init__(self, **titles):
         self.titles, self.asked = titles, []
@@ -44,32 +44,32 @@ def wanted(key, title):
 @pytest.fixture
 def run(store):
     with transaction() as connection:
-        return runs.begin(connection, "default", "catalog_items", "push", "incremental", NOW)
+        return runs.create(connection, "default", "catalog_items", "push", "incremental", NOW)
 
 
 @pytest.fixture
-def choice(run, monkeypatch):
-    monkeypatch.setattr("schedules.push.choice.present", lambda: NOW)
+def selection(run, monkeypatch):
+    monkeypatch.setattr("schedules.push.choice.current_time", lambda: NOW)
 
     def make(catalog=None, marks=False, kind="catalog_items"):
-        known = KINDS[kind]
+        known = PUSH_KINDS[kind]
         read = catalog and SimpleNamespace(on=catalog.on, declaration=get_catalog_items.declaration)
-        reading = Kind(known.name, known.rows, known.update, known.delete, read)
+        reading = PushKind(known.name, known.rows, known.update, known.delete, read)
         plan = compile_plan(known.rows.name, None, Options())
-        return Choice(reading, plan, Records("default", kind), run, marks)
+        return Selection(reading, plan, PushedRecords("default", kind), run, marks)
 
     return make
 
 
 def pushed(run, kind="catalog_items", **digests):
     with transaction() as connection:
-        Records("default", kind).adopt(connection, digests, run, NOW)
+        PushedRecords("default", kind).set_digests(connection, digests, run, NOW)
 
 
-def changes(choice, rows):
-    """The keys of what travels, by action, each with whether it was known."""
+def changes(selection, rows):
+    """Return the keys of what is sent, by action, each with whether it was known."""
     found: dict[str, dict[str, bool]] = {}
-    for each in choice.changes(source_of(rows)):
+    for each in selection.select_changes(source_of(rows)):
         if each is not None:
             found.setdefault(each.action, {}).update({row.key: row.known for row in each.rows})
     return found
@@ -77,13 +77,13 @@ def changes(choice, rows):
 
 def digest(key, title, kind="catalog_items"):
     item = {"type": "catalog-item", "attributes": wanted(key, title)}
-    return KINDS[kind].digest(item)
+    return PUSH_KINDS[kind].digest(item)
 
 
-def test_what_is_new_is_created_what_has_changed_updated_and_the_rest_stays_here(choice, run):
+def test_what_is_new_is_created_what_has_changed_updated_and_the_rest_not_sent(selection, run):
     pushed(run, A=digest("A", "Mug"), B=digest("B", "Mug"))
     catalog = Catalog()
-    chosen = choice(catalog)
+    chosen = selection(catalog)
 
     found = changes(chosen, [wanted("A", "Mug"), wanted("B", "Jug"), wanted("C", "Cup")])
 
@@ -92,71 +92,71 @@ def test_what_is_new_is_created_what_has_changed_updated_and_the_rest_stays_here
     assert catalog.asked == ['any(ids,["$custom:::$default:::C"])']
 
 
-def test_a_record_that_others_have_made_is_updated_where_it_differs(choice, run):
+def test_a_record_that_others_have_made_is_updated_where_it_differs(selection, run):
     pushed(run, A=digest("A", "Mug"))
-    chosen = choice(Catalog(B="Mug", C="Mug"))
+    chosen = selection(Catalog(B="Mug", C="Mug"))
 
     found = changes(chosen, [wanted("A", "Mug"), wanted("B", "Mug"), wanted("C", "Cup")])
 
     assert found == {"bulk_update_catalog_items": {"C": True}}
     with transaction() as connection:
-        assert Records("default", "catalog_items").digests(connection, ["B"]) == {"B": digest("B", "Mug")}
+        assert PushedRecords("default", "catalog_items").digests(connection, ["B"]) == {"B": digest("B", "Mug")}
 
 
 @pytest.mark.parametrize(
     ("there", "action"),
     [({"A": "Jug"}, "bulk_update_catalog_items"), ({}, "bulk_create_catalog_items")],
 )
-def test_a_record_of_which_nobody_knows_how_it_is_is_looked_up(choice, run, there, action):
+def test_a_record_in_doubt_is_looked_up(selection, run, there, action):
     pushed(run, A=DOUBTFUL, B=digest("B", "Mug"))
 
-    assert list(changes(choice(Catalog(**there)), [wanted("A", "Mug")])) == [action]
+    assert list(changes(selection(Catalog(**there)), [wanted("A", "Mug")])) == [action]
 
 
-def test_the_first_push_into_an_empty_catalog_asks_once(choice):
+def test_the_first_push_into_an_empty_catalog_asks_once(selection):
     catalog = Catalog()
 
-    found = changes(choice(catalog), [wanted(f"S{number}", "Mug") for number in range(120)])
+    found = changes(selection(catalog), [wanted(f"S{number}", "Mug") for number in range(120)])
 
     assert len(found["bulk_create_catalog_items"]) == 120
     assert catalog.asked == [None]
 
 
-def test_changed_items_of_many_batches_share_a_part(choice, run):
+def test_changed_items_of_many_batches_share_a_part(selection, run):
     rows = [wanted(f"S{number}", "Mug") for number in range(2_000)]
     pushed(run, **{row["external_id"]: digest(row["external_id"], "Mug") for row in rows})
     changed = [row | {"title": "Jug"} if place % 100 == 0 else row for place, row in enumerate(rows)]
 
-    parts = [each for each in choice(Catalog()).changes(source_of(changed)) if each]
+    parts = [each for each in selection(Catalog()).select_changes(source_of(changed)) if each]
 
     assert [len(each.rows) for each in parts] == [20]
 
 
-def test_rows_that_were_turned_down_are_in_the_source_all_the_same(choice, run):
+def test_rows_that_were_rejected_are_in_the_source_all_the_same(selection, run):
     pushed(run - 1, A=digest("A", "Mug"), B=digest("B", "Mug"), C=digest("C", "Mug"))
-    chosen = choice(Catalog(), marks=True)
+    chosen = selection(Catalog(), marks=True)
 
     changes(chosen, [wanted("A", "Mug"), wanted("B", "Mug") | {"price": "dear"}])
 
     with transaction() as connection:
-        assert Records("default", "catalog_items").missing(connection, run) == ["C"]
+        assert PushedRecords("default", "catalog_items").missing_keys(connection, run) == ["C"]
 
 
-def test_a_row_that_says_not_which_record_it_is_about_is_counted(choice):
-    chosen = choice(Catalog(), marks=True)
+def test_a_row_that_says_not_which_record_it_is_about_is_counted(selection):
+    chosen = selection(Catalog(), marks=True)
 
     changes(chosen, [{"title": "Mug"}, wanted("A", "Mug")])
 
     assert (chosen.tally.checked, chosen.tally.nameless) == (1, 1)
 
 
-def test_missing_records_are_deleted_by_their_ids_and_those_that_are_gone_are_forgotten(choice, run):
+def test_missing_records_are_deleted_by_their_ids_and_those_that_are_gone_are_forgotten(selection, run):
     pushed(run - 1, A=digest("A", "Mug"), B=digest("B", "Mug"))
-    chosen = choice(Catalog(A="Mug"), marks=True)
+    chosen = selection(Catalog(A="Mug"), marks=True)
 
-    parts = [each for each in chosen.missing() if each]
+    parts = [each for each in chosen.select_missing() if each]
 
     assert [(each.action, [row.key for row in each.rows]) for each in parts] == [("bulk_delete_catalog_items", ["A"])]
     assert b'"id":"$custom:::$default:::A"' in parts[0].part.body
     with transaction() as connection:
-        assert set(Records("default", "catalog_items").digests(connection, ["A", "B"])) == {"A"}
+        assert set(PushedRecords("default", "catalog_items").digests(connection, ["A", "B"])) == {"A"}

@@ -8,7 +8,7 @@ import pytest
 
 from schedules.push import run as push
 from schedules.push.choice import Tally
-from schedules.push.hashes import Records
+from schedules.push.hashes import PushedRecords
 from schedules.push.kinds import Push
 from schedules.push.report import NotDeleted
 from schedules.store import runs
@@ -27,18 +27,18 @@ class Choice:
 
 @pytest.fixture
 def running(store, monkeypatch):
-    """A run of a push that knows twenty records, so many of which are missing from its source."""
-    monkeypatch.setattr(push, "present", lambda: NOW)
+    """Return a run of a push that knows twenty records, some of which its source lacks."""
+    monkeypatch.setattr(push, "current_time", lambda: NOW)
 
     def make(missing, **read):
         wanted = Push("catalog_items", [], delete="missing")
         made = push._Running(wanted, wanted.checked(), "default", lambda report: None, lambda: False)
         keys = [f"SKU-{number}" for number in range(KNOWN)]
         with transaction() as connection:
-            records = Records("default", wanted.stream)
-            records.adopt(connection, dict.fromkeys(keys, b"digest"), made.id - 1, NOW)
-            records.saw(connection, keys[missing:], made.id)
-        made._choice = Choice(**read)
+            records = PushedRecords("default", wanted.stream)
+            records.set_digests(connection, dict.fromkeys(keys, b"digest"), made.id - 1, NOW)
+            records.mark_seen(connection, keys[missing:], made.id)
+        made._selection = Choice(**read)
         return made
 
     return make
@@ -63,7 +63,7 @@ def test_where_more_than_a_tenth_is_missing_nothing_is_deleted_unless_it_is_forc
 def test_a_refusal_to_delete_tells_what_was_sent_all_the_same(running):
     run = running(KNOWN // 10 + 1, checked=2)
     with transaction() as connection:
-        runs.note(connection, run.id, {"updated": 1, "rejected": 3})
+        runs.set_report(connection, run.id, {"updated": 1, "rejected": 3})
 
     with pytest.raises(NotDeleted) as refused:
         run._may_delete(force=False)

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schedules.push.hashes import DOUBTFUL, Records, Sent
+from schedules.push.hashes import DOUBTFUL, PushedRecords, Sent
 from schedules.store import runs
 from schedules.store.connection import transaction
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-ITEMS = Records("default", "catalog_items")
+ITEMS = PushedRecords("default", "catalog_items")
 OLD, NEW = b"\x01" * 16, b"\x02" * 16
 
 
@@ -21,15 +21,15 @@ def connection(store):
 
 @pytest.fixture
 def run(connection):
-    return runs.begin(connection, "default", "catalog_items", "push", "incremental", NOW)
+    return runs.create(connection, "default", "catalog_items", "push", "incremental", NOW)
 
 
 def sent(connection, run, *rows):
-    ITEMS.send(connection, "p-1", run, rows)
+    ITEMS.add_part(connection, "p-1", run, rows)
 
 
-def land(connection, lost=frozenset(), **told):
-    ITEMS.land(connection, "p-1", lost, {"rejected": 0, "unknown": 0, **told}, NOW)
+def settle_part(connection, lost=frozenset(), **told):
+    ITEMS.settle_part(connection, "p-1", lost, {"rejected": 0, "unknown": 0, **told}, NOW)
 
 
 def digests(connection, *keys):
@@ -38,52 +38,52 @@ def digests(connection, *keys):
 
 def test_what_has_landed_is_known_and_what_has_not_is_new_again(connection, run):
     sent(connection, run, Sent(1, "A", NEW.hex(), False), Sent(2, "B", NEW.hex(), False))
-    land(connection, lost={2}, rejected=1)
+    settle_part(connection, lost={2}, rejected=1)
 
     assert digests(connection, "A", "B") == {"A": NEW}
-    report = runs.run(connection, run)["report"]
+    report = runs.get(connection, run)["report"]
     assert (report["created"], report["updated"], report["landed"], report["rejected"]) == (1, 0, 1, 1)
-    assert ITEMS.on_their_way(connection, 10) == []
+    assert ITEMS.parts_in_flight(connection, 10) == []
 
 
-def test_a_change_that_did_not_land_leaves_a_record_of_which_nobody_knows_how_it_is(connection, run):
-    ITEMS.adopt(connection, {"A": OLD, "B": OLD}, run, NOW)
+def test_a_change_that_did_not_land_leaves_a_record_in_doubt(connection, run):
+    ITEMS.set_digests(connection, {"A": OLD, "B": OLD}, run, NOW)
     sent(connection, run, Sent(1, "A", NEW.hex(), True), Sent(2, "B", NEW.hex(), True))
-    land(connection, lost={1})
+    settle_part(connection, lost={1})
 
     assert digests(connection, "A", "B") == {"A": DOUBTFUL, "B": NEW}
 
 
-def test_of_a_part_that_was_never_sent_nothing_has_landed(connection, run):
+def test_nothing_of_a_part_that_was_never_sent_has_landed(connection, run):
     sent(connection, run, Sent(1, "A", NEW.hex(), False))
-    land(connection, lost=None)
+    settle_part(connection, lost=None)
 
     assert digests(connection, "A") == {}
 
 
 def test_what_was_deleted_is_forgotten_and_what_could_not_be_is_kept(connection, run):
-    ITEMS.adopt(connection, {"A": OLD, "B": OLD}, run, NOW)
+    ITEMS.set_digests(connection, {"A": OLD, "B": OLD}, run, NOW)
     sent(connection, run, Sent(1, "A", None, True), Sent(2, "B", None, True))
-    land(connection, lost={2})
+    settle_part(connection, lost={2})
 
     assert digests(connection, "A", "B") == {"B": OLD}
-    assert runs.run(connection, run)["report"]["deleted"] == 1
+    assert runs.get(connection, run)["report"]["deleted"] == 1
 
 
 def test_parts_that_end_after_their_run_are_counted_with_it(connection, run):
     sent(connection, run, Sent(1, "A", NEW.hex(), False))
     runs.end(connection, run, "failed", NOW, {"created": 4, "updated": 0, "deleted": 0, "landed": 4}, counts=(9, 1))
-    land(connection)
+    settle_part(connection)
 
-    found = runs.run(connection, run)
+    found = runs.get(connection, run)
     assert (found["report"]["created"], found["report"]["landed"], found["rows"]) == (5, 5, 9)
 
 
 def test_missing_is_what_a_run_has_not_seen_in_this_push(connection, run):
-    Records("default", "catalog_items:other").adopt(connection, {"X": OLD}, run - 1, NOW)
-    ITEMS.adopt(connection, {"A": OLD, "B": OLD, "C": OLD}, run - 1, NOW)
-    ITEMS.saw(connection, ["B"], run)
+    PushedRecords("default", "catalog_items:other").set_digests(connection, {"X": OLD}, run - 1, NOW)
+    ITEMS.set_digests(connection, {"A": OLD, "B": OLD, "C": OLD}, run - 1, NOW)
+    ITEMS.mark_seen(connection, ["B"], run)
 
-    assert ITEMS.missing(connection, run) == ["A", "C"]
-    assert ITEMS.missing(connection, run, after="A") == ["C"]
+    assert ITEMS.missing_keys(connection, run) == ["A", "C"]
+    assert ITEMS.missing_keys(connection, run, after="A") == ["C"]
     assert (ITEMS.count(connection), ITEMS.count(connection, unseen_by=run)) == (3, 2)

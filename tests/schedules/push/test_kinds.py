@@ -1,10 +1,10 @@
-"""What tells pushed records apart, and what changes when they do."""
+"""What identifies pushed records, and what changes when they do."""
 
 import pytest
 
-from schedules.push.kinds import KINDS
+from schedules.push.kinds import PUSH_KINDS
 
-PROFILES = KINDS["profiles"]
+PROFILES = PUSH_KINDS["profiles"]
 
 
 def profile(id=None, **attributes):
@@ -37,7 +37,7 @@ def test_a_digest_changes_with_any_attribute_and_not_with_their_order():
 
 
 def test_an_event_that_was_sent_is_never_changed():
-    events = KINDS["events"]
+    events = PUSH_KINDS["events"]
 
     assert events.digest(event("O1", time="2026-11-24T00:00:00Z")) == events.digest(event("O1", value=3))
     assert events.digest(event("O1")) != events.digest(event("O2"))

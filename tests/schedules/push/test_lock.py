@@ -3,7 +3,7 @@
 import pytest
 
 from schedules.push import lock as push_lock
-from schedules.push.lock import Held, held
+from schedules.push.lock import AlreadyRunning, hold_lock
 
 
 @pytest.fixture(autouse=True)
@@ -11,24 +11,24 @@ def server(client, monkeypatch):
     monkeypatch.setattr(push_lock, "get_redis", lambda: client)
 
 
-def test_a_push_is_held_by_one_run_and_whoever_asks_again_is_told_whether_it_was_he():
-    with held("default", "events", "mine"):
+def test_a_push_is_locked_by_one_run_and_a_second_attempt_learns_whether_it_has_the_same_token():
+    with hold_lock("default", "events", "mine"):
         for token, own in (("mine", True), ("another's", False)):
-            with pytest.raises(Held) as refused, held("default", "events", token):
+            with pytest.raises(AlreadyRunning) as refused, hold_lock("default", "events", token):
                 pass
             assert refused.value.own is own
 
 
-def test_another_push_another_account_and_the_next_run_are_not_held_up():
-    with held("default", "events", "a"), held("default", "profiles", "b"), held("eu", "events", "c"):
+def test_another_push_another_account_and_the_next_run_are_not_blocked():
+    with hold_lock("default", "events", "a"), hold_lock("default", "profiles", "b"), hold_lock("eu", "events", "c"):
         pass
-    with held("default", "events", "d"):
+    with hold_lock("default", "events", "d"):
         pass
 
 
-def test_a_run_that_was_stopped_for_too_long_is_told_that_it_no_longer_holds_the_push(client, monkeypatch):
-    monkeypatch.setattr(push_lock, "HOLDS", 0.1)
+def test_a_run_that_was_suspended_for_too_long_is_told_that_it_has_lost_the_lock(client, monkeypatch):
+    monkeypatch.setattr(push_lock, "LOCK_TTL_S", 0.1)
 
-    with held("default", "events", "slow") as lost:
+    with hold_lock("default", "events", "slow") as lost:
         client.set("klaviyo:push:default:events", "another's")
         assert lost.wait(10)

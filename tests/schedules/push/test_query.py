@@ -1,4 +1,4 @@
-"""A source that is a query reads: whatever it says, nothing in the database changes and no file is made."""
+"""A query as a source only reads: whatever it says, nothing in the database changes and no file is created."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from schedules.push.query import question, reading_engine
-from schedules.push.source import opened
+from schedules.push.query import read_only_engine, require_query
+from schedules.push.source import open_source
 from schedules.store.engine import open_engine
 from worker.errors import InputError, SourceError
 
@@ -28,7 +28,7 @@ def products(new_database):
 
 
 def rows(statement, url):
-    return [dict(row) for batch in opened(f"sql:{statement}", url).batches() for row in batch.rows]
+    return [dict(row) for batch in open_source(f"sql:{statement}", url).batches() for row in batch.rows]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def rows(statement, url):
         "",
     ],
 )
-def test_what_does_not_ask_for_rows_is_refused_before_the_database_hears_of_it(products, statement):
-    with pytest.raises(InputError, match="the query does not ask for rows"):
+def test_a_statement_that_returns_no_rows_is_refused_before_it_reaches_the_database(products, statement):
+    with pytest.raises(InputError, match="the query does not return rows"):
         rows(statement, products)
 
 
@@ -76,7 +76,7 @@ def test_a_function_that_a_query_calls_cannot_write_either(products):
 
 
 def test_the_connection_itself_refuses_to_write(products):
-    engine = reading_engine(products)
+    engine = read_only_engine(products)
 
     with engine.connect() as connection, pytest.raises(DBAPIError, match=r"read-?only"):
         connection.exec_driver_sql("DROP TABLE products")
@@ -91,20 +91,20 @@ def test_the_connection_itself_refuses_to_write(products):
         "/* ; */ SELECT sku AS sku FROM products WHERE sku <> 'a;b''c;' ORDER BY 1 DESC",
     ],
 )
-def test_semicolons_that_end_nothing_are_let_through(products, statement):
+def test_semicolons_that_end_no_statement_are_accepted(products, statement):
     assert rows(statement, products) == [{"sku": "two"}, {"sku": "one"}]
 
 
 def test_a_semicolon_in_a_comment_at_the_end_stays_where_it_is():
-    assert question("SELECT 1 -- one; only") == "SELECT 1 -- one; only"
-    assert question("VALUES (1);") == "VALUES (1)"
+    assert require_query("SELECT 1 -- one; only") == "SELECT 1 -- one; only"
+    assert require_query("VALUES (1);") == "VALUES (1)"
 
 
-def test_a_sqlite_file_that_is_not_there_is_told_and_not_made(tmp_path):
+def test_a_sqlite_file_that_does_not_exist_is_reported_and_not_made(tmp_path):
     file = tmp_path / "shop.db"
 
     with pytest.raises(
-        SourceError, match=r"the query: there is no SQLite file .*shop\.db, to which database_url leads"
+        SourceError, match=r"the query: database_url names the SQLite file .*shop\.db, which does not exist"
     ):
         rows("SELECT 1 AS sku", f"sqlite:///{file}")
 

@@ -1,4 +1,4 @@
-"""Rows of a query: streamed, read again each time, and told by a sentence where they cannot be read."""
+"""Rows of a query: streamed, read again each time; one sentence if they cannot be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from schedules.push.source import opened
+from schedules.push.source import open_source
 from schedules.store.engine import open_engine
 from worker.errors import InputError, SourceError
 
@@ -26,8 +26,8 @@ def rows(source):
     return [dict(row) for batch in source.batches() for row in batch.rows]
 
 
-def test_a_query_is_asked_anew_each_time_its_rows_are_read(database):
-    source = opened("sql: SELECT email, spent FROM people ORDER BY email", database)
+def test_a_query_is_run_again_each_time_its_rows_are_read(database):
+    source = open_source("sql: SELECT email, spent FROM people ORDER BY email", database)
 
     assert source.columns is None
     assert rows(source) == rows(source)
@@ -37,7 +37,7 @@ def test_a_query_is_asked_anew_each_time_its_rows_are_read(database):
 
 
 def test_percent_signs_and_colons_of_a_query_are_its_own(database):
-    source = opened("sql:SELECT ':x' || email AS email FROM people WHERE email LIKE 'a%'", database)
+    source = open_source("sql:SELECT ':x' || email AS email FROM people WHERE email LIKE 'a%'", database)
 
     assert rows(source) == [{"email": ":xada@example.com"}]
 
@@ -45,25 +45,25 @@ def test_percent_signs_and_colons_of_a_query_are_its_own(database):
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_an_id_that_is_a_uuid_travels_as_text(database):
     id = "00000000-0000-0000-0000-000000000007"
-    source = opened(f"sql:SELECT CAST('{id}' AS uuid) AS external_id", database)
+    source = open_source(f"sql:SELECT CAST('{id}' AS uuid) AS external_id", database)
 
     assert rows(source) == [{"external_id": str(UUID(id))}]
 
 
-def test_a_query_that_is_wrong_is_told_in_the_databases_words(database):
+def test_a_query_that_is_wrong_is_reported_in_the_databases_words(database):
     with pytest.raises(SourceError, match=r"the query: the database says: .*nothing"):
-        rows(opened("sql:SELECT * FROM nothing", database))
+        rows(open_source("sql:SELECT * FROM nothing", database))
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        (None, "needs a database_url"),
-        ("no address", "not the address of a database"),
-        ("informix://shop", "not the address of a database"),
+        (None, "needs database_url"),
+        ("no address", "not the URL of a database"),
+        ("informix://shop", "not the URL of a database"),
         ("mysql+pymysql://shop/db", "needs a driver that is not installed: pymysql"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_refused_before_anything_is_read(url, problem):
+def test_a_database_url_that_names_no_database_is_refused_before_anything_is_read(url, problem):
     with pytest.raises(InputError, match=problem):
-        opened("sql:SELECT 1", url)
+        open_source("sql:SELECT 1", url)

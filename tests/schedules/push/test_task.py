@@ -1,4 +1,4 @@
-"""Pushes that the settings define, and what is wrong with them."""
+"""Pushes defined in the settings, and what may be wrong with them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from schedules.push import task as push_task
 from schedules.push.kinds import Push
-from schedules.push.lock import Held
+from schedules.push.lock import AlreadyRunning
 from schedules.push.run import run_push
-from schedules.push.task import PushStep, defined
+from schedules.push.task import PushStep, configured_push
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
-from worker.patience import LeftBehind
+from worker.left_behind import LeftBehind
 from worker.process import closing
 from worker.settings import get_settings
 
@@ -36,24 +36,27 @@ def test_a_push_is_defined_by_nested_variables(define):
         SHOP_ITEMS__MAP="SKU=external_id, *=custom_metadata.*", SHOP_ITEMS__DELETE="missing", SHOP_ITEMS__ACCOUNT="eu",
     )  # fmt: skip
 
-    assert defined("shop_items") == Push(
+    assert configured_push("shop_items") == Push(
         "catalog_items", "sql:SELECT 1", "shop-items", "sqlite:///shop.db", ("SKU=external_id", "*=custom_metadata.*"),
         delete="missing", account="eu",
     )  # fmt: skip
-    assert defined("shop-items").stream == "catalog_items:shop-items"
+    assert configured_push("shop-items").stream == "catalog_items:shop-items"
 
 
 def test_a_push_is_defined_by_json_too_and_its_mapping_may_have_commas(define):
     define(ORDERS='{"kind": "events", "source": "o.csv", "map": ["a, b=value"], "fixed": {"metric": "Placed Order"}}')
 
-    assert (defined("orders").mapping, defined("orders").fixed) == (("a, b=value",), {"metric": "Placed Order"})
+    assert (configured_push("orders").mapping, configured_push("orders").fixed) == (
+        ("a, b=value",),
+        {"metric": "Placed Order"},
+    )
 
 
 def test_an_unknown_push_is_named_with_the_variable_that_would_define_it(define):
     define(A__KIND="profiles", A__SOURCE="a.csv")
 
     with pytest.raises(SettingsError, match=r"no push 'shop-items' \(known: a\): set KLAVIYO_PUSHES__SHOP_ITEMS__KIND"):
-        defined("shop_items")
+        configured_push("shop_items")
 
 
 @pytest.mark.parametrize(
@@ -71,28 +74,28 @@ def test_a_wrong_definition_is_one_sentence(define, wrong, problem):
     define(**wrong)
 
     with pytest.raises(SettingsError, match=problem):
-        defined("a")
+        configured_push("a")
 
 
 def test_a_databases_password_is_shown_nowhere(define):
     define(A__KIND="profiles", A__SOURCE="sql:SELECT 1", A__DATABASE_URL="postgresql://shop:secret@db/shop")
 
-    assert "secret" not in repr(get_settings()) + repr(defined("a"))
+    assert "secret" not in repr(get_settings()) + repr(configured_push("a"))
 
 
 @pytest.mark.parametrize("kind", ["profiles", "events"])
 def test_only_a_catalogs_records_are_deleted(kind):
-    with pytest.raises(InputError, match="never deleted by a push: only a catalog's records are"):
+    with pytest.raises(InputError, match=r"a push never deletes .*, only items, variants and categories of a catalog"):
         run_push(Push(kind, "a.csv", delete="missing"))
 
 
-def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are():
-    with pytest.raises(InputError, match="'coupons' is none of profiles, events, catalog_items"):
+def test_an_unknown_kind_is_refused_with_those_that_exist():
+    with pytest.raises(InputError, match="'coupons' cannot be pushed; choose one of profiles, events, catalog_items"):
         run_push(Push("coupons", "a.csv"))
 
 
 class Carrying:
-    """A push that a worker carries out: how it ends is said, and what it waits for is kept."""
+    """A push that a worker carries out; the test says how it ends, and reminders are recorded."""
 
     def __init__(self):
         self.reminded, self.end = [], None
@@ -111,39 +114,39 @@ def carrying(define, monkeypatch):
     define(ORDERS__KIND="events", ORDERS__SOURCE="orders.csv")
     monkeypatch.setenv("KLAVIYO_CONCURRENCY", "2")
     get_settings.cache_clear()
-    push_task._room.cache_clear()
+    push_task._push_slots.cache_clear()
     made = Carrying()
     monkeypatch.setattr(push_task, "remind", lambda which, seconds: made.reminded.append(which))
     monkeypatch.setattr(push_task, "run_push", made.run_push)
-    trouble = SimpleNamespace(met=lambda error: "the store is away", overcome=lambda: None)
-    monkeypatch.setattr(push_task, "trouble", trouble)
+    outage = SimpleNamespace(note_failure=lambda error: "the store is away", note_success=lambda: None)
+    monkeypatch.setattr(push_task, "outage", outage)
     yield made
     closing.clear()
-    push_task._room.cache_clear()
+    push_task._push_slots.cache_clear()
 
 
 @pytest.mark.parametrize(
-    "end", [Held("default", "events", True), OperationalError("SELECT", {}, ConnectionError("away"))]
+    "end", [AlreadyRunning("default", "events", True), OperationalError("SELECT", {}, ConnectionError("away"))]
 )
-def test_a_push_that_cannot_go_on_now_is_tried_again_under_its_own_id(carrying, end):
-    with pytest.raises(Ignore, match="push orders waits"):
+def test_a_push_that_cannot_run_now_is_tried_again_under_its_own_id(carrying, end):
+    with pytest.raises(Ignore, match="push orders is waiting"):
         carrying.carry_out(end)
 
     assert carrying.reminded == ["sync|PUSH|task|orders|0"]
 
 
-def test_a_push_that_another_run_holds_is_not_started_again(carrying):
-    with pytest.raises(Held):
-        carrying.carry_out(Held("default", "events", False))
+def test_a_push_that_another_run_has_locked_is_not_started_again(carrying):
+    with pytest.raises(AlreadyRunning):
+        carrying.carry_out(AlreadyRunning("default", "events", False))
 
     assert carrying.reminded == []
 
 
-def test_a_push_that_its_worker_breaks_off_is_left_to_the_next_one(carrying):
+def test_a_push_that_its_worker_interrupts_is_left_to_the_next_one(carrying):
     closing.set()
 
     with pytest.raises(LeftBehind):
-        carrying.carry_out(Stopped("push events is broken off; the next run goes on with it"))
+        carrying.carry_out(Stopped("push events is interrupted; the next run continues it"))
 
 
 def test_a_cancelled_push_has_failed(carrying):
@@ -152,7 +155,7 @@ def test_a_cancelled_push_has_failed(carrying):
 
 
 def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_its_own(carrying):
-    with push_task._room(), pytest.raises(Ignore, match="other pushes take all the threads"):
+    with push_task._push_slots(), pytest.raises(Ignore, match="other pushes use all the threads"):
         carrying.carry_out(RuntimeError("it was carried out"))
     for _ in range(3):
         with pytest.raises(RuntimeError):

@@ -3,7 +3,7 @@
 import pytest
 
 from schedules.reports import pages as reports
-from schedules.reports.pages import REPORTS, left_of_day
+from schedules.reports.pages import REPORTS, requests_left_today
 from worker.governor import Governor, Settlement
 from worker.tiers import QUEUES
 
@@ -18,15 +18,15 @@ def governor(client, monkeypatch):
     return made
 
 
-def test_of_an_account_of_which_nothing_was_asked_all_is_left(governor):
-    assert left_of_day("default", ACTION) == 225
+def test_an_unused_account_has_all_its_requests_left(governor):
+    assert requests_left_today("default", ACTION) == 225
 
 
-def test_what_was_asked_for_today_is_not_there_for_the_night(governor):
+def test_requests_made_today_are_not_left_for_the_night(governor):
     line = ACTION.declaration.line("default", {})
     governor.wait((line.name, line.spec), "now", "by hand", "{}")
     governor.claim("by hand", 60_000, False, "holder")
     governor.settle("by hand", Settlement(used=True), "holder")
 
-    assert left_of_day("default", ACTION) == 224
-    assert left_of_day("eu", ACTION) == 225
+    assert requests_left_today("default", ACTION) == 224
+    assert requests_left_today("eu", ACTION) == 225

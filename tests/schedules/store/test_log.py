@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from schedules.store.connection import reading, tidy, transaction
+from schedules.store.connection import checkpoint_wal, reading, transaction
 
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 
@@ -27,20 +27,20 @@ def write(times):
             )
 
 
-def test_it_is_bounded_while_much_is_written_and_empty_when_a_run_is_over(log):
+def test_it_is_bounded_while_much_is_written_and_empty_when_a_run_has_ended(log):
     write(100)
     assert log.stat().st_size < MOST
 
-    tidy()
+    checkpoint_wal()
 
     assert log.stat().st_size == 0
 
 
-def test_what_somebody_who_read_for_long_has_kept_in_it_goes_with_the_next_writing(log):
+def test_what_a_long_reader_has_kept_in_it_goes_with_the_next_write(log):
     with reading() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM tags").scalar()
         write(100)
-        tidy()
+        checkpoint_wal()
         assert log.stat().st_size > MOST
 
     write(2)

@@ -1,4 +1,4 @@
-"""The store is made and upgraded by one function, however often and by however many at once."""
+"""One function creates and upgrades the store, however often and by however many at once it is called."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def engine(empty_store_url):
     engine.dispose()
 
 
-def test_an_upgraded_store_is_what_the_code_believes(engine, empty_store_url):
+def test_an_upgraded_store_has_the_tables_of_the_code(engine, empty_store_url):
     upgrade(empty_store_url)
 
     with engine.connect() as connection:
@@ -77,7 +77,7 @@ def test_a_store_of_a_newer_version_is_left_alone(engine, empty_store_url):
     assert not is_current(engine)
 
 
-def test_a_store_that_was_not_made_is_told_with_the_command_that_makes_it(empty_store_url, monkeypatch):
+def test_a_store_that_was_not_made_is_reported_with_the_command_that_makes_it(empty_store_url, monkeypatch):
     monkeypatch.setenv("KLAVIYO_STORE_URL", empty_store_url)
     get_settings.cache_clear()
 
@@ -87,28 +87,28 @@ def test_a_store_that_was_not_made_is_told_with_the_command_that_makes_it(empty_
     get_settings.cache_clear()
 
 
-def test_a_new_folder_for_customers_data_is_its_owners_alone(tmp_path):
+def test_only_the_owner_may_enter_a_new_folder_for_customers_data(tmp_path):
     upgrade(f"sqlite:///{tmp_path}/new/store.db")
 
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("url", ["mysql://root:hunter2@db/klaviyo", "sqlite://", "postgresql://db", "klaviyo:hunter2"])
-def test_an_address_that_the_store_cannot_use_is_told_without_its_password(url):
+def test_an_address_that_the_store_cannot_use_is_reported_without_its_password(url):
     with pytest.raises(SettingsError, match="KLAVIYO_STORE_URL") as caught:
         open_engine(url)
 
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path):
+def test_a_database_that_cannot_be_reached_is_reported_without_its_password(tmp_path):
     with pytest.raises(SettingsError, match="cannot be upgraded") as caught:
         upgrade(f"postgresql://klaviyo:hunter2@/store?host={tmp_path}")
 
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SettingsError, match=r"cannot be upgraded: .*Not a directory"):

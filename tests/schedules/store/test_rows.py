@@ -87,7 +87,7 @@ def test_accounts_do_not_share_rows():
     }
 
 
-def test_no_rows_are_no_statement():
+def test_without_rows_there_is_no_statement():
     write(profiles)
 
     assert all_of(profiles) == []
@@ -136,7 +136,7 @@ def test_what_a_full_scan_has_not_seen_is_deleted():
     assert [row["deleted_at"] for row in all_of(profiles)] == [None, began]
 
 
-def test_deletion_noticed_twice_is_noticed_once():
+def test_a_deletion_noticed_twice_counts_once():
     write(profiles, profile("P1"))
 
     with transaction() as connection:
@@ -168,7 +168,7 @@ def test_an_incremental_read_does_not_unsee_what_a_scan_has_seen():
     assert all_of(profiles)[0]["seen"] == 7
 
 
-def test_a_scan_has_seen_what_it_found_although_the_row_there_is_newer():
+def test_a_scan_has_seen_what_it_found_even_if_the_stored_row_is_newer():
     write(profiles, profile("P1", NOON + HOUR, email="new@example.com", seen=6))
 
     write(profiles, profile("P1", email="old@example.com", seen=7))
@@ -208,7 +208,7 @@ def test_a_page_of_an_earlier_scan_delivered_again_does_not_bring_a_deleted_row_
     assert all_of(profiles)[0]["deleted_at"] == NOON + HOUR
 
 
-def test_who_left_a_list_is_noticed_by_the_scan_of_that_list_only():
+def test_those_who_left_a_list_are_noticed_by_the_scan_of_that_list_only():
     write(list_members, member("P1"), member("P2"), member("P1", "L2"))
     began = NOON + HOUR
     write(list_members, member("P2", synced_at=began, seen=7))
@@ -232,7 +232,7 @@ def test_a_transaction_that_fails_leaves_nothing():
     assert all_of(profiles) == []
 
 
-def test_threads_that_write_the_same_rows_in_any_order_all_get_through():
+def test_threads_that_write_the_same_rows_in_any_order_all_succeed():
     def page(number):
         rows = [profile(f"P{place}", NOON + timedelta(seconds=number)) for place in range(50)]
         write(profiles, *(reversed(rows) if number % 2 else rows))

@@ -20,8 +20,8 @@ from tasks.imports.run import Import, run_import
 from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
-from tasks.jobs.isolate import HALVED, isolate
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.isolate import MOST_HALVED, isolate
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import Ledger, Settled
 from tasks.jobs.records import records
 from tasks.jobs.runs import Run, Runs
@@ -29,7 +29,7 @@ from worker.errors import BadRequest, Forbidden, SourceError
 from worker.settings import get_settings
 
 ACTION = "bulk_import_profiles"
-KIND = KINDS[ACTION]
+KIND = JOB_KINDS[ACTION]
 LEASE = 75_000
 
 
@@ -172,7 +172,7 @@ def test_a_part_that_must_not_be_sent_twice_says_what_to_look_at(at: Sending):
     items = [{"type": "coupon-code", "attributes": {"unique_code": "A"}}]
     id = at.send(action="bulk_subscribe_profiles", body=orjson.dumps({"data": items}))
 
-    spawn = KINDS["bulk_subscribe_profiles"].spawn.declaration
+    spawn = JOB_KINDS["bulk_subscribe_profiles"].spawn.declaration
     assert at.ledger.job(id).once == ("" if spawn.repeat.blindly else spawn.repeat.note)
     assert not spawn.repeat.blindly
 
@@ -223,7 +223,7 @@ def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themse
 def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
     at.ledger.sending(id, LEASE)
-    for _ in range(HALVED):
+    for _ in range(MOST_HALVED):
         at.runs.halved("R")
 
     assert not isolate(at.ledger.job(id), KIND, refused())

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tasks.jobs import find, isolate, next_step, read, spawn, watch
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import Job, Ledger
 from tasks.jobs.runs import Runs
 from worker.api.jsonapi import Request
@@ -41,13 +41,13 @@ class Steps:
 
     def opened(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:
         """A job that may be sent."""
-        path = KINDS[kind].path
+        path = JOB_KINDS[kind].path
         people = [{"type": "profile", "attributes": {"email": f"{who}@example.com"}} for who in ("ada", "bob")]
         body: Any = people if path else {"type": "campaign-send-job", "id": "C1"}
         for name in reversed(path or ("data",)):
             body = {name: body}
         request = Request("POST", "/api/jobs", {}, orjson.dumps(body))
-        self.ledger.open(id, kind, "default", request, items=2, cap=KINDS[kind].cap, **how)
+        self.ledger.open(id, kind, "default", request, items=2, cap=JOB_KINDS[kind].cap, **how)
         return self.job(id)
 
     def sent(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:

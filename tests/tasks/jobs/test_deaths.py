@@ -7,7 +7,7 @@ from itertools import count
 import orjson
 import pytest
 
-from tasks.jobs import KINDS, next_step, read, spawn, watch
+from tasks.jobs import JOB_KINDS, next_step, read, spawn, watch
 from tasks.jobs.ledger import Ledger
 from worker.api.jsonapi import Request
 from worker.reminders import Reminders, see_to
@@ -56,7 +56,7 @@ class MortalLedger(Ledger):
 @pytest.fixture
 def worker(monkeypatch):
     made = Worker()
-    for place in ("tasks.jobs.next_step", "tasks.jobs.spawn", "worker.steps"):
+    for place in ("tasks.jobs.read", "tasks.jobs.spawn", "worker.steps"):
         monkeypatch.setattr(f"{place}.published", made.publish)
     return made
 
@@ -103,8 +103,8 @@ def opened(ledger, kind, state):
 def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_seen_to_soon(
     ledger, worker, time, reminders, kind, state
 ):
-    assert KINDS[LISTED].listing
-    assert not KINDS[ALONE].listing
+    assert JOB_KINDS[LISTED].listing
+    assert not JOB_KINDS[ALONE].listing
     for commands in count():
         worker.left = None
         opened(ledger, kind, state)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.jobs.find import SKEW, Find, Search
+from tasks.jobs.find import CLOCK_SKEW_S, Find, Search
 from tasks.jobs.ledger import Job
 from worker.errors import NotFound
 
@@ -61,7 +61,7 @@ def test_a_job_that_tells_no_record_is_not_taken_for_ours(steps: Any, job: Job):
 
 
 def test_a_job_from_before_ours_was_sent_is_not_looked_into(steps: Any, job: Job):
-    listed(steps, theirs("K1", (job.sent or 0) - SKEW - 1), theirs("K2", (job.sent or 0) - SKEW + 1))
+    listed(steps, theirs("K1", (job.sent or 0) - CLOCK_SKEW_S - 1), theirs("K2", (job.sent or 0) - CLOCK_SKEW_S + 1))
 
     assert [each.about.into for each in steps.asked] == ["K2"]
 

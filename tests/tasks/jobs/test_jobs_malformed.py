@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.jobs import KINDS, find, next_step, read, spawn, watch
+from tasks.jobs import JOB_KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
 from tasks.jobs.isolate import isolate
 from tasks.jobs.ledger import Job, Ledger, group
@@ -22,12 +22,13 @@ from tasks.jobs.watch import Look, Looking, OneJob, Watch
 from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.api.jsonapi import Request, interpret
 from worker.errors import BadRequest, Malformed
+from worker.reminders import Reminders
 from worker.steps import AskingStep
 
 pytestmark = pytest.mark.soak
 
 NAME = "bulk_import_profiles"
-KIND, GROUP = KINDS[NAME], group("default", NAME)
+KIND, GROUP = JOB_KINDS[NAME], group("default", NAME)
 SENT = [{"type": "profile", "attributes": {"email": f"ada{n}@example.com"}} for n in range(4)]
 BODY = {"data": {"type": "x", "attributes": {"profiles": {"data": SENT}}}}
 REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, orjson.dumps(BODY))
@@ -56,8 +57,9 @@ def ledger(client, monkeypatch):
             monkeypatch.setattr(module, "tell", lambda *_, **__: None)
     monkeypatch.setattr("tasks.jobs.isolate.get_ledger", lambda: made)
     monkeypatch.setattr("tasks.jobs.isolate.get_runs", lambda: Runs(client))
-    for place in ("tasks.jobs.next_step", "tasks.jobs.spawn", "worker.steps"):
+    for place in ("tasks.jobs.read", "tasks.jobs.spawn", "worker.steps"):
         monkeypatch.setattr(f"{place}.published", lambda publish: None)
+    monkeypatch.setattr("worker.reminders.get_reminders", lambda: Reminders(client))
     monkeypatch.setattr(AskingStep, "ask", lambda *_, **__: None)
     return made
 
@@ -129,7 +131,7 @@ def test_a_result_is_read_as_far_as_it_can_be(ledger):
         opened(ledger, "ended", name)
         Read().answered(envelope, {}, "default", Reading("job", name))
         job = ledger.job("job")
-        assert raised(outcome(job, KINDS[name], ledger.errors_of("job"))) is None
+        assert raised(outcome(job, JOB_KINDS[name], ledger.errors_of("job"))) is None
 
     holds({"data": {"type": "x", "id": "C1", "attributes": {"estimated_recipient_count": 3}}}, keep)
 
@@ -149,7 +151,7 @@ def test_a_search_reads_what_it_can(ledger, name, into):
 def test_what_klaviyo_has_accepted_is_not_sent_again_whatever_it_says(ledger, name):
     def accept(envelope):
         job = opened(ledger, "spawning", name)
-        Spawn().accepted(job, KINDS[name], envelope)
+        Spawn().accepted(job, JOB_KINDS[name], envelope)
         after = ledger.job("job")
         assert after.sent
         assert after.state != "waiting"
@@ -210,7 +212,7 @@ class Pages(AskingStep):
     about = Reading
 
     def answered(self, envelope, params, account, about):
-        raise Malformed("get_profiles", "the page is followed by itself")
+        raise Malformed("get_profiles", "the page names itself as the next one")
 
     def failed(self, error, params, account, about):
         self.failure = error

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tasks.jobs import KINDS
+from tasks.jobs import JOB_KINDS
 from tasks.jobs.kinds import by_id
 from worker.api.paging import first_page
 
-KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+KIND = pytest.mark.parametrize("kind", JOB_KINDS.values(), ids=JOB_KINDS)
 
 
 @KIND
@@ -36,4 +36,4 @@ def test_every_operation_that_begins_a_job_has_its_kind():
     begun = {name for name, action in ACTIONS.items() if action.declaration.method == "POST"
              and str(action.declaration.type).endswith("-job")}  # fmt: skip
 
-    assert begun - set(KINDS) == set()
+    assert begun - set(JOB_KINDS) == set()

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery.exceptions import Ignore
 
 from tasks.jobs import collect as collecting
-from tasks.jobs.collect import Collect
+from tasks.jobs.collect import SettleJob
 from worker.errors import JobCancelled, JobFailed
 
 
 @pytest.fixture
 def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Carries the step out; ``told`` is the state of the job's result."""
+    """Carries the step out; ``ended``: the job's result tells its end already."""
 
-    def carry_out(told: str = "PROCESSING") -> Any:
-        monkeypatch.setattr(collecting, "app", SimpleNamespace(AsyncResult=lambda id: SimpleNamespace(state=told)))
-        return Collect().run()
+    def carry_out(ended: bool = False) -> Any:
+        monkeypatch.setattr(collecting, "has_ended", lambda id: ended)
+        return SettleJob().run()
 
     monkeypatch.setattr(collecting, "get_ledger", lambda: steps.ledger)
     monkeypatch.setattr(collecting, "go_on", lambda *ids: steps.gone_on.extend(ids))
-    monkeypatch.setattr(Collect, "task_id", "job")
+    monkeypatch.setattr(SettleJob, "task_id", "job")
     return carry_out
 
 
@@ -44,7 +43,7 @@ def test_a_job_whose_result_could_not_be_stored_is_told_again_and_one_that_was_i
 
     assert collected() == first
     with pytest.raises(Ignore):
-        collected("SUCCESS")
+        collected(ended=True)
 
 
 def test_a_job_that_has_been_opened_again_goes_on(steps: Any, collected: Any):

@@ -9,7 +9,8 @@ import pytest
 
 from tasks.jobs import next_step
 from tasks.jobs.ledger import group
-from tasks.jobs.next_step import COLLECT, FAILED, FIND, LOOK, READ, SPAWN, WATCH, go_on
+from tasks.jobs.next_step import FIND, LOOK, LOST_AFTER_S, READ, SPAWN, WATCH, go_on
+from tasks.jobs.watch import Watch
 from worker.reminders import see_to
 
 NAME, CATALOG = "bulk_import_profiles", "bulk_create_catalog_items"
@@ -20,18 +21,12 @@ def published(steps: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The steps that were published, each with the job or the group that it is about."""
     found: list[Any] = []
 
-    def begin(name: str) -> Any:
-        return SimpleNamespace(begin=lambda about, *_, **__: found.append((name, getattr(about, "id", about))) or True)
+    def step(name: str) -> Any:
+        return SimpleNamespace(begin=lambda job, kind, after: found.append((name, job.id)))
 
-    def collecting() -> Any:
-        signature = SimpleNamespace(
-            set=lambda task_id: SimpleNamespace(apply_async=lambda: found.append((COLLECT, task_id)))
-        )
-        return SimpleNamespace(si=lambda: signature)
-
-    tasks = {name: begin(name) for name in (SPAWN, FIND, LOOK, READ, WATCH)} | {COLLECT: collecting()}
-    app = SimpleNamespace(tasks=tasks, send_task=lambda name, args: found.append((name, *args)))
-    monkeypatch.setattr(next_step, "app", app)
+    tasks = {name: step(name) for name in (SPAWN, FIND, LOOK, READ)} | {WATCH: Watch()}
+    monkeypatch.setattr(Watch, "publish_look", lambda _, account, kind, token: found.append((WATCH, account)))
+    monkeypatch.setattr(next_step, "registered", tasks.__getitem__)
     return found
 
 
@@ -64,13 +59,13 @@ def test_an_accepted_job_is_seen_to_by_its_watcher_alone(steps: Any, published: 
 
     go_on("job")
 
-    assert overdue_after(steps, FAILED + 60) == [f"watch|{group('default', NAME)}"]
+    assert overdue_after(steps, LOST_AFTER_S + 60) == [f"watch|{group('default', NAME)}"]
 
 
 def test_a_step_that_is_never_taken_is_published_once_more(steps: Any, published: list[Any]):
     steps.opened()
     go_on("job")
-    assert overdue_after(steps, FAILED - 1) == []
+    assert overdue_after(steps, LOST_AFTER_S - 1) == []
 
     assert overdue_after(steps, 2) == ["job|job"]
 
@@ -84,16 +79,6 @@ def test_a_job_that_has_ended_is_read_and_a_settled_one_goes_no_further(steps: A
     go_on("job", "gone")
 
     assert published == [(READ, "job")]
-
-
-def test_where_nothing_is_left_to_be_read_the_job_is_told(steps: Any, published: list[Any]):
-    steps.accepted()
-    steps.ledger.ended("job", "complete")
-    next_step.app.tasks[READ].begin = lambda *_: False  # type: ignore[index]
-
-    go_on("job")
-
-    assert published == [(COLLECT, "job")]
 
 
 def test_what_is_overdue_is_seen_to_and_what_cannot_be_keeps_nobody_waiting(steps: Any, published: list[Any]):

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.jobs import KINDS
+from tasks.jobs import JOB_KINDS
 from tasks.jobs.ledger import Job
 from tasks.jobs.outcome import outcome, raised, settled
 from worker.errors import BadRequest, JobCancelled, JobExpired, JobTimedOut, JobVanished
 
-KIND = KINDS["bulk_import_profiles"]
+KIND = JOB_KINDS["bulk_import_profiles"]
 JOB = Job(
     id="R-1", state="ended", kind=KIND.name, account="default", lane="now", run="R", rows="11-13,20", items=4, once="",
     tries=0, opened=0.0, sent=1.0, accepted=2.0, ended=12.5, settled=None, job_id="K1", status="complete", look=0,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tasks.jobs.kinds import KINDS
-from tasks.jobs.read import Read, Reading
-from tasks.jobs.watch import BELIEVED
+from tasks.jobs import read
+from tasks.jobs.kinds import JOB_KINDS
+from tasks.jobs.read import Read, Reading, collect
+from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER
 from worker.errors import Gone, NotFound, Unavailable
 
 NAME = "bulk_import_profiles"
@@ -31,7 +33,7 @@ def answer(about: Reading, detail: str, following: str | None = None) -> None:
 
 
 def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
-    assert Read().begin(steps.job(), KINDS[NAME])
+    Read().begin(steps.job(), JOB_KINDS[NAME], 0.0)
 
     answer(steps.asked.pop().about, "first", NEXT)
     assert steps.collected == []
@@ -43,17 +45,33 @@ def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
     assert [each["detail"] for each in steps.ledger.errors_of("job")] == ["first", "second"]
 
 
-def test_a_job_without_failures_has_nothing_to_be_read(steps: Any):
+def test_a_job_without_failures_has_nothing_to_be_read_and_is_told(steps: Any):
     steps.accepted("good")
     steps.ledger.ended("good", "complete", {"total": 2, "completed": 2, "failed": 0})
 
-    assert not Read().begin(steps.job("good"), KINDS[NAME])
+    Read().begin(steps.job("good"), JOB_KINDS[NAME], 0.0)
+
+    assert steps.asked == []
+    assert steps.collected == ["good"]
+
+
+def test_the_last_step_of_a_job_has_the_jobs_own_id(steps: Any, monkeypatch: pytest.MonkeyPatch):
+    published = []
+
+    def named(task_id: str) -> Any:
+        return SimpleNamespace(apply_async=lambda: published.append(task_id))
+
+    monkeypatch.setattr(read, "registered", lambda name: SimpleNamespace(si=lambda: SimpleNamespace(set=named)))
+
+    collect(steps.job())
+
+    assert published == ["job"]
 
 
 def test_errors_that_are_not_there_are_asked_for_again_before_they_count_as_expired(steps: Any):
     about, gone = Reading("job", NAME), NotFound("x", "default", 404, [])
 
-    for _ in range(1, BELIEVED):
+    for _ in range(1, NOT_FOUND_BELIEVED_AFTER):
         Read().failed(gone, {}, "default", about)
         assert steps.collected == []
         about = steps.asked.pop().about

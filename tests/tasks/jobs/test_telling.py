@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.jobs import telling
+from worker import steps
 
 
 @pytest.fixture
@@ -15,7 +16,8 @@ def stored(monkeypatch):
         AsyncResult=lambda id: SimpleNamespace(state=states.get(id, "PENDING")),
         backend=SimpleNamespace(store_result=lambda id, meta, state: states.update({id: state})),
     )
-    monkeypatch.setattr(telling, "app", app)
+    for module in (steps, telling):
+        monkeypatch.setattr(module, "app", app)
     monkeypatch.setattr(telling, "_event", lambda kind, **fields: None)
     return states
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tasks.jobs.kinds import KINDS
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import group
-from tasks.jobs.watch import BELIEVED, Look, Looking, OneJob, Watch
+from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER, Look, Looking, OneJob, Watch
 from worker.errors import NotFound
 
 NAME = "bulk_import_profiles"
-KIND, GROUP = KINDS[NAME], group("default", NAME)
+KIND, GROUP = JOB_KINDS[NAME], group("default", NAME)
 GONE = NotFound("get_bulk_import_profiles_job", "default", 404, [])
 
 
@@ -82,7 +82,7 @@ def test_a_job_that_is_not_there_is_asked_for_again_before_it_is_given_up(steps:
     steps.accepted()
     about = OneJob("job", NAME, again=False)
 
-    for gone in range(1, BELIEVED):
+    for gone in range(1, NOT_FOUND_BELIEVED_AFTER):
         Look().failed(GONE, {}, "default", about)
         assert steps.job().state == "accepted"
         about = steps.asked.pop().about

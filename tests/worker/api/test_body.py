@@ -58,7 +58,7 @@ assert CHECK
 
 def said(body: Any) -> list[str]:
     assert CHECK
-    return [f"{'.'.join(map(str, each.place))} {each.said}".strip() for each in CHECK(body)]
+    return [f"{'.'.join(map(str, each.place))} {each.message}".strip() for each in CHECK(body)]
 
 
 def of(**attributes: Any) -> list[str]:
@@ -97,7 +97,7 @@ def of(**attributes: Any) -> list[str]:
         ({"image": {"id": "1"}}, []),
     ],
 )  # fmt: skip
-def test_a_value_is_told_what_it_should_be(attributes: dict[str, Any], told: list[str]):
+def test_a_problem_says_what_the_value_should_be(attributes: dict[str, Any], told: list[str]):
     assert of(**attributes) == told
 
 

@@ -8,7 +8,10 @@ import pytest
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from worker.api.declaration import SAFE, Adds, DeclarationError, Dropped, declare, never
+from worker.api.declaration import declare
+from worker.api.parameters import DeclarationError
+from worker.api.repeat import SAFE, never
+from worker.api.seed_names import Adds, Dropped
 from worker.api.wire import At, Linkages, Resource, Resources
 from worker.errors import InputError
 
@@ -101,13 +104,13 @@ def test_a_nested_resource_and_linkage_are_written_as_json_api():
     assert sent["relationships"]["lists"]["data"] == [{"type": "list", "id": "L1"}]
 
 
-def test_raw_json_api_items_are_taken_too():
+def test_raw_json_api_items_are_accepted_too():
     raw = [{"type": "profile", "id": "1", "attributes": {"email": "e"}}]
 
     assert THING.bind({"name": "x", "data__attributes__people": raw})["people"] == [{"id": "1", "email": "e"}]
 
 
-def test_a_resource_inside_of_one_comes_and_goes_with_its_type():
+def test_a_nested_resource_is_parsed_and_rendered_with_its_type():
     raw = {"attributes": {"shop": {"data": {"type": "shop", "attributes": {"name": "Tea"}}}}, "type": "profile"}
 
     assert body({"name": "x", "owner": {"shop": "Tea"}})["attributes"]["owner"]["data"] == raw
@@ -117,7 +120,7 @@ def test_a_resource_inside_of_one_comes_and_goes_with_its_type():
         THING.bind({"name": "x", "owner": raw})
 
 
-def test_an_item_that_is_an_id_alone_has_attributes_all_the_same():
+def test_an_item_that_is_only_an_id_still_has_attributes():
     assert body({"name": "x", "people": [{"id": "P1"}]})["attributes"]["people"] == [
         {"type": "profile", "id": "P1", "attributes": {}}
     ]
@@ -128,13 +131,13 @@ def test_left_out_means_untouched_and_none_means_null():
     assert body({"name": "x", "colour": None})["attributes"] == {"name": "x", "colour": None}
 
 
-def test_a_yes_or_no_in_an_address_is_written_as_json_writes_it():
+def test_a_boolean_in_the_query_is_written_as_in_json():
     asked = [SEARCH.request(SEARCH.bind({"exact": exact})).query for exact in (True, False)]
 
     assert asked == [{"exact": "true"}, {"exact": "false"}]
 
 
-def test_a_moment_is_written_as_klaviyo_reads_it():
+def test_a_datetime_is_written_in_iso_8601():
     at = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 
     assert body({"name": "x", "owner": {"born": at}})["attributes"]["owner"]["data"]["attributes"] == {
@@ -150,7 +153,7 @@ def test_a_moment_is_written_as_klaviyo_reads_it():
         {"name": "x", "location": {"city": "Rome"}, "old": 3},
     ],
 )
-def test_every_spelling_leads_to_the_same_parameters(given):
+def test_every_spelling_gives_the_same_parameters(given):
     assert THING.bind(given) == {"name": "x", "location": {"city": "Rome"}}
 
 
@@ -193,7 +196,7 @@ def test_bad_input_is_refused_with_the_action_and_the_parameter(given, said):
 def test_an_id_that_would_make_another_address_of_it_is_refused(id):
     found = declared(update_thing, "PATCH /api/things/{id}")
 
-    with pytest.raises(InputError, match="parameter 'id' is empty, or dots: it has to be an id"):
+    with pytest.raises(InputError, match="parameter 'id' is empty or consists of dots; it has to be an id"):
         found.bind({"id": id, "name": "One"})
 
 
@@ -223,7 +226,7 @@ def draw(*, shape: Annotated[Circle | Square, Field(discriminator="kind")], note
         ),
         (
             {"shape": {"kind": "square", "side": 2}, "notes": {7: "seven"}},
-            "parameter 'notes' has a key that is no text; JSON's keys are text",
+            "parameter 'notes' has a key that is not a string; JSON's keys are strings",
         ),
     ],
 )
@@ -234,7 +237,7 @@ def test_what_is_wrong_is_said_in_words_that_lead_to_a_valid_call(given, said):
     assert refused.value.problems == [said]
 
 
-def test_no_value_is_echoed():
+def test_errors_never_repeat_a_value():
     with pytest.raises(InputError) as caught:
         THING.bind({"name": ["ada@example.com"], "colour": "ada@example.com", "ada": "ada@example.com"})
 
@@ -284,15 +287,15 @@ def undocumented(*, name: str) -> Any: ...
         (undocumented, {}, "no docstring"),
         (create_thing, {"scopes": ""}, "no scopes"),
         (create_thing, {"repeat": None}, "whether it may be repeated"),
-        (create_thing, {"extra": {"colour": "1/s 15/m"}}, "names no parameter and value"),
-        (create_thing, {"extra": {"shape=round": "1/s 15/m"}}, "names no parameter and value"),
-        (create_thing, {"seed": {"x": "nowhere.x"}}, "which is no parameter"),
+        (create_thing, {"extra": {"colour": "1/s 15/m"}}, "must name a parameter and a value"),
+        (create_thing, {"extra": {"shape=round": "1/s 15/m"}}, "must name a parameter and a value"),
+        (create_thing, {"seed": {"x": "nowhere.x"}}, "which is not a parameter"),
         (create_thing, {"route": "GET /api/things", "type": None}, "GET has none"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(function, options, said):
     with pytest.raises(DeclarationError, match=said):
-        declared(function, **options)
+        assert declared(function, **options).parameters
 
 
 @pytest.mark.parametrize("limits", ["75", "75/s", "x/s 3/m", "0/s 3/m", "3/h 3/m"])

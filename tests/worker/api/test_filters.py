@@ -22,7 +22,7 @@ from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
 from worker.action import ACTIONS
 from worker.api.filter_fields import OTHERS, fields_of
-from worker.api.filters import F, Filter, refused
+from worker.api.filters import F, Filter, filter_problems
 from worker.errors import InputError
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_quotes_and_backslashes_in_a_text_are_escaped():
     assert F("title").contains("O'Neill, Zoë (1)") == 'contains(title,"O\'Neill, Zoë (1)")'
 
 
-def test_moments_are_told_in_utc_to_the_microsecond():
+def test_datetimes_are_written_in_utc_to_the_microsecond():
     there = datetime(2026, 1, 2, 3, 4, 5, 600, timezone(timedelta(hours=5, minutes=30)))
 
     assert F("created").less_than(there) == "less-than(created,2026-01-01T21:34:05.000600Z)"
@@ -196,10 +196,10 @@ def refused_by(name, given):
     fields = fields_of("tasks", name)
     with contextlib.suppress(ApiError):
         parse(str(given), fields)
-        return refused(given, fields), None
+        return filter_problems(given, fields), None
     with pytest.raises(ApiError) as caught:
         parse(str(given), fields)
-    return refused(given, fields), caught.value.errors[0]["detail"]
+    return filter_problems(given, fields), caught.value.errors[0]["detail"]
 
 
 @pytest.mark.parametrize(("name", "field"), EVERY_FIELD)
@@ -242,7 +242,7 @@ def test_a_report_takes_a_hundred_values_and_one_condition_for_each_field():
     query_campaign_values.declaration.bind({**needed, "filter": F("tag_id").contains_any(map(str, range(100)))})
 
     for wrong, told in (
-        (F("tag_id").contains_any(map(str, range(101))), "tag_id takes 100 values at most in contains_any"),
+        (F("tag_id").contains_any(map(str, range(101))), "tag_id takes at most 100 values in contains_any"),
         (F("campaign_id").equals("a") & F("campaign_id").equals("b"), "campaign_id can be in one condition only"),
     ):
         with pytest.raises(InputError, match=told):
@@ -271,12 +271,12 @@ ADA, NEW = F("email").equals("ada@example.com"), F("created").greater_than(MOMEN
 @pytest.mark.parametrize(
     ("joined", "said"),
     [
-        (lambda: ADA and NEW, "join two with &"),
-        (lambda: ADA or NEW, "join two with &"),
-        (lambda: not ADA, "join two with &"),
-        (lambda: ADA | NEW, "know no 'or'"),
-        (lambda: ADA | "any(id,[])", "know no 'or'"),
-        (lambda: ~ADA, "know no 'not'"),
+        (lambda: ADA and NEW, "combine two with &"),
+        (lambda: ADA or NEW, "combine two with &"),
+        (lambda: not ADA, "combine two with &"),
+        (lambda: ADA | NEW, "have no 'or'"),
+        (lambda: ADA | "any(id,[])", "have no 'or'"),
+        (lambda: ~ADA, "have no 'not'"),
     ],
 )
 def test_what_klaviyos_language_has_no_word_for_is_refused_where_it_is_written(joined, said):
@@ -287,11 +287,11 @@ def test_what_klaviyos_language_has_no_word_for_is_refused_where_it_is_written(j
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([ADA, NEW], "join its filters with &"),
-        ((ADA,), "join its filters with &"),
-        (F("email"), "a field without a condition: F('email').equals("),
+        ([ADA, NEW], "combine its filters with &"),
+        ((ADA,), "combine its filters with &"),
+        (F("email"), "a field without a condition; write F('email').equals("),
     ],
 )
-def test_filters_that_are_not_joined_are_told_how(given, said):
+def test_filters_that_are_not_combined_get_an_error_that_says_how(given, said):
     with pytest.raises(InputError, match=re.escape(said)):
         get_profiles.si(filter=given)

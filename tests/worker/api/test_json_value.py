@@ -106,15 +106,15 @@ def test_what_says_the_same_in_plain_types_is_carried(value: Any, plain: Any):
         (1j, "is of the type complex"),
         (object(), "is of the type object"),
         (iter(["grace"]), "is of the type list_iterator"),
-        (math.nan, "is infinite or no number"),
-        (-math.inf, "is infinite or no number"),
-        (Decimal("NaN"), "is infinite or no number"),
-        (Decimal("sNaN"), "is infinite or no number"),
-        (Decimal("1e999"), "is infinite or no number"),
+        (math.nan, "is infinite or not a number"),
+        (-math.inf, "is infinite or not a number"),
+        (Decimal("NaN"), "is infinite or not a number"),
+        (Decimal("sNaN"), "is infinite or not a number"),
+        (Decimal("1e999"), "is infinite or not a number"),
         (Never(2026, 1, 2), "is of the type Never"),
         (2**64, "is a number of more than 64 bits"),
         ("grace \ud800", "has half of a character"),
-        ({1: "grace"}, "has a key of the type int; JSON's keys are text"),
+        ({1: "grace"}, "has a key of the type int; JSON's keys are strings"),
         ({b"grace": 1}, "has a key of the type bytes"),
     ],
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_what_holds_itself_is_refused_in_a_short_sentence():
     value: dict[str, Any] = {}
     value["self"] = [value]
 
-    with pytest.raises(NotJson, match="is nested deeper than 200 levels, or holds itself") as caught:
+    with pytest.raises(NotJson, match="is nested deeper than 200 levels, or contains itself") as caught:
         json_value({"properties": value})
     assert len(str(caught.value)) < 200
 

@@ -192,5 +192,5 @@ def test_an_outcome_is_read_from_what_delay_returned(stored, value, state):
 
 @pytest.mark.parametrize(("value", "state"), [(None, "PENDING"), (REFUSED, "RETRY")])
 def test_a_task_that_has_not_ended_has_no_outcome_yet(stored, value, state):
-    with pytest.raises(ValueError, match=r"Task is-.* has not ended"):
+    with pytest.raises(ValueError, match=r"Task is-.* has not finished"):
         outcome(stored(value, state))

@@ -29,7 +29,7 @@ def told(change: Any) -> list[tuple[str, str, str]]:
     return [tuple(each) for each in changes(TABLE, after, "create_form")]
 
 
-def test_what_is_the_same_is_not_told():
+def test_what_is_the_same_is_not_reported():
     assert told(lambda shapes, body: body["status"].reverse()) == []
 
 
@@ -51,11 +51,11 @@ def test_what_is_the_same_is_not_told():
          ("filter.value", "string", "number")),
     ],
 )  # fmt: skip
-def test_each_change_is_told_once_and_no_other(change: Any, expected: tuple[str, str, str]):
+def test_each_change_is_reported_once_and_nothing_else(change: Any, expected: tuple[str, str, str]):
     assert told(change) == [expected]
 
 
-def test_a_change_of_any_shape_that_klaviyo_has_is_told():
+def test_a_change_in_any_of_klaviyos_shapes_is_reported():
     found = table_of("tasks")
     assert found
     before: Table = found

@@ -15,8 +15,10 @@ from typing_extensions import TypedDict
 from cli.commands import app
 from tests.openapi import needs_openapi, openapi
 from worker.action import ACTIONS
-from worker.api.declaration import SAFE, Params, declare
+from worker.api.declaration import declare
 from worker.api.filter_fields import Filterable
+from worker.api.parameters import Params
+from worker.api.repeat import SAFE
 from worker.api.wire import At, Linkage, Linkages, Resource
 from worker.revision import compare as revision
 from worker.revision.body_table import table
@@ -153,7 +155,7 @@ def found(change: Any) -> list[tuple[str, str, str, str]]:
     return [(each.action, each.what, each.declared, each.published) for each in compare([GET, CREATE], api)]
 
 
-def test_what_is_the_same_is_not_told():
+def test_what_is_the_same_is_not_reported():
     assert found(lambda api, get, post, data: None) == []
 
 
@@ -264,7 +266,7 @@ def test_what_is_the_same_is_not_told():
         ),
     ],
 )
-def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: tuple[str, str, str, str]):
+def test_each_difference_is_reported_and_nothing_else(change: Any, difference: tuple[str, str, str, str]):
     assert [each for each in found(change) if each[0] == difference[0]] == [difference]
 
 
@@ -290,7 +292,7 @@ def test_each_thing_that_differs_is_told_and_no_other(change: Any, difference: t
     ],
 )
 def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, differences: Any):
-    ours = {"status": Filterable.told(["live", "draft"], "equals")}
+    ours = {"status": Filterable.parse(["live", "draft"], "equals")}
     monkeypatch.setattr(revision, "fields_of", lambda package, name: ours if name == "get_things" else None)
 
     assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences
@@ -319,7 +321,7 @@ def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_ch
     ]
 
 
-def test_a_new_key_that_is_required_is_told_as_that():
+def test_a_new_required_key_is_reported_as_required():
     def change(api: Any, get: Any, post: Any, data: Any) -> None:
         data["attributes"]["properties"]["size"] = {"type": "integer"}
         data["attributes"]["required"].append("size")
@@ -386,7 +388,7 @@ def test_the_actions_are_those_of_the_pinned_revision():
 
 
 @needs_openapi
-def test_a_change_at_any_depth_of_klaviyos_file_is_told():
+def test_a_change_at_any_depth_of_klaviyos_file_is_reported():
     api = copy.deepcopy(openapi())
     schemas = api["components"]["schemas"]
     del schemas["SendEmailAction"]["properties"]["links"]["nullable"]

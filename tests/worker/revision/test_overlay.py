@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from worker.api.wire import Linkages, NotNull
-from worker.revision.outline import Outline, of_annotation, published
+from worker.revision.outline import Outline, annotation_outline, published
 from worker.revision.overlay import Overlay
 
 
@@ -55,7 +55,7 @@ def rule(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def told(annotation: Any, schema: dict[str, Any]) -> list[tuple[str, str, str]]:
     overlay = Overlay()
-    gaps = [*overlay.gaps("create_rule", of_annotation(annotation), published({}, schema))]
+    gaps = [*overlay.gaps("create_rule", annotation_outline(annotation), published({}, schema))]
     gaps += [gap for _, gap in overlay.too_much()]
     return [(gap.what, gap.declared, gap.published) for gap in gaps]
 
@@ -92,7 +92,7 @@ def test_what_the_file_takes_in_one_place_is_taken_in_that_place(changed: Any, e
         ({"free": None}, ("body free", "there", "")),
     ],
 )  # fmt: skip
-def test_what_the_file_takes_in_none_of_the_places_is_told_once(change: dict[str, Any], expected: tuple[str, str, str]):
+def test_what_the_file_accepts_in_no_place_is_reported_once(change: dict[str, Any], expected: tuple[str, str, str]):
     schema = rule(EQUALS, CONTAINS, NUMBER)
     schema["properties"] = {key: each for key, each in {**schema["properties"], **change}.items() if each}
 

@@ -1,0 +1,167 @@
+"""The ends of tasks, which are left to one thread: told together, once each, and whatever happens to Redis."""
+
+import threading
+
+import pytest
+import redis
+
+from worker import ending, patience
+from worker.ending import Finisher
+from worker.governor import Delivery, End, Settlement
+from worker.process import left_behind, struck, working
+
+GOOD = Settlement(used=True)
+
+
+class Ends:
+    """A governor that is told of ends."""
+
+    def __init__(self):
+        self.steps, self.settled, self.limits, self.fails = [], [], {}, []
+        self.go, self.asked = threading.Event(), threading.Event()
+        self.go.set()
+
+    def finish(self, ends):
+        self.asked.set()
+        self.go.wait(10)
+        if self.fails:
+            raise self.fails.pop(0)
+        self.steps.append([(end.task_id, end.key, end.value) for end in ends])
+        return [self.limits.get(end.task_id, 0) for end in ends]
+
+    def settle(self, task_id, settlement, holder):
+        self.settled.append((task_id, settlement, holder))
+
+
+@pytest.fixture
+def governor(monkeypatch):
+    made = Ends()
+    monkeypatch.setattr(ending, "get_governor", lambda: made)
+    return made
+
+
+@pytest.fixture
+def finisher():
+    made = Finisher()
+    yield made
+    made.stop()
+    struck.clear()
+    left_behind.clear()
+
+
+def task(name, result=True, ends=True, adopted=lambda limit: None):
+    """What a task does in its thread."""
+
+    def work():
+        assert ending.may_be_left()
+        ending.leave(End(name, Delivery("unacked", "index", f"tag of {name}"), GOOD), adopted)
+        if result:
+            assert ending.leave_result(name, f"key of {name}", "result", 60)
+        return ends
+
+    return work
+
+
+def test_a_task_is_over_when_its_result_is_stored(governor, finisher):
+    over = threading.Event()
+    governor.go.clear()
+
+    finisher.carry_out(task("one"), over.set)
+
+    assert governor.asked.wait(10)
+    assert not over.is_set()
+    governor.go.set()
+    assert over.wait(10)
+    assert governor.steps == [[("one", "key of one", "result")]]
+
+
+def test_what_ends_meanwhile_is_told_in_one_step(governor, finisher):
+    governor.go.clear()
+    finisher.carry_out(task("one"), lambda: None)
+    assert governor.asked.wait(10)
+    for name in ("two", "three"):
+        finisher.carry_out(task(name), lambda: None)
+
+    governor.go.set()
+    finisher.stop()
+
+    assert [[name for name, _, _ in step] for step in governor.steps] == [["one"], ["two", "three"]]
+
+
+def test_a_task_that_leaves_nothing_ends_in_its_own_thread(governor, finisher):
+    told = []
+
+    finisher.carry_out(lambda: True, lambda: told.append(threading.current_thread()))
+
+    assert told == [threading.current_thread()]
+    assert not ending.may_be_left()
+
+
+def test_a_task_that_fails_after_its_answer_is_settled_and_stays_on_record(governor, finisher):
+    told = []
+
+    finisher.carry_out(task("one", result=False, ends=False), lambda: told.append("over"))
+
+    assert told == ["over"]
+    assert governor.settled == [("one", GOOD, "tag of one")]
+    assert governor.steps == []
+
+
+def test_a_task_that_breaks_off_after_its_answer_is_settled(governor, finisher):
+    def work():
+        task("one")()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        finisher.carry_out(work, lambda: pytest.fail("it is not over"))
+
+    assert governor.settled == [("one", GOOD, "tag of one")]
+    assert ending._here.end is None
+
+
+def test_a_result_of_another_task_is_stored_by_itself(governor, finisher):
+    def work():
+        task("one", result=False)()
+        assert not ending.leave_result("another", "key", "result", 60)
+        return True
+
+    finisher.carry_out(work, lambda: None)
+    finisher.stop()
+
+    assert governor.steps == [[("one", "", b"")]]
+
+
+def test_an_adopted_limit_is_told(governor, finisher):
+    told = []
+    governor.limits["one"] = 30
+
+    finisher.carry_out(task("one", adopted=told.append), lambda: None)
+    finisher.stop()
+
+    assert told == [30]
+
+
+def test_an_end_that_cannot_be_told_keeps_nobody_else_from_theirs(governor, finisher, caplog):
+    over = threading.Event()
+
+    finisher.carry_out(task("one"), lambda: 1 / 0)
+    finisher.carry_out(task("two"), over.set)
+
+    assert over.wait(10)
+    assert "Task one has ended" in caplog.text
+
+
+@pytest.mark.parametrize("error", [redis.ResponseError("no"), redis.ConnectionError("away")])
+def test_a_task_whose_end_could_not_be_stored_is_left_to_the_next_worker(governor, finisher, monkeypatch, error):
+    governor.fails.append(error)
+    stopping = threading.Event()
+    stopping.set()
+    monkeypatch.setattr(patience, "closing", stopping)
+    working.set()
+    try:
+        finisher.carry_out(task("one"), lambda: pytest.fail("it is not over"))
+        finisher.stop()
+    finally:
+        working.clear()
+
+    assert left_behind == {"tag of one"}

@@ -1,0 +1,51 @@
+"""What a worker loads, and whom it asks, before it is ready."""
+
+import subprocess
+import sys
+
+import pytest
+from celery.worker import consumer
+
+import worker.celery  # noqa: F401  the application with every task
+from schedules.deferred import MODULES, Deferred, loaded
+from worker.app import app
+from worker.consumer import Consumer
+
+
+def _loaded_by(program: str, *packages: str) -> set[str]:
+    """Which of these packages are loaded once the program has run."""
+    told = f"{program}; import sys; print(*{set(packages)!r} & set(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
+    assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull.pages")
+
+
+def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(consumer.Consumer, "__init__", lambda _, **how: asked.update(how["worker_options"]))
+
+    Consumer(worker_options={"without_mingle": False, "without_gossip": True})
+
+    assert asked == {"without_mingle": True, "without_gossip": True}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_task_of_the_schedules_is_known_from_the_start_and_loaded_when_it_is_wanted(name):
+    assert name in app.tasks
+    assert not isinstance(loaded(name), Deferred)
+
+
+def test_the_first_message_for_a_task_is_handled_by_the_task_itself():
+    class Worker:
+        def __init__(self):
+            self.strategies = {}
+
+        def update_strategies(self):
+            self.strategies["klaviyo.sync"] = lambda *args: (type(app.tasks["klaviyo.sync"]).__name__, args)
+
+    worker = Worker()
+    handle = Deferred("klaviyo.sync").start_strategy(app, worker)
+
+    assert handle("message", None) == ("Sync", ("message", None))

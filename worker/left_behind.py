@@ -1,0 +1,26 @@
+"""What becomes of a task whose worker stops before anybody can say how the task went on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery.exceptions import Ignore
+
+from worker.headers import tag_of
+from worker.process import left_behind
+
+
+class LeftBehind(Ignore):
+    """Nobody can say how the task went on; its message stays on record and goes back to wait by itself."""
+
+
+@contextmanager
+def unacknowledged_if_left(request: Any) -> Iterator[None]:
+    """Keep Celery from acknowledging a task that is left behind: it would be lost."""
+    try:
+        yield
+    except LeftBehind:
+        left_behind.add(tag_of(request))
+        raise
