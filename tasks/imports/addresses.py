@@ -40,7 +40,7 @@ def address(text: str) -> str:
 
 def _problem(text: str) -> str:
     """What is wrong with what is no address."""
-    told = "this is not an e-mail address"
+    told = "this is not an email address"
     if unseen := _INSIDE.search(text):
         return f"{told}: a character inside cannot be seen, U+{ord(unseen[0]):04X}; take it out"
     if text.count("@") > 1:

@@ -135,10 +135,10 @@ def unsubscribe(
 
 
 def suppress(rows: Rows, **given: Unpack[Common]) -> Report:
-    """Keep e-mail marketing from people, by their addresses."""
+    """Keep email marketing from people, by their addresses."""
     return _run("suppress", rows, given)
 
 
 def unsuppress(rows: Rows, **given: Unpack[Common]) -> Report:
-    """Let e-mail marketing reach people again, by their addresses."""
+    """Let email marketing reach people again, by their addresses."""
     return _run("unsuppress", rows, given)

@@ -146,7 +146,7 @@ PROFILES: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 REJECTED: dict[str, dict[int, str]] = {
-    "shopify-customers": {3: "email: this is not an e-mail address: there is no dot behind the @"},
+    "shopify-customers": {3: "email: this is not an email address: there is no dot behind the @"},
 }
 CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "it is of no use to Klaviyo")
 LEFT_OUT: dict[str, dict[str, str]] = {
