@@ -11,11 +11,11 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, threads
+from worker import checks, flower, shutdown, threads
 from worker.settings import get_settings, misspelled_settings
 from worker.wrong_settings import one_sentence
 
-__all__ = ["app"]
+__all__ = ["app", "shutdown"]
 
 logger = get_logger(__name__)
 
