@@ -65,4 +65,11 @@ def _say(found: Iterable[checks.Finding]) -> None:
             logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)
 
 
-flower.install(_tell_of_misspelled_settings)
+def _pages() -> flower.Pages:
+    # Imported here because only Flower shows them: a worker starts without.
+    from worker.dashboard.handlers import pages
+
+    return pages()
+
+
+flower.install(_tell_of_misspelled_settings, _pages)
