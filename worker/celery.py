@@ -67,7 +67,7 @@ def _say(found: Iterable[checks.Finding]) -> None:
 
 def _pages() -> flower.Pages:
     # Imported here because only Flower shows them: a worker starts without.
-    from worker.dashboard.handlers import pages
+    from cli.dashboard.handlers import pages
 
     return pages()
 

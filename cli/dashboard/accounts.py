@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
+from cli.dashboard.table import Cell, Column, Reading, Tab, text_column
 from schedules.clock import redis_time
 from worker.accounts import account, aliases
 from worker.api.jsonapi import REVISION
-from worker.dashboard.table import Cell, Column, Reading, Tab, text_column
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 from worker.settings import Settings, get_settings

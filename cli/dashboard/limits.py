@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from cli.times import clock
-from worker.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column
 from worker.governor import Look, Pause, get_governor
 from worker.patience import asking_redis_once
 

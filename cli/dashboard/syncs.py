@@ -7,11 +7,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from cli.sync.view import STYLES, windows_read
-from schedules.store.connection import reading
-from schedules.store.outage import current_outage
-from schedules.stream_status import LatestRun, PullRun, latest_runs
-from worker.dashboard.table import (
+from cli.dashboard.table import (
     Cell,
     Column,
     Reading,
@@ -22,6 +18,10 @@ from worker.dashboard.table import (
     text_column,
     time_column,
 )
+from cli.sync.view import STYLES, windows_read
+from schedules.store.connection import reading
+from schedules.store.outage import current_outage
+from schedules.stream_status import LatestRun, PullRun, latest_runs
 from worker.patience import asking_redis_once
 
 #: The states that come before all others.

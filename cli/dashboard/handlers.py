@@ -11,9 +11,9 @@ from typing import Any
 
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
-from worker.dashboard import accounts, imports, jobs, limits, schedules, syncs
-from worker.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
-from worker.dashboard.table import Query, Tab, arrange
+from cli.dashboard import accounts, imports, jobs, limits, schedules, syncs
+from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
+from cli.dashboard.table import Query, Tab, arrange
 from worker.flower import PageHandler, Pages, Route
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.

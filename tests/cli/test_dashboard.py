@@ -10,12 +10,12 @@ from datetime import date, timedelta
 import pytest
 import redis
 
+from cli.dashboard import accounts, imports, jobs, limits, syncs
+from cli.dashboard.handlers import TABS
+from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
 from schedules.stream_status import LatestRun
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
-from worker.dashboard import accounts, imports, jobs, limits, syncs
-from worker.dashboard.handlers import TABS
-from worker.dashboard.snapshots import INTERVAL_S, REST, Snapshots
-from worker.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
 from worker.governor import Pause
 from worker.settings import Settings
 
@@ -277,7 +277,7 @@ def test_an_error_that_nobody_expected_shows_its_name_alone(caplog):
 
 
 def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_show(monkeypatch):
-    monkeypatch.setattr("worker.dashboard.snapshots.PATIENCE_S", 0.0)
+    monkeypatch.setattr("cli.dashboard.snapshots.PATIENCE_S", 0.0)
     source, go_on = Source(), threading.Event()
 
     async def looking():

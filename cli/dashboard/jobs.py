@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli import jobs_view
+from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, duration_column, styled_column, text_column
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
-from worker.dashboard.table import Cell, Column, Reading, Tab, count_column, duration_column, styled_column, text_column
 from worker.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.

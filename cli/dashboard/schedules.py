@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from cli.dashboard.table import Cell, Column, Reading, Tab, duration_column, styled_column, text_column, time_column
 from cli.schedules import STYLES, Row, rows
 from cli.times import clock, duration
 from schedules.clock import redis_time
@@ -13,7 +14,6 @@ from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
 from worker.app import app
 from worker.connection import get_redis
-from worker.dashboard.table import Cell, Column, Reading, Tab, duration_column, styled_column, text_column, time_column
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
 

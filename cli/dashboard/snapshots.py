@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from cli.dashboard.table import Reading, Tab
 from worker.connection import AWAY, unreachable
-from worker.dashboard.table import Reading, Tab
 from worker.errors import SettingsError
 
 logger = logging.getLogger(__name__)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from cli.imports.history import seconds, state
-from tasks.jobs.runs import Run, get_runs
-from worker.dashboard.table import (
+from cli.dashboard.table import (
     Bar,
     Cell,
     Column,
@@ -19,6 +17,8 @@ from worker.dashboard.table import (
     text_column,
     time_column,
 )
+from cli.imports.history import seconds, state
+from tasks.jobs.runs import Run, get_runs
 from worker.patience import asking_redis_once
 
 
