@@ -20,7 +20,7 @@ Values = Sequence[Any]
 class View:
     """A view: its columns, the streams that its rows come from, and the order in which they are read.
 
-    ``order`` is one that the database has an index for: otherwise SQLite would sort all rows in memory.
+    ``order`` is that of an index: otherwise SQLite would sort all rows in memory.
     """
 
     table: Table

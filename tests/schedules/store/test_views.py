@@ -3,11 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import inspect
 
 from schedules.store import runs
 from schedules.store.connection import get_engine, reading, transaction
-from schedules.store.migrate import upgrade
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.tables import UNKNOWN_JOIN, events, list_members, lists, metrics, profiles
 from schedules.store.views import VIEWS, read_view
@@ -195,17 +194,3 @@ def test_a_view_is_read_for_one_account():
     write(profiles, profile("P1", {}), {**profile("P2", {}), "account": "other"})
 
     assert [row["id"] for row in read("current_profiles", "other")] == ["P2"]
-
-
-@pytest.mark.parametrize("name", VIEWS.keys() - {"events_by_metric_and_day"})
-def test_sqlite_reads_a_view_in_the_order_of_an_index_and_sorts_nothing_in_memory(name, tmp_path):
-    url = f"sqlite:///{tmp_path}/store.db"
-    upgrade(url)
-    engine, view = create_engine(url), VIEWS[name]
-
-    with engine.connect() as connection:
-        chosen = f"SELECT * FROM {name} WHERE account = 'default' ORDER BY {', '.join(view.order)}"
-        steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {chosen}")]
-    engine.dispose()
-
-    assert not [step for step in steps if "TEMP B-TREE" in step]

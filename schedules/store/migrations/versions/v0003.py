@@ -109,8 +109,8 @@ def _views(dialect: str) -> list[str]:
     )
     suppressions = (
         f"CREATE VIEW suppressions AS SELECT p.account, p.id AS profile_id, p.email, "
-        f"{text('list_id', 's')} AS list_id, {text('reason', 's')} AS reason, {moment('timestamp', 's')} AS since, p.synced_at "
-        f"FROM profiles AS p, {of['suppressions']} WHERE p.deleted_at IS NULL AND {of['is_suppression']}"
+        f"{text('list_id', 's')} AS list_id, {text('reason', 's')} AS reason, {moment('timestamp', 's')} AS since, "
+        f"p.synced_at FROM profiles AS p, {of['suppressions']} WHERE p.deleted_at IS NULL AND {of['is_suppression']}"
     )
     memberships = [
         f"CREATE VIEW {kind}_memberships AS SELECT m.account, m.{group}, g.name AS {kind}, m.profile_id, p.email, "
