@@ -12,7 +12,8 @@ from kombu.exceptions import OperationalError
 from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
-from tests.live.system import assert_nothing_lost, stretched, until
+from tests.live.system import stretched, until
+from tests.live.whereabouts import assert_nothing_lost
 
 #: Seconds in which work must go on after Redis is back.
 BACK = 5
