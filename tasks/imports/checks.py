@@ -100,19 +100,27 @@ def complete(block: Block, names: Iterable[str]) -> None:
 
 def event_limits(block: Block) -> None:
     """Times and properties are within what Klaviyo keeps."""
-    block.reject_where("time", lambda value: of_time(value[1:-1]))
+    if not _are_well_within(block.column("time")):
+        block.reject_where("time", lambda value: of_time(value[1:-1]))
     names = [name for name in block.columns if name.partition(".")[0] == "properties"]
     for name in names:
         if name == "properties":
             block.reject_where(name, lambda value: of_properties(orjson.loads(value)))
-        elif block.fields[name].form not in TEXTS:
+        elif block.fields[name].form in ("list", "json"):
             block.reject_where(name, lambda value: of_properties({"": orjson.loads(value)}))
-        elif max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
+        elif block.fields[name].form in TEXTS and max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
             block.reject_where(name, lambda value: of_properties({"": value}))
     if len(names) > MAX_PROPERTIES:
         for place, given in enumerate(block.rows(names)):
             if problem := of_properties({str(number): text for number, text in enumerate(given) if text}):
                 block.reject(place, f"properties: {problem}")
+
+
+def _are_well_within(times: Values) -> bool:
+    """Whether the first and the last of these times are days away from the bounds, whatever their offsets."""
+    said = list(filter(None, times))
+    first, last = min(said, default=""), max(said, default="")
+    return not said or (of_time(f"{first[1:11]}T00:00:00+23:59") or of_time(f"{last[1:11]}T23:59:59-23:59")) is None
 
 
 def event_ids(block: Block) -> None:

@@ -14,8 +14,9 @@ from tasks.imports.addresses import address
 from tasks.imports.amounts import amount, decimal_of, needs_decimal
 from tasks.imports.cells import tidied
 from tasks.imports.countries import country_code
-from tasks.imports.dates import date_or_time, needs_order, order_of
+from tasks.imports.dates import date_or_time, moments, needs_order, order_of
 from tasks.imports.phones import phone
+from tasks.imports.values import point_in_time
 
 # Addresses.
 
@@ -230,6 +231,29 @@ def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
     assert {date_or_time(moment.strftime(form)) for form in forms} == {moment}
     assert date_or_time(moment.strftime("%d/%m/%Y %H:%M:%S"), "day-first") == moment
     assert date_or_time(moment.strftime("%m/%d/%Y %I:%M:%S %p"), "month-first") == moment
+
+
+OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100", ""])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    moment=st.integers(0, 2_000_000_000).map(lambda each: datetime.fromtimestamp(each, UTC).replace(tzinfo=None)),
+    offset=OFFSETS,
+    between=st.sampled_from(["T", " "]),
+)
+def test_a_column_of_moments_is_read_as_each_of_them_is(moment: datetime, offset: str, between: str):
+    cell = f"{moment.isoformat(between)}{offset}"
+
+    read = moments([cell, ""])
+
+    assert read is None or read == [point_in_time(cell, None), ""]
+    assert (read is None) == (offset in ("-00:00", "+0100", "") or (moment.month, moment.day) == (2, 29))
+
+
+@pytest.mark.parametrize("cell", ["2024-02-30T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01"])
+def test_a_column_with_what_is_no_moment_is_read_one_by_one(cell: str):
+    assert moments(["2024-01-01T00:00:00Z", cell]) is None
 
 
 # Numbers.
