@@ -25,8 +25,8 @@ _ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
 _USUAL = re.compile(
     r"(?>[A-Za-z0-9_+-]{1,20}+(?:\.[A-Za-z0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
 )
-#: Where a row says from which country its phone numbers are.
-_COUNTRIES = ("location.country", "profile.location.country")
+#: Where a row says from which country its phone numbers are; an order says it by the country of its bill.
+_COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
 #: What a channel writes to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
