@@ -100,7 +100,10 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
 
 def wrong_width(cells: int, width: int) -> str:
     """What is said of a row that is not as wide as the header: of those with more cells apart from those with fewer."""
-    return f"there are {'more' if cells > width else 'fewer'} cells than columns: {cells}, and the header has {width}"
+    counts = f"{cells}, and the header has {width}"
+    if cells > width:
+        return f"there are more cells than columns: {counts}; put a cell that holds a delimiter in quotes"
+    return f"there are fewer cells than columns: {counts}"
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:

@@ -49,18 +49,18 @@ def test_an_address_stays_as_it_is(cell: str):
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("per", "not an email address$"),
+        ("per", "not an email address; write it like name@example.com$"),
         ("per@example", "there is no dot behind the @"),
         ("per@example..com", "a dot stands where none belongs"),
         (".per@example.com", "a dot stands where none belongs"),
         ("per.@example.com", "a dot stands where none belongs"),
         ("per@example.com.", "a dot stands where none belongs"),
-        ("p er@example.com", "not an email address$"),
+        ("p er@example.com", "not an email address; write it like name@example.com$"),
         ("p\u200ber@example.com", r"a character inside cannot be seen, U\+200B; take it out"),
         ("p\x00er@example.com", r"a character inside cannot be seen, U\+0000; take it out"),
         ("a@example.com, b@example.com", "seems to be several"),
         ("Per <a@example.com> <b@example.com>", "seems to be several"),
-        ("p" * 65 + "@example.com", "longer than one may be"),
+        ("p" * 65 + "@example.com", "over 64 characters before the @"),
     ],
 )
 def test_what_klaviyo_does_not_take_for_an_address_is_told(cell: str, told: str):
