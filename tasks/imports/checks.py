@@ -26,7 +26,7 @@ _USUAL = re.compile(
     r"(?>[A-Za-z0-9_+-]{1,20}+(?:\.[A-Za-z0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
 )
 #: Where a row says from which country its phone numbers are; an order says it by the country of its bill.
-_COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
+COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
 #: What a channel writes to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
@@ -64,7 +64,7 @@ def _each(block: Block, name: str, values: Values, read: Callable[[str], str]) -
 
 def _phones(block: Block, name: str, values: Values, international: bool) -> list[str]:
     """Phone numbers, each of the country that its row names, or else of the one that the options name."""
-    told = next((block.columns[each] for each in _COUNTRIES if each in block.columns), None)
+    told = next((block.columns[each] for each in COUNTRIES if each in block.columns), None)
     default = block.options.region()
     countries = iter([country_code(each) or default for each in told] if told else [default] * len(values))
     found = [""] * len(values)

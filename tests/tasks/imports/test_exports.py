@@ -146,7 +146,9 @@ PROFILES: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 REJECTED: dict[str, dict[int, str]] = {
-    "shopify-customers": {3: "email: this is not an email address: there is no dot behind the @; write it like name@example.com"},
+    "shopify-customers": {
+        3: "email: this is not an email address: there is no dot behind the @; write it like name@example.com"
+    },
 }
 CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "it is of no use to Klaviyo")
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -187,7 +189,8 @@ def test_an_order_is_one_event_however_many_items_it_has():
             "value_currency": "EUR",
             "profile": {"email": "ada@example.com"},
             "properties": {
-                "Billing Country": "NL", "Billing Phone": "06 12345678", "OrderId": "#2001", "Subtotal": 50, "Shipping": 4.9, "Tags": ["gift", "vip"],
+                "Billing Country": "NL", "Billing Phone": "06 12345678",
+                "OrderId": "#2001", "Subtotal": 50, "Shipping": 4.9, "Tags": ["gift", "vip"],
                 "Paid at": "2026-05-01T10:00:00+02:00", "Billing Name": "Ada Lovelace",
                 "Financial Status": "paid", "Fulfillment Status": "fulfilled",
                 "Items": [

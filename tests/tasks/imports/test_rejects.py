@@ -49,7 +49,8 @@ def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
         "row,stage,reason,email,title",
         '2,check,email: this is not an email address; write it like name@example.com,bad,"x',
         'y"',
-        '3,check,"there are more cells than columns: 3, and the header has 2; put a cell that holds a delimiter in quotes",c@b.c,Ms,x',
+        '3,check,"there are more cells than columns: 3, and the header has 2; '
+        'put a cell that holds a delimiter in quotes",c@b.c,Ms,x',
     ]
 
 
