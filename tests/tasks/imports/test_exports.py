@@ -8,6 +8,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tasks.imports.cards import is_card
 from tasks.imports.exports import Export, export_named, exports, matched, recognised
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
@@ -356,6 +357,41 @@ def test_nor_do_those_of_mappings(run: Run):
     made = run("profiles", [{"email": "a@b.c", "password": "x", "plan": "gold"}], mapping=("*=properties.*",))
 
     assert made.items[0]["attributes"] == {"email": "a@b.c", "properties": {"plan": "gold"}}
+
+
+CARD_ROWS = "email,reference,shipment\na@b.co,4111 1111 1111 1111,4111111111111112\nb@b.co,378282246310005,5\n"
+
+
+@pytest.mark.parametrize("mapping", [("*=properties.*",), ("shipment=properties.shipment",)])
+def test_card_numbers_are_recognised_by_their_digits(tmp_path: Path, mapping: tuple[str, ...]):
+    path = tmp_path / "rows.csv"
+    path.write_text(CARD_ROWS)
+
+    _, items, rejected, left_out = taken(path, mapping=mapping)
+
+    assert rejected == {}
+    assert [item["properties"] for item in items] == [{"shipment": "4111111111111112"}, {"shipment": "5"}]
+    assert left_out["reference"].startswith("its values look like card numbers; if they are something else, map it")
+
+
+def test_what_is_mapped_by_hand_is_sent_though_it_looks_like_card_numbers(run: Run):
+    made = run("profiles", CARD_ROWS, mapping=("reference=properties.reference", "shipment="))
+
+    assert [item["attributes"]["properties"] for item in made.items] == [
+        {"reference": "4111 1111 1111 1111"}, {"reference": "378282246310005"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("4111111111111111", True), ("5555-5555-5555-4444", True), ("3782 822463 10005", True),
+        ("6011111111111117", True), ("4111111111111112", False), ("7210448000000", False), ("1234567812345670", False),
+        ("", False), ("ada", False),
+    ],
+)  # fmt: skip
+def test_a_card_number_has_the_first_digits_of_a_network_and_the_right_last_one(cell: str, found: bool):
+    assert is_card(cell) is found
 
 
 def test_a_secret_that_is_mapped_by_hand_is_refused(run: Run):
