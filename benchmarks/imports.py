@@ -130,10 +130,8 @@ def generate(path: Path, kind: str, rows: int) -> None:
     chance = random.Random(1)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(HEADERS[kind] + "\n")
-        quoting = csv.QUOTE_ALL if kind == "quoted" else csv.QUOTE_MINIMAL
-        csv.writer(file, lineterminator="\n", quoting=quoting).writerows(
-            ROWS[kind](number, chance) for number in range(rows)
-        )
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if kind == "quoted" else csv.QUOTE_MINIMAL)
+        writer.writerows(ROWS[kind](number, chance) for number in range(rows))
 
 
 def ours(path: Path, kind: str) -> Iterator[bytes]:

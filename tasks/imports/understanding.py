@@ -81,10 +81,11 @@ def _matched(source: Source, kind: str, options: Options) -> Matched | None:
 def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> tuple[Source, Options]:
     """Those who want marketing, or do not any more, and how they are reached; nothing else of them."""
     assert source.columns is not None
-    if not channels(found, kind):
+    if not channels(found, kind, source.name):
         raise InputError(f"import {kind}", [f"{found.export.title} have no column that tells of it"])
     leads = (each.removesuffix(":international") for each in (*found.mapping, *options.mapping))
-    reach = [each for each in leads if each.rpartition("=")[2] in ("email", "phone_number")]
+    fields = KINDS[kind].identifiers
+    reach = [each for each in leads if each.rpartition("=")[2] in fields]
     kept = {each.rpartition("=")[0] for each in reach}
     header = source.columns[added_columns(source.columns) :]
     source = consents(source, found, kind, options.region())
