@@ -23,7 +23,7 @@ from tasks.rules import MAX_PROPERTIES, MAX_TEXT, of_properties, of_time
 _ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
 #: The same for what most addresses are made of, none of which is too long, in half of that time.
 _USUAL = re.compile(
-    r"(?>[A-Za-z0-9_+-]{1,20}+(?:\.[A-Za-z0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
+    r"(?>[A-Za-zÀ-ÿ0-9_+-]{1,20}+(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
 )
 #: Where a row says from which country its phone numbers are; an order says it by the country of its bill.
 COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
