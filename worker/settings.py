@@ -65,6 +65,9 @@ class PushSettings(BaseModel):
     map: str | list[str] = Field(default_factory=list, validate_default=True)
     fixed: dict[str, Any] = Field(default_factory=dict)
     time_zone: str | None = None
+    country: str | None = None
+    dates: Literal["day-first", "month-first"] | None = None
+    decimals: Literal["decimal-comma", "decimal-point"] | None = None
     delete: Literal["none", "missing"] = "none"
     account: str = "default"
     schedule: str | None = None
@@ -135,7 +138,9 @@ class Settings(BaseSettings):
     pushes: dict[str, PushSettings] = Field(
         default_factory=dict,
         description="what is pushed to Klaviyo from a source: `KLAVIYO_PUSHES__<NAME>__KIND`, `…__SOURCE` "
-        "(a file or `sql:SELECT …`), `…__DATABASE_URL`, `…__MAP`, `…__FIXED__<FIELD>`, `…__TIME_ZONE`, `…__DELETE` "
+        "(a file or `sql:SELECT …`), `…__DATABASE_URL`, `…__MAP`, `…__FIXED__<FIELD>`, `…__TIME_ZONE`, "
+        "`…__COUNTRY`, `…__DATES` (`day-first` or `month-first`), `…__DECIMALS` (`decimal-comma` or `decimal-point`), "
+        "`…__DELETE` "
         "(`none` or `missing`), `…__ACCOUNT`, `…__SCHEDULE` (a crontab)",
     )
 

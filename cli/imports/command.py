@@ -77,7 +77,9 @@ def import_rows(
     custom_source: Annotated[str | None, typer.Option(help="subscribe: where consent was given")] = None,
     consent: Annotated[
         bool,
-        typer.Option("--consent", help="of a known export: also (un)subscribe those who say yes or no to marketing"),
+        typer.Option(
+            "--consent", help="of a known export: also (un)subscribe those who say yes or no, and suppress bounces"
+        ),
     ] = False,
     consented_at: Annotated[
         str | None, typer.Option(metavar="TIME", help="--consent: when it was given: 2024-01-31T00:00:00Z")

@@ -16,8 +16,9 @@ from cli.imports.plan_view import plan_view
 from cli.terminal import WRONG, say, stdout, stop
 from tasks.imports import Import
 from tasks.imports.amounts import Decimal
+from tasks.imports.consents import kind_of, told_by
 from tasks.imports.dates import Order
-from tasks.imports.exports import export_named
+from tasks.imports.exports import export_named, matched
 from tasks.imports.options import Options
 from tasks.imports.preview import Preview, preview
 from tasks.imports.proposals import Proposal, proposed
@@ -106,7 +107,9 @@ def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | N
 
 
 def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Iterator[Import]:
-    """The imports of what a file says of consent, beside its profiles: of those who say yes, then of those who say no.
+    """The imports of what a file says of consent, beside its profiles.
+
+    First of those who say yes, then of those who say no, then of those whose addresses are to be suppressed.
 
     Raises:
         InputError: it is no export of which that is known, or nobody says when consent was given.
@@ -114,22 +117,26 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
 
     """
     source, plan = wanted.opened()
-    told = export_named(plan.export).consent if plan.export and wanted.kind == "profiles" else {}
-    if not told or source.columns is None:
+    known = export_named(plan.export) if plan.export and wanted.kind == "profiles" else None
+    told = told_by(matched(known, source.columns or ()), source.name) if known else {}
+    kinds = set(map(kind_of, told))
+    if known is None or not kinds:
         raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
     lists = wanted.options.params.get("list_ids")
     at = {"list_id": lists[0]} if lists else {}
     how = replace(wanted.options, consent=True, clear_empty=False, export=plan.export, params=at, fixed={})
-    if any(not each.startswith("not_") for each in told):
+    if "subscribe" in kinds:
         if consented_at is None:
             when = "say when consent was given, --consented-at 2024-01-31T00:00:00Z"
             raise InputError("import", [f"--consent: {when}; without it, Klaviyo may ask everybody to confirm"])
-        custom_source = own.custom_source or export_named(plan.export or "").title
+        custom_source = own.custom_source or known.title
         params = {**at, "custom_source": custom_source, "historical_import": True}
         given = replace(how, params=params, fixed={"consented_at": consented_at})
         yield replace(wanted, kind="subscribe", options=given)
-    if any(each.startswith("not_") for each in told):
+    if "unsubscribe" in kinds:
         yield replace(wanted, kind="unsubscribe", options=how)
+    if "suppress" in kinds:
+        yield replace(wanted, kind="suppress", options=replace(how, params={}))
 
 
 def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
 from tasks.imports.kinds import KINDS as IMPORT_KINDS
 from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.run import Rows
@@ -75,8 +77,9 @@ PUSH_KINDS = {
 class Push:
     """What to push. ``rows``: a path, ``sql:SELECT …`` on ``database_url``, or mappings.
 
-    ``name`` distinguishes several pushes of one kind: each knows its own records only. ``mapping``, ``fixed`` and
-    ``time_zone`` are those of an import. ``delete``: whether what the source no longer has is deleted at Klaviyo.
+    ``name`` distinguishes several pushes of one kind: each knows its own records only. ``mapping``, ``fixed``,
+    ``time_zone``, ``country``, ``dates`` and ``decimals`` are those of an import, see `tasks.imports.options.Options`.
+    ``delete``: whether what the source no longer has is deleted at Klaviyo.
     """
 
     kind: str
@@ -88,6 +91,9 @@ class Push:
     time_zone: str | None = None
     delete: Delete = "none"
     account: str = DEFAULT
+    country: str | None = None
+    dates: Order | None = None
+    decimals: Decimal | None = None
 
     @property
     def stream(self) -> str:

@@ -21,7 +21,14 @@ def open_and_map(wanted: Push, kind: PushKind) -> tuple[Source, Plan]:
 
     """
     source = open_source(wanted.rows, wanted.database_url)
-    options = Options(tuple(wanted.mapping), wanted.fixed, time_zone=wanted.time_zone)
+    options = Options(
+        tuple(wanted.mapping),
+        wanted.fixed,
+        time_zone=wanted.time_zone,
+        country=wanted.country,
+        dates=wanted.dates,
+        decimals=wanted.decimals,
+    )
     say = f"KLAVIYO_PUSHES__{wanted.name.upper().replace('-', '_')}__MAP=" if wanted.name else "mapping="
     source, plan = understood(source, kind.rows.name, options, say)
     if query := query_of(wanted.rows, wanted.database_url):

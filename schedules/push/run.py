@@ -25,6 +25,8 @@ from schedules.push.part_outcome import part_outcome
 from schedules.push.report import NotDeleted, PushReport, State
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
+from tasks.imports.amounts import Decimal
+from tasks.imports.dates import Order
 from tasks.imports.run import Import, Rows, new_run
 from tasks.imports.sending import Sender, Stopped, withdraw
 from tasks.jobs.ledger import get_ledger
@@ -53,6 +55,9 @@ def push(
     mapping: Sequence[str] = (),
     fixed: Mapping[str, Any] | None = None,
     time_zone: str | None = None,
+    country: str | None = None,
+    dates: Order | None = None,
+    decimals: Decimal | None = None,
     delete: Delete = "none",
     account: str = DEFAULT,
     force: bool = False,
@@ -62,7 +67,9 @@ def push(
 
     push("catalog_items", "sql:SELECT sku AS external_id, title, … FROM products", database_url="postgresql://…")
     """
-    wanted = Push(kind, rows, name, database_url, mapping, fixed or {}, time_zone, delete, account)
+    wanted = Push(
+        kind, rows, name, database_url, mapping, fixed or {}, time_zone, delete, account, country, dates, decimals
+    )
     return run_push(wanted, force=force, progress=progress)
 
 

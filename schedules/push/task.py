@@ -51,8 +51,9 @@ def configured_push(name: str) -> Push:
     given = known[name]
     url = given.database_url.get_secret_value() if given.database_url else None
     return Push(
-        given.kind, given.source, name, url, tuple(given.map), given.fixed, given.time_zone, given.delete, given.account
-    )
+        given.kind, given.source, name, url, tuple(given.map), given.fixed, given.time_zone, given.delete,
+        given.account, given.country, given.dates, given.decimals,
+    )  # fmt: skip
 
 
 class PushStep(Step):

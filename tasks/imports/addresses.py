@@ -41,16 +41,17 @@ def address(text: str) -> str:
 def _problem(text: str) -> str:
     """What is wrong with what is no address."""
     told = "this is not an email address"
+    advice = f"{told}; write it like name@example.com"
     if unseen := _INSIDE.search(text):
         return f"{told}: a character inside cannot be seen, U+{ord(unseen[0]):04X}; take it out"
     if text.count("@") > 1:
         return f"{told}, but seems to be several; keep one"
     if "@" not in text:
-        return told
+        return advice
     if "." not in text.rpartition("@")[2]:
-        return f"{told}: there is no dot behind the @"
+        return f"{told}: there is no dot behind the @; write it like name@example.com"
     if ".." in text or text.startswith(".") or text.endswith(".") or ".@" in text or "@." in text:
-        return f"{told}: a dot stands where none belongs"
+        return f"{told}: a dot stands where none belongs; take it out"
     if len(text) > MOST or text.index("@") > MOST_LOCAL:
-        return f"{told}: it is longer than one may be"
-    return told
+        return f"{told}: it is over {MOST_LOCAL} characters before the @, or {MOST} in all; use a shorter one"
+    return advice

@@ -23,10 +23,10 @@ from tasks.rules import MAX_PROPERTIES, MAX_TEXT, of_properties, of_time
 _ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
 #: The same for what most addresses are made of, none of which is too long, in half of that time.
 _USUAL = re.compile(
-    r"(?>[A-Za-z0-9_+-]{1,20}+(?:\.[A-Za-z0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
+    r"(?>[A-Za-zÀ-ÿ0-9_+-]{1,20}+(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
 )
-#: Where a row says from which country its phone numbers are.
-_COUNTRIES = ("location.country", "profile.location.country")
+#: Where a row says from which country its phone numbers are; an order says it by the country of its bill.
+COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
 #: What a channel writes to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
@@ -64,7 +64,7 @@ def _each(block: Block, name: str, values: Values, read: Callable[[str], str]) -
 
 def _phones(block: Block, name: str, values: Values, international: bool) -> list[str]:
     """Phone numbers, each of the country that its row names, or else of the one that the options name."""
-    told = next((block.columns[each] for each in _COUNTRIES if each in block.columns), None)
+    told = next((block.columns[each] for each in COUNTRIES if each in block.columns), None)
     default = block.options.region()
     countries = iter([country_code(each) or default for each in told] if told else [default] * len(values))
     found = [""] * len(values)
@@ -100,19 +100,27 @@ def complete(block: Block, names: Iterable[str]) -> None:
 
 def event_limits(block: Block) -> None:
     """Times and properties are within what Klaviyo keeps."""
-    block.reject_where("time", lambda value: of_time(value[1:-1]))
+    if not _are_well_within(block.column("time")):
+        block.reject_where("time", lambda value: of_time(value[1:-1]))
     names = [name for name in block.columns if name.partition(".")[0] == "properties"]
     for name in names:
         if name == "properties":
             block.reject_where(name, lambda value: of_properties(orjson.loads(value)))
-        elif block.fields[name].form not in TEXTS:
+        elif block.fields[name].form in ("list", "json"):
             block.reject_where(name, lambda value: of_properties({"": orjson.loads(value)}))
-        elif max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
+        elif block.fields[name].form in TEXTS and max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
             block.reject_where(name, lambda value: of_properties({"": value}))
     if len(names) > MAX_PROPERTIES:
         for place, given in enumerate(block.rows(names)):
             if problem := of_properties({str(number): text for number, text in enumerate(given) if text}):
                 block.reject(place, f"properties: {problem}")
+
+
+def _are_well_within(times: Values) -> bool:
+    """Whether the first and the last of these times are days away from the bounds, whatever their offsets."""
+    said = list(filter(None, times))
+    first, last = min(said, default=""), max(said, default="")
+    return not said or (of_time(f"{first[1:11]}T00:00:00+23:59") or of_time(f"{last[1:11]}T23:59:59-23:59")) is None
 
 
 def event_ids(block: Block) -> None:

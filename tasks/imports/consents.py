@@ -6,33 +6,51 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import cast
+from typing import cast, get_args
 
 from tasks.imports.cells import tidied
 from tasks.imports.countries import country_code
+from tasks.imports.dates import Order as DateOrder
+from tasks.imports.dates import date_or_time
 from tasks.imports.exports import Matched
 from tasks.imports.orders import Order
 from tasks.imports.phones import phone
 from tasks.imports.sources import ROWS, Batch, Source
 from tasks.imports.values import boolean
 
-#: The kinds of imports that this makes of an export, and what they say.
-SAID = {"subscribe": "SUBSCRIBED", "unsubscribe": "UNSUBSCRIBED"}
-#: What a column says that says yes in words of its own.
-_YES = frozenset(("subscribed", "opted in", "opted-in"))
+#: The kinds of imports that this makes of an export, and what they say; suppressing says nothing of channels.
+SAID = {"subscribe": "SUBSCRIBED", "unsubscribe": "UNSUBSCRIBED", "suppress": ""}
+#: How the table of exports begins what is said in a column for a kind; the channel follows.
+_BEGINNINGS = {"unsubscribe": "not_", "suppress": "suppressed_"}
+#: What a column says, for each kind, that says yes in words of its own.
+_YES = {
+    "subscribe": frozenset(("subscribed", "opted in", "opted-in")),
+    "unsubscribe": frozenset(("unsubscribed", "opted out", "opted-out")),
+    "suppress": frozenset(("suppressed", "cleaned", "bounced")),
+}
 
 
-def channels(matched: Matched, kind: str) -> Mapping[str, str]:
+def kind_of(said: str) -> str:
+    """The kind of import for what a column says, as the table of exports names it."""
+    return next((kind for kind, beginning in _BEGINNINGS.items() if said.startswith(beginning)), "subscribe")
+
+
+def told_by(matched: Matched, file: str) -> Mapping[str, str | None]:
+    """What an export says of consent, and in which column: None where the name of the file says it of every row."""
+    for beginning, said in matched.export.files.items():
+        if file.casefold().startswith(f"{beginning}_"):
+            return {said: None}
+    return matched.consent
+
+
+def channels(matched: Matched, kind: str, file: str) -> Mapping[str, str | None]:
     """The channels of an export, each with the column in which a yes means what this kind says.
 
     That somebody has not said yes is no withdrawal: only a column of those who said no tells of one.
     """
-    wanted = {each: each.startswith("not_") for each in matched.consent}
-    return {
-        each.removeprefix("not_"): matched.consent[each]
-        for each, is_withdrawal in wanted.items()
-        if is_withdrawal is (kind == "unsubscribe")
-    }
+    beginning = _BEGINNINGS.get(kind, "")
+    told = told_by(matched, file)
+    return {said.removeprefix(beginning): column for said, column in told.items() if kind_of(said) == kind}
 
 
 def field_of(channel: str) -> str:
@@ -47,7 +65,8 @@ def consents(source: Source, matched: Matched, kind: str, region: str | None) ->
     """
     assert source.columns is not None
     columns = source.columns
-    told = channels(matched, kind)
+    told = channels(matched, kind, source.name)
+    added = tuple(map(field_of, told)) if SAID[kind] else ()
     leads = {target.partition(":")[0]: name for name, _, target in (each.rpartition("=") for each in matched.mapping)}
     places = {target: columns.index(name) for target, name in leads.items() if name in columns}
     international = any(each.endswith("=phone_number:international") for each in matched.mapping)
@@ -58,11 +77,12 @@ def consents(source: Source, matched: Matched, kind: str, region: str | None) ->
                 cells = [*tidied([*row[: len(columns)], *[""] * (len(columns) - len(row))])]
                 _read_phone(cells, places, region, international)
                 has = {"email": _cell(cells, places, "email"), "sms": _cell(cells, places, "phone_number")}
-                said = [
-                    SAID[kind] if has.get(channel) and _says(cells[columns.index(column)]) else ""
+                says = [
+                    bool(has.get(channel)) and (column is None or _says(cells[columns.index(column)], kind))
                     for channel, column in told.items()
                 ]
-                if any(said):
+                if any(says):
+                    said = [SAID[kind] if each else "" for each in says] if added else []
                     yield Order([*cells, *said, *row[len(columns) :]], [row], number)
 
     def batches() -> Iterator[Batch]:
@@ -71,14 +91,20 @@ def consents(source: Source, matched: Matched, kind: str, region: str | None) ->
             yield Batch(first, block)
             first += len(block)
 
-    return replace(source, columns=(*columns, *map(field_of, told)), batches=batches)
+    return replace(source, columns=(*columns, *added), batches=batches)
 
 
-def _says(cell: str) -> bool:
-    """Whether a cell says yes; what is neither yes nor no does not."""
+def _says(cell: str, kind: str) -> bool:
+    """Whether a cell says yes, or since when somebody is not to be written to; anything else does not."""
     said = cell.strip().casefold()
     with suppress(ValueError):
-        return said in _YES or boolean(said)
+        return said in _YES[kind] or boolean(said)
+    return kind != "subscribe" and any(_is_date(said, order) for order in get_args(DateOrder))
+
+
+def _is_date(said: str, order: DateOrder) -> bool:
+    with suppress(ValueError):
+        return bool(said and date_or_time(said, order))
     return False
 
 

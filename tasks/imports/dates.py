@@ -7,6 +7,7 @@ No message repeats a value.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Literal
 
@@ -44,10 +45,28 @@ _TIME = re.compile(
     r"(?:[T,]? *(?:at |um |kl\.? ?)?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}:?[0-9]{0,2})?"
 )
+#: Moments as JSON has them, each in a line, or nearly: with a blank for the ``T``, or a ``Z`` for the offset.
+_MOMENTS = re.compile(
+    r"(?>(?:(?!0000)[0-9]{4}-"
+    r"(?:02-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:0[1-9]|[12][0-9]|30)|(?:0[13578]|1[02])-31)"
+    r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(?:Z|\+(?:0[0-9]|1[0-4]):[0-5][0-9]|-(?:0[1-9]|1[0-2]):[0-5][0-9]))?\n)*+"
+)
 _EIGHT = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
 #: Two digits of a year mean one that is at most so many years from now.
 _AHEAD = 10
+
+
+def moments(texts: Sequence[str]) -> list[str] | None:
+    """Moments with their zones as `datetime.isoformat` writes them, or empty texts; None where one needs a closer look.
+
+    One look at a column takes a tenth of the time that it takes to read each of its texts.
+    """
+    column = "\n".join([*texts, ""])
+    if not _MOMENTS.fullmatch(column):
+        return None
+    return column.replace(" ", "T").replace("Z", "+00:00").split("\n")[:-1]
 
 
 def order_of(text: str) -> Order | None:

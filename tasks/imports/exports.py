@@ -31,6 +31,7 @@ class Export:
     known_by: tuple[str, ...]
     columns: Mapping[str, str]
     consent: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     metric: str | None = None
     order: str | None = None
     items: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from typing import Any
 
 from tasks.imports.addresses import address
 from tasks.imports.amounts import Decimal, amount, needs_decimal
+from tasks.imports.cards import are_cards
 from tasks.imports.dates import Order, date_or_time
 from tasks.imports.values import boolean
 from tasks.imports.withheld import is_secret
@@ -67,6 +68,8 @@ def guess(
     known = {name for name in plain if is_field(kind, name)}
     plain = {name: said for name, said in plain.items() if name not in known}
     targets = {name: target for name, target in _targets(kind, plain, values).items() if target not in known}
+    # An import leaves columns of card numbers out, and says so, where no mapping says what they are.
+    plain = {name: said for name, said in plain.items() if name in targets or not are_cards(values[name])}
     fixed: dict[str, Any] = {}
     if kind == "events":
         fixed["metric"] = "Placed Order"

@@ -84,9 +84,9 @@ class Layout:
 
 def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """The columns with texts as JSON has them between its quotes; mostly, that is as they are."""
-    texts = "".join(
-        ["".join(column) for field, column in zip(fields, values, strict=True) if field.form in TEXTS]
-    ).encode()
+    texts = _bytes_of(
+        "".join(["".join(column) for field, column in zip(fields, values, strict=True) if field.form in TEXTS])
+    )
     if len(texts.translate(None, _ESCAPED)) == len(texts):
         return list(values)
     escape = json.encoder.encode_basestring
@@ -94,3 +94,11 @@ def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[S
         [escape(value)[1:-1] for value in column] if field.form in TEXTS else column
         for field, column in zip(fields, values, strict=True)
     ]
+
+
+def _bytes_of(text: str) -> bytes:
+    """A text in an encoding that leaves ASCII as it is: Latin-1, where that does, is quicker by far."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import CHECK, Rejected
@@ -64,10 +66,18 @@ class Splitter:
         if self._has_room(len(rows), lines):
             self._take(rows, lines)
             return
-        for row, item in zip(rows, lines.split(b"\n"), strict=True):
-            if self._count and not self._has_room(1, item):
+        items = lines.split(b"\n")
+        ends = [0, *accumulate(len(item) + 1 for item in items)]
+        start = 0
+        while start < len(items):
+            by_bytes = bisect_right(ends, ends[start] + self._most_bytes - self._bytes) - 1
+            stop = min(by_bytes, start + self._most_items - self._count)
+            if stop <= start and self._count:
                 yield self._part()
-            self._take([row], item)
+                continue
+            stop = max(stop, start + 1)
+            self._take(rows[start:stop], b"\n".join(items[start:stop]))
+            start = stop
 
     def rest(self) -> Iterator[Part]:
         """The last part, if anything is left."""

@@ -11,7 +11,7 @@ import orjson
 
 from tasks.imports.block import Block
 from tasks.imports.cells import tidied
-from tasks.imports.checks import well_formed
+from tasks.imports.checks import COUNTRIES, well_formed
 from tasks.imports.exports import exports
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.orders import ITEMS
@@ -148,7 +148,7 @@ def _cell(row: Sequence[str], place: int) -> str:
 
 def _sent(cell: Any, row: Any, field: Field, plan: Plan) -> str:
     """A value as it is sent; nothing where it is turned down."""
-    country = next((at for at, each in plan.columns.items() if each.name.endswith("location.country")), None)
+    country = next((at for at, each in plan.columns.items() if each.name in COUNTRIES), None)
     text = tidied([cell])[0] if isinstance(cell, str) else cell
     if field.form == "number" and isinstance(text, str) and are_numbers([text], field.style):
         return text

@@ -11,6 +11,7 @@ import orjson
 from tasks.imports.block import Block, Values
 from tasks.imports.cells import tidied
 from tasks.imports.checks import complete, identified, well_formed
+from tasks.imports.dates import moments
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
 from tasks.imports.kinds import UNSET
@@ -56,7 +57,8 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         block.settle()
     if not block.numbers:
         return Judged(b"", [], block.rejected, {})
-    lines = plan.layout(list(block.columns)).lines(block.columns, len(block.numbers))
+    filled = {name: values for name, values in block.columns.items() if any(values)}
+    lines = plan.layout(list(filled)).lines(filled, len(block.numbers))
     lines = _fitting(lines, plan.kind.most_item_bytes, block)
     lines, repeated = _new(lines, plan.kind.key, block, lost_before(batch, plan.header))
     return Judged(lines, block.numbers, block.rejected, repeated)
@@ -72,6 +74,8 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
             values = tidied(values)
         if convert is None or (field.form == "number" and not field.choices and are_numbers(values, field.style)):
             block.columns[field.name] = values
+        elif field.form == "time" and (read := moments(values)) is not None:
+            block.columns[field.name] = [each and f'"{each}"' for each in read]
         else:
             block.columns[field.name] = _read(values, convert, field, block)
 
@@ -96,7 +100,10 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
 
 def wrong_width(cells: int, width: int) -> str:
     """What is said of a row that is not as wide as the header: of those with more cells apart from those with fewer."""
-    return f"there are {'more' if cells > width else 'fewer'} cells than columns: {cells}, and the header has {width}"
+    counts = f"{cells}, and the header has {width}"
+    if cells > width:
+        return f"there are more cells than columns: {counts}; put a cell that holds a delimiter in quotes"
+    return f"there are fewer cells than columns: {counts}"
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:
@@ -205,9 +212,12 @@ def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]
         repeated.update(
             place for place, number in enumerate(block.numbers) if lost.get(number) == stage_of(keys[place])
         )
-    # A row that loses once more takes no key from those after it: the winner may be among them, mended.
-    others = [place for place in range(len(keys)) if place not in repeated]
-    repeated.update(others[at] for at in block.seen.add([hash(keys[place]) for place in others]))
+    if repeated:
+        # A row that loses once more takes no key from those after it: the winner may be among them, mended.
+        others = [place for place in range(len(keys)) if place not in repeated]
+        repeated.update(others[at] for at in block.seen.add([hash(keys[place]) for place in others]))
+    else:
+        repeated.update(block.seen.add(list(map(hash, keys))))
     if not repeated:
         return lines, {}
     stages = {block.numbers[place]: stage_of(keys[place]) for place in repeated}

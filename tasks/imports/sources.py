@@ -25,7 +25,7 @@ import orjson
 
 from tasks.imports.encodings import SAMPLE, encoding_of, known
 from tasks.imports.footers import without_footers
-from tasks.imports.grid import Grid, grid_of
+from tasks.imports.grid import Grid, grid_of, quoted_grid_of
 from tasks.imports.headers import columns_named
 from tasks.imports.packed import DAMAGED, member_of, unpacked
 from worker.errors import SourceError
@@ -319,8 +319,7 @@ def _table(
         except _Broken as broken:
             place.row += broken.line
             raise
-        # Each row of a grid is a line, which is quicker than to count them.
-        place.line += len(rows) if isinstance(rows, Grid) else _lines(block)
+        place.line += _lines(block)
         yield rows if isinstance(rows, Grid) else without_footers(rows, len(header))
 
 
@@ -348,6 +347,8 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
             )
     if block.count('"') % 2 == 0:
         # All quotes are closed within the block, as it seems.
+        if len(block) <= LONGEST and (grid := quoted_grid_of(block, delimiter, width)):
+            return grid
         with suppress(csv.Error):
             read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
             return list(filter(None, read)) if [] in read else read

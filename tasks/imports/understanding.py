@@ -8,6 +8,7 @@ from itertools import chain
 from typing import cast
 
 from tasks.imports.amounts import decimal_of, needs_decimal
+from tasks.imports.cards import CARDS, are_cards
 from tasks.imports.cells import tidied
 from tasks.imports.consents import SAID as CONSENTS
 from tasks.imports.consents import channels, consents
@@ -20,6 +21,7 @@ from tasks.imports.options import Options
 from tasks.imports.orders import COST, ITEM_ID, ITEMS, ORDERED_PRODUCT, ordered_products, orders
 from tasks.imports.plan import Plan, compile_plan
 from tasks.imports.sources import Batch, Source, added_columns
+from tasks.imports.withheld import is_secret
 from worker.errors import InputError
 
 #: Rows by which a column is judged. Only one that can be read in two ways is read on.
@@ -53,6 +55,9 @@ def understood(source: Source, kind: str, options: Options, say: str = "--map ")
     elif found is not None:
         source, options = _as_export(source, KINDS[kind].rest, found, options)
         left_out = found.left_out
+    source, cards = _card_columns(source, kind, options)
+    left_out = {**left_out, **dict.fromkeys(cards, CARDS)}
+    options = replace(options, mapping=(*options.mapping, *(f"{name}=" for name in cards)))
     plan = compile_plan(kind, source.columns, options, say)
     plan = replace(plan, export=found.export.name if found else None, left_out={**left_out, **plan.left_out})
     return _learned(source, plan)
@@ -76,10 +81,11 @@ def _matched(source: Source, kind: str, options: Options) -> Matched | None:
 def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> tuple[Source, Options]:
     """Those who want marketing, or do not any more, and how they are reached; nothing else of them."""
     assert source.columns is not None
-    if not channels(found, kind):
+    if not channels(found, kind, source.name):
         raise InputError(f"import {kind}", [f"{found.export.title} have no column that tells of it"])
     leads = (each.removesuffix(":international") for each in (*found.mapping, *options.mapping))
-    reach = [each for each in leads if each.rpartition("=")[2] in ("email", "phone_number")]
+    fields = KINDS[kind].identifiers
+    reach = [each for each in leads if each.rpartition("=")[2] in fields]
     kept = {each.rpartition("=")[0] for each in reach}
     header = source.columns[added_columns(source.columns) :]
     source = consents(source, found, kind, options.region())
@@ -112,6 +118,36 @@ def _as_export(source: Source, rest: str | None, found: Matched, options: Option
         fixed=fixed,
         time_zone=options.time_zone or export.time_zone,
     )
+
+
+def _card_columns(source: Source, kind: str, options: Options) -> tuple[Source, list[str]]:
+    """The columns of card numbers, among those of which neither their names nor a mapping say what they are."""
+    if source.columns is None or kind not in KINDS:
+        return source, []
+    own = {each.rpartition("=")[0] for each in options.mapping} | {*KINDS[kind].fields}
+    header = source.columns
+    asked = [place for place in range(added_columns(header), len(header)) if header[place] not in own]
+    asked = [place for place in asked if not is_secret(header[place])]
+    if not asked:
+        return source, []
+    source, batches = _first_batches(source)
+    return source, [
+        header[place] for place in asked if are_cards([cell for batch in batches for cell in _column(batch, place)])
+    ]
+
+
+def _first_batches(source: Source) -> tuple[Source, list[Batch]]:
+    """The batches by which columns are judged, and the source as if they had not been read."""
+    batches, read, rows = source.batches(), [], 0
+    for batch in batches:
+        read.append(batch)
+        rows += len(batch.rows)
+        if rows >= SAMPLE:
+            break
+    if not source.rereadable:
+        again: Iterator[Batch] = chain(read, batches)
+        source = replace(source, batches=lambda: again)
+    return source, read
 
 
 def _learned(source: Source, plan: Plan) -> tuple[Source, Plan]:

@@ -11,8 +11,10 @@ from sqlalchemy.exc import OperationalError
 from schedules.push import task as push_task
 from schedules.push.kinds import Push
 from schedules.push.lock import AlreadyRunning
+from schedules.push.mapping import open_and_map
 from schedules.push.run import run_push
 from schedules.push.task import PushStep, configured_push
+from tasks.imports.parts import parts
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
 from worker.left_behind import LeftBehind
@@ -28,6 +30,24 @@ def define(monkeypatch):
         get_settings.cache_clear()
 
     return say
+
+
+def test_a_push_says_how_its_values_are_written(define, tmp_path):
+    path = tmp_path / "crm.csv"
+    path.write_text('email,phone_number,properties.since,properties.spent\na@b.co,070-111 22 33,01/02/2024,"1,234"\n')
+    define(
+        CRM__KIND="profiles", CRM__SOURCE=str(path), CRM__COUNTRY="SE", CRM__DATES="day-first",
+        CRM__DECIMALS="decimal-comma",
+        CRM__MAP="properties.since=properties.since:day,properties.spent=properties.spent:number",
+    )  # fmt: skip
+
+    wanted = configured_push("crm")
+    source, plan = open_and_map(wanted, wanted.checked())
+    (part,) = parts(source, plan)
+
+    assert b'"+46701112233"' in part.body
+    assert b'"since":"2024-02-01"' in part.body
+    assert b'"spent":1.234' in part.body
 
 
 def test_a_push_is_defined_by_nested_variables(define):

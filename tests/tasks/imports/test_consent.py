@@ -59,6 +59,40 @@ def test_only_those_who_said_no_are_unsubscribed_and_nobody_who_has_not_said_yes
         consenting(FILES / "shopify_customers.csv", "unsubscribe")
 
 
+MEMBERS = "Email Address,First Name,OPTIN_TIME,UNSUB_TIME,CLEAN_TIME,LEID,EUID\n"
+
+
+def test_addresses_that_bounce_are_suppressed_and_those_who_left_unsubscribed(tmp_path: Path):
+    path = tmp_path / "members.csv"
+    path.write_text(
+        f"{MEMBERS}a@b.co,A,2024-01-01 10:00:00,,,1,a\nb@b.co,B,,2024-02-01 10:00:00,,2,b\nc@b.co,C,,,2/28/24,3,c\n"
+    )
+
+    suppressed, rejected = consenting(path, "suppress")
+    unsubscribed, _ = consenting(path, "unsubscribe")
+
+    assert (suppressed, rejected) == ([{"email": "c@b.co"}], {})
+    assert [each["email"] for each in unsubscribed] == ["b@b.co"]
+    with pytest.raises(InputError, match="Mailchimp audience have no column that tells of it"):
+        consenting(path, "subscribe")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("subscribed", "subscribe"), ("unsubscribed", "unsubscribe"), ("cleaned", "suppress")]
+)
+def test_the_name_of_a_file_of_mailchimps_says_what_all_of_its_people_want(tmp_path: Path, name: str, kind: str):
+    path = tmp_path / f"{name}_members_export_0c4d.csv"
+    path.write_text(f"{MEMBERS}a@b.co,A,2024-01-01 10:00:00,,,1,a\nb@b.co,B,2024-01-01 10:00:00,,,2,b\n")
+
+    items, rejected = consenting(path, kind)
+
+    assert ([each["email"] for each in items], rejected) == (["a@b.co", "b@b.co"], {})
+    others = {"subscribe", "unsubscribe", "suppress"} - {kind}
+    for other in others:
+        with pytest.raises(InputError, match="no column that tells of it"):
+            consenting(path, other)
+
+
 def test_of_a_file_that_nobody_knows_no_consent_is_guessed(tmp_path: Path):
     path = tmp_path / "people.csv"
     path.write_text("email,newsletter\na@b.c,yes\n")

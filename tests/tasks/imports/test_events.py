@@ -120,6 +120,15 @@ def test_an_event_that_klaviyo_would_not_keep_is_set_aside(run: Run, event: dict
     assert made.reasons[2].startswith(told)
 
 
+def test_one_time_that_klaviyo_would_not_keep_is_found_in_a_column_of_good_ones(run: Run):
+    good, early, late = "2024-05-01T12:00:00+00:00", "2000-01-01T01:00:00+02:00", "2027-07-15T23:00:00-02:00"
+
+    made = run("events", "email,metric,time\n" + "".join(f"a@b.c,M,{each}\n" for each in (good, early, late)))
+
+    assert made.rows == [1]
+    assert {reason.split(":")[0] for reason in made.reasons.values()} == {"time"}
+
+
 @pytest.mark.parametrize(
     ("cell", "mapping", "told"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tasks.imports.cards import is_card
 from tasks.imports.exports import Export, export_named, exports, matched, recognised
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, parts
@@ -146,7 +147,9 @@ PROFILES: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 REJECTED: dict[str, dict[int, str]] = {
-    "shopify-customers": {3: "email: this is not an email address: there is no dot behind the @"},
+    "shopify-customers": {
+        3: "email: this is not an email address: there is no dot behind the @; write it like name@example.com"
+    },
 }
 CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "it is of no use to Klaviyo")
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -185,10 +188,9 @@ def test_an_order_is_one_event_however_many_items_it_has():
         {
             "metric": "Placed Order", "unique_id": "7001", "time": "2026-05-01T09:59:00+02:00", "value": 54.9,
             "value_currency": "EUR",
-            "profile": {
-                "email": "ada@example.com", "phone_number": "+31612345678", "location": {"country": "NL"},
-            },
+            "profile": {"email": "ada@example.com"},
             "properties": {
+                "Billing Country": "NL", "Billing Phone": "06 12345678",
                 "OrderId": "#2001", "Subtotal": 50, "Shipping": 4.9, "Tags": ["gift", "vip"],
                 "Paid at": "2026-05-01T10:00:00+02:00", "Billing Name": "Ada Lovelace",
                 "Financial Status": "paid", "Fulfillment Status": "fulfilled",
@@ -209,8 +211,30 @@ def test_orders_of_squarespace_keep_the_zeros_of_their_ids():
     told = event(items[0])
     assert (told["unique_id"], told["value"], told["value_currency"]) == ("00041", 35, "USD")
     assert told["time"] == "2024-05-23T14:30:00-04:00"
-    assert told["profile"]["phone_number"] == "+14155550132"
+    assert told["profile"] == {"email": "ada@example.com"}
+    assert told["properties"]["Billing Phone"] == "4155550132"
     assert [each["VariantName"] for each in told["properties"]["Items"]] == ["A4"]
+
+
+def test_the_phone_number_of_an_order_itself_is_its_buyers_and_that_of_the_bill_is_not(tmp_path: Path):
+    header, row, *_ = (FILES / "shopify_orders.csv").read_text().splitlines()
+    path = tmp_path / "orders.csv"
+    path.write_text(f"{header},Phone\n{row},06 87654321\n")
+
+    _, items, rejected, _ = taken(path)
+
+    assert rejected == {}
+    told = event(items[0])
+    assert told["profile"] == {"email": "ada@example.com", "phone_number": "+31687654321"}
+    assert told["properties"]["Billing Phone"] == "06 12345678"
+
+
+@pytest.mark.parametrize("name", [name for name, export in exports().items() if export.kind == "events"])
+def test_no_order_changes_its_buyer_by_an_address(name: str):
+    leads = {column.casefold(): target for column, target in exports()[name].columns.items()}
+
+    of_addresses = {target for column, target in leads.items() if "billing" in column or "shipping" in column}
+    assert of_addresses.isdisjoint({"profile.phone_number", "profile.location.country"})
 
 
 def test_the_items_of_orders_are_events_of_their_own_where_that_is_asked_for():
@@ -333,6 +357,41 @@ def test_nor_do_those_of_mappings(run: Run):
     made = run("profiles", [{"email": "a@b.c", "password": "x", "plan": "gold"}], mapping=("*=properties.*",))
 
     assert made.items[0]["attributes"] == {"email": "a@b.c", "properties": {"plan": "gold"}}
+
+
+CARD_ROWS = "email,reference,shipment\na@b.co,4111 1111 1111 1111,4111111111111112\nb@b.co,378282246310005,5\n"
+
+
+@pytest.mark.parametrize("mapping", [("*=properties.*",), ("shipment=properties.shipment",)])
+def test_card_numbers_are_recognised_by_their_digits(tmp_path: Path, mapping: tuple[str, ...]):
+    path = tmp_path / "rows.csv"
+    path.write_text(CARD_ROWS)
+
+    _, items, rejected, left_out = taken(path, mapping=mapping)
+
+    assert rejected == {}
+    assert [item["properties"] for item in items] == [{"shipment": "4111111111111112"}, {"shipment": "5"}]
+    assert left_out["reference"].startswith("its values look like card numbers; if they are something else, map it")
+
+
+def test_what_is_mapped_by_hand_is_sent_though_it_looks_like_card_numbers(run: Run):
+    made = run("profiles", CARD_ROWS, mapping=("reference=properties.reference", "shipment="))
+
+    assert [item["attributes"]["properties"] for item in made.items] == [
+        {"reference": "4111 1111 1111 1111"}, {"reference": "378282246310005"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("4111111111111111", True), ("5555-5555-5555-4444", True), ("3782 822463 10005", True),
+        ("6011111111111117", True), ("4111111111111112", False), ("7210448000000", False), ("1234567812345670", False),
+        ("", False), ("ada", False),
+    ],
+)  # fmt: skip
+def test_a_card_number_has_the_first_digits_of_a_network_and_the_right_last_one(cell: str, found: bool):
+    assert is_card(cell) is found
 
 
 def test_a_secret_that_is_mapped_by_hand_is_refused(run: Run):

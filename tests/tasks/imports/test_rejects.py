@@ -47,9 +47,10 @@ def test_the_rejects_of_a_csv_have_its_columns(tmp_path: Path):
 
     assert out.read_text().splitlines() == [
         "row,stage,reason,email,title",
-        '2,check,email: this is not an email address,bad,"x',
+        '2,check,email: this is not an email address; write it like name@example.com,bad,"x',
         'y"',
-        '3,check,"there are more cells than columns: 3, and the header has 2",c@b.c,Ms,x',
+        '3,check,"there are more cells than columns: 3, and the header has 2; '
+        'put a cell that holds a delimiter in quotes",c@b.c,Ms,x',
     ]
 
 
@@ -60,7 +61,7 @@ def test_the_rejects_of_json_lines_have_the_original(tmp_path: Path):
         {
             "row": 2,
             "stage": "check",
-            "reason": "email: this is not an email address",
+            "reason": "email: this is not an email address; write it like name@example.com",
             "original": {"email": "bad", "title": "Dr"},
         },
         {"row": 3, "stage": "check", "reason": "this is no JSON object", "original": "nonsense"},

@@ -14,8 +14,11 @@ import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks.imports import sources
+from tasks.imports.grid import quoted_grid_of
 from tasks.imports.sources import Unreadable, source_of
 from worker.errors import SourceError
 
@@ -190,6 +193,26 @@ def test_lines_are_the_rows_that_a_reader_sees(tmp_path: Path, lines: str):
     source = source_of(file(tmp_path, f"email,title\n{lines}"))
 
     assert rows_of(source) == [row for row in csv.reader(lines.splitlines()) if row]
+
+
+QUOTED = st.lists(st.lists(st.text('a,"\n\r ', max_size=4), min_size=2, max_size=2), min_size=1, max_size=6)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=QUOTED, row_end=st.sampled_from(["\n", "\r\n"]))
+def test_rows_in_quotes_are_those_that_a_reader_sees(rows: list[list[str]], row_end: str):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=row_end).writerows(rows)
+
+    grid = quoted_grid_of(text.getvalue(), ",", 2)
+
+    assert grid is None or list(grid) == rows
+    assert (grid is None) == any('"' in cell for row in rows for cell in row)
+
+
+@pytest.mark.parametrize("block", ['"a"b,"c"\n', '"a","b"\n"c",d\n', '"a","b"\n\n"c","d"\n', '"a";"b"\n', '"a"\n"b"\n'])
+def test_rows_that_are_not_all_in_quotes_are_left_to_the_reader(block: str):
+    assert quoted_grid_of(block, ",", 2) is None
 
 
 def test_a_blank_line_is_no_row_of_a_single_column(tmp_path: Path):

@@ -14,8 +14,9 @@ from tasks.imports.addresses import address
 from tasks.imports.amounts import amount, decimal_of, needs_decimal
 from tasks.imports.cells import tidied
 from tasks.imports.countries import country_code
-from tasks.imports.dates import date_or_time, needs_order, order_of
+from tasks.imports.dates import date_or_time, moments, needs_order, order_of
 from tasks.imports.phones import phone
+from tasks.imports.values import point_in_time
 
 # Addresses.
 
@@ -48,18 +49,18 @@ def test_an_address_stays_as_it_is(cell: str):
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("per", "not an email address$"),
+        ("per", "not an email address; write it like name@example.com$"),
         ("per@example", "there is no dot behind the @"),
         ("per@example..com", "a dot stands where none belongs"),
         (".per@example.com", "a dot stands where none belongs"),
         ("per.@example.com", "a dot stands where none belongs"),
         ("per@example.com.", "a dot stands where none belongs"),
-        ("p er@example.com", "not an email address$"),
+        ("p er@example.com", "not an email address; write it like name@example.com$"),
         ("p\u200ber@example.com", r"a character inside cannot be seen, U\+200B; take it out"),
         ("p\x00er@example.com", r"a character inside cannot be seen, U\+0000; take it out"),
         ("a@example.com, b@example.com", "seems to be several"),
         ("Per <a@example.com> <b@example.com>", "seems to be several"),
-        ("p" * 65 + "@example.com", "longer than one may be"),
+        ("p" * 65 + "@example.com", "over 64 characters before the @"),
     ],
 )
 def test_what_klaviyo_does_not_take_for_an_address_is_told(cell: str, told: str):
@@ -230,6 +231,29 @@ def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
     assert {date_or_time(moment.strftime(form)) for form in forms} == {moment}
     assert date_or_time(moment.strftime("%d/%m/%Y %H:%M:%S"), "day-first") == moment
     assert date_or_time(moment.strftime("%m/%d/%Y %I:%M:%S %p"), "month-first") == moment
+
+
+OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100", ""])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    moment=st.integers(0, 2_000_000_000).map(lambda each: datetime.fromtimestamp(each, UTC).replace(tzinfo=None)),
+    offset=OFFSETS,
+    between=st.sampled_from(["T", " "]),
+)
+def test_a_column_of_moments_is_read_as_each_of_them_is(moment: datetime, offset: str, between: str):
+    cell = f"{moment.isoformat(between)}{offset}"
+
+    read = moments([cell, ""])
+
+    assert read is None or read == [point_in_time(cell, None), ""]
+    assert (read is None) == (offset in ("-00:00", "+0100", "") or (moment.month, moment.day) == (2, 29))
+
+
+@pytest.mark.parametrize("cell", ["2024-02-30T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01"])
+def test_a_column_with_what_is_no_moment_is_read_one_by_one(cell: str):
+    assert moments(["2024-01-01T00:00:00Z", cell]) is None
 
 
 # Numbers.
