@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from schedules.pull.stream import Stream
+from schedules.pull.definition import Stream
 from schedules.pull.streams import STREAMS
 from schedules.reports.pages import REPORTS
 from schedules.store import runs

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schedules.plan.density import Curve, Sample, Survey
+from schedules.pull.definition import Partition, Stream
 from schedules.pull.resources import moment
-from schedules.pull.stream import Partition, Stream, TimeField
+from schedules.pull.watermark import TimeField
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
