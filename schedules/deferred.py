@@ -32,7 +32,7 @@ MODULES = {
 }
 
 
-class Deferred(Step):
+class LazyTask(Step):
     """What stands in for a task until its module, which registers the task itself, is loaded."""
 
     Strategy = "schedules.deferred:strategy"
@@ -42,10 +42,10 @@ class Deferred(Step):
 
     def apply(self, *args: Any, **options: Any) -> Any:
         """Carry out the task itself in this process."""
-        return loaded(self.name).apply(*args, **options)
+        return load_task(self.name).apply(*args, **options)
 
 
-def loaded(name: str) -> Any:
+def load_task(name: str) -> Any:
     """The task of this name itself."""
     import_module(MODULES[name])
     return app.tasks[name]
@@ -55,7 +55,7 @@ def strategy(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
     """What a worker does with the first message for a task: load it, and go on as if it had been there all along."""
 
     def handle(*args: Any, **options: Any) -> Any:
-        loaded(task.name)
+        load_task(task.name)
         consumer.update_strategies()
         return consumer.strategies[task.name](*args, **options)
 
@@ -65,7 +65,7 @@ def strategy(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 def announce() -> None:
     """Let the application know every task of this package."""
     for name in MODULES:
-        app.register_task(Deferred(name))
+        app.register_task(LazyTask(name))
 
 
 def register(task: T) -> T:

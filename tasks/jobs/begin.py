@@ -16,8 +16,8 @@ from tasks.jobs.collect import collect
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
+from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
-from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.jsonapi import Envelope
@@ -80,7 +80,7 @@ class Begin(Opening):
             # Just now: whoever did it may not have seen the job.
             revoke(app, id)
         elif news:
-            tell(id, "SPAWNING")
+            show_state(id, "SPAWNING")
         go_on(*released, after=delay_of(self.request))
         raise Ignore("the job goes on by itself")
 

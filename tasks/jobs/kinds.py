@@ -84,7 +84,7 @@ from worker.api.parameters import Params
 #: Klaviyo's caps of jobs in progress on one account.
 CATALOG_CAP, COUPON_CAP = 500, 100
 
-HOUR, DAY = 3_600.0, 86_400.0
+HOUR_S, DAY_S = 3_600.0, 86_400.0
 
 #: How a job whose spawning was not answered is recognised among Klaviyo's: by the records that it tells, or by its id,
 #: which is the campaign's. Their number would not do: others' jobs have the same.
@@ -109,8 +109,8 @@ class JobKind:
             then it is spawned again, or, where that does harm, its outcome is unknown.
         respawn: whether it may be spawned again once it was looked for and not found.
         cap: most jobs in progress on one account; 0 where Klaviyo names none.
-        first, most: seconds between two looks, for a job that has just begun and for one that takes long.
-        deadline: seconds after which it counts as stuck.
+        min_poll_s, max_poll_s: seconds between two polls, for a job that has just begun and for one that takes long.
+        deadline_s: seconds after which it counts as stuck.
 
     """
 
@@ -126,9 +126,9 @@ class JobKind:
     trace: Trace | None = None
     respawn: bool = True
     cap: int = 0
-    first: float = 1.0
-    most: float = 60.0
-    deadline: float = DAY
+    min_poll_s: float = 1.0
+    max_poll_s: float = 60.0
+    deadline_s: float = DAY_S
     path: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -152,8 +152,8 @@ class JobKind:
         if self.newest_first:
             params["sort"] = self.newest_first
         size = self.listing.declaration.parameters.get("page_size")
-        if size and (most := largest(size)):
-            params["page_size"] = most
+        if size and (limit := largest(size)):
+            params["page_size"] = limit
         return params
 
 
@@ -232,10 +232,10 @@ _ALL = (
         newest_first="-created",
     ),
     # A scheduled campaign's job is over when it is scheduled. A send that nobody knows of is never repeated.
-    JobKind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),
+    JobKind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline_s=2 * DAY_S),
     JobKind(
         refresh_campaign_recipient_estimation, status=get_campaign_recipient_estimation_job,
-        result=get_campaign_recipient_estimation, deadline=HOUR,
+        result=get_campaign_recipient_estimation, deadline_s=HOUR_S,
     ),
     # Accepted, and never heard of again.
     JobKind(bulk_create_events, "events"),

@@ -14,7 +14,7 @@
 --   jobs:queue:<group>      list  ids that wait for a slot, oldest at the left
 --   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
 --   jobs:watch:<group>            the token of the group's watcher; expires
---   jobs:room:<group>             how many slots there are for us while others use the rest; expires
+--   jobs:cap:<group>             how many slots there are for us while others use the rest; expires
 --   jobs:took:<kind>        list  "seconds records" of the last jobs of this kind, newest at the left
 --   overdue                 zset  reminders: "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody
 --                                 has (ms); worker/reminders.py reads them
@@ -43,8 +43,8 @@ local function get(id, ...) return unpack(call('HMGET', job(id), ...)) end
 local function fill(group, cap)
   local released = {}
   local queue, open = P .. 'jobs:queue:' .. group, P .. 'jobs:open:' .. group
-  local fewer = tonumber(call('GET', P .. 'jobs:room:' .. group))
-  if fewer then cap = fewer end
+  local lowered = tonumber(call('GET', P .. 'jobs:cap:' .. group))
+  if lowered then cap = lowered end
   while cap == 0 or call('ZCARD', open) < cap do
     local id = call('LPOP', queue)
     if not id then break end
@@ -84,7 +84,7 @@ end
 
 -- id lease_ms -> 1 if it is about to be sent; 0 if it must not be, since somebody else may be sending it. From here on
 -- nobody knows whether Klaviyo has it, until it is accepted.
-function ops.sending(id, lease)
+function ops.mark_sending(id, lease)
   local state, sent = get(id, 'state', 'sent')
   if state ~= 'spawning' or (sent and tonumber(sent) + tonumber(lease) > now) then return 0 end
   call('HSET', job(id), 'sent', now)
@@ -107,7 +107,7 @@ function ops.accept(id, klaviyo_id, own)
 end
 
 -- id field value … -> 1. Klaviyo certainly has not got it: it may be sent again, as it is or with other fields.
-function ops.again(id, ...)
+function ops.allow_resend(id, ...)
   if get(id, 'state') ~= 'spawning' then return 0 end
   call('HDEL', job(id), 'sent')
   if #{ ... } > 0 then call('HSET', job(id), ...) end
@@ -117,8 +117,8 @@ end
 
 -- Add to what is known of a job's records, and of its import's.
 local function count(id, run, landed, rejected, unknown, rejects)
-  local told = { landed = landed, rejected = rejected, unknown = unknown }
-  for name, number in pairs(told) do
+  local counts = { landed = landed, rejected = rejected, unknown = unknown }
+  for name, number in pairs(counts) do
     if tonumber(number) ~= 0 then
       call('HINCRBY', job(id), name, number)
       if run ~= '' then call('HINCRBY', P .. 'run:' .. run, name, number) end
@@ -129,16 +129,16 @@ end
 
 -- id rejected n reject1 … rejectn field value … -> 1. Klaviyo has refused it because of `rejected` of its records, told in
 -- n texts: it may be sent again without them. Without "sent" this has been told already.
-function ops.narrow(id, rejected, n, ...)
+function ops.resend_without(id, rejected, n, ...)
   local state, sent, run = get(id, 'state', 'sent', 'run')
   if state ~= 'spawning' or not sent then return 0 end
   local given = { ... }
   count(id, run, 0, rejected, 0, { unpack(given, 1, tonumber(n)) })
-  return ops.again(id, unpack(given, tonumber(n) + 1))
+  return ops.allow_resend(id, unpack(given, tonumber(n) + 1))
 end
 
 -- id delay_ms -> 1. Klaviyo has no room for it: it waits again, before the others, until a slot is free or the time over.
-function ops.crowded(id, delay)
+function ops.job_cap_reached(id, delay)
   if get(id, 'state') ~= 'spawning' then return 0 end
   local group = group_of(id)
   call('HSET', job(id), 'state', 'waiting')
@@ -147,7 +147,7 @@ function ops.crowded(id, delay)
   call('LPUSH', P .. 'jobs:queue:' .. group, id)
   call('HDEL', job(id), 'sent')
   local taken = call('ZCARD', P .. 'jobs:open:' .. group)
-  call('SET', P .. 'jobs:room:' .. group, math.max(taken, 1), 'PX', tonumber(delay))
+  call('SET', P .. 'jobs:cap:' .. group, math.max(taken, 1), 'PX', tonumber(delay))
   call('ZADD', P .. 'overdue', now + tonumber(delay) + 10, 'slots|' .. group)
   return 1
 end
@@ -161,11 +161,11 @@ function ops.slots(group)
   return released
 end
 
--- id look state counters -> 1 if its state is another one now, 0 if not, -1 if the job is over
-function ops.saw(id, look, state, counters)
+-- id polled_ms state counters -> 1 if its state is another one now, 0 if not, -1 if the job is over
+function ops.record_poll(id, polled_ms, state, counters)
   local before = get(id, 'state')
   if before ~= 'accepted' and before ~= 'processing' then return -1 end
-  call('HSET', job(id), 'look', look, 'state', state)
+  call('HSET', job(id), 'polled_ms', polled_ms, 'state', state)
   if counters ~= '' then call('HSET', job(id), 'counters', counters) end
   return before ~= state and 1 or 0
 end
@@ -173,7 +173,7 @@ end
 -- id status counters errors failure -> {1 | 0, ids that may be spawned now}. Klaviyo has done with it, or will not begin.
 --   errors   those that its record has told, its first page of them; others are still to be read
 --   failure  why it was not accepted, or ""
-function ops.ended(id, status, counters, errors, failure)
+function ops.finish(id, status, counters, errors, failure)
   local before, since, items = get(id, 'state', 'accepted', 'items')
   if before ~= 'spawning' and before ~= 'accepted' and before ~= 'processing' then return { 0, {} } end
   local group, cap, kind = group_of(id)
@@ -191,7 +191,7 @@ function ops.ended(id, status, counters, errors, failure)
 end
 
 -- id page errors -> 1. A page of the job's errors; the same page again replaces itself.
-function ops.errors(id, page, errors)
+function ops.keep_errors(id, page, errors)
   call('HSET', job(id) .. ':errors', page, errors)
   return 1
 end
@@ -262,7 +262,7 @@ function ops.watch(group, token, ms, takeover)
 end
 
 -- id -> 1. Klaviyo no longer has its errors.
-function ops.expired(id)
+function ops.mark_expired(id)
   call('HSET', job(id), 'status', 'expired')
   return 1
 end

@@ -61,7 +61,7 @@ class Job:
     settled: float | None
     job_id: str
     status: str
-    look: int
+    polled_ms: int
     counters: Counters
     outcome: dict[str, Any] | None
     continuation: dict[str, Any] | None
@@ -79,14 +79,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class JobOutcome:
     """How a job ended, for the ledger: ``landed``, ``rejected`` and ``unknown`` count the records of an import.
 
     ``rejects`` tell of each record that has not landed: row, stage, reason, and the record as it was sent.
     """
 
     status: str
-    outcome: Mapping[str, Any]
+    data: Mapping[str, Any]
     landed: int = 0
     rejected: int = 0
     unknown: int = 0
@@ -149,7 +149,7 @@ class Ledger:
         return _ids(self._call("slots", group))
 
     @waits_for_redis
-    def queued(self) -> list[Job]:
+    def waiting_jobs(self) -> list[Job]:
         """Every job that waits for a slot."""
         ids = [
             id
@@ -159,9 +159,9 @@ class Ledger:
         return list(self.jobs(ids).values())
 
     @waits_for_redis
-    def crowded(self, id: str, seconds: float) -> bool:
+    def job_cap_reached(self, id: str, seconds: float) -> bool:
         """Enter that Klaviyo has no room for this job: it waits for a slot again, for ``seconds`` at most."""
-        return bool(self._call("crowded", id, int(seconds * 1000)))
+        return bool(self._call("job_cap_reached", id, int(seconds * 1000)))
 
     @waits_for_redis
     def forget(self, id: str) -> bool:
@@ -175,14 +175,14 @@ class Ledger:
         return bool(done), _ids(released)
 
     @waits_for_redis
-    def settle(self, id: str, end: Settled) -> tuple[bool, list[str]]:
+    def settle(self, id: str, outcome: JobOutcome) -> tuple[bool, list[str]]:
         """Enter the outcome of a job. Returns True the first time, and the ids of the jobs that may be spawned now."""
-        counts, told = (end.landed, end.rejected, end.unknown), _batches(end.rejects)
-        done, released = self._call("settle", id, end.status, orjson.dumps(end.outcome), *counts, *told)
+        counts, rejects = (outcome.landed, outcome.rejected, outcome.unknown), _batches(outcome.rejects)
+        done, released = self._call("settle", id, outcome.status, orjson.dumps(outcome.data), *counts, *rejects)
         return bool(done), _ids(released)
 
     @waits_for_redis
-    def ended(
+    def end(
         self,
         id: str,
         status: str,
@@ -194,19 +194,19 @@ class Ledger:
 
         ``errors`` are those that the job's own record tells, ``failure`` tells why it did not begin.
         """
-        told = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
-        done, released = self._call("ended", id, status, *told)
+        details = [orjson.dumps(each) if each else b"" for each in (counters, errors, failure)]
+        done, released = self._call("finish", id, status, *details)
         return bool(done), _ids(released)
 
     @waits_for_redis
-    def expired(self, id: str) -> None:
+    def mark_expired(self, id: str) -> None:
         """Enter that Klaviyo no longer has the errors of a job that has ended."""
-        self._call("expired", id)
+        self._call("mark_expired", id)
 
     @waits_for_redis
-    def sending(self, id: str, lease_ms: int) -> bool:
+    def mark_sending(self, id: str, lease_ms: int) -> bool:
         """Enter that a job is about to be sent. False: it must not be, since somebody else sends it or has gone on."""
-        return bool(self._call("sending", id, lease_ms))
+        return bool(self._call("mark_sending", id, lease_ms))
 
     @waits_for_redis
     def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:
@@ -215,28 +215,28 @@ class Ledger:
         return answers[int(self._call("accept", id, job_id, int(own)))]
 
     @waits_for_redis
-    def again(self, id: str, **fields: Any) -> bool:
+    def allow_resend(self, id: str, **fields: Any) -> bool:
         """Let a job be sent again that Klaviyo certainly has not received; ``fields`` change with that."""
-        return bool(self._call("again", id, *_flat(fields)))
+        return bool(self._call("allow_resend", id, *_flat(fields)))
 
     @waits_for_redis
-    def narrow(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
+    def resend_without(self, id: str, rejects: Sequence[Mapping[str, Any]], **fields: Any) -> bool:
         """Let a job be sent again without the records in ``rejects``, because of which Klaviyo refused it."""
         fields["request"] = packed(fields["request"])
-        told = _batches(rejects)
-        return bool(self._call("narrow", id, len(rejects), len(told), *told, *_flat(fields)))
+        batches = _batches(rejects)
+        return bool(self._call("resend_without", id, len(rejects), len(batches), *batches, *_flat(fields)))
 
     @waits_for_redis
-    def saw(self, id: str, look: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
+    def record_poll(self, id: str, polled_ms: int, state: State, counters: Counters) -> Literal["news", "same", "over"]:
         """Enter the state in which look number ``look`` has seen a job."""
         answers: dict[int, Literal["news", "same", "over"]] = {1: "news", 0: "same", -1: "over"}
-        told = orjson.dumps(counters) if counters else b""
-        return answers[int(self._call("saw", id, look, state, told))]
+        content = orjson.dumps(counters) if counters else b""
+        return answers[int(self._call("record_poll", id, polled_ms, state, content))]
 
     @waits_for_redis
-    def errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
+    def keep_errors(self, id: str, page: int, errors: list[dict[str, Any]]) -> None:
         """Keep a page of its errors, until it is settled."""
-        self._call("errors", id, page, orjson.dumps(errors))
+        self._call("keep_errors", id, page, orjson.dumps(errors))
 
     # Watchers: one for each group, known by its token.
 
@@ -294,7 +294,7 @@ class Ledger:
         return [each for batch in batches for each in orjson.loads(batch)]
 
     @waits_for_redis
-    def going_on(self) -> list[Job]:
+    def all_in_progress(self) -> list[Job]:
         """The jobs of every group that Klaviyo has: each of them, or its group's watcher, has to be seen to."""
         members: Any = self._client.zrange(f"{self._prefix}overdue", 0, -1)
         named = [member.partition("|") for member in _ids(members)]
@@ -321,17 +321,17 @@ class Ledger:
         return {each: owner.decode() for each, owner in zip(job_ids, found, strict=True) if owner}
 
     @waits_for_redis
-    def took(self, kind: str) -> list[tuple[float, int]]:
+    def durations(self, kind: str) -> list[tuple[float, int]]:
         """Seconds that the last jobs of this kind took, and how many records each had."""
         found: Any = self._client.lrange(f"{self._prefix}jobs:took:{kind}", 0, -1)
         # One from before sizes were kept says nothing of any size.
-        told = [each.split() for each in found]
-        return [(float(each[0]), int(each[1])) for each in told if len(each) == 2]
+        sized = [each.split() for each in found]
+        return [(float(each[0]), int(each[1])) for each in sized if len(each) == 2]
 
     @waits_for_redis
-    def recent(self, since: float, until: float, most: int | None = None) -> list[Job]:
+    def recent(self, since: float, until: float, limit: int | None = None) -> list[Job]:
         """The jobs that were opened between two times, newest first; not more than the newest ``most``."""
-        span, count = (until * 1000, since * 1000), -1 if most is None else most
+        span, count = (until * 1000, since * 1000), -1 if limit is None else limit
         ids = _ids(self._client.zrevrangebyscore(f"{self._prefix}jobs", *span, start=0, num=count))
         return list(self.jobs(ids).values())
 
@@ -348,7 +348,7 @@ class Ledger:
 
 FIELDS = (
     "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
-    "settled", "job_id", "status", "look", "counters", "outcome", "continuation", "failure", "landed", "rejected",
+    "settled", "job_id", "status", "polled_ms", "counters", "outcome", "continuation", "failure", "landed", "rejected",
     "unknown", "expires", "stamps",
 )  # fmt: skip
 
@@ -371,7 +371,7 @@ def _job(id: str, raw: dict[str, bytes | None]) -> Job:
     return Job(
         id, text("state"), text("kind"), text("account"), text("lane"), text("run"), text("rows"),  # type: ignore[arg-type]
         number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
-        time("ended"), time("settled"), text("job_id"), text("status"), number("look"), loaded("counters") or {},
+        time("ended"), time("settled"), text("job_id"), text("status"), number("polled_ms"), loaded("counters") or {},
         loaded("outcome"), loaded("continuation"), loaded("failure"),
         number("landed"), number("rejected"), number("unknown"), time("expires"), loaded("stamps"),
     )  # fmt: skip

@@ -14,8 +14,8 @@ from worker.app import registered
 from worker.place import PREFIX
 from worker.reminders import remind, sees_to
 
-SPAWN, FIND, WATCH, LOOK, READ, COLLECT = (
-    f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "look", "read", "collect")
+SPAWN, FIND, WATCH, POLL, READ, COLLECT = (
+    f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 
 #: Seconds after which a step that was published and has not been taken is published once more: it may have failed in a
@@ -26,7 +26,7 @@ LOST_AFTER_S = 3_600.0
 class JobStep(Protocol):
     """A task that carries a job on from one of its states."""
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step for a job, ``after`` seconds from now at the earliest."""
 
 
@@ -36,7 +36,7 @@ def go_on(*ids: str, after: float = 0.0) -> None:
         kind = JOB_KINDS[job.kind]
         if name := step_for(job, kind):
             step: JobStep = registered(name)
-            step.begin(job, kind, after)
+            step.publish(job, kind, after)
         watched = job.state in OPEN and kind.listing is not None
         remind(f"job|{job.id}", None if watched else after + LOST_AFTER_S)
 
@@ -49,7 +49,7 @@ def step_for(job: Job, kind: JobKind) -> str | None:
         case "spawning":
             return SPAWN
         case "accepted" | "processing":
-            return WATCH if kind.listing else LOOK
+            return WATCH if kind.listing else POLL
         case "ended":
             return READ
         case _:

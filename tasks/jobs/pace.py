@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 #: Durations that make a habit.
-ENOUGH_DURATIONS = 3
+MIN_DURATIONS = 3
 
 #: Of the time that a job has taken already, the part that may pass until the next look.
 SHARE_OF_AGE = 1 / 3
@@ -22,22 +22,24 @@ ALIKE_FACTOR = 4
 Sized = tuple[float, int]
 
 
-def pause(jobs: Sequence[Sized], took: Sequence[Sized], first: float, most: float, requests: int = 1) -> float:
+def poll_delay(
+    jobs: Sequence[Sized], took: Sequence[Sized], min_poll_s: float, max_poll_s: float, requests: int = 1
+) -> float:
     """Seconds until the next look at jobs that were accepted so long ago.
 
     ``took`` are the last jobs of their kind that have ended. ``first`` is the shortest pause for each request that a
     look costs, ``most`` the longest pause.
     """
-    usual = {size: _usual(size, took) for size in {size for _, size in jobs}}
-    wanted = min((_wait(age, usual[size]) for age, size in jobs), default=most)
-    return max(first * requests, min(wanted, most))
+    usual = {size: _usual_duration(size, took) for size in {size for _, size in jobs}}
+    wanted = min((_delay(age, usual[size]) for age, size in jobs), default=max_poll_s)
+    return max(min_poll_s * requests, min(wanted, max_poll_s))
 
 
-def _usual(size: int, took: Sequence[Sized]) -> float:
+def _usual_duration(size: int, took: Sequence[Sized]) -> float:
     """How long jobs of this size take; 0 where that is not known."""
     alike = [seconds for seconds, other in took if max(size, other) <= ALIKE_FACTOR * max(min(size, other), 1)]
-    return median(alike) if len(alike) >= ENOUGH_DURATIONS else 0.0
+    return median(alike) if len(alike) >= MIN_DURATIONS else 0.0
 
 
-def _wait(age: float, usual: float) -> float:
+def _delay(age: float, usual: float) -> float:
     return usual - age if age < usual else (age - usual) * SHARE_OF_AGE if usual else age * SHARE_OF_AGE

@@ -30,7 +30,7 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def index(pointer: Any, path: Sequence[str]) -> int | None:
+def record_index(pointer: Any, path: Sequence[str]) -> int | None:
     """The place of the record that a pointer leads into: 17 of ``/data/attributes/profiles/data/17/attributes``."""
     if not path or not isinstance(pointer, str):
         return None
@@ -43,7 +43,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+def describe_error(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     """What may be told of one error: nothing about it keeps to a schema, and its text may name a person.
 
     ``index`` is the record's place in the request; ``name`` its own, where the error has only that. ``sent`` is the
@@ -54,7 +54,7 @@ def told(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     meta = error.get("meta")
     name = meta.get("external_id") or meta.get("unique_code") if isinstance(meta, Mapping) else None
     kept = {
-        "index": index(pointer, path),
+        "index": record_index(pointer, path),
         "code": error.get("code"),
         "title": mask(str(error["title"])) if error.get("title") else None,
         "detail": mask(str(error["detail"])) if error.get("detail") else None,
@@ -84,7 +84,7 @@ def names(resource: Any) -> set[str]:
     return found | ({id.casefold(), id.rpartition(":::")[2].casefold()} if id else set())
 
 
-def at(document: Any, path: Iterable[str]) -> Any:
+def value_at(document: Any, path: Iterable[str]) -> Any:
     """What stands at a path of a document; None where nothing does."""
     for name in path:
         document = document.get(name) if isinstance(document, Mapping) else None
@@ -93,4 +93,4 @@ def at(document: Any, path: Iterable[str]) -> Any:
 
 def records(body: bytes | None, path: Sequence[str]) -> list[Any]:
     """The records of a request."""
-    return (at(orjson.loads(body), path) if body and path else None) or []
+    return (value_at(orjson.loads(body), path) if body and path else None) or []

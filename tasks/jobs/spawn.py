@@ -14,8 +14,8 @@ from tasks.jobs.isolate import isolate
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
+from tasks.jobs.progress import show_state
 from tasks.jobs.records import counters
-from tasks.jobs.telling import tell
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
@@ -42,7 +42,7 @@ from worker.steps import Step
 from worker.transport import header
 
 #: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
-NO_ROOM_RETRY_S = 15.0
+JOB_CAP_RETRY_S = 15.0
 
 
 class Spawn(Step):
@@ -51,7 +51,7 @@ class Spawn(Step):
     name = SPAWN
     ignore_result = True
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
         expires = Expiry(job.expires, absolute=True) if job.expires else None
@@ -76,7 +76,7 @@ class Spawn(Step):
         except Revoked as unwanted:
             revoke(app, job, unwanted.reason)
             raise
-        if not ledger.sending(job, settings.lease_ms):
+        if not ledger.mark_sending(job, settings.lease_ms):
             unused = Settlement(used=False, forget=True)
             get_governor().settle(call.task_id, unused, call.holder)
             return
@@ -86,18 +86,18 @@ class Spawn(Step):
             if row.run:
                 # Somebody waits for the import, which ends with the reason and can be taken up again.
                 refused(unauthorized)
-                self.over(row, unauthorized, "refused")
-            self.later(row, call, unauthorized, attempts)
+                self.end_job(row, unauthorized, "refused")
+            self.retry_or_give_up(row, call, unauthorized, attempts)
         except Refused as error:
-            self.refused(row, JOB_KINDS[kind], error)
+            self.handle_refused(row, JOB_KINDS[kind], error)
         except SettingsError as wrong:
-            self.over(row, wrong, "refused")
+            self.end_job(row, wrong, "refused")
         except Throttled as throttled:
-            self.later(row, call, throttled, attempts)
+            self.retry_or_give_up(row, call, throttled, attempts)
         except Unavailable as unavailable:
-            self.unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
+            self.handle_unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
         else:
-            self.accepted(row, JOB_KINDS[kind], envelope)
+            self.handle_accepted(row, JOB_KINDS[kind], envelope)
         if attempts:
             get_governor().done(self.task_id)
 
@@ -114,10 +114,10 @@ class Spawn(Step):
             return False
         if job.once:
             lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.over(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.end_job(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
-    def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
+    def handle_unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
         """Go on without an answer from Klaviyo."""
         settings = get_settings()
         if error.sent and kind.trace:
@@ -125,18 +125,20 @@ class Spawn(Step):
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.over(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
-        self.later(job, call, error, attempts)
+            self.end_job(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
+        self.retry_or_give_up(job, call, error, attempts)
 
-    def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:
+    def retry_or_give_up(
+        self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int
+    ) -> NoReturn:
         """Let this step wait again for a job that has certainly not begun, unless it has been tried often enough."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
-            self.over(job, given_up(error, attempts + 1), "refused")
-        get_ledger().again(job.id)  # before it waits: whoever takes it up must be allowed to send
+            self.end_job(job, given_up(error, attempts + 1), "refused")
+        get_ledger().allow_resend(job.id)  # before it waits: whoever takes it up must be allowed to send
         raise later(call, self.request, error, attempts, settings) from None
 
-    def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
+    def handle_accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
         """Go on with a job that Klaviyo has accepted."""
         ledger = get_ledger()
         data = one(envelope)
@@ -147,24 +149,24 @@ class Spawn(Step):
             return
         if kind.status is None or not job_id:
             # Nothing more will be heard of it.
-            _, released = ledger.ended(job.id, "accepted")
+            _, released = ledger.end(job.id, "accepted")
             go_on(job.id, *released)
             return
         if ledger.accept(job.id, job_id, kind.own_id) == "ok":
-            tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
+            show_state(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
-    def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
+    def handle_refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
         """Go on after a refusal: of one job too many, of some of the records, or of the whole job."""
-        if _no_room(kind, refused):
-            get_ledger().crowded(job.id, NO_ROOM_RETRY_S)
+        if _is_cap_reached(kind, refused):
+            get_ledger().job_cap_reached(job.id, JOB_CAP_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
-            self.over(job, refused, "refused")
+            self.end_job(job, refused, "refused")
 
-    def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
+    def end_job(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
         """End a job that has not begun, or of which nobody can tell."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
-        _, released = get_ledger().ended(job.id, status, failure=failure)
+        _, released = get_ledger().end(job.id, status, failure=failure)
         go_on(job.id, *released)
         raise error
 
@@ -175,10 +177,10 @@ def _declaration(kind: str) -> Declaration:
     return replace(JOB_KINDS[kind].spawn.declaration, repeat=SAFE)
 
 
-def _no_room(kind: JobKind, refused: Refused) -> bool:
+def _is_cap_reached(kind: JobKind, refused: Refused) -> bool:
     """Return True if Klaviyo refuses one job too many; it does not document the code of that error."""
-    told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
-    return bool(kind.cap) and "too" in told and "many" in told and "job" in told
+    text = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
+    return bool(kind.cap) and "too" in text and "many" in text and "job" in text
 
 
 spawn: Any = app.register_task(Spawn())

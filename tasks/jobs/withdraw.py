@@ -30,10 +30,10 @@ def withdraw(id: str, reason: str = "revoked") -> bool | None:
     return done
 
 
-def queued(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+def waiting_with_stamps(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
     """The jobs that wait for a slot, for which there is no message, and have such stamps."""
-    return [job.id for job in get_ledger().queued() if matches(job.stamps or {})]
+    return [job.id for job in get_ledger().waiting_jobs() if matches(job.stamps or {})]
 
 
 ALSO_REVOKED.append(withdraw)
-ALSO_STAMPED.append(queued)
+ALSO_STAMPED.append(waiting_with_stamps)

@@ -9,7 +9,7 @@ from worker.publishing import published
 from worker.steps import has_ended
 
 
-def tell(id: str, state: str, **meta: Any) -> None:
+def show_state(id: str, state: str, **meta: Any) -> None:
     """Show a job's state: as ``AsyncResult.state`` and ``.info``, and to Flower by an event.
 
     A state that comes late must not hide how the job has ended.
