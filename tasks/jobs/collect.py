@@ -22,7 +22,7 @@ class SettleJob(Step):
     revocable = False
 
     def run(self) -> Envelope:
-        """Tell how it ended.
+        """Record the outcome and return it as the result.
 
         Raises:
             JobFailed: it was cancelled, vanished, expired or stuck.
@@ -36,10 +36,10 @@ class SettleJob(Step):
             raise JobFailed("job", "?", lost)
         if job.state == "settled":
             if has_ended(id):
-                raise Ignore("it has been told")
+                raise Ignore("its outcome has been returned")
             found = job.outcome or {}
         elif job.state != "ended":
-            raise Ignore("it has been opened again, and goes on")
+            raise Ignore("it was opened again and is still in progress")
         else:
             kind = JOB_KINDS[job.kind]
             details, request = ledger.errors_of(id), ledger.request(id)

@@ -1,7 +1,7 @@
-"""GroupPoll for a job whose spawning was not answered, before anything is sent again.
+"""Finding out whether Klaviyo began a job whose request was not answered, before it is sent again.
 
-The list of Klaviyo's jobs is read; those that began since, are nobody's, and have as many records are looked into. The
-job whose records are ours is ours. Where none is, the request has not arrived, and it is sent again.
+Candidates are jobs in Klaviyo's list that began since, belong to none of ours and have as many records. Their records
+are compared with ours. If none matches, the request has not arrived, and it is sent again.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from worker.steps import AskingStep
 #: Seconds by which Klaviyo's clock and ours may differ.
 CLOCK_SKEW_S = 60.0
 
-#: Pages of the list that are read at most: jobs of a week, a hundred a page.
+#: The most pages of the list that are read: jobs of a week, a hundred a page.
 MAX_PAGES = 50
 
-#: Seconds after which the list is read again where a job has not got to its records yet, and the longest such pause.
+#: Seconds until the list is read again if a candidate shows no records yet; the delay doubles up to the second value.
 MIN_RETRY_S, MAX_RETRY_S = 2.0, 60.0
 
 
-#: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
+#: Where the records of a candidate are listed: those that it took, or those that failed; neither before it has begun.
 CONTENTS, ERRORS, NOWHERE = "contents", "errors", "nowhere yet"
 
-#: One of Klaviyo's jobs, and where it tells its records.
+#: The id of one of Klaviyo's jobs, and where its records are listed.
 Candidate = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which job is looked for and how far that has come.
+    """Which job is searched for, and how far the search has come.
 
     ``candidate`` is the one of Klaviyo's jobs that is compared with ours, "" while the list is read. ``candidates`` are
     the others that it may be. ``pages`` and ``rounds`` count how often the list was requested.
@@ -63,7 +63,7 @@ class Search:
 
 
 class Find(AskingStep[Search]):
-    """Look for one job: first through the list, then into each job that it may be."""
+    """Search for one job: first read the list, then compare each candidate."""
 
     name = FIND
     about = Search
@@ -85,11 +85,11 @@ class Find(AskingStep[Search]):
         )  # fmt: skip
 
     def needed(self, about: Search) -> bool:
-        """Return True unless somebody has found the job meanwhile."""
+        """Return True unless the job has been found meanwhile."""
         return self._unanswered_job(about.job) is not None
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
-        """Go on with a page of the list, or with what a job tells of its records."""
+        """Go on with a page of the list, or with the records of a candidate."""
         kind, job = JOB_KINDS[about.kind], self._unanswered_job(about.job)
         if job is None:
             return
@@ -101,7 +101,7 @@ class Find(AskingStep[Search]):
             self._add_candidates(job, kind, envelope, params, about)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
-        """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
+        """Take the next candidate after a 404; search again later after any other error."""
         kind, job = JOB_KINDS[about.kind], self._unanswered_job(about.job)
         if job is None:
             return
@@ -110,13 +110,13 @@ class Find(AskingStep[Search]):
             return
         now = get_ledger().now()
         if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline_s):
-            self._end_as_unknown(job, kind, f"it could not be looked for: {error}")
+            self._end_as_unknown(job, kind, f"the search for it failed: {error}")
         else:
             remind(f"job|{job.id}", get_settings().backoff_max_seconds)
         raise error
 
     def _unanswered_job(self, id: str) -> Job | None:
-        """The job, if it still has to be looked for."""
+        """Return the job if it still has to be found."""
         job = get_ledger().job(id)
         return job if job is not None and job.state == "spawning" and job.sent else None
 
@@ -141,7 +141,7 @@ class Find(AskingStep[Search]):
             self._check_next(job, kind, search)
 
     def _check_next(self, job: Job, kind: JobKind, search: Search) -> None:
-        """Look into the next job that it may be; where there is none left, it was not begun."""
+        """Compare the next candidate; if none is left, the job was not begun."""
         if not search.candidates:
             self._resend_or_give_up(job, kind)
             return
@@ -168,7 +168,7 @@ class Find(AskingStep[Search]):
             errors = objects(attributes(one(envelope)).get("errors"))
             theirs = [*envelope.get("included", []), *({"attributes": each.get("meta")} for each in errors)]
         ours = {name for each in records(self._body(job), kind.path) for name in names(each)}
-        # All of them: another job of the same size may share a record with ours.
+        # All of them have to match: another job of the same size may share a record with ours.
         if theirs and all(names(each) & ours for each in theirs):
             self._accept(job, kind, search)
         else:
@@ -191,7 +191,7 @@ class Find(AskingStep[Search]):
             ledger.allow_resend(job.id, tries=job.tries + 1)
             go_on(job.id)
             return
-        self._end_as_unknown(job, kind, "its answer was lost, and no such job is there")
+        self._end_as_unknown(job, kind, "the answer was lost, and Klaviyo lists no such job")
 
     def _end_as_unknown(self, job: Job, kind: JobKind, reason: str) -> None:
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
@@ -202,7 +202,7 @@ class Find(AskingStep[Search]):
 
 
 def _where_records_are(kind: JobKind, attributes: dict[str, Any]) -> str:
-    """Where a job tells its records."""
+    """Return where the records of a job are listed."""
     counts = counters(attributes)
     done, failed = counts.get("completed", 0), counts.get("failed", 0)
     if done or (failed and kind.errors is None) or attributes.get("status") in ("complete", "cancelled"):
@@ -211,7 +211,7 @@ def _where_records_are(kind: JobKind, attributes: dict[str, Any]) -> str:
 
 
 def _created_at(attributes: dict[str, Any]) -> float:
-    """When a job was made; one that does not tell may have been made at any time."""
+    """Return when a job was created; infinity if it does not say, since it may be recent."""
     try:
         made = datetime.fromisoformat(attributes.get("created_at") or attributes.get("created") or "")
         return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()

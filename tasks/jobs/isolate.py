@@ -1,4 +1,4 @@
-"""One bad record refuses a whole request: set it aside, and send the others without it."""
+"""Klaviyo refuses a whole request for one bad record: set that record aside, and send the others without it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tasks.jobs.runs import get_runs
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 
-#: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
+#: The most parts of one run that are sent in halves. A handful of bad records takes a few dozen; if all are
+#: bad, halving would go on until each was sent alone.
 MAX_HALVED_PARTS = 200
 
 
 def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
-    """Go on with a part of an import that Klaviyo has refused; False where no record can be told from the others.
+    """Resend a refused part of an import without its bad records. Return False if they cannot be told from the others.
 
-    Where Klaviyo points at records, those are set aside. Where it points at nothing, each half is sent by itself, until
-    the bad records are alone; but where it points beside the records, or halves were refused too often, the fault is
-    that of the whole.
+    Records that Klaviyo points at are set aside. If it points at nothing, each half is sent by itself, until the bad
+    records are alone. If it points at something else, or halves were refused too often, the whole part is at fault.
     """
     request = get_ledger().request(job.id)
     if request is None:
@@ -62,7 +62,7 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
 
 
 def _find_bad_records(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
-    """The records that Klaviyo's errors point at, each with the reason."""
+    """Return the indexes of the records that Klaviyo's errors point at, each with the reason."""
     found: dict[int, str] = {}
     for error in refused.errors:
         pointer = (error.get("source") or {}).get("pointer")
@@ -79,7 +79,7 @@ def _points_elsewhere(refused: Refused, kind: JobKind) -> bool:
 
 
 def replace_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:
-    """The same request with other records."""
+    """Return the same request with other records."""
     document = orjson.loads(request.body or b"{}")
     value_at(document, kind.path[:-1])[kind.path[-1]] = listed
     return replace(request, body=orjson.dumps(document))

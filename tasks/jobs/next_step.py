@@ -1,7 +1,7 @@
-"""What comes next for a job: the one place that knows which step each state of the ledger calls for.
+"""Which step comes next for a job: the one place that maps each state of the ledger to a step.
 
-Every step ends by asking here, and so does whoever finds a job whose step has died. The steps are known by their names
-only, as Celery has them: they import this module, and this one none of them.
+Every step ends by calling `go_on`, and so does whoever finds a job whose step has died. The steps import this module;
+it knows them only by their Celery names.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SPAWN, FIND, WATCH, POLL, READ, COLLECT = (
     f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 
-#: Seconds after which a step that was published and has not been taken is published once more: it may have failed in a
-#: way that nobody foresaw. Where it only waits for its budget, the second one finds the job gone on.
+#: Seconds after which a published step that has not run is published once more: it may have failed in a way that nobody
+#: foresaw. If it was only waiting for budget, the second one finds that the job has moved on.
 LOST_AFTER_S = 3_600.0
 
 
@@ -42,7 +42,7 @@ def go_on(*ids: str, after: float = 0.0) -> None:
 
 
 def step_for(job: Job, kind: JobKind) -> str | None:
-    """The name of the step that a job's state calls for; None where nothing is left to do."""
+    """Return the name of the step that a job's state calls for; None if nothing is left to do."""
     match job.state:
         case "spawning" if job.sent and kind.trace:
             return FIND

@@ -1,4 +1,4 @@
-"""How a job ended: what its result says, which error it raises, what an import's report says of its records. Pure."""
+"""How a job ended: its result, the error it raises, and what an import reports about its records. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tasks.jobs.rows import numbers
 from worker import errors
 from worker.errors import BY_END, KlaviyoError
 
-#: Where a record of an import was turned down: by the request's refusal, or in its job.
+#: Where a record of an import was rejected: with the whole request, or within its job.
 REFUSED, JOB = "refused", "job"
 
 
 def result_data(job: Job, kind: JobKind, details: list[dict[str, Any]]) -> dict[str, Any]:
-    """The ``data`` of the job's result; ``told`` are its errors, or what it was for."""
+    """Return the ``data`` of a job's result; ``details`` are its errors, or the resource that it was to make."""
     found: dict[str, Any] = {
         "type": "job",
         "id": job.job_id or None,
@@ -36,7 +36,7 @@ def result_data(job: Job, kind: JobKind, details: list[dict[str, Any]]) -> dict[
 
 
 def outcome_error(found: dict[str, Any]) -> KlaviyoError | None:
-    """The error that stands for an outcome; None where the job ended well."""
+    """Return the error that a job raises; None if it ended well."""
     if failure := found.get("failure"):
         error: KlaviyoError = getattr(errors, failure["type"])(*failure["args"])
         return error
@@ -45,9 +45,9 @@ def outcome_error(found: dict[str, Any]) -> KlaviyoError | None:
 
 
 def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], listed: list[Any]) -> JobOutcome:
-    """The same for the ledger; for a part of an import, with what became of each of its records.
+    """Return the outcome for the ledger; for a part of an import, with what became of each record.
 
-    ``told`` are the job's errors; ``listed`` the records of its request, as far as that is still there.
+    ``details`` are the job's errors; ``listed`` the records of its request, if that is still kept.
     """
     if not job.run or job.status == "split":
         return JobOutcome(job.status, found)
@@ -71,7 +71,7 @@ def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], 
     # Klaviyo may count more failures than there are records.
     unnamed = min(max(0, found.get("failed", 0) - len(failed)), len(rows) - len(failed))
     if unnamed:
-        why = f"{unnamed} more failed among rows {job.rows}, and Klaviyo does not tell which"
+        why = f"{unnamed} more failed among rows {job.rows}, and Klaviyo does not say which"
         stand_in = next(row for row in rows if row not in failed)
         rejects.append({"row": stand_in, "stage": JOB, "reason": why, "sent": None})
     return JobOutcome(job.status, found, len(rows) - len(failed) - unnamed, len(failed), unnamed, rejects)

@@ -1,4 +1,4 @@
-"""What a job that is over still has to tell: its errors, to the last page, and what it was for."""
+"""Reading the errors of a job that has ended, to the last page, or its result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from worker.steps import AskingStep
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Which job is read, the number of the page, and how often it was not there (404)."""
+    """Which job is read, the number of the page, and how many 404s there were in a row."""
 
     job: str
     kind: str
@@ -34,13 +34,13 @@ class Reading:
 
 
 class Read(AskingStep[Reading]):
-    """Read a page of it."""
+    """Read one page."""
 
     name = READ
     about = Reading
 
     def publish(self, job: Job, kind: JobKind, after: float) -> None:
-        """Read what a job that has ended has to tell; where that is nothing, go on to its last step."""
+        """Read the errors or the result of a job that has ended; if it has neither, go on to its last step."""
         if kind.errors is not None and job.counters.get("failed"):
             self._read_page(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
         elif kind.result is not None and job.status == "complete":
@@ -53,7 +53,7 @@ class Read(AskingStep[Reading]):
         self.ask(action, params, job.account, reading, lane=job.lane, task_id=f"{job.id}.{uuid4()}")
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
-        """Keep a page, and go on to the next one or to the end."""
+        """Keep a page, then read the next one or go on to the last step."""
         kind, ledger = JOB_KINDS[about.kind], get_ledger()
         job = ledger.job(about.job)
         action = kind.result or kind.errors
@@ -69,7 +69,7 @@ class Read(AskingStep[Reading]):
             self._read_page(job, action, following, about.page + 1)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
-        """Klaviyo keeps them for a week. Whatever else refuses them, the job's own end is known and is told."""
+        """Go on to the last step without the rest: errors expire after a week, and how the job ended is known."""
         ledger = get_ledger()
         job = ledger.job(about.job)
         if job is None or job.state != "ended":
@@ -97,7 +97,7 @@ class Read(AskingStep[Reading]):
 
 
 def publish_last_step(job: Job) -> None:
-    """Publish the last step of a job that has ended: it has the job's own task id, its callbacks, and its chain."""
+    """Publish the last step of a job: it has the job's own task id, its callbacks and its chain."""
     if job.continuation:
         last: Any = Signature.from_dict(job.continuation, app=app)
     else:

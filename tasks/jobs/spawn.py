@@ -1,6 +1,6 @@
-"""The first step of a job: ask Klaviyo to begin it, and write down what came of that.
+"""The first step of a job: ask Klaviyo to begin it, and record the answer.
 
-A request whose answer was lost is not sent again: the job is looked for first (`tasks.jobs.find`).
+A request whose answer was lost is not sent again until Klaviyo's jobs have been searched for it (`tasks.jobs.find`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from worker.settings import get_settings
 from worker.steps import Step
 from worker.transport import header
 
-#: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
+#: Seconds after which a job that Klaviyo's cap kept out is tried again, unless one of ours ends before that.
 JOB_CAP_RETRY_S = 15.0
 
 
@@ -58,7 +58,7 @@ class Spawn(Step):
         headers: Any = {HEADER: {**header(line, job.lane, after, expires), "account": job.account}}
         if job.stamps:
             headers |= {"stamps": job.stamps, "stamped_headers": list(job.stamps)}
-        # Not the job's own id: that is the last step's, and the governor takes one task's second message for a repeat.
+        # The job's own id is for its last step, and the governor would take a second message with that id for a repeat.
         task_id = f"{job.id}.{uuid4()}"
         kwargs = {"job": job.id, "kind": job.kind}
         published(lambda: self.apply_async((), kwargs, headers=headers, queue=line.queue, task_id=task_id))
@@ -84,7 +84,7 @@ class Spawn(Step):
             envelope = attempt(call, get_governor(), settings)
         except Unauthorized as unauthorized:
             if row.run:
-                # Somebody waits for the import, which ends with the reason and can be taken up again.
+                # Whoever waits for the import gets the reason at once, and can resume it later.
                 refused(unauthorized)
                 self.end_job(row, unauthorized, "refused")
             self.retry_or_give_up(row, call, unauthorized, attempts)
@@ -102,14 +102,14 @@ class Spawn(Step):
             get_governor().done(self.task_id)
 
     def _may_send(self, job: Job, kind: JobKind) -> bool:
-        """Return True if the job is to be sent now. Nobody knows what became of one that was sent before."""
+        """Return True if the job may be sent now; of one that was sent before, the outcome is unknown."""
         if job.state == "spawning" and not job.sent:
             return True
         if job.state != "spawning" or job.sent is None:
             return False
         left = job.sent + get_settings().lease_ms / 1000 - get_ledger().now()
         if left > 0 or kind.trace:
-            # Somebody may be sending it this moment; when that is over, it is looked for.
+            # Another worker may be sending it right now; once its lease has expired, the job is searched for.
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
@@ -118,10 +118,10 @@ class Spawn(Step):
         return True
 
     def handle_unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
-        """Go on without an answer from Klaviyo."""
+        """Search for the job, retry or give up after a request that Klaviyo did not answer."""
         settings = get_settings()
         if error.sent and kind.trace:
-            # Klaviyo may still be at it: whoever looks now might look too early.
+            # Klaviyo may still be working on the request, so a search would be too early.
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
@@ -131,11 +131,11 @@ class Spawn(Step):
     def retry_or_give_up(
         self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int
     ) -> NoReturn:
-        """Let this step wait again for a job that has certainly not begun, unless it has been tried often enough."""
+        """Put this step back to wait: the job has certainly not begun. Give up after the last attempt."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
             self.end_job(job, given_up(error, attempts + 1), "refused")
-        get_ledger().allow_resend(job.id)  # before it waits: whoever takes it up must be allowed to send
+        get_ledger().allow_resend(job.id)  # before it waits: the next worker must be allowed to send
         raise later(call, self.request, error, attempts, settings) from None
 
     def handle_accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
@@ -144,11 +144,11 @@ class Spawn(Step):
         data = one(envelope)
         job_id = data.get("id") or ""
         if not job_id and kind.trace:
-            # It has begun, and its id was not told.
+            # It has begun, but the answer did not contain its id.
             go_on(job.id)
             return
         if kind.status is None or not job_id:
-            # Nothing more will be heard of it.
+            # Klaviyo offers no way to follow it.
             _, released = ledger.end(job.id, "accepted")
             go_on(job.id, *released)
             return
@@ -157,14 +157,14 @@ class Spawn(Step):
         go_on(job.id)
 
     def handle_refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
-        """Go on after a refusal: of one job too many, of some of the records, or of the whole job."""
+        """Wait for a slot if Klaviyo's cap is reached, set bad records aside, or end the job with the refusal."""
         if _is_cap_reached(kind, refused):
             get_ledger().job_cap_reached(job.id, JOB_CAP_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
             self.end_job(job, refused, "refused")
 
     def end_job(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
-        """End a job that has not begun, or of which nobody can tell."""
+        """End a job that has not begun, or whose outcome is unknown, and raise the error."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
         _, released = get_ledger().end(job.id, status, failure=failure)
         go_on(job.id, *released)
@@ -178,7 +178,7 @@ def _declaration(kind: str) -> Declaration:
 
 
 def _is_cap_reached(kind: JobKind, refused: Refused) -> bool:
-    """Return True if Klaviyo refuses one job too many; it does not document the code of that error."""
+    """Return True if there are too many jobs in progress; Klaviyo does not document the code of that error."""
     text = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
     return bool(kind.cap) and "too" in text and "many" in text and "job" in text
 

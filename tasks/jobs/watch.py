@@ -1,7 +1,7 @@
-"""Watching jobs until Klaviyo has done with them: many in one request where there is a list, else one by one.
+"""Polling jobs until Klaviyo is done with them: many in one request if there is a list of them, otherwise one by one.
 
-A look at a group (the jobs of one kind on one account) reads the list of those in progress to its end. Jobs of ours
-that are in none of its pages are over: several are looked for in the list of the complete ones, the rest one by one.
+A poll of a group (the jobs of one kind on one account) reads the whole list of jobs in progress. Our jobs that are not
+in it are over: several are looked up in the list of complete jobs, a few one by one.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
-#: Seconds beyond its pause after which a watcher counts as dead. It waits for budget like everybody else.
+#: Seconds after its next poll was due until a watcher counts as dead. Its requests wait for budget like all others.
 DEAD_AFTER_S = 300.0
 
-#: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
+#: The list of complete jobs is read if at least this many have left the list of those in progress.
 MIN_MISSING_FOR_LIST = 5
 COMPLETE = 'equals(status,"complete")'
 PAGE_SIZE = 100
 
-#: Jobs that are asked for one by one after one look.
+#: The most jobs that are polled one by one after a poll of their group.
 MAX_SINGLE_POLLS = 50
 
-#: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
+#: How many 404s in a row it takes to believe that a job is gone, and the seconds between them.
 NOT_FOUND_BELIEVED_AFTER, NOT_FOUND_RETRY_S = 3, 2.0
 
-#: Seconds after which a group is looked at again when Klaviyo did not let us.
+#: Seconds until a group is polled again after Klaviyo refused a poll.
 REFUSED_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class GroupPoll:
-    """How far a look at a group has come.
+    """How far a poll of a group has come.
 
-    ``look`` is its number, the moment in ms from which it counts; ``part`` which of the kind's lists is being read;
-    ``requests`` how many it has cost; ``left`` how many pages of the complete ones it may still read.
+    ``polled_ms`` is the time from which it counts, ``part`` which of the kind's lists is being read, ``requests`` how
+    many it has cost, ``pages_left`` how many pages of complete jobs it may still read.
     """
 
     kind: str
@@ -61,17 +61,17 @@ class GroupPoll:
 
 
 class Watch(AskingStep[GroupPoll]):
-    """Look at the jobs of a group, page by page."""
+    """Poll the jobs of a group, page by page."""
 
     name = WATCH
     about = GroupPoll
 
     def publish(self, job: Job, kind: JobKind, after: float) -> None:
-        """See to it that the jobs of this one's group are watched."""
+        """Make sure that the group of this job is watched."""
         ensure_watched(group(job.account, job.kind))
 
     def publish_poll(self, account: str, kind: JobKind, token: str, requests: int = 1) -> None:
-        """Publish the next look, when it is due."""
+        """Publish the next poll, to run when it is due."""
         watched = group(account, kind.name)
         ledger = get_ledger()
         open_, took, now = ledger.in_progress(watched), ledger.durations(kind.name), ledger.now()
@@ -79,7 +79,7 @@ class Watch(AskingStep[GroupPoll]):
         wait = poll_delay(aged, took, kind.min_poll_s, kind.max_poll_s, requests)
         ledger.watch(watched, token, wait + DEAD_AFTER_S, takeover=True)
         self._read_page(account, kind, GroupPoll(kind.name, token, int((now + wait) * 1000)), wait=wait)
-        # Not before it is published: a worker that dies in between is missed soon.
+        # Only now that it is published: the earlier reminder is due soon, should this worker die in between.
         remind(f"watch|{watched}", wait + DEAD_AFTER_S)
 
     def _read_page(
@@ -90,7 +90,7 @@ class Watch(AskingStep[GroupPoll]):
         self.ask(kind.listing, params or first, account, poll, countdown=wait)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: GroupPoll) -> None:
-        """Write down what a page tells, and go on to the next page, list or look."""
+        """Record what a page says, then go on to the next page, list or poll."""
         kind, watched = JOB_KINDS[about.kind], group(account, about.kind)
         if not get_ledger().watch(watched, about.token, DEAD_AFTER_S):
             return
@@ -120,7 +120,7 @@ class Watch(AskingStep[GroupPoll]):
             self._finish_poll(account, kind, about, missing)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: GroupPoll) -> None:
-        """Look again later: whatever the reason, the jobs are there; until their deadline."""
+        """Poll again later, whatever the reason: the jobs are still there, until their deadline."""
         watched = group(account, about.kind)
         if get_ledger().watch(watched, about.token, DEAD_AFTER_S):
             remind(f"watch|{watched}", REFUSED_RETRY_S)
@@ -128,7 +128,7 @@ class Watch(AskingStep[GroupPoll]):
         raise error
 
     def _missing(self, watched: str, polled_ms: int) -> list[Job]:
-        """The jobs that the list of those in progress did not have, though it was read after they were accepted."""
+        """Return the jobs that were accepted before this poll and that the list of jobs in progress did not have."""
         found = get_ledger().in_progress(watched)
         return [job for job in found if job.polled_ms < polled_ms and (job.accepted or 0) * 1000 < polled_ms]
 
@@ -138,13 +138,13 @@ class Watch(AskingStep[GroupPoll]):
             poll_job.publish_poll(job, kind)
         give_up_stuck(get_ledger().in_progress(watched), kind)
         if not get_ledger().rest(watched, poll.token):
-            # A new token: should this step be delivered once more, the watcher that it begins is the last.
+            # A new token: if this step is delivered twice, only the last watcher that it starts goes on.
             self.publish_poll(account, kind, str(uuid4()), poll.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class JobPoll:
-    """Which job is looked at, whether that goes on until it is over, and how often it was not there (404)."""
+    """Which job is polled, whether that goes on until it is over, and how many 404s there were in a row."""
 
     job: str
     kind: str
@@ -153,17 +153,17 @@ class JobPoll:
 
 
 class PollJob(AskingStep[JobPoll]):
-    """PollJob at one job."""
+    """Poll one job."""
 
     name = POLL
     about = JobPoll
 
     def publish(self, job: Job, kind: JobKind, after: float) -> None:
-        """Look at this job until it is over."""
+        """Poll this job until it is over."""
         self.publish_poll(job, kind, until_over=True)
 
     def publish_poll(self, job: Job, kind: JobKind, until_over: bool = False, not_found: int = 0) -> None:
-        """Publish the next look at this job, when it is due."""
+        """Publish the next poll of this job, to run when it is due."""
         assert kind.status is not None
         wait = NOT_FOUND_RETRY_S if not_found else 0.0
         if until_over and not not_found:
@@ -176,14 +176,14 @@ class PollJob(AskingStep[JobPoll]):
             remind(f"job|{job.id}", wait + LOST_AFTER_S)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: JobPoll) -> None:
-        """Write down what it tells."""
+        """Record what Klaviyo says of the job."""
         kind, now = JOB_KINDS[about.kind], get_ledger().now()
         record_status(about.job, kind, attributes(one(envelope)), int(now * 1000))
         if about.until_over:
             self._poll_until_over(about.job, kind)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: JobPoll) -> None:
-        """Klaviyo does not know it any more, or cannot say. It has been known to say 404 of what is there."""
+        """Believe a 404 only when it is repeated: Klaviyo has answered 404 for jobs that exist."""
         kind = JOB_KINDS[about.kind]
         row = get_ledger().job(about.job)
         if isinstance(error, NotFound) and row is not None and row.state in OPEN:
@@ -203,7 +203,7 @@ class PollJob(AskingStep[JobPoll]):
 
 
 def record_status(id: str, kind: JobKind, attributes: dict[str, Any], polled_ms: int) -> None:
-    """Write down what Klaviyo says of a job at this look."""
+    """Record what Klaviyo said of a job at the time ``polled_ms``."""
     status, counts = attributes.get("status"), counters(attributes)
     if status in ("complete", "cancelled"):
         errors = [describe_error(each, kind.path) for each in objects(attributes.get("errors"))]
@@ -217,13 +217,13 @@ def record_status(id: str, kind: JobKind, attributes: dict[str, Any], polled_ms:
 def end_job(
     id: str, status: str, counts: dict[str, int] | None = None, errors: list[dict[str, Any]] | None = None
 ) -> None:  # fmt: skip
-    """Klaviyo has done with a job; what waited for its slot may begin."""
+    """Record that Klaviyo is done with a job, and start the jobs that waited for its slot."""
     news, released = get_ledger().end(id, status, counts, errors)
     go_on(*([id] if news else []), *released)
 
 
 def give_up_stuck(jobs: Iterable[Job], kind: JobKind) -> bool:
-    """Give up those that have not ended by the deadline; whether there was one."""
+    """Give up the jobs that have not ended by their deadline. Return True if there was one."""
     now, deadline = get_ledger().now(), get_settings().job_deadline or kind.deadline_s
     late = [job for job in jobs if now - (job.accepted or now) > deadline]
     for job in late:
@@ -232,7 +232,7 @@ def give_up_stuck(jobs: Iterable[Job], kind: JobKind) -> bool:
 
 
 def ensure_watched(watched: str, *, takeover: bool = False) -> None:
-    """See to it that the jobs of a group are watched."""
+    """Start a watcher for a group unless it has one; ``takeover``: in any case."""
     account, _, name = watched.partition("|")
     token = str(uuid4())
     if get_ledger().watch(watched, token, DEAD_AFTER_S, takeover):
