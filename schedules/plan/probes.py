@@ -54,7 +54,7 @@ class Probes:
 
     @property
     def latency(self) -> float:
-        """The seconds that Klaviyo usually takes to answer."""
+        """Return the seconds that Klaviyo usually takes to answer."""
         return statistics.median(self.seconds) if self.seconds else USUAL_LATENCY_S
 
     def count(self, stream: Stream, partition: Partition) -> tuple[int, int, bool]:
