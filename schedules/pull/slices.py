@@ -11,8 +11,8 @@ MIN_PAGES_LEFT = 16
 #: Windows of one stream that are read at the same time at most: a worker has as many threads.
 MAX_PARALLEL_WINDOWS = 32
 
-#: The shortest distance of a cut from either end of what is left. A window starts one second early, so shorter ones would
-#: be cut without end.
+#: The shortest distance of a cut from either end. A window starts one second early, so shorter ones
+#: would be cut without end.
 MIN_WINDOW = timedelta(seconds=2)
 
 #: Read this factor more windows than the budget needs at the last page's latency. Higher: a dead worker costs more.
