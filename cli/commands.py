@@ -61,6 +61,10 @@ COMMANDS = {
         "sync.command:sync",
         "Copy Klaviyo's streams into the store, for every account, or show the status of each stream.",
     ),
+    "export": (
+        "export.command:export",
+        "Export a view of the store to a new file: consent, suppressions, memberships, profiles, counts of events.",
+    ),
     "limits": (
         "limits:limits",
         "Show every bucket in use: how much of each window is used, what waits, what is blocked.",

@@ -61,7 +61,7 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
         shown.add_row(
             job.kind.removeprefix("bulk_"),
             job.account,
-            _state(job),
+            state_text(job),
             job.job_id or "-",
             f"{record_count(job):,}",
             "-" if landed is None else f"{landed:,}",
@@ -86,7 +86,7 @@ def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
         ("Klaviyo's id", job.job_id),
         ("kind", job.kind),
         ("account", job.account),
-        ("state", _state(job)),
+        ("state", state_text(job)),
         ("because", Text(failure_sentence(job), "red")),
         ("import", job.run),
         ("rows", _rows(job)),
@@ -133,7 +133,8 @@ def errors_of(job: Job) -> list[dict[str, Any]]:
     return [{name: value for name, value in each.items() if name != "sent"} for each in errors]
 
 
-def _state(job: Job) -> Text:
+def state_text(job: Job) -> Text:
+    """Return how it stands, coloured by whether that is good: what Klaviyo says, once nothing is left to do."""
     text = job.status if job.state == "settled" else job.state
     good = job.status in ("complete", "accepted") and job.state == "settled"
     return Text(text, "red" if ended_badly(job) else "green" if good else "")

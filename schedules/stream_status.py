@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,6 +67,31 @@ def last_run(connection: Connection, account: str, name: str) -> PullRun | None:
     return _run(connection, row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class LatestRun:
+    """The latest run of a stream, and its watermark, without a count of the rows that the store has.
+
+    A run that has ended has no windows here: only how far one has come is of interest.
+    """
+
+    account: str
+    stream: str
+    watermark: datetime | None
+    run: PullRun
+
+
+def latest_runs(connection: Connection) -> Iterator[LatestRun]:
+    """Yield the latest run of every stream of every account, by a few queries however many there are."""
+    c, mark = sync_runs.c, watermarks.c
+    newest = select(func.max(c.id)).where(c.direction == "pull").group_by(c.account, c.stream)
+    earliest = select(mark.account, mark.stream, func.min(mark.value)).group_by(mark.account, mark.stream)
+    known = {(account, stream): value for account, stream, value in connection.execute(earliest)}
+    rows = connection.execute(select(sync_runs).where(c.id.in_(newest)).order_by(c.account, c.stream)).mappings().all()
+    for row in rows:
+        run = _pull_run(row, 0, 0, row["rows"], row["requests"]) if row["ended"] else _run(connection, row)
+        yield LatestRun(row["account"], row["stream"], known.get((row["account"], row["stream"])), run)
+
+
 def last_complete_run(connection: Connection, account: str, name: str) -> RowMapping | None:
     """Return the latest run that read a stream to its end."""
     c = sync_runs.c
@@ -80,9 +106,13 @@ def _run(connection: Connection, row: RowMapping) -> PullRun:
     if row["ended"]:
         # The windows of a run that ended long ago have been pruned.
         rows, pages = row["rows"], row["requests"]
+    return _pull_run(row, windows, closed, rows or 0, pages or 0)
+
+
+def _pull_run(row: RowMapping, windows: int, closed: int, rows: int, requests: int) -> PullRun:
     report: dict[str, Any] = row["report"] or {}
     return PullRun(
-        row["id"], row["mode"], row["state"], row["started"], row["ended"], rows or 0, pages or 0, windows, closed,
+        row["id"], row["mode"], row["state"], row["started"], row["ended"], rows, requests, windows, closed,
         report.get("deleted", 0), report.get("note"), report.get("error"),
     )  # fmt: skip
 

@@ -11,11 +11,11 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, threads
+from worker import checks, flower, shutdown, threads
 from worker.settings import get_settings, misspelled_settings
 from worker.wrong_settings import one_sentence
 
-__all__ = ["app"]
+__all__ = ["app", "shutdown"]
 
 logger = get_logger(__name__)
 
@@ -65,4 +65,11 @@ def _say(found: Iterable[checks.Finding]) -> None:
             logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)
 
 
-flower.install(_tell_of_misspelled_settings)
+def _pages() -> flower.Pages:
+    # Imported here because only Flower shows them: a worker starts without.
+    from cli.dashboard.handlers import pages
+
+    return pages()
+
+
+flower.install(_tell_of_misspelled_settings, _pages)

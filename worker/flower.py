@@ -3,25 +3,37 @@
 Flower's own client for its broker page forgets the database of a unix socket, and what an address says about TLS, the
 protocol and timeouts. It listens for events ever more rarely the longer Redis is away, and for ever on a connection
 whose other side is gone without a word. And it does not end before its threads have given up on Redis, one by one.
+
+It knows nothing of waiting lists either: here its broker page counts them, and pages of ours find their place in it.
+Whatever depends on the inside of Flower is in this module.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import flower.app
 import flower.command
 import flower.events
+import flower.urls
 import flower.views
 from flower.utils.broker import RedisBase
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from tornado.template import DictLoader
+from tornado.web import RequestHandler, url
 
+from worker.governor import get_governor
+from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)
@@ -61,12 +73,96 @@ class Broker(RedisBase):  # type: ignore[misc]
         patience = {"socket_connect_timeout": self.socket_connect_timeout, "socket_timeout": self.socket_timeout}
         self.redis = redis.Redis.from_url(address.url, **{**patience, **address.keywords}, retry=Retry(NoBackoff(), 0))
 
+    async def queues(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Count the messages of queues: those that a worker can take, and with them those that wait for room."""
+        found = await super().queues(names)
+        waiting = await asyncio.get_running_loop().run_in_executor(None, count_waiting)
+        return [
+            {**each, "messages": each["messages"] + waiting[each["name"]], "messages_ready": each["messages"]}
+            for each in found
+        ]
 
-def install(at_start: Callable[[], None]) -> None:
-    """Let Flower use such a client, and call this function when it starts."""
+
+@asking_redis_once()
+def count_waiting() -> Counter[str]:
+    """Count the tasks that wait for room in each queue, or for their time.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    found: Counter[str] = Counter()
+    for look in get_governor().look():
+        found[look.queue] += look.now + look.bulk + look.later
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which handler answers an address; ``pattern`` is a regular expression, below Flower's own prefix."""
+
+    pattern: str
+    handler: type[RequestHandler]
+    arguments: Mapping[str, Any]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages beside Flower's own, with an entry in its navigation bar that leads to the route called ``name``.
+
+    ``templates`` may extend and include those of Flower by their file names.
+    """
+
+    title: str
+    name: str
+    routes: Sequence[Route]
+    templates: Mapping[str, str]
+
+
+class PageHandler(flower.views.BaseHandler):  # type: ignore[misc]
+    """A page of ours: with Flower's login, and what its templates need."""
+
+    def set_default_headers(self) -> None:
+        """Let no other site read it, as Flower allows wherever its API needs no password."""
+        super().set_default_headers()
+        self.clear_header("Access-Control-Allow-Origin")
+
+
+def templates_with(pages: Pages) -> DictLoader:
+    """Return Flower's templates and these; its navigation bar has one more entry, after its own."""
+    folder = Path(flower.urls.settings["template_path"])
+    known = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
+    before, end, after = known["navbar.html"].partition("</ul>")
+    known["navbar.html"] = f"{before}{_entry(pages)}{end}{after}"
+    return DictLoader({**known, **pages.templates})
+
+
+def _entry(pages: Pages) -> str:
+    return f"""
+        <li class="nav-item">
+          <a class="nav-link{{% if active_tab == '{pages.name}' %}} active{{% end %}}"
+            href="{{{{ reverse_url('{pages.name}') }}}}"
+            {{% if active_tab == '{pages.name}' %}}aria-current="page"{{% end %}}>{pages.title}</a>
+        </li>
+"""
+
+
+def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
+    """Let Flower use such a client, show these pages, and call the first function when it starts."""
 
     class Flower(flower.app.Flower):  # type: ignore[misc]
-        """Flower, which has no signal for its start."""
+        """Flower, which has no signal for its start and no place for other pages."""
+
+        def __init__(self, options: Any = None, **settings: Any) -> None:
+            ours = pages()
+            super().__init__(options=options, template_loader=templates_with(ours), **settings)
+            prefix = (options.url_prefix or "").strip("/") if options else ""
+            below = f"/{prefix}" if prefix else ""
+            routes = [
+                url(f"{below}{each.pattern}", each.handler, dict(each.arguments), each.name) for each in ours.routes
+            ]
+            self.add_handlers(".*", routes)
 
         def start(self) -> None:
             at_start()

@@ -78,12 +78,13 @@ class Klaviyo:
         def here(task: ActionTask, alias: str, params: Params) -> Envelope:
             return self._carried_out(task, alias, params)
 
+        # First: Celery's settings are made anew when it is first asked for a task, and would forget a change before.
+        begin = registered(f"{PREFIX}job")
         self._patches = [
             mock.patch.object(ActionTask, "here", here),
             mock.patch.dict(app.conf.changes, {"task_always_eager": True}),
+            mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)),
         ]
-        begin = registered(f"{PREFIX}job")
-        self._patches.append(mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)))
         for patch in self._patches:
             patch.start()
         return self

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import schedules  # noqa: F401  registers the task
+from cli.accounts import choose_accounts
 from cli.imports.run import INTERRUPTED
 from cli.imports.view import NO_WORKER
 from cli.store import require_store
@@ -27,10 +28,7 @@ from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import stream_status
 from schedules.sync import request_sync, resolve_streams
-from worker.accounts import account as account_of
-from worker.accounts import aliases
 from worker.governor import get_governor
-from worker.settings import get_settings
 
 #: Up to how many streams are named one by one.
 MAX_NAMED = 6
@@ -58,7 +56,7 @@ def sync(
 
     Exit code 0: all were read; 1: a stream failed; 2: nothing was started.
     """
-    chosen = _accounts(account)
+    chosen = choose_accounts(account)
     if full and since:
         raise stop("--full reads everything and --since only a part: give one of them.", WRONG)
     begin = _since(since)
@@ -71,15 +69,6 @@ def sync(
             raise stop("Name the streams to read, or `all`: klaviyo sync profiles events --full.", WRONG)
         else:
             _show(chosen, as_json)
-
-
-def _accounts(name: str | None) -> list[str]:
-    settings = get_settings()
-    if name:
-        return [account_of(settings, name).alias]
-    if not (found := aliases(settings)):
-        raise stop("There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)
-    return found
 
 
 def _streams(names: Sequence[str]) -> list[str]:

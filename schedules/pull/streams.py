@@ -86,9 +86,15 @@ def _type(resource: Resource) -> Any:
     return resource["type"]
 
 
+def _joined_at(resource: Resource) -> Any:
+    return _joined_group_at(resource) or tables.UNKNOWN_JOIN
+
+
+_joined_group_at = moment("joined_group_at")
+
 RESOURCE_COLUMNS: dict[str, Take] = {"id": _id, "attributes": attributes}
 LINKED_COLUMNS: dict[str, Take] = {**RESOURCE_COLUMNS, "relationships": relationships}
-MEMBER_COLUMNS: dict[str, Take] = {"profile_id": _id, "joined_at": moment("joined_group_at")}
+MEMBER_COLUMNS: dict[str, Take] = {"profile_id": _id, "joined_at": _joined_at}
 JOB_COLUMNS: dict[str, Take] = {
     **LINKED_COLUMNS,
     "kind": _type,

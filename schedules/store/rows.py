@@ -88,6 +88,7 @@ def mark_deleted(connection: Connection, table: Table, account: str, scan: int, 
 
 
 def mark_seen(connection: Connection, table: Table, account: str, scan: int, **within: Any) -> None:
-    """Mark this part of a table as seen by a full scan that could not read it."""
+    """Mark this part of a table as seen by a full scan that could not read it; what was deleted before stays so."""
     part = [table.c[name] == value for name, value in within.items()]
-    connection.execute(update(table).where(table.c.account == account, *part).values(seen=scan))
+    kept = and_(table.c.account == account, *part, table.c.deleted_at.is_(None))
+    connection.execute(update(table).where(kept).values(seen=scan))

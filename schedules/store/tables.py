@@ -6,6 +6,7 @@ full scan that no longer found it, and `seen` the run of the full scan that foun
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +33,9 @@ NEWEST = "newest"
 #: A stream's JSON columns: Klaviyo's attributes, and the ids of related resources by relationship.
 ATTRIBUTES = ("attributes",)
 LINKED = ("attributes", "relationships")
+
+#: Stands in `joined_at`, which is part of a key and so never NULL, if Klaviyo gave no time.
+UNKNOWN_JOIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 Columns = list[Column[Any]]
 
@@ -74,6 +78,12 @@ def _stream(
     )
 
 
+def _members(name: str, group: str) -> Table:
+    """A table of memberships. Whoever leaves and joins again has another row: the first one ends with `deleted_at`."""
+    joined = Column("joined_at", Moment, primary_key=True)
+    return _stream(name, [joined], ("profile_id",), key=(group, "profile_id"), documents=())
+
+
 profiles = _stream(
     "profiles",
     [*_words("email", "phone_number", "external_id"), *_moments("created", "updated")],
@@ -86,17 +96,13 @@ events = _stream(
     ("metric_id", "day"), ("profile_id",),
 )  # fmt: skip
 lists = _stream("lists", [*_words("name", "opt_in_process"), *_moments("created", "updated")], documents=LINKED)
-list_members = _stream(
-    "list_members", _moments("joined_at"), ("profile_id",), key=("list_id", "profile_id"), documents=()
-)
+list_members = _members("list_members", "list_id")
 segments = _stream(
     "segments",
     [*_words("name"), *_flags("is_active", "is_processing", "is_starred"), *_moments("created", "updated")],
     documents=LINKED,
 )
-segment_members = _stream(
-    "segment_members", _moments("joined_at"), ("profile_id",), key=("segment_id", "profile_id"), documents=()
-)
+segment_members = _members("segment_members", "segment_id")
 campaigns = _stream(
     "campaigns",
     [

@@ -100,7 +100,7 @@ def test_an_entry_that_is_off_is_neither_missed_nor_due():
 
 
 @pytest.fixture
-def klaviyo(monkeypatch, tmp_path, client):
+def klaviyo(clean_settings, monkeypatch, tmp_path, client):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")

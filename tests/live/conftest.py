@@ -27,8 +27,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Once for each file: there are thousands of tests, and each process of a run has a look at all.
+    live = {path for path in {item.path for item in items} if HERE in path.parents}
     for item in items:
-        if HERE in item.path.parents:
+        if item.path in live:
             item.add_marker(pytest.mark.live)
 
 

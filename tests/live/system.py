@@ -20,17 +20,15 @@ from typing import Any, TypeVar
 import httpx
 import redis
 
+from tests.live.whereabouts import READY, whereabouts
 from worker.embedded import start
-from worker.tiers import DEFAULT_QUEUE, QUEUES
+from worker.tiers import QUEUES
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
 KEY = "pk_sandbox_default"
 ACCOUNTS = ("a", "b", "c")
-
-READY = ("SUCCESS", "FAILURE")
-
 
 #: What comes before the stacks of its threads in a worker's log, once it was sent SIGUSR1.
 STACKS = "What each thread does:"
@@ -60,7 +58,8 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
             return value
         if (waited := time.monotonic() - began) > stretched(seconds):
             raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
-        time.sleep(0.02)
+        # What has taken long is looked for less often: looking takes the time of those that are waited for.
+        time.sleep(min(0.1, 0.02 + waited / 20))
 
 
 def over(process: subprocess.Popen[Any], seconds: float) -> int:
@@ -319,72 +318,6 @@ class End:
 
 #: Settings of a worker that takes ten thousand rows, and has them answered, even on a busy machine.
 PATIENT = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
-
-#: Where a task can be, from its waiting list to its end.
-PLACES = ("waiting", "later", "queued", "unacked", "done")
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """Where every task is at one moment."""
-
-    waiting: frozenset[str]
-    later: frozenset[str]
-    queued: frozenset[str]
-    unacked: frozenset[str]
-    done: frozenset[str]
-
-    @property
-    def all(self) -> frozenset[str]:
-        return self.waiting | self.later | self.queued | self.unacked | self.done
-
-    def __str__(self) -> str:
-        return ", ".join(f"{len(getattr(self, name))} {name}" for name in PLACES)
-
-    def of(self, task_id: str) -> str:
-        """Where one task is; in more than one place, where it has been published or delivered more than once."""
-        return " and ".join(name for name in PLACES if task_id in getattr(self, name)) or "nowhere"
-
-
-def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
-    """Read every place a task can be in, in one transaction."""
-    ids = sorted(published)
-    while True:
-        lines = sorted(client.hkeys("klaviyo:lines"))
-        with client.pipeline(transaction=True) as pipe:
-            pipe.hkeys("klaviyo:lines")
-            for line in lines:
-                pipe.lrange(f"klaviyo:now:{line}", 0, -1)
-                pipe.lrange(f"klaviyo:bulk:{line}", 0, -1)
-                pipe.zrange(f"klaviyo:later:{line}", 0, -1)
-            for queue in (DEFAULT_QUEUE, *QUEUES):
-                pipe.lrange(queue, 0, -1)
-            pipe.hvals("klaviyo:unacked")
-            pipe.mget([f"celery-task-meta-{each}" for each in ids] or ["-"])
-            found = pipe.execute()
-        if sorted(found[0]) == lines:
-            break  # else a line was born between the two reads
-    waiting, later, queued = set(), set(), set()
-    for place in range(len(lines)):
-        now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
-        waiting |= {*now, *bulk}
-        later |= {item.split("|", 1)[1].removeprefix("^") for item in at_a_time}
-    for messages in found[1 + 3 * len(lines) : -2]:
-        queued |= {json.loads(message)["headers"]["id"] for message in messages}
-    unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}
-    ended = zip(ids, found[-1], strict=False)
-    done = {each for each, meta in ended if meta and json.loads(meta)["status"] in READY}
-    return Whereabouts(*(frozenset(each) for each in (waiting, later, queued, unacked, done)))
-
-
-def assert_nothing_lost(client: Any, published: Collection[str]) -> Whereabouts:
-    """Conservation: every published task is somewhere."""
-    published = frozenset(published)
-    places = whereabouts(client, published)
-    lost = published - places.all
-    assert not lost, f"{len(lost)} of {len(published)} tasks are nowhere ({places}): {sorted(lost)[:3]}"
-    return places
-
 
 #: What workers say of themselves, and what every process finds again by itself.
 KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")

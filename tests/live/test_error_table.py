@@ -9,7 +9,8 @@ import pytest
 from tasks.events import create_event
 from tasks.lists import create_list
 from tasks.profiles import create_profile, get_profiles
-from tests.live.system import assert_nothing_lost, until, whereabouts
+from tests.live.system import until
+from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from worker import errors
 
 # The shared worker gives up an answer after half a second, and a request after three attempts.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import Celery
 
 from tasks.profiles import create_profile
-from tests.live.system import assert_nothing_lost, until, whereabouts
+from tests.live.system import until
+from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from worker import errors
 
 

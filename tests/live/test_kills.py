@@ -8,7 +8,8 @@ import pytest
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
-from tests.live.system import ACCOUNTS, assert_nothing_lost, until, whereabouts
+from tests.live.system import ACCOUNTS, until
+from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from tests.soak import sized
 
 KILLS = sized(3, 12)

@@ -21,7 +21,7 @@ from tests.live.system import System, until
 #: Seconds that a condition lasts; seconds in which work must go on after it.
 LASTS, BACK = 2.0, 5.0
 
-PROFILES, LISTS = 60, 8
+PROFILES, LISTS = 36, 6
 
 ANSWERS = {
     "loading": "LOADING Redis is loading the dataset in memory",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
-from tests.live.system import assert_nothing_lost, until
+from tests.live.system import until
+from tests.live.whereabouts import assert_nothing_lost
 
 SOFT_LIMIT = 8
 

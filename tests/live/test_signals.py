@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 from tasks.profiles import create_profile
-from tests.live.system import assert_nothing_lost, over, until
+from tests.live.system import over, until
+from tests.live.whereabouts import assert_nothing_lost
 from worker.app import app
 
 ADA = "ada@example.com"

@@ -1,4 +1,4 @@
-"""`klaviyo sync`, each call a process as a shell starts it, with a real worker."""
+"""`klaviyo sync`, each call a process as a shell starts it, with a worker. Without one: test_sync_workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from tests.live.copies import states
+from tests.live.copies import let_pass
 from tests.live.system import ROOT, end, until
 
 COMMAND = [sys.executable, "-c", "from cli import main; main()"]
@@ -27,29 +27,28 @@ def only_default(*words):
     return [*words, "--account", "default"]
 
 
-def test_streams_are_read_to_their_end_and_shown_afterwards(system, store):
-    system.sandbox.seed(account="default", profiles=1_200, events=2_500)
-    system.worker(STORE_URL=store.url, CONCURRENCY=8).ready()
+def test_streams_are_read_to_their_end_and_shown_afterwards(syncing, copied):
+    syncing.sandbox.seed(account="default", profiles=250, events=1_100)
+    let_pass(syncing)
 
-    read = klaviyo(system, store, *only_default("sync", "profiles", "events"))
-    shown = klaviyo(system, store, *only_default("sync", "--json"))
+    read = klaviyo(syncing, copied, *only_default("sync", "profiles", "events"))
+    shown = klaviyo(syncing, copied, *only_default("sync", "--json"))
 
     assert read.returncode == 0, read.stderr
     assert [line.split()[:4] for line in read.stdout.splitlines()[1:]] == [
-        ["profiles", "done", "incremental", "1,200"],
-        ["events", "done", "incremental", "2,500"],
+        ["profiles", "done", "incremental", "250"],
+        ["events", "done", "incremental", "1,100"],
     ]
     standing = {each["stream"]: each for each in json.loads(shown.stdout)}
-    assert (standing["profiles"]["rows"], standing["profiles"]["run"]["state"]) == (1_200, "done")
+    assert (standing["profiles"]["rows"], standing["profiles"]["run"]["state"]) == (250, "done")
     assert standing["lists"]["run"] is None
     assert "@" not in read.stdout + read.stderr + shown.stdout
 
 
-def test_a_stream_that_fails_is_told_with_the_reason_and_the_others_are_read(system, store):
-    system.sandbox.fault("status", status=403, operation="get_tags", times=None)
-    system.worker(STORE_URL=store.url, CONCURRENCY=8).ready()
+def test_a_stream_that_fails_is_told_with_the_reason_and_the_others_are_read(syncing, copied):
+    syncing.sandbox.fault("status", status=403, operation="get_tags", times=None)
 
-    read = klaviyo(system, store, *only_default("sync", "tags", "metrics"))
+    read = klaviyo(syncing, copied, *only_default("sync", "tags", "metrics"))
 
     assert read.returncode == 1
     assert "tags of default failed: " in read.stderr
@@ -57,42 +56,32 @@ def test_a_stream_that_fails_is_told_with_the_reason_and_the_others_are_read(sys
     assert [line.split()[:2] for line in read.stdout.splitlines()[1:]] == [["metrics", "done"], ["tags", "failed"]]
 
 
-def test_ctrl_c_leaves_the_sync_running(system, store):
-    system.sandbox.seed(account="default", profiles=3_000)
-    system.sandbox.fault("latency", seconds=0.3, times=None)
-    system.worker(STORE_URL=store.url, CONCURRENCY=8).ready()
+def test_ctrl_c_leaves_the_sync_running(syncing, copied):
+    syncing.sandbox.seed(account="default", profiles=500)
+    let_pass(syncing)
+    syncing.sandbox.fault("latency", seconds=1.0, times=None)
     command = [*COMMAND, *only_default("sync", "profiles")]
     watching = subprocess.Popen(
-        command, env=environment(system, store), cwd=system.folder, stderr=subprocess.PIPE, text=True
+        command, env=environment(syncing, copied), cwd=syncing.folder, stderr=subprocess.PIPE, text=True
     )
 
-    until(lambda: [run for run in store.runs("profiles") if run["state"] == "running"], 20, "the run")
+    until(lambda: [run for run in copied.runs("profiles") if run["state"] == "running"], 20, "the run")
     code = end(watching, signal.SIGINT)
 
     assert code == 130
     assert "the sync continues" in watching.stderr.read()
     watching.stderr.close()
-    system.sandbox.clear_faults()
-    until(lambda: store.runs("profiles")[-1]["state"] == "done", 30, "the end of the run")
-    assert len(store.rows("profiles")) == 3_000
+    syncing.sandbox.clear_faults()
+    until(lambda: copied.runs("profiles")[-1]["state"] == "done", 30, "the end of the run")
+    assert len(copied.rows("profiles")) == 500
 
 
-def test_without_a_worker_it_is_started_and_said_that_nothing_happens_yet(system, store):
-    started = klaviyo(system, store, *only_default("sync", "metrics", "--no-wait", "--json"))
+def test_a_plan_starts_nothing(syncing, copied):
+    syncing.sandbox.seed(account="default", profiles=250)
 
-    assert started.returncode == 0
-    assert "No worker runs" in started.stderr
-    [asked] = json.loads(started.stdout)
-    system.worker(STORE_URL=store.url, CONCURRENCY=8).ready()
-    until(lambda: states(system, asked["request"]) == {"metrics": "done"}, 20, "the end of what was asked for")
-
-
-def test_a_plan_starts_nothing(system, store):
-    system.sandbox.seed(account="default", profiles=250)
-
-    planned = klaviyo(system, store, *only_default("sync", "profiles", "metrics", "--plan", "--json"))
+    planned = klaviyo(syncing, copied, *only_default("sync", "profiles", "metrics", "--plan", "--json"))
 
     assert planned.returncode == 0, planned.stderr
     assert {each["stream"]: each["requests"] for each in json.loads(planned.stdout)} == {"profiles": 3, "metrics": 1}
-    assert store.runs("profiles") == []
-    assert not system.redis.keys("klaviyo:sync:*")
+    assert copied.runs("profiles") == []
+    assert not syncing.redis.keys("klaviyo:sync:*")

@@ -1,10 +1,13 @@
-"""Workers that copy streams: one dies when Redis has forgotten everything, and two write into PostgreSQL at once."""
+"""Workers that copy streams: one finds Redis emptied, two write into PostgreSQL at once, one comes late."""
 
 from __future__ import annotations
 
+import json
+
 from schedules.sync import request_sync
-from tests.live.copies import Copy, assert_equal, seed, sync
+from tests.live.copies import Copy, assert_equal, seed, states, sync
 from tests.live.system import until
+from tests.live.test_sync_commands import klaviyo, only_default
 
 
 def test_a_run_of_which_redis_has_forgotten_everything_goes_on(system, store):
@@ -38,3 +41,13 @@ def test_postgresql_is_written_by_many_threads_at_once(system, new_postgres):
     assert_equal(system, store, *streams)
     system.sandbox.limits(off=False)
     store.close()
+
+
+def test_without_a_worker_it_is_started_and_said_that_nothing_happens_yet(system, store):
+    started = klaviyo(system, store, *only_default("sync", "metrics", "--no-wait", "--json"))
+
+    assert started.returncode == 0
+    assert "No worker runs" in started.stderr
+    [asked] = json.loads(started.stdout)
+    system.worker(STORE_URL=store.url, CONCURRENCY=8).ready()
+    until(lambda: states(system, asked["request"]) == {"metrics": "done"}, 20, "the end of what was asked for")

@@ -11,7 +11,8 @@ from kombu import Connection, Producer
 
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
-from tests.live.system import until, whereabouts
+from tests.live.system import until
+from tests.live.whereabouts import whereabouts
 from worker import errors
 from worker.app import app
 from worker.headers import HEADER

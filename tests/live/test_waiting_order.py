@@ -7,7 +7,8 @@ import json
 import psutil
 
 from tasks.profiles import create_profile
-from tests.live.system import assert_nothing_lost, until
+from tests.live.system import until
+from tests.live.whereabouts import assert_nothing_lost
 from worker.app import app
 from worker.governor import get_governor
 

@@ -8,7 +8,8 @@ from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
-from tests.live.system import assert_nothing_lost, stretched, until
+from tests.live.system import stretched, until
+from tests.live.whereabouts import assert_nothing_lost
 
 
 def test_two_workers_use_every_second_to_the_full_and_overrun_none(two_workers):

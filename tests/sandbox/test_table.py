@@ -2,11 +2,10 @@
 
 from importlib import resources
 
-import pytest
-
-from sandbox.operations import Operation, load
+from sandbox.operations import load
 from sandbox.records.relations import Relations
 from sandbox.sections import discover
+from tests.cases import for_each
 
 OPERATIONS = load()
 
@@ -16,8 +15,9 @@ def test_the_table_has_every_operation_of_the_revision_and_is_small() -> None:
     assert len(resources.files("sandbox").joinpath("operations.json").read_bytes()) < 300_000
 
 
-@pytest.mark.parametrize("operation", OPERATIONS.by_id.values(), ids=lambda operation: operation.id)
-def test_an_operation_is_found_by_its_path_and_has_a_handler(operation: Operation) -> None:
+@for_each(OPERATIONS.by_id)
+def test_an_operation_is_found_by_its_path_and_has_a_handler(id: str) -> None:
+    operation = OPERATIONS.by_id[id]
     path = operation.path.replace("{id}", "01ABC").replace("{job_id}", "01ABC")
     methods, path_id = OPERATIONS.methods(path)
     assert methods[operation.method] is operation

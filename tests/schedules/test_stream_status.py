@@ -9,7 +9,8 @@ from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
-from schedules.stream_status import stream_status
+from schedules.store.tables import watermarks
+from schedules.stream_status import latest_runs, stream_status
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -89,3 +90,27 @@ def test_what_comes_with_another_stream_has_its_run_and_its_watermark():
 
 def test_a_stream_that_was_never_read_has_no_run():
     assert (stands("flow_values").rows, stands("flow_values").run, stands("flows").run) == (0, None, None)
+
+
+def test_the_latest_run_of_each_stream_is_found_by_itself():
+    read("profiles", SyncWindow("", 0), done=True)
+    read("profiles", SyncWindow("", 0), SyncWindow("", 1))
+    read("tags", SyncWindow("", 0), done=True)
+    with transaction() as connection:
+        runs.create(connection, "default", "profiles", "push", "full", NOW)
+        upsert(
+            connection,
+            watermarks,
+            [
+                {"account": "default", "stream": "profiles", "partition": part, "value": value}
+                for part, value in (("a", NOW + HOUR), ("b", NOW))
+            ],
+        )
+
+    with reading() as connection:
+        profiles, tags = latest_runs(connection)
+
+    assert (profiles.stream, profiles.watermark, profiles.run.state) == ("profiles", NOW, "running")
+    assert (profiles.run.rows, profiles.run.closed, profiles.run.windows) == (140, 0, 2)
+    assert (tags.stream, tags.watermark, tags.run.state, tags.run.deleted) == ("tags", None, "done", 3)
+    assert (tags.run.rows, tags.run.requests) == (stands("tags").run.rows, stands("tags").run.requests)

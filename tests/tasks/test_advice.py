@@ -11,6 +11,7 @@ import pytest
 
 from tasks import rules
 from tasks.images import read_file
+from tests.cases import for_each
 from tests.tasks.action_samples import annotation_at, declaration, sample, smallest_call
 from worker.action import ACTIONS
 from worker.api.seed_names import Dropped
@@ -35,7 +36,7 @@ def unnamed(name: str) -> dict[str, Any]:
     return given | ({"profile": {}} if "profile" in given else {})
 
 
-@pytest.mark.parametrize("name", WITH_CHECKS)
+@for_each(WITH_CHECKS)
 def test_each_name_that_a_check_asks_for_makes_a_valid_call(name: str):
     given = unnamed(name)
     try:
@@ -55,7 +56,7 @@ def test_each_name_that_a_check_asks_for_makes_a_valid_call(name: str):
         declaration(name).bind(followed)
 
 
-@pytest.mark.parametrize("name", WITH_CHECKS)
+@for_each(WITH_CHECKS)
 def test_nothing_that_klaviyo_no_longer_has_hides_what_is_missing(name: str):
     gone = [
         each
@@ -119,7 +120,7 @@ def test_a_file_given_as_the_advice_says_is_accepted(tmp_path: Path):
     assert read_file(b"GIF89a")["content"] == "R0lGODlh"
 
 
-@pytest.mark.parametrize("name", ALL)
+@for_each(ALL)
 def test_the_name_that_is_guessed_is_one_that_counts(name: str):
     found = declaration(name)
     for gone in [each for each, target in found.aliases.items() if isinstance(target, Dropped)]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typing_extensions import is_typeddict
 
+from tests.cases import for_each
 from tests.tasks.action_samples import NAMES, declaration, sample, smallest_call, stripped, whole_calls
 from worker.errors import InputError
 
@@ -16,7 +17,7 @@ SECRET = "grace.hopper secret"  # no test may see it in a message
 EVENT = {"metric": "Placed Order", "profile": {"id": "P1"}}
 PROFILE = {"email": "x", "subscriptions": {"email": {"marketing": {"consent": "SUBSCRIBED"}}}}
 
-every_action = pytest.mark.parametrize("name", NAMES)
+every_action = for_each(NAMES)
 
 
 def refused(name: str, given: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 import orjson
-import pytest
 
 from sandbox.errors import ApiError
 from sandbox.front import bodies
 from sandbox.operations import load
+from tests.cases import for_each
 from tests.tasks.action_samples import declaration, whole_calls
 from tests.tasks.body_mutants import OTHER, TABLE, Mutant, example, fits, mutants
 from worker.api.body import check_of
@@ -24,7 +24,7 @@ ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})
 OPERATIONS = load()
 #: How deep calls are made wrong: as deep as a key of a flow's message. Below that, it is the body's check alone.
 DEEP = 10
-every_action = pytest.mark.parametrize("name", ACTIONS)
+every_action = for_each(ACTIONS)
 
 
 @cache

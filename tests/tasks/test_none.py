@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import for_each
 from tests.tasks.action_samples import declaration, whole_calls
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
@@ -41,7 +42,7 @@ def at(body: Any, path: tuple[str, ...]) -> Any:
     return body
 
 
-@pytest.mark.parametrize(("name", "parameter"), OPTIONAL)
+@for_each(OPTIONAL)
 def test_a_parameter_given_its_own_default_makes_a_valid_call(name: str, parameter: str):
     found = declaration(name)
     told = found.parameters[parameter]

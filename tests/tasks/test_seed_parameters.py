@@ -8,15 +8,12 @@ from typing import Any
 import pytest
 
 from tasks import rules
+from tests.cases import for_each
 from tests.tasks.action_samples import NAMES, ROWS, declaration, sample_at, smallest_call
 from worker.action import ACTIONS, NAMES_2024
 from worker.errors import InputError
 
 CASES = [(row["name"], *parameter) for row in ROWS for parameter in row["parameters"]]
-
-
-def ids(case: tuple[str, ...]) -> str:
-    return f"{case[0]}-{case[1].replace('data__attributes__', '…')}"
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +65,9 @@ def test_the_tables_hold_every_action_of_the_document():
     assert set(NAMES) <= set(ACTIONS)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
-def test_the_name_of_2024_leads_to_the_same_action(row: dict[str, Any]):
-    assert row["name_2024"] == row["name"] or NAMES_2024[row["name_2024"]] == row["name"]
+@for_each((row["name"], row["name_2024"]) for row in ROWS)
+def test_the_name_of_2024_leads_to_the_same_action(name: str, name_2024: str):
+    assert name_2024 == name or NAMES_2024[name_2024] == name
 
 
 #: What is translated, and the form of an upload, have tests of their own: test_campaigns, test_images.
@@ -78,7 +75,7 @@ ELSEWHERE = ("constant", "dropped", "translated", "form")
 PLACED = [case for case in CASES if case[3].partition(":")[0] not in ELSEWHERE and "=" not in case[2]]
 
 
-@pytest.mark.parametrize(("name", "flat", "readable", "place"), PLACED, ids=[ids(case) for case in PLACED])
+@for_each(PLACED)
 def test_a_parameter_lands_at_its_place_in_either_spelling(name: str, flat: str, readable: str, place: str):
     keys = readable.split(".")
     base = smallest_call(name, without=keys[0] if len(keys) == 1 else "")
@@ -107,7 +104,7 @@ def test_a_parameter_lands_at_its_place_in_either_spelling(name: str, flat: str,
 ADDED = [case for case in CASES if "=" in case[2]]
 
 
-@pytest.mark.parametrize(("name", "flat", "readable", "place"), ADDED, ids=[ids(case) for case in ADDED])
+@for_each(ADDED)
 def test_a_yes_or_no_parameter_adds_a_value_to_a_list(name: str, flat: str, readable: str, place: str):
     parameter, value = readable.split("=")
 
@@ -122,7 +119,7 @@ def test_a_yes_or_no_parameter_adds_a_value_to_a_list(name: str, flat: str, read
 CONSTANT = [case for case in CASES if case[3] == "constant"]
 
 
-@pytest.mark.parametrize(("name", "flat", "readable", "place"), CONSTANT, ids=[ids(case) for case in CONSTANT])
+@for_each(CONSTANT)
 def test_a_constant_is_accepted_checked_and_not_needed(name: str, flat: str, readable: str, place: str):
     base = smallest_call(name)
     constant = declaration(name).aliases[flat].constant  # type: ignore[union-attr]
@@ -135,7 +132,7 @@ def test_a_constant_is_accepted_checked_and_not_needed(name: str, flat: str, rea
 DROPPED = [case for case in CASES if case[3] == "dropped"]
 
 
-@pytest.mark.parametrize(("name", "flat", "readable", "place"), DROPPED, ids=[ids(case) for case in DROPPED])
+@for_each(DROPPED)
 def test_a_parameter_that_klaviyo_removed_is_accepted_and_left_out(name: str, flat: str, readable: str, place: str):
     base = smallest_call(name)
 

@@ -1,11 +1,15 @@
 """What our Flower does otherwise than Flower."""
 
+import asyncio
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+from tornado.httputil import HTTPHeaders
+from tornado.web import RequestHandler
 
 from worker import flower
-from worker.flower import AGAIN, SILENT, Events
+from worker.flower import AGAIN, SILENT, Broker, Events, PageHandler, Pages, Route, templates_with
 
 
 class Enough(BaseException):
@@ -64,3 +68,68 @@ def test_events_are_waited_for_no_longer_than_a_silence_that_tells_something(mon
     events.listen()
 
     assert asked == {"handlers": ["*"], "limit": None, "timeout": SILENT, "wakeup": True}
+
+
+PAGES = Pages("Klaviyo", "klaviyo", [Route("/klaviyo", RequestHandler, {}, "klaviyo")], {"our.html": "ours"})
+
+
+def test_flowers_navigation_bar_has_our_entry_once_after_its_own():
+    bar = templates_with(PAGES).dict["navbar.html"]
+
+    assert bar.count("reverse_url('klaviyo')") == 1
+    assert bar.index("reverse_url('broker')") < bar.index("reverse_url('klaviyo')") < bar.index("theme-toggle")
+
+
+def test_our_templates_stand_beside_all_of_flowers():
+    known = templates_with(PAGES)
+
+    assert known.load("our.html").generate() == b"ours"
+    for name in ("base.html", "workers.html", "tasks.html", "broker.html", "404.html", "error.html"):
+        assert known.load(name)
+
+
+def test_the_broker_page_counts_what_waits_with_what_a_worker_can_take(settings, monkeypatch):
+    class Redis:
+        """Two messages in the first list of each queue."""
+
+        def pipeline(self):
+            return self
+
+        async def __aenter__(self):
+            self.asked = []
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+        def llen(self, key):
+            self.asked.append(key)
+
+        async def execute(self):
+            return [0 if "\x06" in key else 2 for key in self.asked]
+
+        async def aclose(self):
+            pass
+
+    monkeypatch.setattr(flower, "count_waiting", lambda: Counter({"klaviyo.xs": 50_000}))
+    broker = Broker("redis://127.0.0.1:6379/0", broker_options={}, broker_use_ssl=False)
+    broker.redis = Redis()
+
+    found = asyncio.run(broker.queues(["klaviyo.xs", "celery"]))
+
+    assert found == [
+        {"name": "klaviyo.xs", "messages": 50_002, "messages_ready": 2},
+        {"name": "celery", "messages": 2, "messages_ready": 2},
+    ]
+
+
+def test_no_other_site_may_read_our_pages_even_where_flowers_api_is_open(monkeypatch):
+    monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+    page = PageHandler.__new__(PageHandler)
+    page._headers = HTTPHeaders()
+    page.application = SimpleNamespace(options=SimpleNamespace(basic_auth=None, auth=None))
+
+    page.set_default_headers()
+
+    assert page._headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in page._headers

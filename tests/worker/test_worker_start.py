@@ -22,6 +22,15 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
     assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull.pages")
 
 
+def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():
+    """Else it gives up where a worker waits, and a Redis that is full or an id that is revoked turns its steps away."""
+    program = "import worker.celery; from celery.signals import celeryd_init; celeryd_init.send('w1'); "
+    program += "from worker.process import working; print(working.is_set())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "True"
+
+
 def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):
     asked = {}
     monkeypatch.setattr(consumer.Consumer, "__init__", lambda _, **how: asked.update(how["worker_options"]))

@@ -77,7 +77,8 @@ def test_rows_that_are_deleted_are_not_read_again(looks):
 def test_a_stream_by_parents_takes_at_least_a_page_for_each_of_them(looks):
     stored("lists", [{"id": name} for name in ("empty", "small", "large")])
     members = [("small", 1), ("large", 250)]
-    stored("list_members", [{"list_id": id, "profile_id": f"{each}"} for id, n in members for each in range(n)])
+    rows = [{"list_id": id, "profile_id": f"{each}", "joined_at": NOW} for id, n in members for each in range(n)]
+    stored("list_members", rows)
     read_before("lists")
     read_before("list_members", 251, 5)
 

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from schedules.store.connection import get_engine
 from schedules.store.engine import open_engine
-from schedules.store.migrate import is_current, upgrade
-from schedules.store.tables import metadata
+from schedules.store.migrate import _config, is_current, upgrade
+from schedules.store.tables import UNKNOWN_JOIN, list_members, metadata
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings
 
@@ -132,3 +134,19 @@ def test_rows_are_in_no_text_of_an_error(engine):
         )
 
     assert "ada@example.com" not in str(caught.value)
+
+
+def test_members_of_an_older_store_are_kept_with_the_time_of_their_joining(engine, empty_store_url):
+    members = "INSERT INTO list_members (account, list_id, profile_id, joined_at, synced_at) VALUES "
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0002")
+        connection.exec_driver_sql(
+            members + "('default', 'L1', 'P1', '2026-11-24 12:00:00.000000', '2026-11-24 12:00:00.000000'), "
+            "('default', 'L1', 'P2', NULL, '2026-11-24 12:00:00.000000')"
+        )
+
+    upgrade(empty_store_url)
+
+    with engine.connect() as connection:
+        found = connection.execute(select(list_members.c.profile_id, list_members.c.joined_at)).all()
+    assert {tuple(row) for row in found} == {("P1", datetime(2026, 11, 24, 12, tzinfo=UTC)), ("P2", UNKNOWN_JOIN)}

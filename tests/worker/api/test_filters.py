@@ -20,6 +20,7 @@ from tasks.lists import get_lists
 from tasks.metrics import query_metric_aggregates
 from tasks.profiles import get_profiles
 from tasks.reporting import query_campaign_values
+from tests.cases import for_each
 from worker.action import ACTIONS
 from worker.api.filter_fields import OTHERS, fields_of
 from worker.api.filters import F, Filter, filter_problems
@@ -169,7 +170,7 @@ def test_mere_text_passes_as_it_is():
 
 
 EVERY_FIELD = [
-    pytest.param(name, field, id=f"{name}-{field}")
+    (name, field)
     for name, action in sorted(ACTIONS.items())
     for field in fields_of(action.declaration.package, name) or {}
     if field != OTHERS
@@ -202,7 +203,7 @@ def refused_by(name, given):
     return filter_problems(given, fields), caught.value.errors[0]["detail"]
 
 
-@pytest.mark.parametrize(("name", "field"), EVERY_FIELD)
+@for_each(EVERY_FIELD)
 def test_every_field_takes_its_own_kind_of_value_and_no_neighbouring_one(name, field):
     known = fields_of("tasks", name)[field]
     for given in conditions(name, field, known.values[0] if known.values else FITS.get(known.kind)):

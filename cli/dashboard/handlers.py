@@ -1,0 +1,112 @@
+"""What answers the requests for the Klaviyo pages, behind Flower's login."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tornado.web import HTTPError, StaticFileHandler, authenticated
+
+from cli.dashboard import accounts, imports, jobs, limits, schedules, syncs
+from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
+from cli.dashboard.table import Query, Tab, arrange
+from worker.flower import PageHandler, Pages, Route
+
+#: In the order in which they are shown; the first is where the navigation bar leads to.
+TABS: Sequence[Tab[Any]] = (limits.TAB, jobs.TAB, imports.TAB, syncs.TAB, schedules.TAB, accounts.TAB)
+
+#: Nothing but what this very server sends may run, or be shown; a theme's icons are in Flower's style sheets.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class KlaviyoHandler(PageHandler):
+    """What the pages have in common."""
+
+    def initialize(self, snapshots: Snapshots) -> None:
+        """Take what all visitors share."""
+        self.snapshots = snapshots
+
+    def set_default_headers(self) -> None:
+        """Let no script from elsewhere run, and nobody keep what was shown."""
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Cache-Control", "no-store")
+
+    def show(self, template: str, **shown: Any) -> None:
+        """Answer with a page."""
+        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, **shown)
+
+
+class TabHandler(KlaviyoHandler):
+    """One tab; with ``part=table``, its table alone, which the page asks for again and again."""
+
+    @authenticated
+    async def get(self, name: str | None = None) -> None:
+        """Show a tab."""
+        tab = next((each for each in TABS if each.name == (name or TABS[0].name)), None)
+        if tab is None:
+            raise HTTPError(404)
+        query = Query.parse({each: self.get_query_argument(each, "") for each in ("search", "sort", "page")})
+        snapshot = await self.snapshots.latest(tab)
+        made = f"{datetime.fromtimestamp(snapshot.made).astimezone():%H:%M:%S %Z}" if snapshot.made else None
+        self.show(
+            "klaviyo_table.html" if self.get_query_argument("part", "") == "table" else "klaviyo.html",
+            tab=tab,
+            view=arrange(tab, snapshot.reading.rows, query),
+            notes=snapshot.reading.notes,
+            failure=snapshot.failure,
+            made=made,
+            interval=INTERVAL_S,
+        )
+
+
+class JobHandler(KlaviyoHandler):
+    """One job, with Klaviyo's errors."""
+
+    @authenticated
+    async def get(self, id: str) -> None:
+        """Show a job."""
+        try:
+            job = await asyncio.get_running_loop().run_in_executor(None, jobs.read_job, id)
+        except Exception as error:
+            self.set_status(503)
+            self.show("klaviyo_job.html", tab=jobs.TAB, job=None, failure=explain_failure(error))
+            return
+        if job is None:
+            self.set_status(404)
+        missing = "There is no such job: its id is wrong, or it ended over a week ago."
+        self.show("klaviyo_job.html", tab=jobs.TAB, job=job, failure="" if job else missing)
+
+
+def pages() -> Pages:
+    """Return the Klaviyo pages, as Flower is to serve them."""
+    here = resources.files(__package__)
+    templates = Path(str(here)) / "templates"
+    shared = {"snapshots": Snapshots()}
+    return Pages(
+        title="Klaviyo",
+        name="klaviyo",
+        routes=(
+            Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
+            Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
+            Route("/klaviyo/([a-z]+)", TabHandler, shared),
+            Route("/klaviyo", TabHandler, shared, "klaviyo"),
+        ),
+        templates={path.name: path.read_text("utf-8") for path in templates.glob("*.html")},
+    )

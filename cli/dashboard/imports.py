@@ -1,0 +1,96 @@
+"""The tab Imports: the imports of two weeks, as `klaviyo imports` shows them, and how far each has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from cli.dashboard.table import (
+    Bar,
+    Cell,
+    Column,
+    Reading,
+    Tab,
+    count_column,
+    duration_column,
+    styled_column,
+    text_column,
+    time_column,
+)
+from cli.imports.history import seconds, state
+from tasks.jobs.runs import Run, get_runs
+from worker.patience import asking_redis_once
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An import as it stood at ``now``, a Unix time."""
+
+    run: Run
+    now: float
+
+    @property
+    def done(self) -> int:
+        """How many of the rows that have been read have come to their end."""
+        return self.run.rows - self.run.on_their_way
+
+    @property
+    def read_share(self) -> float | None:
+        """How much of the source has been read; None where its size is not known."""
+        return min(1.0, self.run.read / self.run.size) if self.run.size else None
+
+    @property
+    def rate(self) -> float:
+        """Rows a second that came to their end."""
+        return self.done / taken if (taken := seconds(self.run, self.now)) > 0 else 0.0
+
+    @property
+    def ready_at(self) -> float | None:
+        """When it will have ended if it goes on at its rate so far; None if it has, or nobody can tell."""
+        if self.run.state != "running" or not self.rate or not self.read_share:
+            return None
+        return self.now + (self.run.rows / self.read_share - self.done) / self.rate
+
+
+@asking_redis_once()
+def read() -> Reading[Seen]:
+    """Read the imports of the last two weeks, newest first.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    now = get_runs().now()
+    return Reading([Seen(run, now) for run in get_runs().recent()])
+
+
+def _progress(each: Seen) -> Cell:
+    share = 1.0 if each.run.state == "complete" else each.read_share
+    if share is None:
+        return Cell(f"{each.run.rows:,} rows read")
+    ended = share * each.done / each.run.rows if each.run.rows else 0.0
+    return Cell(bars=(Bar(ended, 1.0, f"{ended:.0%}"),))
+
+
+TAB = Tab(
+    "Imports",
+    read,
+    (
+        text_column("Run", lambda each: each.run.id),
+        text_column("Kind", lambda each: each.run.kind),
+        text_column("Account", lambda each: each.run.account),
+        text_column("Source", lambda each: PurePath(each.run.source).name),
+        styled_column("State", lambda each: state(each.run, each.now)),
+        Column("Progress", _progress, lambda each: each.read_share, number=True),
+        count_column("Rows", lambda each: each.run.rows),
+        count_column("Landed", lambda each: each.run.landed, "text-success"),
+        count_column("Not landed", lambda each: each.run.failed, "text-danger"),
+        Column("Rows a second", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
+        time_column("Started", lambda each: each.run.started),
+        duration_column("Time", lambda each: seconds(each.run, each.now)),
+        time_column("Ready at", lambda each: each.ready_at),
+        text_column("Reject file", lambda each: PurePath(each.run.rejects).name),
+    ),
+    lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
+    "There was no import in the last two weeks.",
+)

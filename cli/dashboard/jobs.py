@@ -1,0 +1,122 @@
+"""The tab Jobs: the asynchronous jobs as `klaviyo jobs` shows them, and one job with Klaviyo's errors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cli import jobs_view
+from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, duration_column, styled_column, text_column
+from cli.jobs import DEFAULT_SINCE, select_jobs
+from cli.times import clock, duration
+from tasks.jobs.ledger import Job, get_ledger
+from worker.patience import asking_redis_once
+
+#: The most jobs of the last day that the tab has, beside those in progress.
+MAX_JOBS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A job and how old it was when it was read, in seconds."""
+
+    job: Job
+    age: float
+
+
+@asking_redis_once()
+def read() -> Reading[Dated]:
+    """Read the jobs in progress and those of the last day, newest first.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    now = get_ledger().now()
+    found = select_jobs(DEFAULT_SINCE, False, MAX_JOBS)
+    notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
+    return Reading([Dated(job, now - job.opened) for job in found], notes)
+
+
+def _words(job: Job) -> str:
+    return f"{job.kind} {job.account} {jobs_view.state_text(job)} {job.job_id} {job.id} {job.run}"
+
+
+TAB = Tab(
+    "Jobs",
+    read,
+    (
+        Column(
+            "Kind",
+            lambda each: Cell(each.job.kind.removeprefix("bulk_"), link=f"jobs/{each.job.id}"),
+            lambda each: each.job.kind.removeprefix("bulk_"),
+        ),
+        text_column("Account", lambda each: each.job.account),
+        styled_column("State", lambda each: jobs_view.state_text(each.job)),
+        text_column("Klaviyo's id", lambda each: each.job.job_id),
+        count_column("Records", lambda each: jobs_view.record_count(each.job)),
+        count_column("Done", lambda each: jobs_view.landed_count(each.job)),
+        count_column("Failed", lambda each: jobs_view.failure_count(each.job), "text-danger"),
+        duration_column("Age", lambda each: each.age),
+        text_column("Import", lambda each: each.job.run),
+    ),
+    lambda each: _words(each.job),
+    "No job has started in the last day.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Everything that may be told of one job; ``left_out`` errors did not fit."""
+
+    facts: list[tuple[str, str]]
+    errors: list[dict[str, Any]]
+    left_out: int
+
+
+@asking_redis_once()
+def read_job(id: str) -> JobPage | None:
+    """Read one job, by our id or by Klaviyo's; None if there is none.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    ledger = get_ledger()
+    job = ledger.job(id) or ledger.known_as(id)
+    return job_page(job, jobs_view.errors_of(job), ledger.now()) if job else None
+
+
+def job_page(job: Job, errors: list[dict[str, Any]], now: float) -> JobPage:
+    """Return what a job's page shows."""
+    rows = re.findall(r"\d+", job.rows)
+    landed = jobs_view.landed_count(job)
+    facts = [
+        ("Job", job.id),
+        ("Klaviyo's id", job.job_id),
+        ("Kind", job.kind),
+        ("Account", job.account),
+        ("State", jobs_view.state_text(job).plain),
+        ("Because", jobs_view.failure_sentence(job)),
+        ("Import", job.run),
+        ("Rows", f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else ""),
+        ("Records", f"{jobs_view.record_count(job):,}"),
+        ("Done", "" if landed is None else f"{landed:,}"),
+        ("Failed", f"{jobs_view.failure_count(job):,}"),
+        ("Opened", f"{clock(job.opened)}, {duration(now - job.opened)} ago"),
+        ("Klaviyo took", duration(job.seconds) if job.seconds is not None else ""),
+    ]
+    shown = [_error(each) for each in errors[: jobs_view.MAX_ERRORS]]
+    return JobPage([each for each in facts if each[1]], shown, max(0, len(errors) - len(shown)))
+
+
+def _error(error: dict[str, Any]) -> dict[str, Any]:
+    """Return an error without what names a record: a catalog item's name may be a person's, an index is not."""
+    said = str(error.get("detail") or error.get("title") or "-")
+    return {
+        "record": error.get("index", "-"),
+        "code": error.get("code", "-"),
+        "said": said,
+        "pointer": error.get("pointer", "-"),
+    }

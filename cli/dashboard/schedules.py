@@ -1,0 +1,66 @@
+"""The tab Schedules: what beat starts, when it runs next and what was missed, as `klaviyo schedules` shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from cli.dashboard.table import Cell, Column, Reading, Tab, duration_column, styled_column, text_column, time_column
+from cli.schedules import STYLES, Row, rows
+from cli.times import clock, duration
+from schedules.clock import redis_time
+from schedules.entries import scheduled_entries
+from schedules.entry_runs import load_records
+from worker.app import app
+from worker.connection import get_redis
+from worker.patience import asking_redis_once
+from worker.settings import get_settings
+
+NO_BEAT = "Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
+
+
+@asking_redis_once()
+def read() -> Reading[Row]:
+    """Read every entry of every account, those that missed a run or failed first.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    plan = list(scheduled_entries(get_settings()))
+    found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
+    found.sort(key=lambda row: (row.missed is None, row.state != "failed", row.account, row.entry))
+    beats = bool(get_redis().exists(app.conf.redbeat_lock_key))
+    return Reading(found, [NO_BEAT] if found and not beats else [])
+
+
+def _unix(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
+
+
+def _missed(row: Row) -> Cell:
+    if row.missed is None:
+        return Cell("-")
+    return Cell(f"{clock(row.missed.timestamp())}, {duration(row.late_seconds)} late", "text-warning")
+
+
+TAB = Tab(
+    "Schedules",
+    read,
+    (
+        text_column("Account", lambda row: row.account),
+        text_column("Entry", lambda row: row.entry),
+        text_column("Crontab", lambda row: row.crontab or ""),
+        text_column("Zone", lambda row: row.timezone),
+        styled_column("State", lambda row: Text(row.state, STYLES.get(row.state, ""))),
+        time_column("Last run", lambda row: _unix(row.last_run)),
+        time_column("Last success", lambda row: _unix(row.last_success)),
+        duration_column("Time", lambda row: row.seconds),
+        time_column("Next run", lambda row: _unix(row.next_run)),
+        Column("Missed", _missed, lambda row: row.missed),
+        text_column("Remarks", lambda row: row.remarks),
+    ),
+    lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
+    "There is no account, so nothing is scheduled: set KLAVIYO_API_KEY (environment or .env).",
+)

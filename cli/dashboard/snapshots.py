@@ -1,0 +1,79 @@
+"""What was read last of each tab, shared by everybody who looks: however many those are, Redis is asked as often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from cli.dashboard.table import Reading, Tab
+from worker.connection import AWAY, unreachable
+from worker.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two readings of a tab. One that took long is repeated after `REST` times as long: Redis itself works
+#: for an eighth of that time, and so for little more than a hundredth of all.
+INTERVAL_S, REST = 2.0, 10
+
+#: Seconds that a visitor waits for a new reading where there is an older one to show, and where there is none.
+PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A reading, when it was made (Unix time; None before the first one), and why a later one failed, or ""."""
+
+    reading: Reading[Any]
+    made: float | None = None
+    failure: str = ""
+
+
+class Snapshots:
+    """The latest snapshot of each tab."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, Snapshot] = {}
+        self._due: dict[str, float] = {}
+        self._readings: dict[str, asyncio.Task[None]] = {}
+
+    async def latest(self, tab: Tab[Any]) -> Snapshot:
+        """Return the snapshot of a tab, after a new reading if one is due and quick."""
+        if tab.name not in self._readings and self._clock() >= self._due.get(tab.name, 0.0):
+            self._readings[tab.name] = asyncio.create_task(self._read(tab))
+        if going_on := self._readings.get(tab.name):
+            known = tab.name in self._kept
+            await asyncio.wait([going_on], timeout=PATIENCE_S if known else FIRST_PATIENCE_S)
+        return self._kept.get(tab.name) or Snapshot(Reading([]))
+
+    async def _read(self, tab: Tab[Any]) -> None:
+        began = self._clock()
+        try:
+            # In a thread: Flower's own pages go on meanwhile.
+            found = await asyncio.get_running_loop().run_in_executor(None, tab.read)
+            self._kept[tab.name] = Snapshot(found, time.time())
+        except Exception as error:
+            before = self._kept.get(tab.name) or Snapshot(Reading([]))
+            self._kept[tab.name] = replace(before, failure=explain_failure(error))
+        finally:
+            ended = self._clock()
+            self._due[tab.name] = ended + max(INTERVAL_S, REST * (ended - began))
+            del self._readings[tab.name]
+
+
+def explain_failure(error: Exception) -> str:
+    """Return why something could not be read, as a sentence."""
+    if isinstance(error, AWAY):
+        return unreachable(error)
+    if isinstance(error, SettingsError):
+        return f"{str(error)[:1].upper()}{str(error)[1:]}."
+    if isinstance(error, DBAPIError):
+        return f"The store cannot be read: {str(error.orig).strip().partition(chr(10))[0].rstrip('.')}."
+    logger.error("A page of the Klaviyo tab could not be read.", exc_info=error)
+    return f"This could not be read ({type(error).__name__}); Flower's log says more."

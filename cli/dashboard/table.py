@@ -1,0 +1,214 @@
+"""A tab's table: its columns, and the rows that a visitor searched for, in the wanted order, page by page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from rich.text import Text
+
+from cli.times import clock, duration
+
+R = TypeVar("R")
+
+#: Rows of one page.
+PAGE_ROWS = 50
+
+#: Bootstrap's class for each colour of the commands.
+_TONES = {
+    "red": "text-danger",
+    "yellow": "text-warning",
+    "green": "text-success",
+    "cyan": "text-info",
+    "dim": "text-body-secondary",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """So much of a limit or of a whole. ``tone`` is a class of Bootstrap's, or empty."""
+
+    value: float
+    limit: float
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell shows. ``link`` leads to another page of ours, by its path below theirs."""
+
+    text: str = ""
+    tone: str = ""
+    bars: tuple[Bar, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[R]):
+    """One column: its title, what a row shows in it, and what rows are sorted by (None comes last)."""
+
+    title: str
+    cell: Callable[[R], Cell]
+    key: Callable[[R], Any]
+    number: bool = False
+
+    @property
+    def name(self) -> str:
+        """The column's name in an address."""
+        return self.title.replace(" ", "-").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[R]):
+    """A tab's rows at one moment, the most urgent first, and the sentences that belong above them."""
+
+    rows: Sequence[R]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab(Generic[R]):
+    """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
+
+    ``read`` asks Redis or the store, and may take its time.
+    """
+
+    title: str
+    read: Callable[[], Reading[R]]
+    columns: Sequence[Column[R]]
+    words: Callable[[R], str]
+    empty: str
+
+    @property
+    def name(self) -> str:
+        """The tab's name in an address."""
+        return self.title.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a visitor asked for. ``sort`` is the name of a column, or empty for the order of the reading."""
+
+    search: str = ""
+    sort: str = ""
+    descending: bool = False
+    page: int = 1
+
+    @classmethod
+    def parse(cls, arguments: Mapping[str, str]) -> Query:
+        """Read an address; whatever makes no sense counts as not given."""
+        page = arguments.get("page", "")
+        return cls(
+            search=arguments.get("search", "").strip(),
+            sort=arguments.get("sort", "").removeprefix("-"),
+            descending=arguments.get("sort", "").startswith("-"),
+            page=max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 10 else 1,
+        )
+
+    def address(self, **changed: Any) -> str:
+        """Return the query string of this, or of this with something ``changed``."""
+        wanted = replace(self, **changed)
+        given = {
+            "search": wanted.search,
+            "sort": f"{'-' if wanted.descending else ''}{wanted.sort}" if wanted.sort else "",
+            "page": str(wanted.page) if wanted.page > 1 else "",
+        }
+        return "?" + urlencode({name: value for name, value in given.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A column's title; ``order`` is how it is sorted now, as ARIA has it, and ``address`` sorts by it."""
+
+    title: str
+    number: bool
+    order: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page of a table, ready to be shown. ``found`` of ``total`` rows are on ``pages`` pages."""
+
+    query: Query
+    headers: Sequence[Header]
+    rows: Sequence[Sequence[Cell]]
+    found: int
+    total: int
+    pages: int
+
+
+def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> View:
+    """Return the page that was asked for; a page beyond the last one is the last."""
+    found = _matching(tab, rows, query.search)
+    if column := next((each for each in tab.columns if each.name == query.sort), None):
+        found = _sorted(found, column.key, query.descending)
+    pages = max(1, -(-len(found) // PAGE_ROWS))
+    query = replace(query, page=min(query.page, pages))
+    shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
+    cells = [[each.cell(row) for each in tab.columns] for row in shown]
+    return View(query, [_header(each, query) for each in tab.columns], cells, len(found), len(rows), pages)
+
+
+def _matching(tab: Tab[R], rows: Sequence[R], search: str) -> Sequence[R]:
+    wanted = search.casefold().split()
+    if not wanted:
+        return rows
+    texts = (tab.words(row).casefold() for row in rows)
+    return [row for row, text in zip(rows, texts, strict=True) if all(word in text for word in wanted)]
+
+
+def _sorted(rows: Iterable[R], key: Callable[[R], Any], descending: bool) -> list[R]:
+    keyed = [(key(row), row) for row in rows]
+    known = sorted((each for each in keyed if each[0] is not None), key=lambda each: each[0], reverse=descending)
+    return [row for _, row in known] + [row for value, row in keyed if value is None]
+
+
+def _header(column: Column[Any], query: Query) -> Header:
+    chosen = column.name == query.sort
+    # Of numbers, the largest are wanted first.
+    descending = not query.descending if chosen else column.number
+    order = ("descending" if query.descending else "ascending") if chosen else "none"
+    return Header(
+        column.title, column.number, order, query.address(sort=column.name, descending=descending, page=1)
+    )  # fmt: skip
+
+
+def text_column(title: str, value: Callable[[R], str]) -> Column[R]:
+    """Make a column of plain words."""
+    return Column(title, lambda row: Cell(value(row) or "-"), value)
+
+
+def count_column(title: str, value: Callable[[R], int | None], tone: str = "") -> Column[R]:
+    """Make a column of whole numbers; zero and None are shown as a dash."""
+    return Column(title, lambda row: _count(value(row), tone), value, number=True)
+
+
+def _count(value: int | None, tone: str) -> Cell:
+    return Cell(f"{value:,}", tone) if value else Cell("-")
+
+
+def time_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
+    """Make a column of Unix times, shown with their zone; None is shown as a dash."""
+    return Column(title, lambda row: _time(value(row)), value)
+
+
+def _time(value: float | None) -> Cell:
+    return Cell("-" if value is None else clock(value))
+
+
+def duration_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
+    """Make a column of seconds."""
+    return Column(title, lambda row: Cell(duration(value(row))), value, number=True)
+
+
+def styled_column(title: str, value: Callable[[R], Text]) -> Column[R]:
+    """Make a column of words in the colours of the commands."""
+    return Column(title, lambda row: _styled(value(row)), lambda row: value(row).plain)
+
+
+def _styled(text: Text) -> Cell:
+    return Cell(text.plain or "-", _TONES.get(str(text.style), ""))

@@ -1,0 +1,1 @@
+"""`klaviyo export`: views of the store as files."""

@@ -1,0 +1,292 @@
+"""The rows of the Klaviyo pages, without Flower, Redis or a store."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+import redis
+
+from cli.dashboard import accounts, imports, jobs, limits, syncs
+from cli.dashboard.handlers import TABS
+from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
+from schedules.stream_status import LatestRun
+from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
+from worker.governor import Pause
+from worker.settings import Settings
+
+NUMBERS = Tab(
+    "Numbers", lambda: Reading([]), (text_column("Name", str), count_column("Count", lambda n: n or None)), str, ""
+)
+
+
+def column(tab, title, row):
+    """What a row shows under a title."""
+    return next(each for each in tab.columns if each.title == title).cell(row)
+
+
+# What a visitor asks for.
+
+
+def test_rows_keep_their_order_until_another_is_asked_for():
+    view = arrange(NUMBERS, [3, 1, 2], Query())
+
+    assert [row[0].text for row in view.rows] == ["3", "1", "2"]
+    assert [header.order for header in view.headers] == ["none", "none"]
+
+
+def test_numbers_are_sorted_the_largest_first_and_missing_ones_come_last_either_way():
+    [_, count] = arrange(NUMBERS, [0, 10, 9], Query()).headers
+    assert count.address == "?sort=-count"
+
+    for sort, order in (("-count", ["10", "9", "0"]), ("count", ["9", "10", "0"])):
+        assert [row[0].text for row in arrange(NUMBERS, [0, 10, 9], Query.parse({"sort": sort})).rows] == order
+
+
+def test_a_search_finds_the_rows_that_have_every_word():
+    tab = replace(NUMBERS, words=lambda number: f"Shop-{number} create_event")
+
+    view = arrange(tab, [1, 2, 12], Query.parse({"search": " EVENT shop-1 "}))
+
+    assert [row[0].text for row in view.rows] == ["1", "12"]
+    assert (view.found, view.total) == (2, 3)
+
+
+def test_a_page_beyond_the_last_one_is_the_last():
+    view = arrange(NUMBERS, list(range(2 * PAGE_ROWS + 1)), Query.parse({"page": "99"}))
+
+    assert (view.query.page, view.pages, len(view.rows)) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("page", ["", "0", "-1", "x", "²", "9" * 5_000])
+def test_a_page_that_is_no_number_is_the_first(page):
+    assert Query.parse({"page": page}).page == 1
+
+
+def test_an_address_keeps_what_was_asked_for():
+    query = Query.parse({"search": "a&b <x>", "sort": "-count", "page": "2"})
+
+    assert query.address(page=3) == "?search=a%26b+%3Cx%3E&sort=-count&page=3"
+
+
+# Limits.
+
+
+def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
+    first = limits.reading(LOOKS, [], AT).rows[0]
+
+    assert (first.account, first.bucket, first.waiting) == (OTHER, "create_event", 49_415)
+    bars = column(limits.TAB, "Used", first).bars
+    assert [(bar.text, bar.tone) for bar in bars] == [("312/350 s", "text-warning"), ("3,211/3,500 m", "text-warning")]
+
+
+def test_a_blocked_bucket_says_until_when_and_why():
+    blocked = next(each for each in limits.reading(LOOKS, [], AT).rows if each.bucket == "create_list")
+
+    assert (blocked.until, blocked.why) == (AT + 64_800, "Klaviyo answered 429")
+
+
+@pytest.mark.parametrize(
+    "what", [f"account:{SHOP}", "action:create_event", f"action:{SHOP}:create_event", "tier:klaviyo.xl"]
+)
+def test_a_paused_bucket_says_who_paused_it_and_why(what):
+    looks = [look(SHOP, [("create_event", ((0, 350, 1_000),), 0)], "xl", now=1)]
+
+    found = limits.reading(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")], AT)
+
+    assert found.rows[0].why == "paused by root: Klaviyo refuses its key"
+    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
+    assert "klaviyo resume" in found.notes[0]
+
+
+def test_a_pause_elsewhere_blocks_nothing():
+    assert not any(each.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+
+
+# Jobs.
+
+
+def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
+    row = jobs.Dated(JOB, 250.0)
+
+    assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
+    assert column(jobs.TAB, "Failed", row).text == "12"
+    assert column(jobs.TAB, "State", row).tone == "text-danger"
+
+
+def test_a_jobs_page_has_its_errors_and_nothing_that_names_a_record():
+    page = jobs.job_page(JOB, [*ERRORS, {"name": "ada@example.com", "title": "Invalid"}], AT)
+
+    assert ("Rows", "1 to 10,000") in page.facts
+    assert [error["record"] for error in page.errors] == [17, 9_412, "-"]
+    assert "ada@example.com" not in str(page)
+
+
+def test_a_jobs_page_counts_the_errors_that_it_leaves_out():
+    page = jobs.job_page(JOB, [{"index": place} for place in range(70)], AT)
+
+    assert (len(page.errors), page.left_out) == (50, 20)
+
+
+# Imports.
+
+
+def test_an_import_halfway_through_its_file_is_ready_after_as_long_again():
+    half = replace(
+        RUN, state="running", started=AT - 100, ended=None, seen=AT, rows=1_000, landed=1_000, checked=0, rejected=0,
+        read=50, size=100,
+    )  # fmt: skip
+    row = imports.Seen(half, AT)
+
+    assert (row.rate, row.ready_at) == (10.0, AT + 100)
+    assert column(imports.TAB, "Progress", row).bars[0].text == "50%"
+
+
+def test_an_import_of_unknown_size_has_no_time_at_which_it_is_ready():
+    row = imports.Seen(replace(LONG_RUN, size=0), AT)
+
+    assert row.ready_at is None
+    assert column(imports.TAB, "Progress", row).text == "1,000,000 rows read"
+
+
+def test_an_import_that_has_ended_is_all_there_whatever_its_size():
+    assert column(imports.TAB, "Progress", imports.Seen(replace(RUN, size=0, read=0), AT)).bars[0].text == "100%"
+
+
+def test_an_import_shows_no_path():
+    row = imports.Seen(replace(RUN, source="/home/ada/customers.csv", rejects="/home/ada/customers.rejects.csv"), AT)
+
+    assert column(imports.TAB, "Source", row).text == "customers.csv"
+    assert column(imports.TAB, "Reject file", row).text == "customers.rejects.csv"
+
+
+# Syncs and accounts.
+
+
+def test_syncs_that_failed_come_first_then_those_that_go_on():
+    found = [
+        LatestRun(OTHER, state, NOW, pull(state=state, closed=3, windows=7, error="no" if state == "failed" else None))
+        for state in ("done", "running", "failed")
+    ]
+
+    rows = syncs.arranged(found, NOW + timedelta(seconds=1))
+
+    assert [row.stream for row in rows] == ["failed", "running", "done"]
+    assert [syncs.remarks(row.run) for row in rows] == ["no", "windows 3/7", ""]
+
+
+def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
+    some = Settings(api_key="pk_secret", company_id="ABC123", accounts={"eu": {"company_id": "DEF456"}})
+
+    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], NOW.date())
+
+    assert [(each.alias, each.credentials) for each in found] == [
+        ("eu", "company id"),
+        ("default", "private key and company id"),
+    ]
+    assert column(accounts.TAB, "State", found[0]).text == "paused by root: moved"
+    assert "secret" not in str(found)
+
+
+def test_a_revision_is_counted_down_until_klaviyo_retires_it():
+    assert accounts.revision_left("2026-07-15", date(2028, 7, 13)) == "2026-07-15, retired in 2 days"
+    assert accounts.revision_left("2026-07-15", date(2028, 7, 14)) == "2026-07-15, retired in 1 day"
+    assert accounts.revision_left("2026-07-15", date(2028, 7, 15)).endswith("upgrade the worker")
+
+
+def test_every_tab_has_an_address_of_its_own():
+    assert len({tab.name for tab in TABS}) == len(TABS)
+    for tab in TABS:
+        assert len({column.name for column in tab.columns}) == len(tab.columns), tab.title
+
+
+# Snapshots.
+
+
+class Source:
+    """A tab whose readings a test lets through, and a clock that it sets."""
+
+    def __init__(self):
+        self.now, self.read, self.failure, self.takes = 0.0, 0, None, 0.0
+        self.tab = replace(NUMBERS, read=self.reading)
+
+    def reading(self):
+        self.read += 1
+        self.now += self.takes
+        if self.failure:
+            raise self.failure
+        return Reading([self.read])
+
+    def look(self, *at):
+        """The rows and failures that visitors see at these times."""
+
+        async def looking():
+            snapshots, found = Snapshots(lambda: self.now), []
+            for moment in at:
+                self.now = max(self.now, moment)
+                found.append(await snapshots.latest(self.tab))
+            return found
+
+        return asyncio.run(looking())
+
+
+def test_however_many_look_redis_is_asked_once_in_an_interval():
+    source = Source()
+
+    seen = source.look(0.0, 0.1, INTERVAL_S - 0.1, INTERVAL_S)
+
+    assert [each.reading.rows for each in seen] == [[1], [1], [1], [2]]
+
+
+def test_a_reading_that_took_long_is_repeated_the_later():
+    source = Source()
+    source.takes = 7.0
+    due = 7.0 + 7.0 * REST
+
+    seen = source.look(0.0, due - 0.1, due)
+
+    assert [each.reading.rows for each in seen] == [[1], [1], [2]]
+
+
+def test_without_redis_what_was_read_last_stays_and_a_sentence_says_why(settings):
+    source = Source()
+
+    async def looking():
+        snapshots = Snapshots(lambda: source.now)
+        await snapshots.latest(source.tab)
+        source.failure, source.now = redis.ConnectionError("refused"), 10.0
+        return await snapshots.latest(source.tab)
+
+    seen = asyncio.run(looking())
+
+    assert seen.reading.rows == [1]
+    assert "Redis cannot be reached at" in seen.failure
+
+
+def test_an_error_that_nobody_expected_shows_its_name_alone(caplog):
+    source = Source()
+    source.failure = ValueError("ada@example.com")
+
+    [seen] = source.look(0.0)
+
+    assert seen.failure == "This could not be read (ValueError); Flower's log says more."
+
+
+def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_show(monkeypatch):
+    monkeypatch.setattr("cli.dashboard.snapshots.PATIENCE_S", 0.0)
+    source, go_on = Source(), threading.Event()
+
+    async def looking():
+        snapshots = Snapshots(lambda: source.now)
+        await snapshots.latest(source.tab)
+        source.now = 10.0
+        slow = replace(source.tab, read=lambda: go_on.wait(30) and source.reading())
+        stale = await snapshots.latest(slow)
+        go_on.set()
+        return stale
+
+    assert asyncio.run(looking()).reading.rows == [1]

@@ -1,0 +1,127 @@
+"""The Klaviyo pages over HTTP: a Flower as an operator starts it, a real server, no worker, so that all waits."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from tasks.jobs.ledger import get_ledger
+from tasks.jobs.runs import get_runs
+from tasks.profiles import create_profile, get_profile
+from tests.live.system import ROOT, end, until
+from worker.api.jsonapi import Request
+from worker.governor import get_governor
+
+LOGIN = ("operator", "secret")
+PERSON = "ada@example.com"
+TABS = ("limits", "jobs", "imports", "syncs", "schedules", "accounts")
+
+
+@pytest.fixture
+def pages(system):
+    """Flower below a prefix and behind a password; a client that knows both."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
+    environment = system.environment(STORE_URL=f"sqlite:///{system.folder}/none.db")
+    with (system.folder / "flower.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/ops", auth=LOGIN, timeout=20) as client:
+
+        def answers() -> bool:
+            assert process.poll() is None, (system.folder / "flower.log").read_text()
+            try:
+                return client.get("/healthcheck").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(answers, 20, "Flower")
+        yield client
+    end(process)
+
+
+def words(html):
+    """The text of a page, each word apart."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pages):
+    for _ in range(3):
+        create_profile.on("a").delay(email=PERSON)
+    get_profile.on("b", lane="bulk").delay(id="01H")
+    ledger = get_ledger()
+    ledger.open("a-job", "bulk_import_profiles", "a", Request("POST", "/api/x", {}, b"{}"), items=2)
+    ledger.mark_sending("a-job", 60_000)
+    ledger.accept("a-job", "klaviyos-id", True)
+    ledger.keep_errors("a-job", 1, [{"index": 1, "detail": "<i>no</i>"}])
+    get_runs().begin("a-run", "profiles", "a", "customers.csv", {"path": "customers.csv"})
+    get_governor().pause("account:a", "night-shift", "<b>the shop moves</b>", since=time.time())
+
+    # Behind the login, in Flower's navigation bar and frame.
+    assert pages.get("/klaviyo", auth=None).status_code == 401
+    assert pages.get("/klaviyo/jobs/x", auth=None).status_code == 401
+    assert 'href="/ops/klaviyo"' in pages.get("/workers").text
+    found = {name: pages.get(f"/klaviyo/{name}") for name in TABS}
+    assert {name: each.status_code for name, each in found.items()} == dict.fromkeys(TABS, 200)
+    assert all('class="app-navbar' in each.text for each in found.values())
+    assert pages.get("/klaviyo/nothing").status_code == 404
+
+    # How many wait, for which account, and why.
+    limits = words(found["limits"].text)
+    assert "a create_profile L" in limits
+    assert "0/750 m 3 - -" in limits
+    assert "until resumed paused by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;" in limits
+    assert "<b>the shop" not in found["limits"].text
+    assert "2 of 2" in limits
+    only = words(pages.get("/klaviyo/limits", params={"search": "b: get", "part": "table"}).text)
+    assert "1 of 2" in only
+    assert "navbar" not in only
+
+    # Which job failed for which record, and how far an import is.
+    assert "import_profiles a accepted klaviyos-id 2" in words(found["jobs"].text)
+    job = pages.get(re.search(r'href="/ops(/klaviyo/jobs/a-job)"', found["jobs"].text)[1])
+    assert "&lt;i&gt;no&lt;/i&gt;" in job.text
+    assert pages.get("/klaviyo/jobs/another").status_code == 404
+    assert "a-run profiles a customers.csv running" in words(found["imports"].text)
+
+    # What cannot be read is a sentence, beside the tabs that can.
+    assert "run `klaviyo store`." in words(found["syncs"].text)
+    assert "private key" in words(found["accounts"].text)
+
+    # No script but the server's own, and what it asks for is there.
+    html = found["limits"].text
+    assert found["limits"].headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    assert not re.search(r"<script(?![^>]*\bsrc=\"/)|\son\w+=|\sstyle=|<style", html)
+    for address in set(re.findall(r'(?:src|href)="/ops(/(?:klaviyo/)?static/[^"]+)"', html)):
+        assert pages.get(address).status_code == 200, address
+
+    # Flower's own broker page counts what waits in each tier.
+    counted = {each["name"]: each for each in pages.get("/api/queues/length").json()["active_queues"]}
+    assert sum(each["messages"] for each in counted.values()) == 4
+    assert sum(each["messages_ready"] for each in counted.values()) == 0
+
+    # Without Redis, what was read last stays, and a sentence says why it is old.
+    system.server.stop()
+    try:
+        assert "Redis cannot be reached at" in words(pages.get("/klaviyo/jobs/a-job").text)
+        gone = until(lambda: (text := words(pages.get("/klaviyo/limits").text)) * ("Redis cannot" in text), 10, "news")
+        assert "create_profile" in gone
+    finally:
+        system.server.start_again()
+
+    # Nothing of people's data.
+    assert not any(PERSON in each.text for each in found.values())

@@ -1,0 +1,64 @@
+"""How a file writes its dates and numbers is read off its rows, asked for, or said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.imports.options import Options
+from tasks.imports.parts import Part, parts
+from tasks.imports.sources import Batch, Source
+from tasks.imports.understanding import understood
+from tests.tasks.action_samples import NOW
+from tests.tasks.imports.import_runs import Run, items_of
+from worker.errors import InputError
+
+
+def test_dates_are_read_by_the_evidence_of_any_row(run: Run):
+    rows = "".join(f"p{number}@example.com,01/02/2024\n" for number in range(3_000))
+
+    made = run("profiles", f"email,x\n{rows}last@example.com,13/02/2024\n", mapping=("x=properties.x:date",))
+
+    assert {item["attributes"]["properties"]["x"] for item in made.items[:-1]} == {"2024-02-01"}
+
+
+def test_a_column_of_dates_is_like_the_others_of_its_file(run: Run):
+    made = run(
+        "profiles", "email,x,y\na@b.c,01/02/2024,02/13/2024\n", mapping=("x=properties.x:date", "y=properties.y:date")
+    )
+
+    assert made.items[0]["attributes"]["properties"] == {"x": "2024-01-02", "y": "2024-02-13"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "type", "told"),
+    [
+        ("01/02/2024", "date", "day-first or month-first with --dates"),
+        ('"1,234"', "number", "decimal-comma or decimal-point with --decimals"),
+    ],
+)
+def test_what_nothing_tells_is_asked_for_and_never_guessed(run: Run, cell: str, type: str, told: str):
+    with pytest.raises(InputError, match=f"nothing in column 'x' tells how its values are written: say {told}"):
+        run("profiles", f"email,x\na@b.c,{cell}\n", mapping=(f"x=properties.x:{type}",))
+
+
+def test_how_values_are_written_can_be_said(run: Run):
+    table = 'email,x,y\na@b.c,01/02/2024,"1,234"\n'
+
+    made = run(
+        "profiles", table, mapping=("x=properties.x:date", "y=properties.y:number"), dates="day-first",
+        decimals="decimal-comma",
+    )  # fmt: skip
+
+    assert made.items[0]["attributes"]["properties"] == {"x": "2024-02-01", "y": 1.234}
+
+
+def test_standard_input_is_judged_by_its_first_rows():
+    rows = [[f"p{number}@example.com", "13/02/2024"] for number in range(10)]
+    once = iter([Batch(1, rows)])
+    source = Source("standard input", ("email", "x"), lambda: once, rereadable=False)
+
+    source, plan = understood(source, "profiles", Options(mapping=("x=properties.x:date",), moment=NOW))
+
+    (part,) = parts(source, plan)
+    assert isinstance(part, Part)
+    assert len(items_of("profiles", part)) == 10
