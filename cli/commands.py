@@ -94,14 +94,14 @@ COMMANDS = {
 }
 
 
-class Deferred(TyperCommand):
+class LazyCommand(TyperCommand):
     """A command that is not imported yet; only its line in `klaviyo --help` is known."""
 
     def __init__(self, name: str, place: str, summary: str) -> None:
         super().__init__(name, help=summary)
         self._place = place
 
-    def loaded(self) -> Any:
+    def load(self) -> Any:
         """Import the command, with its options."""
         name, _, function = self._place.partition(":")
         # Imports leave no garbage, and collecting would take a fifth of the time.
@@ -116,14 +116,14 @@ class Deferred(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse the words after the command's name."""
-        return self.loaded().make_context(info_name, args, parent, **extra)
+        return self.load().make_context(info_name, args, parent, **extra)
 
 
 class Commands(TyperGroup):
     """The commands, with every expected error printed as one sentence instead of a traceback."""
 
     def __init__(self, **attributes: Any) -> None:
-        known = {name: Deferred(name, *described) for name, described in COMMANDS.items()}
+        known = {name: LazyCommand(name, *described) for name, described in COMMANDS.items()}
         super().__init__(**{**attributes, "commands": known})
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -47,7 +47,7 @@ def select_jobs(since: str, failed: bool, most: int | None = None) -> list[Job]:
     ledger = get_ledger()
     now = ledger.now()
     recent = ledger.recent(moment(since, now), now, None if failed else most)
-    both = {job.id: job for job in (*recent, *ledger.going_on())}
+    both = {job.id: job for job in (*recent, *ledger.all_in_progress())}
     chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
     return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
 

@@ -42,10 +42,10 @@ def failure_sentence(job: Job) -> str:
     if not job.failure and job.status not in BY_END:
         return ""
     # Imported here because the kinds of jobs import every action, which a list of jobs does not need.
-    from tasks.jobs.outcome import raised
+    from tasks.jobs.outcome import outcome_error
 
     outcome = {"id": job.job_id or None, "kind": job.kind, "account": job.account, "status": job.status}
-    error = raised({**outcome, **job.counters, "failure": job.failure})
+    error = outcome_error({**outcome, **job.counters, "failure": job.failure})
     return str(error) if error else ""
 
 

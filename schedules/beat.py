@@ -73,7 +73,7 @@ class CodeEntry(RedBeatSchedulerEntry):  # type: ignore[misc]
 
     @property
     def due_at(self) -> datetime:
-        """The due time after the last run; RedBeat's own is too early by the time that has passed since then."""
+        """Return the due time after the last run; RedBeat's own is too early by the time that has passed since then."""
         due: datetime = self.schedule.after(self.last_run_at)
         return due
 

@@ -56,7 +56,7 @@ class Crontab(crontab):
 
     @property
     def tz(self) -> ZoneInfo:  # type: ignore[override]
-        """The time zone of the fields."""
+        """Return the time zone of the fields."""
         return ZoneInfo(self.zone)
 
     def __repr__(self) -> str:
@@ -77,12 +77,12 @@ class Crontab(crontab):
     def remaining_delta(
         self, last_run_at: datetime, tz: str | tzinfo | None = None, ffwd: type = timedelta
     ) -> tuple[datetime, Any, datetime]:
-        """What Celery needs to see whether an entry is due: its last run, the time from it to the next one, and now."""
+        """Return its last run, the time from that to the next one, and now: by these Celery sees whether it is due."""
         last = self.maybe_make_aware(last_run_at).astimezone(UTC)
         return last, self.after(last) - last, self.maybe_make_aware(self.now()).astimezone(UTC)
 
     def _walls(self, start: datetime) -> Iterator[datetime]:
-        """The wall times of its due times, from ``start`` on."""
+        """Return the wall times of its due times, from ``start`` on."""
         hours, minutes = sorted(self.hour), sorted(self.minute)
         for day in self._days(start.date()):
             for hour in hours:
@@ -91,7 +91,7 @@ class Crontab(crontab):
                     yield from (wall for wall in walls if wall >= start)
 
     def _days(self, start: date) -> Iterator[date]:
-        """The days on which it is due, from ``start`` on."""
+        """Return the days on which it is due, from ``start`` on."""
         for number in count(start.toordinal()):
             day = date.fromordinal(number)
             if (
@@ -102,14 +102,14 @@ class Crontab(crontab):
                 yield day
 
     def _moments(self, wall: datetime) -> list[datetime]:
-        """When clocks show this time, in UTC; if they skip it, later by the skipped span."""
+        """Return when clocks show this time, in UTC; if they skip it, later by as much as they skip."""
         earlier, later = (wall.replace(tzinfo=self.tz, fold=fold).astimezone(UTC) for fold in (0, 1))
         several = len(self.hour) * len(self.minute) > 1
         return [earlier, later] if several and earlier < later else [earlier]
 
 
 def latest_due(timetable: Timetable, last: datetime, now: datetime) -> datetime | None:
-    """The latest due time after ``last`` and up to ``now``: of all missed runs, the one to make up for."""
+    """Return the latest due time after ``last`` and up to ``now``: of all missed runs, only that one is made up for."""
     due = None
     following = timetable.after(last)
     while following <= now:
@@ -137,5 +137,5 @@ def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The wall time at a moment."""
+    """Return the wall time at a moment."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)

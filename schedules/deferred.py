@@ -1,6 +1,6 @@
-"""The tasks of this package, which a worker knows from its start and loads with the first message for one of them.
+"""The tasks of this package: a worker knows them from its start, and loads one with the first message for it.
 
-They stand on SQLAlchemy. That is a fifth of what a worker would load, and most workers never see such a message.
+They import SQLAlchemy, a fifth of what a worker would load, and most workers never get such a message.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ MODULES = {
 }
 
 
-class Deferred(Step):
-    """What stands in for a task until its module, which registers the task itself, is loaded."""
+class LazyTask(Step):
+    """A stand-in for a task until the task's module is loaded, which registers the task itself."""
 
     Strategy = "schedules.deferred:strategy"
 
@@ -41,21 +41,21 @@ class Deferred(Step):
         self.name = name
 
     def apply(self, *args: Any, **options: Any) -> Any:
-        """Carry out the task itself in this process."""
-        return loaded(self.name).apply(*args, **options)
+        """Load the task and run it in this process."""
+        return load_task(self.name).apply(*args, **options)
 
 
-def loaded(name: str) -> Any:
-    """The task of this name itself."""
+def load_task(name: str) -> Any:
+    """Load the module of a task, and return the task."""
     import_module(MODULES[name])
     return app.tasks[name]
 
 
 def strategy(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
-    """What a worker does with the first message for a task: load it, and go on as if it had been there all along."""
+    """Return a handler that loads the task with its first message, and then lets the task's own strategy handle it."""
 
     def handle(*args: Any, **options: Any) -> Any:
-        loaded(task.name)
+        load_task(task.name)
         consumer.update_strategies()
         return consumer.strategies[task.name](*args, **options)
 
@@ -63,14 +63,14 @@ def strategy(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
 
 def announce() -> None:
-    """Let the application know every task of this package."""
+    """Register a stand-in for every task of this package."""
     for name in MODULES:
-        app.register_task(Deferred(name))
+        app.register_task(LazyTask(name))
 
 
 def register(task: T) -> T:
-    """Put a task itself where its name was announced."""
-    app.tasks.unregister(str(task.name))  # Celery would warn of two tasks of one name
+    """Replace a task's stand-in by the task itself."""
+    app.tasks.unregister(str(task.name))  # Celery would warn of two tasks with one name
     app.register_task(task)
     return task
 

@@ -56,7 +56,7 @@ def run_id(entry: str, due: datetime) -> str:
 
 
 def is_scheduled(id: str) -> bool:
-    """Whether this is the id of a run that beat published, and not of one that somebody asked for."""
+    """Return True if beat published the run with this id, rather than somebody who asked for it."""
     return "@" in id
 
 

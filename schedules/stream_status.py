@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from schedules.pull.stream import Stream
+from schedules.pull.definition import Stream
 from schedules.pull.streams import STREAMS
 from schedules.reports.pages import REPORTS
 from schedules.store import runs
@@ -34,7 +34,7 @@ class PullRun:
     error: str | None
 
     def seconds(self, now: datetime) -> float:
-        """How long it took, or has taken so far."""
+        """Return how long it took, or has taken so far."""
         return ((self.ended or now) - self.started).total_seconds()
 
 
@@ -131,7 +131,7 @@ def count_rows(connection: Connection, account: str, stream: Stream) -> int:
 
 
 def live_rows(account: str, stream: Stream) -> list[ColumnElement[bool]]:
-    """The conditions for a stream's rows that have not been deleted; the streams of jobs share a table."""
+    """Return the conditions for a stream's rows that have not been deleted; the streams of jobs share a table."""
     table = stream.table
     common = [table.c.account == account, table.c.deleted_at.is_(None)]
     kind = stream.name.partition(":")[2]

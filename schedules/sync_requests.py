@@ -52,7 +52,7 @@ class SyncRequest:
 
     @property
     def failed(self) -> dict[str, str]:
-        """The streams that failed, and why."""
+        """Return the streams that failed, and why."""
         return {name: state for name, state in self.streams.items() if state not in ("wanted", "running", "done")}
 
 

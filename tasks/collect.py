@@ -1,16 +1,16 @@
-"""Reading a list to its end: every page a task of its own, and all of it as one result.
+"""Reading a list to its end: each page is a task of its own, and the whole list is one result.
 
     get_profiles.collect(filter=F("created").greater_than(since)).get()["data"]
     get_profiles.on("eu-store", lane="bulk").collect()
     collect.delay("get_profiles", sort="created")
 
-A page waits under the governor like any other call, and no worker is held meanwhile: the step that follows it keeps
-the page in Redis and asks for the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up
+A page waits under the governor like any other call, without holding a worker; the step after it keeps the page in
+Redis and requests the next one. The result is an envelope with ``count`` records from ``pages`` pages. Up
 to `WHOLE_BYTES` they are in ``data``, and what came with them in ``included``; a longer list stays in Redis, for as
-long as a result is kept, and `records` reads it page by page. A page's ``links`` and ``meta`` tell of that page alone
+long as a result is kept, and `records` reads it page by page. A page's ``links`` and ``meta`` are about that page alone
 and are not kept. Until the end the task's state is PROGRESS with both counts.
 
-A worker may die anywhere. A page that was asked for twice is kept once, and only one of the two goes on.
+A worker may die anywhere. A page that was requested twice is kept once, and only one of the two goes on.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ from worker.writes import write
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
 WHOLE_BYTES = 8_000_000
 
-#: Seconds for which pages that are in the result, too, are kept: a last step that dies is carried out again.
-SPARE_S = 600
+#: Seconds for which the pages are kept once they are in the result: a last step that dies is run again.
+KEPT_AFTER_END_S = 600
 
 #: The field beside the pages: the number of the last page that was requested.
 ASKED = "asked"
 
 
 def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, Any]) -> NoReturn:
-    """Ask for a page, and let the step after it take the task's place. The second to ask for it goes no further.
+    """Request a page, and let the step after it replace the task. A second request for the same page goes no further.
 
     Raises:
-        Ignore: the task is over; its id, its callbacks and what is chained to it are the next step's.
+        Ignore: always: the next step has taken over the task's id, its callbacks and its chain.
 
     """
     key, number = _key(task.request.id), so_far["pages"]
@@ -78,23 +78,23 @@ def ask(task: Step, action: Action[Any], params: Params, so_far: Mapping[str, An
         except LeftBehind:
             raise
         except Ignore:
-            pass  # Celery's way to say that it is done
-        # By itself: were the page asked for once more whenever this is refused, there would be as many as tries.
+            pass  # Celery raises this once the replacement is published
+        # Outside `published`: if Redis refused this write, a retry of both would request the page once more.
         write(("HSET", key, ASKED, number), ("EXPIRE", key, get_settings().result_expires))
         if reason := get_governor().revoked(task.task_id):
-            # Just now: whoever did it may not have seen this page.
+            # Revoked just now, perhaps before this page was known.
             revoke(app, _page(task.task_id, number), reason)
-    raise Ignore(f"page {number + 1} is asked for")
+    raise Ignore(f"page {number + 1} has been requested")
 
 
 class CollectList(Opening):
-    """Begin: ask for the first page."""
+    """The first step: request the first page."""
 
     name = COLLECT
 
     def run(self, action: str, /, **params: Any) -> Envelope:
-        """Check the call and ask for the first page."""
-        chosen, given = _checked(action, params)
+        """Check the call and request the first page."""
+        chosen, given = _check_call(action, params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         if self.request.is_eager:
             return _whole(list(chosen.on(alias, lane=lane).pages(**given)))
@@ -105,24 +105,24 @@ class CollectList(Opening):
         """Check the action's name and its parameters."""
         if not args or len(args) != 1:
             raise InputError(COLLECT, ["it takes an action's name, and its parameters as keywords"])
-        action, params = _checked(args[0], kwargs)
+        action, params = _check_call(args[0], kwargs)
         return (action.declaration.name,), params, "{…}"
 
 
 class KeepPage(Step):
-    """Go on: keep a page, then ask for the next one or end."""
+    """The step after each page: keep it, then request the next page or end."""
 
     name = f"{PREFIX}collect_page"
 
     def apply_async(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> AsyncResult[Envelope]:
-        """Publish it, with none of its values in the headers that events and Flower show."""
+        """Publish it, without its values in the headers that events and Flower show."""
         result: AsyncResult[Envelope] = super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, "{…}"))
         return result
 
     def run(self, page: Mapping[str, Any], /, *, action: str, params: Params, so_far: Mapping[str, Any]) -> Envelope:
-        """Keep one page; the last one's result is that of the whole collection."""
+        """Keep one page; the result of the last page is the whole list."""
         key, kept_for = _key(self.request.id), get_settings().result_expires
         content = orjson.dumps({name: page[name] for name in ("data", "included") if page.get(name)})
         number = so_far["pages"]
@@ -130,39 +130,39 @@ class KeepPage(Step):
         kept = zlib.compress(content, 1)
         write(("HSET", key, str(number), kept), ("EXPIRE", key, kept_for))
         if before := so_far.get("task"):
-            # It is kept here now; the last page's own result goes when its time is over.
+            # It is kept here now; only the last page's own result stays until it expires.
             forget(before)
-        told = {"pages": number + 1, "count": so_far["count"] + len(page_items(page))}
-        so_far = {**so_far, **told, "size": so_far["size"] + len(content), "task": self.request.parent_id}
+        progress = {"pages": number + 1, "count": so_far["count"] + len(page_items(page))}
+        so_far = {**so_far, **progress, "size": so_far["size"] + len(content), "task": self.request.parent_id}
         chosen = ACTIONS[action]
         following = next_page(chosen.declaration, params, page)
         if following is not None:
-            self.update_state(state="PROGRESS", meta=told)
+            self.update_state(state="PROGRESS", meta=progress)
             ask(self, chosen.on(so_far["account"], lane=so_far["lane"]), following, so_far)
         if so_far["size"] > WHOLE_BYTES:
-            return Envelope(data=None, error=None, successful=True, **told, stored=key)
+            return Envelope(data=None, error=None, successful=True, **progress, stored=key)
         whole = _whole(_all_pages(key, number + 1))
         if size := large(whole):
             self._make_room(size, chosen.declaration, params, so_far)
-        write(("EXPIRE", key, SPARE_S))
+        write(("EXPIRE", key, KEPT_AFTER_END_S))
         return whole
 
     def _make_room(self, size: int, page: Declaration, params: Params, so_far: Mapping[str, Any]) -> None:
-        """Wait where there is memory for no more than the pages, in their line, since a delay needs one.
+        """Put this step back to wait, in the line of its pages, if Redis has no memory for the whole result.
 
         Raises:
-            Retry, Ignore: this step is taken again.
+            Retry, Ignore: this step will run again.
 
         """
         call = Call(page, so_far["account"], params, self.task_id, self.holder)
-        # It has waited there before, perhaps, and asks for nothing.
+        # It may have waited there before, and it sends no request, so it needs no lease.
         get_governor().release(self.task_id)
         if not room():
             raise back_to_wait(call, self.request, so_far["lane"], no_room(size), FIRST_RETRY_S)
 
 
 def withdraw(id: str, reason: str) -> bool | None:
-    """Take the page that a collection waits for out of Redis; True where there is one, waiting or in some worker."""
+    """Revoke the page that a collection waits for. Return True if there is one, waiting or in a worker."""
     number = _last_asked(id)
     if number is None or has_ended(id):
         return None
@@ -179,10 +179,10 @@ app.register_task(KeepPage())
 
 
 def records(result: Mapping[str, Any]) -> Iterator[Any]:
-    """Every record of a collection's result, wherever it is, without holding a longer list in memory.
+    """Yield every record of a collection's result, without holding a longer list in memory.
 
     Raises:
-        LookupError: it was kept in Redis, and no longer is.
+        LookupError: its pages in Redis have expired.
 
     """
     if not result.get("stored"):
@@ -198,7 +198,7 @@ def forget(task_id: str) -> None:
     app.AsyncResult(task_id).forget()
 
 
-def _checked(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]:
+def _check_call(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]:
     word = str(name).removeprefix(PREFIX)
     action = ACTIONS.get(NAMES_2024.get(word, word))
     if action is None:
@@ -207,7 +207,7 @@ def _checked(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]
 
 
 def _page(id: str, number: int) -> str:
-    """The id of a page's task."""
+    """Return the id of a page's task."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{id} page {number}"))
 
 
@@ -217,7 +217,7 @@ def _key(task_id: str | None) -> str:
 
 @waits_for_redis
 def _last_asked(id: str) -> int | None:
-    """The number of the last page that a collection has asked for."""
+    """Return the number of the last page that a collection has requested."""
     number: Any = get_redis().hget(_key(id), ASKED)
     return None if number is None else int(number)
 
@@ -236,12 +236,12 @@ def _pages(key: str, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _whole(pages: Sequence[Mapping[str, Any]]) -> Envelope:
-    """The result that holds all of the records."""
+    """Return the result that holds all of the records."""
     data = [each for page in pages for each in page_items(page)]
     return Envelope(data=data, error=None, successful=True, pages=len(pages), count=len(data), **_included(pages))
 
 
 def _included(pages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What came with the records, each once."""
+    """Return what came with the records, each once."""
     found = {(each["type"], each["id"]): each for page in pages for each in page.get("included", [])}
     return {"included": list(found.values())} if found else {}

@@ -31,7 +31,7 @@ IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_k
 
 
 def now() -> datetime:
-    """The current time; tests replace it."""
+    """Return the current time; tests replace it."""
     return datetime.now(UTC)
 
 
@@ -98,7 +98,7 @@ def coordinate(value: Any) -> float | str:
 
 
 def given(params: Params, path: str) -> Any:
-    """The value at a dotted path of plain names; None if there is none."""
+    """Return the value at a dotted path of plain names; None if there is none."""
     found: Any = params
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -173,14 +173,14 @@ def _of_event(event: Mapping[str, Any], place: str) -> Iterator[str]:
 
 
 def of_time(time: str) -> str | None:
-    """What is wrong with the time of an event."""
+    """Return what is wrong with the time of an event."""
     if FIRST_EVENT <= datetime.fromisoformat(time) <= now() + LAST_EVENT:
         return None
     return "is outside of what Klaviyo keeps: the year 2000 to one year from now"
 
 
 def of_properties(properties: Mapping[str, Any]) -> str | None:
-    """What is wrong with the properties of an event."""
+    """Return what is wrong with the properties of an event."""
     if len(properties) > MAX_PROPERTIES:
         return f"has {len(properties):,} properties; Klaviyo takes {MAX_PROPERTIES}"
     return next(_of_value(properties, 0), None)
@@ -228,7 +228,7 @@ def stamp_all(events: Iterable[dict[str, Any]], key: str | None) -> None:
 
 
 def edits(params: Params) -> str | None:
-    """What to look at before repeating a call that edits arrays, as editing twice differs from once; else None."""
+    """Return what to check before repeating a call that edits arrays, as editing twice differs from once; else None."""
     for person in _people(params):
         for name in ("patch_properties", "patch_identifiers"):
             edit = person.get(name) or {}

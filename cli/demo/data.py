@@ -67,7 +67,7 @@ class Customer:
 
     @property
     def owner(self) -> dict[str, Any]:
-        """What identifies the person in an event."""
+        """Return what identifies the person in an event."""
         return {name: self.profile[name] for name in ("email", "external_id") if name in self.profile}
 
 
@@ -83,7 +83,7 @@ class Purchase:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The parameters of `create_event`, without the profile."""
+        """Return the parameters of `create_event`, without the profile."""
         return {
             "metric": METRIC,
             "time": self.time,

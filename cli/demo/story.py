@@ -89,7 +89,7 @@ class Story:
         self.found_profiles.update(self._name(each["attributes"]) for page in pages for each in page["data"])
 
     def _name(self, profile: dict[str, Any]) -> str:
-        """What identifies a customer, at Klaviyo and here; the case of an address does not matter."""
+        """Return what identifies a customer, at Klaviyo and here; the case of an address does not matter."""
         return str(profile[self.data.identifier]).casefold()
 
     def _profile_requests(self) -> Iterator[dict[str, Any]]:

@@ -62,7 +62,7 @@ class View:
 
     @property
     def seconds(self) -> float:
-        """How long the demo has been running."""
+        """Return how long the demo has been running."""
         return time.monotonic() - self._began
 
     def step(self, text: str) -> None:

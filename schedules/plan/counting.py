@@ -17,9 +17,10 @@ from schedules.plan.density import Curve
 from schedules.plan.probes import Probes
 from schedules.plan.rehearsal import Rehearsal, rehearse
 from schedules.pull import pages as pull
+from schedules.pull.definition import Partition, Stream
 from schedules.pull.slices import parallel_windows
-from schedules.pull.stream import ONE_SECOND, Partition, Stream, TimeField
 from schedules.pull.streams import STREAMS
+from schedules.pull.watermark import CLOCK_MARGIN, ONE_SECOND, TimeField
 from schedules.reports.conversion import conversion_metric
 from schedules.reports.pages import REPORTS, plan_days, requests_left_today
 from schedules.store.connection import reading
@@ -103,7 +104,7 @@ def _by_time(
 ) -> Count:  # fmt: skip
     now = redis_time()
     with reading() as connection:
-        windows = list(pull.initial_windows(connection, account, stream, mode, now - pull.CLOCK_MARGIN, since))
+        windows = list(pull.initial_windows(connection, account, stream, mode, now - CLOCK_MARGIN, since))
         stored = [_stored(connection, account, stream, mode, by, window) for window in windows]
     rows, pages, rounds, missed = 0.0, 0, 0, 0.0
     whole, source = True, "probes"

@@ -45,7 +45,7 @@ class Curve:
 
     @property
     def total(self) -> float:
-        """How many rows there are."""
+        """Return how many rows there are."""
         return self.ranks[-1] if self.ranks else 0.0
 
     def rank(self, time: float) -> float:
@@ -131,12 +131,12 @@ class Survey:
 
     @property
     def rows(self) -> float:
-        """How many rows the window seems to have."""
+        """Return how many rows the window seems to have."""
         return sum(cell.rows for cell in self.cells())
 
     @property
     def error(self) -> float:
-        """The share by which `rows` may be wrong."""
+        """Return the share by which `rows` may be wrong."""
         cells = self.cells()
         return math.hypot(*(cell.error for cell in cells)) / max(sum(cell.rows for cell in cells), 1.0)
 

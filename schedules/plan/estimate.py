@@ -124,7 +124,7 @@ def _estimate(
 
 
 def _mode(name: str, asked: Mode) -> Mode:
-    """How a stream is read: whole if it has no field that finds changes."""
+    """Return how a stream is read: whole if it has no field that finds changes."""
     return "full" if name in STREAMS and not STREAMS[name].time else "incremental" if name in REPORTS else asked
 
 
@@ -135,7 +135,7 @@ def _action(name: str) -> Action[Any]:
 
 
 def _seconds_per_row(connection: Connection, account: str, name: str) -> float:
-    """The seconds that each row took in the latest complete run, all waiting included, if it was long enough."""
+    """Return the seconds that each row took in the latest complete run, all waiting included, if it was long enough."""
     done = last_complete_run(connection, account, name)
     if done is None or done["requests"] < MIN_PAGES or not done["rows"]:
         return ROW_S

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schedules.plan.density import Curve, Sample, Survey
+from schedules.pull.definition import Partition, Stream
 from schedules.pull.resources import moment
-from schedules.pull.stream import Partition, Stream, TimeField
+from schedules.pull.watermark import TimeField
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
@@ -53,7 +54,7 @@ class Probes:
 
     @property
     def latency(self) -> float:
-        """The seconds that Klaviyo usually takes to answer."""
+        """Return the seconds that Klaviyo usually takes to answer."""
         return statistics.median(self.seconds) if self.seconds else USUAL_LATENCY_S
 
     def count(self, stream: Stream, partition: Partition) -> tuple[int, int, bool]:

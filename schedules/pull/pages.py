@@ -21,11 +21,12 @@ from sqlalchemy import RowMapping, select
 from schedules import entry_runs, sync_requests
 from schedules.clock import current_time
 from schedules.deferred import register
+from schedules.pull.definition import Partition, Stream
 from schedules.pull.resources import moment
 from schedules.pull.slices import midpoint, parallel_windows
 from schedules.pull.storing import StoringStep
-from schedules.pull.stream import Partition, Stream, TimeField
 from schedules.pull.streams import STREAMS, rows_by_table
+from schedules.pull.watermark import CLOCK_MARGIN, TimeField, may_advance, run_start
 from schedules.store import runs
 from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
@@ -36,9 +37,6 @@ from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
 from worker.place import PREFIX
-
-#: How long before now a run's windows end: Klaviyo's clock may be behind ours, and it refuses times in the future.
-CLOCK_MARGIN = timedelta(seconds=2)
 
 #: Time after which a run that has written no page is resumed.
 STALLED_AFTER_S = 600.0
@@ -227,12 +225,12 @@ def initial_windows(
     """Yield the windows that a run starts with."""
     by = time_field(stream, mode)
     for partition in partitions(connection, account, stream):
-        start = since if mode == "incremental" else None
-        if mode == "incremental" and by and start is None:
-            start = runs.get_watermark(connection, account, stream.name, partition.name)
-            start = start - by.look_back if start else None
-        # A full scan has no upper bound: it includes rows that are dated in the future.
-        yield SyncWindow(partition.name, 0, start, until if mode == "incremental" and by else None)
+        if mode == "incremental" and by:
+            watermark = runs.get_watermark(connection, account, stream.name, partition.name)
+            yield SyncWindow(partition.name, 0, run_start(by, watermark, since), until)
+        else:
+            # A full scan has no upper bound: it includes rows that are dated in the future.
+            yield SyncWindow(partition.name, 0, None, None)
 
 
 def partitions(connection: Any, account: str, stream: Stream) -> list[Partition]:
@@ -267,8 +265,7 @@ def finish_if_complete(account: str, about: PageRef) -> None:
             name = partition.name
             start = runs.earliest_since(connection, about.run, name)
             before = runs.get_watermark(connection, account, stream.name, name)
-            # A run that began later than the watermark leaves a gap, which the next run has to read.
-            if start is None or (before is not None and start <= before):
+            if may_advance(start, before):
                 runs.advance_watermark(connection, account, stream.name, name, began - CLOCK_MARGIN)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
         runs.prune_windows(connection, account, stream.name, now - WINDOW_RETENTION)

@@ -11,12 +11,12 @@ MIN_PAGES_LEFT = 16
 #: Windows of one stream that are read at the same time at most: a worker has as many threads.
 MAX_PARALLEL_WINDOWS = 32
 
-#: A cut is at least this far from either end of what is left: a window is requested from a second before its start,
-#: and one that is shorter than that would be cut for ever.
+#: The shortest distance of a cut from either end. A window starts one second early, so shorter ones
+#: would be cut without end.
 MIN_WINDOW = timedelta(seconds=2)
 
-#: How many times the windows that the budget needs are read at once, if every page takes as long as the last one. More
-#: would be lost with a worker; fewer would leave budget unused.
+#: Read this factor more windows than the budget needs at the last page's latency. Higher: a dead worker costs more.
+#: Lower: budget stays unused.
 PARALLEL_MARGIN = 1.1
 
 

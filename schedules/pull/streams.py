@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from schedules.pull.definition import Parent, Partition, Stream
 from schedules.pull.resources import (
     Resource,
     Take,
@@ -34,7 +35,7 @@ from schedules.pull.resources import (
     text,
     texts,
 )
-from schedules.pull.stream import Parent, Partition, Stream, TimeField
+from schedules.pull.watermark import TimeField
 from schedules.store import tables
 from tasks.campaigns import get_campaigns
 from tasks.catalog_categories import (

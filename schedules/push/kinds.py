@@ -97,7 +97,7 @@ class Push:
 
     @property
     def stream(self) -> str:
-        """The name of its runs in the store."""
+        """Return the name of its runs in the store."""
         return f"{self.kind}:{self.name}" if self.name else self.kind
 
     def checked(self) -> PushKind:

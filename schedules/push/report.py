@@ -39,7 +39,7 @@ class PushReport:
 
     @property
     def landed(self) -> int:
-        """How many records this run has created, updated or deleted at Klaviyo."""
+        """Return how many records this run has created, updated or deleted at Klaviyo."""
         return self.created + self.updated + self.deleted
 
     def as_dict(self) -> dict[str, Any]:

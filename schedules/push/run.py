@@ -223,7 +223,7 @@ class _Running:
 
     @property
     def cancelled(self) -> bool:
-        """Whether its import was cancelled."""
+        """Return True if its import was cancelled."""
         this = get_runs().run(self._import)
         return this is not None and this.state == "cancelled"
 

@@ -97,7 +97,7 @@ class ReportPageRef:
 
     @property
     def window(self) -> SyncWindow:
-        """The day as a part of its run."""
+        """Return the day as a part of its run."""
         return SyncWindow(_partition(date.fromisoformat(self.day), self.metric))
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from tasks.imports.parts import Part
-from tasks.jobs.isolate import with_records
+from tasks.jobs.isolate import replace_records
 from tasks.jobs.kinds import JOB_KINDS as JOBS
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
-from tasks.jobs.outcome import raised
+from tasks.jobs.outcome import outcome_error
 from tasks.jobs.records import records
 from tasks.jobs.rows import numbers, ranges
 from tasks.jobs.runs import Run, get_runs
@@ -105,7 +105,7 @@ class Sender:
         middle, whole = len(rows) // 2, Request("POST", "", {}, part.body)
         items = dict(zip(numbers(part.rows), records(part.body, kind.path), strict=True))
         for name, own in (("a", rows[:middle]), ("b", rows[middle:])):
-            body = with_records(whole, kind, [items[row] for row in own]).body or b""
+            body = replace_records(whole, kind, [items[row] for row in own]).body or b""
             self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=ranges(own)), len(own))
 
     def wait(self, parts: int, size: int) -> None:
@@ -130,7 +130,7 @@ class Sender:
             job = found.get(id)
             if job is None or job.state not in ("waiting", "spawning"):
                 del self._waiting[id]
-            if job is not None and job.failure and isinstance(error := raised(job_failure(job)), FATAL):
+            if job is not None and job.failure and isinstance(error := outcome_error(job_failure(job)), FATAL):
                 raise error
 
 

@@ -18,7 +18,7 @@ from tasks.imports.kinds import KINDS, Kind, catalog_id
 from tasks.imports.parts import Part
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
-from tasks.jobs.records import at
+from tasks.jobs.records import value_at
 from tasks.jobs.rows import numbers, ranges
 from worker.action import Action
 from worker.api.paging import attributes
@@ -67,7 +67,7 @@ class _Collected:
             return None
         body = orjson.loads(orjson.dumps(document))
         body["data"]["type"] = type
-        at(body, path[:-1])[path[-1]] = self._items
+        value_at(body, path[:-1])[path[-1]] = self._items
         part = Part(number, orjson.dumps(body), ranges(self._rows))
         self._items, self._rows = [], []
         return part
@@ -95,7 +95,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
             yield each
             continue
         document = orjson.loads(each.body)
-        for row, item in zip(numbers(each.rows), at(document, create.path), strict=True):
+        for row, item in zip(numbers(each.rows), value_at(document, create.path), strict=True):
             id = catalog_id(item["attributes"]["external_id"])
             if (known := there.get(id)) is None:
                 if new.add(row, item):
@@ -105,7 +105,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
                     yield full(changed)
             else:
                 unchanged += 1
-        at(document, create.path[:-1])[create.path[-1]] = []
+        value_at(document, create.path[:-1])[create.path[-1]] = []
     for collected in (new, changed):
         routed = full(collected)
         if routed.part is not None or routed.unchanged:

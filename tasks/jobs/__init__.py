@@ -2,9 +2,8 @@
 
     run_job(bulk_import_profiles).delay(profiles=[…]).get()["data"]["failed"]
 
-A job is spawned, watched and collected by a chain of tasks; how far it has come stands in the ledger
-(`tasks.jobs.ledger`), which each of them reads first. So any of them may die, and another takes its place: a job is
-spawned once, and its outcome told once.
+A job is spawned, watched and collected by a chain of tasks. Each first reads in the ledger (`tasks.jobs.ledger`) how
+far the job has come. So any of them may die and be replaced: a job is spawned once, and has one outcome.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _PUBLIC = {"JobCall": "begin", "run_job": "begin", "JOB_KINDS": "kinds", "JobKin
 
 
 def __getattr__(name: str) -> Any:
-    """What applications use, imported when they do: whoever looks at the ledger alone needs no action for that."""
+    """Import what applications use on first use: reading the ledger alone needs none of the actions."""
     if name in _PUBLIC:
         return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

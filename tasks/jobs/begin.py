@@ -1,4 +1,4 @@
-"""The task that stands for a whole job: the steps after it have its id, its callbacks and its place in a chain."""
+"""The task that stands for a whole job; the job's last step takes over its id, callbacks and place in a chain."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tasks.jobs.collect import collect
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
+from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
-from tasks.jobs.telling import tell
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.jsonapi import Envelope
@@ -37,7 +37,7 @@ JOB = f"{PREFIX}job"
 
 
 def kind_of(name: str) -> JobKind:
-    """The kind of job that an action begins, by either of its names.
+    """Return the kind of job that an action begins, by either of its names.
 
     Raises:
         InputError: it begins none.
@@ -51,12 +51,12 @@ def kind_of(name: str) -> JobKind:
 
 
 class Begin(Opening):
-    """Enter a job into the ledger. From there on it goes its own way, and ends as this task's result."""
+    """Enter a job into the ledger; its outcome will be this task's result."""
 
     name = JOB
 
     def run(self, previous: Mapping[str, Any] | None = None, /, *, kind: str, params: Params) -> NoReturn:
-        """Open the job; ``previous`` is the result before it in a chain, whose campaign it is for."""
+        """Open the job; ``previous`` is the result before it in a chain, which names the campaign."""
         if self.request.is_eager:
             raise SettingsError(
                 "a job is followed by workers, and task_always_eager has none: test with worker.testing"
@@ -68,7 +68,7 @@ class Begin(Opening):
         )
         request, repeat = declaration.request(params), declaration.repeat_of(params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
-        # Whoever publishes the last step may be carrying out something else.
+        # The process that publishes the last step may be running another task by then.
         continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
         news, released = get_ledger().open(
             id, this.name, alias, request, lane=lane, cap=this.cap,
@@ -77,19 +77,19 @@ class Begin(Opening):
             expires=until_of(self.request), stamps=self.request.stamps,
         )  # fmt: skip
         if get_governor().revoked(id):
-            # Just now: whoever did it may not have seen the job.
+            # Revoked just now, perhaps before the job was in the ledger.
             revoke(app, id)
         elif news:
-            tell(id, "SPAWNING")
+            show_state(id, "SPAWNING")
         go_on(*released, after=delay_of(self.request))
-        raise Ignore("the job goes on by itself")
+        raise Ignore("the job goes on in its own steps")
 
     def on_replace(self, sig: Signature[Any]) -> Any:
-        """Keep the step that takes this task's place, instead of publishing it: it is the job's last."""
+        """Return the step that replaces this task instead of publishing it: it is the job's last."""
         return sig
 
     def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
-        """Check the parameters; those that lack what the task before gives are checked where it is known."""
+        """Check the parameters, unless the result before it in a chain completes them, which is at run time."""
         this, params = kind_of(str(kwargs.get("kind", ""))), kwargs.get("params") or {}
         if not args:
             params = this.spawn.declaration.bind(params, task_id)
@@ -102,13 +102,13 @@ begin = app.register_task(Begin())
 
 @dataclass(frozen=True, slots=True)
 class JobCall(Generic[P]):
-    """A job that can be asked for in the ways of an action (`run_job`)."""
+    """A job, called in the same ways as an action (`run_job`)."""
 
     kind: JobKind
     options: Options = field(default_factory=Options)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
-        """Begin the job and follow it to its end; the result is the whole job's."""
+        """Begin the job and follow it to its end; the result is the outcome of the whole job."""
         return self.apply_async(dict(kwargs))
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
@@ -122,12 +122,12 @@ class JobCall(Generic[P]):
         return result
 
     def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[Envelope]:
-        """An immutable signature for Celery's chains, groups and chords. It is checked here already."""
+        """Return an immutable signature for Celery's chains, groups and chords. The parameters are checked at once."""
         params = self.kind.spawn.declaration.bind(kwargs, stamped=False)
         return self._signature((), params, immutable=True)
 
     def s(self) -> Signature[Envelope]:
-        """A signature for a campaign's job in a chain: the campaign is the one of the result before it."""
+        """Return a signature for a campaign's job in a chain; the result before it names the campaign."""
         if "id" not in self.kind.spawn.declaration.parameters:
             raise TypeError(f"{self.kind.name} takes nothing from the task before it: use .si(…)")
         return self._signature((), {}, immutable=False)
@@ -140,9 +140,9 @@ class JobCall(Generic[P]):
         countdown: float = 0.0,
         expires: float | timedelta | datetime | None = None,
     ) -> JobCall[P]:
-        """The same job on another account, in another lane, later, or not after some time, as `Action.on` does it.
+        """Return the same job for another account or lane, at a later time, or with an expiry, as `Action.on` does.
 
-        A job that Klaviyo has not been asked for when it expires ends as REVOKED; one that has is followed to its end.
+        A job that expires before it is sent to Klaviyo ends as REVOKED; one that was sent is followed to its end.
 
         Raises:
             InputError: there is no such lane, that is no time, or the job would expire before its countdown is over.
@@ -160,12 +160,12 @@ class JobCall(Generic[P]):
 
 
 def run_job(action: Action[P]) -> JobCall[P]:
-    """The job that an action begins, followed to its true end.
+    """Return the job that an action begins, to be followed to its true end.
 
     ``run_job(bulk_import_profiles).delay(profiles=[…])`` returns one result for the whole job: an envelope whose
-    ``data`` has ``status``, the counters, ``errors`` with the place of each failed record, and ``seconds``. Until then
-    its state is SPAWNING, ACCEPTED or PROCESSING. It raises `JobFailed` or one of its kinds where the job did not end
-    well, and what the action itself would raise where Klaviyo did not begin it.
+    ``data`` has ``status``, the counters, ``errors`` with the index of each failed record, and ``seconds``. Until then
+    its state is SPAWNING, ACCEPTED or PROCESSING. It raises `JobFailed` or one of its subclasses if the job did not end
+    well, and what the action itself would raise if Klaviyo did not begin it.
 
     Raises:
         InputError: the action begins no job.

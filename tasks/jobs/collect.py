@@ -7,7 +7,7 @@ from celery.exceptions import Ignore
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import COLLECT, go_on
-from tasks.jobs.outcome import outcome, raised, settled
+from tasks.jobs.outcome import job_outcome, outcome_error, result_data
 from tasks.jobs.records import records
 from worker.api.jsonapi import Envelope
 from worker.app import app
@@ -22,7 +22,7 @@ class SettleJob(Step):
     revocable = False
 
     def run(self) -> Envelope:
-        """Tell how it ended.
+        """Record the outcome and return it as the result.
 
         Raises:
             JobFailed: it was cancelled, vanished, expired or stuck.
@@ -36,18 +36,18 @@ class SettleJob(Step):
             raise JobFailed("job", "?", lost)
         if job.state == "settled":
             if has_ended(id):
-                raise Ignore("it has been told")
+                raise Ignore("its outcome has been returned")
             found = job.outcome or {}
         elif job.state != "ended":
-            raise Ignore("it has been opened again, and goes on")
+            raise Ignore("it was opened again and is still in progress")
         else:
             kind = JOB_KINDS[job.kind]
-            told, request = ledger.errors_of(id), ledger.request(id)
-            found = outcome(job, kind, told)
-            end = settled(job, found, told, records(request.body if request else None, kind.path))
-            _, released = ledger.settle(id, end)
+            details, request = ledger.errors_of(id), ledger.request(id)
+            found = result_data(job, kind, details)
+            outcome = job_outcome(job, found, details, records(request.body if request else None, kind.path))
+            _, released = ledger.settle(id, outcome)
             go_on(*released)
-        if error := raised(found):
+        if error := outcome_error(found):
             raise error
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
 

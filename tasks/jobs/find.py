@@ -1,7 +1,7 @@
-"""Looking for a job whose spawning was not answered, before anything is sent again.
+"""Finding out whether Klaviyo began a job whose request was not answered, before it is sent again.
 
-The list of Klaviyo's jobs is read; those that began since, are nobody's, and have as many records are looked into. The
-job whose records are ours is ours. Where none is, the request has not arrived, and it is sent again.
+Candidates are jobs in Klaviyo's list that began since, belong to none of ours and have as many records. Their records
+are compared with ours. If none matches, the request has not arrived, and it is sent again.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import orjson
 from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger, group
 from tasks.jobs.next_step import FIND, go_on
-from tasks.jobs.records import at, counters, names, objects, records
-from tasks.jobs.telling import tell
+from tasks.jobs.progress import show_state
+from tasks.jobs.records import counters, names, objects, records, value_at
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
@@ -32,49 +32,49 @@ from worker.steps import AskingStep
 #: Seconds by which Klaviyo's clock and ours may differ.
 CLOCK_SKEW_S = 60.0
 
-#: Pages of the list that are read at most: jobs of a week, a hundred a page.
-MOST_PAGES = 50
+#: The most pages of the list that are read: jobs of a week, a hundred a page.
+MAX_PAGES = 50
 
-#: Seconds after which the list is read again where a job has not got to its records yet, and the longest such pause.
-UNDECIDED_RETRY_S, LONGEST_RETRY_S = 2.0, 60.0
+#: Seconds until the list is read again if a candidate shows no records yet; the delay doubles up to the second value.
+MIN_RETRY_S, MAX_RETRY_S = 2.0, 60.0
 
 
-#: Where a job tells its records: those that it took, or those that failed; neither before it has begun with them.
+#: Where the records of a candidate are listed: those that it took, or those that failed; neither before it has begun.
 CONTENTS, ERRORS, NOWHERE = "contents", "errors", "nowhere yet"
 
-#: One of Klaviyo's jobs, and where it tells its records.
+#: The id of one of Klaviyo's jobs, and where its records are listed.
 Candidate = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which job is looked for and how far that has come.
+    """Which job is searched for, and how far the search has come.
 
-    ``into`` is the job of Klaviyo's that is looked into, "" for the list; ``maybe`` are those that it may be, ``pages``
-    and ``rounds`` how often the list was asked for.
+    ``candidate`` is the one of Klaviyo's jobs that is compared with ours, "" while the list is read. ``candidates`` are
+    the others that it may be. ``pages`` and ``rounds`` count how often the list was requested.
     """
 
     job: str
     kind: str
-    into: str = ""
-    maybe: list[Candidate] = field(default_factory=list)
+    candidate: str = ""
+    candidates: list[Candidate] = field(default_factory=list)
     pages: int = 1
     rounds: int = 0
 
 
 class Find(AskingStep[Search]):
-    """Look for one job: first through the list, then into each job that it may be."""
+    """Search for one job: first read the list, then compare each candidate."""
 
     name = FIND
     about = Search
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish the search."""
         search = Search(job.id, kind.name)
         if kind.trace == "id":
-            campaign = at(orjson.loads(self._body(job) or b"{}"), ("data", "id"))
+            campaign = value_at(orjson.loads(self._body(job) or b"{}"), ("data", "id"))
             assert kind.status is not None
-            self._ask(job, kind.status, by_id(kind.status, campaign), replace(search, into=campaign), after)
+            self._ask(job, kind.status, by_id(kind.status, campaign), replace(search, candidate=campaign), after)
         else:
             assert kind.listing is not None
             self._ask(job, kind.listing, kind.page(), search, after)
@@ -85,137 +85,135 @@ class Find(AskingStep[Search]):
         )  # fmt: skip
 
     def needed(self, about: Search) -> bool:
-        """Return True unless somebody has found the job meanwhile."""
-        return self._lost(about.job) is not None
+        """Return True unless the job has been found meanwhile."""
+        return self._unanswered_job(about.job) is not None
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Search) -> None:
-        """Go on with a page of the list, or with what a job tells of its records."""
-        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
+        """Go on with a page of the list, or with the records of a candidate."""
+        kind, job = JOB_KINDS[about.kind], self._unanswered_job(about.job)
         if job is None:
             return
         if kind.trace == "id":
-            self._found(job, kind, about)
-        elif about.into:
-            self._looked_into(job, kind, envelope, about)
+            self._accept(job, kind, about)
+        elif about.candidate:
+            self._compare_records(job, kind, envelope, about)
         else:
-            self._listed(job, kind, envelope, params, about)
+            self._add_candidates(job, kind, envelope, params, about)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Search) -> None:
-        """A job that is not there is not ours. Whatever else went wrong, it is looked for again."""
-        kind, job = JOB_KINDS[about.kind], self._lost(about.job)
+        """Take the next candidate after a 404; search again later after any other error."""
+        kind, job = JOB_KINDS[about.kind], self._unanswered_job(about.job)
         if job is None:
             return
         if isinstance(error, NotFound):
-            self._next(job, kind, about)
+            self._check_next(job, kind, about)
             return
         now = get_ledger().now()
-        if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline):
-            self._unknown(job, kind, f"it could not be looked for: {error}")
+        if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline_s):
+            self._end_as_unknown(job, kind, f"the search for it failed: {error}")
         else:
             remind(f"job|{job.id}", get_settings().backoff_max_seconds)
         raise error
 
-    def _lost(self, id: str) -> Job | None:
-        """The job, if it still has to be looked for."""
+    def _unanswered_job(self, id: str) -> Job | None:
+        """Return the job if it still has to be found."""
         job = get_ledger().job(id)
         return job if job is not None and job.state == "spawning" and job.sent else None
 
-    def _listed(self, job: Job, kind: JobKind, envelope: Envelope, params: Params, search: Search) -> None:
+    def _add_candidates(self, job: Job, kind: JobKind, envelope: Envelope, params: Params, search: Search) -> None:
         assert kind.listing is not None
         page, began = listed(kind.listing.declaration, envelope), (job.sent or 0) - CLOCK_SKEW_S
         count = len(records(self._body(job), kind.path)) or None
         fits = {
-            each["id"]: told
+            each["id"]: found
             for each in page
-            if _time(told := attributes(each)) >= began
-            and (count is None or counters(told).get("total", count) == count)
+            if _created_at(found := attributes(each)) >= began
+            and (count is None or counters(found).get("total", count) == count)
         }
         taken = get_ledger().owners(group(job.account, job.kind), fits)
-        new = [(id, _tells(kind, told)) for id, told in fits.items() if id not in taken]
-        search = replace(search, maybe=[*search.maybe, *new], pages=search.pages + 1)
+        new = [(id, _where_records_are(kind, found)) for id, found in fits.items() if id not in taken]
+        search = replace(search, candidates=[*search.candidates, *new], pages=search.pages + 1)
         following = next_page(kind.listing.declaration, params, envelope)
-        older = kind.newest_first and page and _time(attributes(page[-1])) < began
-        if following and not older and search.pages <= MOST_PAGES:
+        older = kind.newest_first and page and _created_at(attributes(page[-1])) < began
+        if following and not older and search.pages <= MAX_PAGES:
             self._ask(job, kind.listing, following, search)
         else:
-            self._next(job, kind, search)
+            self._check_next(job, kind, search)
 
-    def _next(self, job: Job, kind: JobKind, search: Search) -> None:
-        """Look into the next job that it may be; where there is none left, it was not begun."""
-        if not search.maybe:
-            self._not_there(job, kind)
+    def _check_next(self, job: Job, kind: JobKind, search: Search) -> None:
+        """Compare the next candidate; if none is left, the job was not begun."""
+        if not search.candidates:
+            self._resend_or_give_up(job, kind)
             return
-        (job_id, where), *rest = search.maybe
-        search = replace(search, into=job_id, maybe=rest)
+        (job_id, where), *rest = search.candidates
+        search = replace(search, candidate=job_id, candidates=rest)
         if kind.contents is None:
-            self._found(job, kind, search)
+            self._accept(job, kind, search)
         elif where == NOWHERE:
             if all(each[1] == where for each in rest):
                 assert kind.listing is not None
-                anew = Search(job.id, kind.name, rounds=search.rounds + 1)
-                self._ask(
-                    job, kind.listing, kind.page(), anew, min(UNDECIDED_RETRY_S * 2**search.rounds, LONGEST_RETRY_S)
-                )
+                retry = Search(job.id, kind.name, rounds=search.rounds + 1)
+                self._ask(job, kind.listing, kind.page(), retry, min(MIN_RETRY_S * 2**search.rounds, MAX_RETRY_S))
             else:
-                self._next(job, kind, replace(search, maybe=[*rest, (job_id, where)]))
+                self._check_next(job, kind, replace(search, candidates=[*rest, (job_id, where)]))
         else:
             action, extra = (kind.errors, {}) if where == ERRORS and kind.errors else kind.contents
             self._ask(job, action, {**by_id(action, job_id), **extra}, search)
 
-    def _looked_into(self, job: Job, kind: JobKind, envelope: Envelope, search: Search) -> None:
+    def _compare_records(self, job: Job, kind: JobKind, envelope: Envelope, search: Search) -> None:
         data = envelope.get("data")
         if isinstance(data, list):
-            told = [attributes(each).get("original_payload") or each for each in data]
+            theirs = [attributes(each).get("original_payload") or each for each in data]
         else:
             errors = objects(attributes(one(envelope)).get("errors"))
-            told = [*envelope.get("included", []), *({"attributes": each.get("meta")} for each in errors)]
+            theirs = [*envelope.get("included", []), *({"attributes": each.get("meta")} for each in errors)]
         ours = {name for each in records(self._body(job), kind.path) for name in names(each)}
-        # All of them: another job of the same size may share a record with ours.
-        if told and all(names(each) & ours for each in told):
-            self._found(job, kind, search)
+        # All of them have to match: another job of the same size may share a record with ours.
+        if theirs and all(names(each) & ours for each in theirs):
+            self._accept(job, kind, search)
         else:
-            self._next(job, kind, search)
+            self._check_next(job, kind, search)
 
-    def _found(self, job: Job, kind: JobKind, search: Search) -> None:
-        if get_ledger().accept(job.id, search.into, kind.own_id) == "taken":
-            self._next(job, kind, search)
+    def _accept(self, job: Job, kind: JobKind, search: Search) -> None:
+        if get_ledger().accept(job.id, search.candidate, kind.own_id) == "taken":
+            self._check_next(job, kind, search)
             return
-        tell(job.id, "ACCEPTED", job_id=search.into)
+        show_state(job.id, "ACCEPTED", job_id=search.candidate)
         go_on(job.id)
 
     def _body(self, job: Job) -> bytes | None:
         request = get_ledger().request(job.id)
         return request.body if request else None
 
-    def _not_there(self, job: Job, kind: JobKind) -> None:
+    def _resend_or_give_up(self, job: Job, kind: JobKind) -> None:
         settings, ledger = get_settings(), get_ledger()
         if kind.respawn and job.tries + 1 < settings.max_attempts:
-            ledger.again(job.id, tries=job.tries + 1)
+            ledger.allow_resend(job.id, tries=job.tries + 1)
             go_on(job.id)
             return
-        self._unknown(job, kind, "its answer was lost, and no such job is there")
+        self._end_as_unknown(job, kind, "the answer was lost, and Klaviyo lists no such job")
 
-    def _unknown(self, job: Job, kind: JobKind, reason: str) -> None:
+    def _end_as_unknown(self, job: Job, kind: JobKind, reason: str) -> None:
         look_at = kind.spawn.declaration.repeat.note or "the list of jobs"
         unknown = OutcomeUnknown(kind.name, job.account, reason, look_at)
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
-        _, released = get_ledger().ended(job.id, "unknown", failure=failure)
+        _, released = get_ledger().end(job.id, "unknown", failure=failure)
         go_on(job.id, *released)
 
 
-def _tells(kind: JobKind, said: dict[str, Any]) -> str:
-    """Where a job tells its records."""
-    counts = counters(said)
+def _where_records_are(kind: JobKind, attributes: dict[str, Any]) -> str:
+    """Return where the records of a job are listed."""
+    counts = counters(attributes)
     done, failed = counts.get("completed", 0), counts.get("failed", 0)
-    if done or (failed and kind.errors is None) or said.get("status") in ("complete", "cancelled"):
+    if done or (failed and kind.errors is None) or attributes.get("status") in ("complete", "cancelled"):
         return ERRORS if failed and not done else CONTENTS
     return NOWHERE
 
 
-def _time(said: dict[str, Any]) -> float:
-    """When a job was made; one that does not tell may have been made at any time."""
+def _created_at(attributes: dict[str, Any]) -> float:
+    """Return when a job was created; infinity if it does not say, since it may be recent."""
     try:
-        made = datetime.fromisoformat(said.get("created_at") or said.get("created") or "")
+        made = datetime.fromisoformat(attributes.get("created_at") or attributes.get("created") or "")
         return (made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         return math.inf

@@ -1,4 +1,4 @@
-"""One bad record refuses a whole request: set it aside, and send the others without it."""
+"""Klaviyo refuses a whole request for one bad record: set that record aside, and send the others without it."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
-from tasks.jobs.records import at, index, reason, records
+from tasks.jobs.records import reason, record_index, records, value_at
 from tasks.jobs.rows import numbers, ranges
 from tasks.jobs.runs import get_runs
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 
-#: Parts of one run that are halved at most. A handful of bad records takes some tens; a fault of all takes no end.
-MOST_HALVED = 200
+#: The most parts of one run that are sent in halves. A handful of bad records takes a few dozen; if all are
+#: bad, halving would go on until each was sent alone.
+MAX_HALVED_PARTS = 200
 
 
 def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
-    """Go on with a part of an import that Klaviyo has refused; False where no record can be told from the others.
+    """Resend a refused part of an import without its bad records. Return False if they cannot be told from the others.
 
-    Where Klaviyo points at records, those are set aside. Where it points at nothing, each half is sent by itself, until
-    the bad records are alone; but where it points beside the records, or halves were refused too often, the fault is
-    that of the whole.
+    Records that Klaviyo points at are set aside. If it points at nothing, each half is sent by itself, until the bad
+    records are alone. If it points at something else, or halves were refused too often, the whole part is at fault.
     """
     request = get_ledger().request(job.id)
     if request is None:
         return True
     listed, rows = records(request.body, kind.path), numbers(job.rows)
-    bad = _pointed_at(refused, kind, len(listed))
+    bad = _find_bad_records(refused, kind, len(listed))
     if len(bad) == len(listed):
         return False
     if bad:
-        good = [place for place in range(len(listed)) if place not in bad]
+        good = [index for index in range(len(listed)) if index not in bad]
         rejects: list[dict[str, Any]] = [
-            {"row": rows[place], "stage": REFUSED, "reason": why, "sent": listed[place]}
-            for place, why in sorted(bad.items())
+            {"row": rows[index], "stage": REFUSED, "reason": why, "sent": listed[index]}
+            for index, why in sorted(bad.items())
         ]
-        fields = {"request": with_records(request, kind, [listed[place] for place in good]), "items": len(good)}
-        fields["rows"] = ranges([rows[place] for place in good])
+        fields = {"request": replace_records(request, kind, [listed[index] for index in good]), "items": len(good)}
+        fields["rows"] = ranges([rows[index] for index in good])
         fields["tries"] = job.tries + 1
-        get_ledger().narrow(job.id, rejects, **fields)
+        get_ledger().resend_without(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or _beside(refused, kind) or get_runs().halved(job.run) > MOST_HALVED:
+    if len(listed) < 2 or _points_elsewhere(refused, kind) or get_runs().halved(job.run) > MAX_HALVED_PARTS:
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
         _, released = get_ledger().open(
-            f"{job.id}{name}", job.kind, job.account, with_records(request, kind, half),
+            f"{job.id}{name}", job.kind, job.account, replace_records(request, kind, half),
             lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
         )  # fmt: skip
         go_on(*released)
-    _, released = get_ledger().ended(job.id, "split")
+    _, released = get_ledger().end(job.id, "split")
     go_on(job.id, *released)
     return True
 
 
-def _pointed_at(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
-    """The records that Klaviyo's errors point at, each with the reason."""
+def _find_bad_records(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
+    """Return the indexes of the records that Klaviyo's errors point at, each with the reason."""
     found: dict[int, str] = {}
     for error in refused.errors:
         pointer = (error.get("source") or {}).get("pointer")
-        place = index(pointer, kind.path)
-        if place is not None and place < count:
-            found.setdefault(place, reason({**error, "pointer": pointer}))
+        index = record_index(pointer, kind.path)
+        if index is not None and index < count:
+            found.setdefault(index, reason({**error, "pointer": pointer}))
     return found
 
 
-def _beside(refused: Refused, kind: JobKind) -> bool:
+def _points_elsewhere(refused: Refused, kind: JobKind) -> bool:
     """Return True if Klaviyo points at something other than a record, such as a list that does not exist."""
-    records_, pointers = "/" + "/".join(kind.path), refused.pointers
-    return any(not records_.startswith(pointer) and not pointer.startswith(records_) for pointer in pointers)
+    path, pointers = "/" + "/".join(kind.path), refused.pointers
+    return any(not path.startswith(pointer) and not pointer.startswith(path) for pointer in pointers)
 
 
-def with_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:
-    """The same request with other records."""
+def replace_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:
+    """Return the same request with other records."""
     document = orjson.loads(request.body or b"{}")
-    at(document, kind.path[:-1])[kind.path[-1]] = listed
+    value_at(document, kind.path[:-1])[kind.path[-1]] = listed
     return replace(request, body=orjson.dumps(document))

@@ -1,7 +1,7 @@
-"""The kinds of asynchronous jobs, as data: how one is begun, watched, and what it tells at its end.
+"""The kinds of asynchronous jobs, as data: how one is begun and polled, and where its errors and result are.
 
 Klaviyo's jobs end as `complete`, with a count of the records that failed, or as `cancelled`. Kinds without `status` are
-accepted and never heard of again: `accepted` is the last thing that Klaviyo will say of them.
+accepted and cannot be followed: `accepted` is the last that Klaviyo says of them.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ from worker.api.parameters import Params
 #: Klaviyo's caps of jobs in progress on one account.
 CATALOG_CAP, COUPON_CAP = 500, 100
 
-HOUR, DAY = 3_600.0, 86_400.0
+HOUR_S, DAY_S = 3_600.0, 86_400.0
 
-#: How a job whose spawning was not answered is recognised among Klaviyo's: by the records that it tells, or by its id,
-#: which is the campaign's. Their number would not do: others' jobs have the same.
+#: How a job whose request was not answered is recognised among Klaviyo's jobs: by its records, or by its id, which is
+#: the campaign's. The number of records would not do: other jobs may have as many.
 Trace = Literal["contents", "id"]
 
 
@@ -97,20 +97,20 @@ class JobKind:
 
     Attributes:
         spawn: the action that begins it; its name is the kind's.
-        records: the parameter of `spawn` that holds the records; None where there are none.
-        status: reads one job; None where Klaviyo never tells.
-        listing: lists the jobs, a hundred a page; None where there is no list.
+        records: the parameter of `spawn` that holds the records; None if there are none.
+        status: reads one job; None if Klaviyo offers no such action.
+        listing: lists the jobs, a hundred a page; None if there is no list.
         in_progress: filters that together list the jobs that are not over.
-        newest_first: the listing's sort, where it has one.
-        errors: lists the records that failed; None where the job itself tells them.
-        contents: reads which records the job took; with the parameters that make it tell them.
-        result: reads what the job was for, once it is complete.
-        trace: how a job is found whose spawning was not answered; None where Klaviyo does not tell what it was about:
-            then it is spawned again, or, where that does harm, its outcome is unknown.
-        respawn: whether it may be spawned again once it was looked for and not found.
-        cap: most jobs in progress on one account; 0 where Klaviyo names none.
-        first, most: seconds between two looks, for a job that has just begun and for one that takes long.
-        deadline: seconds after which it counts as stuck.
+        newest_first: the listing's sort, if it has one.
+        errors: lists the records that failed; None if the job itself has them.
+        contents: lists the records that the job took; with the parameters that include them.
+        result: reads the job's result once it is complete.
+        trace: how a job is found if its request was not answered; None if Klaviyo shows nothing to recognise it by:
+            then it is spawned again or, if that would do harm, its outcome is unknown.
+        respawn: whether it may be spawned again if the search does not find it.
+        cap: the most jobs in progress on one account; 0 if Klaviyo names no cap.
+        min_poll_s, max_poll_s: seconds between two polls, for a job that has just begun and for one that takes long.
+        deadline_s: seconds after which it counts as stuck.
 
     """
 
@@ -126,9 +126,9 @@ class JobKind:
     trace: Trace | None = None
     respawn: bool = True
     cap: int = 0
-    first: float = 1.0
-    most: float = 60.0
-    deadline: float = DAY
+    min_poll_s: float = 1.0
+    max_poll_s: float = 60.0
+    deadline_s: float = DAY_S
     path: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -137,28 +137,28 @@ class JobKind:
 
     @property
     def name(self) -> str:
-        """The spawning action's name."""
+        """Return the spawning action's name."""
         return self.spawn.declaration.name
 
     @property
     def own_id(self) -> bool:
-        """True if each job has an id of its own; a campaign's jobs have the campaign's."""
+        """Return True if each job has an id of its own; a campaign's jobs have the campaign's."""
         return self.status is not None and self.trace != "id" and self.result is None
 
     def page(self, filter: str | None = None) -> Params:
-        """The parameters of the listing's first page."""
+        """Return the parameters of the listing's first page."""
         assert self.listing is not None
         params: Params = {"filter": filter} if filter else {}
         if self.newest_first:
             params["sort"] = self.newest_first
         size = self.listing.declaration.parameters.get("page_size")
-        if size and (most := largest(size)):
-            params["page_size"] = most
+        if size and (limit := largest(size)):
+            params["page_size"] = limit
         return params
 
 
 def by_id(action: Action[Any], job_id: str) -> Params:
-    """The parameters that ask an action for one job."""
+    """Return the parameters with which an action reads one job."""
     [name] = re.findall(r"{(\w+)}", action.declaration.path)
     return {name: job_id}
 
@@ -231,13 +231,13 @@ _ALL = (
         bulk_unsuppress_profiles, "profiles", get_bulk_unsuppress_profiles_job, get_bulk_unsuppress_profiles_jobs,
         newest_first="-created",
     ),
-    # A scheduled campaign's job is over when it is scheduled. A send that nobody knows of is never repeated.
-    JobKind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline=2 * DAY),
+    # A scheduled campaign's job ends once the campaign is scheduled. A send with an unknown outcome is never repeated.
+    JobKind(send_campaign, status=get_campaign_send_job, trace="id", respawn=False, deadline_s=2 * DAY_S),
     JobKind(
         refresh_campaign_recipient_estimation, status=get_campaign_recipient_estimation_job,
-        result=get_campaign_recipient_estimation, deadline=HOUR,
+        result=get_campaign_recipient_estimation, deadline_s=HOUR_S,
     ),
-    # Accepted, and never heard of again.
+    # Accepted, and cannot be followed.
     JobKind(bulk_create_events, "events"),
     JobKind(bulk_subscribe_profiles, "profiles"),
     JobKind(bulk_unsubscribe_profiles, "profiles"),

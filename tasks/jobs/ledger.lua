@@ -2,11 +2,11 @@
 -- happens once, whatever dies: a step that finds the job in another state than it expects changes nothing.
 --
 -- KEYS[1]  prefix of every key below, "klaviyo:"
--- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as told there
+-- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as shown there
 --
 --   waiting ──▶ spawning ──▶ accepted ──▶ processing ──▶ ended ──▶ settled
 --   no slot     to be sent,  Klaviyo has  Klaviyo works  errors    the outcome
---   is free     or sent      told its id  at it          are read  is known
+--   is free     or sent      gave its id  on it          are read  is known
 --
 --   job:<id>                hash  one job: state, kind, account, run, … (tasks/jobs/ledger.py names the fields)
 --   jobs                    zset  id -> when it was opened
@@ -14,12 +14,11 @@
 --   jobs:queue:<group>      list  ids that wait for a slot, oldest at the left
 --   jobs:id:<group>:<id>    Klaviyo's id -> id: no two of our jobs are taken for the same one of Klaviyo's
 --   jobs:watch:<group>            the token of the group's watcher; expires
---   jobs:room:<group>             how many slots there are for us while others use the rest; expires
+--   jobs:cap:<group>             the cap as Klaviyo applies it while others use slots, too; expires
 --   jobs:took:<kind>        list  "seconds records" of the last jobs of this kind, newest at the left
---   overdue                 zset  reminders: "job|<id>", "watch|<group>", … -> when somebody must see to it if nobody
---                                 has (ms); worker/reminders.py reads them
+--   overdue                 zset  reminders: "job|<id>", "watch|<group>", … -> when it is due (ms); see worker/reminders.py
 --   job:<id>:errors         hash  page -> errors, until it is settled
---   job:<id>:rejects        list  what an import's report says of its records that have not landed, many in one text
+--   job:<id>:rejects        list  records of an import that have not landed, many in one text
 --   run:<id>                hash  one import (tasks/jobs/runs.py); what became of its records is summed up here
 --   run:<id>:parts          zset  ids of its jobs -> when they were opened
 
@@ -39,12 +38,12 @@ local function call(...) return redis.call(...) end
 local function job(id) return P .. 'job:' .. id end
 local function get(id, ...) return unpack(call('HMGET', job(id), ...)) end
 
--- Give the slots that are free to those who wait; returns their ids. 0 slots: Klaviyo names no cap.
+-- Give free slots to the jobs that wait; return their ids. A cap of 0: Klaviyo names none.
 local function fill(group, cap)
   local released = {}
   local queue, open = P .. 'jobs:queue:' .. group, P .. 'jobs:open:' .. group
-  local fewer = tonumber(call('GET', P .. 'jobs:room:' .. group))
-  if fewer then cap = fewer end
+  local lowered = tonumber(call('GET', P .. 'jobs:cap:' .. group))
+  if lowered then cap = lowered end
   while cap == 0 or call('ZCARD', open) < cap do
     local id = call('LPOP', queue)
     if not id then break end
@@ -66,7 +65,7 @@ end
 local ops = {}
 
 -- id cap run urgent field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
--- urgent: 1 where a worker says it, which a server that is full must take: it works off a message by that.
+-- urgent: 1 if a worker opens it. A full server has to accept that: it lets the worker finish a message.
 function ops.open(id, cap, run, urgent, ...)
   if urgent == '1' then call('DEL', P .. 'none') end
   if call('EXISTS', job(id)) == 1 then return { 0, {} } end
@@ -82,9 +81,9 @@ function ops.open(id, cap, run, urgent, ...)
   return { 1, fill(group, tonumber(cap)) }
 end
 
--- id lease_ms -> 1 if it is about to be sent; 0 if it must not be, since somebody else may be sending it. From here on
--- nobody knows whether Klaviyo has it, until it is accepted.
-function ops.sending(id, lease)
+-- id lease_ms -> 1 if it may be sent now; 0 if another worker may be sending it. From here until it is accepted, it is
+-- unknown whether Klaviyo has it.
+function ops.mark_sending(id, lease)
   local state, sent = get(id, 'state', 'sent')
   if state ~= 'spawning' or (sent and tonumber(sent) + tonumber(lease) > now) then return 0 end
   call('HSET', job(id), 'sent', now)
@@ -100,14 +99,14 @@ function ops.accept(id, klaviyo_id, own)
     if call('GET', taken) ~= id then return -1 end
   end
   call('HSET', job(id), 'state', 'accepted', 'job_id', klaviyo_id, 'accepted', now)
-  -- A small request is kept until its job is settled: errors that name a record are about it.
+  -- A small request is kept until its job is settled: errors may name its records.
   if call('HSTRLEN', job(id), 'request') > SMALL then call('HDEL', job(id), 'request') end
   call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
   return 1
 end
 
--- id field value … -> 1. Klaviyo certainly has not got it: it may be sent again, as it is or with other fields.
-function ops.again(id, ...)
+-- id field value … -> 1. Klaviyo has certainly not received it: it may be sent again, with these fields changed.
+function ops.allow_resend(id, ...)
   if get(id, 'state') ~= 'spawning' then return 0 end
   call('HDEL', job(id), 'sent')
   if #{ ... } > 0 then call('HSET', job(id), ...) end
@@ -115,10 +114,10 @@ function ops.again(id, ...)
   return 1
 end
 
--- Add to what is known of a job's records, and of its import's.
+-- Add to the counts of a job's records, and to those of its import.
 local function count(id, run, landed, rejected, unknown, rejects)
-  local told = { landed = landed, rejected = rejected, unknown = unknown }
-  for name, number in pairs(told) do
+  local counts = { landed = landed, rejected = rejected, unknown = unknown }
+  for name, number in pairs(counts) do
     if tonumber(number) ~= 0 then
       call('HINCRBY', job(id), name, number)
       if run ~= '' then call('HINCRBY', P .. 'run:' .. run, name, number) end
@@ -127,18 +126,18 @@ local function count(id, run, landed, rejected, unknown, rejects)
   for _, reject in ipairs(rejects) do call('RPUSH', job(id) .. ':rejects', reject) end
 end
 
--- id rejected n reject1 … rejectn field value … -> 1. Klaviyo has refused it because of `rejected` of its records, told in
--- n texts: it may be sent again without them. Without "sent" this has been told already.
-function ops.narrow(id, rejected, n, ...)
+-- id rejected n reject1 … rejectn field value … -> 1. Klaviyo refused it for `rejected` of its records, given in n
+-- texts: it may be sent again without them. If it is not "sent", this has been recorded already.
+function ops.resend_without(id, rejected, n, ...)
   local state, sent, run = get(id, 'state', 'sent', 'run')
   if state ~= 'spawning' or not sent then return 0 end
   local given = { ... }
   count(id, run, 0, rejected, 0, { unpack(given, 1, tonumber(n)) })
-  return ops.again(id, unpack(given, tonumber(n) + 1))
+  return ops.allow_resend(id, unpack(given, tonumber(n) + 1))
 end
 
--- id delay_ms -> 1. Klaviyo has no room for it: it waits again, before the others, until a slot is free or the time over.
-function ops.crowded(id, delay)
+-- id delay_ms -> 1. Klaviyo's cap is reached: it waits again, ahead of the others, until a slot is free or time is up.
+function ops.job_cap_reached(id, delay)
   if get(id, 'state') ~= 'spawning' then return 0 end
   local group = group_of(id)
   call('HSET', job(id), 'state', 'waiting')
@@ -147,12 +146,12 @@ function ops.crowded(id, delay)
   call('LPUSH', P .. 'jobs:queue:' .. group, id)
   call('HDEL', job(id), 'sent')
   local taken = call('ZCARD', P .. 'jobs:open:' .. group)
-  call('SET', P .. 'jobs:room:' .. group, math.max(taken, 1), 'PX', tonumber(delay))
+  call('SET', P .. 'jobs:cap:' .. group, math.max(taken, 1), 'PX', tonumber(delay))
   call('ZADD', P .. 'overdue', now + tonumber(delay) + 10, 'slots|' .. group)
   return 1
 end
 
--- account|kind -> ids that may be spawned now. As long as there are none, somebody has to look again.
+-- account|kind -> ids that may be spawned now. The reminder stays while there are none.
 function ops.slots(group)
   local queue, released = P .. 'jobs:queue:' .. group, {}
   local first = call('LINDEX', queue, 0)
@@ -161,19 +160,19 @@ function ops.slots(group)
   return released
 end
 
--- id look state counters -> 1 if its state is another one now, 0 if not, -1 if the job is over
-function ops.saw(id, look, state, counters)
+-- id polled_ms state counters -> 1 if its state has changed, 0 if not, -1 if the job is over
+function ops.record_poll(id, polled_ms, state, counters)
   local before = get(id, 'state')
   if before ~= 'accepted' and before ~= 'processing' then return -1 end
-  call('HSET', job(id), 'look', look, 'state', state)
+  call('HSET', job(id), 'polled_ms', polled_ms, 'state', state)
   if counters ~= '' then call('HSET', job(id), 'counters', counters) end
   return before ~= state and 1 or 0
 end
 
--- id status counters errors failure -> {1 | 0, ids that may be spawned now}. Klaviyo has done with it, or will not begin.
---   errors   those that its record has told, its first page of them; others are still to be read
+-- id status counters errors failure -> {1 | 0, ids that may be spawned now}. Klaviyo is done with it, or refused it.
+--   errors   those in the answer about the job itself, as the first page; others are still to be read
 --   failure  why it was not accepted, or ""
-function ops.ended(id, status, counters, errors, failure)
+function ops.finish(id, status, counters, errors, failure)
   local before, since, items = get(id, 'state', 'accepted', 'items')
   if before ~= 'spawning' and before ~= 'accepted' and before ~= 'processing' then return { 0, {} } end
   local group, cap, kind = group_of(id)
@@ -191,7 +190,7 @@ function ops.ended(id, status, counters, errors, failure)
 end
 
 -- id page errors -> 1. A page of the job's errors; the same page again replaces itself.
-function ops.errors(id, page, errors)
+function ops.keep_errors(id, page, errors)
   call('HSET', job(id) .. ':errors', page, errors)
   return 1
 end
@@ -211,16 +210,16 @@ local function settle(id, status, outcome, landed, rejected, unknown, rejects)
   return { 1, fill(group, cap) }
 end
 
--- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. The end, told once, of a job
--- that has ended.
+-- id status outcome landed rejected unknown reject … -> {1 | 0, ids that may be spawned now}. Record, once, the
+-- outcome of a job that has ended.
 --   landed …  how many of its records, of those that are not counted yet
---   reject …  what is to be told of the others
+--   reject …  what is known of the others
 function ops.settle(id, status, outcome, landed, rejected, unknown, ...)
   if get(id, 'state') ~= 'ended' then return { 0, {} } end
   return settle(id, status, outcome, landed, rejected, unknown, { ... })
 end
 
--- id -> 1 | 0. A part of an import that has not landed is to be opened again: as if it had never been.
+-- id -> 1 | 0. Forget a part of an import that has not landed, so that it can be opened again.
 function ops.forget(id)
   local state, run, landed, rejected, unknown = get(id, 'state', 'run', 'landed', 'rejected', 'unknown')
   local status, items = get(id, 'status', 'items')
@@ -237,7 +236,7 @@ function ops.forget(id)
   return 1
 end
 
--- id outcome -> {1 | 0, ids that may be spawned now}. Take it back, if Klaviyo cannot have it.
+-- id outcome -> {1 | 0, ids that may be spawned now}. Withdraw it if Klaviyo cannot have it.
 function ops.withdraw(id, outcome)
   local state, sent = get(id, 'state', 'sent')
   if state ~= 'waiting' and (state ~= 'spawning' or sent) then return { 0, {} } end
@@ -246,8 +245,8 @@ function ops.withdraw(id, outcome)
   return settle(id, 'withdrawn', outcome, 0, 0, 0, {})
 end
 
--- account|kind token ms takeover -> 1 if this is the group's watcher for so long. Until it has published its first look,
--- somebody has to see whether it has.
+-- account|kind token ms takeover -> 1 if this is now the group's watcher. A reminder is due soon, in case it does not
+-- publish its first poll.
 function ops.watch(group, token, ms, takeover)
   local key = P .. 'jobs:watch:' .. group
   local current = call('GET', key)
@@ -262,12 +261,12 @@ function ops.watch(group, token, ms, takeover)
 end
 
 -- id -> 1. Klaviyo no longer has its errors.
-function ops.expired(id)
+function ops.mark_expired(id)
   call('HSET', job(id), 'status', 'expired')
   return 1
 end
 
--- account|kind token -> 1 if the watcher may rest: Klaviyo has no job of the group. One that is accepted later finds none.
+-- account|kind token -> 1 if the watcher may stop: Klaviyo has no job of the group. A job accepted later starts one.
 function ops.rest(group, token)
   local key = P .. 'jobs:watch:' .. group
   if call('GET', key) ~= token then return 1 end
@@ -280,8 +279,8 @@ function ops.rest(group, token)
   return 1
 end
 
--- A server that is full refuses a script's writes until one that needs no memory has passed. Whoever opens a job is
--- told; every later step works it off.
+-- A full server refuses the writes of a script until one write that needs no memory has passed. Opening a job may be
+-- refused; every later step frees memory in the end, so it goes through.
 if op ~= 'open' then call('DEL', P .. 'none') end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end

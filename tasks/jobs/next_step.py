@@ -1,7 +1,7 @@
-"""What comes next for a job: the one place that knows which step each state of the ledger calls for.
+"""Which step comes next for a job: the one place that maps each state of the ledger to a step.
 
-Every step ends by asking here, and so does whoever finds a job whose step has died. The steps are known by their names
-only, as Celery has them: they import this module, and this one none of them.
+Every step ends by calling `go_on`, and so does whoever finds a job whose step has died. The steps import this module;
+it knows them only by their Celery names.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from worker.app import registered
 from worker.place import PREFIX
 from worker.reminders import remind, sees_to
 
-SPAWN, FIND, WATCH, LOOK, READ, COLLECT = (
-    f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "look", "read", "collect")
+SPAWN, FIND, WATCH, POLL, READ, COLLECT = (
+    f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 
-#: Seconds after which a step that was published and has not been taken is published once more: it may have failed in a
-#: way that nobody foresaw. Where it only waits for its budget, the second one finds the job gone on.
+#: Seconds after which a published step that has not run is published once more: it may have failed in a way that nobody
+#: foresaw. If it was only waiting for budget, the second one finds that the job has moved on.
 LOST_AFTER_S = 3_600.0
 
 
 class JobStep(Protocol):
     """A task that carries a job on from one of its states."""
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step for a job, ``after`` seconds from now at the earliest."""
 
 
@@ -36,20 +36,20 @@ def go_on(*ids: str, after: float = 0.0) -> None:
         kind = JOB_KINDS[job.kind]
         if name := step_for(job, kind):
             step: JobStep = registered(name)
-            step.begin(job, kind, after)
+            step.publish(job, kind, after)
         watched = job.state in OPEN and kind.listing is not None
         remind(f"job|{job.id}", None if watched else after + LOST_AFTER_S)
 
 
 def step_for(job: Job, kind: JobKind) -> str | None:
-    """The name of the step that a job's state calls for; None where nothing is left to do."""
+    """Return the name of the step that a job's state calls for; None if nothing is left to do."""
     match job.state:
         case "spawning" if job.sent and kind.trace:
             return FIND
         case "spawning":
             return SPAWN
         case "accepted" | "processing":
-            return WATCH if kind.listing else LOOK
+            return WATCH if kind.listing else POLL
         case "ended":
             return READ
         case _:

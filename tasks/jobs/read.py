@@ -1,4 +1,4 @@
-"""What a job that is over still has to tell: its errors, to the last page, and what it was for."""
+"""Reading the errors of a job that has ended, to the last page, or its result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from celery.canvas import Signature
 from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import COLLECT, READ
-from tasks.jobs.records import told
-from tasks.jobs.watch import GONE_RETRY_S, NOT_FOUND_BELIEVED_AFTER
+from tasks.jobs.records import describe_error
+from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER, NOT_FOUND_RETRY_S
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, first_page, next_page, page_items
@@ -25,35 +25,35 @@ from worker.steps import AskingStep
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Which job is read, the number of the page, and how often it was not there (404)."""
+    """Which job is read, the number of the page, and how many 404s there were in a row."""
 
     job: str
     kind: str
     page: int = 0
-    gone: int = 0
+    not_found: int = 0
 
 
 class Read(AskingStep[Reading]):
-    """Read a page of it."""
+    """Read one page."""
 
     name = READ
     about = Reading
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
-        """Read what a job that has ended has to tell; where that is nothing, go on to its last step."""
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
+        """Read the errors or the result of a job that has ended; if it has neither, go on to its last step."""
         if kind.errors is not None and job.counters.get("failed"):
-            self._read(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
+            self._read_page(job, kind.errors, first_page(kind.errors.declaration, by_id(kind.errors, job.job_id)), 0)
         elif kind.result is not None and job.status == "complete":
-            self._read(job, kind.result, by_id(kind.result, job.job_id), 0)
+            self._read_page(job, kind.result, by_id(kind.result, job.job_id), 0)
         else:
-            collect(job)
+            publish_last_step(job)
 
-    def _read(self, job: Job, action: Action[Any], params: Params, page: int) -> None:
+    def _read_page(self, job: Job, action: Action[Any], params: Params, page: int) -> None:
         reading = Reading(job.id, job.kind, page)
         self.ask(action, params, job.account, reading, lane=job.lane, task_id=f"{job.id}.{uuid4()}")
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: Reading) -> None:
-        """Keep a page, and go on to the next one or to the end."""
+        """Keep a page, then read the next one or go on to the last step."""
         kind, ledger = JOB_KINDS[about.kind], get_ledger()
         job = ledger.job(about.job)
         action = kind.result or kind.errors
@@ -61,37 +61,43 @@ class Read(AskingStep[Reading]):
             return
         following = next_page(action.declaration, params, envelope)
         found = [attributes(each) for each in page_items(envelope)]
-        page = found if kind.result else [told(each, kind.path) for each in found]
-        ledger.errors(job.id, about.page, page)
+        page = found if kind.result else [describe_error(each, kind.path) for each in found]
+        ledger.keep_errors(job.id, about.page, page)
         if following is None:
-            collect(job)
+            publish_last_step(job)
         else:
-            self._read(job, action, following, about.page + 1)
+            self._read_page(job, action, following, about.page + 1)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: Reading) -> None:
-        """Klaviyo keeps them for a week. Whatever else refuses them, the job's own end is known and is told."""
+        """Go on to the last step without the rest: errors expire after a week, and how the job ended is known."""
         ledger = get_ledger()
         job = ledger.job(about.job)
         if job is None or job.state != "ended":
             return
-        if isinstance(error, NotFound) and about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
-            again = replace(about, gone=about.gone + 1)
+        if isinstance(error, NotFound) and about.not_found + 1 < NOT_FOUND_BELIEVED_AFTER:
+            retry = replace(about, not_found=about.not_found + 1)
             action = JOB_KINDS[about.kind].result or JOB_KINDS[about.kind].errors
             assert action is not None
             self.ask(
-                action, params, account, again, lane=job.lane, countdown=GONE_RETRY_S, task_id=f"{job.id}.{uuid4()}"
+                action,
+                params,
+                account,
+                retry,
+                lane=job.lane,
+                countdown=NOT_FOUND_RETRY_S,
+                task_id=f"{job.id}.{uuid4()}",
             )
             return
         if isinstance(error, NotFound | Gone):
-            ledger.expired(job.id)
+            ledger.mark_expired(job.id)
         else:
             unread = {"detail": f"the rest could not be read: {error}"}
-            ledger.errors(job.id, about.page, [unread])
-        collect(job)
+            ledger.keep_errors(job.id, about.page, [unread])
+        publish_last_step(job)
 
 
-def collect(job: Job) -> None:
-    """Publish the last step of a job that has ended: it has the job's own task id, its callbacks, and its chain."""
+def publish_last_step(job: Job) -> None:
+    """Publish the last step of a job: it has the job's own task id, its callbacks and its chain."""
     if job.continuation:
         last: Any = Signature.from_dict(job.continuation, app=app)
     else:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 
 def ranges(rows: Iterable[int]) -> str:
-    """The text for ascending row numbers."""
+    """Return the text for ascending row numbers."""
     return joined((row, row) for row in rows)
 
 
 def joined(spans: Iterable[tuple[int, int]]) -> str:
-    """The text for ascending spans of rows, each with its first and its last."""
+    """Return the text for ascending spans of rows, each given by its first and last row."""
     parts: list[tuple[int, int]] = []
     for first, last in spans:
         if parts and first == parts[-1][1] + 1:
@@ -22,7 +22,7 @@ def joined(spans: Iterable[tuple[int, int]]) -> str:
 
 
 def numbers(text: str) -> list[int]:
-    """The row numbers again."""
+    """Return the row numbers that a text stands for."""
     found: list[int] = []
     for part in text.split(",") if text else ():
         first, _, last = part.partition("-")

@@ -1,7 +1,7 @@
-"""Imports as Redis knows them: how each was asked for, how far it has come, and what became of its records.
+"""Imports in Redis: how each was started, how far it has come, and what became of its records.
 
-An import is a run: many jobs of the ledger that belong together. What became of their records is summed up by
-ledger.lua, each job once; here is what only the run itself knows.
+An import is a run of many jobs in the ledger. ledger.lua adds up what became of their records, each job once; this
+module holds what belongs to the run itself.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ class Run:
 
     @property
     def failed(self) -> int:
-        """How many of the rows are known not to have landed, or may not have."""
+        """Return how many rows have not landed, or may not have."""
         return self.checked + self.rejected + self.unknown
 
     @property
     def on_their_way(self) -> int:
-        """How many of the rows Klaviyo has, or is to have, and nobody knows yet what becomes of them."""
+        """Return how many rows are still to be sent, or are at Klaviyo with their outcome still unknown."""
         return max(0, self.rows - self.failed - self.unchanged - self.landed - self.withdrawn)
 
 
@@ -83,7 +83,7 @@ _FIELDS = (*_TEXTS, *_NUMBERS)
 
 
 class Runs:
-    """Every import that this Redis knows."""
+    """Every import in this Redis."""
 
     def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], float] | None = None) -> None:
         self._client = client
@@ -95,7 +95,7 @@ class Runs:
 
     @waits_for_redis
     def now(self) -> float:
-        """The time by Redis's clock."""
+        """Return the time by Redis's clock, in seconds since 1970."""
         if self._clock:
             return self._clock()
         seconds, micros = self._client.time()
@@ -103,7 +103,7 @@ class Runs:
 
     @waits_for_redis
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
-        """Enter a run, or go on with it; what is known of it."""
+        """Enter a run, or continue it, and return it."""
         now, key = self.now(), self._key(id)
         fields: Any = {"state": "running", "seen": now}
         if not self._client.hexists(key, "kind"):
@@ -120,7 +120,7 @@ class Runs:
 
     @waits_for_redis
     def restore(self, before: Run) -> None:
-        """Put a run back as it was ``before``, when taking it up again was refused."""
+        """Put a run back as it was ``before``, because resuming it was refused."""
         counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
         fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
         fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
@@ -128,19 +128,19 @@ class Runs:
 
     @waits_for_redis
     def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
-        """Write down how far the source has been read, and what was turned down."""
+        """Record how far the source has been read, and which rows were rejected."""
         fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
         self._client.hset(self._key(id), mapping=fields)
         self._keep(id)
 
     def _keep(self, id: str) -> None:
-        """Keep what is known of a run for a while: whoever carries it out says so again and again."""
+        """Keep a run for another `KEPT_S`; its process calls this again and again."""
         for of in ("", ":parts", ":digests"):
             self._client.expire(self._key(id, of), KEPT_S)
 
     @waits_for_redis
     def halved(self, id: str) -> int:
-        """Count one more of a run's parts that is sent in halves; returns how many that makes."""
+        """Count one more part of a run that is sent in halves. Return how many there are now."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
     @waits_for_redis
@@ -152,20 +152,20 @@ class Runs:
 
     @waits_for_redis
     def end(self, id: str, state: RunState, reason: str = "") -> None:
-        """Enter how a run has ended, and why."""
+        """Record how a run ended, and why."""
         self._client.hset(self._key(id), mapping={"state": state, "ended": self.now(), "reason": reason})
         self._keep(id)
         self._client.zremrangebyscore(f"{self._prefix}runs", "-inf", self.now() - KEPT_S)
 
     @waits_for_redis
     def cancel(self, id: str) -> None:
-        """Ask for a run's end: whoever reads its source looks here before each part."""
+        """Ask a run to stop; the process that reads its source checks this before each part."""
         if self.run(id) is not None:
             self._client.hset(self._key(id), "state", "cancelled")
 
     @waits_for_redis
     def run(self, id: str) -> Run | None:
-        """One run, or None where it is not known, or no longer."""
+        """Return one run; None if it is not, or no longer, in Redis."""
         values: Any = self._client.hmget(self._key(id), _FIELDS)
         raw = dict(zip(_FIELDS, values, strict=True))
         if raw["kind"] is None:
@@ -189,19 +189,19 @@ class Runs:
 
     @waits_for_redis
     def recent(self, since: float = 0.0, until: float = float("inf")) -> list[Run]:
-        """The runs that were started between two times, newest first."""
+        """Return the runs that were started between two times, newest first."""
         found: Any = self._client.zrevrangebyscore(f"{self._prefix}runs", until, since)
         runs = (self.run(id.decode()) for id in found)
         return [run for run in runs if run is not None]
 
     @waits_for_redis
     def jobs(self, id: str) -> list[str]:
-        """The ids of its jobs, oldest first."""
+        """Return the ids of its jobs, oldest first."""
         found: Any = self._client.zrange(self._key(id, ":parts"), 0, -1)
         return [each.decode() for each in found]
 
 
 @one_per_process
 def get_runs() -> Runs:
-    """The runs of this process's Redis."""
+    """Return the runs in this process's Redis."""
     return Runs(get_redis())

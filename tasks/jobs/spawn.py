@@ -1,6 +1,6 @@
-"""The first step of a job: ask Klaviyo to begin it, and write down what came of that.
+"""The first step of a job: ask Klaviyo to begin it, and record the answer.
 
-A request whose answer was lost is not sent again: the job is looked for first (`tasks.jobs.find`).
+A request whose answer was lost is not sent again until Klaviyo's jobs have been searched for it (`tasks.jobs.find`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from tasks.jobs.isolate import isolate
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
+from tasks.jobs.progress import show_state
 from tasks.jobs.records import counters
-from tasks.jobs.telling import tell
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
@@ -41,8 +41,8 @@ from worker.settings import get_settings
 from worker.steps import Step
 from worker.transport import header
 
-#: Seconds until a job that Klaviyo had no room for is tried again, if none of ours has ended by then.
-NO_ROOM_RETRY_S = 15.0
+#: Seconds after which a job that Klaviyo's cap kept out is tried again, unless one of ours ends before that.
+JOB_CAP_RETRY_S = 15.0
 
 
 class Spawn(Step):
@@ -51,14 +51,14 @@ class Spawn(Step):
     name = SPAWN
     ignore_result = True
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish this step."""
         line = kind.spawn.declaration.line(job.account, {})
         expires = Expiry(job.expires, absolute=True) if job.expires else None
         headers: Any = {HEADER: {**header(line, job.lane, after, expires), "account": job.account}}
         if job.stamps:
             headers |= {"stamps": job.stamps, "stamped_headers": list(job.stamps)}
-        # Not the job's own id: that is the last step's, and the governor takes one task's second message for a repeat.
+        # The job's own id is for its last step, and the governor would take a second message with that id for a repeat.
         task_id = f"{job.id}.{uuid4()}"
         kwargs = {"job": job.id, "kind": job.kind}
         published(lambda: self.apply_async((), kwargs, headers=headers, queue=line.queue, task_id=task_id))
@@ -76,7 +76,7 @@ class Spawn(Step):
         except Revoked as unwanted:
             revoke(app, job, unwanted.reason)
             raise
-        if not ledger.sending(job, settings.lease_ms):
+        if not ledger.mark_sending(job, settings.lease_ms):
             unused = Settlement(used=False, forget=True)
             get_governor().settle(call.task_id, unused, call.holder)
             return
@@ -84,87 +84,89 @@ class Spawn(Step):
             envelope = attempt(call, get_governor(), settings)
         except Unauthorized as unauthorized:
             if row.run:
-                # Somebody waits for the import, which ends with the reason and can be taken up again.
+                # Whoever waits for the import gets the reason at once, and can resume it later.
                 refused(unauthorized)
-                self.over(row, unauthorized, "refused")
-            self.later(row, call, unauthorized, attempts)
+                self.end_job(row, unauthorized, "refused")
+            self.retry_or_give_up(row, call, unauthorized, attempts)
         except Refused as error:
-            self.refused(row, JOB_KINDS[kind], error)
+            self.handle_refused(row, JOB_KINDS[kind], error)
         except SettingsError as wrong:
-            self.over(row, wrong, "refused")
+            self.end_job(row, wrong, "refused")
         except Throttled as throttled:
-            self.later(row, call, throttled, attempts)
+            self.retry_or_give_up(row, call, throttled, attempts)
         except Unavailable as unavailable:
-            self.unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
+            self.handle_unavailable(row, JOB_KINDS[kind], call, unavailable, attempts)
         else:
-            self.accepted(row, JOB_KINDS[kind], envelope)
+            self.handle_accepted(row, JOB_KINDS[kind], envelope)
         if attempts:
             get_governor().done(self.task_id)
 
     def _may_send(self, job: Job, kind: JobKind) -> bool:
-        """Return True if the job is to be sent now. Nobody knows what became of one that was sent before."""
+        """Return True if the job may be sent now; of one that was sent before, the outcome is unknown."""
         if job.state == "spawning" and not job.sent:
             return True
         if job.state != "spawning" or job.sent is None:
             return False
         left = job.sent + get_settings().lease_ms / 1000 - get_ledger().now()
         if left > 0 or kind.trace:
-            # Somebody may be sending it this moment; when that is over, it is looked for.
+            # Another worker may be sending it right now; once its lease has expired, the job is searched for.
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
             lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.over(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.end_job(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
         return True
 
-    def unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
-        """Go on without an answer from Klaviyo."""
+    def handle_unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
+        """Search for the job, retry or give up after a request that Klaviyo did not answer."""
         settings = get_settings()
         if error.sent and kind.trace:
-            # Klaviyo may still be at it: whoever looks now might look too early.
+            # Klaviyo may still be working on the request, so a search would be too early.
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.over(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
-        self.later(job, call, error, attempts)
+            self.end_job(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
+        self.retry_or_give_up(job, call, error, attempts)
 
-    def later(self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int) -> NoReturn:
-        """Let this step wait again for a job that has certainly not begun, unless it has been tried often enough."""
+    def retry_or_give_up(
+        self, job: Job, call: Call, error: Throttled | Unavailable | Unauthorized, attempts: int
+    ) -> NoReturn:
+        """Put this step back to wait: the job has certainly not begun. Give up after the last attempt."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
-            self.over(job, given_up(error, attempts + 1), "refused")
-        get_ledger().again(job.id)  # before it waits: whoever takes it up must be allowed to send
+            self.end_job(job, given_up(error, attempts + 1), "refused")
+        get_ledger().allow_resend(job.id)  # before it waits: the next worker must be allowed to send
         raise later(call, self.request, error, attempts, settings) from None
 
-    def accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
+    def handle_accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
         """Go on with a job that Klaviyo has accepted."""
         ledger = get_ledger()
         data = one(envelope)
         job_id = data.get("id") or ""
         if not job_id and kind.trace:
-            # It has begun, and its id was not told.
+            # It has begun, but the answer did not contain its id.
             go_on(job.id)
             return
         if kind.status is None or not job_id:
-            # Nothing more will be heard of it.
-            _, released = ledger.ended(job.id, "accepted")
+            # Klaviyo offers no way to follow it.
+            _, released = ledger.end(job.id, "accepted")
             go_on(job.id, *released)
             return
         if ledger.accept(job.id, job_id, kind.own_id) == "ok":
-            tell(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
+            show_state(job.id, "ACCEPTED", job_id=job_id, **counters(attributes(data)))
         go_on(job.id)
 
-    def refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
-        """Go on after a refusal: of one job too many, of some of the records, or of the whole job."""
-        if _no_room(kind, refused):
-            get_ledger().crowded(job.id, NO_ROOM_RETRY_S)
+    def handle_refused(self, job: Job, kind: JobKind, refused: Refused) -> None:
+        """Wait for a slot if Klaviyo's cap is reached, set bad records aside, or end the job with the refusal."""
+        if _is_cap_reached(kind, refused):
+            get_ledger().job_cap_reached(job.id, JOB_CAP_RETRY_S)
         elif not (job.run and isinstance(refused, BadRequest | TooLarge) and isolate(job, kind, refused)):
-            self.over(job, refused, "refused")
+            self.end_job(job, refused, "refused")
 
-    def over(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
-        """End a job that has not begun, or of which nobody can tell."""
+    def end_job(self, job: Job, error: KlaviyoError, status: str) -> NoReturn:
+        """End a job that has not begun, or whose outcome is unknown, and raise the error."""
         failure = {"type": type(error).__name__, "args": list(error.args)}
-        _, released = get_ledger().ended(job.id, status, failure=failure)
+        _, released = get_ledger().end(job.id, status, failure=failure)
         go_on(job.id, *released)
         raise error
 
@@ -175,10 +177,10 @@ def _declaration(kind: str) -> Declaration:
     return replace(JOB_KINDS[kind].spawn.declaration, repeat=SAFE)
 
 
-def _no_room(kind: JobKind, refused: Refused) -> bool:
-    """Return True if Klaviyo refuses one job too many; it does not document the code of that error."""
-    told = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
-    return bool(kind.cap) and "too" in told and "many" in told and "job" in told
+def _is_cap_reached(kind: JobKind, refused: Refused) -> bool:
+    """Return True if there are too many jobs in progress; Klaviyo does not document the code of that error."""
+    text = " ".join(str(error.get(name, "")) for error in refused.errors for name in ("code", "detail")).lower()
+    return bool(kind.cap) and "too" in text and "many" in text and "job" in text
 
 
 spawn: Any = app.register_task(Spawn())

@@ -1,7 +1,7 @@
-"""Watching jobs until Klaviyo has done with them: many in one request where there is a list, else one by one.
+"""Polling jobs until Klaviyo is done with them: many in one request if there is a list of them, otherwise one by one.
 
-A look at a group (the jobs of one kind on one account) reads the list of those in progress to its end. Jobs of ours
-that are in none of its pages are over: several are looked for in the list of the complete ones, the rest one by one.
+A poll of a group (the jobs of one kind on one account) reads the whole list of jobs in progress. Our jobs that are not
+in it are over: several are looked up in the list of complete jobs, a few one by one.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from uuid import uuid4
 
 from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import OPEN, Job, get_ledger, group
-from tasks.jobs.next_step import LOOK, LOST_AFTER_S, WATCH, go_on
-from tasks.jobs.pace import pause
-from tasks.jobs.records import counters, objects, told
-from tasks.jobs.telling import tell
+from tasks.jobs.next_step import LOST_AFTER_S, POLL, WATCH, go_on
+from tasks.jobs.pace import poll_delay
+from tasks.jobs.progress import show_state
+from tasks.jobs.records import counters, describe_error, objects
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one
 from worker.api.parameters import Params
@@ -26,71 +26,71 @@ from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
-#: Seconds beyond its pause after which a watcher counts as dead. It waits for budget like everybody else.
+#: Seconds after its next poll was due until a watcher counts as dead. Its requests wait for budget like all others.
 DEAD_AFTER_S = 300.0
 
-#: Jobs that must have gone from the list of those in progress before the list of complete ones is read.
-SEVERAL_JOBS = 5
+#: The list of complete jobs is read if at least this many have left the list of those in progress.
+MIN_MISSING_FOR_LIST = 5
 COMPLETE = 'equals(status,"complete")'
 PAGE_SIZE = 100
 
-#: Jobs that are asked for one by one after one look.
-SINGLE_LOOKS = 50
+#: The most jobs that are polled one by one after a poll of their group.
+MAX_SINGLE_POLLS = 50
 
-#: How often Klaviyo has to say that a job is not there, so many seconds apart, until that is believed.
-NOT_FOUND_BELIEVED_AFTER, GONE_RETRY_S = 3, 2.0
+#: How many 404s in a row it takes to believe that a job is gone, and the seconds between them.
+NOT_FOUND_BELIEVED_AFTER, NOT_FOUND_RETRY_S = 3, 2.0
 
-#: Seconds after which a group is looked at again when Klaviyo did not let us.
+#: Seconds until a group is polled again after Klaviyo refused a poll.
 REFUSED_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
-    """How far a look at a group has come.
+class GroupPoll:
+    """How far a poll of a group has come.
 
-    ``look`` is its number, the moment in ms from which it counts; ``part`` which of the kind's lists is being read;
-    ``requests`` how many it has cost; ``left`` how many pages of the complete ones it may still read.
+    ``polled_ms`` is the time from which it counts, ``part`` which of the kind's lists is being read, ``requests`` how
+    many it has cost, ``pages_left`` how many pages of complete jobs it may still read.
     """
 
     kind: str
     token: str
-    look: int
+    polled_ms: int
     part: int = 0
     requests: int = 1
-    left: int = 0
+    pages_left: int = 0
 
 
-class Watch(AskingStep[Looking]):
-    """Look at the jobs of a group, page by page."""
+class Watch(AskingStep[GroupPoll]):
+    """Poll the jobs of a group, page by page."""
 
     name = WATCH
-    about = Looking
+    about = GroupPoll
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
-        """See to it that the jobs of this one's group are watched."""
-        watch(group(job.account, job.kind))
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
+        """Make sure that the group of this job is watched."""
+        ensure_watched(group(job.account, job.kind))
 
-    def publish_look(self, account: str, kind: JobKind, token: str, requests: int = 1) -> None:
-        """Publish the next look, when it is due."""
+    def publish_poll(self, account: str, kind: JobKind, token: str, requests: int = 1) -> None:
+        """Publish the next poll, to run when it is due."""
         watched = group(account, kind.name)
         ledger = get_ledger()
-        open_, took, now = ledger.in_progress(watched), ledger.took(kind.name), ledger.now()
+        open_, took, now = ledger.in_progress(watched), ledger.durations(kind.name), ledger.now()
         aged = [(now - (job.accepted or now), job.items) for job in open_]
-        wait = pause(aged, took, kind.first, kind.most, requests)
+        wait = poll_delay(aged, took, kind.min_poll_s, kind.max_poll_s, requests)
         ledger.watch(watched, token, wait + DEAD_AFTER_S, takeover=True)
-        self._read(account, kind, Looking(kind.name, token, int((now + wait) * 1000)), wait=wait)
-        # Not before it is published: a worker that dies in between is missed soon.
+        self._read_page(account, kind, GroupPoll(kind.name, token, int((now + wait) * 1000)), wait=wait)
+        # Only now that it is published: the earlier reminder is due soon, should this worker die in between.
         remind(f"watch|{watched}", wait + DEAD_AFTER_S)
 
-    def _read(
-        self, account: str, kind: JobKind, looking: Looking, params: Params | None = None, wait: float = 0.0
+    def _read_page(
+        self, account: str, kind: JobKind, poll: GroupPoll, params: Params | None = None, wait: float = 0.0
     ) -> None:  # fmt: skip
         assert kind.listing is not None
-        first = kind.page((*kind.in_progress, COMPLETE)[looking.part])
-        self.ask(kind.listing, params or first, account, looking, countdown=wait)
+        first = kind.page((*kind.in_progress, COMPLETE)[poll.part])
+        self.ask(kind.listing, params or first, account, poll, countdown=wait)
 
-    def answered(self, envelope: Envelope, params: Params, account: str, about: Looking) -> None:
-        """Write down what a page tells, and go on to the next page, list or look."""
+    def answered(self, envelope: Envelope, params: Params, account: str, about: GroupPoll) -> None:
+        """Record what a page says, then go on to the next page, list or poll."""
         kind, watched = JOB_KINDS[about.kind], group(account, about.kind)
         if not get_ledger().watch(watched, about.token, DEAD_AFTER_S):
             return
@@ -100,147 +100,149 @@ class Watch(AskingStep[Looking]):
         owners = get_ledger().owners(watched, [each["id"] for each in resources])
         for each in resources:
             if owner := owners.get(each["id"]):
-                seen(owner, kind, attributes(each), about.look)
+                record_status(owner, kind, attributes(each), about.polled_ms)
         more = replace(about, requests=about.requests + 1)
         complete, last = about.part == len(kind.in_progress), about.part + 1 >= len(kind.in_progress)
         if following and not complete:
-            self._read(account, kind, more, following)
+            self._read_page(account, kind, more, following)
             return
         if not last:
-            self._read(account, kind, replace(more, part=about.part + 1))
+            self._read_page(account, kind, replace(more, part=about.part + 1))
             return
-        missing = self._missing(watched, about.look)
-        if complete and following and missing and about.left > 1:
-            self._read(account, kind, replace(more, left=about.left - 1), following)
-        elif not complete and len(missing) >= SEVERAL_JOBS:
-            self._read(account, kind, replace(more, part=about.part + 1, left=-(-len(missing) // PAGE_SIZE) + 1))
+        missing = self._missing(watched, about.polled_ms)
+        if complete and following and missing and about.pages_left > 1:
+            self._read_page(account, kind, replace(more, pages_left=about.pages_left - 1), following)
+        elif not complete and len(missing) >= MIN_MISSING_FOR_LIST:
+            self._read_page(
+                account, kind, replace(more, part=about.part + 1, pages_left=-(-len(missing) // PAGE_SIZE) + 1)
+            )
         else:
-            self._end(account, kind, about, missing)
+            self._finish_poll(account, kind, about, missing)
 
-    def failed(self, error: KlaviyoError, params: Params, account: str, about: Looking) -> None:
-        """Look again later: whatever the reason, the jobs are there; until their deadline."""
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: GroupPoll) -> None:
+        """Poll again later, whatever the reason: the jobs are still there, until their deadline."""
         watched = group(account, about.kind)
         if get_ledger().watch(watched, about.token, DEAD_AFTER_S):
             remind(f"watch|{watched}", REFUSED_RETRY_S)
-            stuck(get_ledger().in_progress(watched), JOB_KINDS[about.kind])
+            give_up_stuck(get_ledger().in_progress(watched), JOB_KINDS[about.kind])
         raise error
 
-    def _missing(self, watched: str, look: int) -> list[Job]:
-        """The jobs that the list of those in progress did not have, though it was read after they were accepted."""
+    def _missing(self, watched: str, polled_ms: int) -> list[Job]:
+        """Return the jobs that were accepted before this poll and that the list of jobs in progress did not have."""
         found = get_ledger().in_progress(watched)
-        return [job for job in found if job.look < look and (job.accepted or 0) * 1000 < look]
+        return [job for job in found if job.polled_ms < polled_ms and (job.accepted or 0) * 1000 < polled_ms]
 
-    def _end(self, account: str, kind: JobKind, looking: Looking, missing: list[Job]) -> None:
+    def _finish_poll(self, account: str, kind: JobKind, poll: GroupPoll, missing: list[Job]) -> None:
         watched = group(account, kind.name)
-        for job in missing[:SINGLE_LOOKS]:
-            one_look.publish_look(job, kind)
-        stuck(get_ledger().in_progress(watched), kind)
-        if not get_ledger().rest(watched, looking.token):
-            # A new token: should this step be delivered once more, the watcher that it begins is the last.
-            self.publish_look(account, kind, str(uuid4()), looking.requests)
+        for job in missing[:MAX_SINGLE_POLLS]:
+            poll_job.publish_poll(job, kind)
+        give_up_stuck(get_ledger().in_progress(watched), kind)
+        if not get_ledger().rest(watched, poll.token):
+            # A new token: if this step is delivered twice, only the last watcher that it starts goes on.
+            self.publish_poll(account, kind, str(uuid4()), poll.requests)
 
 
 @dataclass(frozen=True, slots=True)
-class OneJob:
-    """Which job is looked at, whether that goes on until it is over, and how often it was not there (404)."""
+class JobPoll:
+    """Which job is polled, whether that goes on until it is over, and how many 404s there were in a row."""
 
     job: str
     kind: str
-    again: bool
-    gone: int = 0
+    until_over: bool
+    not_found: int = 0
 
 
-class Look(AskingStep[OneJob]):
-    """Look at one job."""
+class PollJob(AskingStep[JobPoll]):
+    """Poll one job."""
 
-    name = LOOK
-    about = OneJob
+    name = POLL
+    about = JobPoll
 
-    def begin(self, job: Job, kind: JobKind, after: float) -> None:
-        """Look at this job until it is over."""
-        self.publish_look(job, kind, again=True)
+    def publish(self, job: Job, kind: JobKind, after: float) -> None:
+        """Poll this job until it is over."""
+        self.publish_poll(job, kind, until_over=True)
 
-    def publish_look(self, job: Job, kind: JobKind, again: bool = False, gone: int = 0) -> None:
-        """Publish the next look at this job, when it is due."""
+    def publish_poll(self, job: Job, kind: JobKind, until_over: bool = False, not_found: int = 0) -> None:
+        """Publish the next poll of this job, to run when it is due."""
         assert kind.status is not None
-        wait = GONE_RETRY_S if gone else 0.0
-        if again and not gone:
+        wait = NOT_FOUND_RETRY_S if not_found else 0.0
+        if until_over and not not_found:
             ledger = get_ledger()
-            took, now = ledger.took(kind.name), ledger.now()
-            wait = pause([(now - (job.accepted or now), job.items)], took, kind.first, kind.most)
-        asked, one = by_id(kind.status, job.job_id), OneJob(job.id, kind.name, again, gone)
-        self.ask(kind.status, asked, job.account, one, countdown=wait, task_id=f"{job.id}.{uuid4()}")
-        if again:
+            took, now = ledger.durations(kind.name), ledger.now()
+            wait = poll_delay([(now - (job.accepted or now), job.items)], took, kind.min_poll_s, kind.max_poll_s)
+        params, poll = by_id(kind.status, job.job_id), JobPoll(job.id, kind.name, until_over, not_found)
+        self.ask(kind.status, params, job.account, poll, countdown=wait, task_id=f"{job.id}.{uuid4()}")
+        if until_over:
             remind(f"job|{job.id}", wait + LOST_AFTER_S)
 
-    def answered(self, envelope: Envelope, params: Params, account: str, about: OneJob) -> None:
-        """Write down what it tells."""
+    def answered(self, envelope: Envelope, params: Params, account: str, about: JobPoll) -> None:
+        """Record what Klaviyo says of the job."""
         kind, now = JOB_KINDS[about.kind], get_ledger().now()
-        seen(about.job, kind, attributes(one(envelope)), int(now * 1000))
-        if about.again:
-            self._again(about.job, kind)
+        record_status(about.job, kind, attributes(one(envelope)), int(now * 1000))
+        if about.until_over:
+            self._poll_until_over(about.job, kind)
 
-    def failed(self, error: KlaviyoError, params: Params, account: str, about: OneJob) -> None:
-        """Klaviyo does not know it any more, or cannot say. It has been known to say 404 of what is there."""
+    def failed(self, error: KlaviyoError, params: Params, account: str, about: JobPoll) -> None:
+        """Believe a 404 only when it is repeated: Klaviyo has answered 404 for jobs that exist."""
         kind = JOB_KINDS[about.kind]
         row = get_ledger().job(about.job)
         if isinstance(error, NotFound) and row is not None and row.state in OPEN:
-            if about.gone + 1 < NOT_FOUND_BELIEVED_AFTER:
-                self.publish_look(row, kind, about.again, about.gone + 1)
+            if about.not_found + 1 < NOT_FOUND_BELIEVED_AFTER:
+                self.publish_poll(row, kind, about.until_over, about.not_found + 1)
             else:
-                over(about.job, "vanished")
+                end_job(about.job, "vanished")
             return
-        if about.again:
-            self._again(about.job, kind)
+        if about.until_over:
+            self._poll_until_over(about.job, kind)
         raise error
 
-    def _again(self, id: str, kind: JobKind) -> None:
+    def _poll_until_over(self, id: str, kind: JobKind) -> None:
         row = get_ledger().job(id)
-        if row is not None and row.state in OPEN and not stuck([row], kind):
-            self.publish_look(row, kind, again=True)
+        if row is not None and row.state in OPEN and not give_up_stuck([row], kind):
+            self.publish_poll(row, kind, until_over=True)
 
 
-def seen(id: str, kind: JobKind, said: dict[str, Any], look: int) -> None:
-    """Write down what Klaviyo says of a job at this look."""
-    status, counts = said.get("status"), counters(said)
+def record_status(id: str, kind: JobKind, attributes: dict[str, Any], polled_ms: int) -> None:
+    """Record what Klaviyo said of a job at the time ``polled_ms``."""
+    status, counts = attributes.get("status"), counters(attributes)
     if status in ("complete", "cancelled"):
-        errors = [told(each, kind.path) for each in objects(said.get("errors"))]
-        over(id, status, counts, errors)
+        errors = [describe_error(each, kind.path) for each in objects(attributes.get("errors"))]
+        end_job(id, status, counts, errors)
         return
     state = "processing" if status == "processing" else "accepted"
-    if get_ledger().saw(id, look, state, counts) == "news":  # type: ignore[arg-type]
-        tell(id, state.upper(), **counts)
+    if get_ledger().record_poll(id, polled_ms, state, counts) == "news":  # type: ignore[arg-type]
+        show_state(id, state.upper(), **counts)
 
 
-def over(
+def end_job(
     id: str, status: str, counts: dict[str, int] | None = None, errors: list[dict[str, Any]] | None = None
 ) -> None:  # fmt: skip
-    """Klaviyo has done with a job; what waited for its slot may begin."""
-    news, released = get_ledger().ended(id, status, counts, errors)
+    """Record that Klaviyo is done with a job, and start the jobs that waited for its slot."""
+    news, released = get_ledger().end(id, status, counts, errors)
     go_on(*([id] if news else []), *released)
 
 
-def stuck(jobs: Iterable[Job], kind: JobKind) -> bool:
-    """Give up those that have not ended by the deadline; whether there was one."""
-    now, deadline = get_ledger().now(), get_settings().job_deadline or kind.deadline
+def give_up_stuck(jobs: Iterable[Job], kind: JobKind) -> bool:
+    """Give up the jobs that have not ended by their deadline. Return True if there was one."""
+    now, deadline = get_ledger().now(), get_settings().job_deadline or kind.deadline_s
     late = [job for job in jobs if now - (job.accepted or now) > deadline]
     for job in late:
-        over(job.id, "stuck", job.counters)
+        end_job(job.id, "stuck", job.counters)
     return bool(late)
 
 
-def watch(watched: str, *, takeover: bool = False) -> None:
-    """See to it that the jobs of a group are watched."""
+def ensure_watched(watched: str, *, takeover: bool = False) -> None:
+    """Start a watcher for a group unless it has one; ``takeover``: in any case."""
     account, _, name = watched.partition("|")
     token = str(uuid4())
     if get_ledger().watch(watched, token, DEAD_AFTER_S, takeover):
-        watcher.publish_look(account, JOB_KINDS[name], token)
+        watcher.publish_poll(account, JOB_KINDS[name], token)
 
 
 @sees_to("watch")
 def _watch_again(watched: str) -> None:
-    watch(watched, takeover=True)
+    ensure_watched(watched, takeover=True)
 
 
 watcher: Any = app.register_task(Watch())
-one_look: Any = app.register_task(Look())
+poll_job: Any = app.register_task(PollJob())

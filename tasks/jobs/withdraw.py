@@ -1,4 +1,4 @@
-"""Taking a job back before Klaviyo has it: what revoking it means."""
+"""Withdrawing a job before Klaviyo has it: what revoking it means."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from worker.revocation import ALSO_REVOKED, ALSO_STAMPED
 
 
 def withdraw(id: str, reason: str = "revoked") -> bool | None:
-    """Take back a job: whether it had not been sent; None where there is none. Its steps find it settled, and end."""
+    """Withdraw a job. Return True if it had not been sent yet, None if there is no such job.
+
+    Its remaining steps find it settled, and end.
+    """
     ledger = get_ledger()
     job = ledger.job(id)
     if job is None:
@@ -30,10 +33,10 @@ def withdraw(id: str, reason: str = "revoked") -> bool | None:
     return done
 
 
-def queued(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
-    """The jobs that wait for a slot, for which there is no message, and have such stamps."""
-    return [job.id for job in get_ledger().queued() if matches(job.stamps or {})]
+def waiting_with_stamps(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+    """Return the jobs whose stamps match and that wait for a slot: there is no message for them."""
+    return [job.id for job in get_ledger().waiting_jobs() if matches(job.stamps or {})]
 
 
 ALSO_REVOKED.append(withdraw)
-ALSO_STAMPED.append(queued)
+ALSO_STAMPED.append(waiting_with_stamps)

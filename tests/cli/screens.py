@@ -33,7 +33,7 @@ JOB = Job(
     id="0b1e7c3a-5d2f-4e8b-9a6c-1f2e3d4c5b6a", state="settled", kind="bulk_import_profiles", account=OTHER, lane="bulk",
     run="20261124-074512-7f87", rows="1-10000", items=10_000, once="", tries=1, opened=AT - 250, sent=AT - 249,
     accepted=AT - 248, ended=AT - 200, settled=AT - 199,
-    job_id="cHJvZmlsZS1idWxrLWltcG9ydDphYmMxMjM6MTIz", status="complete", look=3,
+    job_id="cHJvZmlsZS1idWxrLWltcG9ydDphYmMxMjM6MTIz", status="complete", polled_ms=3,
     counters={"total": 10_000, "completed": 9_988, "failed": 12}, outcome=None, continuation=None, failure=None,
     landed=9_988, rejected=12,
 )  # fmt: skip

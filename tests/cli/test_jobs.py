@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cli.times import duration, moment
-from tasks.jobs.ledger import Ledger, Settled
+from tasks.jobs.ledger import JobOutcome, Ledger
 from tests.cli.typed import run
 from worker.api.jsonapi import Request
 
@@ -31,14 +31,14 @@ def ledger(fake_redis):
 
 def accepted(ledger, id, **how):
     ledger.open(id, KIND, "default", REQUEST, **{"items": 3, **how})
-    ledger.sending(id, LEASE)
+    ledger.mark_sending(id, LEASE)
     ledger.accept(id, f"K-{id}", own=True)
 
 
 def completed(ledger, id, failed=0, **how):
     accepted(ledger, id, **how)
-    ledger.ended(id, "complete", {"total": 3, "completed": 3 - failed, "failed": failed})
-    ledger.settle(id, Settled("complete", {"status": "complete", "errors": [ERROR] * failed}))
+    ledger.end(id, "complete", {"total": 3, "completed": 3 - failed, "failed": failed})
+    ledger.settle(id, JobOutcome("complete", {"status": "complete", "errors": [ERROR] * failed}))
 
 
 def listed(*words):
@@ -76,7 +76,7 @@ def test_failed_shows_jobs_that_ended_badly_or_with_failed_records(ledger):
     completed(ledger, "good")
     completed(ledger, "partly", failed=1)
     accepted(ledger, "cancelled")
-    ledger.ended("cancelled", "cancelled", {})
+    ledger.end("cancelled", "cancelled", {})
     accepted(ledger, "going on")
 
     assert {job["id"] for job in listed("--failed")} == {"partly", "cancelled"}
@@ -85,12 +85,12 @@ def test_failed_shows_jobs_that_ended_badly_or_with_failed_records(ledger):
 
 def test_records_that_a_refusal_set_aside_count_as_failed_though_klaviyo_never_had_them(ledger):
     ledger.open("R-1", KIND, "default", REQUEST, items=3, run="R", rows="1-3")
-    ledger.sending("R-1", LEASE)
-    ledger.narrow("R-1", [{"row": 2, "reason": "bad"}], request=REQUEST, rows="1,3", items=2)
-    ledger.sending("R-1", LEASE)
+    ledger.mark_sending("R-1", LEASE)
+    ledger.resend_without("R-1", [{"row": 2, "reason": "bad"}], request=REQUEST, rows="1,3", items=2)
+    ledger.mark_sending("R-1", LEASE)
     ledger.accept("R-1", "K", own=True)
-    ledger.ended("R-1", "complete", {"total": 2, "completed": 2, "failed": 0})
-    ledger.settle("R-1", Settled("complete", {}, landed=2))
+    ledger.end("R-1", "complete", {"total": 2, "completed": 2, "failed": 0})
+    ledger.settle("R-1", JobOutcome("complete", {}, landed=2))
 
     [job] = listed()
     assert (job["records"], job["done"], job["failed"], job["run"]) == (3, 2, 1, "R")
@@ -111,7 +111,7 @@ def test_one_job_is_shown_by_either_id_with_its_errors_and_nobodys_address(ledge
 def test_a_job_that_did_not_begin_says_why(ledger):
     accepted(ledger, "job")
     failure = {"type": "Forbidden", "args": [KIND, "default", 403, [{"detail": "no scope"}]]}
-    ledger.ended("job", "refused", {}, failure=failure)
+    ledger.end("job", "refused", {}, failure=failure)
 
     assert "Klaviyo answered 403: no scope" in run("jobs", "job").stdout
 

@@ -62,7 +62,7 @@ def test_the_help_of_all_commands_says_what_each_says_of_itself(name):
     told = getdoc(getattr(importlib.import_module(f"cli.{module}"), function))
 
     assert " ".join(told.partition("\n\n")[0].split()) == summary
-    assert get_command(app).commands[name].loaded().name == name
+    assert get_command(app).commands[name].load().name == name
 
 
 def test_the_version_is_shown_with_klaviyos_revision():

@@ -7,8 +7,8 @@ import time
 
 import sqlalchemy as sa
 
-from schedules.pull.pages import CLOCK_MARGIN
 from schedules.pull.streams import STREAMS
+from schedules.pull.watermark import CLOCK_MARGIN
 from schedules.store import tables
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade

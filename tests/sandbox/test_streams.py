@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from schedules.pull.stream import Partition, Stream
+from schedules.pull.definition import Partition, Stream
 from schedules.pull.streams import STREAMS, rows_by_table
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert

@@ -62,7 +62,7 @@ def test_a_command_is_there_with_its_options(words):
             pass
         case "klaviyo", [name, *given]:
             assert name in COMMANDS
-            command = COMMANDS[name].loaded()
+            command = COMMANDS[name].load()
             known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
             if name == "call":
                 known |= {f"--{parameter.replace('_', '-')}" for parameter in parameters()}

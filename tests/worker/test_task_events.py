@@ -9,7 +9,7 @@ from celery.events.state import State
 from celery.exceptions import Retry
 from celery.utils.nodenames import anon_nodename
 
-from tasks.jobs import telling
+from tasks.jobs import progress
 from worker import events
 from worker.app import app
 from worker.execution import Waiting
@@ -49,14 +49,14 @@ def flower(monkeypatch):
 def test_a_state_of_a_job_is_told_under_the_workers_name_whoever_of_its_threads_tells_it(flower):
     events._named(sender="w1@host")
 
-    telling._event("task-accepted", uuid="a-job")
+    progress._event("task-accepted", uuid="a-job")
 
     assert list(flower.workers) == ["w1@host"]
     assert flower.tasks["a-job"].worker.hostname == "w1@host"
 
 
 def test_an_event_of_a_task_in_the_callers_process_makes_no_second_worker(flower):
-    telling._event("task-accepted", uuid="a-job")
+    progress._event("task-accepted", uuid="a-job")
     app.tasks["klaviyo.create_profile"].send_event("task-revoked")
 
     assert not flower.workers

@@ -7,13 +7,13 @@ import pytest
 from celery.worker import consumer
 
 import worker.celery  # noqa: F401  the application with every task
-from schedules.deferred import MODULES, Deferred, loaded
+from schedules.deferred import MODULES, LazyTask, load_task
 from worker.app import app
 from worker.consumer import Consumer
 
 
 def _loaded_by(program: str, *packages: str) -> set[str]:
-    """Which of these packages are loaded once the program has run."""
+    """Which of these packages are load_task once the program has run."""
     told = f"{program}; import sys; print(*{set(packages)!r} & set(sys.modules))"
     return set(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split())
 
@@ -43,7 +43,7 @@ def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):
 @pytest.mark.parametrize("name", MODULES)
 def test_a_task_of_the_schedules_is_known_from_the_start_and_loaded_when_it_is_wanted(name):
     assert name in app.tasks
-    assert not isinstance(loaded(name), Deferred)
+    assert not isinstance(load_task(name), LazyTask)
 
 
 def test_the_first_message_for_a_task_is_handled_by_the_task_itself():
@@ -55,6 +55,6 @@ def test_the_first_message_for_a_task_is_handled_by_the_task_itself():
             self.strategies["klaviyo.sync"] = lambda *args: (type(app.tasks["klaviyo.sync"]).__name__, args)
 
     worker = Worker()
-    handle = Deferred("klaviyo.sync").start_strategy(app, worker)
+    handle = LazyTask("klaviyo.sync").start_strategy(app, worker)
 
     assert handle("message", None) == ("Sync", ("message", None))

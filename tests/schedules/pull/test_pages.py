@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from schedules.pull import pages as pull
-from schedules.pull.pages import CLOCK_MARGIN, PageRef
+from schedules.pull.pages import PageRef
 from schedules.pull.streams import STREAMS
+from schedules.pull.watermark import CLOCK_MARGIN
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.tables import sync_windows

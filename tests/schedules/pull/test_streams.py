@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schedules.pull.stream import Partition
+from schedules.pull.definition import Partition
 from schedules.pull.streams import CAMPAIGNS, STREAMS, rows_by_table
 from schedules.store.tables import metadata
 from worker.api.paging import largest

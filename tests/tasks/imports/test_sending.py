@@ -20,9 +20,9 @@ from tasks.imports.run import Import, run_import
 from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
-from tasks.jobs.isolate import MOST_HALVED, isolate
+from tasks.jobs.isolate import MAX_HALVED_PARTS, isolate
 from tasks.jobs.kinds import JOB_KINDS
-from tasks.jobs.ledger import Ledger, Settled
+from tasks.jobs.ledger import JobOutcome, Ledger
 from tasks.jobs.records import records
 from tasks.jobs.runs import Run, Runs
 from worker.errors import BadRequest, Forbidden, SourceError
@@ -56,13 +56,13 @@ class Sending:
 
     def end(self, id: str, status: str, how: str = "accepted", **failure: Any) -> None:
         """It ends so, at Klaviyo or before."""
-        self.ledger.sending(id, LEASE)
+        self.ledger.mark_sending(id, LEASE)
         if how == "accepted":
             self.ledger.accept(id, f"K-{id}", True)
-        self.ledger.ended(id, status)
+        self.ledger.end(id, status)
         found = {"status": status, "kind": ACTION, "account": "default", "id": None, **failure}
         self.ledger.settle(
-            id, Settled(status, found, landed=4 * (status == "complete"), unknown=4 * (status != "complete"))
+            id, JobOutcome(status, found, landed=4 * (status == "complete"), unknown=4 * (status != "complete"))
         )
 
     def now(self) -> Any:
@@ -156,12 +156,12 @@ def test_no_more_parts_wait_than_may(at: Sending):
 
 def test_what_no_part_would_be_spared_ends_the_import(at: Sending):
     id = at.send()
-    at.ledger.sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE)
     forbidden = Forbidden(ACTION, "default", 403, [])
     failure = {"type": "Forbidden", "args": list(forbidden.args)}
-    at.ledger.ended(id, "refused", failure=failure)
+    at.ledger.end(id, "refused", failure=failure)
     at.ledger.settle(
-        id, Settled("refused", {"status": "refused", "kind": ACTION, "account": "default", "failure": failure})
+        id, JobOutcome("refused", {"status": "refused", "kind": ACTION, "account": "default", "failure": failure})
     )
 
     with pytest.raises(Forbidden):
@@ -184,7 +184,7 @@ def refused(*places: int) -> BadRequest:
 
 def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_rows(at: Sending):
     id = at.send(rows="11-13,20")
-    at.ledger.sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE)
 
     assert isolate(at.ledger.job(id), KIND, refused(1))
 
@@ -196,7 +196,7 @@ def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_
 
 def test_where_klaviyo_points_at_every_record_none_is_told_from_the_others(at: Sending):
     id = at.send()
-    at.ledger.sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE)
 
     assert not isolate(at.ledger.job(id), KIND, refused(0, 1, 2, 3))
     assert at.ledger.rejects_of(id) == []
@@ -204,10 +204,10 @@ def test_where_klaviyo_points_at_every_record_none_is_told_from_the_others(at: S
 
 def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themselves(at: Sending):
     id = at.send(rows="11-13,20")
-    at.ledger.sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE)
 
     assert isolate(at.ledger.job(id), KIND, refused())
-    at.ledger.settle(id, Settled("split", {}))
+    at.ledger.settle(id, JobOutcome("split", {}))
     assert [at.ledger.job(f"{id}{half}").rows for half in "ab"] == ["11-12", "13,20"]
     at.end(f"{id}a", "complete")
     at.end(f"{id}b", "cancelled")
@@ -222,8 +222,8 @@ def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themse
 
 def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
-    at.ledger.sending(id, LEASE)
-    for _ in range(MOST_HALVED):
+    at.ledger.mark_sending(id, LEASE)
+    for _ in range(MAX_HALVED_PARTS):
         at.runs.halved("R")
 
     assert not isolate(at.ledger.job(id), KIND, refused())
@@ -232,9 +232,9 @@ def test_a_run_is_not_halved_for_ever(at: Sending):
 @pytest.mark.parametrize("error", ["BadRequest", "TooLarge", "Conflict"])
 def test_a_part_that_klaviyo_refused_for_its_records_sake_is_not_sent_again(at: Sending, error: str):
     id = at.send()
-    at.ledger.sending(id, LEASE)
-    at.ledger.ended(id, "refused", failure={"type": error, "args": [ACTION, "default", 400, []]})
-    at.ledger.settle(id, Settled("refused", {"status": "refused"}, rejected=4))
+    at.ledger.mark_sending(id, LEASE)
+    at.ledger.end(id, "refused", failure={"type": error, "args": [ACTION, "default", 400, []]})
+    at.ledger.settle(id, JobOutcome("refused", {"status": "refused"}, rejected=4))
     at.sender = at.taken_up()
 
     at.send()

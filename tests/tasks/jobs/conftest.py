@@ -53,7 +53,7 @@ class Steps:
     def sent(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:
         """A job whose request is under way, or was not answered."""
         self.opened(id, kind, **how)
-        assert self.ledger.sending(id, LEASE)
+        assert self.ledger.mark_sending(id, LEASE)
         return self.job(id)
 
     def accepted(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:
@@ -77,13 +77,13 @@ def steps(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Steps:
 
     monkeypatch.setattr(AskingStep, "ask", ask)
     monkeypatch.setattr(isolate, "get_runs", lambda: Runs(client))
-    monkeypatch.setattr(read, "collect", lambda job: made.collected.append(job.id))
+    monkeypatch.setattr(read, "publish_last_step", lambda job: made.collected.append(job.id))
     for module in (find, isolate, next_step, read, spawn, watch):
         monkeypatch.setattr(module, "get_ledger", lambda: made.ledger)
         if module is not next_step and hasattr(module, "go_on"):
             monkeypatch.setattr(module, "go_on", lambda *ids, **_: made.gone_on.extend(ids))
         if hasattr(module, "remind"):
             monkeypatch.setattr(module, "remind", made.reminders.set)
-        if hasattr(module, "tell"):
-            monkeypatch.setattr(module, "tell", lambda *_, **__: None)
+        if hasattr(module, "show_state"):
+            monkeypatch.setattr(module, "show_state", lambda *_, **__: None)
     return made

@@ -63,7 +63,7 @@ def test_a_job_that_tells_no_record_is_not_taken_for_ours(steps: Any, job: Job):
 def test_a_job_from_before_ours_was_sent_is_not_looked_into(steps: Any, job: Job):
     listed(steps, theirs("K1", (job.sent or 0) - CLOCK_SKEW_S - 1), theirs("K2", (job.sent or 0) - CLOCK_SKEW_S + 1))
 
-    assert [each.about.into for each in steps.asked] == ["K2"]
+    assert [each.about.candidate for each in steps.asked] == ["K2"]
 
 
 def test_a_job_of_another_size_is_not_looked_into(steps: Any, job: Job):
@@ -90,7 +90,7 @@ def test_a_campaign_whose_send_is_not_found_is_never_sent_again(steps: Any):
     steps.sent("job", "send_campaign", once="the campaign's status")
     gone = NotFound("get_campaign_send_job", "default", 404, [])
 
-    Find().failed(gone, {}, "default", Search("job", "send_campaign", into="C1"))
+    Find().failed(gone, {}, "default", Search("job", "send_campaign", candidate="C1"))
 
     ended = steps.job()
     assert (ended.state, ended.status) == ("ended", "unknown")

@@ -13,12 +13,12 @@ from tasks.jobs import JOB_KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
 from tasks.jobs.isolate import isolate
 from tasks.jobs.ledger import Job, Ledger, group
-from tasks.jobs.outcome import outcome, raised, settled
+from tasks.jobs.outcome import job_outcome, outcome_error, result_data
 from tasks.jobs.read import Read, Reading
-from tasks.jobs.records import told
+from tasks.jobs.records import describe_error
 from tasks.jobs.runs import Runs
 from tasks.jobs.spawn import Spawn
-from tasks.jobs.watch import Look, Looking, OneJob, Watch
+from tasks.jobs.watch import GroupPoll, JobPoll, PollJob, Watch
 from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.api.jsonapi import Request, interpret
 from worker.errors import BadRequest, Malformed
@@ -53,8 +53,8 @@ def ledger(client, monkeypatch):
     made = Ledger(client)
     for module in (find, next_step, read, spawn, watch):
         monkeypatch.setattr(module, "get_ledger", lambda: made)
-        if hasattr(module, "tell"):
-            monkeypatch.setattr(module, "tell", lambda *_, **__: None)
+        if hasattr(module, "show_state"):
+            monkeypatch.setattr(module, "show_state", lambda *_, **__: None)
     monkeypatch.setattr("tasks.jobs.isolate.get_ledger", lambda: made)
     monkeypatch.setattr("tasks.jobs.isolate.get_runs", lambda: Runs(client))
     for place in ("tasks.jobs.read", "tasks.jobs.spawn", "worker.steps"):
@@ -68,11 +68,11 @@ def opened(ledger, state, name=NAME):
     """One job in this state, and no other."""
     ledger._client.flushall()
     ledger.open("job", name, "default", REQUEST, items=4, rows="1-4", run="R")
-    ledger.sending("job", 75_000)
+    ledger.mark_sending("job", 75_000)
     if state != "spawning":
         ledger.accept("job", "K1", own=True)
     if state == "ended":
-        ledger.ended("job", "complete", {"total": 4, "failed": 2})
+        ledger.end("job", "complete", {"total": 4, "failed": 2})
     return ledger.job("job")
 
 
@@ -95,7 +95,7 @@ def test_a_look_at_a_group_reads_what_it_can(ledger, part):
     def look(envelope):
         opened(ledger, "accepted")
         ledger.watch(GROUP, "token", 300, takeover=True)
-        Watch().answered(envelope, {}, "default", Looking(NAME, "token", 1, part=part, left=2))
+        Watch().answered(envelope, {}, "default", GroupPoll(NAME, "token", 1, part=part, pages_left=2))
         Ledger.jobs(ledger, ["job"])
 
     holds(page(JOB, {**JOB, "id": "K2"}), look)
@@ -105,7 +105,7 @@ def test_a_look_at_a_group_reads_what_it_can(ledger, part):
 def test_a_look_at_one_job_reads_what_it_can(ledger, name):
     def look(envelope):
         opened(ledger, "accepted", name)
-        Look().answered(envelope, {}, "default", OneJob("job", name, again=True))
+        PollJob().answered(envelope, {}, "default", JobPoll("job", name, until_over=True))
         job = ledger.job("job")
         assert all(isinstance(count, int) and count >= 0 for count in job.counters.values())
 
@@ -117,7 +117,7 @@ def test_a_page_of_a_jobs_errors_is_read_as_far_as_it_can_be(ledger):
         opened(ledger, "ended")
         Read().answered(envelope, {}, "default", Reading("job", NAME))
         kept, job = ledger.errors_of("job"), ledger.job("job")
-        end = settled(job, outcome(job, KIND, kept), kept, SENT)
+        end = job_outcome(job, result_data(job, KIND, kept), kept, SENT)
         assert (end.landed, end.rejected + end.unknown) == (4 - end.rejected - end.unknown, 4 - end.landed)
         assert min(end.landed, end.rejected, end.unknown) >= 0
 
@@ -131,7 +131,7 @@ def test_a_result_is_read_as_far_as_it_can_be(ledger):
         opened(ledger, "ended", name)
         Read().answered(envelope, {}, "default", Reading("job", name))
         job = ledger.job("job")
-        assert raised(outcome(job, JOB_KINDS[name], ledger.errors_of("job"))) is None
+        assert outcome_error(result_data(job, JOB_KINDS[name], ledger.errors_of("job"))) is None
 
     holds({"data": {"type": "x", "id": "C1", "attributes": {"estimated_recipient_count": 3}}}, keep)
 
@@ -141,7 +141,7 @@ def test_a_result_is_read_as_far_as_it_can_be(ledger):
 def test_a_search_reads_what_it_can(ledger, name, into):
     def look(envelope):
         opened(ledger, "spawning", name)
-        Find().answered(envelope, {}, "default", Search("job", name, into, maybe=[["K7", "contents"]]))
+        Find().answered(envelope, {}, "default", Search("job", name, into, candidates=[["K7", "contents"]]))
 
     holds(page(JOB, {**JOB, "id": "K2"}, included=[{**SENT[0], "id": "P1"}]), look)
     holds({"data": JOB}, look)
@@ -151,7 +151,7 @@ def test_a_search_reads_what_it_can(ledger, name, into):
 def test_what_klaviyo_has_accepted_is_not_sent_again_whatever_it_says(ledger, name):
     def accept(envelope):
         job = opened(ledger, "spawning", name)
-        Spawn().accepted(job, JOB_KINDS[name], envelope)
+        Spawn().handle_accepted(job, JOB_KINDS[name], envelope)
         after = ledger.job("job")
         assert after.sent
         assert after.state != "waiting"
@@ -161,10 +161,10 @@ def test_what_klaviyo_has_accepted_is_not_sent_again_whatever_it_says(ledger, na
 
 def test_an_accepted_job_whose_id_is_not_told_is_looked_for(ledger, monkeypatch):
     sought = []
-    monkeypatch.setattr(Find, "begin", lambda _, job, kind, after: sought.append(job.id))
+    monkeypatch.setattr(Find, "publish", lambda _, job, kind, after: sought.append(job.id))
     job = opened(ledger, "spawning")
 
-    Spawn().accepted(job, KIND, {"data": {"type": "profile-bulk-import-job", "id": None}})
+    Spawn().handle_accepted(job, KIND, {"data": {"type": "profile-bulk-import-job", "id": None}})
 
     assert sought == ["job"]
     assert ledger.job("job").state == "spawning"
@@ -191,14 +191,15 @@ def test_a_refusal_that_is_not_well_formed_names_records_that_there_are(ledger):
     st.sampled_from([-5, 0, 1, 3, 4, 5, 10**12, None]),
 )
 def test_an_import_never_counts_more_records_than_it_has(errors, failed):
-    kept = [told(each, KIND.path) for each in errors if isinstance(each, dict)]
+    kept = [describe_error(each, KIND.path) for each in errors if isinstance(each, dict)]
     job = Job(
         id="R-1", state="ended", kind=NAME, account="default", lane="now", run="R", rows="11-14", items=4, once="",
-        tries=0, opened=0.0, sent=1.0, accepted=2.0, ended=12.5, settled=None, job_id="K1", status="complete", look=0,
+        tries=0, opened=0.0, sent=1.0, accepted=2.0, ended=12.5, settled=None, job_id="K1", status="complete",
+        polled_ms=0,
         counters={} if failed is None else {"failed": failed}, outcome=None, continuation=None, failure=None,
     )  # fmt: skip
 
-    end = settled(job, outcome(job, KIND, kept), kept, SENT)
+    end = job_outcome(job, result_data(job, KIND, kept), kept, SENT)
 
     assert asdict(end)["landed"] + end.rejected + end.unknown == 4
     assert min(end.landed, end.rejected, end.unknown) >= 0

@@ -28,7 +28,7 @@ def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_job_that_has_ended_is_settled_and_told(steps: Any, collected: Any):
     steps.accepted()
-    steps.ledger.ended("job", "complete", {"total": 2, "completed": 2})
+    steps.ledger.end("job", "complete", {"total": 2, "completed": 2})
 
     envelope = collected()
 
@@ -38,7 +38,7 @@ def test_a_job_that_has_ended_is_settled_and_told(steps: Any, collected: Any):
 
 def test_a_job_whose_result_could_not_be_stored_is_told_again_and_one_that_was_is_not(steps: Any, collected: Any):
     steps.accepted()
-    steps.ledger.ended("job", "complete", {"total": 2, "completed": 2})
+    steps.ledger.end("job", "complete", {"total": 2, "completed": 2})
     first = collected()
 
     assert collected() == first
@@ -56,7 +56,7 @@ def test_a_job_that_has_been_opened_again_goes_on(steps: Any, collected: Any):
 
 def test_a_bad_end_is_raised_after_it_is_settled(steps: Any, collected: Any):
     steps.accepted()
-    steps.ledger.ended("job", "cancelled", {"total": 2})
+    steps.ledger.end("job", "cancelled", {"total": 2})
 
     with pytest.raises(JobCancelled):
         collected()

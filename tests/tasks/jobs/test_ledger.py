@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.jobs.ledger import Ledger, Settled, group, packed, unpacked
+from tasks.jobs.ledger import JobOutcome, Ledger, group, packed, unpacked
 from tasks.jobs.runs import Runs
 from worker.api.jsonapi import Request
 from worker.reminders import Reminders
@@ -33,7 +33,7 @@ def opened(ledger, id="job", **how):
 
 def accepted(ledger, id="job", **how):
     opened(ledger, id, **how)
-    assert ledger.sending(id, LEASE)
+    assert ledger.mark_sending(id, LEASE)
     assert ledger.accept(id, f"K-{id}", own=True) == "ok"
     return id
 
@@ -48,20 +48,20 @@ def test_a_request_is_kept_as_it_is():
 def test_a_job_goes_through_its_states_and_keeps_the_times(ledger, clock):
     assert opened(ledger) == ["job"]
     assert ledger.job("job").state == "spawning"
-    ledger.sending("job", LEASE)
+    ledger.mark_sending("job", LEASE)
     ledger.accept("job", "K1", own=True)
     clock.wait(4)
-    ledger.saw("job", 1, "processing", {"total": 3})
+    ledger.record_poll("job", 1, "processing", {"total": 3})
     clock.wait(6)
-    ledger.ended("job", "complete", {"total": 3, "completed": 3})
+    ledger.end("job", "complete", {"total": 3, "completed": 3})
 
-    done, _ = ledger.settle("job", Settled("complete", {"status": "complete"}))
+    done, _ = ledger.settle("job", JobOutcome("complete", {"status": "complete"}))
 
     job = ledger.job("job")
     assert done
     assert (job.state, job.status, job.job_id, job.counters["completed"]) == ("settled", "complete", "K1", 3)
     assert job.seconds == 10
-    assert ledger.took(KIND) == [(10, 3)]
+    assert ledger.durations(KIND) == [(10, 3)]
 
 
 def test_a_known_job_is_not_opened_again(ledger):
@@ -75,33 +75,33 @@ def test_a_job_that_waits_for_a_slot_is_found_with_its_stamps(ledger):
     ledger.open("first", KIND, ACCOUNT, REQUEST, cap=1)
     ledger.open("second", KIND, ACCOUNT, REQUEST, cap=1, stamps={"shop": ["eu"]})
 
-    assert [(job.id, job.stamps) for job in ledger.queued()] == [("second", {"shop": ["eu"]})]
+    assert [(job.id, job.stamps) for job in ledger.waiting_jobs()] == [("second", {"shop": ["eu"]})]
 
 
 def test_a_job_is_settled_once(ledger):
     accepted(ledger)
-    ledger.ended("job", "complete")
-    ledger.settle("job", Settled("complete", {}))
+    ledger.end("job", "complete")
+    ledger.settle("job", JobOutcome("complete", {}))
 
-    assert ledger.settle("job", Settled("cancelled", {})) == (False, [])
+    assert ledger.settle("job", JobOutcome("cancelled", {})) == (False, [])
     assert ledger.job("job").status == "complete"
 
 
 def test_a_job_that_may_be_on_its_way_is_not_sent_by_another(ledger, clock):
     opened(ledger)
-    assert ledger.sending("job", LEASE)
+    assert ledger.mark_sending("job", LEASE)
 
-    assert not ledger.sending("job", LEASE)
+    assert not ledger.mark_sending("job", LEASE)
     clock.wait(76)
-    assert ledger.sending("job", LEASE)
+    assert ledger.mark_sending("job", LEASE)
 
 
 def test_what_certainly_has_not_arrived_may_be_sent_again(ledger):
     opened(ledger)
-    ledger.sending("job", LEASE)
+    ledger.mark_sending("job", LEASE)
 
-    assert ledger.again("job", tries=1)
-    assert ledger.sending("job", LEASE)
+    assert ledger.allow_resend("job", tries=1)
+    assert ledger.mark_sending("job", LEASE)
     assert ledger.job("job").tries == 1
 
 
@@ -124,21 +124,21 @@ def test_a_campaigns_jobs_may_have_the_same_id(ledger):
 def test_jobs_beyond_the_cap_wait_for_a_slot_in_their_order(ledger):
     released = [opened(ledger, id, cap=2) for id in "abcd"]
     for id in "ab":
-        ledger.sending(id, LEASE)
+        ledger.mark_sending(id, LEASE)
         ledger.accept(id, f"K-{id}", own=True)
 
     assert released == [["a"], ["b"], [], []]
-    assert ledger.ended("b", "complete") == (True, ["c"])
-    assert ledger.ended("b", "complete") == (False, [])
-    assert ledger.ended("a", "complete") == (True, ["d"])
+    assert ledger.end("b", "complete") == (True, ["c"])
+    assert ledger.end("b", "complete") == (False, [])
+    assert ledger.end("a", "complete") == (True, ["d"])
 
 
 def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, reminders, clock):
     for id in "abc":
         opened(ledger, id, cap=2)
-    ledger.sending("a", LEASE)
+    ledger.mark_sending("a", LEASE)
 
-    assert ledger.crowded("a", 15)
+    assert ledger.job_cap_reached("a", 15)
     assert ledger.job("a").state == "waiting"
     assert ledger.slots(GROUP) == []  # one other is in progress, and for no more there was room
     clock.wait(16)
@@ -161,7 +161,7 @@ def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, remi
 def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(ledger):
     large = Request("POST", "/x", {}, random.Random(1).randbytes(100_000))
     ledger.open("large", KIND, ACCOUNT, large)
-    ledger.sending("large", LEASE)
+    ledger.mark_sending("large", LEASE)
     ledger.accept("large", "K1", own=True)
     accepted(ledger, "small")
 
@@ -171,9 +171,9 @@ def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(led
 
 def test_pages_of_errors_are_kept_once_each_and_in_order(ledger):
     accepted(ledger)
-    ledger.errors("job", 10, [{"index": 3}])
-    ledger.errors("job", 2, [{"index": 1}, {"index": 2}])
-    ledger.errors("job", 2, [{"index": 1}, {"index": 2}])
+    ledger.keep_errors("job", 10, [{"index": 3}])
+    ledger.keep_errors("job", 2, [{"index": 1}, {"index": 2}])
+    ledger.keep_errors("job", 2, [{"index": 1}, {"index": 2}])
 
     assert [each["index"] for each in ledger.errors_of("job")] == [1, 2, 3]
 
@@ -188,11 +188,11 @@ def run(client):
 def test_an_import_sums_up_its_parts_each_once(ledger, run):
     for id in ("R-1", "R-2"):
         accepted(ledger, id, run="R", rows="1-3")
-        ledger.ended(id, "complete")
-    end = Settled("complete", {}, landed=2, rejected=1, rejects=[{"row": 3}])
+        ledger.end(id, "complete")
+    end = JobOutcome("complete", {}, landed=2, rejected=1, rejects=[{"row": 3}])
     ledger.settle("R-1", end)
     ledger.settle("R-1", end)
-    ledger.settle("R-2", Settled("cancelled", {}, unknown=3))
+    ledger.settle("R-2", JobOutcome("cancelled", {}, unknown=3))
 
     now = run()
     assert (now.parts, now.settled, now.landed, now.rejected, now.unknown) == (2, 2, 2, 1, 3)
@@ -201,11 +201,11 @@ def test_an_import_sums_up_its_parts_each_once(ledger, run):
 
 def test_records_that_a_refusal_points_at_are_counted_once(ledger, run):
     opened(ledger, "R-1", run="R", rows="1-3")
-    ledger.sending("R-1", LEASE)
+    ledger.mark_sending("R-1", LEASE)
     fewer = {"request": REQUEST, "rows": "1,3", "items": 2}
 
-    assert ledger.narrow("R-1", [{"row": 2}], **fewer)
-    assert not ledger.narrow("R-1", [{"row": 2}], **fewer)
+    assert ledger.resend_without("R-1", [{"row": 2}], **fewer)
+    assert not ledger.resend_without("R-1", [{"row": 2}], **fewer)
     assert (run().rejected, ledger.job("R-1").rows) == (1, "1,3")
     assert ledger.rejects_of("R-1") == [{"row": 2}]
 
@@ -232,8 +232,8 @@ def test_records_that_were_taken_back_are_counted_until_they_are_sent_after_all(
 
 def test_what_became_of_the_records_of_a_forgotten_part_counts_no_more(ledger, run):
     accepted(ledger, "R-1", run="R", rows="1-3")
-    ledger.ended("R-1", "stuck")
-    ledger.settle("R-1", Settled("stuck", {}, landed=1, rejected=1, unknown=1))
+    ledger.end("R-1", "stuck")
+    ledger.settle("R-1", JobOutcome("stuck", {}, landed=1, rejected=1, unknown=1))
     assert (run().landed, run().rejected, run().unknown) == (1, 1, 1)
 
     assert ledger.forget("R-1")
@@ -266,17 +266,17 @@ def test_the_newest_jobs_come_first_and_only_so_many(ledger, clock):
     now = clock() / 1000
 
     assert [job.id for job in ledger.recent(now - 150, now)] == ["c", "b"]
-    assert [job.id for job in ledger.recent(0, now, most=1)] == ["c"]
+    assert [job.id for job in ledger.recent(0, now, limit=1)] == ["c"]
 
 
 def test_what_was_sent_cannot_be_withdrawn(ledger):
     opened(ledger, "a")
     opened(ledger, "b")
-    ledger.sending("a", LEASE)
+    ledger.mark_sending("a", LEASE)
 
     assert ledger.withdraw("a", {}) == (False, [])
     assert ledger.withdraw("b", {})[0]
-    assert not ledger.sending("b", LEASE)
+    assert not ledger.mark_sending("b", LEASE)
 
 
 def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
@@ -301,7 +301,7 @@ def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
     opened(ledger, "b")
 
     assert not ledger.rest(GROUP, "one")
-    ledger.ended("a", "complete")
+    ledger.end("a", "complete")
     assert ledger.rest(GROUP, "one")
     assert ledger.watch(GROUP, "two", 60)
 
@@ -309,7 +309,7 @@ def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
 def test_a_job_that_has_not_ended_is_not_settled(ledger):
     accepted(ledger)
 
-    assert ledger.settle("job", Settled("complete", {})) == (False, [])
+    assert ledger.settle("job", JobOutcome("complete", {})) == (False, [])
     assert ledger.job("job").state == "accepted"
 
 
@@ -317,28 +317,28 @@ def test_a_job_for_which_there_was_no_room_is_the_first_to_get_a_slot(ledger):
     accepted(ledger, "b", cap=2)
     for id in "ac":
         opened(ledger, id, cap=2)
-    ledger.sending("a", LEASE)
-    ledger.crowded("a", 15)
+    ledger.mark_sending("a", LEASE)
+    ledger.job_cap_reached("a", 15)
 
-    assert ledger.ended("b", "complete") == (True, ["a"])
+    assert ledger.end("b", "complete") == (True, ["a"])
 
 
 def test_a_job_for_which_there_was_no_room_may_be_sent_at_once_when_there_is(ledger):
     accepted(ledger, "b", cap=2)
     opened(ledger, "a", cap=2)
-    ledger.sending("a", LEASE)
-    ledger.crowded("a", 15)
-    ledger.ended("b", "complete")
+    ledger.mark_sending("a", LEASE)
+    ledger.job_cap_reached("a", 15)
+    ledger.end("b", "complete")
 
     assert ledger.job("a").sent is None
-    assert ledger.sending("a", LEASE)
+    assert ledger.mark_sending("a", LEASE)
 
 
 def test_where_klaviyo_has_room_for_none_of_ours_one_is_tried_and_not_all(ledger):
     for id in "abc":
         opened(ledger, id, cap=1)
-    ledger.sending("a", LEASE)
-    ledger.crowded("a", 15)
+    ledger.mark_sending("a", LEASE)
+    ledger.job_cap_reached("a", 15)
 
     assert ledger.slots(GROUP) == ["a"]
 
@@ -348,18 +348,18 @@ def test_how_long_a_job_takes_is_learned_from_those_that_klaviyo_has_completed(l
     for id, end in (("a", status), ("b", "complete")):
         accepted(ledger, id)
         clock.wait(7 if end == "complete" else 3_600)
-        ledger.ended(id, end)
+        ledger.end(id, end)
 
-    assert ledger.took(KIND) == [(7, 3)]
+    assert ledger.durations(KIND) == [(7, 3)]
 
 
 def test_only_the_last_durations_make_a_habit(ledger, clock):
     for number in range(25):
         accepted(ledger, f"{number}")
         clock.wait(number)
-        ledger.ended(f"{number}", "complete")
+        ledger.end(f"{number}", "complete")
 
-    assert ledger.took(KIND) == [(seconds, 3) for seconds in range(24, 4, -1)]
+    assert ledger.durations(KIND) == [(seconds, 3) for seconds in range(24, 4, -1)]
 
 
 def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger):
@@ -368,7 +368,7 @@ def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger
     ledger.watch(GROUP, "two", 60, takeover=True)
 
     assert ledger.rest(GROUP, "one")
-    ledger.ended("job", "complete")
+    ledger.end("job", "complete")
     assert ledger.rest(GROUP, "one")
     assert not ledger.watch(GROUP, "three", 60)
 
@@ -382,9 +382,9 @@ def test_a_job_that_klaviyo_has_already_is_not_accepted_a_second_time(ledger):
 
 def test_what_a_late_look_has_seen_does_not_bring_back_a_job_that_has_ended(ledger):
     accepted(ledger)
-    ledger.ended("job", "complete")
+    ledger.end("job", "complete")
 
-    assert ledger.saw("job", 1, "processing", {"total": 3}) == "over"
+    assert ledger.record_poll("job", 1, "processing", {"total": 3}) == "over"
     assert (ledger.job("job").state, ledger.job("job").counters) == ("ended", {})
 
 
@@ -394,7 +394,7 @@ def test_a_job_that_was_taken_back_while_it_waited_gets_no_slot(ledger):
         opened(ledger, id, cap=1)
     ledger.withdraw("b", {"status": "withdrawn"})
 
-    assert ledger.ended("a", "complete") == (True, ["c"])
+    assert ledger.end("a", "complete") == (True, ["c"])
     assert ledger.job("b").state == "settled"
 
 
@@ -403,11 +403,11 @@ def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(le
     accepted(ledger)
     reminders.set("job|job", None)
     if step == "ended":
-        ledger.ended("job", "complete")
+        ledger.end("job", "complete")
     else:
         opened(ledger, "other")
         reminders.set("job|other", None)
-        ledger.sending("other", LEASE)
+        ledger.mark_sending("other", LEASE)
         ledger.accept("other", "K-other", own=True)
     clock.wait(16)
 
@@ -416,8 +416,8 @@ def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(le
 
 def test_a_settled_job_is_seen_to_no_more(ledger, reminders, clock):
     accepted(ledger)
-    ledger.ended("job", "complete")
-    ledger.settle("job", Settled("complete", {}))
+    ledger.end("job", "complete")
+    ledger.settle("job", JobOutcome("complete", {}))
     clock.wait(3_600)
 
     assert reminders.overdue(30) == []
@@ -425,18 +425,18 @@ def test_a_settled_job_is_seen_to_no_more(ledger, reminders, clock):
 
 def test_what_a_jobs_own_record_tells_of_its_errors_is_kept_until_it_is_settled(ledger):
     accepted(ledger)
-    ledger.ended("job", "complete", errors=[{"index": 2}])
+    ledger.end("job", "complete", errors=[{"index": 2}])
     assert ledger.errors_of("job") == [{"index": 2}]
 
-    ledger.settle("job", Settled("complete", {}))
+    ledger.settle("job", JobOutcome("complete", {}))
 
     assert ledger.errors_of("job") == []
 
 
 def test_a_part_that_is_opened_again_tells_nothing_of_its_first_time(ledger, run):
     accepted(ledger, "R-1", run="R", rows="1-3")
-    ledger.ended("R-1", "cancelled")
-    ledger.settle("R-1", Settled("cancelled", {}, unknown=3, rejects=[{"row": 1}]))
+    ledger.end("R-1", "cancelled")
+    ledger.settle("R-1", JobOutcome("cancelled", {}, unknown=3, rejects=[{"row": 1}]))
 
     ledger.forget("R-1")
     opened(ledger, "R-1", run="R", rows="1-3")
@@ -447,8 +447,8 @@ def test_a_part_that_is_opened_again_tells_nothing_of_its_first_time(ledger, run
 
 def test_what_is_known_of_a_settled_job_goes_after_a_week_and_no_list_grows_for_ever(client, ledger, clock):
     accepted(ledger)
-    ledger.ended("job", "complete")
-    ledger.settle("job", Settled("complete", {}, rejects=[{"row": 1}]))
+    ledger.end("job", "complete")
+    ledger.settle("job", JobOutcome("complete", {}, rejects=[{"row": 1}]))
     week = 7 * 86_400
 
     left = [client.ttl(f"klaviyo:job:job{of}") for of in ("", ":rejects")]

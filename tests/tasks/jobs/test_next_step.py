@@ -9,7 +9,7 @@ import pytest
 
 from tasks.jobs import next_step
 from tasks.jobs.ledger import group
-from tasks.jobs.next_step import FIND, LOOK, LOST_AFTER_S, READ, SPAWN, WATCH, go_on
+from tasks.jobs.next_step import FIND, LOST_AFTER_S, POLL, READ, SPAWN, WATCH, go_on
 from tasks.jobs.watch import Watch
 from worker.reminders import see_to
 
@@ -22,10 +22,10 @@ def published(steps: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
 
     def step(name: str) -> Any:
-        return SimpleNamespace(begin=lambda job, kind, after: found.append((name, job.id)))
+        return SimpleNamespace(publish=lambda job, kind, after: found.append((name, job.id)))
 
-    tasks = {name: step(name) for name in (SPAWN, FIND, LOOK, READ)} | {WATCH: Watch()}
-    monkeypatch.setattr(Watch, "publish_look", lambda _, account, kind, token: found.append((WATCH, account)))
+    tasks = {name: step(name) for name in (SPAWN, FIND, POLL, READ)} | {WATCH: Watch()}
+    monkeypatch.setattr(Watch, "publish_poll", lambda _, account, kind, token: found.append((WATCH, account)))
     monkeypatch.setattr(next_step, "registered", tasks.__getitem__)
     return found
 
@@ -72,7 +72,7 @@ def test_a_step_that_is_never_taken_is_published_once_more(steps: Any, published
 
 def test_a_job_that_has_ended_is_read_and_a_settled_one_goes_no_further(steps: Any, published: list[Any]):
     steps.accepted()
-    steps.ledger.ended("job", "complete", {"failed": 1})
+    steps.ledger.end("job", "complete", {"failed": 1})
     steps.opened("gone")
     steps.ledger.withdraw("gone", {"status": "withdrawn"})
 
@@ -91,10 +91,10 @@ def test_what_is_overdue_is_seen_to_and_what_cannot_be_keeps_nobody_waiting(step
 
 def test_a_slot_that_has_become_free_is_given_to_who_waits_for_it(steps: Any, published: list[Any]):
     steps.opened("first", CATALOG)
-    steps.ledger.crowded("first", 15)
+    steps.ledger.job_cap_reached("first", 15)
     steps.wait(16)
     # The room that Klaviyo had not is forgotten by the server's own clock.
-    steps.ledger._client.delete(f"klaviyo:jobs:room:{group('default', CATALOG)}")
+    steps.ledger._client.delete(f"klaviyo:jobs:cap:{group('default', CATALOG)}")
 
     see_to([f"slots|{group('default', CATALOG)}"])
 

@@ -6,32 +6,32 @@ import pytest
 
 from tasks.jobs import JOB_KINDS
 from tasks.jobs.ledger import Job
-from tasks.jobs.outcome import outcome, raised, settled
+from tasks.jobs.outcome import job_outcome, outcome_error, result_data
 from worker.errors import BadRequest, JobCancelled, JobExpired, JobTimedOut, JobVanished
 
 KIND = JOB_KINDS["bulk_import_profiles"]
 JOB = Job(
     id="R-1", state="ended", kind=KIND.name, account="default", lane="now", run="R", rows="11-13,20", items=4, once="",
-    tries=0, opened=0.0, sent=1.0, accepted=2.0, ended=12.5, settled=None, job_id="K1", status="complete", look=0,
+    tries=0, opened=0.0, sent=1.0, accepted=2.0, ended=12.5, settled=None, job_id="K1", status="complete", polled_ms=0,
     counters={"total": 4, "completed": 4, "failed": 0}, outcome=None, continuation=None, failure=None,
 )  # fmt: skip
 
 
 def end(job, told=(), listed=()):
     told = list(told)
-    return settled(job, outcome(job, KIND, told), told, list(listed))
+    return job_outcome(job, result_data(job, KIND, told), told, list(listed))
 
 
 def test_an_outcome_has_status_counters_errors_and_seconds():
     failed = replace(JOB, counters={"total": 4, "completed": 3, "failed": 1})
 
-    found = outcome(failed, KIND, [{"index": 2, "detail": "no", "sent": {"email": "ada@example.com"}}])
+    found = result_data(failed, KIND, [{"index": 2, "detail": "no", "sent": {"email": "ada@example.com"}}])
 
     assert found == {
         "type": "job", "id": "K1", "kind": KIND.name, "account": "default", "status": "complete", "total": 4,
         "completed": 3, "failed": 1, "seconds": 10.5, "errors": [{"index": 2, "detail": "no"}],
     }  # fmt: skip
-    assert raised(found) is None
+    assert outcome_error(found) is None
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_outcome_has_status_counters_errors_and_seconds():
     [("cancelled", JobCancelled), ("vanished", JobVanished), ("stuck", JobTimedOut), ("expired", JobExpired)],
 )
 def test_every_bad_end_is_an_error_with_a_sentence(status, error):
-    raised_ = raised(outcome(replace(JOB, status=status), KIND, []))
+    raised_ = outcome_error(result_data(replace(JOB, status=status), KIND, []))
 
     assert type(raised_) is error
     assert "K1" in str(raised_)
@@ -49,9 +49,9 @@ def test_every_bad_end_is_an_error_with_a_sentence(status, error):
 def test_what_klaviyo_refused_is_raised_as_the_action_would():
     arguments = [KIND.name, "default", 400, [{"detail": "Invalid."}]]
 
-    found = outcome(replace(JOB, status="refused", failure={"type": "BadRequest", "args": arguments}), KIND, [])
+    found = result_data(replace(JOB, status="refused", failure={"type": "BadRequest", "args": arguments}), KIND, [])
 
-    assert isinstance(raised(found), BadRequest)
+    assert isinstance(outcome_error(found), BadRequest)
 
 
 def test_a_job_of_no_import_counts_nothing():

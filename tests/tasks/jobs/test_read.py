@@ -9,7 +9,7 @@ import pytest
 
 from tasks.jobs import read
 from tasks.jobs.kinds import JOB_KINDS
-from tasks.jobs.read import Read, Reading, collect
+from tasks.jobs.read import Read, Reading, publish_last_step
 from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER
 from worker.errors import Gone, NotFound, Unavailable
 
@@ -21,7 +21,7 @@ NEXT = "https://a.klaviyo.com/api/profile-bulk-import-jobs/K-job/import-errors?p
 def ended(steps: Any):
     """A job of whose records some have failed."""
     steps.accepted()
-    steps.ledger.ended("job", "complete", {"total": 2, "completed": 0, "failed": 2})
+    steps.ledger.end("job", "complete", {"total": 2, "completed": 0, "failed": 2})
 
 
 def answer(about: Reading, detail: str, following: str | None = None) -> None:
@@ -33,7 +33,7 @@ def answer(about: Reading, detail: str, following: str | None = None) -> None:
 
 
 def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
-    Read().begin(steps.job(), JOB_KINDS[NAME], 0.0)
+    Read().publish(steps.job(), JOB_KINDS[NAME], 0.0)
 
     answer(steps.asked.pop().about, "first", NEXT)
     assert steps.collected == []
@@ -47,9 +47,9 @@ def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
 
 def test_a_job_without_failures_has_nothing_to_be_read_and_is_told(steps: Any):
     steps.accepted("good")
-    steps.ledger.ended("good", "complete", {"total": 2, "completed": 2, "failed": 0})
+    steps.ledger.end("good", "complete", {"total": 2, "completed": 2, "failed": 0})
 
-    Read().begin(steps.job("good"), JOB_KINDS[NAME], 0.0)
+    Read().publish(steps.job("good"), JOB_KINDS[NAME], 0.0)
 
     assert steps.asked == []
     assert steps.collected == ["good"]
@@ -63,7 +63,7 @@ def test_the_last_step_of_a_job_has_the_jobs_own_id(steps: Any, monkeypatch: pyt
 
     monkeypatch.setattr(read, "registered", lambda name: SimpleNamespace(si=lambda: SimpleNamespace(set=named)))
 
-    collect(steps.job())
+    publish_last_step(steps.job())
 
     assert published == ["job"]
 

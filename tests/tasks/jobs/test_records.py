@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.jobs.records import counters, index, names, reason, records, told
+from tasks.jobs.records import counters, describe_error, names, reason, record_index, records
 from tasks.jobs.rows import numbers, ranges
 
 PROFILES = ("data", "attributes", "profiles", "data")
@@ -22,22 +22,22 @@ PROFILES = ("data", "attributes", "profiles", "data")
     ],
 )
 def test_a_pointer_leads_to_a_record_or_to_none(pointer, place):
-    assert index(pointer, PROFILES) == place
+    assert record_index(pointer, PROFILES) == place
 
 
 def test_a_kind_without_records_has_no_pointers():
-    assert index("/data/attributes/0", ()) is None
+    assert record_index("/data/attributes/0", ()) is None
 
 
 def test_an_error_that_keeps_to_no_schema_is_read_as_far_as_it_goes():
     seen = {"id": None, "code": None, "title": None, "detail": "exists", "meta": {"external_id": "X1"}, "source": None}
 
-    assert told(seen, PROFILES) == {"detail": "exists", "name": "X1"}
-    assert told({}, PROFILES) == {}
+    assert describe_error(seen, PROFILES) == {"detail": "exists", "name": "X1"}
+    assert describe_error({}, PROFILES) == {}
 
 
 def test_an_error_tells_no_address():
-    assert "ada" not in str(told({"detail": "ada@example.com is invalid", "source": {}}, PROFILES))
+    assert "ada" not in str(describe_error({"detail": "ada@example.com is invalid", "source": {}}, PROFILES))
 
 
 def test_a_reason_names_the_field():

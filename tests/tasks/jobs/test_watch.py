@@ -8,7 +8,7 @@ import pytest
 
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import group
-from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER, Look, Looking, OneJob, Watch
+from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER, GroupPoll, JobPoll, PollJob, Watch
 from worker.errors import NotFound
 
 NAME = "bulk_import_profiles"
@@ -21,7 +21,7 @@ def in_progress(steps: Any, *jobs: str, token: str = "token") -> None:
     found = [
         {"type": "profile-bulk-import-job", "id": f"K-{each}", "attributes": {"status": "processing"}} for each in jobs
     ]
-    Watch().answered({"data": found}, {}, "default", Looking(NAME, token, steps.ms))
+    Watch().answered({"data": found}, {}, "default", GroupPoll(NAME, token, steps.ms))
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def watcher(steps: Any):
 
 def looked_at(steps: Any) -> list[str]:
     """The jobs that are asked for by themselves."""
-    return [each.about.job for each in steps.asked if isinstance(each.about, OneJob)]
+    return [each.about.job for each in steps.asked if isinstance(each.about, JobPoll)]
 
 
 def test_what_the_list_no_longer_has_is_asked_for_by_itself(steps: Any):
@@ -50,7 +50,7 @@ def test_a_job_that_was_accepted_during_a_look_is_not_missed_in_it(steps: Any):
     steps.wait(1)
     steps.accepted("late")
 
-    Watch().answered({"data": []}, {}, "default", Looking(NAME, "token", began))
+    Watch().answered({"data": []}, {}, "default", GroupPoll(NAME, "token", began))
 
     assert looked_at(steps) == []
 
@@ -72,7 +72,7 @@ def test_a_watcher_goes_on_until_klaviyo_has_no_job_of_its_group(steps: Any):
 
     in_progress(steps, "job")
     [look] = steps.asked
-    steps.ledger.ended("job", "complete")
+    steps.ledger.end("job", "complete")
     in_progress(steps, token=look.about.token)
 
     assert steps.asked == [look]
@@ -80,21 +80,21 @@ def test_a_watcher_goes_on_until_klaviyo_has_no_job_of_its_group(steps: Any):
 
 def test_a_job_that_is_not_there_is_asked_for_again_before_it_is_given_up(steps: Any):
     steps.accepted()
-    about = OneJob("job", NAME, again=False)
+    about = JobPoll("job", NAME, until_over=False)
 
     for gone in range(1, NOT_FOUND_BELIEVED_AFTER):
-        Look().failed(GONE, {}, "default", about)
+        PollJob().failed(GONE, {}, "default", about)
         assert steps.job().state == "accepted"
         about = steps.asked.pop().about
-        assert about.gone == gone
-    Look().failed(GONE, {}, "default", about)
+        assert about.not_found == gone
+    PollJob().failed(GONE, {}, "default", about)
 
     assert (steps.job().state, steps.job().status) == ("ended", "vanished")
 
 
 def test_a_job_past_its_deadline_is_given_up(steps: Any):
     steps.accepted()
-    steps.wait(KIND.deadline - 1)
+    steps.wait(KIND.deadline_s - 1)
     in_progress(steps, "job")
     assert steps.job().state == "processing"
 

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Table
 
 from schedules.pull.resources import Resource, Take
+from schedules.pull.watermark import TimeField
 from worker.action import Action
 from worker.api.filters import F, Filter
-
-#: How much earlier a window starts if its filter excludes the bound itself: Klaviyo cuts times to seconds.
-ONE_SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class TimeField:
-    """A field by which a stream is read in windows of time.
-
-    ``look_back``: how far before its watermark a run begins, because records are backdated, lists show changes late,
-    and clocks differ.
-    """
-
-    name: str
-    lower: Literal["greater-or-equal", "greater-than"] = "greater-or-equal"
-    upper: Literal["less-than"] | None = "less-than"
-    look_back: timedelta = timedelta(minutes=5)
-
-    def between(self, since: datetime | None, until: datetime | None) -> Filter | None:
-        """Return the filter for records from ``since`` on and before ``until``; None if neither is given.
-
-        For a field without "or equal" the window begins a second early: what is read twice is written once.
-        """
-        bounds: list[Filter] = []
-        if since and self.lower == "greater-or-equal":
-            bounds.append(F(self.name).greater_or_equal(since))
-        elif since:
-            bounds.append(F(self.name).greater_than(since - ONE_SECOND))
-        if until and self.upper:
-            bounds.append(F(self.name).less_than(until))
-        return joined(*bounds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.jobs import telling
+from tasks.jobs import progress
 from worker import steps
 
 
@@ -16,14 +16,14 @@ def stored(monkeypatch):
         AsyncResult=lambda id: SimpleNamespace(state=states.get(id, "PENDING")),
         backend=SimpleNamespace(store_result=lambda id, meta, state: states.update({id: state})),
     )
-    for module in (steps, telling):
+    for module in (steps, progress):
         monkeypatch.setattr(module, "app", app)
-    monkeypatch.setattr(telling, "_event", lambda kind, **fields: None)
+    monkeypatch.setattr(progress, "_event", lambda kind, **fields: None)
     return states
 
 
 def test_a_state_is_there_for_whoever_asks(stored):
-    telling.tell("job", "ACCEPTED", job_id="K1")
+    progress.show_state("job", "ACCEPTED", job_id="K1")
 
     assert stored == {"job": "ACCEPTED"}
 
@@ -32,6 +32,6 @@ def test_a_state_is_there_for_whoever_asks(stored):
 def test_a_state_that_is_told_late_does_not_hide_the_end(stored, end):
     stored["job"] = end
 
-    telling.tell("job", "PROCESSING")
+    progress.show_state("job", "PROCESSING")
 
     assert stored == {"job": end}

@@ -1,4 +1,4 @@
-"""What is shown of a job while it goes on: its state, to whoever holds its result and to Flower."""
+"""Showing the state of a job in progress, in its result and in Flower."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from worker.publishing import published
 from worker.steps import has_ended
 
 
-def tell(id: str, state: str, **meta: Any) -> None:
+def show_state(id: str, state: str, **meta: Any) -> None:
     """Show a job's state: as ``AsyncResult.state`` and ``.info``, and to Flower by an event.
 
-    A state that comes late must not hide how the job has ended.
+    A late state must not hide how the job ended.
     """
     if has_ended(id):
         return
