@@ -8,11 +8,12 @@ from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.calls import masked, received
+from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import now, run
-from worker.headers import HEADER
+from worker.masking import mask_values
+from worker.message_headers import HEADER
 from worker.passing import carried_out, passing_on
 from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings
@@ -82,7 +83,7 @@ class ActionTask(CheckedTask):
         # What is looked up first may take longer than a lease that is claimed with the pop.
         blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
         wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
-        return Addressed(None, params, {HEADER: wait}, line.queue, masked(params))
+        return Addressed(None, params, {HEADER: wait}, line.queue, mask_values(params))
 
     def apply(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any

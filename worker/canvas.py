@@ -17,6 +17,7 @@ from worker.action_task import ActionTask
 from worker.app import app
 from worker.calls import delay_of, only, routed
 from worker.errors import InputError, KlaviyoError
+from worker.masking import HIDDEN
 from worker.passing import carried_out
 from worker.place import place_of
 from worker.publishing import published
@@ -42,7 +43,7 @@ class Quiet(Task):  # type: ignore[type-arg]
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         """Publish it for a worker of ours, with none of its values in the headers that events and Flower show."""
-        return super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, "{…}"))
+        return super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, HIDDEN))
 
 
 class Accumulate(Quiet):

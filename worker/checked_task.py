@@ -17,7 +17,7 @@ from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.passing import passing_on
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
 from worker.plain_calls import is_plain, publish

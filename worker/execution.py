@@ -7,7 +7,6 @@ in Flower, with the reason); or, where somebody else has the task by now, nothin
 from __future__ import annotations
 
 import logging
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +17,13 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import early, ending
+from worker import ending, prefetched_leases
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
+from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff, retry_after
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
@@ -36,8 +36,8 @@ from worker.errors import (
     Unavailable,
 )
 from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
-from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
+from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
@@ -52,15 +52,6 @@ direct = logging.getLogger("worker.now")
 
 #: Seconds between two looks of a process that waits for its turn; a longer wait is told.
 SHORT = 5.0
-
-#: Seconds a bucket is left alone after a 429 that does not say how long.
-UNTOLD_BLOCK = 5.0
-
-#: Seconds until an account whose credentials Klaviyo refuses is tried again; then twice as long, up to a minute.
-PROBE = 5.0
-
-#: Answers 403 in a row, of whatever actions, after which an account's key counts as good for nothing.
-ALL_FORBIDDEN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +81,6 @@ class Call:
 
 #: What becomes of a lease whose request has ended; with the envelope where Klaviyo has said yes.
 Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
-
-
-def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds to wait after the given number of attempts: exponential, with full jitter."""
-    longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
-    return pick(0, longest)
 
 
 def settled(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
@@ -140,9 +125,8 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
             logger.warning("%s on account %s was carried out, and its result is not known: %s.", name, alias, unread)
         return envelope
     except Throttled as throttled:
-        wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
-        # The window ends somewhere inside the second that was told.
-        end = Settlement(used=False, block=max(wait, 0.0) + 0.05, forget=True)
+        # The window ends somewhere inside the last of these seconds.
+        end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
         raise
     except SettingsError:
         end = Settlement(used=False, forget=True)
@@ -239,9 +223,9 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
 
     """
     if closing.is_set():
-        early.give_back(governor, call.task_id, call.holder)
+        prefetched_leases.return_lease(governor, call.task_id, call.holder)
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
-    if early.take_up(governor, call.holder, call.task_id):
+    if prefetched_leases.take_lease(governor, call.holder, call.task_id):
         return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
@@ -274,7 +258,7 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
     try:
         call = opened(declaration, request, args, params)
     except KlaviyoError:
-        early.give_back(get_governor(), request.id, tag_of(request))
+        prefetched_leases.return_lease(get_governor(), request.id, tag_of(request))
         raise
     return carry_out(call, request, may_be_left=ends_alone(call, request))
 
@@ -372,7 +356,9 @@ def refused(error: Unauthorized | Forbidden) -> None:
     """Klaviyo refuses an account's credentials: let its tasks wait, try one now and then, and tell an operator."""
     alias, governor = error.account, get_governor()
     owner, said = account(get_settings(), alias), str(error)
-    news = governor.pause(f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint)
+    news = governor.pause(
+        f"account:{alias}", "a worker", said, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint
+    )
     if news:
         logger.error(
             "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
@@ -383,7 +369,7 @@ def refused(error: Unauthorized | Forbidden) -> None:
 def forbidden(error: Forbidden) -> None:
     """Klaviyo lacks a scope for one request; where it says so to all of them, the account's key is good for nothing."""
     governor = get_governor()
-    if governor.forbidden(error.account) >= ALL_FORBIDDEN:
+    if governor.forbidden(error.account) >= MAX_FORBIDDEN_IN_A_ROW:
         refused(error)
 
 
@@ -419,9 +405,9 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
                     raise Crowded(name, seconds)
             return attempt(lookup, governor, settings)
         except Paused:
-            raise Crowded(name, UNTOLD_BLOCK) from None
+            raise Crowded(name, FIRST_PROBE_S) from None
         except Throttled as throttled:
-            raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
+            raise Crowded(name, retry_after(throttled)) from None
 
     resolved = None
     try:

@@ -13,8 +13,8 @@ from kombu.utils.encoding import bytes_to_str
 from worker import ending, errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
-from worker.headers import delivery_of
 from worker.left_behind import unacknowledged_if_left
+from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
 from worker.settings import get_settings
 

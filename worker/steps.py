@@ -27,7 +27,7 @@ from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
-from worker.headers import COUNTDOWN, HEADER, UNTIL, tag_of
+from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.passing import carried_out
 from worker.patience import waits_for_redis
 from worker.place import checked_id, lane_of, place_of

@@ -10,11 +10,12 @@ from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
-from worker import early, unreadable
+from worker import prefetched_leases, unreadable
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
-from worker.headers import DELIVERY, ETA, EXPIRES, HEADER
+from worker.masking import hide_arguments
+from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
 from worker.place import taken
 from worker.process import closing, left_behind
@@ -27,7 +28,7 @@ logging.getLogger("celery.pool").setLevel(logging.INFO)
 def _return_lease(request: Any, **_: Any) -> None:
     """An expired or revoked task never claims its lease: others need not wait until it runs out."""
     with contextlib.suppress(*AWAY), asking_redis_once():
-        early.give_back(get_governor(), request.id, request.message.delivery_tag)
+        prefetched_leases.return_lease(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
 
 
@@ -52,8 +53,8 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
             # Celery goes by this machine's clock, and only once the message is here.
             headers[EXPIRES], headers["expires"] = expires, None
         if HEADER not in headers:
-            # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
-            headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"
+            # A foreign publisher's repr of the arguments would take people's data into events and logs.
+            hide_arguments(headers)
         channel = message.channel
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns

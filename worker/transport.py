@@ -26,7 +26,7 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker import early
+from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
     EVEN_IF_FULL,
@@ -38,7 +38,7 @@ from worker.governor import (
     get_publishing_governor,
     take_command,
 )
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
 from worker.process import closing, left_behind, struck, working
 from worker.publishing import published
@@ -62,7 +62,7 @@ VISIBILITY, REFRESH = 15, 3
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
 #: Milliseconds that a lease lasts longer which is claimed with the pop: until a thread takes it up.
-FRESH_MS = int(early.FRESH_S * 1000)
+FRESH_MS = int(prefetched_leases.FRESH_S * 1000)
 
 OPTIONS = {
     "unacked_key": UNACKED,
@@ -123,7 +123,7 @@ class QoS(stock.QoS):
         self._on_collect.cancel()
         if closing.is_set():
             with asking_redis_once():
-                early.give_back_all(get_governor())
+                prefetched_leases.return_all(get_governor())
             super().restore_unacked_once(stderr)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
@@ -247,7 +247,7 @@ class Channel(stock.Channel):
                 # reach the copy that somebody else is working on.
                 tag = f"{self._popped_as}:{number}"
                 if claimed:
-                    early.note(tag, bytes_to_str(claimed))
+                    prefetched_leases.remember_lease(tag, bytes_to_str(claimed))
                 try:
                     message = loads(bytes_to_str(raw))
                     message["properties"]["delivery_tag"] = tag

@@ -12,7 +12,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
 from worker.connection import AWAY
-from worker.headers import ACCOUNT, LANE
+from worker.message_headers import ACCOUNT, LANE
 from worker.place import PREFIX
 
 logger = get_logger(__name__)

@@ -23,9 +23,10 @@ from worker.action import NAMES_2024, Action, Options
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
-from worker.calls import delay_of, masked, received, time_to_send, until_of
+from worker.calls import delay_of, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
+from worker.masking import mask_values
 from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings
@@ -93,7 +94,7 @@ class Begin(Opening):
         this, params = kind_of(str(kwargs.get("kind", ""))), kwargs.get("params") or {}
         if not args:
             params = this.spawn.declaration.bind(params, task_id)
-        shown = f"{{'kind': {this.name!r}, 'params': {masked(params)}}}"
+        shown = f"{{'kind': {this.name!r}, 'params': {mask_values(params)}}}"
         return args, {"kind": this.name, "params": params}, shown
 
 

@@ -33,7 +33,7 @@ from worker.errors import (
 )
 from worker.execution import Call, Revoked, attempt, claimed, given_up, later, refused
 from worker.governor import Expiry, Settlement, get_governor
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.place import lane_of
 from worker.publishing import published
 from worker.revocation import revoke

@@ -14,7 +14,7 @@ from tasks.tags import get_tags
 from tests.live.system import until, whereabouts
 from worker import errors
 from worker.app import app
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.transport import UNACKED, header
 
 TASK = "klaviyo.create_profile"

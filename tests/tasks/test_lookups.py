@@ -225,3 +225,15 @@ def test_a_task_whose_look_up_is_throttled_waits_as_long_as_klaviyo_says(governo
 
     assert governor.parked == [9.0]
     assert not governor.settled["task-1"].used
+
+
+def test_a_look_up_is_repeated_at_once_after_a_429_that_says_so(
+    governor: StubGovernor, monkeypatch: pytest.MonkeyPatch
+):
+    answer = Response(429, httpx.Headers({"retry-after": "0"}), b"{}")
+    monkeypatch.setattr(execution, "send", lambda *_: answer)
+
+    with pytest.raises(Retry, match="get_profiles"):
+        carry_out()
+
+    assert governor.parked == [0.0]

@@ -10,9 +10,9 @@ import pytest
 import redis
 from kombu import Consumer, Producer, Queue
 
-from worker import early, transport
+from worker import prefetched_leases, transport
 from worker.governor import Governor
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.process import left_behind, struck, working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
@@ -289,18 +289,18 @@ def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worke
 
     tag = worker.taken[0].delivery_tag
     assert held_by(worker) == tag
-    assert early.take_up(worker.governor, tag, "one")
-    assert not early.take_up(worker.governor, tag, "one")
+    assert prefetched_leases.take_lease(worker.governor, tag, "one")
+    assert not prefetched_leases.take_lease(worker.governor, tag, "one")
     assert held_by(worker) == tag
 
 
-@pytest.mark.parametrize(("task", "seconds"), [("one", early.FRESH_S + 1), ("another", 0)])
+@pytest.mark.parametrize(("task", "seconds"), [("one", prefetched_leases.FRESH_S + 1), ("another", 0)])
 def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker, line, task, seconds):
     granted(worker, line, blindly=True)
     assert worker.take() == ["one"]
     tag = worker.taken[0].delivery_tag
 
-    assert not early.take_up(worker.governor, tag, task, lambda: time.monotonic() + seconds)
+    assert not prefetched_leases.take_lease(worker.governor, tag, task, lambda: time.monotonic() + seconds)
 
     assert held_by(worker) == ""
 
@@ -311,7 +311,7 @@ def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker
     assert worker.take() == ["one"]
 
     assert held_by(worker) == ""
-    assert not early.take_up(worker.governor, worker.taken[0].delivery_tag, "one")
+    assert not prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
 
 
 @pytest.mark.parametrize("against", ["revoked", "paused", "expiring", "attempted", "without a lease"])

@@ -6,7 +6,7 @@ import pytest
 from tasks.lists import create_list
 from tasks.tags import get_tags
 from tests.cli.typed import klaviyo
-from worker import errors, execution
+from worker import backoff, errors, execution
 from worker.execution import now
 from worker.governor import Governor
 
@@ -85,7 +85,7 @@ def test_what_was_not_carried_out_is_tried_again(answers, call, end):
 
 @pytest.mark.parametrize("told", ["0", "soon", None])
 def test_a_429_is_waited_out_and_uses_no_attempt(answers, monkeypatch, told):
-    monkeypatch.setattr(execution, "UNTOLD_BLOCK", 0.01)
+    monkeypatch.setattr(backoff, "DEFAULT_RETRY_AFTER_S", 0.01)
     given, came = answers
     given += [httpx.Response(429, json={}, headers={"retry-after": told} if told else {})] * 4
     given.append(httpx.Response(200, json={"data": []}))

@@ -6,7 +6,8 @@ import pytest
 
 from worker import ending
 from worker.api.repeat import SAFE, never
-from worker.execution import backoff, ends_alone
+from worker.backoff import backoff
+from worker.execution import ends_alone
 from worker.settings import Settings
 
 
