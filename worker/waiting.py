@@ -17,5 +17,5 @@ class Expiry:
 
     @property
     def told(self) -> str:
-        """As governor.lua reads it."""
+        """As the governor's script reads it."""
         return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"

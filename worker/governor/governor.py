@@ -1,11 +1,9 @@
-"""The governor, as Python calls it: one method for each operation of governor.lua."""
+"""The governor, as Python calls it: one method for each operation of the script."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import orjson
 import redis
@@ -13,133 +11,24 @@ import redis
 from worker.composition import one_per_process
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.governor.reading import read_look, read_pause
+from worker.governor.script import SCRIPT
+from worker.governor.terms import (
+    PREFIX,
+    REVOKED_MS,
+    SMALL_RESULT,
+    Claim,
+    Delivery,
+    End,
+    LineRef,
+    Look,
+    Pause,
+    Settlement,
+)
 from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
-from worker.tiers import MINUTE
-from worker.waiting import Expiry as Expiry
-from worker.waiting import Lane as Lane
-
-if TYPE_CHECKING:
-    from worker.api.jsonapi import Quota
-
-PREFIX = "klaviyo:"
-
-#: What a script of somebody else's begins with where a server that is full must take it (see governor.lua).
-EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
-
-#: Instead of a fingerprint: whichever key was refused, a worker has one that Klaviyo takes.
-ANY_KEY = "*"
-
-#: Bytes of a result that is stored though Redis be full, whatever it tells: what it stands for has freed about as much.
-SMALL_RESULT = 65_536
-
-#: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
-REVOKED_MS = 30 * 86_400_000
-SCRIPT = resources.files(__package__).joinpath("governor.lua").read_text("utf-8")
-
-#: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
-LineRef = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where the broker keeps a message that a worker holds."""
-
-    unacked_key: str
-    unacked_index_key: str
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What became of the claim of a lease, and how many attempts its task has used.
-
-    ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
-    have been carried out. ``revoked`` (``reason`` tells why), ``expired``: nobody wants it any more.
-    ``roomless``: how often Redis had no room for its result.
-    """
-
-    state: Literal["ok", "none", "unknown", "revoked", "expired"]
-    attempts: int
-    reason: str = ""
-    roomless: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How a request ended, as far as the windows care.
-
-    ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
-    429). ``forget``: it was certainly not carried out. ``welcome``: Klaviyo has accepted credentials of this
-    fingerprint, or, by `ANY_KEY`, those of a worker.
-    """
-
-    used: bool
-    quota: Quota | None = None
-    block: float = 0.0
-    forget: bool = False
-    welcome: str = ""
-
-
-@dataclass(slots=True)
-class End:
-    """The end of a task whose request has succeeded; without a ``key`` nobody wants its result. ``ttl`` in seconds."""
-
-    task_id: str
-    delivery: Delivery
-    settlement: Settlement
-    key: str = ""
-    value: str | bytes = b""
-    ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Something that somebody, or a worker that Klaviyo has refused, has paused.
-
-    ``what`` is ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
-    ``since`` is in seconds since 1970, ``tried`` the seconds until one task is tried; None: until it is resumed.
-    """
-
-    what: str
-    by: str
-    why: str
-    since: float
-    tried: float | None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BucketLook:
-    """One bucket at one moment. ``windows`` are (used, limit, length in ms), leases out included in the used.
-
-    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now.
-    """
-
-    name: str
-    windows: tuple[tuple[int, int, int], ...]
-    flight: int
-    foreign: int
-    blocked: float
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
-
-    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted; None where
-    nothing waits, or its publisher was not one of ours.
-    """
-
-    line: str
-    queue: str
-    now: int
-    bulk: int
-    later: int
-    oldest: float | None
-    blocked: float
-    buckets: tuple[BucketLook, ...]
+from worker.waiting import Expiry
 
 
 class Governor:
@@ -422,7 +311,7 @@ class Governor:
         found: Any = self._client.hgetall(f"{self._prefix}paused")
         moment = self.now() if found else 0
         return sorted(
-            (_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
+            (read_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
         )
 
     def holding(self, line: LineRef) -> list[Pause]:
@@ -440,7 +329,7 @@ class Governor:
         for line in lines:
             self._script([self._prefix], self._arguments("look", (line,)), pipe)
         moment = self.now() / 1000
-        return [_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:
@@ -469,46 +358,6 @@ def _owner(line: LineRef) -> tuple[str, str]:
     """The account and the action that a line is of."""
     account, _, action = line[0].partition("+")[0].partition(":")
     return account, action
-
-
-def _pause(what: str, value: bytes, moment: int) -> Pause:
-    probe, _, about = value.split(b"|", 2)
-    told = orjson.loads(about)
-    tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
-    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])
-
-
-def _look(line: str, seen: list[Any], moment: float) -> Look:
-    spec, now, bulk, later, since, blocked, *rest = seen
-    queue, *parts = spec.decode().split(";")
-    buckets = []
-    for part in parts:
-        name, _, sizes = part.rpartition("=")
-        windows = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
-        flight, adopted, foreign, until, *used = (int(float(each)) for each in rest[: 4 + len(windows)])
-        rest = rest[4 + len(windows) :]
-        buckets.append(
-            BucketLook(
-                name,
-                tuple(
-                    (count, adopted if adopted and length == MINUTE else limit, length)
-                    for count, (limit, length) in zip(used, windows, strict=True)
-                ),
-                flight,
-                foreign,
-                max(0.0, until / 1000 - moment),
-            )
-        )
-    return Look(
-        line,
-        queue,
-        now,
-        bulk,
-        later,
-        max(0.0, moment - float(since)) if since else None,
-        max(0.0, int(float(blocked)) / 1000 - moment),
-        tuple(buckets),
-    )
 
 
 @one_per_process
