@@ -54,8 +54,8 @@ def _ended(**_: Any) -> None:
     _over.set(False)
 
 
-def carried_out(task: Task[Any, Any], work: Callable[[], T]) -> T:
-    """The result of a delivery's work, when what follows has been published."""
+def run_and_pass_on(task: Task[Any, Any], work: Callable[[], T]) -> T:
+    """Return the result of a delivery's work, after publishing what follows."""
     if task.request.is_eager:
         return work()
     with unacknowledged_if_left(task.request), ended_if_revoked(task):

@@ -20,13 +20,13 @@ from worker.patience import asking_redis_once
 from worker.place import taken
 from worker.process import closing, left_behind
 
-# At DEBUG it tells the first thousand characters of every call.
+# At DEBUG it logs the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)
 
 
 @task_revoked.connect
 def _return_lease(request: Any, **_: Any) -> None:
-    """An expired or revoked task never claims its lease: others need not wait until it runs out."""
+    """Return the lease of an expired or revoked task, which never claims it, so that nobody waits for it to expire."""
     with contextlib.suppress(*AWAY), asking_redis_once():
         prefetched_leases.return_lease(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
@@ -41,7 +41,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
             # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
             raise InvalidTaskError("it has no id, or is of the first protocol")
-        unreadable.checked(message)
+        unreadable.check_message(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
         headers[ETA] = headers[EXPIRES] = None  # ours to set
@@ -65,7 +65,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
 
 def acknowledge(message: Any) -> Any:
-    """The acknowledgement of a message, to be called from any thread; it waits while Redis is away."""
+    """Return the acknowledgement of a message. Any thread may call it; it waits while Redis is away."""
 
     def ack(logger: Any, errors: Any) -> None:
         if message.delivery_tag in left_behind:
@@ -76,7 +76,7 @@ def acknowledge(message: Any) -> Any:
                 return
             except AWAY as error:
                 if closing.wait(0.25):
-                    logger.warning("A task is over and Redis could not be told (%s): it may be run again.", error)
+                    logger.warning("A task has ended, but Redis could not be told (%s): it may run again.", error)
                     return
 
     return ack

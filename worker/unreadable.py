@@ -30,7 +30,7 @@ PASSING = (*AWAY, OperationalError)
 _WAITING = ("errbacks", "chord", "chain")
 
 
-def checked(message: Any) -> None:
+def check_message(message: Any) -> None:
     """See that a message of Celery's second protocol is made as they are: Celery finds out only amid the task.
 
     Raises:
@@ -84,7 +84,7 @@ def context(message: Any) -> Context:
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What is wrong with a task's name that is none of these, and what to do about it."""
+    """Return what is wrong with the name of a task that we do not have, and what to do."""
     ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
     if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
         return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
@@ -95,7 +95,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def problem(message: Any, error: Exception) -> str:
-    """What is wrong with a message, and what to do about it; nothing of its body is repeated."""
+    """Return what is wrong with a message and what to do, without repeating anything of its body."""
     if isinstance(error, ContentDisallowed):
         return f"its message is {message.content_type}, and workers read JSON only: send it with serializer='json'"
     if isinstance(error, DecodeError) or message.errors:
@@ -106,7 +106,7 @@ def problem(message: Any, error: Exception) -> str:
 
 
 def fail(backend: Any, task: Any, error: Exception) -> None:
-    """Enter a task as failed and tell who waits for it, as far as can be made out who that is."""
+    """Record a task as failed, and notify those who wait for it if they can be made out."""
     try:
         backend.mark_as_failure(task.id, error, request=task)
     except PASSING:

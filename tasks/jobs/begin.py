@@ -89,7 +89,9 @@ class Begin(Opening):
         """Keep the step that takes this task's place, instead of publishing it: it is the job's last."""
         return sig
 
-    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+    def check_arguments(
+        self, args: Any, kwargs: Mapping[str, Any], task_id: str | None
+    ) -> tuple[Any, dict[str, Any], str]:
         """Check the parameters; those that lack what the task before gives are checked where it is known."""
         this, params = kind_of(str(kwargs.get("kind", ""))), kwargs.get("params") or {}
         if not args:

@@ -44,7 +44,7 @@ def test_addresses_become_ids_and_those_that_nobody_has_are_told():
     resolved = look_up(params, klaviyo([]))
 
     assert resolved.params == {"list_id": "L1", "profile_ids": ["P1", "P2"]}
-    assert resolved.told == {"not_found": ["nobody@example.com"]}
+    assert resolved.extras == {"not_found": ["nobody@example.com"]}
 
 
 def test_addresses_are_looked_up_a_hundred_at_a_time():
@@ -74,7 +74,7 @@ def test_nothing_is_looked_up_where_ids_are_given():
     resolved = look_up({"list_id": "L1", "profile_ids": ["P1"]}, klaviyo(asked))
 
     assert asked == []
-    assert resolved.told == {}
+    assert resolved.extras == {}
 
 
 class StubGovernor:

@@ -121,4 +121,4 @@ def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
 def test_only_what_klaviyo_takes_proves_that_a_key_is_right(settled, status, action, params, proves):
     end, _ = settled((status, {}), action, **params)
 
-    assert bool(end.welcome) is proves
+    assert bool(end.accepted_key) is proves

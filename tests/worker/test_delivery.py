@@ -13,7 +13,7 @@ from kombu import Consumer, Producer, Queue
 from worker import prefetched_leases, transport
 from worker.governor import Governor
 from worker.message_headers import HEADER
-from worker.process import left_behind, struck, working
+from worker.process import acknowledged_by_redis, left_behind, working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 
@@ -156,7 +156,7 @@ def test_a_message_that_is_none_of_celerys_is_dropped_and_said_to_be(worker, cap
 
     assert worker.take() == ["one"]
     assert worker.on_record() == (1, 1)
-    assert sum("it is dropped" in each for each in caplog.messages) == 3
+    assert sum("was dropped" in each for each in caplog.messages) == 3
 
 
 def test_a_record_that_cannot_be_read_does_not_stand_in_the_way_of_others(worker):
@@ -360,11 +360,11 @@ def test_a_delivery_that_has_ended_is_not_struck_off_the_record_twice(worker, mo
     worker.take()
     monkeypatch.setattr(transport.QoS, "drop", lambda *_: pytest.fail("it is asked for again"))
     tag = worker.taken[0].delivery_tag
-    struck.add(tag)
+    acknowledged_by_redis.add(tag)
 
     worker.taken[0].ack()
 
-    assert tag not in struck
+    assert tag not in acknowledged_by_redis
 
 
 def test_what_is_left_to_the_next_worker_is_not_shown_as_held(worker):

@@ -7,7 +7,7 @@ from tasks.lists import create_list
 from tasks.tags import get_tags
 from tests.cli.typed import klaviyo
 from worker import backoff, errors, execution
-from worker.execution import now
+from worker.execution import send_in_process
 from worker.governor import Governor
 
 SAFE, ONCE = (get_tags, {}), (create_list, {"name": "Members"})
@@ -35,7 +35,7 @@ def answers(settings, fake_redis, monkeypatch):
 def made(call):
     action, params = call
     declaration = action.declaration
-    return now(declaration, "default", declaration.bind(params))
+    return send_in_process(declaration, "default", declaration.bind(params))
 
 
 NOT_JSON = httpx.Response(200, content=b"<html>")
@@ -110,11 +110,11 @@ def test_a_long_wait_is_told_once(answers, caplog):
 
     declaration = get_tags.declaration
     with pytest.raises(Enough):
-        now(declaration, "default", declaration.bind({}), sleep)
+        send_in_process(declaration, "default", declaration.bind({}), sleep)
 
-    assert slept == [execution.SHORT] * 3
+    assert slept == [execution.TURN_POLL_S] * 3
     assert [each.message for each in caplog.records if each.name == "worker.now"] == [
-        "get_tags on account default waits for its turn, 3600 s by now."
+        "Waiting for the turn of get_tags on account default: 3600 s at present."
     ]
 
 

@@ -1,8 +1,9 @@
 -- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
--- worker.governor.script joins it from the files of this directory, in its order: a file sees the locals of those before.
+-- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
+-- before it.
 --
 -- KEYS[1]  prefix of every key below, "klaviyo:"
--- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as told there
+-- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as described there
 --
 -- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
 -- A lease counts against every window of every bucket of its line from the grant until Klaviyo has answered; then

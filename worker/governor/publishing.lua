@@ -7,8 +7,8 @@ local function set_expiry(id, expires)
   call('HSET', P .. 'expires', id, expires:sub(1, 1) == '+' and now + at or at)
 end
 
--- Whether somebody publishes an id that was revoked, and is to be told. A worker is not: what follows a task is published
--- whatever has been revoked, and ends as REVOKED, with all that Celery does then.
+-- True if the publisher of a revoked id is to be refused. A worker is not: what follows a task is published even if its
+-- id is revoked, and ends as REVOKED, with all that Celery does then.
 local function stays_revoked(id, urgent)
   return urgent ~= '1' and call('EXISTS', key('revoked', id)) == 1
 end

@@ -42,35 +42,35 @@ local function wake_all()
   for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
 
--- Klaviyo has accepted an account's credentials: what waits because it had not goes on. welcome: their fingerprint, ""
--- where they were not accepted. Another key than the refused one proves nothing of the workers, unless one of them has
--- it: "*".
-local function greet(line, welcome)
-  if welcome == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
+-- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
+-- fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused one proves nothing
+-- of the workers' key.
+local function note_accepted_key(line, accepted_key)
+  if accepted_key == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
   local account = line:match('^[^:]*')
   call('HDEL', P .. 'forbidden', account)
   local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
-  local same = welcome == '*' or value:find('"key":"' .. welcome .. '"', 1, true)
+  local same = accepted_key == '*' or value:find('"key":"' .. accepted_key .. '"', 1, true)
   if value:sub(1, 2) ~= '0|' and same then
     call('HDEL', P .. 'paused', 'account:' .. account)
     wake_all()
   end
 end
 
--- id holder used limit remaining reset block_ms forget welcome -> adopted limit, or 0
+-- id holder used limit remaining reset block_ms forget accepted_key -> adopted limit, or 0
 --   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
---   welcome   as above
-function ops.settle(id, holder, used, limit, remaining, reset, block, forget, welcome)
+--   accepted_key   as above
+function ops.settle(id, holder, used, limit, remaining, reset, block, forget, accepted_key)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
   local line, spec = close_lease(id, used == '1')
   local adopted = 0
   if line then
-    greet(line, welcome)
+    note_accepted_key(line, accepted_key)
     if tonumber(block) > 0 then
       -- With several buckets nobody says which one was full: only this combination waits.
       local who = #spec.buckets == 1 and spec.buckets[1].name or line
@@ -114,32 +114,32 @@ local function forget(id)
   for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
 end
 
--- unacked unacked_index | id holder limit remaining reset welcome key value ttl_s, for each task -> adopted limits
+-- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
 -- The end of tasks whose requests have succeeded, all of it in one step: the leases are settled as above, the results
 -- stored, key "" where nobody wants one, and the deliveries, which held the leases, struck off the record.
 function ops.finish(unacked, index, ...)
-  local told, ids, ends, tags = { ... }, {}, {}, {}
-  for i = 1, #told, 9 do ids[#ids + 1] = told[i] end
+  local values, ids, ends, tags = { ... }, {}, {}, {}
+  for i = 1, #values, 9 do ids[#ids + 1] = values[i] end
   local holders, closing = call('HMGET', P .. 'holder', unpack(ids)), {}
   for i, id in ipairs(ids) do
-    local holder, limit, remaining, reset, welcome, name, value, ttl = unpack(told, 9 * i - 7, 9 * i)
+    local holder, limit, remaining, reset, accepted_key, name, value, ttl = unpack(values, 9 * i - 7, 9 * i)
     if not holders[i] or holders[i] == holder then
       closing[#closing + 1] = id
-      ends[#closing] = { i, limit, remaining, reset, welcome }
+      ends[#closing] = { i, limit, remaining, reset, accepted_key }
     end
     if name ~= '' then publish(name, value, ttl) end
     tags[i] = holder
   end
   local adopted = {}
   for i = 1, #ids do adopted[i] = 0 end
-  local greeted = {}
+  local noted = {}
   for n, line in ipairs(#closing > 0 and close_leases(closing, true) or {}) do
-    local i, limit, remaining, reset, welcome = unpack(ends[n])
+    local i, limit, remaining, reset, accepted_key = unpack(ends[n])
     local spec = line and load_line(line)
     if spec then
-      local who = welcome .. line:match('^[^:]*')
-      if not greeted[who] then greet(line, welcome) end
-      greeted[who] = true
+      local who = accepted_key .. line:match('^[^:]*')
+      if not noted[who] then note_accepted_key(line, accepted_key) end
+      noted[who] = true
       if limit ~= '' and #spec.buckets == 1 then
         adopted[i] = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
       end

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 PREFIX = "klaviyo:"
 
-#: What a script of somebody else's begins with where a server that is full must take it (see keys.lua).
+#: First line of a foreign script that a full server must take, too (see keys.lua).
 EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
 
-#: Instead of a fingerprint: whichever key was refused, a worker has one that Klaviyo takes.
+#: Instead of a fingerprint: Klaviyo accepts a worker's key, whichever was refused before.
 ANY_KEY = "*"
 
-#: Bytes of a result that is stored though Redis be full, whatever it tells: what it stands for has freed about as much.
+#: Results up to this many bytes are stored even when Redis is full: ending the task frees about as much memory.
 SMALL_RESULT = 65_536
 
-#: Milliseconds for which it is remembered that a task was revoked; a day for one that has waited, and is gone.
+#: Milliseconds for which a revocation is remembered; a day if the task waited and was taken out.
 REVOKED_MS = 30 * 86_400_000
 
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
@@ -37,10 +37,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What became of the claim of a lease, and how many attempts its task has used.
+    """The answer to the claim of a lease, and the attempts that its task has used.
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
-    have been carried out. ``revoked`` (``reason`` tells why), ``expired``: nobody wants it any more.
+    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more.
     ``roomless``: how often Redis had no room for its result.
     """
 
@@ -55,7 +55,7 @@ class Settlement:
     """How a request ended, as far as the windows care.
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
-    429). ``forget``: it was certainly not carried out. ``welcome``: Klaviyo has accepted credentials of this
+    429). ``forget``: it was certainly not carried out. ``accepted_key``: Klaviyo has accepted credentials of this
     fingerprint, or, by `ANY_KEY`, those of a worker.
     """
 
@@ -63,7 +63,7 @@ class Settlement:
     quota: Quota | None = None
     block: float = 0.0
     forget: bool = False
-    welcome: str = ""
+    accepted_key: str = ""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Something that somebody, or a worker that Klaviyo has refused, has paused.
+    """A pause, made by somebody or by a worker whose key Klaviyo has refused.
 
     ``what`` is ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
     ``since`` is in seconds since 1970, ``tried`` the seconds until one task is tried; None: until it is resumed.
