@@ -233,7 +233,7 @@ def claim_lease(call: Call, request: Any, lane: str, governor: Governor, setting
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
     claim = governor.claim(call.task_id, lease_ms, once, call.holder)
     if claim.state == "none":
-        raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
+        raise back_to_wait(call, request, lane, "waiting for its turn", delay_of(request), expires=expiry_of(request))
     if claim.state in ("revoked", "expired"):
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
@@ -383,7 +383,7 @@ class NoLookupBudget(KlaviyoError):
         self.seconds = seconds
 
     def __str__(self) -> str:
-        return f"it waits for budget of {self.args[0]}, to look something up"
+        return f"waiting for budget of {self.args[0]}, to look something up"
 
 
 def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:

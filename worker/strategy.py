@@ -40,7 +40,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         headers = message.headers
         if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
             # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
-            raise InvalidTaskError("it has no id, or is of the first protocol")
+            raise InvalidTaskError("it has no id, or uses Celery's first protocol")
         unreadable.check_message(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())

@@ -88,10 +88,10 @@ def header(
     a look at the waiting lists can tell how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
-    told: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    value: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
     if blindly:
-        told["blindly"] = True
-    return {**told, "expires": [expires.seconds, expires.absolute]} if expires else told
+        value["blindly"] = True
+    return {**value, "expires": [expires.seconds, expires.absolute]} if expires else value
 
 
 class QoS(stock.QoS):
@@ -138,9 +138,9 @@ class QoS(stock.QoS):
         headers, properties = message.get("headers", {}), message.get("properties", {})
         headers["redelivered"] = True
         properties.setdefault("delivery_info", {})["redelivered"] = True
-        told = headers.get(HEADER)
-        wait = told if isinstance(told, dict) else {}
-        # Another publisher's header may only look like ours: what becomes of such a task is found out by a worker.
+        found = headers.get(HEADER)
+        wait = found if isinstance(found, dict) else {}
+        # Another publisher's header may only look like ours: a worker finds out what becomes of such a task.
         ours = is_line(wait.get("line"), wait.get("spec")) and wait.get("lane") in ("now", "bulk")
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
         line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
@@ -220,9 +220,9 @@ class Channel(stock.Channel):
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
-        place = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
-        operation, *told = take_command(place, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
-        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *told)
+        pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
+        operation, *arguments = take_command(pop, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
+        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -275,8 +275,8 @@ class Channel(stock.Channel):
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
             governor.wait(line, wait["lane"], headers["id"], dumps(message), wait["delay"], expires, urgent)
             return
-        place = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
-        governor.put(place, queue, headers.get("id") or "", dumps(message), urgent)
+        list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Bind a queue even if Redis is full: a worker must start there too, to work off what fills it."""

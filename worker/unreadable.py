@@ -40,18 +40,18 @@ def check_message(message: Any) -> None:
     headers, payload = message.headers, message.payload
     texts = [headers.get(name) for name in _TEXTS]
     if not all(each is None or isinstance(each, str) for each in texts):
-        raise InvalidTaskError("a header is no text")
+        raise InvalidTaskError("a header is not text")
     if not isinstance(payload, list | tuple) or len(payload) != 3:
-        raise InvalidTaskError("its body has not three parts")
+        raise InvalidTaskError("its body does not have three parts")
     args, kwargs, embedded = payload
     told = embedded or {}
     if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(told, Mapping)):
-        raise InvalidTaskError("its arguments are none")
+        raise InvalidTaskError("its arguments are not a list and a mapping")
     lists = [told.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
     if not all(isinstance(each, list) and all(map(_is_signature, each)) for each in lists):
-        raise InvalidTaskError("what follows it is no signature")
+        raise InvalidTaskError("what follows it is not a signature")
     if told.get("chord") and not _is_signature(told["chord"]):
-        raise InvalidTaskError("its chord is no signature")
+        raise InvalidTaskError("its chord is not a signature")
 
 
 def _is_signature(part: Any) -> bool:
@@ -112,5 +112,9 @@ def fail(backend: Any, task: Any, error: Exception) -> None:
     except PASSING:
         raise
     except Exception as odd:
-        logger.error("Who waits for task %s cannot be made out (%s): it has failed alone.", task.id, type(odd).__name__)
+        logger.error(
+            "Task %s has failed, but nobody could be notified: who waits for it is unreadable (%s).",
+            task.id,
+            type(odd).__name__,
+        )
         backend.mark_as_failure(task.id, error)
