@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import redis_server
-from worker.bootstep import TICK
+from worker.bootstep import TICK_INTERVAL_S
 from worker.governor import Delivery, End, Governor, Settlement
 from worker.tiers import Bucket, Limits, Line
 
@@ -79,13 +79,13 @@ def measured(client: redis.Redis, server: psutil.Process, governor: Governor, se
         for _ in range(WORKERS):
             governor.tick()
         requests += settled(client, governor)
-        time.sleep(max(0.0, TICK - (time.monotonic() - turn)))
+        time.sleep(max(0.0, TICK_INTERVAL_S - (time.monotonic() - turn)))
     return (sum(server.cpu_times()[:2]) - before) / (time.monotonic() - began), requests
 
 
 def requests_left(client: redis.Redis, governor: Governor) -> int:
     """Release and settle for one turn; how many requests that were."""
-    time.sleep(TICK)
+    time.sleep(TICK_INTERVAL_S)
     governor.tick()
     return settled(client, governor)
 

@@ -41,8 +41,8 @@ from worker.left_behind import LeftBehind
 from worker.patience import waits_for_redis
 from worker.place import PREFIX, lane_of
 from worker.publishing import published
+from worker.redis_memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
 from worker.revocation import ALSO_REVOKED, revoke
-from worker.room import FIRST_RETRY_S, large, no_room, room
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended
 from worker.tiers import DEFAULT_QUEUE
@@ -101,7 +101,9 @@ class CollectList(Opening):
         so_far = {"pages": 0, "count": 0, "size": 0, "account": alias, "lane": lane}
         ask(self, chosen.on(alias, lane=lane, countdown=delay_of(self.request)), given, so_far)
 
-    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+    def check_arguments(
+        self, args: Any, kwargs: Mapping[str, Any], task_id: str | None
+    ) -> tuple[Any, dict[str, Any], str]:
         """Check the action's name and its parameters."""
         if not args or len(args) != 1:
             raise InputError(COLLECT, ["it takes an action's name, and its parameters as keywords"])
@@ -142,7 +144,7 @@ class KeepPage(Step):
         if so_far["size"] > WHOLE_BYTES:
             return Envelope(data=None, error=None, successful=True, **progress, stored=key)
         whole = _whole(_all_pages(key, number + 1))
-        if size := large(whole):
+        if size := size_if_large(whole):
             self._make_room(size, chosen.declaration, params, so_far)
         write(("EXPIRE", key, KEPT_AFTER_END_S))
         return whole
@@ -157,8 +159,8 @@ class KeepPage(Step):
         call = Call(page, so_far["account"], params, self.task_id, self.holder)
         # It may have waited there before, and it sends no request, so it needs no lease.
         get_governor().release(self.task_id)
-        if not room():
-            raise back_to_wait(call, self.request, so_far["lane"], no_room(size), FIRST_RETRY_S)
+        if not has_memory():
+            raise back_to_wait(call, self.request, so_far["lane"], full_reason(size), FIRST_RETRY_S)
 
 
 def withdraw(id: str, reason: str) -> bool | None:

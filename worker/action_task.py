@@ -8,12 +8,13 @@ from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.calls import masked, received
+from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
-from worker.execution import now, run
-from worker.headers import HEADER
-from worker.passing import carried_out, passing_on
+from worker.execution import run, send_in_process
+from worker.masking import mask_values
+from worker.message_headers import HEADER
+from worker.passing import passing_on, run_and_pass_on
 from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings
 from worker.transport import header
@@ -39,7 +40,7 @@ class ActionTask(CheckedTask):
 
     def __call__(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery, and publish what follows it."""
-        return carried_out(self, lambda: self.run(*args, **params))
+        return run_and_pass_on(self, lambda: self.run(*args, **params))
 
     def run(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery."""
@@ -61,7 +62,7 @@ class ActionTask(CheckedTask):
 
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
-        return now(self.declaration, alias, params)
+        return send_in_process(self.declaration, alias, params)
 
     @property
     def called(self) -> str:
@@ -82,7 +83,7 @@ class ActionTask(CheckedTask):
         # What is looked up first may take longer than a lease that is claimed with the pop.
         blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
         wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
-        return Addressed(None, params, {HEADER: wait}, line.queue, masked(params))
+        return Addressed(None, params, {HEADER: wait}, line.queue, mask_values(params))
 
     def apply(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any

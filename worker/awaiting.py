@@ -18,8 +18,8 @@ from celery.result import AsyncResult, EagerResult, ResultSet
 from worker.app import app
 from worker.connection import AWAY
 
-#: Seconds between two looks for results.
-PAUSE = 0.1
+#: Seconds between two polls for results.
+POLL_INTERVAL_S = 0.1
 
 #: Who waits in an event loop, by the task's id, and the one who looks for all of them.
 _waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, set[asyncio.Future[None]]]] = WeakKeyDictionary()
@@ -27,7 +27,7 @@ _looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = Wea
 
 
 async def aget(result: AsyncResult[Any] | ResultSet, timeout: float | None = None) -> Any:
-    """What a task ends with: its value, for a group the list of its tasks' values.
+    """Wait for a task and return its value; for a group, the list of its tasks' values.
 
     Raises:
         TimeoutError: it has not ended within so many seconds; it goes on.
@@ -77,7 +77,7 @@ async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
                 future.set_exception(error)
             elif not future.done():
                 future.set_result(None)
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 def _ended(ids: list[str]) -> list[str]:

@@ -17,16 +17,16 @@ from worker.accounts import account, aliases
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
-from worker.transport import REFRESH
+from worker.transport import REFRESH_INTERVAL_S
 
 logger = get_logger(__name__)
 
-TICK, BEAT, BEAT_TTL = 0.015, 2.0, 10.0
+TICK_INTERVAL_S, BEAT_INTERVAL_S, BEAT_TTL_S = 0.015, 2.0, 10.0
 
 #: Seconds after which Flower is told of what the tasks have done meanwhile.
 TELL_INTERVAL_S = 0.1
 
-#: Seconds between two looks whether a Redis that was full has room again, where something waits for it.
+#: Seconds between two checks whether a Redis that was full has room again, if something waits for it.
 ROOM_INTERVAL_S = 2.0
 
 #: The task that sees to what is overdue.
@@ -54,7 +54,7 @@ class GovernorStep(bootsteps.StartStopStep):
         def beat() -> None:
             # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
             queues = [queue.name for queue in consumer.task_consumer.queues]
-            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL)
+            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S)
 
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
@@ -69,9 +69,9 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(beat)
         self._guarded(_resume_changed)
         turns = (
-            (TICK, governor.tick),
-            (BEAT, beat),
-            (REFRESH, refresh),
+            (TICK_INTERVAL_S, governor.tick),
+            (BEAT_INTERVAL_S, beat),
+            (REFRESH_INTERVAL_S, refresh),
             (SWEEP_INTERVAL_S, sweep),
             (ROOM_INTERVAL_S, governor.use_room),
             (TELL_INTERVAL_S, tell),
@@ -80,16 +80,16 @@ class GovernorStep(bootsteps.StartStopStep):
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
 
     def stop(self, consumer: Any) -> None:
-        """Stop turning it, and take leave so that nothing more is released for this worker."""
+        """Stop turning it, and sign off so that nothing more is released for this worker."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
         if consumer.event_dispatcher:
             self._guarded(consumer.event_dispatcher.flush)
-        self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL))
+        self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
 
     def _guarded(self, work: Any) -> None:
-        """Run one turn; while Redis is away say so once. The consumer itself reconnects."""
+        """Run one turn. While Redis is away, warn once; the consumer itself reconnects."""
         try:
             work()
         except (redis.RedisError, OperationalError) as error:
@@ -103,16 +103,16 @@ class GovernorStep(bootsteps.StartStopStep):
 
 
 def _name(consumer: Any) -> str:
-    """What this worker is called; two on one machine may share their host's name."""
+    """Return this worker's name; two on one machine may share their host's name."""
     return f"{consumer.hostname}/{os.getpid()}"
 
 
 def _resume_changed() -> None:
-    """Let accounts go on whose credentials Klaviyo has refused, and which are others now."""
+    """Resume accounts whose key was refused and has been replaced since."""
     governor, settings = get_governor(), get_settings()
     known = aliases(settings)
     for pause in governor.paused():
         alias = pause.what.removeprefix("account:")
         if pause.key and alias in known and account(settings, alias).fingerprint != pause.key:
-            logger.warning("Account %s has another key now: it goes on.", alias)
+            logger.warning("Account %s has another key now: resumed.", alias)
             governor.resume(pause.what)

@@ -15,7 +15,8 @@ from worker.api.declaration import Declaration
 from worker.api.parameters import Params
 from worker.api.seed_names import Alias
 from worker.errors import InputError, NotConfirmed
-from worker.headers import COUNTDOWN, ETA, EXPIRES, UNTIL
+from worker.masking import NO_ARGS
+from worker.message_headers import COUNTDOWN, ETA, EXPIRES, UNTIL
 from worker.waiting import Expiry
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
@@ -34,7 +35,7 @@ def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]
     ours = {name: options[name] for name in _CARRIERS if _is_ours(options.get(name))}
     # An empty exchange, since None would leave the place to what a route says.
     way = {"queue": queue, "exchange": "", "routing_key": queue, "serializer": "json"}
-    return {**kept, **ours, **way, "argsrepr": "()", "kwargsrepr": shown}
+    return {**kept, **ours, **way, "argsrepr": NO_ARGS, "kwargsrepr": shown}
 
 
 def _is_ours(carrier: Any) -> bool:
@@ -43,11 +44,6 @@ def _is_ours(carrier: Any) -> bool:
     from worker.transport import Connection
 
     return isinstance(getattr(carrier, "connection", carrier), Connection)
-
-
-def masked(params: Mapping[str, Any]) -> str:
-    """The call as Flower shows it: which parameters it had, and none of their values."""
-    return "{" + ", ".join(f"{name!r}: '***'" for name in params) + "}"
 
 
 def received(declaration: Declaration, args: Sequence[Any], kwargs: Mapping[str, Any], *, follows: bool) -> Params:

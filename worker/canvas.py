@@ -17,7 +17,8 @@ from worker.action_task import ActionTask
 from worker.app import app
 from worker.calls import delay_of, only, routed
 from worker.errors import InputError, KlaviyoError
-from worker.passing import carried_out
+from worker.masking import HIDDEN
+from worker.passing import run_and_pass_on
 from worker.place import place_of
 from worker.publishing import published
 from worker.tiers import DEFAULT_QUEUE
@@ -38,11 +39,11 @@ class Quiet(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Carry out one delivery."""
-        return carried_out(self, lambda: self.run(*args, **kwargs))
+        return run_and_pass_on(self, lambda: self.run(*args, **kwargs))
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         """Publish it for a worker of ours, with none of its values in the headers that events and Flower show."""
-        return super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, "{…}"))
+        return super().apply_async(args, kwargs, **routed(options, DEFAULT_QUEUE, HIDDEN))
 
 
 class Accumulate(Quiet):

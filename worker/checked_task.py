@@ -17,7 +17,8 @@ from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
-from worker.headers import HEADER
+from worker.masking import HIDDEN
+from worker.message_headers import HEADER
 from worker.passing import passing_on
 from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
 from worker.plain_calls import is_plain, publish
@@ -27,7 +28,7 @@ from worker.tiers import DEFAULT_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options of a call come to: ``place`` is what was said, ``account`` and ``lane`` what that means.
+    """What the options of a call mean: ``place`` as given, ``account`` and ``lane`` as they follow from it.
 
     ``delay`` is in seconds.
     """
@@ -52,21 +53,21 @@ class Addressed:
 
 
 class CheckedTask(Task, ABC):  # type: ignore[type-arg]
-    """A task whose calls are checked where they are made."""
+    """A task whose calls are checked by the caller's process."""
 
     @property
     def called(self) -> str:
-        """Its name in what is said to the caller."""
+        """Its name in messages to the caller."""
         return str(self.name)
 
     @property
     def unchecked(self) -> str:
-        """The queue of a call that is wrong, and fails in the worker that takes it."""
+        """The queue of a wrong call, which fails in the worker that takes it."""
         return DEFAULT_QUEUE
 
     @abstractmethod
     def addressed(self, args: Any, kwargs: Any, asked: Asked) -> Addressed:
-        """The call as it is published.
+        """Return the call as it is published.
 
         Raises:
             InputError: it is wrong.
@@ -86,10 +87,10 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
     ) -> AsyncResult[Envelope]:
         """Check the call and publish it.
 
-        ``countdown`` (seconds) and ``eta`` wait in Redis, however long; what has not been sent when it ``expires``
-        (seconds, a timedelta, a time) ends as REVOKED. The account is ``klaviyo_account``, an option
-        or in ``headers``, the lane ``klaviyo_lane``; ``on()`` is the better way to say it. Without them they are those
-        of the task that is being carried out. ``priority`` is Celery's on Redis: 0 to 4 is the lane ``now``, 5 to 9
+        ``countdown`` (seconds) and ``eta`` wait in Redis, however long. A call not sent by the time it ``expires``
+        (seconds, a timedelta, a time) ends as REVOKED. ``klaviyo_account`` and ``klaviyo_lane``, as options or in
+        ``headers``, set account and lane; ``on()`` is the better way. By default they are those of the task that is
+        being carried out. ``priority`` is Celery's on Redis: 0 to 4 is the lane ``now``, 5 to 9
         ``bulk``. Options that say how a message travels (``queue``, ``exchange``, ``serializer``…) change nothing.
 
         Raises:
@@ -99,8 +100,8 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             NotConfirmed: Redis has not said in time that it has the task.
 
         """
-        told: dict[str, Any] = dict(headers or {})
-        place = taken(options, told)
+        sent_headers: dict[str, Any] = dict(headers or {})
+        place = taken(options, sent_headers)
         if (priority := options.pop("priority", None)) is not None:
             place = place.inside(Place(lane=by_priority(priority)))
         place = place.inside(here())
@@ -119,13 +120,13 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         except KlaviyoError:
             if not passing_on():
                 raise
-            # The task that it follows has succeeded: this one fails, in the worker that takes it.
-            call = Addressed(args, kwargs, place.options(), self.unchecked, "{…}")
+            # The task that it follows has succeeded: this one fails by itself, in the worker that takes it.
+            call = Addressed(args, kwargs, place.options(), self.unchecked, HIDDEN)
             options["expires"] = expires
         sent = {"task_id": str(uuid4()), **routed(options, call.queue, call.shown)}
-        told |= call.headers
+        sent_headers |= call.headers
         with confirmed(self.called, sent["task_id"]):
             if HEADER in call.headers and is_plain(self, sent):
-                return publish(self, call.kwargs, told, sent)
-            result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=told, **sent)
+                return publish(self, call.kwargs, sent_headers, sent)
+            result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=sent_headers, **sent)
         return result

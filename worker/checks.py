@@ -75,9 +75,9 @@ def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
         why = pause.why.rstrip(".")
         text = f"{said(pause.what)}, by {pause.by}: {why}. To let it go on: {resuming(pause.what)}"
         yield Finding("warning", "paused", text)
-    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MOST - 1)
-    if found := strays.counted(messages):
-        yield Finding("warning", "lost calls", strays.told(found))
+    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MAX_MESSAGES - 1)
+    if found := strays.count_calls(messages):
+        yield Finding("warning", "lost calls", strays.describe(found))
 
 
 def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:

@@ -16,10 +16,10 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
 
-from worker import early, unreadable
+from worker import prefetched_leases, unreadable
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
 from worker.place import is_ours
 from worker.process import closing
@@ -85,7 +85,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
             line = (wait["line"], wait["spec"])
             with asking_redis_once():
-                early.give_back(get_governor(), task_id, message.delivery_tag)
+                prefetched_leases.return_lease(get_governor(), task_id, message.delivery_tag)
                 get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
             message.ack_log_error(logger, self.connection_errors)
             return
@@ -115,6 +115,6 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
         if task.id:
             with asking_redis_once():
-                early.give_back(get_governor(), task.id, message.delivery_tag)
+                prefetched_leases.return_lease(get_governor(), task.id, message.delivery_tag)
                 unreadable.fail(self.app.backend, task, error)
         message.reject_log_error(logger, self.connection_errors)

@@ -20,16 +20,16 @@ from celery.utils.log import get_logger
 
 from worker.governor import End, Settlement, get_governor
 from worker.left_behind import LeftBehind
-from worker.process import left_behind, struck
+from worker.process import acknowledged_by_redis, left_behind
 
 logger = get_logger(__name__)
 
-#: Seconds between two steps at least, and tasks in one at most.
-PERIOD, MOST = 0.004, 32
+#: Least seconds between two steps, and most tasks in one.
+STEP_INTERVAL_S, MAX_ENDS_PER_STEP = 0.004, 32
 
-#: What is done for a task when it has ended, and what with a limit that was adopted from Klaviyo's headers.
+#: Called when a task has ended, and with a limit that was adopted from Klaviyo's headers.
 After = Callable[[], None]
-Told = Callable[[int], None]
+OnAdopted = Callable[[int], None]
 
 
 class _Here(threading.local):
@@ -37,29 +37,29 @@ class _Here(threading.local):
 
     may = False
     end: End | None = None
-    told: Told | None = None
+    on_adopted: OnAdopted | None = None
 
 
 _here = _Here()
 
 
 def may_be_left() -> bool:
-    """Whether somebody sees to the end of the task that this thread carries out."""
+    """Return True if the end of this thread's task may be left to the common step."""
     return _here.may
 
 
-def leave(end: End, told: Told) -> None:
-    """Leave the end of this thread's task to the others' step; ``told`` hears of an adopted limit."""
-    _here.end, _here.told = end, told
+def leave(end: End, on_adopted: OnAdopted) -> None:
+    """Leave the end of this thread's task to the common step; ``on_adopted`` is called with an adopted limit."""
+    _here.end, _here.on_adopted = end, on_adopted
 
 
 def is_left(task_id: str) -> bool:
-    """Whether the end of this thread's task is left."""
+    """Return True if the end of this thread's task has been left."""
     return _here.end is not None and _here.end.task_id == task_id
 
 
 def leave_result(task_id: str, key: str, value: str | bytes, ttl: int) -> bool:
-    """Leave a result to the step that ends its task; False where the task ends by itself."""
+    """Leave a result to the step that ends its task. Return False if the task ends by itself."""
     end = _here.end
     if end is None or not is_left(task_id):
         return False
@@ -71,12 +71,12 @@ class Finisher:
     """Ends tasks, in a thread of its own."""
 
     def __init__(self) -> None:
-        self._ends: SimpleQueue[tuple[End, Told, After] | None] = SimpleQueue()
+        self._ends: SimpleQueue[tuple[End, OnAdopted, After] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def carry_out(self, work: Callable[[], bool], after: After) -> None:
-        """Carry out a task in this thread; ``work`` tells whether it has succeeded.
+    def run_task(self, work: Callable[[], bool], after: After) -> None:
+        """Run a task in this thread; ``work`` returns True if it has succeeded.
 
         ``after`` is called when it has ended. Whatever ``work`` raises is raised here.
         """
@@ -84,18 +84,18 @@ class Finisher:
         try:
             succeeded = work()
         finally:
-            end, told = _here.end, _here.told
-            _here.may, _here.end, _here.told = False, None, None
-            if end is not None and told is not None and not succeeded:
-                settle(end, told)
-        if end is None or told is None or not succeeded:
+            end, on_adopted = _here.end, _here.on_adopted
+            _here.may, _here.end, _here.on_adopted = False, None, None
+            if end is not None and on_adopted is not None and not succeeded:
+                settle(end, on_adopted)
+        if end is None or on_adopted is None or not succeeded:
             after()
             return
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="endings", daemon=True)
                 self._thread.start()
-        self._ends.put((end, told, after))
+        self._ends.put((end, on_adopted, after))
 
     def stop(self) -> None:
         """End what has been left to it, and its thread."""
@@ -110,7 +110,7 @@ class Finisher:
             if (pause := rest - time.monotonic()) > 0:
                 time.sleep(pause)
             ends = [first]
-            while len(ends) < MOST:
+            while len(ends) < MAX_ENDS_PER_STEP:
                 try:
                     found = self._ends.get_nowait()
                 except Empty:
@@ -120,32 +120,32 @@ class Finisher:
                     break
                 ends.append(found)
             self._finish(ends)
-            rest = time.monotonic() + PERIOD
+            rest = time.monotonic() + STEP_INTERVAL_S
 
-    def _finish(self, ends: list[tuple[End, Told, After]]) -> None:
+    def _finish(self, ends: list[tuple[End, OnAdopted, After]]) -> None:
         tags = [end.delivery.tag for end, _, _ in ends]
         try:
             limits = get_governor().finish([end for end, _, _ in ends])
         except LeftBehind:
-            logger.warning("%d tasks are over and Redis could not be told: they may be run again.", len(ends))
+            logger.warning("%d tasks have ended, but Redis could not be told: they may run again.", len(ends))
             left_behind.update(tags)
             return
         except Exception:
-            logger.exception("The end of %d tasks could not be stored: they are carried out again.", len(ends))
+            logger.exception("The end of %d tasks could not be stored: they will run again.", len(ends))
             left_behind.update(tags)
             return
-        struck.update(tags)
-        for (end, told, after), adopted in zip(ends, limits, strict=True):
+        acknowledged_by_redis.update(tags)
+        for (end, on_adopted, after), adopted in zip(ends, limits, strict=True):
             try:
                 if adopted:
-                    told(adopted)
+                    on_adopted(adopted)
                 after()
             except Exception:
-                logger.exception("Task %s has ended, and that could not be told.", end.task_id)
+                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id)
 
 
-def settle(end: End, told: Told) -> None:
-    """Close the lease of a task whose end is not left to anybody."""
+def settle(end: End, on_adopted: OnAdopted) -> None:
+    """Close the lease of a task that ends by itself."""
     settlement: Settlement = end.settlement
     if adopted := get_governor().settle(end.task_id, settlement, end.delivery.tag):
-        told(adopted)
+        on_adopted(adopted)

@@ -27,7 +27,7 @@ def _named(sender: str, **_: Any) -> None:
 
 
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
-    """Celery's, for whom a worker's own dispatcher is another matter: its consumer makes that."""
+    """Celery's `Events` with our dispatcher; a worker's consumer makes its own dispatcher."""
 
     dispatcher_cls = "worker.dispatcher:Dispatcher"
 
@@ -35,7 +35,7 @@ class Events(events.Events):  # type: ignore[misc,unused-ignore]
     def default_dispatcher(
         self, hostname: str | None = None, enabled: bool = True, buffer_while_offline: bool = False
     ) -> Iterator[EventDispatcher]:
-        """What to send an event with; in a process that is no worker it sends none."""
+        """Yield a dispatcher; outside of a worker it sends nothing."""
         name = next(iter(_name), None)
         with super().default_dispatcher(name, enabled and name is not None, buffer_while_offline) as dispatcher:
             yield dispatcher

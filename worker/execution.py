@@ -7,7 +7,6 @@ in Flower, with the reason); or, where somebody else has the task by now, nothin
 from __future__ import annotations
 
 import logging
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +17,13 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import early, ending
+from worker import ending, prefetched_leases
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
+from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff, retry_after
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
@@ -36,38 +36,29 @@ from worker.errors import (
     Unavailable,
 )
 from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
-from worker.headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.http_client import get_client, send
+from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
 from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
-from worker.room import large, no_room, pause, room
+from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
 
 logger = get_logger(__name__)
 
-#: Not Celery's: where nothing is set up for logging, as in a command, this one is heard on standard error.
+#: Not Celery's logger: in a command, where no logging is set up, this one writes to standard error.
 direct = logging.getLogger("worker.now")
 
-#: Seconds between two looks of a process that waits for its turn; a longer wait is told.
-SHORT = 5.0
-
-#: Seconds a bucket is left alone after a 429 that does not say how long.
-UNTOLD_BLOCK = 5.0
-
-#: Seconds until an account whose credentials Klaviyo refuses is tried again; then twice as long, up to a minute.
-PROBE = 5.0
-
-#: Answers 403 in a row, of whatever actions, after which an account's key counts as good for nothing.
-ALL_FORBIDDEN = 10
+#: Longest sleep, in seconds, of a process that waits for its turn; a longer wait is logged.
+TURN_POLL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One action to carry out on one account, with the id under which the governor knows it.
 
-    ``prepared`` is the request where it was made before, by whoever keeps it.
+    ``prepared`` is the request if it has been made and stored before.
     """
 
     declaration: Declaration
@@ -79,7 +70,7 @@ class Call:
 
     @property
     def line(self) -> Line:
-        """The waiting list it belongs to."""
+        """Its waiting list."""
         return self.declaration.line(self.account, self.params)
 
     @property
@@ -88,61 +79,54 @@ class Call:
         return self.declaration.repeat_of(self.params)
 
 
-#: What becomes of a lease whose request has ended; with the envelope where Klaviyo has said yes.
+#: Settles the lease of a request that has ended; with the envelope if it has succeeded.
 Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
 
 
-def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds to wait after the given number of attempts: exponential, with full jitter."""
-    longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
-    return pick(0, longest)
-
-
-def settled(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
-    """Settle the lease of a call whose request has ended, however it has."""
+def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    """Settle the lease of a call whose request has ended, in whatever way."""
     if adopted := governor.settle(call.task_id, end, call.holder):
         tell_adopted(call, adopted)
 
 
 def tell_adopted(call: Call, adopted: int) -> None:
-    """Say that Klaviyo's headers tell of another limit than the declaration."""
+    """Log that Klaviyo's headers give another limit than the declaration."""
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
         adopted, call.declaration.name, call.account, call.declaration.limits.steady,
     )  # fmt: skip
 
 
-def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settled) -> Envelope:
+def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settle_lease) -> Envelope:
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
         Throttled: the bucket is blocked now.
-        Unavailable: it may be tried again.
-        OutcomeUnknown: it may not.
-        Refused, SettingsError: Klaviyo, or the settings, say no.
+        Unavailable: the request may be repeated.
+        OutcomeUnknown: it must not be repeated.
+        Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
 
     """
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
     try:
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
-        # From here on whatever goes wrong may have gone wrong after Klaviyo had the request.
+        # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
-        welcome = ANY_KEY if working.is_set() else owner.fingerprint
-        end = Settlement(used=True, quota=quota(response.headers), welcome=welcome if accepted else "")
+        accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
+        end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
         envelope = interpret(
             name, alias, response.status, response.headers, response.content,
             reads=call.declaration.reads, upserts=call.declaration.upserts,
         )  # fmt: skip
         if unread := envelope.get("unread"):
-            logger.warning("%s on account %s was carried out, and its result is not known: %s.", name, alias, unread)
+            logger.warning("%s on account %s was carried out, but its result is not known: %s.", name, alias, unread)
         return envelope
     except Throttled as throttled:
-        wait = UNTOLD_BLOCK if throttled.retry_after is None else throttled.retry_after
-        # The window ends somewhere inside the second that was told.
-        end = Settlement(used=False, block=max(wait, 0.0) + 0.05, forget=True)
+        # The window ends somewhere inside the last of these seconds.
+        end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
         raise
     except SettingsError:
         end = Settlement(used=False, forget=True)
@@ -159,35 +143,37 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         settle(call, governor, end, envelope)
 
 
-def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep) -> Envelope:
+def send_in_process(
+    declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep
+) -> Envelope:
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
     account(settings, alias)
-    told: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
     if declaration.resolve:
 
         def ask(action: Any, /, **asked: Any) -> Envelope:
-            return now(action.declaration, alias, action.declaration.bind(asked), sleep)
+            return send_in_process(action.declaration, alias, action.declaration.bind(asked), sleep)
 
         resolved = declaration.resolve(params, ask)
         if resolved.params is None:
             return nothing_to_do(resolved)
-        params, told = resolved.params, resolved.told
+        params, extras = resolved.params, resolved.extras
     call = Call(declaration, alias, params, f"now-{uuid.uuid4()}")
     attempts = 0
     while True:
         warned = False
-        with asking_redis_once():  # somebody waits for the answer, and had rather hear at once that Redis is away
+        with asking_redis_once():  # somebody waits for the answer and wants to know at once that Redis is away
             for seconds in until_reserved(call, governor, settings):
-                if seconds > SHORT and not warned:
+                if seconds > TURN_POLL_S and not warned:
                     warned = True
                     direct.warning(
-                        "%s on account %s waits for its turn, %.0f s by now.", declaration.name, alias, seconds
+                        "Waiting for the turn of %s on account %s: %.0f s at present.", declaration.name, alias, seconds
                     )
-                sleep(min(seconds, SHORT))
+                sleep(min(seconds, TURN_POLL_S))
         try:
             envelope = attempt(call, governor, settings)
-            envelope.update(told)
+            envelope.update(extras)
             return envelope
         except Throttled:
             continue
@@ -199,7 +185,7 @@ def now(declaration: Declaration, alias: str, params: Params, sleep: Callable[[f
 
 
 def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterator[float]:
-    """Ask for the lease of a call of this process until it is given; yields the seconds to wait before each next try.
+    """Ask for the lease of a call of this process until it is granted. Yield the seconds to wait before each next try.
 
     Raises:
         Paused: somebody has paused the account, the action or its tier.
@@ -210,11 +196,11 @@ def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterat
         yield seconds
 
 
-def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
-    """The call that a delivery asks for.
+def make_call(declaration: Declaration, request: Any, args: Sequence[Any], params: Params) -> Call:
+    """Return the call that a delivery asks for.
 
-    What one of our own callers published was checked there; what came by send_task is checked here. The task's id makes
-    the ids that are set for it the same in every delivery.
+    Our own callers check a call before they publish it; one that came by send_task is checked here. Ids that are set
+    for the call derive from the task's id, so that they are the same in every delivery.
 
     Raises:
         InputError, SettingsError: the call is wrong, or there is no such account.
@@ -229,25 +215,25 @@ def opened(declaration: Declaration, request: Any, args: Sequence[Any], params: 
     return Call(declaration, alias, params, request.id, tag_of(request))
 
 
-def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
+def claim_lease(call: Call, request: Any, lane: str, governor: Governor, settings: Settings) -> Claim:
     """Claim the lease of a delivery.
 
     Raises:
-        Retry, Ignore: it has no lease, there is no room for its result, or the worker is stopping.
-        Revoked: nobody wants it any more.
-        OutcomeUnknown: it was sent before and must not be sent again.
+        Retry, Ignore: there is no lease, Redis has no room for the result, or the worker is stopping.
+        Revoked: nobody wants the task any more.
+        OutcomeUnknown: the request was sent before and must not be sent again.
 
     """
     if closing.is_set():
-        early.give_back(governor, call.task_id, call.holder)
+        prefetched_leases.return_lease(governor, call.task_id, call.holder)
         raise back_to_wait(call, request, lane, "the worker is stopping", 0.0)
-    if early.take_up(governor, call.holder, call.task_id):
+    if prefetched_leases.take_lease(governor, call.holder, call.task_id):
         return Claim("ok", 0)
     once = not call.repeat.blindly
     lease_ms = settings.lease_ms * (3 if call.declaration.resolve else 1)
     claim = governor.claim(call.task_id, lease_ms, once, call.holder)
     if claim.state == "none":
-        raise back_to_wait(call, request, lane, "it waits for its turn", delay_of(request), expires=expiry_of(request))
+        raise back_to_wait(call, request, lane, "waiting for its turn", delay_of(request), expires=expiry_of(request))
     if claim.state in ("revoked", "expired"):
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
@@ -255,10 +241,10 @@ def claimed(call: Call, request: Any, lane: str, governor: Governor, settings: S
         name = call.declaration.name
         lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
         raise outcome_unknown(name, call.account, lost, call.repeat.note)
-    if claim.roomless and not room():
-        # Asked for again, it would use up the budget of others for nothing.
+    if claim.roomless and not has_memory():
+        # Repeating the request now would waste budget: its result could not be stored.
         governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
-        raise back_to_wait(call, request, lane, no_room(), pause(claim.roomless), roomless=True)
+        raise back_to_wait(call, request, lane, full_reason(), retry_delay(claim.roomless), roomless=True)
     return claim
 
 
@@ -272,21 +258,21 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
 
     """
     try:
-        call = opened(declaration, request, args, params)
+        call = make_call(declaration, request, args, params)
     except KlaviyoError:
-        early.give_back(get_governor(), request.id, tag_of(request))
+        prefetched_leases.return_lease(get_governor(), request.id, tag_of(request))
         raise
-    return carry_out(call, request, may_be_left=ends_alone(call, request))
+    return carry_out(call, request, may_be_left=ends_without_follower(call, request))
 
 
 def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     """Carry out one delivery of a call; raises as `run` does.
 
-    ``may_be_left``: with the answer its task is over, and its end may be left to `worker.ending`.
+    ``may_be_left``: the task is over with the answer, so that its end may be left to `worker.ending`.
     """
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
-    claim = claimed(call, request, lane, governor, settings)
+    claim = claim_lease(call, request, lane, governor, settings)
     attempts = claim.attempts
 
     remembered = bool(attempts or claim.roomless or expires(request))
@@ -300,54 +286,54 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
         if resolved.params is None:
             forget()
             return nothing_to_do(resolved)
-        settle = left(request) if may_be_left and not remembered else settled
+        settle = leave_success(request) if may_be_left and not remembered else settle_lease
         envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
-        envelope.update(resolved.told)
-    except Crowded as crowded:
-        raise back_to_wait(call, request, lane, str(crowded), crowded.seconds) from None
+        envelope.update(resolved.extras)
+    except NoLookupBudget as busy:
+        raise back_to_wait(call, request, lane, str(busy), busy.seconds) from None
     except (Throttled, Unavailable, Unauthorized) as error:
-        over = later(call, request, error, attempts, settings)
+        over = retry_or_give_up(call, request, error, attempts, settings)
         if isinstance(over, Unavailable):
             forget()
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
-            forbidden(error)
+            pause_if_all_forbidden(error)
         forget()
         raise
     if not ending.is_left(call.task_id):
-        need_room(call, request, lane, claim, envelope)
+        require_memory(call, request, lane, claim, envelope)
         forget()
     return envelope
 
 
-def later(
+def retry_or_give_up(
     call: Call, request: Any, error: Throttled | Unavailable | Unauthorized, attempts: int, settings: Settings
 ) -> Retry | Ignore | Unavailable:
-    """What to raise of a task that Klaviyo did not let through this time: it waits again, or has been tried enough."""
+    """Return what to raise for a task that Klaviyo did not let through: it waits again, or has used its attempts."""
     lane = lane_of(request)
     if isinstance(error, Unavailable):
         if attempts + 1 >= settings.max_attempts:
             return given_up(error, attempts + 1)
         return back_to_wait(call, request, lane, str(error), backoff(attempts, settings), attempt=True)
     if isinstance(error, Unauthorized):
-        refused(error)
+        pause_account(error)
     return back_to_wait(call, request, lane, str(error), 0.0)
 
 
-def ends_alone(call: Call, request: Any) -> bool:
-    """Whether nothing follows a delivery's success, and a worker that dies before its end is told does no harm."""
+def ends_without_follower(call: Call, request: Any) -> bool:
+    """Return True if nothing follows a delivery's success, and a worker's death before it is stored does no harm."""
     if not ending.may_be_left() or request.callbacks or request.chain or request.chord:
         return False
     return call.repeat.blindly
 
 
-def left(request: Any) -> Settle:
-    """Leave the end of a success to `worker.ending`, and settle anything else at once."""
+def leave_success(request: Any) -> Settle:
+    """Return how to settle: a success is left to `worker.ending`, anything else is settled at once."""
 
     def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
-        if envelope is None or (call.declaration.reads and large(envelope)):
-            settled(call, governor, end, envelope)
+        if envelope is None or (call.declaration.reads and size_if_large(envelope)):
+            settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
             ending.leave(over, lambda adopted: tell_adopted(call, adopted))
@@ -355,8 +341,8 @@ def left(request: Any) -> Settle:
     return settle
 
 
-def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
-    """See that there is room for a large result, unless it tells of something that has happened.
+def require_memory(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:
+    """Check that Redis has room for a large result, unless it is that of a write.
 
     Raises:
         Retry, Ignore: there is none; the task waits again.
@@ -364,45 +350,47 @@ def need_room(call: Call, request: Any, lane: str, claim: Claim, envelope: Envel
     """
     if not call.declaration.reads or request.get("ignore_result"):
         return
-    if (size := large(envelope)) and not room():
-        raise back_to_wait(call, request, lane, no_room(size), pause(claim.roomless), roomless=True)
+    if (size := size_if_large(envelope)) and not has_memory():
+        raise back_to_wait(call, request, lane, full_reason(size), retry_delay(claim.roomless), roomless=True)
 
 
-def refused(error: Unauthorized | Forbidden) -> None:
-    """Klaviyo refuses an account's credentials: let its tasks wait, try one now and then, and tell an operator."""
+def pause_account(error: Unauthorized | Forbidden) -> None:
+    """Pause an account whose credentials Klaviyo refuses, try a task now and then, and tell the operator."""
     alias, governor = error.account, get_governor()
     owner, said = account(get_settings(), alias), str(error)
-    news = governor.pause(f"account:{alias}", "a worker", said, since=time.time(), probe=PROBE, key=owner.fingerprint)
+    news = governor.pause(
+        f"account:{alias}", "a worker", said, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint
+    )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s Set %s, start the workers again, and all goes on by itself; "
-            "one task is tried now and then meanwhile, once a minute at least.", alias, said, owner.variable("API_KEY"),
+            "Account %s is paused and its tasks wait: %s Set %s and restart the workers: the account then resumes "
+            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.variable("API_KEY"),
         )  # fmt: skip
 
 
-def forbidden(error: Forbidden) -> None:
-    """Klaviyo lacks a scope for one request; where it says so to all of them, the account's key is good for nothing."""
+def pause_if_all_forbidden(error: Forbidden) -> None:
+    """Pause an account if Klaviyo answers 403 to all of its requests, not just to one that lacks a scope."""
     governor = get_governor()
-    if governor.forbidden(error.account) >= ALL_FORBIDDEN:
-        refused(error)
+    if governor.count_forbidden(error.account) >= MAX_FORBIDDEN_IN_A_ROW:
+        pause_account(error)
 
 
-class Crowded(KlaviyoError):
-    """What a call has to look up first has no budget now."""
+class NoLookupBudget(KlaviyoError):
+    """There is no budget now for a request that a call makes first, to look something up."""
 
     def __init__(self, action: str, seconds: float) -> None:
         super().__init__(action, seconds)
         self.seconds = seconds
 
     def __str__(self) -> str:
-        return f"it waits for budget of {self.args[0]}, to look something up"
+        return f"waiting for budget of {self.args[0]}, to look something up"
 
 
 def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
-    """What ``resolve`` of the declaration makes of a call whose lease is claimed.
+    """Run the declaration's ``resolve`` for a call whose lease is claimed.
 
-    Its requests have leases of their own. They get one lease's time together, after which the task waits again, so
-    that its own lease, claimed for three, is still good when the last answer has come.
+    Its requests have leases of their own. Together they may take as long as one lease, after which the task waits
+    again. The task's own lease is claimed for three times as long, so that it outlives the last answer.
     """
     if call.declaration.resolve is None:
         return Resolved(call.params, {})
@@ -412,16 +400,16 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
         name, params = action.declaration.name, action.declaration.bind(asked)
         lookup = Call(action.declaration, call.account, params, f"{call.task_id}-{uuid.uuid4()}")
         if time.monotonic() >= until:
-            raise Crowded(name, 0.0)
+            raise NoLookupBudget(name, 0.0)
         try:
             for seconds in until_reserved(lookup, governor, settings):
                 if closing.wait(min(seconds, 1.0)) or time.monotonic() >= until:
-                    raise Crowded(name, seconds)
+                    raise NoLookupBudget(name, seconds)
             return attempt(lookup, governor, settings)
         except Paused:
-            raise Crowded(name, UNTOLD_BLOCK) from None
+            raise NoLookupBudget(name, FIRST_PROBE_S) from None
         except Throttled as throttled:
-            raise Crowded(name, throttled.retry_after or UNTOLD_BLOCK) from None
+            raise NoLookupBudget(name, retry_after(throttled)) from None
 
     resolved = None
     try:
@@ -433,17 +421,17 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
 
 
 def expires(request: Any) -> bool:
-    """Whether the governor knows of an expiry of this delivery's task."""
+    """Return True if the governor knows when this delivery's task expires."""
     return bool((request.get(HEADER) or {}).get("expires") or request.get(EXPIRES))
 
 
 def nothing_to_do(resolved: Resolved) -> Envelope:
-    """The result of a call that turned out to need no request."""
-    return Envelope(data=None, error=None, successful=True, **resolved.told)
+    """Return the result of a call that turned out to need no request."""
+    return Envelope(data=None, error=None, successful=True, **resolved.extras)
 
 
 def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
-    """The same error, told with the number of attempts that were made."""
+    """Return the same error with the number of attempts that were made."""
     return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)
 
 
@@ -457,7 +445,7 @@ def back_to_wait(
     expires: Expiry | None = None,
     roomless: bool = False,
 ) -> Retry | Ignore:
-    """Move the task's message back to its waiting list; the exception tells Celery and Flower."""
+    """Move the task's message back to its waiting list. Return the exception that tells Celery and Flower."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
     parked = get_governor().park(
@@ -466,7 +454,7 @@ def back_to_wait(
     if parked is None:
         return Ignore(reason)
     when = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
-    return Retry(reason, exc=Waiting(reason), when=when)
+    return Retry(reason, exc=WaitingReason(reason), when=when)
 
 
 class Revoked(Ignore):
@@ -478,5 +466,5 @@ class Revoked(Ignore):
         self.expired = expired
 
 
-class Waiting(KlaviyoError):
-    """Not an error: why a task waits, as RETRY in Flower shows it."""
+class WaitingReason(KlaviyoError):
+    """Why a task waits, as RETRY in Flower shows it; no error."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.exceptions import Ignore
 
-from worker.headers import tag_of
+from worker.message_headers import tag_of
 from worker.process import left_behind
 
 

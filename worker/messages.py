@@ -11,7 +11,7 @@ from typing import Any
 
 from kombu.compression import decompress
 
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 
 
 @dataclass(frozen=True, slots=True)

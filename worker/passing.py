@@ -1,4 +1,4 @@
-"""From the end of a task's work to the end of the task: what follows it is published, and its success stays one.
+"""From the end of a task's work to the end of the task: publish what follows it, and keep its success a success.
 
 Celery publishes callbacks and the next part of a chain before it stores the result, and makes a FAILURE of a task whose
 follower cannot be published. What Klaviyo has carried out has not failed. So here each part ends by itself: one of ours
@@ -50,12 +50,12 @@ def then_passing_on() -> Iterator[None]:
 
 @task_postrun.connect
 def _ended(**_: Any) -> None:
-    """The thread is free: what it does next follows nothing."""
+    """The thread is free: its next work follows nothing."""
     _over.set(False)
 
 
-def carried_out(task: Task[Any, Any], work: Callable[[], T]) -> T:
-    """The result of a delivery's work, when what follows has been published."""
+def run_and_pass_on(task: Task[Any, Any], work: Callable[[], T]) -> T:
+    """Return the result of a delivery's work, after publishing what follows."""
     if task.request.is_eager:
         return work()
     with unacknowledged_if_left(task.request), ended_if_revoked(task):
@@ -71,7 +71,7 @@ def pass_on(task: Task[Any, Any], result: Any) -> None:
     callbacks, chain = request.callbacks or [], request.chain or []
     request.callbacks = request.chain = None  # else Celery would publish them too
     for number, callback in enumerate(callbacks):
-        # The same id when this is done once more: whatever is published twice within a while is one task.
+        # The same id if this is repeated: what is published twice in a short time is one task.
         publish(task, callback, (result,), str(uuid.uuid5(uuid.NAMESPACE_OID, f"{request.id} {number}")))
     if chain:
         publish(task, chain[-1], (result,), chain=chain[:-1])
@@ -80,7 +80,7 @@ def pass_on(task: Task[Any, Any], result: Any) -> None:
 def publish(
     task: Task[Any, Any], part: Any, args: tuple[Any, ...], task_id: str | None = None, chain: Sequence[Any] = ()
 ) -> None:
-    """Publish one part that follows a task; where that cannot be, the part has failed, and the task has not."""
+    """Publish one part that follows a task. If that is impossible, the part fails and the task does not."""
     request: Any = task.request
     signature: Any = maybe_signature(part, app=task.app)
     if task_id:
@@ -95,14 +95,14 @@ def publish(
         why = error
     else:
         return
-    logger.error("%s[%s] follows %s[%s] and cannot be published (%s: %s): it has failed.",
+    logger.error("%s[%s], which follows %s[%s], has failed: it could not be published (%s: %s).",
                  signature.task, signature.id, task.name, request.id, type(why).__name__, why)  # fmt: skip
     _fail(task, signature, chain, why)
 
 
 @waits_for_redis
 def _fail(task: Task[Any, Any], part: Any, chain: Sequence[Any], error: Exception) -> None:
-    """Enter a part as failed, with all that Celery does for a task that fails."""
+    """Record a part as failed, with all that Celery does for a failing task."""
     options = part.options
     context = Context(
         {
@@ -113,13 +113,13 @@ def _fail(task: Task[Any, Any], part: Any, chain: Sequence[Any], error: Exceptio
     )  # fmt: skip
     backend: Any = task.backend
     if part.subtask_type in ("chain", "group", "chord"):
-        # Nothing of it has an end of its own but its parts.
+        # Only its parts have ends of their own.
         backend._fail_chain(list(_parts(part)), error)
     backend.mark_as_failure(context.id, error, request=context, store_result=context.id is not None)
 
 
 def _parts(part: Any) -> Iterator[Any]:
-    """The tasks that a signature stands for."""
+    """Yield the tasks that a signature stands for."""
     inner = part.kwargs.get("tasks") if part.subtask_type in ("chain", "group") else [part.kwargs.get("body")]
     for each in inner or []:
         if each and each.get("subtask_type") in ("chain", "group", "chord"):

@@ -17,7 +17,7 @@ from celery.signals import before_task_publish
 
 from worker.accounts import DEFAULT
 from worker.errors import InputError
-from worker.headers import ACCOUNT, HEADER, LANE
+from worker.message_headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
 from worker.waiting import Lane
 

@@ -26,7 +26,7 @@ from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import AWAY
 from worker.governor import get_publishing_governor
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.process import working
 from worker.results import Backend
 from worker.waiting import Expiry

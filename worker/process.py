@@ -7,11 +7,11 @@ import threading
 #: Set in a worker process, and once it has begun to stop.
 working, closing = threading.Event(), threading.Event()
 
-#: Set where a new worker is to take the place of this process when it ends.
-anew = threading.Event()
+#: Set if a new worker is to take this process's place when it ends.
+restart_requested = threading.Event()
 
-#: Deliveries that are off the record by now: their acknowledgement is for this process alone.
-struck: set[str] = set()
+#: Deliveries that Redis has struck off already: acknowledging them is a matter of this process alone.
+acknowledged_by_redis: set[str] = set()
 
 #: Deliveries that this process leaves to the next worker: they must not be acknowledged.
 left_behind: set[str] = set()

@@ -10,7 +10,7 @@ from celery.utils.log import get_logger
 from celery.worker import request
 from celery.worker.state import task_ready
 
-from worker import early, unreadable
+from worker import prefetched_leases, unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
 from worker.left_behind import LeftBehind
@@ -48,7 +48,7 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             governor = get_governor()
             if not governor.revoked(self.id):
                 governor.revoke(self.id, reason)
-            early.give_back(governor, self.id, self._message.delivery_tag)
+            prefetched_leases.return_lease(governor, self.id, self._message.delivery_tag)
             return
         tell(self.task.app, parts(self._context.chain or ()), reason)
         super()._announce_revoked(reason, terminated, signum, expired)
@@ -62,7 +62,7 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             return  # it stays on record, for the next worker
         logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
         told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
-        early.give_back(get_governor(), self.id, self._message.delivery_tag)
+        prefetched_leases.return_lease(get_governor(), self.id, self._message.delivery_tag)
         if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
             unreadable.fail(self.task.backend, told, error)
         task_ready(self)

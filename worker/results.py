@@ -13,8 +13,8 @@ from kombu.utils.encoding import bytes_to_str
 from worker import ending, errors
 from worker.connection import Parser
 from worker.governor import EVEN_IF_FULL, get_governor
-from worker.headers import delivery_of
 from worker.left_behind import unacknowledged_if_left
+from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
 from worker.settings import get_settings
 
@@ -24,10 +24,10 @@ class Backend(RedisBackend):
 
     A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
     gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes a worker's results all
-    the same: what they tell has happened, and what can be read again waits for room before (`worker.room`). And nothing
-    is subscribed to for every task that is published: Celery's way is two round trips more for each, and a channel for
-    as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored under a module's
-    name that applications of other code bases can have too.
+    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis_memory`).
+    And nothing is subscribed to for every task that is published: Celery's way is two round trips more for each, and a
+    channel for as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored
+    under a module's name that applications of other code bases can have too.
     """
 
     def as_uri(self, include_password: bool = False) -> str:

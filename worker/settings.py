@@ -20,12 +20,12 @@ from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
 from worker.setting_names import PREFIX, meant, misspelled
 from worker.setting_names import alias_of as alias_of
 
-#: Where `klaviyo up` says what it runs in this folder, as settings; there only as long as it runs.
+#: Settings that `klaviyo up` writes for what it runs in this folder; it exists only while that runs.
 RUNNING = Path(".klaviyo/up.env")
 
 
 def _sendable(value: SecretStr) -> SecretStr:
-    """A key as it can stand in a header: a mounted secret ends with a line's end, a pasted one may hide a blank."""
+    """Return a key that fits into a header: a mounted secret ends with a newline, a pasted one may hide a blank."""
     key = value.get_secret_value().strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError("it holds a character that no key has; copy it again")
@@ -36,7 +36,7 @@ def _known_zone(value: str) -> str:
     try:
         return ZoneInfo(value).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("it is no time zone: give an IANA name such as Europe/Berlin") from None
+        raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         ssl = parse(value).ssl
         for name in FILES:
             if name in ssl and not Path(ssl[name]).is_file():
-                raise ValueError(f"{name} names no file that can be read here")
+                raise ValueError(f"{name} is not a readable file")
         return value
 
     @field_validator("accounts")
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
 
     @property
     def lease_ms(self) -> int:
-        """How long a claimed lease may be out: every timeout of one request in a row, and a little."""
+        """Milliseconds that a claimed lease may be out: all timeouts of one request in a row, and a margin."""
         return int((self.connect_timeout * 2 + self.read_timeout * 2 + 5) * 1000)
 
 
@@ -196,7 +196,7 @@ KNOWN: dict[str, tuple[str, ...] | None] = {
 
 @one_per_process
 def get_settings() -> Settings:
-    """The settings of this process, read once.
+    """Return the settings of this process, which are read once.
 
     Raises:
         SettingsError: one sentence for each wrong variable. No value is echoed: it may be a secret.
@@ -209,7 +209,7 @@ def get_settings() -> Settings:
         raise SettingsError("; ".join(problems) + f" (environment or {Path('.env').absolute()})") from None
     except NotJson as error:
         field = error.args[0].partition('"')[2].partition('"')[0]
-        raise SettingsError(f"KLAVIYO_{field.upper()}: a value that has to be JSON is none") from None
+        raise SettingsError(f"KLAVIYO_{field.upper()}: this value must be JSON") from None
 
 
 def _problem(error: ErrorDetails) -> str:
@@ -222,14 +222,14 @@ def _problem(error: ErrorDetails) -> str:
             f"did you mean {near}?" if near else f"there are {', '.join(members).upper()}"
         )
     elif error["type"] == "model_type" and near:
-        said = f"it names no setting; did you mean {near}?"
+        said = f"this is not a setting; did you mean {near}?"
     return f"{PREFIX}{name}: {said}"
 
 
 def misspelled_settings() -> str:
-    """What to tell about variables, in the environment and the files of settings, that look like ours and set nothing.
+    """Return a warning about variables that look like ours but set nothing; empty if there are none.
 
-    Nothing where there are none. Their values stay untold.
+    It covers the environment and the files of settings, and repeats no value.
     """
     found = dict(os.environ)
     for file in (Path(".env"), RUNNING):

@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 
-from worker.process import anew, closing, working
+from worker.process import closing, restart_requested, working
 from worker.settings import get_settings
 
 logger = get_logger(__name__)
@@ -69,5 +69,5 @@ def leave(why: str) -> None:
 
 def start_anew() -> None:
     """Become a new worker, if that was asked for: the same command, in the same process."""
-    if anew.is_set():
+    if restart_requested.is_set():
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

@@ -27,7 +27,7 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import state
 
-from worker.process import anew, closing
+from worker.process import closing, restart_requested
 from worker.shutdown import leave, start_anew
 
 logger = get_logger(__name__)
@@ -64,14 +64,14 @@ def stop() -> None:
 
 
 def _stop() -> None:
-    anew.clear()
+    restart_requested.clear()
     _once()
 
 
 def _restart() -> None:
     # One that was told to stop does: systemd's SendSIGHUP, for one, sends this signal after SIGTERM.
     if not closing.is_set():
-        anew.set()
+        restart_requested.set()
         atexit.register(start_anew)
     _once()
 

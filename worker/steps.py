@@ -27,8 +27,8 @@ from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
-from worker.headers import COUNTDOWN, HEADER, UNTIL, tag_of
-from worker.passing import carried_out
+from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
+from worker.passing import run_and_pass_on
 from worker.patience import waits_for_redis
 from worker.place import checked_id, lane_of, place_of
 from worker.publishing import published
@@ -55,7 +55,7 @@ class Step(Task):  # type: ignore[type-arg]
     resultrepr_maxsize = 1
     max_retries = None
 
-    #: False for a step that tells how something has ended: it is carried out though its id be revoked.
+    #: False for a step that tells how something has ended: it is carried out even if its id is revoked.
     revocable = True
 
     @property
@@ -75,11 +75,11 @@ class Step(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Carry out one delivery."""
-        return carried_out(self, lambda: self._checked_run(*args, **kwargs))
+        return run_and_pass_on(self, lambda: self._checked_run(*args, **kwargs))
 
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         checked_id(self.name, self.task_id)
-        # One that waits for a request's budget is told by its claim.
+        # A step that waits for a request's budget learns of it by its claim.
         if self.revocable and not self.request.get(HEADER) and not self.request.is_eager:
             reason = get_governor().revoked(self.task_id)
             if reason is not None:
@@ -88,7 +88,7 @@ class Step(Task):  # type: ignore[type-arg]
 
 
 class Opening(CheckedTask, Step):
-    """A task by which callers begin something larger. How its steps go on is told by its own message."""
+    """A task with which callers begin something larger. Its message says how the steps go on."""
 
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         until = until_of(self.request)
@@ -97,7 +97,9 @@ class Opening(CheckedTask, Step):
         return super()._checked_run(*args, **kwargs)
 
     @abstractmethod
-    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+    def check_arguments(
+        self, args: Any, kwargs: Mapping[str, Any], task_id: str | None
+    ) -> tuple[Any, dict[str, Any], str]:
         """The arguments as they are published, and what events and Flower show of them.
 
         Raises:
@@ -107,7 +109,7 @@ class Opening(CheckedTask, Step):
 
     def addressed(self, args: Any, kwargs: Any, asked: Asked) -> Addressed:
         """The call, with what its steps need to know."""
-        args, kwargs, shown = self.checked(args, kwargs or {}, asked.task_id)
+        args, kwargs, shown = self.check_arguments(args, kwargs or {}, asked.task_id)
         waits: dict[str, Any] = {COUNTDOWN: asked.delay} if asked.delay else {}
         if until := asked.expires:
             waits[UNTIL] = until.seconds if until.absolute else time.time() + until.seconds
@@ -165,10 +167,10 @@ class AskingStep(Step, ABC, Generic[S]):
         return True
 
     def answered_before(self, account: str, about: S) -> None:
-        """See to it that it goes on: whoever had the answer may have died before."""
+        """Make sure that it goes on: the worker that had the answer may have died."""
 
-    def later(self, action: str, params: Params, reason: str, seconds: float) -> Retry | Ignore:
-        """Put the step back to wait, to be taken again from its beginning; raise what this returns."""
+    def put_off(self, action: str, params: Params, reason: str, seconds: float) -> Retry | Ignore:
+        """Put the step back to wait; it begins anew later. The caller raises the exception that this returns."""
         call = Call(ACTIONS[action].declaration, self.account, params, self.task_id, self.holder)
         return back_to_wait(call, self.request, lane_of(self.request), reason, seconds)
 

@@ -10,24 +10,25 @@ from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
-from worker import early, unreadable
+from worker import prefetched_leases, unreadable
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
-from worker.headers import DELIVERY, ETA, EXPIRES, HEADER
+from worker.masking import hide_arguments
+from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
 from worker.place import taken
 from worker.process import closing, left_behind
 
-# At DEBUG it tells the first thousand characters of every call.
+# At DEBUG it logs the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)
 
 
 @task_revoked.connect
 def _return_lease(request: Any, **_: Any) -> None:
-    """An expired or revoked task never claims its lease: others need not wait until it runs out."""
+    """Return the lease of an expired or revoked task, which never claims it, so that nobody waits for it to expire."""
     with contextlib.suppress(*AWAY), asking_redis_once():
-        early.give_back(get_governor(), request.id, request.message.delivery_tag)
+        prefetched_leases.return_lease(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
 
 
@@ -39,8 +40,8 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         headers = message.headers
         if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
             # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
-            raise InvalidTaskError("it has no id, or is of the first protocol")
-        unreadable.checked(message)
+            raise InvalidTaskError("it has no id, or uses Celery's first protocol")
+        unreadable.check_message(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
         headers[ETA] = headers[EXPIRES] = None  # ours to set
@@ -52,8 +53,8 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
             # Celery goes by this machine's clock, and only once the message is here.
             headers[EXPIRES], headers["expires"] = expires, None
         if HEADER not in headers:
-            # A foreign publisher's repr of the arguments goes into events and logs: with people's data in it.
-            headers["argsrepr"], headers["kwargsrepr"] = "()", "{…}"
+            # A foreign publisher's repr of the arguments would take people's data into events and logs.
+            hide_arguments(headers)
         channel = message.channel
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
@@ -64,7 +65,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
 
 def acknowledge(message: Any) -> Any:
-    """The acknowledgement of a message, to be called from any thread; it waits while Redis is away."""
+    """Return the acknowledgement of a message. Any thread may call it; it waits while Redis is away."""
 
     def ack(logger: Any, errors: Any) -> None:
         if message.delivery_tag in left_behind:
@@ -75,7 +76,7 @@ def acknowledge(message: Any) -> Any:
                 return
             except AWAY as error:
                 if closing.wait(0.25):
-                    logger.warning("A task is over and Redis could not be told (%s): it may be run again.", error)
+                    logger.warning("A task has ended, but Redis could not be told (%s): it may run again.", error)
                     return
 
     return ack

@@ -12,12 +12,12 @@ import orjson
 
 from worker.place import PREFIX
 
-#: Celery's default queue, and how many of its messages are looked at.
-QUEUE, MOST = "celery", 1_000
+#: Celery's default queue, and how many of its messages are read.
+QUEUE, MAX_MESSAGES = "celery", 1_000
 
 
-def counted(messages: Iterable[bytes]) -> Counter[str]:
-    """How many calls of each task of ours are among these messages of any application."""
+def count_calls(messages: Iterable[bytes]) -> Counter[str]:
+    """Count the calls of our tasks among messages of any application."""
     return Counter(name for message in messages if (name := _task(message)).startswith(PREFIX))
 
 
@@ -28,8 +28,8 @@ def _task(message: bytes) -> str:
         return ""
 
 
-def told(found: Counter[str]) -> str:
-    """What lies there, and what to do, in a sentence or two."""
+def describe(found: Counter[str]) -> str:
+    """Return a sentence or two on what lies there and what to do."""
     names = ", ".join(f"{name} × {count}" for name, count in found.most_common(3))
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return (

@@ -31,7 +31,7 @@ from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.place import PREFIX, lane_of, place_of
 
 

@@ -75,15 +75,15 @@ class TaskPool(thread.TaskPool):
             if callback is not None:
                 callback(came[0])
 
-        def carry_out() -> None:
+        def run() -> None:
             try:
-                self.finisher.carry_out(work, after)
+                self.finisher.run_task(work, after)
             except Exception:
                 if came or error_callback is None:
                     raise
                 error_callback(ExceptionInfo())
 
-        return thread.ApplyResult(self.executor.submit(carry_out))
+        return thread.ApplyResult(self.executor.submit(run))
 
     def on_stop(self) -> None:
         """Wait for what runs, and for its end."""

@@ -26,7 +26,7 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker import early
+from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
     EVEN_IF_FULL,
@@ -38,9 +38,9 @@ from worker.governor import (
     get_publishing_governor,
     take_command,
 )
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
-from worker.process import closing, left_behind, struck, working
+from worker.process import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.settings import get_settings
@@ -49,20 +49,20 @@ from worker.tiers import Line, is_line
 logger = get_logger(__name__)
 
 
-#: Seconds that an idle worker sleeps when nothing wakes it: messages from foreign publishers do not.
-IDLE = 0.25
+#: Seconds that an idle worker sleeps unless woken. Messages of foreign publishers do not wake it.
+IDLE_S = 0.25
 
-#: Messages taken at once: Celery's loop, not Redis, is the narrow place.
-MOST = 8
+#: Most messages taken at once: Celery's loop, not Redis, is the bottleneck.
+MAX_MESSAGES_PER_POP = 8
 
-#: Seconds after which a message whose worker no longer refreshes it goes back to wait, and between refreshes.
-VISIBILITY, REFRESH = 15, 3
+#: A message goes back to wait this many seconds after its worker's last refresh; and seconds between refreshes.
+VISIBILITY_S, REFRESH_INTERVAL_S = 15, 3
 
-#: Keys of our own: another Celery application on the same Redis has another idea of when a message is abandoned.
+#: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
-#: Milliseconds that a lease lasts longer which is claimed with the pop: until a thread takes it up.
-FRESH_MS = int(early.FRESH_S * 1000)
+#: Milliseconds added to a lease that is claimed with the pop, until a thread takes the message up.
+FRESH_MS = int(prefetched_leases.FRESH_S * 1000)
 
 OPTIONS = {
     "unacked_key": UNACKED,
@@ -72,9 +72,9 @@ OPTIONS = {
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
     "unacked_restore_limit": 1_000,
-    "visibility_timeout": VISIBILITY,
+    "visibility_timeout": VISIBILITY_S,
     "socket_keepalive": True,
-    # So long after a pop has no answer, its connection counts as dead: an address that drops packets says nothing.
+    # A connection counts as dead if a pop has no answer for so long: an address that drops packets says nothing.
     "health_check_interval": 3,
 }
 
@@ -88,10 +88,10 @@ def header(
     a look at the waiting lists can tell how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
-    told: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
+    value: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
     if blindly:
-        told["blindly"] = True
-    return {**told, "expires": [expires.seconds, expires.absolute]} if expires else told
+        value["blindly"] = True
+    return {**value, "expires": [expires.seconds, expires.absolute]} if expires else value
 
 
 class QoS(stock.QoS):
@@ -108,8 +108,8 @@ class QoS(stock.QoS):
             redis.ConnectionError: Redis is away; the delivery is still on record.
 
         """
-        if delivery_tag in struck:
-            struck.discard(delivery_tag)
+        if delivery_tag in acknowledged_by_redis:
+            acknowledged_by_redis.discard(delivery_tag)
         else:
             self.drop([delivery_tag])
         virtual.QoS.ack(self, delivery_tag)
@@ -123,7 +123,7 @@ class QoS(stock.QoS):
         self._on_collect.cancel()
         if closing.is_set():
             with asking_redis_once():
-                early.give_back_all(get_governor())
+                prefetched_leases.return_all(get_governor())
             super().restore_unacked_once(stderr)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
@@ -138,16 +138,16 @@ class QoS(stock.QoS):
         headers, properties = message.get("headers", {}), message.get("properties", {})
         headers["redelivered"] = True
         properties.setdefault("delivery_info", {})["redelivered"] = True
-        told = headers.get(HEADER)
-        wait = told if isinstance(told, dict) else {}
-        # Another publisher's header may only look like ours: what becomes of such a task is found out by a worker.
+        found = headers.get(HEADER)
+        wait = found if isinstance(found, dict) else {}
+        # Another publisher's header may only look like ours: a worker finds out what becomes of such a task.
         ours = is_line(wait.get("line"), wait.get("spec")) and wait.get("lane") in ("now", "bulk")
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
         line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
         get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message))
 
     def drop(self, tags: list[str]) -> None:
-        """Strike deliveries off the record that nobody will acknowledge."""
+        """Remove the records of deliveries that nobody will acknowledge."""
         pipe = get_redis().pipeline(transaction=False)
         pipe.zrem(self.unacked_index_key, *tags)
         pipe.hdel(self.unacked_key, *tags)
@@ -197,7 +197,7 @@ class Channel(stock.Channel):
         yield self._sync[1]
 
     def decode_body(self, body: Any, encoding: str | None = None) -> Any:
-        """A message's body out of what it travelled in; an empty one where that is broken, which the consumer tells."""
+        """Decode a message's body; an empty one if it is broken, which the consumer then reports."""
         try:
             return super().decode_body(body, encoding)
         except (LookupError, TypeError, ValueError):
@@ -212,17 +212,17 @@ class Channel(stock.Channel):
         self._brpop_sent_at = time.monotonic()
         wakes = [f"{PREFIX}wake:{queue}" for queue in queues]
         if self._sleeping:
-            connection.send_command("BRPOP", *wakes, IDLE)
+            connection.send_command("BRPOP", *wakes, IDLE_S)
             return
         if not self._script_sha:
             with self.conn_or_acquire() as client:
                 self._script_sha = client.script_load(SCRIPT)
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
-        most = min(self.qos.can_consume_max_estimate() or MOST, MOST)
-        place = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
-        operation, *told = take_command(place, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
-        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *told)
+        most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
+        pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
+        operation, *arguments = take_command(pop, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
+        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -247,12 +247,12 @@ class Channel(stock.Channel):
                 # reach the copy that somebody else is working on.
                 tag = f"{self._popped_as}:{number}"
                 if claimed:
-                    early.note(tag, bytes_to_str(claimed))
+                    prefetched_leases.remember_lease(tag, bytes_to_str(claimed))
                 try:
                     message = loads(bytes_to_str(raw))
                     message["properties"]["delivery_tag"] = tag
                 except (ValueError, KeyError, TypeError):
-                    logger.error("A message in queue %s is none of Celery's: it is dropped.", queue)
+                    logger.error("A message in queue %s was dropped: it is not one of Celery's.", queue)
                 else:
                     self.connection._deliver(message, queue)
                 if tag not in (self.qos._delivered or ()):
@@ -266,7 +266,7 @@ class Channel(stock.Channel):
             self._flush_brpop_reauth()
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
-        # What a worker publishes works off what waits: it is taken though Redis be full.
+        # What a worker publishes works off what waits: Redis takes it even when full.
         urgent = working.is_set()
         governor = get_governor() if urgent else get_publishing_governor()
         headers = message.get("headers") or {}
@@ -275,11 +275,11 @@ class Channel(stock.Channel):
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
             governor.wait(line, wait["lane"], headers["id"], dumps(message), wait["delay"], expires, urgent)
             return
-        place = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
-        governor.put(place, queue, headers.get("id") or "", dumps(message), urgent)
+        list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        """Bind a queue, though Redis be full: a worker has to start on such a server too, to work off what fills it."""
+        """Bind a queue even if Redis is full: a worker must start there too, to work off what fills it."""
         if queue in self._expires:
             super()._queue_bind(exchange, routing_key, pattern, queue)
             return
@@ -293,7 +293,7 @@ class Channel(stock.Channel):
         return self._create_client().register_script(EVEN_IF_FULL + stock.REFRESH_BINDING)
 
     def _purge(self, queue: str) -> int:
-        """Drop what is in a queue and what waits for it; returns how many tasks that were."""
+        """Drop what is in a queue and what waits for it, and return how many tasks those were."""
         return int(super()._purge(queue)) + get_governor().purge(queue)
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
@@ -317,7 +317,7 @@ class Ours:
         return Transport
 
     def as_uri(self, include_password: bool = False, mask: str = "**", **kwargs: Any) -> str:
-        """Where it leads to, in the spelling of ``KLAVIYO_REDIS_URL`` unless a program asks for the whole."""
+        """Return its address, spelled as in ``KLAVIYO_REDIS_URL`` unless a program asks for the whole URL."""
         if include_password:
             whole: str = super().as_uri(include_password=True, mask=mask, **kwargs)
             return whole

@@ -12,7 +12,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
 from worker.connection import AWAY
-from worker.headers import ACCOUNT, LANE
+from worker.message_headers import ACCOUNT, LANE
 from worker.place import PREFIX
 
 logger = get_logger(__name__)
@@ -30,7 +30,7 @@ PASSING = (*AWAY, OperationalError)
 _WAITING = ("errbacks", "chord", "chain")
 
 
-def checked(message: Any) -> None:
+def check_message(message: Any) -> None:
     """See that a message of Celery's second protocol is made as they are: Celery finds out only amid the task.
 
     Raises:
@@ -40,18 +40,18 @@ def checked(message: Any) -> None:
     headers, payload = message.headers, message.payload
     texts = [headers.get(name) for name in _TEXTS]
     if not all(each is None or isinstance(each, str) for each in texts):
-        raise InvalidTaskError("a header is no text")
+        raise InvalidTaskError("a header is not text")
     if not isinstance(payload, list | tuple) or len(payload) != 3:
-        raise InvalidTaskError("its body has not three parts")
+        raise InvalidTaskError("its body does not have three parts")
     args, kwargs, embedded = payload
     told = embedded or {}
     if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(told, Mapping)):
-        raise InvalidTaskError("its arguments are none")
+        raise InvalidTaskError("its arguments are not a list and a mapping")
     lists = [told.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
     if not all(isinstance(each, list) and all(map(_is_signature, each)) for each in lists):
-        raise InvalidTaskError("what follows it is no signature")
+        raise InvalidTaskError("what follows it is not a signature")
     if told.get("chord") and not _is_signature(told["chord"]):
-        raise InvalidTaskError("its chord is no signature")
+        raise InvalidTaskError("its chord is not a signature")
 
 
 def _is_signature(part: Any) -> bool:
@@ -84,7 +84,7 @@ def context(message: Any) -> Context:
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What is wrong with a task's name that is none of these, and what to do about it."""
+    """Return what is wrong with the name of a task that we do not have, and what to do."""
     ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
     if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
         return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
@@ -95,7 +95,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def problem(message: Any, error: Exception) -> str:
-    """What is wrong with a message, and what to do about it; nothing of its body is repeated."""
+    """Return what is wrong with a message and what to do, without repeating anything of its body."""
     if isinstance(error, ContentDisallowed):
         return f"its message is {message.content_type}, and workers read JSON only: send it with serializer='json'"
     if isinstance(error, DecodeError) or message.errors:
@@ -106,11 +106,15 @@ def problem(message: Any, error: Exception) -> str:
 
 
 def fail(backend: Any, task: Any, error: Exception) -> None:
-    """Enter a task as failed and tell who waits for it, as far as can be made out who that is."""
+    """Record a task as failed, and notify those who wait for it if they can be made out."""
     try:
         backend.mark_as_failure(task.id, error, request=task)
     except PASSING:
         raise
     except Exception as odd:
-        logger.error("Who waits for task %s cannot be made out (%s): it has failed alone.", task.id, type(odd).__name__)
+        logger.error(
+            "Task %s has failed, but nobody could be notified: who waits for it is unreadable (%s).",
+            task.id,
+            type(odd).__name__,
+        )
         backend.mark_as_failure(task.id, error)

@@ -16,6 +16,6 @@ class Expiry:
     absolute: bool = False
 
     @property
-    def told(self) -> str:
-        """As governor.lua reads it."""
+    def script_argument(self) -> str:
+        """As the governor's script reads it."""
         return f"{'' if self.absolute else '+'}{max(0, int(self.seconds * 1000))}"

@@ -22,9 +22,9 @@ class StoringStep(AskingStep[S]):
         if not outage.may_write():
             # No request is made for what could not be written.
             get_governor().release(self.task_id)
-            raise self.later(action, params, "the store cannot be written", outage.RETRY_DELAY_S)
+            raise self.put_off(action, params, "the store cannot be written", outage.RETRY_DELAY_S)
         try:
             super().run(action=action, params=params, **about)
         except (OperationalError, InterfaceError) as error:
-            raise self.later(action, params, outage.note_failure(error), outage.RETRY_DELAY_S) from None
+            raise self.put_off(action, params, outage.note_failure(error), outage.RETRY_DELAY_S) from None
         outage.note_success()

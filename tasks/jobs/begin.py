@@ -23,9 +23,10 @@ from worker.action import NAMES_2024, Action, Options
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
-from worker.calls import delay_of, masked, received, time_to_send, until_of
+from worker.calls import delay_of, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
+from worker.masking import mask_values
 from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings
@@ -88,12 +89,14 @@ class Begin(Opening):
         """Return the step that replaces this task instead of publishing it: it is the job's last."""
         return sig
 
-    def checked(self, args: Any, kwargs: Mapping[str, Any], task_id: str | None) -> tuple[Any, dict[str, Any], str]:
+    def check_arguments(
+        self, args: Any, kwargs: Mapping[str, Any], task_id: str | None
+    ) -> tuple[Any, dict[str, Any], str]:
         """Check the parameters, unless the result before it in a chain completes them, which is at run time."""
         this, params = kind_of(str(kwargs.get("kind", ""))), kwargs.get("params") or {}
         if not args:
             params = this.spawn.declaration.bind(params, task_id)
-        shown = f"{{'kind': {this.name!r}, 'params': {masked(params)}}}"
+        shown = f"{{'kind': {this.name!r}, 'params': {mask_values(params)}}}"
         return args, {"kind": this.name, "params": params}, shown
 
 

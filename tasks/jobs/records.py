@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from tasks.jobs.ledger import Counters
-from worker.api.jsonapi import mask
+from worker.masking import mask_text
 
 #: The attributes that identify a record, in requests and answers alike.
 NAMES = ("email", "phone_number", "external_id", "unique_code")
@@ -56,8 +56,8 @@ def describe_error(error: Mapping[str, Any], path: Sequence[str]) -> dict[str, A
     kept = {
         "index": record_index(pointer, path),
         "code": error.get("code"),
-        "title": mask(str(error["title"])) if error.get("title") else None,
-        "detail": mask(str(error["detail"])) if error.get("detail") else None,
+        "title": mask_text(str(error["title"])) if error.get("title") else None,
+        "detail": mask_text(str(error["detail"])) if error.get("detail") else None,
         "pointer": pointer,
         "name": name,
         "sent": error.get("original_payload"),

@@ -31,9 +31,9 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, Revoked, attempt, claimed, given_up, later, refused
+from worker.execution import Call, Revoked, attempt, claim_lease, given_up, pause_account, retry_or_give_up
 from worker.governor import Expiry, Settlement, get_governor
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.place import lane_of
 from worker.publishing import published
 from worker.revocation import revoke
@@ -72,7 +72,7 @@ class Spawn(Step):
             return
         call = Call(_declaration(kind), row.account, {}, self.task_id, self.holder, prepared)
         try:
-            attempts = claimed(call, self.request, lane_of(self.request), get_governor(), settings).attempts
+            attempts = claim_lease(call, self.request, lane_of(self.request), get_governor(), settings).attempts
         except Revoked as unwanted:
             revoke(app, job, unwanted.reason)
             raise
@@ -85,7 +85,7 @@ class Spawn(Step):
         except Unauthorized as unauthorized:
             if row.run:
                 # Whoever waits for the import gets the reason at once, and can resume it later.
-                refused(unauthorized)
+                pause_account(unauthorized)
                 self.end_job(row, unauthorized, "refused")
             self.retry_or_give_up(row, call, unauthorized, attempts)
         except Refused as error:
@@ -136,7 +136,7 @@ class Spawn(Step):
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
             self.end_job(job, given_up(error, attempts + 1), "refused")
         get_ledger().allow_resend(job.id)  # before it waits: the next worker must be allowed to send
-        raise later(call, self.request, error, attempts, settings) from None
+        raise retry_or_give_up(call, self.request, error, attempts, settings) from None
 
     def handle_accepted(self, job: Job, kind: JobKind, envelope: Envelope) -> None:
         """Go on with a job that Klaviyo has accepted."""

@@ -474,7 +474,9 @@ def test_an_application_that_imports_actions_under_a_wrong_setting_is_told_at_on
         text=True,
         check=False,
     )
-    assert done.stderr.splitlines()[-1].startswith("worker.errors.SettingsError: KLAVIYO_TIMEZONE: it is no time zone")
+    assert done.stderr.splitlines()[-1].startswith(
+        "worker.errors.SettingsError: KLAVIYO_TIMEZONE: this is not a time zone"
+    )
     assert "celery/" not in done.stderr
 
 

@@ -108,7 +108,9 @@ class TestImport:
         file = tmp_path / "customers.csv"
         file.write_text(f"email\n{content}\n")
         for client in ("get_redis", "get_publisher"):
-            monkeypatch.setattr(f"worker.governor.{client}", lambda: pytest.fail("Redis is asked for something"))
+            monkeypatch.setattr(
+                f"worker.governor.governor.{client}", lambda: pytest.fail("Redis is asked for something")
+            )
 
         assert run("import", "profiles", str(file), "--dry-run").exit_code == code
 

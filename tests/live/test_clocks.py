@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.profiles import create_profile
 from tests.live.system import Worker, until
-from worker.transport import VISIBILITY
+from worker.transport import VISIBILITY_S
 
 TASKS = 24
 
@@ -20,7 +20,7 @@ def test_a_worker_whose_clock_is_wrong_takes_no_delivery_of_another(system, tmp_
     system.sandbox.fault("latency", seconds=3, times=None)
     system.worker()
     for seconds in (40, -40):
-        assert abs(seconds) > 2 * VISIBILITY
+        assert abs(seconds) > 2 * VISIBILITY_S
         folder = tmp_path / str(seconds)
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(AHEAD.format(seconds=seconds))

@@ -15,7 +15,7 @@ from tests.live.system import until
 from tests.live.whereabouts import whereabouts
 from worker import errors
 from worker.app import app
-from worker.headers import HEADER
+from worker.message_headers import HEADER
 from worker.transport import UNACKED, header
 
 TASK = "klaviyo.create_profile"

@@ -91,8 +91,8 @@ def test_a_setting_moves_an_entry_on_every_account_and_another_switches_one_off(
         ),
         ("KLAVIYO_SCHEDULE__FULL_SCAN", "weekly", "'weekly' is no crontab.*such as '7 1 \\* \\* \\*'"),
         ("KLAVIYO_SCHEDULE__CATALOG", "7", "'7' is no crontab"),
-        ("KLAVIYO_TIMEZONE", "Berlin", "it is no time zone"),
-        ("KLAVIYO_ACCOUNTS__EU__TIMEZONE", "../etc/passwd", "it is no time zone"),
+        ("KLAVIYO_TIMEZONE", "Berlin", "this is not a time zone"),
+        ("KLAVIYO_ACCOUNTS__EU__TIMEZONE", "../etc/passwd", "this is not a time zone"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_with_its_variable(environment, variable, value, said):

@@ -39,7 +39,7 @@ def test_what_is_there_before_an_import_is_read_or_not_believed(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action_task, "now", lambda *_: envelope)
+        patch.setattr(worker.action_task, "send_in_process", lambda *_: envelope)
         there = existing(get_catalog_items, "default")
         assert len(there) <= len(envelope["data"])
 
@@ -51,7 +51,7 @@ def test_a_lists_name_is_found_or_it_is_said_that_there_is_none(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action_task, "now", lambda *_: envelope)
+        patch.setattr(worker.action_task, "send_in_process", lambda *_: envelope)
         assert list_id("profiles", "News", "default")
 
 
@@ -63,7 +63,7 @@ def test_addresses_are_found_or_told_and_none_is_lost(changed: Any):
         return
     with read_or_told():
         found = look_up({"emails": ["ada@example.com"]}, lambda *_, **__: envelope)
-        assert bool(found.params) != bool(found.told["not_found"])
+        assert bool(found.params) != bool(found.extras["not_found"])
 
 
 @many

@@ -44,7 +44,7 @@ def test_addresses_become_ids_and_those_that_nobody_has_are_told():
     resolved = look_up(params, klaviyo([]))
 
     assert resolved.params == {"list_id": "L1", "profile_ids": ["P1", "P2"]}
-    assert resolved.told == {"not_found": ["nobody@example.com"]}
+    assert resolved.extras == {"not_found": ["nobody@example.com"]}
 
 
 def test_addresses_are_looked_up_a_hundred_at_a_time():
@@ -74,7 +74,7 @@ def test_nothing_is_looked_up_where_ids_are_given():
     resolved = look_up({"list_id": "L1", "profile_ids": ["P1"]}, klaviyo(asked))
 
     assert asked == []
-    assert resolved.told == {}
+    assert resolved.extras == {}
 
 
 class StubGovernor:
@@ -225,3 +225,15 @@ def test_a_task_whose_look_up_is_throttled_waits_as_long_as_klaviyo_says(governo
 
     assert governor.parked == [9.0]
     assert not governor.settled["task-1"].used
+
+
+def test_a_look_up_is_repeated_at_once_after_a_429_that_says_so(
+    governor: StubGovernor, monkeypatch: pytest.MonkeyPatch
+):
+    answer = Response(429, httpx.Headers({"retry-after": "0"}), b"{}")
+    monkeypatch.setattr(execution, "send", lambda *_: answer)
+
+    with pytest.raises(Retry, match="get_profiles"):
+        carry_out()
+
+    assert governor.parked == [0.0]

@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         calls.append((alias, dict(params)))
         return page(number_of(params), 3)
 
-    monkeypatch.setattr(worker.action_task, "now", now)
+    monkeypatch.setattr(worker.action_task, "send_in_process", now)
     return calls
 
 

@@ -13,8 +13,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from worker.api.jsonapi import Quota
-from worker.early import FRESH_S
 from worker.governor import Delivery, End, Governor, Settlement
+from worker.prefetched_leases import FRESH_S
 from worker.tiers import Line
 
 RECORD = ("unacked", "unacked_index")

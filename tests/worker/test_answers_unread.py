@@ -11,7 +11,7 @@ from tasks.reporting import query_form_values
 from tests.cli.typed import klaviyo
 from worker import execution
 from worker.errors import OutcomeUnknown, Unavailable
-from worker.execution import now
+from worker.execution import send_in_process
 
 ATTEMPTS = 3
 
@@ -56,7 +56,7 @@ def ended(settings, monkeypatch):
         monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
         action, params = call
         try:
-            return now(action.declaration, "default", action.declaration.bind(params)), len(came)
+            return send_in_process(action.declaration, "default", action.declaration.bind(params)), len(came)
         except (Unavailable, OutcomeUnknown) as error:
             return error, len(came)
 

@@ -11,8 +11,9 @@ from tasks.client import create_client_profile
 from tasks.lists import create_list, get_lists
 from worker import execution
 from worker.api.jsonapi import Quota
+from worker.backoff import DEFAULT_RETRY_AFTER_S
 from worker.errors import BadRequest, OutcomeUnknown, SettingsError, Throttled, Unavailable
-from worker.execution import UNTOLD_BLOCK, Call, attempt
+from worker.execution import Call, attempt
 from worker.http_client import Response
 from worker.settings import Settings
 
@@ -59,10 +60,10 @@ def test_an_answer_counts_and_corrects_our_view(settled):
         ("17", 17),
         ("0", 0),
         ("-5", 0),
-        ("soon", UNTOLD_BLOCK),
-        ("", UNTOLD_BLOCK),
+        ("soon", DEFAULT_RETRY_AFTER_S),
+        ("", DEFAULT_RETRY_AFTER_S),
         ("1e9", 86_400),
-        ("nan", UNTOLD_BLOCK),
+        ("nan", DEFAULT_RETRY_AFTER_S),
     ],
 )
 def test_a_429_is_counted_in_no_window_and_blocks_for_as_long_as_it_says(settled, told, seconds):
@@ -120,4 +121,4 @@ def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
 def test_only_what_klaviyo_takes_proves_that_a_key_is_right(settled, status, action, params, proves):
     end, _ = settled((status, {}), action, **params)
 
-    assert bool(end.welcome) is proves
+    assert bool(end.accepted_key) is proves

@@ -41,7 +41,7 @@ def store(monkeypatch):
     made = Store()
     monkeypatch.setattr(awaiting, "_ended", made.ended)
     monkeypatch.setattr(awaiting, "_told", made.told)
-    monkeypatch.setattr(awaiting, "PAUSE", 0.001)
+    monkeypatch.setattr(awaiting, "POLL_INTERVAL_S", 0.001)
     return made
 
 

@@ -14,8 +14,8 @@ from worker import execution, shutdown
 from worker.composition import forget
 from worker.errors import Unavailable
 from worker.governor import Governor
-from worker.headers import HEADER
 from worker.http_client import Response
+from worker.message_headers import HEADER
 from worker.place import PREFIX
 from worker.tiers import QUEUES
 from worker.transport import UNACKED, UNACKED_INDEX, header

@@ -10,10 +10,10 @@ import pytest
 import redis
 from kombu import Consumer, Producer, Queue
 
-from worker import early, transport
+from worker import prefetched_leases, transport
 from worker.governor import Governor
-from worker.headers import HEADER
-from worker.process import left_behind, struck, working
+from worker.message_headers import HEADER
+from worker.process import acknowledged_by_redis, left_behind, working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 
@@ -156,7 +156,7 @@ def test_a_message_that_is_none_of_celerys_is_dropped_and_said_to_be(worker, cap
 
     assert worker.take() == ["one"]
     assert worker.on_record() == (1, 1)
-    assert sum("it is dropped" in each for each in caplog.messages) == 3
+    assert sum("was dropped" in each for each in caplog.messages) == 3
 
 
 def test_a_record_that_cannot_be_read_does_not_stand_in_the_way_of_others(worker):
@@ -289,18 +289,18 @@ def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worke
 
     tag = worker.taken[0].delivery_tag
     assert held_by(worker) == tag
-    assert early.take_up(worker.governor, tag, "one")
-    assert not early.take_up(worker.governor, tag, "one")
+    assert prefetched_leases.take_lease(worker.governor, tag, "one")
+    assert not prefetched_leases.take_lease(worker.governor, tag, "one")
     assert held_by(worker) == tag
 
 
-@pytest.mark.parametrize(("task", "seconds"), [("one", early.FRESH_S + 1), ("another", 0)])
+@pytest.mark.parametrize(("task", "seconds"), [("one", prefetched_leases.FRESH_S + 1), ("another", 0)])
 def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker, line, task, seconds):
     granted(worker, line, blindly=True)
     assert worker.take() == ["one"]
     tag = worker.taken[0].delivery_tag
 
-    assert not early.take_up(worker.governor, tag, task, lambda: time.monotonic() + seconds)
+    assert not prefetched_leases.take_lease(worker.governor, tag, task, lambda: time.monotonic() + seconds)
 
     assert held_by(worker) == ""
 
@@ -311,7 +311,7 @@ def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker
     assert worker.take() == ["one"]
 
     assert held_by(worker) == ""
-    assert not early.take_up(worker.governor, worker.taken[0].delivery_tag, "one")
+    assert not prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
 
 
 @pytest.mark.parametrize("against", ["revoked", "paused", "expiring", "attempted", "without a lease"])
@@ -360,11 +360,11 @@ def test_a_delivery_that_has_ended_is_not_struck_off_the_record_twice(worker, mo
     worker.take()
     monkeypatch.setattr(transport.QoS, "drop", lambda *_: pytest.fail("it is asked for again"))
     tag = worker.taken[0].delivery_tag
-    struck.add(tag)
+    acknowledged_by_redis.add(tag)
 
     worker.taken[0].ack()
 
-    assert tag not in struck
+    assert tag not in acknowledged_by_redis
 
 
 def test_what_is_left_to_the_next_worker_is_not_shown_as_held(worker):

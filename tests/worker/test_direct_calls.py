@@ -6,8 +6,8 @@ import pytest
 from tasks.lists import create_list
 from tasks.tags import get_tags
 from tests.cli.typed import klaviyo
-from worker import errors, execution
-from worker.execution import now
+from worker import backoff, errors, execution
+from worker.execution import send_in_process
 from worker.governor import Governor
 
 SAFE, ONCE = (get_tags, {}), (create_list, {"name": "Members"})
@@ -35,7 +35,7 @@ def answers(settings, fake_redis, monkeypatch):
 def made(call):
     action, params = call
     declaration = action.declaration
-    return now(declaration, "default", declaration.bind(params))
+    return send_in_process(declaration, "default", declaration.bind(params))
 
 
 NOT_JSON = httpx.Response(200, content=b"<html>")
@@ -85,7 +85,7 @@ def test_what_was_not_carried_out_is_tried_again(answers, call, end):
 
 @pytest.mark.parametrize("told", ["0", "soon", None])
 def test_a_429_is_waited_out_and_uses_no_attempt(answers, monkeypatch, told):
-    monkeypatch.setattr(execution, "UNTOLD_BLOCK", 0.01)
+    monkeypatch.setattr(backoff, "DEFAULT_RETRY_AFTER_S", 0.01)
     given, came = answers
     given += [httpx.Response(429, json={}, headers={"retry-after": told} if told else {})] * 4
     given.append(httpx.Response(200, json={"data": []}))
@@ -110,11 +110,11 @@ def test_a_long_wait_is_told_once(answers, caplog):
 
     declaration = get_tags.declaration
     with pytest.raises(Enough):
-        now(declaration, "default", declaration.bind({}), sleep)
+        send_in_process(declaration, "default", declaration.bind({}), sleep)
 
-    assert slept == [execution.SHORT] * 3
+    assert slept == [execution.TURN_POLL_S] * 3
     assert [each.message for each in caplog.records if each.name == "worker.now"] == [
-        "get_tags on account default waits for its turn, 3600 s by now."
+        "Waiting for the turn of get_tags on account default: 3600 s at present."
     ]
 
 

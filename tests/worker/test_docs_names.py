@@ -129,7 +129,7 @@ def built_in_python():
         text = path.read_text("utf-8")
         imported = re.findall(r"from worker\.governor import (?:\([^)]*|.*?)\bPREFIX\b(?: as (\w+))?", text)
         prefixes = {alias or "PREFIX" for alias in imported} | {"self._prefix", "prefix"}
-        prefixes |= {"PREFIX"} if path.name == "governor.py" else set()
+        prefixes |= {"PREFIX"} if path.parent.name == "governor" else set()
         begin = {re.split(r"[^\w:]", behind)[0] for prefix, behind in words(path) if prefix in prefixes}
         ends = set(re.findall(r"\"(:[a-z]+)\"", text)) if "_prefix" in text else set()
         if begin:

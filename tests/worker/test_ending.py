@@ -8,7 +8,7 @@ import redis
 from worker import ending, patience
 from worker.ending import Finisher
 from worker.governor import Delivery, End, Settlement
-from worker.process import left_behind, struck, working
+from worker.process import acknowledged_by_redis, left_behind, working
 
 GOOD = Settlement(used=True)
 
@@ -45,7 +45,7 @@ def finisher():
     made = Finisher()
     yield made
     made.stop()
-    struck.clear()
+    acknowledged_by_redis.clear()
     left_behind.clear()
 
 
@@ -66,7 +66,7 @@ def test_a_task_is_over_when_its_result_is_stored(governor, finisher):
     over = threading.Event()
     governor.go.clear()
 
-    finisher.carry_out(task("one"), over.set)
+    finisher.run_task(task("one"), over.set)
 
     assert governor.asked.wait(10)
     assert not over.is_set()
@@ -77,10 +77,10 @@ def test_a_task_is_over_when_its_result_is_stored(governor, finisher):
 
 def test_what_ends_meanwhile_is_told_in_one_step(governor, finisher):
     governor.go.clear()
-    finisher.carry_out(task("one"), lambda: None)
+    finisher.run_task(task("one"), lambda: None)
     assert governor.asked.wait(10)
     for name in ("two", "three"):
-        finisher.carry_out(task(name), lambda: None)
+        finisher.run_task(task(name), lambda: None)
 
     governor.go.set()
     finisher.stop()
@@ -91,7 +91,7 @@ def test_what_ends_meanwhile_is_told_in_one_step(governor, finisher):
 def test_a_task_that_leaves_nothing_ends_in_its_own_thread(governor, finisher):
     told = []
 
-    finisher.carry_out(lambda: True, lambda: told.append(threading.current_thread()))
+    finisher.run_task(lambda: True, lambda: told.append(threading.current_thread()))
 
     assert told == [threading.current_thread()]
     assert not ending.may_be_left()
@@ -100,7 +100,7 @@ def test_a_task_that_leaves_nothing_ends_in_its_own_thread(governor, finisher):
 def test_a_task_that_fails_after_its_answer_is_settled_and_stays_on_record(governor, finisher):
     told = []
 
-    finisher.carry_out(task("one", result=False, ends=False), lambda: told.append("over"))
+    finisher.run_task(task("one", result=False, ends=False), lambda: told.append("over"))
 
     assert told == ["over"]
     assert governor.settled == [("one", GOOD, "tag of one")]
@@ -113,7 +113,7 @@ def test_a_task_that_breaks_off_after_its_answer_is_settled(governor, finisher):
         raise LookupError
 
     with pytest.raises(LookupError):
-        finisher.carry_out(work, lambda: pytest.fail("it is not over"))
+        finisher.run_task(work, lambda: pytest.fail("it is not over"))
 
     assert governor.settled == [("one", GOOD, "tag of one")]
     assert ending._here.end is None
@@ -125,7 +125,7 @@ def test_a_result_of_another_task_is_stored_by_itself(governor, finisher):
         assert not ending.leave_result("another", "key", "result", 60)
         return True
 
-    finisher.carry_out(work, lambda: None)
+    finisher.run_task(work, lambda: None)
     finisher.stop()
 
     assert governor.steps == [[("one", "", b"")]]
@@ -135,7 +135,7 @@ def test_an_adopted_limit_is_told(governor, finisher):
     told = []
     governor.limits["one"] = 30
 
-    finisher.carry_out(task("one", adopted=told.append), lambda: None)
+    finisher.run_task(task("one", adopted=told.append), lambda: None)
     finisher.stop()
 
     assert told == [30]
@@ -144,8 +144,8 @@ def test_an_adopted_limit_is_told(governor, finisher):
 def test_an_end_that_cannot_be_told_keeps_nobody_else_from_theirs(governor, finisher, caplog):
     over = threading.Event()
 
-    finisher.carry_out(task("one"), lambda: 1 / 0)
-    finisher.carry_out(task("two"), over.set)
+    finisher.run_task(task("one"), lambda: 1 / 0)
+    finisher.run_task(task("two"), over.set)
 
     assert over.wait(10)
     assert "Task one has ended" in caplog.text
@@ -159,7 +159,7 @@ def test_a_task_whose_end_could_not_be_stored_is_left_to_the_next_worker(governo
     monkeypatch.setattr(patience, "closing", stopping)
     working.set()
     try:
-        finisher.carry_out(task("one"), lambda: pytest.fail("it is not over"))
+        finisher.run_task(task("one"), lambda: pytest.fail("it is not over"))
         finisher.stop()
     finally:
         working.clear()

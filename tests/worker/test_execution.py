@@ -6,7 +6,8 @@ import pytest
 
 from worker import ending
 from worker.api.repeat import SAFE, never
-from worker.execution import backoff, ends_alone
+from worker.backoff import backoff
+from worker.execution import ends_without_follower
 from worker.settings import Settings
 
 
@@ -34,13 +35,13 @@ def request(**followed):
 def test_a_task_that_others_follow_ends_by_itself(in_a_pool, follower):
     call = SimpleNamespace(repeat=SAFE)
 
-    assert ends_alone(call, request())
-    assert not ends_alone(call, request(**{follower: [{"task": "x"}]}))
+    assert ends_without_follower(call, request())
+    assert not ends_without_follower(call, request(**{follower: [{"task": "x"}]}))
 
 
 def test_what_must_not_be_repeated_ends_by_itself(in_a_pool):
-    assert not ends_alone(SimpleNamespace(repeat=never("look")), request())
+    assert not ends_without_follower(SimpleNamespace(repeat=never("look")), request())
 
 
 def test_a_task_outside_a_pool_ends_by_itself():
-    assert not ends_alone(SimpleNamespace(repeat=SAFE), request())
+    assert not ends_without_follower(SimpleNamespace(repeat=SAFE), request())

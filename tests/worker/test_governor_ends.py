@@ -164,6 +164,6 @@ def test_an_end_lets_an_account_go_on_that_klaviyo_had_refused(client, governor,
     take(governor)
     governor.pause("account:a", "a worker", "its key is refused", since=0.0, probe=5.0, key="print")
 
-    governor.finish([end("one", "pop:1", Settlement(used=True, welcome="print"))])
+    governor.finish([end("one", "pop:1", Settlement(used=True, accepted_key="print"))])
 
     assert governor.paused() == []

@@ -317,7 +317,7 @@ def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_
     assert released(client) == []
     assert governor.claim("one", LEASE_MS, False, "delivery").state == "ok"
 
-    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
+    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
     governor.tick()
     assert released(client) == ["two", "three"]
     assert governor.paused() == []
@@ -344,7 +344,7 @@ def test_another_key_that_klaviyo_takes_proves_nothing_of_the_workers(governor, 
     each = line()
     assert governor.reserve((each.name, each.spec), "now", LEASE_MS) == 0
 
-    governor.settle("now", Settlement(used=True, welcome=key))
+    governor.settle("now", Settlement(used=True, accepted_key=key))
 
     assert (governor.paused() == []) is opened
 
@@ -365,19 +365,19 @@ def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
     governor.pause("account:a", "somebody", "", since=0)
     governor.pause("account:a", "a worker", "401", since=0, probe=60)
 
-    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
+    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
 
     assert [pause.by for pause in governor.paused()] == ["somebody"]
 
 
 def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor):
-    assert [governor.forbidden("a"), governor.forbidden("a"), governor.forbidden("b")] == [1, 2, 1]
+    assert [governor.count_forbidden("a"), governor.count_forbidden("a"), governor.count_forbidden("b")] == [1, 2, 1]
     wait(governor, "one")
     governor.claim("one", LEASE_MS, False, "delivery")
 
-    governor.settle("one", Settlement(used=True, welcome=ANY_KEY), "delivery")
+    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
 
-    assert [governor.forbidden("a"), governor.forbidden("b")] == [1, 2]
+    assert [governor.count_forbidden("a"), governor.count_forbidden("b")] == [1, 2]
 
 
 def test_a_delivery_that_is_held_is_not_abandoned(client, governor, clock):

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from tasks.lists import create_list
 from worker import execution
 from worker.app import app
-from worker.passing import carried_out, passing_on
+from worker.passing import passing_on, run_and_pass_on
 from worker.publishing import published
 
 
@@ -52,7 +52,7 @@ def sent(monkeypatch):
 def carry_out(task, **request):
     task.push_request(id="t", root_id="r", klaviyo_delivery=("u", "i", "tag"), **request)
     try:
-        return carried_out(task, lambda: "done"), task.request.callbacks, task.request.chain
+        return run_and_pass_on(task, lambda: "done"), task.request.callbacks, task.request.chain
     finally:
         task.pop_request()
 
@@ -97,7 +97,7 @@ def test_from_the_end_of_the_work_on_a_part_that_is_wrong_is_not_refused(task, s
     seen = []
     task.push_request(id="t", klaviyo_delivery=("u", "i", "tag"))
     try:
-        carried_out(task, lambda: seen.append(passing_on()))
+        run_and_pass_on(task, lambda: seen.append(passing_on()))
     finally:
         task.pop_request()
 

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 #: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
 ASKED_BY_TASKS = (
-    "claim", "settle", "release", "park", "done", "forbidden", "reserve", "revoke", "revoked", "message", "withdraw",
-    "now", "has_room", "slots", "pause", "finish",
+    "claim", "settle", "release", "park", "done", "count_forbidden", "reserve", "revoke", "revoked", "message",
+    "withdraw", "now", "has_room", "slots", "pause", "finish",
 )  # fmt: skip
 ASKED_BY_OTHERS = (
     "wait", "put", "take", "tick", "beat", "hold", "abandoned", "restore", "bind", "use_room", "store", "look",

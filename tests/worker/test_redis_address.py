@@ -183,7 +183,7 @@ def _connection(keywords):
         ("redis://redis?ssl_cert_reqs=none", "ssl_cert_reqs needs an address that begins with rediss://"),
         ("rediss://redis?ssl_cert_reqs=maybe", "ssl_cert_reqs must be required, optional or none"),
         ("rediss://redis?ssl_check_hostname=maybe", "ssl_check_hostname must be true, false, yes, no, 1 or 0"),
-        ("rediss://redis?ssl_ca_certs=/no/such/file.pem", "ssl_ca_certs names no file that can be read here"),
+        ("rediss://redis?ssl_ca_certs=/no/such/file.pem", "ssl_ca_certs is not a readable file"),
         ("redis://:hidden/word@redis", "its host and port cannot be read; a user name or password in it must be"),
         ("redis://:hidden#word@redis", "its host and port cannot be read; a user name or password in it must be"),
         ("redis://ada:1?hidden=word@redis", "a user name or password in it must be percent-encoded"),

@@ -65,7 +65,7 @@ def test_a_wrong_setting_is_one_sentence_with_its_variable(monkeypatch, variable
         ("KLAVIYO_ACCOUNTS__EU__TIMEZON", "there is no such setting; did you mean KLAVIYO_ACCOUNTS__EU__TIMEZONE?"),
         ("KLAVIYO_ACCOUNTS__EU__APIKEY", "there is no such setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?"),
         ("KLAVIYO_ACCOUNTS__EU__COLOUR", "there is no such setting; there are API_KEY, COMPANY_ID, TIMEZONE, CONV"),
-        ("KLAVIYO_ACCOUNTS__EU_API_KEY", "it names no setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?"),
+        ("KLAVIYO_ACCOUNTS__EU_API_KEY", "this is not a setting; did you mean KLAVIYO_ACCOUNTS__EU__API_KEY?"),
         ("klaviyo_pushes__shop__deletes", "there is no such setting; did you mean KLAVIYO_PUSHES__SHOP__DELETE?"),
     ],
 )

@@ -19,7 +19,7 @@ def handlers(monkeypatch):
     monkeypatch.setattr(signals.platforms, "signals", installed)
     monkeypatch.setattr(signals, "os", SimpleNamespace(isatty=lambda _: False))
     monkeypatch.setattr(signals, "closing", threading.Event())
-    monkeypatch.setattr(signals, "anew", threading.Event())
+    monkeypatch.setattr(signals, "restart_requested", threading.Event())
     monkeypatch.setattr(signals, "atexit", SimpleNamespace(register=lambda _: None))
     Signals(None).start(None)
     return installed
@@ -85,4 +85,4 @@ def test_a_second_signal_is_heard_after_the_first_however_soon_it_comes(handlers
 def test_a_worker_begins_anew_unless_it_was_told_to_stop(handlers, done, names, begins):
     done(handlers, *names)
 
-    assert signals.anew.is_set() == begins
+    assert signals.restart_requested.is_set() == begins

@@ -42,7 +42,7 @@ class Opens(Opening):
     def run(self):
         return "done"
 
-    def checked(self, args, kwargs, task_id):
+    def check_arguments(self, args, kwargs, task_id):
         return args, kwargs, ""
 
 

@@ -12,7 +12,7 @@ from celery.utils.nodenames import anon_nodename
 from tasks.jobs import progress
 from worker import events
 from worker.app import app
-from worker.execution import Waiting
+from worker.execution import WaitingReason
 from worker.request import Request
 
 
@@ -70,8 +70,8 @@ def test_a_task_that_waits_is_shown_with_the_reason_and_nothing_else():
     request.send_event = lambda type, **fields: told.append((type, fields["exception"]))
 
     try:
-        raise Retry("it has no turn", exc=Waiting("it has no turn"), when=None)
+        raise Retry("it has no turn", exc=WaitingReason("it has no turn"), when=None)
     except Retry:
         request.on_retry(ExceptionInfo())
 
-    assert told == [("task-retried", "Waiting: it has no turn")]
+    assert told == [("task-retried", "WaitingReason: it has no turn")]

@@ -56,11 +56,11 @@ Ask = Callable[..., Mapping[str, Any]]
 class Resolved:
     """What ``resolve`` made of a call: the parameters to send, or None if there is nothing to send.
 
-    ``told`` goes into the envelope.
+    ``extras`` go into the envelope.
     """
 
     params: Params | None
-    told: dict[str, Any]
+    extras: dict[str, Any]
 
 
 @dataclass

@@ -14,6 +14,7 @@ import orjson
 
 from worker.api.document import problem
 from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+from worker.masking import mask_text
 
 if TYPE_CHECKING:
     from celery.result import AsyncResult
@@ -28,8 +29,6 @@ MAX_RETRY_AFTER_S = 86_400.0
 #: Beyond these, a header cannot be about the minute's window.
 MAX_LIMIT_PER_MINUTE, MINUTE_S = 1_000_000, 60
 
-#: Email addresses and phone numbers in Klaviyo's texts are personal data, which must not reach logs or exceptions.
-_PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
 _AVAILABLE_IN = re.compile(r"available in (\d+) second")
 _TEXTS = ("id", "code", "title", "detail")
 
@@ -88,11 +87,6 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
     if not 0 < limit <= MAX_LIMIT_PER_MINUTE or reset > MINUTE_S:
         return None
     return Quota(limit, min(max(remaining, 0), limit), max(reset, 0))
-
-
-def mask(text: str) -> str:
-    """The text with email addresses and phone numbers replaced by ``***``."""
-    return _PERSONAL.sub("***", text)
 
 
 def interpret(
@@ -177,7 +171,7 @@ def _public_part(error: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
     for name in ("title", "detail"):
         if name in told:
-            told[name] = mask(told[name])
+            told[name] = mask_text(told[name])
     source, meta = error.get("source"), error.get("meta")
     if isinstance(source, dict):
         told["source"] = {name: value for name, value in source.items() if isinstance(value, str)}

@@ -40,11 +40,11 @@ def step(monkeypatch):
         monkeypatch.setattr(AskingStep, "run", fails)
         return made
 
-    def later(self, action, params, reason, seconds):
+    def put_off(self, action, params, reason, seconds):
         self.waits.append((action, reason, seconds))
         return Retry(reason)
 
-    monkeypatch.setattr(AskingStep, "later", later)
+    monkeypatch.setattr(AskingStep, "put_off", put_off)
     return make
 
 

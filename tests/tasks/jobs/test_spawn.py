@@ -37,7 +37,7 @@ def spawn(steps: Any, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> 
     nothing = lambda *_, **__: None  # noqa: E731
     governor = SimpleNamespace(release=leases.append, settle=lambda id, *_: leases.append(id), done=nothing)
     monkeypatch.setattr(spawning, "get_governor", lambda: governor)
-    monkeypatch.setattr(spawning, "claimed", lambda *_: Claim("ok", 0))
+    monkeypatch.setattr(spawning, "claim_lease", lambda *_: Claim("ok", 0))
     monkeypatch.setattr(execution, "back_to_wait", lambda call, request, lane, why, delay, **_: Retry(why))
     for name in ("task_id", "holder"):
         monkeypatch.setattr(Spawn, name, "step")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from worker import headers
+from worker import message_headers
 
 ROOT = Path(__file__).parents[2]
-NAMES = [value for name, value in vars(headers).items() if name.isupper() and value != headers.HEADER]
+NAMES = [value for name, value in vars(message_headers).items() if name.isupper() and value != message_headers.HEADER]
 
 #: A module that an application of another code base has without ours.
 ALONE = "cli/client/head.py"
@@ -22,4 +22,4 @@ def test_no_other_module_spells_a_header():
         for file in (ROOT / room).rglob("*.py")
     }
 
-    assert {name for name, text in files.items() if spelled.search(text)} == {"worker/headers.py", ALONE}
+    assert {name for name, text in files.items() if spelled.search(text)} == {"worker/message_headers.py", ALONE}

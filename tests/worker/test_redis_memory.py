@@ -8,7 +8,7 @@ from celery.exceptions import Retry
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
-from worker import execution, room
+from worker import execution, redis_memory
 from worker.app import app
 from worker.composition import forget
 from worker.connection import Full
@@ -30,7 +30,7 @@ def governor(settings, client, monkeypatch):
     """A worker of this process, which has found Redis full just now."""
     settings.setenv("KLAVIYO_REDIS_URL", f"unix://{client.connection_pool.connection_kwargs['path']}")
     forget()
-    monkeypatch.setattr(room, "_refused", room.time.monotonic())
+    monkeypatch.setattr(redis_memory, "_refused", redis_memory.time.monotonic())
     made = get_governor()
     client.set("klaviyo:born", 1)  # long ago
     made.beat("worker", 8, list(QUEUES), 60)
@@ -179,28 +179,28 @@ def test_anybody_else_stores_a_small_one(governor, client):
 def test_one_thread_waits_a_little_for_memory_and_the_next_does_not(governor, client, monkeypatch):
     now = [1_000.0]
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(room, "_refused", -room.BRIEF_WAIT_INTERVAL_S)
-    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(redis_memory, "_refused", -redis_memory.BRIEF_WAIT_INTERVAL_S)
+    monkeypatch.setattr(redis_memory.time, "monotonic", lambda: now[0])
 
     def wait(seconds):
         now[0] += seconds
         return False
 
-    monkeypatch.setattr(room.closing, "wait", wait)
+    monkeypatch.setattr(redis_memory.closing, "wait", wait)
 
-    assert not room.room()
-    assert now[0] == 1_000 + room.BRIEF_WAIT_S
-    assert not room.room()
-    assert now[0] == 1_000 + room.BRIEF_WAIT_S
+    assert not redis_memory.has_memory()
+    assert now[0] == 1_000 + redis_memory.BRIEF_WAIT_S
+    assert not redis_memory.has_memory()
+    assert now[0] == 1_000 + redis_memory.BRIEF_WAIT_S
 
 
 def test_memory_that_comes_back_at_once_costs_no_second_request(governor, client, monkeypatch):
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(room, "_refused", -room.BRIEF_WAIT_INTERVAL_S)
-    monkeypatch.setattr(room.closing, "wait", lambda seconds: not client.config_set("maxmemory", 0))
+    monkeypatch.setattr(redis_memory, "_refused", -redis_memory.BRIEF_WAIT_INTERVAL_S)
+    monkeypatch.setattr(redis_memory.closing, "wait", lambda seconds: not client.config_set("maxmemory", 0))
 
-    assert room.room()
+    assert redis_memory.has_memory()
 
 
 def test_the_pause_grows_to_a_minute():
-    assert [room.pause(times) for times in (0, 1, 2, 5, 6, 900)] == [1, 2, 4, 32, 60, 60]
+    assert [redis_memory.retry_delay(times) for times in (0, 1, 2, 5, 6, 900)] == [1, 2, 4, 32, 60, 60]

@@ -1,0 +1,371 @@
+"""The governor, as Python calls it: one method for each operation of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import orjson
+import redis
+
+from worker.composition import one_per_process
+from worker.connection import Full, get_publisher, get_redis
+from worker.errors import AlreadyRevoked, Paused
+from worker.governor.reading import read_look, read_pause
+from worker.governor.script import SCRIPT
+from worker.governor.terms import (
+    PREFIX,
+    REVOKED_MS,
+    SMALL_RESULT,
+    Claim,
+    Delivery,
+    End,
+    LineRef,
+    Look,
+    Pause,
+    Settlement,
+)
+from worker.patience import waits_for_redis
+from worker.pauses import resuming, said
+from worker.process import working
+from worker.waiting import Expiry
+
+
+class Governor:
+    """All windows of all accounts, for every worker on every machine that shares this Redis."""
+
+    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._clock = clock
+        self._script = client.register_script(SCRIPT)
+
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        command = self._arguments(operation, arguments)
+        try:
+            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *command)
+        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
+            return self._script([self._prefix], command)
+
+    def _answer(self, *command: Any) -> Any:
+        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        finally:
+            pool.release(connection)
+
+    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
+        return [operation, self._clock() if self._clock else "", *arguments]
+
+    @waits_for_redis
+    def now(self) -> int:
+        """The time by Redis's clock, in ms since 1970: the one clock that decides."""
+        if self._clock:
+            return self._clock()
+        seconds, micros = self._client.time()
+        return int(seconds * 1000 + micros / 1000)
+
+    def wait(
+        self,
+        line: LineRef,
+        lane: str,
+        task_id: str,
+        message: str,
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        urgent: bool = False,
+    ) -> int:
+        """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
+
+        Return how many tasks of the line were released by that, this one or others. ``urgent``: a worker publishes it
+        to work off what waits, so that Redis takes it even when full.
+
+        Raises:
+            AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
+
+        """
+        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent))
+        return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+
+    def _published(self, task_id: str, answer: Any) -> int:
+        if int(answer) < 0:
+            raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
+        return int(answer)
+
+    def restore(
+        self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
+    ) -> bool:
+        """Put back what a worker held, to the head of its waiting list or, without a line, of its queue.
+
+        Return True if the delivery was still on record.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
+        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message))
+
+    def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
+        """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
+        self._published(task_id, self._call("put", list_key, queue, task_id, message, int(urgent)))
+
+    def bind(self, member: str, tables: list[str]) -> None:
+        """Add a queue's binding to these sets. Redis takes a worker's even when full."""
+        self._call("bind", member, int(working.is_set()), *tables)
+
+    def store(self, key: str, value: str | bytes, ttl: int, early: bool = False) -> None:
+        """Store a result and notify whoever waits for it; ``ttl`` in seconds, 0 for ever.
+
+        Even a full Redis takes any small result, and every result of a worker, since it tells of what has happened.
+        ``early``: the task has not ended; its end, if already stored, is kept.
+        """
+        urgent = working.is_set() or len(value) <= SMALL_RESULT
+        self._call("store", key, value, ttl, int(urgent), int(early))
+
+    @waits_for_redis
+    def has_room(self) -> bool:
+        """Return True if Redis has memory for more than what must be stored."""
+        return self._has_room()
+
+    def _has_room(self) -> bool:
+        try:
+            self._call("room")
+        except Full:
+            return False
+        return True
+
+    def use_room(self, most: int = 500) -> int:
+        """If Redis has room again, try up to ``most`` tasks that wait for it, and return how many."""
+        if not self._client.exists(f"{self._prefix}roomless") or not self._has_room():
+            return 0
+        return int(self._call("use_room", most))
+
+    def hold(self, index: str, tags: list[str]) -> None:
+        """Show that a worker still works on these deliveries."""
+        self._call("hold", index, *tags)
+
+    def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
+        """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
+        return [tag.decode() for tag in self._call("abandoned", index, int(seconds * 1000), most)]
+
+    def tick(self) -> int:
+        """Release what may be released, and return how many tasks that were."""
+        return int(self._call("tick"))
+
+    def take(self, pop: Delivery, ttl_ms: int, most: int, lists: list[str]) -> list[tuple[str, bytes, str]]:
+        """Take messages (see `take_command`). Return the list, the message and the task of a claimed lease of each."""
+        found: Any = self._call(*take_command(pop, ttl_ms, most, lists, []))
+        return [
+            (name.decode(), message, claimed.decode())
+            for name, message, claimed in zip(found[::3], found[1::3], found[2::3], strict=True)
+        ]
+
+    @waits_for_redis
+    def claim(self, task_id: str, ttl_ms: int, unrepeatable: bool, holder: str) -> Claim:
+        """Claim the lease of a task for the delivery ``holder``."""
+        state, attempts, reason, roomless = self._call("claim", task_id, ttl_ms, int(unrepeatable), holder)
+        return Claim(state.decode(), int(attempts), reason.decode(), int(roomless))
+
+    @waits_for_redis
+    def reserve(self, line: LineRef, task_id: str, ttl_ms: int) -> float:
+        """Ask for a lease for a request of this process. Return 0 if granted, else the seconds until the next try.
+
+        Raises:
+            Paused: somebody has paused the account, the action or its tier.
+
+        """
+        milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
+        if milliseconds < 0:
+            account, action = _owner(line)
+            reasons = "; ".join(
+                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                for each in self.holding(line)
+            )
+            raise Paused(action, account, reasons)
+        return milliseconds / 1000
+
+    @waits_for_redis
+    def count_forbidden(self, account: str) -> int:
+        """Count a 403. Return how many there have been since Klaviyo last accepted a request of this account."""
+        return int(self._call("forbidden", account))
+
+    @waits_for_redis
+    def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
+        """Close a lease, unless somebody else holds it by now.
+
+        Return the steady limit adopted from Klaviyo's headers; None if it has not changed.
+        """
+        how = (int(end.block * 1000), int(end.forget), end.accepted_key)
+        adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
+        return int(adopted) or None
+
+    @waits_for_redis
+    def finish(self, ends: Sequence[End]) -> list[int]:
+        """End tasks in one step: settle their leases, store their results, and acknowledge their deliveries.
+
+        Return for each the steady limit adopted from Klaviyo's headers; 0 if it has not changed.
+        """
+        broker_keys = (ends[0].delivery.unacked_key, ends[0].delivery.unacked_index_key)
+        arguments: list[Any] = []
+        for end in ends:
+            arguments += (end.task_id, end.delivery.tag, *_quota(end.settlement), end.settlement.accepted_key)
+            arguments += (end.key, end.value, end.ttl)
+        return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
+
+    @waits_for_redis
+    def release(self, task_id: str, holder: str = "") -> None:
+        """Return a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
+        self._call("release", task_id, holder)
+
+    @waits_for_redis
+    def park(
+        self,
+        delivery: Delivery,
+        line: LineRef,
+        lane: str,
+        task_id: str,
+        delay: float,
+        at_head: bool,
+        attempt: bool,
+        expires: Expiry | None = None,
+        roomless: bool = False,
+    ) -> int | None:
+        """Move the message of a delivery back to its waiting list.
+
+        Return the attempts used, ``attempt`` included; None if the delivery is no longer ours, because somebody else
+        has the task. ``roomless``: there was no room for its result. ``expires``: only if the task's publisher set it
+        and the governor does not know it yet.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        count = "attempts" if attempt else "roomless" if roomless else ""
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count, expires.script_argument if expires else "")
+        attempts = int(self._call("park", *broker_keys, *how))
+        return None if attempts < 0 else attempts
+
+    @waits_for_redis
+    def done(self, task_id: str) -> None:
+        """Forget the attempts, the expiry and the lack of room of a task that is over."""
+        self._call("done", task_id)
+
+    @waits_for_redis
+    def message(self, task_id: str) -> bytes | None:
+        """Return the message of a task that waits; None if it does not wait."""
+        stored: Any = self._client.hget(f"{self._prefix}waiting", task_id)
+        return None if stored is None else stored.partition(b"\n")[2]
+
+    @waits_for_redis
+    def revoke(self, task_id: str, reason: str) -> str | None:
+        """Grant no claim of this task for a month. Return its message if it waits."""
+        message = self._call("revoke", task_id, reason, REVOKED_MS)
+        return message.decode() if message else None
+
+    @waits_for_redis
+    def revoked(self, task_id: str) -> str | None:
+        """Return why a task was revoked; None if it was not."""
+        return self._revoked(task_id)
+
+    def _revoked(self, task_id: str) -> str | None:
+        reason: Any = self._client.get(f"{self._prefix}revoked:{task_id}")
+        return None if reason is None else reason.decode()
+
+    def waiting(self) -> Iterator[bytes]:
+        """Yield the message of every waiting task, in no order. What comes or goes meanwhile may be missed."""
+        for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
+            yield stored.partition(b"\n")[2]
+
+    @waits_for_redis
+    def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int, ours: bool = True) -> bool:
+        """Take a task out of its waiting list and store how it ended. Return True if it waited.
+
+        The result of a task that does not wait is stored too, unless a worker has claimed it, it may have been carried
+        out, or it has ended. ``ours``: no other application's task can have this id.
+        """
+        return bool(self._call("withdraw", task_id, result_key, result, ttl, int(ours)))
+
+    def count(self) -> int:
+        """Return how many tasks wait."""
+        found: Any = self._client.hlen(f"{self._prefix}waiting")
+        return int(found)
+
+    def purge(self, queue: str) -> int:
+        """Drop every task that waits for a queue, and return how many those were."""
+        return int(self._call("purge", queue))
+
+    @waits_for_redis
+    def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
+        """Pause an account, an action or a tier until it is resumed. Return True if it was not paused before.
+
+        ``what`` is as in `Pause`. ``probe``: seconds until one task is tried; the interval then doubles up to a minute,
+        and a task that succeeds resumes the rest. ``key``: fingerprint of the credentials that were refused.
+        """
+        about = orjson.dumps({"by": by, "why": why, "since": since, "key": key})
+        return bool(self._call("pause", what, int(probe * 1000), about))
+
+    def resume(self, what: str) -> bool:
+        """Resume it. Return True if it was paused."""
+        return bool(self._call("resume", what))
+
+    def paused(self) -> list[Pause]:
+        """Return everything that is paused."""
+        found: Any = self._client.hgetall(f"{self._prefix}paused")
+        moment = self.now() if found else 0
+        return sorted(
+            (read_pause(what.decode(), value, moment) for what, value in found.items()), key=lambda each: each.what
+        )
+
+    def holding(self, line: LineRef) -> list[Pause]:
+        """Return the pauses that hold a line: of its account, its action or its tier."""
+        account, action = _owner(line)
+        queue = line[1].partition(";")[0]
+        holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
+        return [each for each in self.paused() if each.what in holds]
+
+    def look(self) -> list[Look]:
+        """Return the state of every line that this Redis knows. Each is read in one step; nothing is changed."""
+        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        lines = sorted(name.decode() for name in names)
+        pipe = self._client.pipeline(transaction=False)
+        for line in lines:
+            self._script([self._prefix], self._arguments("look", (line,)), pipe)
+        moment = self.now() / 1000
+        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+
+    @waits_for_redis
+    def slots(self) -> dict[str, int]:
+        """Return how many tasks at once the workers take from each queue; empty if no worker was heard of lately."""
+        found: Any = self._client.hgetall(f"{self._prefix}slots")
+        return {queue.decode(): int(count) for queue, count in found.items()}
+
+    def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
+        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off."""
+        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+
+
+def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:
+    """Return the operation that takes up to ``most`` messages, records them, and claims their leases for ``ttl_ms``.
+
+    The tags of the messages begin with that of ``pop``. ``wakes`` are the lists that a worker sleeps on.
+    """
+    return ("take", pop.unacked_key, pop.unacked_index_key, pop.tag, ttl_ms, most, len(lists), *lists, *wakes)
+
+
+def _quota(end: Settlement) -> tuple[Any, Any, Any]:
+    return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
+
+
+def _owner(line: LineRef) -> tuple[str, str]:
+    """The account and the action that a line is of."""
+    account, _, action = line[0].partition("+")[0].partition(":")
+    return account, action
+
+
+@one_per_process
+def get_governor() -> Governor:
+    """The governor of this process."""
+    return Governor(get_redis())
+
+
+@one_per_process
+def get_publishing_governor() -> Governor:
+    """The same for publishers, who wait no longer than `worker.connection.get_publisher` does."""
+    return Governor(get_publisher())

@@ -1,0 +1,66 @@
+-- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
+-- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
+-- before it.
+--
+-- KEYS[1]  prefix of every key below, "klaviyo:"
+-- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as described there
+--
+-- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
+-- A lease counts against every window of every bucket of its line from the grant until Klaviyo has answered; then
+-- it becomes an entry of each bucket's ring, stamped with the time of the answer. A request reached Klaviyo before
+-- its answer was stamped and after its grant, so "entry N back + T is over at the grant" means that at most N
+-- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
+--
+--   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
+--   waiting         hash   id -> "lane|line\nmessage" of every task that waits, so that one is found without a search
+--   now:<line>      list   ids, oldest at the right                 bulk:<line>  the same, served after now
+--   later:<line>    zset   "lane|id" -> not before (ms); "lane|^id" for one that goes to the head
+--   expires         hash   id -> when a task expires (ms), from its publishing to its end
+--   expiring        zset   the same of those that wait
+--   revoked:<id>    set for a while: the task must not be sent; its value is the reason
+--   paused          hash   "account:a", "action:a:x", "action:x" or "tier:queue" -> "probe|interval|JSON": who, when, why;
+--                          where probe is not 0, one task is tried at that time (ms), the next one two intervals later
+--   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
+--   ring:<bucket>   list   times of answers in ms, newest at the left
+--   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
+--                          urgent (until when a part of each window is kept for the lane now)
+--   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
+--   blocked         hash   bucket or line -> until (ms), after a 429
+--   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
+--   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
+--   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request
+--   roomless        hash   id -> how often a full server had no room for its result
+--   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
+--   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
+--   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
+--   born            string when this state began: a flushed Redis is recognised by its absence
+
+local P, op = KEYS[1], ARGV[1]
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Two times are floors of real ones: two ms make up for both.
+local ROUNDING = 2
+local GRANT_TTL = 15000     -- an unclaimed lease returns unused: without a claim nothing is sent
+local FALLBACK = 50         -- when a line waits for an answer whose settling should wake it anyway
+local PROBATION = 60000     -- how long after its birth an unknown bucket sends one request before the rest
+local FORWARD = 1500        -- RateLimit-Reset is whole seconds: how far the window's start may be off
+local BATCH = 16            -- tasks a line may release in one turn, so that lines share the workers' slots
+local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
+local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
+local ONCE = 120000         -- how long a second publishing of a task is known as such
+local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
+local DAY = 86400000
+
+local function call(...) return redis.call(...) end
+local function key(name, part) return P .. name .. ':' .. part end
+
+-- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
+-- What works off the waiting lists, or tells that it can, begins with this one; what adds to them must not.
+local function even_if_full() call('DEL', P .. 'none') end
+
+-- The operations, by name.
+local ops = {}

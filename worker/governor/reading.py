@@ -1,0 +1,52 @@
+"""Reads what the script returns of pauses and lines. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from worker.governor.terms import BucketLook, Look, Pause
+from worker.tiers import MINUTE
+
+
+def read_pause(what: str, value: bytes, moment: int) -> Pause:
+    """Return a pause from its field of the hash ``paused``; ``moment`` is now, in ms."""
+    probe, _, about = value.split(b"|", 2)
+    told = orjson.loads(about)
+    tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
+    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])
+
+
+def read_look(line: str, seen: list[Any], moment: float) -> Look:
+    """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
+    spec, now, bulk, later, since, blocked, *rest = seen
+    queue, *parts = spec.decode().split(";")
+    buckets = []
+    for part in parts:
+        name, _, sizes = part.rpartition("=")
+        windows = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
+        flight, adopted, foreign, until, *used = (int(float(each)) for each in rest[: 4 + len(windows)])
+        rest = rest[4 + len(windows) :]
+        buckets.append(
+            BucketLook(
+                name,
+                tuple(
+                    (count, adopted if adopted and length == MINUTE else limit, length)
+                    for count, (limit, length) in zip(used, windows, strict=True)
+                ),
+                flight,
+                foreign,
+                max(0.0, until / 1000 - moment),
+            )
+        )
+    return Look(
+        line,
+        queue,
+        now,
+        bulk,
+        later,
+        max(0.0, moment - float(since)) if since else None,
+        max(0.0, int(float(blocked)) / 1000 - moment),
+        tuple(buckets),
+    )

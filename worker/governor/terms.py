@@ -1,0 +1,126 @@
+"""What the governor is asked and what it answers: constants and records, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from worker.api.jsonapi import Quota
+
+PREFIX = "klaviyo:"
+
+#: First line of a foreign script that a full server must take, too (see keys.lua).
+EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
+
+#: Instead of a fingerprint: Klaviyo accepts a worker's key, whichever was refused before.
+ANY_KEY = "*"
+
+#: Results up to this many bytes are stored even when Redis is full: ending the task frees about as much memory.
+SMALL_RESULT = 65_536
+
+#: Milliseconds for which a revocation is remembered; a day if the task waited and was taken out.
+REVOKED_MS = 30 * 86_400_000
+
+#: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
+LineRef = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where the broker keeps a message that a worker holds."""
+
+    unacked_key: str
+    unacked_index_key: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to the claim of a lease, and the attempts that its task has used.
+
+    ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
+    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more.
+    ``roomless``: how often Redis had no room for its result.
+    """
+
+    state: Literal["ok", "none", "unknown", "revoked", "expired"]
+    attempts: int
+    reason: str = ""
+    roomless: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a request ended, as far as the windows care.
+
+    ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
+    429). ``forget``: it was certainly not carried out. ``accepted_key``: Klaviyo has accepted credentials of this
+    fingerprint, or, by `ANY_KEY`, those of a worker.
+    """
+
+    used: bool
+    quota: Quota | None = None
+    block: float = 0.0
+    forget: bool = False
+    accepted_key: str = ""
+
+
+@dataclass(slots=True)
+class End:
+    """The end of a task whose request has succeeded; without a ``key`` nobody wants its result. ``ttl`` in seconds."""
+
+    task_id: str
+    delivery: Delivery
+    settlement: Settlement
+    key: str = ""
+    value: str | bytes = b""
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause, made by somebody or by a worker whose key Klaviyo has refused.
+
+    ``what`` is ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
+    ``since`` is in seconds since 1970, ``tried`` the seconds until one task is tried; None: until it is resumed.
+    """
+
+    what: str
+    by: str
+    why: str
+    since: float
+    tried: float | None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketLook:
+    """One bucket at one moment. ``windows`` are (used, limit, length in ms), leases out included in the used.
+
+    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now.
+    """
+
+    name: str
+    windows: tuple[tuple[int, int, int], ...]
+    flight: int
+    foreign: int
+    blocked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
+
+    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted; None where
+    nothing waits, or its publisher was not one of ours.
+    """
+
+    line: str
+    queue: str
+    now: int
+    bulk: int
+    later: int
+    oldest: float | None
+    blocked: float
+    buckets: tuple[BucketLook, ...]

@@ -1,0 +1,76 @@
+-- The waiting lists of a line: putting a task in, finding it, taking it out.
+
+-- Tasks whose time has come: a delayed one to the tail of its lane, one that has waited in it before to the head.
+local function promote(line)
+  local later, heads = key('later', line), {}
+  for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 200)) do
+    call('ZREM', later, item)
+    local lane, head, id = item:match('^(%a+)|(%^?)(.*)$')
+    if head == '^' then
+      heads[#heads + 1] = { lane, id }
+    else
+      call('LPUSH', key(lane, line), id)
+    end
+  end
+  for i = #heads, 1, -1 do call('RPUSH', key(heads[i][1], line), heads[i][2]) end
+end
+
+-- When the first task of a line comes that has to wait until then.
+local function first_later(line)
+  return tonumber(call('ZRANGE', key('later', line), 0, 0, 'WITHSCORES')[2])
+end
+
+-- first: as above
+local function schedule(line, at, first)
+  if first and (not at or first < at) then at = first end
+  if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
+end
+
+-- What waits under an id: lane, line, message; nothing where it does not wait.
+local function find(id)
+  local stored = call('HGET', P .. 'waiting', id)
+  if not stored then return end
+  -- A message may be megabytes long: a pattern that took all of it would copy it once more.
+  local ends = stored:find('\n', 1, true)
+  local lane, line = stored:sub(1, ends - 1):match('^(%a+)|(.*)$')
+  return lane, line, stored:sub(ends + 1)
+end
+
+-- Take a task out of its list.
+local function take_out(id, lane, line)
+  -- The oldest are asked for most: look from their end.
+  if call('LREM', key(lane, line), -1, id) == 0 then
+    call('ZREM', key('later', line), lane .. '|' .. id, lane .. '|^' .. id)
+  end
+  call('HDEL', P .. 'waiting', id)
+  call('ZREM', P .. 'expiring', id)
+  -- The line may have been due for this one's sake: it is looked at anew.
+  call('ZADD', P .. 'due', 'LT', now, line)
+end
+
+-- Put a task into its waiting list, unless a copy of it waits already. at_head: it has waited before.
+local function enqueue(line, lane, id, message, not_before, at_head)
+  if call('HSETNX', P .. 'waiting', id, lane .. '|' .. line .. '\n' .. message) == 0 then return end
+  local expires = call('HGET', P .. 'expires', id)
+  if expires then call('ZADD', P .. 'expiring', expires, id) end
+  if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
+  if not_before > now then
+    call('ZADD', key('later', line), not_before, lane .. (at_head and '|^' or '|') .. id)
+    call('ZADD', P .. 'due', 'LT', not_before, line)
+  else
+    call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id)
+    -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
+    -- the lane now is kept for this one.
+    local first = lane == 'now' and call('LLEN', key('now', line)) == 1 and call('EXISTS', key('bulk', line)) == 1
+    if first or not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
+      call('ZADD', P .. 'due', 'LT', now, line)
+    end
+  end
+end
+
+-- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
+local function mark_urgent(spec_text)
+  for name in spec_text:gmatch(';(.-)=[%d:,]+') do
+    call('HSET', key('bucket', name), 'urgent', now + RECENT)
+  end
+end

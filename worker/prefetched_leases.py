@@ -1,0 +1,50 @@
+"""Leases that were claimed together with the pop of their messages, until a thread takes the messages up.
+
+This saves each task a question to Redis. A lease that leads to no request is returned unused, so that nobody waits for
+it to expire.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from worker.governor import Governor
+
+#: Seconds for which such a lease is good. A task held up for longer, by `control rate_limit` or a long step, claims a
+#: new one, so that the lease outlives the request.
+FRESH_S = 5.0
+
+#: By delivery: the task, and when it came.
+_leases: dict[str, tuple[str, float]] = {}
+
+
+def remember_lease(delivery: str, task_id: str, clock: Callable[[], float] = time.monotonic) -> None:
+    """Remember that a delivery came with its lease."""
+    _leases[delivery] = task_id, clock()
+
+
+def take_lease(governor: Governor, delivery: str, task_id: str, clock: Callable[[], float] = time.monotonic) -> bool:
+    """Return True if this delivery of this task came with a lease that is still fresh; a stale one is returned.
+
+    A lease can be taken once.
+    """
+    task, at = _leases.get(delivery, ("", 0.0))
+    good = task == task_id and clock() - at <= FRESH_S
+    if task and not good:
+        governor.release(task, delivery)
+    _leases.pop(delivery, None)
+    return good
+
+
+def return_lease(governor: Governor, task_id: str, delivery: str) -> None:
+    """Return the lease of a delivery that will make no request, whether it is prefetched or yet to be claimed."""
+    _leases.pop(delivery, None)
+    governor.release(task_id, delivery)
+
+
+def return_all(governor: Governor) -> None:
+    """Return every lease that no thread will take any more, because the worker stops."""
+    while _leases:
+        delivery, (task_id, _) = _leases.popitem()
+        governor.release(task_id, delivery)
