@@ -180,7 +180,7 @@ def test_what_cannot_be_published_after_a_success_fails_alone(idle):
     assert [ends[each].error for each in ("typo", result.parent.id)] == ["InputError", "SettingsError"]
     assert ends["nope"].status == ends[result.id].status == "FAILURE"
     until(lambda: "told" in idle.sandbox.names("/api/tags", "name"), 10, "the errback")
-    assert "cannot be published" in idle.workers[0].text()
+    assert "could not be published" in idle.workers[0].text()
     assert "INTERNAL ERROR" not in idle.workers[0].text()
 
 

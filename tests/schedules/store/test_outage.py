@@ -38,7 +38,7 @@ class Store:
         self.room, self.asked, self.clock = 2**30, 0, 100.0
         event.listen(get_engine(), "begin", lambda each: each.exec_driver_sql(f"PRAGMA max_page_count = {self.room}"))
         monkeypatch.setattr(AskingStep, "run", self._ask)
-        monkeypatch.setattr(pull.page, "later", lambda action, params, reason, seconds: Later(reason, seconds))
+        monkeypatch.setattr(pull.page, "put_off", lambda action, params, reason, seconds: Later(reason, seconds))
         monkeypatch.setattr(outage, "_known", outage._Known(lambda: self.clock))
         with transaction() as connection:
             self.run = runs.create(connection, "default", "tags", "pull", "full", NOW)
