@@ -33,8 +33,8 @@ IMPORT = (
 )
 #: What is imported: all actions; all of what a caller's process has after its first call; and Celery with its client.
 IMPORTS = {
-    "import tasks": "import tasks",
-    "… and all that the first call loads": "import tasks\nfrom worker.app import app\napp.tasks",
+    "import tasks.registry": "import tasks.registry",
+    "… and all that the first call loads": "import tasks.registry\nfrom worker.app import app\napp.tasks",
     "Celery and redis-py, for a plain task": "import celery, redis\ncelery.Celery('x', broker='redis://').amqp.Producer",
 }
 
