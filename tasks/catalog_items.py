@@ -15,8 +15,6 @@ from worker.api.jsonapi import Envelope
 from worker.api.repeat import SAFE, with_key
 from worker.api.wire import At, Linkages, Resources
 
-CategoryIds = Annotated[list[str], At("data.relationships.categories.data"), Linkages("catalog-category")]
-
 
 class ItemUpdate(TypedDict, total=False):
     """Changes to an item, in a bulk request."""

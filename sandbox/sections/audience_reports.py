@@ -12,7 +12,6 @@ from sandbox.records.store import Store
 from sandbox.sections import reporting
 
 _PLACE = "/data/attributes"
-_FORM_GROUPS = ("form_id", "form_version_id")
 
 Figures = Callable[[str, datetime], Mapping[str, float]]
 """All statistics of a form or segment in the interval that starts at a time."""
