@@ -18,12 +18,12 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.markdown import markdown
 from cli.tables import listing
 from cli.terminal import WRONG, print_json, stdout, stop
+from worker.account_and_lane import PREFIX
 from worker.action import ACTIONS, NAMES_2024
 from worker.api.declaration import Declaration
 from worker.api.parameters import Parameter
 from worker.api.seed_names import Adds, Alias, Dropped
 from worker.api.wire import unwrap
-from worker.place import PREFIX
 
 #: How many values of a choice are listed before the rest is counted.
 MAX_CHOICES = 6

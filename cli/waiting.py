@@ -13,10 +13,10 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout, stop
 from cli.times import duration, moment
+from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import Message, readable
-from worker.place import PREFIX
 from worker.revocation import revoke
 
 #: How many rows are shown by default.

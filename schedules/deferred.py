@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from schedules.entries import PUSH
 from schedules.sync_requests import START_STREAMS
+from worker.account_and_lane import PREFIX
 from worker.app import app
-from worker.place import PREFIX
 from worker.publishing import published
 from worker.reminders import sees_to
 from worker.steps import Step

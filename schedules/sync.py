@@ -22,9 +22,9 @@ from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS
 from schedules.store import outage
 from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
+from worker.account_and_lane import PREFIX
 from worker.accounts import account as account_of
 from worker.errors import InputError
-from worker.place import PREFIX
 from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import get_settings

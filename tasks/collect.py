@@ -24,6 +24,7 @@ import orjson
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
+from worker.account_and_lane import PREFIX, lane_of
 from worker.accounts import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.api.declaration import Declaration
@@ -31,6 +32,7 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page, page_items
 from worker.api.parameters import Params
 from worker.app import app, registered
+from worker.atomic_writes import write
 from worker.calls import delay_of, routed
 from worker.connection import get_redis
 from worker.errors import InputError
@@ -39,14 +41,12 @@ from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
 from worker.left_behind import LeftBehind
 from worker.patience import waits_for_redis
-from worker.place import PREFIX, lane_of
 from worker.publishing import published
 from worker.redis_memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
 from worker.revocation import ALSO_REVOKED, revoke
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended
 from worker.tiers import DEFAULT_QUEUE
-from worker.writes import write
 
 #: Bytes of JSON up to which a collected list is the task's result; a longer one stays in Redis as pages.
 WHOLE_BYTES = 8_000_000

@@ -21,9 +21,9 @@ from schedules.store.migrate import upgrade
 from tests.clock import Clock
 from tests.left_out import left_out
 from tests.postgres_server import NoServer, started, stop
-from worker.composition import forget
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
+from worker.one_per_process import forget
 from worker.settings import get_settings
 
 

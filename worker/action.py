@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
+from worker.account_and_lane import PREFIX, Place, lane_named
 from worker.api.declaration import MAX_BODY_BYTES, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
@@ -25,8 +26,7 @@ from worker.api.repeat import Repeat
 from worker.api.seed_names import Seed
 from worker.app import app, registered
 from worker.calls import only, time_to_send
-from worker.place import PREFIX, Place, lane_named
-from worker.waiting import Lane
+from worker.lane_and_expiry import Lane
 
 if TYPE_CHECKING:
     from celery.canvas import Signature, group

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from worker.account_and_lane import PREFIX, here, place_of, taken
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
@@ -14,9 +15,8 @@ from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
 from worker.masking import mask_values
 from worker.message_headers import HEADER
-from worker.passing import passing_on, run_and_pass_on
-from worker.place import PREFIX, here, place_of, taken
 from worker.settings import get_settings
+from worker.successors import passing_on, run_and_pass_on
 from worker.transport import header
 
 

@@ -13,14 +13,14 @@ from celery import Task
 from celery.canvas import group, maybe_signature
 from celery.exceptions import Ignore
 
+from worker.account_and_lane import place_of
 from worker.action_task import ActionTask
 from worker.app import app
 from worker.calls import delay_of, only, routed
 from worker.errors import InputError, KlaviyoError
 from worker.masking import HIDDEN
-from worker.passing import run_and_pass_on
-from worker.place import place_of
 from worker.publishing import published
+from worker.successors import run_and_pass_on
 from worker.tiers import DEFAULT_QUEUE
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from celery import Task
 from celery.result import AsyncResult
 
+from worker.account_and_lane import LANES, Place, by_priority, checked_id, here, lane_named, taken
 from worker.accounts import DEFAULT, account
 from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
@@ -19,10 +20,9 @@ from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
 from worker.masking import HIDDEN
 from worker.message_headers import HEADER
-from worker.passing import passing_on
-from worker.place import LANES, Place, by_priority, checked_id, here, lane_named, taken
 from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
+from worker.successors import passing_on
 from worker.tiers import DEFAULT_QUEUE
 
 

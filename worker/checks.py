@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import redis
 
-from worker import strays
+from worker import default_queue
 from worker.accounts import account, aliases
 from worker.connection import address, get_redis, unreachable
 from worker.embedded import MINIMUM
@@ -75,9 +75,9 @@ def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
         why = pause.why.rstrip(".")
         text = f"{said(pause.what)}, by {pause.by}: {why}. To let it go on: {resuming(pause.what)}"
         yield Finding("warning", "paused", text)
-    messages: Any = get_redis().lrange(strays.QUEUE, 0, strays.MAX_MESSAGES - 1)
-    if found := strays.count_calls(messages):
-        yield Finding("warning", "lost calls", strays.describe(found))
+    messages: Any = get_redis().lrange(default_queue.QUEUE, 0, default_queue.MAX_MESSAGES - 1)
+    if found := default_queue.count_calls(messages):
+        yield Finding("warning", "lost calls", default_queue.describe(found))
 
 
 def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
 from redis.retry import Retry
 
-from worker.composition import one_per_process
+from worker.one_per_process import one_per_process
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
 

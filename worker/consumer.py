@@ -17,11 +17,11 @@ from celery.utils.log import get_logger
 from celery.worker import consumer
 
 from worker import prefetched_leases, unreadable
+from worker.account_and_lane import is_ours
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
-from worker.place import is_ours
 from worker.process import closing
 
 logger = get_logger(__name__)

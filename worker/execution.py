@@ -18,6 +18,7 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
 from worker import ending, prefetched_leases
+from worker.account_and_lane import checked_id, lane_of, place_of
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -39,7 +40,6 @@ from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Set
 from worker.http_client import get_client, send
 from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
-from worker.place import checked_id, lane_of, place_of
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings

@@ -26,10 +26,10 @@ from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import AWAY
 from worker.governor import get_publishing_governor
+from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
 from worker.process import working
 from worker.results import Backend
-from worker.waiting import Expiry
 
 #: What a call has of Celery's options that asks for nothing but to be queued (`worker.calls.routed`).
 PLAIN = {"task_id", "queue", "exchange", "routing_key", "serializer", "argsrepr", "kwargsrepr"}
@@ -55,7 +55,7 @@ def is_plain(task: Any, options: Mapping[str, Any]) -> bool:
         options.keys() == PLAIN
         and get_current_worker_task() is None
         and not working.is_set()
-        and len(signals.before_task_publish.receivers) == 1  # ours, in `worker.place`
+        and len(signals.before_task_publish.receivers) == 1  # ours, in `worker.account_and_lane`
         and not signals.after_task_publish.receivers
         and not signals.task_sent.receivers
         and not any(map(task._get_exec_options().get, _MORE))

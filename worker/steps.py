@@ -16,6 +16,7 @@ from celery import Task
 from celery.exceptions import Ignore, Retry
 from celery.states import READY_STATES
 
+from worker.account_and_lane import checked_id, lane_of, place_of
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
@@ -28,10 +29,9 @@ from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unava
 from worker.execution import Call, Revoked, back_to_wait, carry_out
 from worker.governor import Lane, get_governor
 from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
-from worker.passing import run_and_pass_on
 from worker.patience import waits_for_redis
-from worker.place import checked_id, lane_of, place_of
 from worker.publishing import published
+from worker.successors import run_and_pass_on
 from worker.tiers import DEFAULT_QUEUE
 from worker.transport import header
 

@@ -11,13 +11,13 @@ from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 
 from worker import prefetched_leases, unreadable
+from worker.account_and_lane import taken
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
 from worker.masking import hide_arguments
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
-from worker.place import taken
 from worker.process import closing, left_behind
 
 # At DEBUG it logs the first thousand characters of every call.

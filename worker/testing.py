@@ -22,6 +22,7 @@ from unittest import mock
 
 import pytest
 
+from worker.account_and_lane import PREFIX, lane_of, place_of
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
@@ -32,7 +33,6 @@ from worker.app import app, registered
 from worker.calls import delay_of
 from worker.governor import Lane
 from worker.message_headers import HEADER
-from worker.place import PREFIX, lane_of, place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from celery.exceptions import InvalidTaskError
 from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
+from worker.account_and_lane import PREFIX
 from worker.connection import AWAY
 from worker.message_headers import ACCOUNT, LANE
-from worker.place import PREFIX
 
 logger = get_logger(__name__)
 

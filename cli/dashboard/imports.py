@@ -18,7 +18,7 @@ from cli.dashboard.table import (
     time_column,
 )
 from cli.imports.history import seconds, state
-from tasks.jobs.runs import Run, get_runs
+from tasks.jobs.import_runs import Run, get_runs
 from worker.patience import asking_redis_once
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, get_args
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.imports.map import read
 from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
 from cli.imports.plan import (
     Told,
@@ -21,6 +20,7 @@ from cli.imports.plan import (
     proposal,
     rows_of,
 )
+from cli.imports.plan_file import read
 from cli.imports.run import carry_out
 from cli.imports.view import estimate_table, rejects_table
 from cli.terminal import FAILED, print_json, say, stdout

@@ -14,8 +14,8 @@ from cli.imports.view import not_landed, withdrawn
 from cli.tables import Listing, facts, listing
 from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
+from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.runs import Run, get_runs
 from worker.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.

@@ -10,8 +10,8 @@ from typing import cast, get_args
 
 import typer
 
-from cli.imports.map import Saved, write
 from cli.imports.options import Kind, Own, kind_named
+from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
 from cli.terminal import WRONG, say, stdout, stop
 from tasks.imports import Import

@@ -16,7 +16,7 @@ from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, say, stdout, stop
 from cli.times import clock, day_and_time, moment
 from tasks.imports.run import asked_again
-from tasks.jobs.runs import Run, get_runs
+from tasks.jobs.import_runs import Run, get_runs
 from worker.accounts import account
 from worker.errors import KlaviyoError, SettingsError
 from worker.settings import get_settings

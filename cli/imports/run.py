@@ -10,7 +10,7 @@ from cli.terminal import FAILED, WRONG, print_json, say, stdout
 from cli.up import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
-from tasks.jobs.runs import Run
+from tasks.jobs.import_runs import Run
 from worker.connection import AWAY, unreachable
 from worker.errors import KlaviyoError
 

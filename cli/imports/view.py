@@ -17,7 +17,7 @@ from rich.text import Text
 from cli.tables import Listing, facts, listing, most_frequent
 from cli.terminal import say, stderr
 from cli.times import duration
-from tasks.jobs.runs import Run
+from tasks.jobs.import_runs import Run
 from worker.governor import get_governor
 
 if TYPE_CHECKING:

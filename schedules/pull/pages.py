@@ -32,11 +32,11 @@ from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.runs import Mode, SyncWindow
 from worker import reminders
+from worker.account_and_lane import PREFIX
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
 from worker.errors import BadRequest, KlaviyoError, NotFound
-from worker.place import PREFIX
 
 #: Time after which a run that has written no page is resumed.
 STALLED_AFTER_S = 600.0

@@ -29,8 +29,8 @@ from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
 from tasks.imports.run import Import, Rows, new_run
 from tasks.imports.sending import Sender, Stopped, withdraw
+from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
-from tasks.jobs.runs import get_runs
 from worker.accounts import DEFAULT
 from worker.accounts import account as account_of
 from worker.errors import KlaviyoError

@@ -25,6 +25,7 @@ from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
+from worker.account_and_lane import PREFIX
 from worker.accounts import account as account_of
 from worker.action import Action
 from worker.api.jsonapi import Envelope
@@ -32,7 +33,6 @@ from worker.api.paging import next_page, page_items
 from worker.api.parameters import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
-from worker.place import PREFIX
 from worker.settings import get_settings
 from worker.tiers import DAY
 

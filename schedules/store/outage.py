@@ -16,11 +16,11 @@ import orjson
 from celery.utils.log import get_logger
 
 from schedules.clock import current_time
+from worker.atomic_writes import write
 from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.patience import waits_for_redis
 from worker.settings import get_settings
-from worker.writes import write
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError

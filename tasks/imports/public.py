@@ -22,7 +22,7 @@ from tasks.imports.options import Channel, Options
 from tasks.imports.report import Report
 from tasks.imports.run import Import, Rows, run_import
 from tasks.imports.sources import Format
-from tasks.jobs.runs import Run
+from tasks.jobs.import_runs import Run
 from worker.accounts import DEFAULT
 from worker.governor import Lane
 

@@ -10,8 +10,8 @@ from typing import Any
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected, originals, reject_file, unused, without_its_beginnings
 from tasks.imports.sources import Record, Source, Unreadable
+from tasks.jobs.import_runs import Run, RunState, get_runs
 from tasks.jobs.ledger import get_ledger
-from tasks.jobs.runs import Run, RunState, get_runs
 
 
 @dataclass(frozen=True, slots=True)

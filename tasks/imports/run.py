@@ -27,13 +27,13 @@ from tasks.imports.sending import Sender, Stopped, withdraw
 from tasks.imports.sources import STDIN, Format, Source, source_of
 from tasks.imports.understanding import understood
 from tasks.imports.upsert import UPSERTS, Routed, route
+from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
-from tasks.jobs.runs import Run, get_runs
+from worker.account_and_lane import checked_id, lane_named
 from worker.accounts import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
-from worker.place import checked_id, lane_named
 from worker.settings import get_settings
 
 Rows = str | Path | Iterable[Mapping[str, Any]]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from tasks.imports.parts import Part
+from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.isolate import replace_records
 from tasks.jobs.kinds import JOB_KINDS as JOBS
 from tasks.jobs.ledger import Job, get_ledger
@@ -15,7 +16,6 @@ from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import outcome_error
 from tasks.jobs.records import records
 from tasks.jobs.rows import numbers, ranges
-from tasks.jobs.runs import Run, get_runs
 from tasks.jobs.withdraw import withdraw as withdraw_job
 from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized

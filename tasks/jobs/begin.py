@@ -12,12 +12,13 @@ from celery.canvas import Signature
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
-from tasks.jobs.collect import collect
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
+from tasks.jobs.settle import collect
+from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.jsonapi import Envelope
@@ -27,7 +28,6 @@ from worker.calls import delay_of, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
 from worker.masking import mask_values
-from worker.place import PREFIX, Place, lane_named, lane_of
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening

@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
+from tasks.jobs.import_runs import get_runs
 from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
 from tasks.jobs.records import reason, record_index, records, value_at
 from tasks.jobs.rows import numbers, ranges
-from tasks.jobs.runs import get_runs
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 

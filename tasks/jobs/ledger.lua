@@ -19,7 +19,7 @@
 --   overdue                 zset  reminders: "job|<id>", "watch|<group>", … -> when it is due (ms); see worker/reminders.py
 --   job:<id>:errors         hash  page -> errors, until it is settled
 --   job:<id>:rejects        list  records of an import that have not landed, many in one text
---   run:<id>                hash  one import (tasks/jobs/runs.py); what became of its records is summed up here
+--   run:<id>                hash  one import (tasks/jobs/import_runs.py); what became of its records is summed up here
 --   run:<id>:parts          zset  ids of its jobs -> when they were opened
 
 local P, op = KEYS[1], ARGV[1]

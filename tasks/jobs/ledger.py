@@ -16,9 +16,9 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
-from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
+from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.process import working
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import OPEN, Job, get_ledger
+from worker.account_and_lane import PREFIX
 from worker.app import registered
-from worker.place import PREFIX
 from worker.reminders import remind, sees_to
 
 SPAWN, FIND, WATCH, POLL, READ, COLLECT = (

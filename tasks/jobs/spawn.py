@@ -16,6 +16,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import SPAWN, go_on
 from tasks.jobs.progress import show_state
 from tasks.jobs.records import counters
+from worker.account_and_lane import lane_of
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
@@ -34,7 +35,6 @@ from worker.errors import (
 from worker.execution import Call, Revoked, attempt, claim_lease, given_up, pause_account, retry_or_give_up
 from worker.governor import Expiry, Settlement, get_governor
 from worker.message_headers import HEADER
-from worker.place import lane_of
 from worker.publishing import published
 from worker.revocation import revoke
 from worker.settings import get_settings

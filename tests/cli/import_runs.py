@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.imports import Report
-from tasks.jobs.runs import Run, Runs
+from tasks.jobs.import_runs import Run, Runs
 
 
 def begun(fake_redis, id="R", kind="profiles", source="customers.csv", path=None, at=1_000.0):

@@ -20,8 +20,8 @@ from schedules.push.report import PushReport
 from schedules.stream_status import PullRun, StreamStatus
 from tasks.imports import Estimate, Report
 from tasks.imports.preview import Column, Preview
+from tasks.jobs.import_runs import Run
 from tasks.jobs.ledger import Job
-from tasks.jobs.runs import Run
 from worker.action import ACTIONS
 from worker.governor import BucketLook, Look, Pause
 from worker.revision.compare import Difference

@@ -21,9 +21,9 @@ import worker.celery  # noqa: F401  what Celery's commands load
 from tests.cli.typed import klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
-from worker.composition import forget
 from worker.flower import Broker
 from worker.governor import Governor
+from worker.one_per_process import forget
 from worker.pauses import resuming, said
 from worker.tiers import Bucket, Limits, Line
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.imports.history import SILENT
 from cli.imports.reimport import going_on, hindrance
-from tasks.jobs.runs import Runs
+from tasks.jobs.import_runs import Runs
 from tests.cli.import_runs import begun, seen
 from tests.cli.typed import run
 

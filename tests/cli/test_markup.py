@@ -12,7 +12,7 @@ from cli.demo.sandbox import Proof, Seen
 from cli.demo.view import View
 from cli.tables import facts, listing
 from cli.terminal import say, stderr, stdout, working
-from tasks.jobs.runs import Runs
+from tasks.jobs.import_runs import Runs
 from tests.cli.typed import run
 
 #: As markup, an error, a style, and a picture.

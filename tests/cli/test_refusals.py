@@ -11,8 +11,8 @@ from tasks.tags import get_tags
 from tests.cli.typed import run
 from worker import patience
 from worker.app import app
-from worker.composition import forget
 from worker.errors import NotConfirmed
+from worker.one_per_process import forget
 from worker.settings import get_settings
 
 #: What an operator needs most when Redis is full.

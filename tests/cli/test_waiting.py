@@ -9,8 +9,8 @@ import pytest
 import tasks.registry  # noqa: F401  registers every action
 from tests.cli.typed import run
 from worker.action import ACTIONS
-from worker.composition import forget
 from worker.governor import Governor
+from worker.one_per_process import forget
 
 SECRET = "ada@example.com"
 

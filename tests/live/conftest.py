@@ -20,7 +20,7 @@ from tests.live.copies import Copy
 from tests.live.system import ROOT, Sandbox, Server, System, end, until
 from worker import http_client as client
 from worker.app import app
-from worker.composition import forget
+from worker.one_per_process import forget
 from worker.settings import get_settings
 
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ import time
 import httpx
 import pytest
 
+from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
-from tasks.jobs.runs import get_runs
 from tasks.profiles import create_profile, get_profile
 from tests.live.system import ROOT, end, until
 from worker.api.jsonapi import Request

@@ -22,7 +22,7 @@ from tasks.imports import (
     subscribe,
 )
 from tasks.imports.sending import Stopped
-from tasks.jobs.runs import get_runs
+from tasks.jobs.import_runs import get_runs
 from tests.live.system import PATIENT, ROOT, end, until
 from worker.errors import InputError, SourceError, Unauthorized
 

@@ -8,7 +8,7 @@ import pytest
 
 from schedules import sync, sync_requests
 from schedules.sync_requests import SyncRequest, load, save, set_state
-from worker import writes
+from worker import atomic_writes
 
 RUN = "messaging.default@2026-11-24T01:37:00Z"
 
@@ -16,7 +16,7 @@ RUN = "messaging.default@2026-11-24T01:37:00Z"
 @pytest.fixture
 def begun(client, monkeypatch):
     """The streams that were started, in order, and how the run has ended."""
-    for module in (sync_requests, writes):
+    for module in (sync_requests, atomic_writes):
         monkeypatch.setattr(module, "get_redis", lambda: client)
     made = SimpleNamespace(streams=[], ended=[])
     monkeypatch.setattr(sync.pull, "renew_reminder", lambda *_: None)

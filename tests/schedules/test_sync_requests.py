@@ -8,13 +8,13 @@ import pytest
 
 from schedules import sync_requests
 from schedules.sync_requests import SyncRequest, claim, load, save
-from worker import writes
+from worker import atomic_writes
 from worker.process import working
 
 
 @pytest.fixture(autouse=True)
 def server(client, monkeypatch):
-    for module in (sync_requests, writes):
+    for module in (sync_requests, atomic_writes):
         monkeypatch.setattr(module, "get_redis", lambda: client)
 
 

@@ -17,11 +17,11 @@ from tasks.imports import import_profiles
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles, update_profile
-from worker import passing
+from worker import successors
+from worker.account_and_lane import Place, placed
 from worker.action import ACTIONS
 from worker.app import app
 from worker.errors import InputError, SettingsError
-from worker.place import Place, placed
 from worker.tiers import is_line
 
 ADA = {"email": "ada@example.com"}
@@ -347,9 +347,9 @@ def test_what_makes_no_sense_on_an_action_is_refused_in_words(name):
 
 @pytest.fixture
 def following():
-    token = passing._over.set(True)
+    token = successors._over.set(True)
     yield
-    passing._over.reset(token)
+    successors._over.reset(token)
 
 
 @pytest.mark.parametrize(

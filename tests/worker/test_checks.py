@@ -16,7 +16,7 @@ from schedules.store import connection
 from schedules.store.migrate import upgrade
 from tests.cli.typed import run
 from worker.action import ACTIONS
-from worker.composition import forget
+from worker.one_per_process import forget
 
 INFO = {"redis_version": "7.2.4", "tcp_port": 6379, "aof_enabled": 1, "used_memory": 1, "maxmemory": 0}
 

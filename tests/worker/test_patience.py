@@ -11,8 +11,8 @@ import pytest
 import redis
 from kombu.exceptions import OperationalError
 
+from tasks.jobs.import_runs import Runs
 from tasks.jobs.ledger import Ledger
-from tasks.jobs.runs import Runs
 from worker import patience, process, strategy
 from worker.app import app
 from worker.connection import NotNow

@@ -10,11 +10,11 @@ from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
 from worker import execution, redis_memory
 from worker.app import app
-from worker.composition import forget
 from worker.connection import Full
 from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
+from worker.one_per_process import forget
 from worker.process import working
 from worker.results import Backend
 from worker.revocation import revoke

@@ -6,7 +6,7 @@ import pytest
 
 from schedules import checks
 from schedules.store.outage import Outage
-from worker.composition import forget
+from worker.one_per_process import forget
 from worker.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")

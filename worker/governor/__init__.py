@@ -17,7 +17,7 @@ from worker.governor.terms import (
     Pause,
     Settlement,
 )
-from worker.waiting import Expiry, Lane
+from worker.lane_and_expiry import Expiry, Lane
 
 __all__ = [
     "ANY_KEY",

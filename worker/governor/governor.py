@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import redis
 
-from worker.composition import one_per_process
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.reading import read_look, read_pause
@@ -25,10 +24,11 @@ from worker.governor.terms import (
     Pause,
     Settlement,
 )
+from worker.lane_and_expiry import Expiry
+from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
-from worker.waiting import Expiry
 
 
 class Governor:

@@ -16,8 +16,8 @@ from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.tables import sync_windows
 from schedules.sync_requests import SyncRequest
+from worker.account_and_lane import checked_id
 from worker.errors import BadRequest, Forbidden, NotFound
-from worker.place import checked_id
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

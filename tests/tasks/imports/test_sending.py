@@ -20,11 +20,11 @@ from tasks.imports.run import Import, run_import
 from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
+from tasks.jobs.import_runs import Run, Runs
 from tasks.jobs.isolate import MAX_HALVED_PARTS, isolate
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import JobOutcome, Ledger
 from tasks.jobs.records import records
-from tasks.jobs.runs import Run, Runs
 from worker.errors import BadRequest, Forbidden, SourceError
 from worker.settings import get_settings
 

@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from tasks.jobs import find, isolate, next_step, read, spawn, watch
+from tasks.jobs.import_runs import Runs
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import Job, Ledger
-from tasks.jobs.runs import Runs
 from worker.api.jsonapi import Request
 from worker.reminders import Reminders
 from worker.steps import AskingStep

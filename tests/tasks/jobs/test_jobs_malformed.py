@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tasks.jobs import JOB_KINDS, find, next_step, read, spawn, watch
 from tasks.jobs.find import Find, Search
+from tasks.jobs.import_runs import Runs
 from tasks.jobs.isolate import isolate
 from tasks.jobs.ledger import Job, Ledger, group
 from tasks.jobs.outcome import job_outcome, outcome_error, result_data
 from tasks.jobs.read import Read, Reading
 from tasks.jobs.records import describe_error
-from tasks.jobs.runs import Runs
 from tasks.jobs.spawn import Spawn
 from tasks.jobs.watch import GroupPoll, JobPoll, PollJob, Watch
 from tests.malformed import answered, malformed, many, page, read_or_told

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore
 
-from tasks.jobs import collect as collecting
-from tasks.jobs.collect import SettleJob
+from tasks.jobs import settle as settling
+from tasks.jobs.settle import SettleJob
 from worker.errors import JobCancelled, JobFailed
 
 
@@ -17,11 +17,11 @@ def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Carries the step out; ``ended``: the job's result tells its end already."""
 
     def carry_out(ended: bool = False) -> Any:
-        monkeypatch.setattr(collecting, "has_ended", lambda id: ended)
+        monkeypatch.setattr(settling, "has_ended", lambda id: ended)
         return SettleJob().run()
 
-    monkeypatch.setattr(collecting, "get_ledger", lambda: steps.ledger)
-    monkeypatch.setattr(collecting, "go_on", lambda *ids: steps.gone_on.extend(ids))
+    monkeypatch.setattr(settling, "get_ledger", lambda: steps.ledger)
+    monkeypatch.setattr(settling, "go_on", lambda *ids: steps.gone_on.extend(ids))
     monkeypatch.setattr(SettleJob, "task_id", "job")
     return carry_out
 

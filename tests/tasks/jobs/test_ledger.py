@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.jobs.import_runs import Runs
 from tasks.jobs.ledger import JobOutcome, Ledger, group, packed, unpacked
-from tasks.jobs.runs import Runs
 from worker.api.jsonapi import Request
 from worker.reminders import Reminders
 

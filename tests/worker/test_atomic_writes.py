@@ -9,16 +9,16 @@ import redis
 import schedules
 import tasks
 import worker
-from worker import writes
+from worker import atomic_writes
+from worker.atomic_writes import write
 from worker.connection import NotNow, Parser
 from worker.process import working
-from worker.writes import write
 
 
 @pytest.fixture
 def full(client, monkeypatch):
     ours = redis.Redis.from_url(f"unix://{client.connection_pool.connection_kwargs['path']}", parser_class=Parser)
-    monkeypatch.setattr(writes, "get_redis", lambda: ours)
+    monkeypatch.setattr(atomic_writes, "get_redis", lambda: ours)
     client.config_set("maxmemory", 1)
     yield client
     ours.close()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
-from tasks.jobs.runs import get_runs
-from worker import composition
-from worker.composition import forget, one_per_process
+from worker import one_per_process as parts_of_process
 from worker.connection import get_publisher, get_redis
 from worker.governor import get_governor, get_publishing_governor
+from worker.one_per_process import forget, one_per_process
 from worker.settings import get_settings
 
 
 @pytest.fixture
 def parts(monkeypatch):
-    monkeypatch.setattr(composition, "_parts", [])
+    monkeypatch.setattr(parts_of_process, "_parts", [])
 
 
 class Part:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from worker.place import PREFIX
+from worker.account_and_lane import PREFIX
 
 #: Celery's default queue, and how many of its messages are read.
 QUEUE, MAX_MESSAGES = "celery", 1_000

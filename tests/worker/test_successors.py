@@ -10,8 +10,8 @@ from kombu.exceptions import OperationalError
 from tasks.lists import create_list
 from worker import execution
 from worker.app import app
-from worker.passing import passing_on, run_and_pass_on
 from worker.publishing import published
+from worker.successors import passing_on, run_and_pass_on
 
 
 class Backend:

@@ -17,9 +17,9 @@ from celery.signals import before_task_publish
 
 from worker.accounts import DEFAULT
 from worker.errors import InputError
+from worker.lane_and_expiry import Lane
 from worker.message_headers import ACCOUNT, HEADER, LANE
 from worker.tiers import is_line
-from worker.waiting import Lane
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.composition import one_per_process
 from worker.connection import get_redis
 from worker.governor import PREFIX
+from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
