@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from worker.one_per_process import one_per_process
 from worker.redis_address import RedisAddress
+from worker.redis_nodes import connection_class
 from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
@@ -48,6 +49,10 @@ _SAID = {
     "NOREPLICAS": "Redis has fewer replicas than it wants for a write",
     "UNBLOCKED": "Redis has become a replica",
     "NOPERM": "the user of this connection is not allowed to do this",
+    "MOVED": "another node of the cluster has our keys, and the address must begin with cluster:// or clusters://",
+    "ASK": "our keys are moving to another node of the cluster",
+    "TRYAGAIN": "our keys are moving to another node of the cluster",
+    "CLUSTERDOWN": "the cluster serves nobody",
 }
 #: At the beginning, or within what Redis 6 says of an error inside a script.
 _CODE = re.compile(rf"(?:^|-)({'|'.join(_SAID)}) ")
@@ -108,8 +113,14 @@ def brief(address: RedisAddress) -> dict[str, float]:
 def _client(timeouts: dict[str, float]) -> redis.Redis:
     """A client whose commands are sent once: who repeats one knows whether that does harm."""
     address = get_settings().redis
-    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts}
-    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0), parser_class=Parser)
+    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts, **connecting(address)}
+    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0))
+
+
+def connecting(address: RedisAddress) -> dict[str, Any]:
+    """How connections to an address are made, whichever library's client makes them."""
+    found = connection_class(address)
+    return {"parser_class": Parser, **({"connection_class": found} if found else {})}
 
 
 def unreachable(error: Exception) -> str:
@@ -128,4 +139,5 @@ def unreachable(error: Exception) -> str:
 
 def address() -> str:
     """Where Redis is, without the password that its address may carry."""
-    return get_settings().redis.url
+    where = get_settings().redis
+    return where.shown if where.nodes else where.url

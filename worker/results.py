@@ -11,7 +11,7 @@ from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from kombu.utils.encoding import bytes_to_str
 
 from worker import ending, errors
-from worker.connection import Parser
+from worker.connection import connecting
 from worker.governor import EVEN_IF_FULL, get_governor
 from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import delivery_of
@@ -74,7 +74,7 @@ class Backend(RedisBackend):
         get_governor().store(bytes_to_str(key), value, self.expires if expires is None else expires)
 
     def _get_pool(self, **params: Any) -> Any:
-        return super()._get_pool(**params, parser_class=Parser)
+        return super()._get_pool(**{**params, **connecting(get_settings().redis)})
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any

@@ -2,7 +2,7 @@
 -- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
 -- before it.
 --
--- KEYS[1]  prefix of every key below, "klaviyo:"
+-- KEYS[1]  prefix of every key below, "klaviyo:"; in a cluster with the tag before it that every key has there
 -- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as described there
 --
 -- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
@@ -35,7 +35,9 @@
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
 --   born            string when this state began: a flushed Redis is recognised by its absence
 
-local P, op = KEYS[1], ARGV[1]
+local TAG, P = KEYS[1]:match('^({[^}]*}:)(.*)$')
+P = P or KEYS[1]
+local op = ARGV[1]
 local now = tonumber(ARGV[2])
 if not now then
   local t = redis.call('TIME')
@@ -55,7 +57,16 @@ local ONCE = 120000         -- how long a second publishing of a task is known a
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
-local function call(...) return redis.call(...) end
+local call = redis.call
+if TAG then
+  -- Names of keys come with what is asked, too: each gets its tag here. A channel is called as the key that it tells of.
+  call = function(command, first, ...)
+    if command ~= 'DEL' and command ~= 'EXISTS' then return redis.call(command, TAG .. first, ...) end
+    local keys = { first, ... }
+    for i = 1, #keys do keys[i] = TAG .. keys[i] end
+    return redis.call(command, unpack(keys))
+  end
+end
 local function key(name, part) return P .. name .. ':' .. part end
 
 -- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
