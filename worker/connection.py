@@ -36,6 +36,25 @@ class Full(NotNow):
     """Redis has no memory left, and evicts nothing."""
 
 
+class NotReplicated(NotNow):
+    """Too few replicas have confirmed a write in time; the primary has it."""
+
+    def __init__(self, confirmed: int, wanted: int, seconds: float, what: str = "") -> None:
+        super().__init__(confirmed, wanted, seconds, what)
+        self._said = confirmed, wanted, seconds
+        self._what = what
+
+    def of_publication(self, taken_back: bool) -> NotReplicated:
+        """The same of a task that was published; ``taken_back``: it is no longer there."""
+        left = "nothing was queued" if taken_back else "a worker has it already, and only a failover now would lose it"
+        return NotReplicated(*self._said, left)
+
+    def __str__(self) -> str:
+        confirmed, wanted, seconds = self._said
+        said = f"{confirmed} of {wanted} replicas of Redis have confirmed the write within {seconds:.1f} s"
+        return f"{said}: {self._what}" if self._what else said
+
+
 #: What says that Redis cannot take a command now, but will.
 AWAY = (redis.ConnectionError, redis.TimeoutError)
 

@@ -26,6 +26,7 @@ from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff, retry_after
 from worker.calls import delay_of, expiry_of, received
+from worker.connection import NotReplicated
 from worker.errors import (
     Forbidden,
     KlaviyoError,
@@ -36,10 +37,11 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor, under_way
+from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
 from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
-from worker.patience import asking_redis_once
+from worker.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
@@ -109,8 +111,11 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     """
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
+    under_way.begin(call.task_id, lambda: _under_way(call, settings), unrepeatable=not call.repeat.blindly)
     try:
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
+        if settings.redis_replicas and not call.repeat.blindly:
+            require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
@@ -140,7 +145,39 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
             raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
-        settle(call, governor, end, envelope)
+        try:
+            settle(call, governor, end, envelope)
+        finally:
+            under_way.finish(call.task_id, end.forget)
+
+
+def _under_way(call: Call, settings: Settings) -> UnderWay:
+    line = call.line
+    return call.task_id, call.holder, line.name, line.spec, settings.lease_ms, int(not call.repeat.blindly)
+
+
+def require_replicas(call: Call, governor: Governor) -> None:
+    """Check that a failover from now on finds on record that this request was sent.
+
+    Raises:
+        NotOnRecord: too few replicas have it.
+
+    """
+    try:
+        governor.confirm()
+    except NotReplicated as error:
+        raise NotOnRecord(call.declaration.name, call.account, str(error)) from None
+
+
+class NotOnRecord(Throttled):
+    """A request that must not be repeated was not sent: a failover would have forgotten that it was."""
+
+    def __init__(self, action: str, account: str, reason: str) -> None:
+        super().__init__(action, account, 429, [], RETRY_PAUSE_S)
+        self.args = (action, account, reason)
+
+    def __str__(self) -> str:
+        return f"waiting for replicas of Redis: {self.args[2]}"
 
 
 def send_in_process(

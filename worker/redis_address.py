@@ -96,7 +96,8 @@ class RedisAddress:
 
     ``path`` is that of a unix socket; where there is one, ``host`` and ``port`` mean nothing. ``options`` are those of
     the query, but the database. ``nodes`` are the Sentinels that know where ``primary`` is, or nodes of a cluster; none
-    for a single server. Then ``host`` and ``port`` are those of the first.
+    for a single server. Then ``host`` and ``port`` are those of the first. So many ``replicas`` have to confirm what
+    must be safe.
     """
 
     host: str = "localhost"
@@ -109,6 +110,7 @@ class RedisAddress:
     options: tuple[tuple[str, Any], ...] = ()
     nodes: tuple[tuple[str, int], ...] = ()
     primary: str = ""
+    replicas: int = 0
     sentinel_username: str | None = None
     sentinel_password: str | None = field(default=None, repr=False)
 

@@ -24,17 +24,20 @@ from worker.redis_address import RedisAddress
 #: Seconds for one Sentinel or node of a cluster to tell where the primary is.
 ASKING_TIMEOUT_S = 1.0
 
-#: What is done on a connection to a primary before anything else: with the connection and its replication id.
-at_connect: list[Callable[[redis.Connection, str], None]] = []
+#: What is done on a process's first connection to another primary, before anything else: with the connection and the
+#: primary's replication id, which a replica that is promoted makes anew.
+at_new_primary: list[Callable[[redis.Connection, str], None]] = []
+
+_met = ""
 
 
 @lru_cache
-def connection_class(address: RedisAddress, replicated: bool = False) -> type[redis.Connection] | None:
+def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
     """The class of connections to an address; None where any library's own will do.
 
-    ``replicated``: the server has replicas, one of which may stand in its place one day.
+    A single server that has replicas may one day be another one behind the same address.
     """
-    if address.path or not (address.nodes or replicated):
+    if address.path or not (address.nodes or address.replicas):
         return None
     kind = _InCluster if address.cluster else _ToPrimary
     base = SSLConnection if address.tls else redis.Connection
@@ -56,15 +59,14 @@ class _ToPrimary(redis.Connection):
         told = _replication(self)
         if told.get("role") != "master":
             raise redis.ConnectionError(f"{self.host}:{self.port} is a replica: a failover is under way")
-        for step in at_connect:
-            step(self, told.get("master_replid", ""))
+        _meet(self, told.get("master_replid", ""))
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Read an answer; one that says that another server has to be asked, or later, ends the connection."""
         try:
             return super().read_response(*args, **kwargs)
         except redis.ConnectionError:
-            self.disconnect()
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise
 
 
@@ -86,6 +88,14 @@ class _InCluster(_ToPrimary):
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Read an answer, its keys as we call them."""
         return untagged(super().read_response(*args, **kwargs))
+
+
+def _meet(connection: redis.Connection, primary: str) -> None:
+    global _met
+    if primary != _met:
+        for step in at_new_primary:
+            step(connection, primary)
+        _met = primary
 
 
 def _replication(connection: redis.Connection) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Several servers as one Redis: a primary with a replica under Sentinels, or a cluster. Each is a process of its own.
 
-``KLAVIYO_TEST_REDIS=sentinel`` or ``cluster`` makes every live test run on such ones (`Several`). Every port is one that the machine had free; every process is ended by its own id.
+``KLAVIYO_TEST_REDIS=sentinel`` or ``cluster`` makes every live test run on such ones (`Several`). Every port is one
+that the machine had free; every process is ended by its own id.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Sentinels:
             Node(binary, folder / "second", second, *DATA, "--replicaof", "127.0.0.1", str(first)),
         ]
         until(self.in_step, 10, "a replica in step with its primary")
-        for number, port in enumerate(asked):
+        for number in range(sentinels):
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
                 f"sentinel monitor mymaster 127.0.0.1 {first} {sentinels // 2 + 1}\n"

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import redis
 
-from worker.connection import Full, get_publisher, get_redis
+from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.governor import under_way
 from worker.governor.reading import read_look, read_pause
 from worker.governor.script import SCRIPT
 from worker.governor.terms import (
@@ -29,6 +30,11 @@ from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import resuming, said
 from worker.process import working
+from worker.redis_nodes import at_new_primary
+from worker.settings import get_settings
+
+#: Part of the time that a client waits for an answer in which replicas have to confirm a write.
+CONFIRMING = 0.8
 
 
 class Governor:
@@ -56,6 +62,46 @@ class Governor:
             return connection.read_response()
         finally:
             pool.release(connection)
+
+    def _call_safely(self, operation: str, *arguments: Any) -> Any:
+        """Carry out an operation that writes; it is over once as many replicas have it as the settings ask for.
+
+        Raises:
+            NotReplicated: they do not have it in time; the primary does.
+
+        """
+        if not (replicas := get_settings().redis_replicas):
+            return self._call(operation, *arguments)
+        pool: Any = self._client.connection_pool
+        seconds = CONFIRMING * pool.connection_kwargs["socket_timeout"]
+        connection = pool.get_connection()
+        command = ("EVALSHA", self._script.sha, 1, self._prefix, *self._arguments(operation, arguments))
+        try:
+            # On one connection: Redis waits for what was last written by whoever asks.
+            confirm = ("WAIT", replicas, int(seconds * 1000))
+            connection.send_packed_command(connection.pack_commands([command, confirm]))
+            answer, confirmed = connection.read_response(), connection.read_response()
+        except redis.exceptions.NoScriptError:
+            connection.disconnect()
+            self._client.script_load(SCRIPT)
+            return self._call_safely(operation, *arguments)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
+        if confirmed < replicas:
+            raise NotReplicated(confirmed, replicas, seconds)
+        return answer
+
+    def confirm(self) -> None:
+        """Wait until replicas have all that was written before, by whichever connection, if the settings ask for it.
+
+        Raises:
+            NotReplicated: they do not have it in time.
+
+        """
+        self._call_safely("confirm")
 
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]
@@ -85,15 +131,23 @@ class Governor:
 
         Raises:
             AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
+            NotReplicated: too few replicas have it; unless a worker has it already, it has been taken back.
 
         """
         arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent))
-        return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+        return self._publish("", "wait", *line, lane, task_id, message, *arguments)
 
-    def _published(self, task_id: str, answer: Any) -> int:
-        if int(answer) < 0:
+    def _publish(self, list_key: str, operation: str, *arguments: Any) -> int:
+        # Of both operations' arguments, these come before the last ones.
+        task_id, message = arguments[3:5] if operation == "wait" else arguments[2:4]
+        try:
+            # A worker's are followed by the acknowledgement of what they come from: a replica has both or neither.
+            answer = int((self._call if working.is_set() else self._call_safely)(operation, *arguments))
+        except NotReplicated as error:
+            raise error.of_publication(bool(self._call("take_back", task_id, list_key, message))) from None
+        if answer == -1:
             raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
-        return int(answer)
+        return max(0, answer)
 
     def restore(
         self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
@@ -107,7 +161,7 @@ class Governor:
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
-        self._published(task_id, self._call("put", list_key, queue, task_id, message, int(urgent)))
+        self._publish(list_key, "put", list_key, queue, task_id, message, int(urgent))
 
     def bind(self, member: str, tables: list[str]) -> None:
         """Add a queue's binding to these sets. Redis takes a worker's even when full."""
@@ -357,6 +411,18 @@ def _owner(line: LineRef) -> tuple[str, str]:
     """The account and the action that a line is of."""
     account, _, action = line[0].partition("+")[0].partition(":")
     return account, action
+
+
+def _tell_of_requests(connection: redis.Connection, primary: str) -> None:
+    """Tell a primary, which may have been a replica until now, who was it before and what is under way here."""
+    operations: list[tuple[Any, ...]] = [("history", "", primary)]
+    operations += [("under_way", "", *each) for each in under_way.to_tell()]
+    for operation in operations:
+        connection.send_command("EVAL", SCRIPT, 1, PREFIX, *operation, check_health=False)  # type: ignore[no-untyped-call]
+        connection.read_response()
+
+
+at_new_primary.append(_tell_of_requests)
 
 
 @one_per_process

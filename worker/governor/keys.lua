@@ -23,6 +23,7 @@
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
+--                          unheard:<ms> (after a failover: what may be missing in a window),
 --                          urgent (until when a part of each window is kept for the lane now)
 --   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
 --   blocked         hash   bucket or line -> until (ms), after a 429
@@ -33,7 +34,10 @@
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
 --   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
---   born            string when this state began: a flushed Redis is recognised by its absence
+--   born            string when this state began: a flushed Redis is recognised by its absence; after a failover
+--                          "when|ms that may be missing before|ms by which times before are moved"
+--   history         string replication id of the primary that the workers have seen last; only where there are replicas
+--   alive           string when a worker has last told of itself: a replica that is promoted knows all until then
 
 local TAG, P = KEYS[1]:match('^({[^}]*}:)(.*)$')
 P = P or KEYS[1]
@@ -54,6 +58,9 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
+local REUNION = 2000        -- after a failover, for the workers to tell of the requests that they have under way
+local MISSING = { 5000, 60000 }  -- ms that a promoted replica may lack: workers tell of themselves every two seconds, and
+                                 -- none is promoted that is a minute behind
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 

@@ -32,6 +32,7 @@ end
 
 -- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
 function ops.beat(worker, slots, queues, ttl)
+  call('SET', P .. 'alive', now)
   if tonumber(slots) > 0 then
     call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)
   else

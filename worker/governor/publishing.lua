@@ -13,13 +13,14 @@ local function stays_revoked(id, urgent)
   return urgent ~= '1' and call('EXISTS', key('revoked', id)) == 1
 end
 
--- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released, -1 if revoked
+-- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released, -1 if revoked,
+-- -2 if it has been published before
 -- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
 -- says it, which works off what waits by that, so that a server that is full must take it.
 function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
-  if call('EXISTS', key('once', id)) == 1 then return 0 end
+  if call('PEXPIRE', key('once', id), ONCE) == 1 then return -2 end
   enter_line(line, spec)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
@@ -37,6 +38,17 @@ function ops.put(list, queue, id, message, urgent)
   call('LPUSH', list, message)
   wake(queue, 1)
   return 1
+end
+
+-- id list message -> 1 if it was still to be had: a publication that no replica has confirmed is taken back.
+-- list: where `put` has put it; "" for a task with a line
+function ops.take_back(id, list, message)
+  if list ~= '' then return call('LREM', list, 1, message) end
+  local lane, line = find(id)
+  if not line then return 0 end
+  take_out(id, lane, line)
+  call('HDEL', P .. 'expires', id)
+  return call('DEL', key('once', id))
 end
 
 local function publish(name, value, ttl)
@@ -87,5 +99,11 @@ end
 function ops.bind(member, urgent, ...)
   if urgent == '1' then even_if_full() end
   for _, set in ipairs({ ... }) do call('SADD', set, member) end
+  return 1
+end
+
+-- -> 1. Written so that replicas have something to confirm, and with it all that was written before.
+function ops.confirm()
+  call('SET', P .. 'confirmed', 1, 'PX', 1000)
   return 1
 end

@@ -16,6 +16,7 @@ PARTS = (
     "settling",
     "revoking",
     "pausing",
+    "promoting",
     "looking",
     "dispatch",
 )

@@ -1,15 +1,5 @@
 -- The end of a request: its lease, Klaviyo's headers, and what becomes of the task.
 
--- How many answers of a ring, of the newest `most`, are not older than a moment.
-local function answered_since(ring, moment, most)
-  local low, high = 0, math.min(most, call('LLEN', ring))
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
 local function correct(b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)

@@ -1,0 +1,138 @@
+"""The primary is replaced under load, by wish and by kill -9: what is lost, what is doubled, and how soon it goes on.
+
+With ``KLAVIYO_REDIS_REPLICAS=1`` nothing is lost. Without it a failover loses what no replica has had yet; the number is
+printed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from schedules.sync import request_sync
+from tasks.imports import import_profiles
+from tasks.lists import create_list
+from tasks.profiles import create_profile
+from tests.live.nodes import Sentinels
+from tests.live.publishing_to import publishing_to
+from tests.live.system import ACCOUNTS, System, stretched, until
+from tests.soak import sized
+
+FAILOVERS, WORKERS = sized(2, 20), sized(2, 4)
+
+#: Seconds after a promotion within which a request comes in again.
+GOES_ON = 5.0
+
+
+class Load:
+    """Somebody who publishes without a pause, and knows what he was told."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[str, str] = {}
+        self.lists: dict[str, tuple[str, str]] = {}
+        self.refused = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._publish)
+
+    def _publish(self) -> None:
+        for n in count():
+            if self._over.wait(0.02):
+                return
+            alias = ACCOUNTS[n % 3]
+            try:
+                email, name = f"p{n}@example.com", f"list {n}"
+                self.profiles[create_profile.on(alias).delay(email=email).id] = email
+                if n % 10 == 0:
+                    self.lists[create_list.on(alias).delay(name=name).id] = alias, name
+            except OperationalError:
+                self.refused += 1
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("replicas", [1, 0])
+def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, replicas):
+    nodes = Sentinels(server_binary, tmp_path / "nodes")
+    sandbox = live_sandbox
+    sandbox.reset()
+    sandbox.limits(steady=100_000)
+    sandbox.seed(account="default", profiles=sized(200, 2_000))
+    people = tmp_path / "people.csv"
+    rows = sized(300, 3_000)
+    people.write_text("email\n" + "".join(f"row{n}@example.com\n" for n in range(rows)))
+    try:
+        with publishing_to(nodes, sandbox, tmp_path, REDIS_REPLICAS=replicas, STORE_URL=store.url) as system:
+            _run(system, nodes, people, rows, {"REDIS_REPLICAS": replicas, "STORE_URL": store.url}, capsys)
+    finally:
+        nodes.close()
+
+
+def _run(
+    system: System,
+    nodes: Sentinels,
+    people: Path,
+    rows: int,
+    settings: dict[str, object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sandbox, replicas = system.sandbox, settings["REDIS_REPLICAS"]
+    pauses: list[float] = []
+    for _ in range(WORKERS):
+        system.worker(**settings, READ_TIMEOUT=2).ready()
+    request_sync("default", ["profiles"])
+    imported: list[object] = []
+    importer = threading.Thread(target=lambda: imported.append(import_profiles(str(people))))
+    importer.start()
+    with Load() as load:
+        for number in range(FAILOVERS):
+            until(nodes.ready, 30, "a replica in step, which every Sentinel knows")
+            arrived = sandbox.arrived()
+            until(lambda: sandbox.arrived() > arrived + 30, 30, "work in full flow")  # noqa: B023
+            promoted = nodes.fail_over(killed=number % 2 == 1)
+            arrived = sandbox.arrived()
+            until(lambda: sandbox.arrived() > arrived, 30, "work to go on")  # noqa: B023
+            pauses.append(time.monotonic() - promoted)
+    importer.join(120)
+
+    def lost() -> list[str]:
+        ended = system.ends([*load.profiles, *load.lists])
+        return [each for each in (*load.profiles, *load.lists) if each not in ended]
+
+    def at_rest() -> bool:
+        return not system.redis.exists("klaviyo:waiting", "klaviyo:unacked", "klaviyo:claimed")
+
+    until(lambda: not lost() or at_rest(), 120, lambda: f"the end of all tasks, {len(lost())} are left")
+    missing = lost()
+    doubled = 0
+    for alias in ("default", *ACCOUNTS):
+        there = sandbox.names("/api/lists", "name", alias)
+        doubled += sum(times - 1 for times in there.values())
+    with capsys.disabled():
+        print(
+            f"\n{FAILOVERS} failovers with {replicas} replica(s) waited for: {len(load.profiles) + len(load.lists)} tasks, "
+            f"{load.refused} refused, {len(missing)} lost, {doubled} doubled, {sandbox.throttled()} 429s; "
+            f"went on after {max(pauses):.1f} s at most"
+        )
+
+    assert doubled == 0
+    assert sandbox.throttled() == 0
+    assert max(pauses) <= stretched(GOES_ON)
+    if replicas:
+        assert missing == []
+        ends = system.ends([*load.profiles, *load.lists])
+        assert {ends[each].error for each in load.profiles} <= {None, "Conflict"}
+        assert {ends[each].error for each in load.lists} <= {None, "OutcomeUnknown"}
+    assert imported
+    assert imported[0].landed == rows, imported
