@@ -9,6 +9,8 @@ whichever server is right by then.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -23,6 +25,10 @@ from worker.redis_address import RedisAddress
 
 #: Seconds for one Sentinel or node of a cluster to tell where the primary is.
 ASKING_TIMEOUT_S = 1.0
+
+#: Seconds between two questions of a process whether the Sentinels name another primary by now. They demote the old one
+#: some ten seconds later only, and it forgets then what it was told meanwhile.
+ASKING_INTERVAL_S = 1.0
 
 #: What is done on a process's first connection to another primary, before anything else: with the connection and the
 #: primary's replication id, which a replica that is promoted makes anew.
@@ -50,8 +56,16 @@ class _ToPrimary(redis.Connection):
     address: RedisAddress
 
     def _connect(self) -> Any:
-        self.host, self.port = _locate(self.address)
+        self.host, self.port = _directory(self.address).locate()
         return super()._connect()  # type: ignore[no-untyped-call]
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send a command, unless the Sentinels name another primary by now."""
+        primary = self.host, self.port
+        if self.address.primary and self.is_connected and _directory(self.address).names_another(primary):
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.ConnectionError("another server has become the primary")
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, then make sure that it is the primary."""
@@ -106,28 +120,63 @@ def _replication(connection: redis.Connection) -> dict[str, str]:
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
-def _locate(address: RedisAddress) -> tuple[str, int]:
-    """Where the primary is, by the first node that knows.
+class _Directory:
+    """Where the primary is: what the nodes of an address say."""
 
-    Raises:
-        redis.ConnectionError: none does.
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        self._nodes = list(address.nodes)
+        self._asking = threading.Lock()
+        self._asked_at, self._said = time.monotonic(), ("", 0)
 
-    """
-    if not address.nodes:
-        return address.host, address.port
-    why = []
-    for host, port in address.nodes:
-        client = _asking(address, host, port)
-        try:
-            if found := (_owner(client, host) if address.cluster else _named(client, address.primary)):
-                return found
-            why.append(f"{host}:{port} does not know")
-        except redis.RedisError as error:
-            why.append(f"{host}:{port}: {type(error).__name__}")
-        finally:
-            client.close()
-    what = "the cluster's node that has our keys" if address.cluster else f"the primary {address.primary!r}"
-    raise redis.ConnectionError(f"nobody says where {what} is ({'; '.join(why)})")
+    def locate(self) -> tuple[str, int]:
+        """Where it is, by the first node that knows; the next time that one is asked first.
+
+        Raises:
+            redis.ConnectionError: none does.
+
+        """
+        if not self._nodes:
+            return self._address.host, self._address.port
+        why = []
+        for node in list(self._nodes):
+            try:
+                if found := _told(self._address, *node):
+                    self._nodes.remove(node)
+                    self._nodes.insert(0, node)
+                    self._asked_at, self._said = time.monotonic(), found
+                    return found
+                why.append(f"{node[0]}:{node[1]} does not know")
+            except redis.RedisError as error:
+                why.append(f"{node[0]}:{node[1]}: {type(error).__name__}")
+        name = self._address.primary
+        what = f"the primary {name!r}" if name else "the cluster's node that has our keys"
+        raise redis.ConnectionError(f"nobody says where {what} is ({'; '.join(why)})")
+
+    def names_another(self, primary: tuple[str, int]) -> bool:
+        """Whether it is elsewhere by now; asked now and then, by one thread of all."""
+        if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
+            try:
+                self.locate()
+            except redis.ConnectionError:
+                self._asked_at = time.monotonic()  # without Sentinels the primary goes on serving
+            finally:
+                self._asking.release()
+        return self._said != primary
+
+
+@lru_cache
+def _directory(address: RedisAddress) -> _Directory:
+    return _Directory(address)
+
+
+def _told(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
+    """What one node says."""
+    client = _asking(address, host, port)
+    try:
+        return _owner(client, host) if address.cluster else _named(client, address.primary)
+    finally:
+        client.close()
 
 
 def _asking(address: RedisAddress, host: str, port: int) -> redis.Redis:

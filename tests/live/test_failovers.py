@@ -1,7 +1,7 @@
 """The primary is replaced under load, by wish and by kill -9: what is lost, what is doubled, and how soon it goes on.
 
-With ``KLAVIYO_REDIS_REPLICAS=1`` nothing is lost. Without it a failover loses what no replica has had yet; the number is
-printed.
+With ``KLAVIYO_REDIS_REPLICAS=1`` nothing is lost. Without it a failover loses what no replica has had yet, and the
+number is printed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
 from tests.soak import sized
+from worker.tiers import QUEUES
 
 FAILOVERS, WORKERS = sized(2, 20), sized(2, 4)
 
@@ -111,7 +112,7 @@ def _run(
         return [each for each in (*load.profiles, *load.lists) if each not in ended]
 
     def at_rest() -> bool:
-        return not system.redis.exists("klaviyo:waiting", "klaviyo:unacked", "klaviyo:claimed")
+        return not system.redis.exists("klaviyo:waiting", "klaviyo:unacked", "klaviyo:lease", *QUEUES)
 
     until(lambda: not lost() or at_rest(), 120, lambda: f"the end of all tasks, {len(lost())} are left")
     missing = lost()
@@ -121,7 +122,7 @@ def _run(
         doubled += sum(times - 1 for times in there.values())
     with capsys.disabled():
         print(
-            f"\n{FAILOVERS} failovers with {replicas} replica(s) waited for: {len(load.profiles) + len(load.lists)} tasks, "
+            f"\n{FAILOVERS} failovers, {replicas=}: {len(load.profiles) + len(load.lists)} tasks, "
             f"{load.refused} refused, {len(missing)} lost, {doubled} doubled, {sandbox.throttled()} 429s; "
             f"went on after {max(pauses):.1f} s at most"
         )
