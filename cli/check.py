@@ -28,6 +28,7 @@ from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused,
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
+from worker.redis_rights import acl as rights
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -42,6 +43,10 @@ def check(
     name: Annotated[
         str | None, typer.Option("--account", help="alias of one account; all accounts if left out")
     ] = None,
+    acl: Annotated[
+        bool,
+        typer.Option("--acl", help="print the command that makes a user of Redis with the rights it needs"),
+    ] = False,
 ) -> None:
     """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
 
@@ -49,6 +54,9 @@ def check(
     not, and 2 if a setting is wrong.
     """
     settings = get_settings()
+    if acl:
+        typer.echo(rights(settings.redis))
+        return
     beat_schedule(settings)
     found = [_print_finding(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):

@@ -131,8 +131,12 @@ def brief(address: RedisAddress) -> dict[str, float]:
 
 def _client(timeouts: dict[str, float]) -> redis.Redis:
     """A client whose commands are sent once: who repeats one knows whether that does harm."""
-    address = get_settings().redis
-    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts, **connecting(address)}
+    return client_of(get_settings().redis, timeouts)
+
+
+def client_of(address: RedisAddress, timeouts: dict[str, float] | None = None) -> redis.Redis:
+    """A client of the Redis at an address."""
+    options: dict[str, Any] = {**WAITING, **address.keywords, **(timeouts or {}), **connecting(address)}
     return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0))
 
 

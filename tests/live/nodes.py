@@ -16,12 +16,15 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from tests.live.system import end, until
 from worker.cluster_keys import SLOT, TAG
 from worker.connection import Parser
 from worker.redis_address import parse
 from worker.redis_nodes import connection_class
+from worker.redis_rights import acl
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
 DOWN_AFTER_MS = 1000
@@ -207,15 +210,54 @@ class Cluster:
                         return next(each for each in self.nodes if each.port == port)
         raise AssertionError("nobody has the slot")
 
+    def replica_of(self, node: Node) -> Node:
+        [line] = [each for each in _lines(node) if each.split()[3] == self.id_of(node)]
+        port = int(line.split()[1].partition("@")[0].rpartition(":")[2])
+        return next(each for each in self.nodes if each.port == port)
+
+    def migrate(self, slot: int = SLOT) -> None:
+        """Move a slot to another primary, a key at a time, as the tools for it do."""
+        source = self.primary(slot)
+        target = next(node for node in self.nodes if node is not source and node.role() == "master")
+        target.redis.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
+        source.redis.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+        while keys := source.redis.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 10):
+            source.redis.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        for node in (target, source, *self.nodes):
+            if node.role() == "master":
+                node.redis.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
+
     def close(self) -> None:
         for node in self.nodes:
             node.close()
 
 
+class Guarded:
+    """A single server, at which everybody but the test has the rights that `klaviyo check --acl` prints."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        [port] = free_ports(1)
+        self.node = Node(binary, folder, port, *DATA)
+        self.url = f"redis://klaviyo:secret@127.0.0.1:{port}/0"
+        self.broker_url, self.broker_options = f"redis://127.0.0.1:{port}/0", {}
+        words = acl(parse(self.url)).replace("PASSWORD", "secret").split()
+        self.node.redis.execute_command(*words)
+
+    def primary(self) -> Node:
+        return self.node
+
+    def refused(self) -> set[str]:
+        """What somebody has asked for without the right to."""
+        return {f"{each['object']} ({each['reason']})" for each in self.node.redis.acl_log(1000)}
+
+    def close(self) -> None:
+        self.node.close()
+
+
 class Several:
     """Such servers as `tests.live.system.Server` is one: what a test is given instead of it."""
 
-    def __init__(self, nodes: Sentinels | Cluster) -> None:
+    def __init__(self, nodes: Sentinels | Cluster | Guarded) -> None:
         self.nodes = nodes
         self.url, self.broker_url, self.broker_options = nodes.url, nodes.broker_url, nodes.broker_options
         self.redis = self.connect()
@@ -226,9 +268,15 @@ class Several:
         pytest.skip("This test leads to one server's socket through a link; KLAVIYO_TEST_REDIS names several.")
 
     def connect(self) -> Any:
-        kind = connection_class(parse(self.url))
+        kind = connection_class(parse(self.url)) or redis.Connection
         first = parse(self.url).url
-        return redis.Redis.from_url(first, decode_responses=True, connection_class=kind, parser_class=Parser)
+        # What a test looks at, it looks at again while the servers change.
+        how: dict[str, Any] = {
+            "connection_class": kind,
+            "parser_class": Parser,
+            "retry": Retry(ConstantBackoff(0.1), 100),
+        }
+        return redis.Redis.from_url(first, decode_responses=True, **how)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         pytest.skip("This test ends its one server; KLAVIYO_TEST_REDIS names several.")
@@ -243,13 +291,15 @@ class Several:
 
     def close(self) -> None:
         self.redis.close()
+        refused = self.nodes.refused() if isinstance(self.nodes, Guarded) else set()
         self.nodes.close()
+        assert not refused, f"these rights are missing: {refused}"
 
 
 def several(kind: str, binary: str, folder: Path) -> Several:
     """The servers that ``KLAVIYO_TEST_REDIS`` asks for."""
     # A test may hold a server for seconds, and this one is not about what its Sentinels make of it.
-    return Several({"sentinel": Sentinels, "cluster": Cluster}[kind](binary, folder))
+    return Several({"sentinel": Sentinels, "cluster": Cluster, "acl": Guarded}[kind](binary, folder))
 
 
 def _lines(node: Node) -> Sequence[str]:

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kombu import pools
 
-from tests.live.nodes import Cluster, Sentinels, Several
+from tests.live.nodes import Cluster, Guarded, Sentinels, Several
 from tests.live.system import Sandbox, System
 from worker import http_client
 from worker.app import app, connecting
 from worker.one_per_process import forget
 from worker.settings import get_settings
 
+Servers = Sentinels | Cluster | Guarded
+
 
 @contextmanager
-def publishing_to(nodes: Sentinels | Cluster, sandbox: Sandbox, folder: Path, **settings: Any) -> Iterator[System]:
+def publishing_to(
+    nodes: Sentinels | Cluster | Guarded, sandbox: Sandbox, folder: Path, **settings: Any
+) -> Iterator[System]:
     """A system on these servers, to which this process publishes as well."""
     server = Several(nodes)
     system = System(server, sandbox, folder)  # type: ignore[arg-type]
@@ -44,6 +49,7 @@ def publishing_to(nodes: Sentinels | Cluster, sandbox: Sandbox, folder: Path, **
 def _begin_anew() -> None:
     """Drop the connections and the backend that were made before."""
     app.pool.force_close_all()
+    pools.reset()
     backend = app._local.__dict__.get("backend") or app._backend_cache
     if backend is not None and "client" in backend.__dict__:
         backend.result_consumer.stop()
