@@ -20,7 +20,10 @@ end
 function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
-  if call('PEXPIRE', key('once', id), ONCE) == 1 then return -2 end
+  if call('EXISTS', key('once', id)) == 1 then
+    call('PEXPIRE', key('once', id), ONCE)  -- so that replicas have something to confirm
+    return -2
+  end
   enter_line(line, spec)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
