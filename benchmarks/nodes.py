@@ -59,18 +59,8 @@ def drain(url: str, replicas: int, base: str, tasks: int) -> tuple[float, float,
         [sys.executable, "-c", PUBLISH, str(tasks), TEXT],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    command = [
-        "celery",
-        "-A",
-        "benchmarks.measured",
-        "worker",
-        "-l",
-        "CRITICAL",
-        "--without-gossip",
-        "-Q",
-        "klaviyo.xl",
-    ]
-    with process(*command, "-n", "one@bench", **environment):
+    command = ["celery", "-A", "benchmarks.measured", "worker", "-l", "CRITICAL", "--without-gossip"]
+    with process(*command, "-Q", "klaviyo.xl", "-n", "one@bench", **environment):
         found = rate(base, before, tasks)
         time.sleep(0.5)  # the last results
     used = (busy(client) - began) / tasks * 1e6

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.soak import sized
-from tests.worker.governing import known, line, publish, ref
+from tests.worker.governing import answer, known, line, publish, ref, released
 from tests.worker.simulation import LEASE, Simulation
 from worker.governor import Governor
 from worker.tiers import QUEUES, Bucket, Limits, Line
@@ -126,6 +126,28 @@ def test_no_window_takes_more_than_it_allows_whatever_the_new_primary_has_missed
 
     assert run.promoted
     assert not run.klaviyo.refused
+
+
+def test_what_a_replica_has_not_heard_of_counts_as_sent(governor, client, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    governor._call("history", "first")
+    clock.wait(4)
+    governor.beat("worker", 1_000, list(QUEUES), 10**6)
+    clock.wait(7)
+
+    governor._call("history", "second")
+
+    # Seven seconds are missing, in each of which one may have been sent, and the one at their end.
+    publish(governor, each, *(f"task {n}" for n in range(15)))
+    sent = 0
+    for _ in range(20):
+        clock.wait(1.1)
+        governor.tick()
+        for name in released(client, each):
+            answer(governor, name)
+            sent += 1
+    assert sent == 15 - 8
 
 
 @pytest.mark.parametrize("ahead", [-3_000, 0, 3_000])
