@@ -11,14 +11,14 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
 from cli.imports.plan import (
-    Told,
+    ReadingOptions,
     complete_options,
     confirm,
     consent_imports,
     kind_and_files,
-    planned,
     proposal,
     rows_of,
+    show_plan,
 )
 from cli.imports.plan_file import read
 from cli.imports.run import carry_out
@@ -142,19 +142,19 @@ def import_rows(
     if consent and said not in (None, "profiles"):
         raise InputError("import", ["--consent goes with an import of profiles"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
-    told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
+    reading = ReadingOptions(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
         rows = rows_of(file, database_url)
-        found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
+        found = None if said else proposal(rows, format, delimiter, encoding, saved, reading)
         kind = said or kind_named(found.kind if found else "")
         check(kind, own)
-        how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
+        how = complete_options(options(kind, own, saved.mapping, reading.fixed, None, account), saved, reading, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
         imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
         for each in imports:
             shows = found or save_map or consent
-            shown = planned(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
+            shown = show_plan(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
             if dry_run:
                 code = max(code, _checked(each, shown if found else None, as_json))
             elif shown is None or (not found and not consent):

@@ -1,4 +1,4 @@
-"""The exports of other systems: known by their headers, with what each column is. The table is `exports.toml`."""
+"""The exports of other systems: recognised by their headers, with the meaning of each column, from `exports.toml`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from importlib.resources import files
 from tasks.imports.headers import INVISIBLE
 from tasks.imports.mapping import TYPES
 
-#: Stands for no export: columns are taken by their names alone.
+#: Means that a file is no known export: columns are mapped by their names alone.
 NONE = "none"
 
 _DOUBLED = re.compile(r" \([0-9]+\)$")
-_CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent"
-_ITEM = "it is told in the list of items"
+_CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
+_ITEM = "it goes into the list of items"
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One kind of file that another system writes; see `exports.toml` for what each of these is."""
+    """One kind of file that another system writes; `exports.toml` explains each of these."""
 
     name: str
     title: str
@@ -42,8 +42,8 @@ class Export:
 class Matched:
     """An export's columns as one file names them.
 
-    mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column that tells orders apart.
-    items: the keys of an item, each with its column and type. consent: the columns that tell of it, by channel.
+    mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column with the order's id.
+    items: the keys of an order's item, each with its column and type. consent: the columns of consent, by channel.
     """
 
     export: Export
@@ -56,13 +56,13 @@ class Matched:
 
 @cache
 def exports() -> Mapping[str, Export]:
-    """The table."""
-    told = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
-    return {name: Export(name, **{**each, "known_by": tuple(each["known_by"])}) for name, each in told.items()}
+    """Return the table of known exports, by name."""
+    table = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
+    return {name: Export(name, **{**each, "known_by": tuple(each["known_by"])}) for name, each in table.items()}
 
 
 def export_named(name: str) -> Export:
-    """The export of this name.
+    """Return the export of this name.
 
     Raises:
         ValueError: there is none.
@@ -75,8 +75,8 @@ def export_named(name: str) -> Export:
     raise ValueError(f"there is no export {name!r}; {hint}")
 
 
-def recognised(header: Sequence[str]) -> Export | None:
-    """The export that a header is of: of those whose columns are all there, the one that knows the most of them."""
+def recognise(header: Sequence[str]) -> Export | None:
+    """Return the export that a header belongs to: of those that fit, the one that knows the most of its columns."""
     there = {_plain(name) for name in header}
 
     def fits(export: Export) -> bool:
@@ -88,8 +88,8 @@ def recognised(header: Sequence[str]) -> Export | None:
     return max(filter(fits, exports().values()), key=known, default=None)
 
 
-def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:
-    """What an export says of the columns of a file, as far as the mapping that was ``said`` leaves it to it."""
+def match_columns(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:
+    """Match an export's columns with those of a file. The mapping that was given (``said``) takes precedence."""
     own = {each.rpartition("=")[0] for each in said}
     taken = {_field(each) for each in said}
     names: dict[str, str] = {}
@@ -104,28 +104,28 @@ def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> 
         taken |= {_field(f"={target}")} - {""}
         mapping.append(f"{name}={target}")
         if not target:
-            left_out[name] = "it is of no use to Klaviyo"
-    told = {key: _typed(each) for key, each in export.items.items()}
-    items = {key: (names[_plain(each)], type) for key, (each, type) in told.items() if _plain(each) in names}
+            left_out[name] = "Klaviyo has no use for it"
+    typed = {key: _typed(each) for key, each in export.items.items()}
+    items = {key: (names[_plain(each)], type) for key, (each, type) in typed.items() if _plain(each) in names}
     for why, columns in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
         left_out |= {found: why for each in columns if (found := names.get(_plain(each))) and found not in own}
     doubled = {name: base for name in header if (base := _DOUBLED.sub("", name)) != name and base in left_out}
     left_out |= {name: left_out[base] for name, base in doubled.items()}
     mapping += [f"{name}=" for name in left_out if f"{name}=" not in mapping and name not in own]
     order = names.get(_plain(export.order)) if export.order else None
-    consent = {said: names[_plain(each)] for said, each in export.consent.items() if _plain(each) in names}
+    consent = {channel: names[_plain(each)] for channel, each in export.consent.items() if _plain(each) in names}
     return Matched(export, tuple(mapping), left_out, order, items, consent)
 
 
 def _field(mapping: str) -> str:
-    """The field that a mapping leads to, without its type."""
+    """Return the field that a mapping leads to, without its type."""
     target = mapping.rpartition("=")[2]
     return _typed(target)[0]
 
 
-def _typed(told: str) -> tuple[str, str]:
-    name, colon, type = told.rpartition(":")
-    return (name, type) if colon and type in TYPES else (told, "text")
+def _typed(target: str) -> tuple[str, str]:
+    name, colon, type = target.rpartition(":")
+    return (name, type) if colon and type in TYPES else (target, "text")
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,7 @@ from schedules.push.lock import AlreadyRunning
 from schedules.push.mapping import open_and_map
 from schedules.push.run import run_push
 from schedules.push.task import PushStep, configured_push
-from tasks.imports.parts import parts
+from tasks.imports.parts import split_into_parts
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
 from worker.left_behind import LeftBehind
@@ -43,7 +43,7 @@ def test_a_push_says_how_its_values_are_written(define, tmp_path):
 
     wanted = configured_push("crm")
     source, plan = open_and_map(wanted, wanted.checked())
-    (part,) = parts(source, plan)
+    (part,) = split_into_parts(source, plan)
 
     assert b'"+46701112233"' in part.body
     assert b'"since":"2024-02-01"' in part.body

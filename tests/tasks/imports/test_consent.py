@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.rejects import Rejected
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.sources import open_rows
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import items_of
 from worker.errors import InputError
@@ -21,8 +21,8 @@ FILES = Path(__file__).with_name("exports")
 
 def consenting(path: Path, kind: str, **options: Any) -> tuple[list[Any], dict[int, Any]]:
     how = Options(consent=True, moment=NOW, **options)
-    source, plan = understood(source_of(path), kind, how)
-    made = list(parts(source, plan))
+    source, plan = interpret(open_rows(path), kind, how)
+    made = list(split_into_parts(source, plan))
     items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
     return items, {each.row: each.original for each in made if isinstance(each, Rejected)}
 

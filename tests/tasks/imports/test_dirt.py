@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
-from tasks.imports.rejects import Rejected, reject_file
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.rejects import Rejected, open_reject_file
+from tasks.imports.sources import open_rows
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import items_of
 
@@ -157,11 +157,11 @@ def test_each_row_lands_rightly_or_stands_in_the_reject_file_with_the_true_reaso
     path, out = folder / "dirt.csv", folder / "rejects.csv"
     path.write_bytes(written(rows, delimiter, encoding, newline, told))
 
-    source, plan = understood(source_of(path), "profiles", Options(mapping=MAPPING, moment=NOW))
+    source, plan = interpret(open_rows(path), "profiles", Options(mapping=MAPPING, moment=NOW))
     landed: dict[str, Any] = {}
     rejected: dict[int, Rejected] = {}
-    with reject_file(out, source) as write:
-        for each in parts(source, plan):
+    with open_reject_file(out, source) as write:
+        for each in split_into_parts(source, plan):
             if isinstance(each, Part):
                 landed |= {item["attributes"]["external_id"]: item["attributes"] for item in items_of("profiles", each)}
             else:

@@ -9,13 +9,13 @@ import openpyxl
 import pytest
 
 from tasks.imports.cards import is_card
-from tasks.imports.exports import Export, export_named, exports, matched, recognised
+from tasks.imports.exports import Export, export_named, exports, match_columns, recognise
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
-from tasks.imports.proposals import proposed
-from tasks.imports.rejects import Rejected, reject_file
-from tasks.imports.sources import Source, source_of
-from tasks.imports.understanding import understood
+from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.proposals import propose
+from tasks.imports.rejects import Rejected, open_reject_file
+from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, items_of
 from worker.errors import InputError
@@ -27,11 +27,11 @@ SECRETS = "it holds secrets by its name; an import sends none"
 
 def taken(path: Path, **options: Any) -> tuple[str | None, list[Any], dict[int, str], dict[str, str]]:
     """What a file is recognised as, its items, its rejected rows with their reasons, and what is left out."""
-    found = proposed(source_of(path), options.pop("mapping", ()), options.get("export"))
+    found = propose(open_rows(path), options.pop("mapping", ()), options.get("export"))
     how = Options(**{"mapping": found.mapping, "fixed": found.fixed, "moment": NOW, **options})
     kind = "create_catalog_items" if found.kind == "items" else found.kind
-    source, plan = understood(source_of(path), kind, how)
-    made = list(parts(source, plan))
+    source, plan = interpret(open_rows(path), kind, how)
+    made = list(split_into_parts(source, plan))
     items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
     rejected = {each.row: each.reason for each in made if isinstance(each, Rejected)}
     return plan.export, items, rejected, dict(plan.left_out)
@@ -255,9 +255,9 @@ def test_an_order_that_was_turned_down_is_in_the_reject_file_with_all_its_rows_a
     text = (FILES / "shopify_orders.csv").read_text().replace(",1,Cup,20.00,", ",1,Cup,twenty,")
     path, out = tmp_path / "orders.csv", tmp_path / "rejects.csv"
     path.write_text(text)
-    source, plan = understood(source_of(path), "events", Options(moment=NOW))
-    with reject_file(out, source) as write:
-        for each in parts(source, plan):
+    source, plan = interpret(open_rows(path), "events", Options(moment=NOW))
+    with open_reject_file(out, source) as write:
+        for each in split_into_parts(source, plan):
             assert isinstance(each, Rejected)
             write(each)
 
@@ -299,15 +299,15 @@ def test_every_export_of_the_table_is_known_by_its_header_and_leads_to_fields_th
     kind = "create_catalog_items" if export.kind == "items" else export.kind
     missing = {name: "x" for name in ("description", "url") if kind == "create_catalog_items"}
 
-    _, plan = understood(source, kind, Options(fixed=missing, moment=NOW, export=export.name))
+    _, plan = interpret(source, kind, Options(fixed=missing, moment=NOW, export=export.name))
 
-    assert recognised(header) is export
-    assert recognised([name.upper() for name in header]) is export
+    assert recognise(header) is export
+    assert recognise([name.upper() for name in header]) is export
     assert plan.export == export.name
 
 
 def test_a_header_that_lacks_a_column_of_an_export_is_not_taken_for_one():
-    assert recognised(export_named("brevo-contacts").known_by[:-1]) is None
+    assert recognise(export_named("brevo-contacts").known_by[:-1]) is None
 
 
 def test_an_export_can_be_said_and_has_to_be_one(tmp_path: Path):
@@ -318,14 +318,14 @@ def test_an_export_can_be_said_and_has_to_be_one(tmp_path: Path):
     assert export == "shopify-customers"
     assert items == [{"email": "ada@example.com", "phone_number": "+14155550132", "properties": {"Total Spent": 1250}}]
     with pytest.raises(InputError, match="no export 'shopify-customer'; did you mean 'shopify-customers'"):
-        understood(source_of(path), "profiles", Options(export="shopify-customer"))
+        interpret(open_rows(path), "profiles", Options(export="shopify-customer"))
 
 
 def test_what_is_mapped_by_hand_wins(tmp_path: Path):
     header = export_named("shopify-customers").known_by
     said = ("Customer ID=properties.shop_id", "First Name=", "Accepts Email Marketing=properties.accepts:boolean")
 
-    found = matched(export_named("shopify-customers"), header, said)
+    found = match_columns(export_named("shopify-customers"), header, said)
 
     assert found.mapping == ("Last Name=last_name", "Email=email")
     assert found.left_out == {}

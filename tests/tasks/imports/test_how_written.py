@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.sources import Batch, Source
-from tasks.imports.understanding import understood
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, items_of
 from worker.errors import InputError
@@ -57,8 +57,8 @@ def test_standard_input_is_judged_by_its_first_rows():
     once = iter([Batch(1, rows)])
     source = Source("standard input", ("email", "x"), lambda: once, rereadable=False)
 
-    source, plan = understood(source, "profiles", Options(mapping=("x=properties.x:date",), moment=NOW))
+    source, plan = interpret(source, "profiles", Options(mapping=("x=properties.x:date",), moment=NOW))
 
-    (part,) = parts(source, plan)
+    (part,) = split_into_parts(source, plan)
     assert isinstance(part, Part)
     assert len(items_of("profiles", part)) == 10

@@ -4,7 +4,7 @@ import orjson
 
 from tasks.imports import upsert
 from tasks.imports.kinds import KINDS, catalog_id
-from tasks.imports.run import Import, routed
+from tasks.imports.run import Import, route_parts
 from tasks.imports.upsert import as_update, differs
 
 MUG = {"type": "catalog-item", "attributes": {"external_id": "M1", "integration_type": "$custom", "title": "Mug"}}
@@ -51,7 +51,7 @@ def test_what_is_new_is_created_what_differs_updated_and_the_rest_left_alone(mon
     monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
     wanted = Import("upsert_catalog_items", rows)
 
-    found = list(routed(wanted, *wanted.opened()))
+    found = list(route_parts(wanted, *wanted.open()))
 
     assert [(each.action, each.part and each.part.rows) for each in found] == [
         ("bulk_create_catalog_items", "1"),
