@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -15,6 +15,7 @@ from cli.imports.plan import (
     complete_options,
     confirm,
     consent_imports,
+    has_variants,
     kind_and_files,
     proposal,
     rows_of,
@@ -127,11 +128,12 @@ def import_rows(
     """Import rows, and tell what became of each: klaviyo import customers.csv.
 
     Without a KIND, the file is recognised by its header, or guessed at; its plan is shown, and nothing is sent before
-    you say yes. With one, columns lead where their names and --map say.
+    you say yes. A file of products is imported as items, then as variants. With a KIND, columns are mapped by their
+    names and by --map.
 
     Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
 
-    --dry-run ends likewise: with 1 where rows would be turned down here.
+    --dry-run ends the same way: with 1 if rows would be rejected before anything is sent.
     """
     saved = read(mapping or ())
     said, files = kind_and_files(given)
@@ -152,6 +154,8 @@ def import_rows(
         how = complete_options(options(kind, own, saved.mapping, reading.fixed, None, account), saved, reading, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
         imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
+        if found and has_variants(found):
+            imports.append(replace(wanted, kind=task_kind("variants", mode)))
         for each in imports:
             shows = found or save_map or consent
             shown = show_plan(each, file, saved, save_map if each is wanted else None, as_json) if shows else None

@@ -93,6 +93,11 @@ def proposal(
     return found
 
 
+def has_variants(found: Proposal) -> bool:
+    """Return True if a recognised export has variants besides its items."""
+    return found.export is not None and export_named(found.export).catalog is not None
+
+
 def complete_options(how: Options, saved: Saved, reading: ReadingOptions, found: Proposal | None) -> Options:
     """The options with what a plan of before says, and what was found out; what was typed wins."""
     fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}

@@ -14,6 +14,7 @@ from tasks.imports.mapping import TYPES
 from tasks.imports.options import Options
 from tasks.imports.orders import COST, ITEM_ID, ITEMS
 from tasks.imports.plan import Plan
+from tasks.imports.products import PRODUCT_ID, VARIANT_ID
 from tasks.imports.sources import count_reject_columns
 from worker.errors import InputError
 
@@ -21,6 +22,9 @@ from worker.errors import InputError
 SAID = ("kind", "as", "time_zone", "country", "dates", "decimals")
 
 _TYPES = {form_and_style: type for type, form_and_style in TYPES.items()}
+
+#: Columns that are made of others.
+_ADDED = (ITEMS, COST, ITEM_ID, PRODUCT_ID, VARIANT_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def write(path: Path, kind: str, plan: Plan, options: Options) -> None:
         lines += ["", "[set]", *(f"{_text(name)} = {_value(value)}" for name, value in options.fixed.items())]
     lines += ["", "[columns]"]
     for place, name in enumerate(header):
-        if place >= count_reject_columns(header) and name not in (ITEMS, COST, ITEM_ID):
+        if place >= count_reject_columns(header) and name not in _ADDED:
             field = plan.columns.get(place)
             lines.append(f"{_text(name)} = {_text(target(field) if field else '')}")
     try:

@@ -207,7 +207,7 @@ def check_consent_times(block: Block) -> None:
         times = f"{name.rpartition('.')[0]}.consented_at"
         for place, (consents, time) in enumerate(block.rows((name, times))):
             if time and not block.options.historical:
-                block.reject(place, "consented_at: goes with historical_import only")
+                block.reject(place, "consented_at: needs historical_import")
             elif consents and not time and block.options.historical:
                 block.reject(place, "consented_at: is missing, and historical_import wants it")
             elif time and datetime.fromisoformat(time[1:-1]) > block.options.moment:

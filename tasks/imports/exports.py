@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from tasks.imports.headers import INVISIBLE
 from tasks.imports.mapping import TYPES
@@ -19,6 +20,18 @@ NONE = "none"
 _DOUBLED = re.compile(r" \([0-9]+\)$")
 _CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
 _ITEM = "it goes into the list of items"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """How rows of products become items and variants; `exports.toml` explains each of these."""
+
+    item: Sequence[str]
+    variant: Sequence[str]
+    variant_item: Sequence[str] = ()
+    variant_rows: str = ""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Export:
     order: str | None = None
     items: Mapping[str, str] = field(default_factory=dict)
     time_zone: str | None = None
+    catalog: Catalog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,12 @@ class Matched:
 def exports() -> Mapping[str, Export]:
     """Return the table of known exports, by name."""
     table = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
-    return {name: Export(name, **{**each, "known_by": tuple(each["known_by"])}) for name, each in table.items()}
+    return {name: _export(name, each) for name, each in table.items()}
+
+
+def _export(name: str, fields: Mapping[str, Any]) -> Export:
+    catalog = fields.get("catalog")
+    return Export(name, **{**fields, "known_by": tuple(fields["known_by"]), "catalog": catalog and Catalog(**catalog)})
 
 
 def export_named(name: str) -> Export:
@@ -77,28 +96,30 @@ def export_named(name: str) -> Export:
 
 def recognise(header: Sequence[str]) -> Export | None:
     """Return the export that a header belongs to: of those that fit, the one that knows the most of its columns."""
-    there = {_plain(name) for name in header}
+    there = {plain_name(name) for name in header}
 
     def fits(export: Export) -> bool:
-        return all(any(_plain(name) in there for name in each.split("|")) for each in export.known_by)
+        return all(any(plain_name(name) in there for name in each.split("|")) for each in export.known_by)
 
     def known(export: Export) -> int:
-        return len(there & set(map(_plain, (*export.columns, *export.consent.values(), *export.known_by))))
+        return len(there & set(map(plain_name, (*export.columns, *export.consent.values(), *export.known_by))))
 
     return max(filter(fits, exports().values()), key=known, default=None)
 
 
-def match_columns(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:
-    """Match an export's columns with those of a file. The mapping that was given (``said``) takes precedence."""
+def match_columns(
+    export: Export, header: Sequence[str], said: Sequence[str] = (), columns: Mapping[str, str] | None = None
+) -> Matched:
+    """Match an export's columns, or some ``columns`` of it, with a file's. The given mapping (``said``) goes first."""
     own = {each.rpartition("=")[0] for each in said}
     taken = {_field(each) for each in said}
     names: dict[str, str] = {}
     for each in header:
-        names.setdefault(_plain(each), each)
+        names.setdefault(plain_name(each), each)
     mapping: list[str] = []
     left_out: dict[str, str] = {}
-    for column, target in export.columns.items():
-        name = names.get(_plain(column))
+    for column, target in (export.columns if columns is None else columns).items():
+        name = names.get(plain_name(column))
         if name is None or name in own or _field(f"={target}") in taken:
             continue
         taken |= {_field(f"={target}")} - {""}
@@ -106,14 +127,16 @@ def match_columns(export: Export, header: Sequence[str], said: Sequence[str] = (
         if not target:
             left_out[name] = "Klaviyo has no use for it"
     typed = {key: _typed(each) for key, each in export.items.items()}
-    items = {key: (names[_plain(each)], type) for key, (each, type) in typed.items() if _plain(each) in names}
-    for why, columns in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
-        left_out |= {found: why for each in columns if (found := names.get(_plain(each))) and found not in own}
+    items = {key: (names[plain_name(each)], type) for key, (each, type) in typed.items() if plain_name(each) in names}
+    for why, unsent in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
+        left_out |= {found: why for each in unsent if (found := names.get(plain_name(each))) and found not in own}
     doubled = {name: base for name in header if (base := _DOUBLED.sub("", name)) != name and base in left_out}
     left_out |= {name: left_out[base] for name, base in doubled.items()}
     mapping += [f"{name}=" for name in left_out if f"{name}=" not in mapping and name not in own]
-    order = names.get(_plain(export.order)) if export.order else None
-    consent = {channel: names[_plain(each)] for channel, each in export.consent.items() if _plain(each) in names}
+    order = names.get(plain_name(export.order)) if export.order else None
+    consent = {
+        channel: names[plain_name(each)] for channel, each in export.consent.items() if plain_name(each) in names
+    }
     return Matched(export, tuple(mapping), left_out, order, items, consent)
 
 
@@ -128,5 +151,6 @@ def _typed(target: str) -> tuple[str, str]:
     return (name, type) if colon and type in TYPES else (target, "text")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column's name without case, invisible characters and repeated blanks."""
     return " ".join(name.strip(INVISIBLE).split()).casefold()

@@ -16,10 +16,11 @@ from tasks.imports.dates import infer_order, is_ambiguous_date
 from tasks.imports.exports import NONE, Matched, export_named, match_columns, recognise
 from tasks.imports.fields import Field
 from tasks.imports.grid import Grid
-from tasks.imports.kinds import KINDS
+from tasks.imports.kinds import KINDS, VARIANTS, Kind
 from tasks.imports.options import Options
 from tasks.imports.orders import COST, ITEM_ID, ITEMS, ORDERED_PRODUCT, group_orders, list_ordered_products
 from tasks.imports.plan import Plan, compile_plan
+from tasks.imports.products import PRODUCT_ID, VARIANT_ID, item_rows, variant_rows
 from tasks.imports.sources import Batch, Source, count_reject_columns
 from tasks.imports.withheld import is_secret
 from worker.errors import InputError
@@ -53,7 +54,7 @@ def interpret(source: Source, kind: str, options: Options, say: str = "--map ") 
     if found is not None and options.consent:
         source, options = _as_consent(source, kind, found, options)
     elif found is not None:
-        source, options = _as_export(source, KINDS[kind].rest, found, options)
+        source, options = _as_export(source, KINDS[kind], found, options)
         left_out = found.left_out
     source, cards = _card_columns(source, kind, options)
     left_out = {**left_out, **dict.fromkeys(cards, CARDS)}
@@ -69,13 +70,15 @@ def _matched(source: Source, kind: str, options: Options) -> Matched | None:
     header = source.columns[count_reject_columns(source.columns) :]
     export = export_named(options.export) if options.export else recognise(header)
     wanted = "profiles" if options.consent and kind in CONSENTS else KINDS.get(kind, KINDS["profiles"]).exported
-    if export is None or wanted != export.kind:
+    is_variants = export is not None and export.catalog is not None and wanted == VARIANTS
+    if export is None or (wanted != export.kind and not is_variants):
         if options.consent:
             raise ValueError(
                 "--consent needs a known export, whose columns of consent are known: say with --as which it is"
             )
         return None
-    return match_columns(export, header, options.mapping)
+    columns = export.catalog.variants if is_variants and export.catalog else None
+    return match_columns(export, header, options.mapping, columns)
 
 
 def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> tuple[Source, Options]:
@@ -93,7 +96,7 @@ def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> 
     return source, replace(options, mapping=mapping)
 
 
-def _as_export(source: Source, rest: str | None, found: Matched, options: Options) -> tuple[Source, Options]:
+def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> tuple[Source, Options]:
     export, fixed = found.export, dict(options.fixed)
     if export.metric and not any(each.endswith("=metric") for each in options.mapping):
         fixed.setdefault("metric", export.metric)
@@ -108,10 +111,17 @@ def _as_export(source: Source, rest: str | None, found: Matched, options: Option
     elif found.order:
         source = group_orders(source, found, options.decimals)
         mapping.append(f"{ITEMS}=properties.{ITEMS}:json")
+    elif export.catalog and kind.exported == VARIANTS:
+        source = variant_rows(source, export.catalog)
+        mapping += [f"{VARIANT_ID}=external_id", f"{PRODUCT_ID}=item_id"]
+        fixed.setdefault("sku", f"{{{VARIANT_ID}}}")  # Klaviyo requires one, and many shops have none
+    elif export.catalog:
+        source = item_rows(source, export.catalog)
+        mapping.append(f"{PRODUCT_ID}=external_id")
     own = {each.rpartition("=")[0] for each in options.mapping}
     mapping = [each for each in mapping if each.rpartition("=")[0] not in own]
-    if rest and "*" not in own:
-        mapping.append(f"*={rest}.*")
+    if kind.rest and "*" not in own:
+        mapping.append(f"*={kind.rest}.*")
     return source, replace(
         options,
         mapping=(*mapping, *options.mapping),

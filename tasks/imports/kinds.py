@@ -20,6 +20,9 @@ from worker.api.wire import Path
 #: Bytes left free in each request.
 MARGIN_BYTES = 10_000
 
+#: What the table of exports calls variants.
+VARIANTS = "variants"
+
 #: The field that lists the properties to remove from a profile.
 UNSET = "patch_properties.unset"
 
@@ -188,7 +191,7 @@ KINDS = {
             group="events",
         ),
         *_catalog("items", "item"),
-        *_catalog("variants", "variant"),
+        *_catalog(VARIANTS, "variant"),
         *_catalog("categories", "category"),
         Kind(
             "coupon_codes",

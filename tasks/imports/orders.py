@@ -47,7 +47,7 @@ def group_orders(source: Source, matched: Matched, decimals: Decimal | None) -> 
     def rows() -> Iterator[Order]:
         return (table.order(lines, first) for first, lines in table.groups())
 
-    return replace(source, columns=(*table.columns, ITEMS), batches=lambda: _batches(rows()))
+    return replace(source, columns=(*table.columns, ITEMS), batches=lambda: batches_of(rows()))
 
 
 def list_ordered_products(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
@@ -60,10 +60,11 @@ def list_ordered_products(source: Source, matched: Matched, decimals: Decimal | 
             for place, line in enumerate(lines):
                 yield table.product(line, whole, place, first + place)
 
-    return replace(source, columns=(*table.columns, COST, ITEM_ID), batches=lambda: _batches(rows()))
+    return replace(source, columns=(*table.columns, COST, ITEM_ID), batches=lambda: batches_of(rows()))
 
 
-def _batches(rows: Iterator[Order]) -> Iterator[Batch]:
+def batches_of(rows: Iterator[Order]) -> Iterator[Batch]:
+    """Yield rows in batches, numbered anew."""
     first = 1
     while block := list(islice(rows, BATCH_ROWS)):
         yield Batch(first, block)

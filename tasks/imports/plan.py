@@ -13,6 +13,7 @@ from tasks.imports.kinds import KINDS, UNSET, Kind
 from tasks.imports.layout import Layout
 from tasks.imports.mapping import ColumnMap, columns_of
 from tasks.imports.options import Options
+from tasks.imports.templates import Template, template_of
 from tasks.imports.values import Convert, make_converter
 from tasks.imports.withheld import WITHHELD, is_secret
 from worker.api.wire import put
@@ -34,9 +35,9 @@ class Plan:
     """How rows become requests.
 
     header: the columns of a table; None if each row names its own. columns: the fields of columns, by the columns'
-    places. fields: these and all others of the kind, by name. fixed: the texts of fields for rows that lack them.
-    before, after: the request around its items. export: what the file was recognised as. left_out: columns that are not
-    sent although no mapping says so, and why.
+    places. fields: these and all others of the kind, by name. fixed, templates: the texts of fields for rows that
+    lack them. before, after: the request around its items. export: what the file was recognised as. left_out: columns
+    that are not sent although no mapping says so, and why.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Plan:
     header: tuple[str, ...] | None
     columns: Mapping[int, Field]
     fixed: Mapping[str, str]
+    templates: Mapping[str, Template]
     before: bytes
     after: bytes
     left_out: Mapping[str, str]
@@ -94,23 +96,35 @@ def compile_plan(kind: str, header: Sequence[str] | None, options: Options, say:
         options.region()
         mapped = ColumnMap(kind, known.fields, options.mapping, "json" if header is None else "text", say)
         columns = {} if header is None else columns_of(header, mapped)
-        fixed = _fixed(known, mapped.fields, options.fixed, zone)
+        templates = _templates(mapped.fields, options.fixed, header)
+        given = {name: value for name, value in options.fixed.items() if mapped.fields.get(name) not in templates}
+        fixed = _fixed(known, mapped.fields, given, zone)
         if header is not None:
-            _refuse_missing(known, {each.name for each in columns.values()} | set(fixed))
+            _refuse_missing(known, {each.name for each in (*columns.values(), *templates)} | set(fixed))
         _refuse_clearing(known, header, columns, options)
         _refuse_channels(known, options, None if header is None else {each.name for each in columns.values()})
     except ValueError as error:
         raise InputError(f"import {kind}", [str(error)]) from None
     fields = {**mapped.fields, **{each.name: each for each in columns.values()}}
+    by_name = {field.name: template for field, template in templates.items()}
     before, after = _frame(known, mapped.fields, options.params)
     header = None if header is None else tuple(header)
     left_out = {name: WITHHELD for name in header or () if is_secret(name)}
-    return Plan(known, options, zone, mapped, fields, header, columns, fixed, before, after, left_out)
+    return Plan(known, options, zone, mapped, fields, header, columns, fixed, by_name, before, after, left_out)
 
 
 def _converter(kind: Kind, field: Field, zone: tzinfo | None, *, cells: bool) -> Convert | None:
     identifies = field.name in kind.identifying and field.form in ("text", "list")
     return make_converter(field, zone, cells=cells, each=kind.read.get(field.name), identifies=identifies)
+
+
+def _templates(
+    fields: Mapping[str, Field], given: Mapping[str, Any], header: Sequence[str] | None
+) -> dict[Field, Template]:
+    """Return the fields whose value for all rows names columns of the table."""
+    places = {name: place for place, name in enumerate(header or ())}
+    found = {fields[name]: template_of(str(value), places.get) for name, value in given.items() if name in fields}
+    return {field: template for field, template in found.items() if template is not None}
 
 
 def _fixed(kind: Kind, fields: Mapping[str, Field], given: Mapping[str, Any], zone: tzinfo | None) -> dict[str, str]:
@@ -131,7 +145,8 @@ def _refuse_missing(kind: Kind, there: set[str]) -> None:
     if not there.intersection(kind.identifiers):
         raise ValueError(f"there is no column for an identifier, which is one of {', '.join(kind.identifiers)}")
     if missing := [name for name in kind.required if name not in there]:
-        raise ValueError(f"there is no column for {', '.join(missing)}, which Klaviyo requires")
+        advice = f"map one, or set it for all rows, such as {missing[0]}=… or {missing[0]}='… {{Column}} …'"
+        raise ValueError(f"there is no column for {', '.join(missing)}, which Klaviyo requires: {advice}")
 
 
 def _refuse_clearing(kind: Kind, header: Sequence[str] | None, columns: Mapping[int, Field], options: Options) -> None:

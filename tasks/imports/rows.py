@@ -77,6 +77,11 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
             block.columns[field.name] = [each and f'"{each}"' for each in read]
         else:
             block.columns[field.name] = _read(values, convert, field, block)
+    for name, template in plan.templates.items():
+        made: Values = list(map(template.fill, zip(*map(column, template.places), strict=True)))
+        if convert := plan.convert(plan.fields[name]):
+            made = _read(made, convert, plan.fields[name], block)
+        block.columns[name] = [own or text for own, text in zip(block.column(name), made, strict=True)]
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Values]:

@@ -385,7 +385,7 @@ def _opened(given: str | Path, name: str, meter: Meter) -> Iterator[IO[bytes]]:
             meter.follow(binary)
             yield unpack(binary, name)
     except DAMAGED:
-        raise SourceError(name, "the packed file is damaged or cut short") from None
+        raise SourceError(name, "the compressed file is damaged or cut short") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None
     finally:

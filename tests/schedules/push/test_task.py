@@ -171,7 +171,7 @@ def test_a_push_that_its_worker_interrupts_is_left_to_the_next_one(carrying):
 
 def test_a_cancelled_push_has_failed(carrying):
     with pytest.raises(Stopped):
-        carrying.carry_out(Stopped("import push-1 takes no more rows"))
+        carrying.carry_out(Stopped("import push-1 was interrupted"))
 
 
 def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_its_own(carrying):

@@ -55,7 +55,7 @@ def test_only_those_who_said_no_are_unsubscribed_and_nobody_who_has_not_said_yes
             "subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}},
         }
     ]
-    with pytest.raises(InputError, match="Shopify customers have no column that tells of it"):
+    with pytest.raises(InputError, match="Shopify customers have no column for it"):
         consenting(FILES / "shopify_customers.csv", "unsubscribe")
 
 
@@ -73,7 +73,7 @@ def test_addresses_that_bounce_are_suppressed_and_those_who_left_unsubscribed(tm
 
     assert (suppressed, rejected) == ([{"email": "c@b.co"}], {})
     assert [each["email"] for each in unsubscribed] == ["b@b.co"]
-    with pytest.raises(InputError, match="Mailchimp audience have no column that tells of it"):
+    with pytest.raises(InputError, match="Mailchimp audience have no column for it"):
         consenting(path, "subscribe")
 
 
@@ -89,7 +89,7 @@ def test_the_name_of_a_file_of_mailchimps_says_what_all_of_its_people_want(tmp_p
     assert ([each["email"] for each in items], rejected) == (["a@b.co", "b@b.co"], {})
     others = {"subscribe", "unsubscribe", "suppress"} - {kind}
     for other in others:
-        with pytest.raises(InputError, match="no column that tells of it"):
+        with pytest.raises(InputError, match="have no column for it"):
             consenting(path, other)
 
 
@@ -97,5 +97,5 @@ def test_of_a_file_that_nobody_knows_no_consent_is_guessed(tmp_path: Path):
     path = tmp_path / "people.csv"
     path.write_text("email,newsletter\na@b.c,yes\n")
 
-    with pytest.raises(InputError, match="only of known exports it is known which columns tell of consent"):
+    with pytest.raises(InputError, match="--consent needs a known export"):
         consenting(path, "subscribe")

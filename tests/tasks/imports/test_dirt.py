@@ -76,8 +76,8 @@ def day(chance: random.Random) -> tuple[str, str]:
 
 
 BROKEN = (
-    ("E-post", "per@example", "email: this is not an email address: there is no dot behind the @"),
-    ("E-post", "p\u200ber@example.com", "email: this is not an email address: a character inside cannot be seen"),
+    ("E-post", "per@example", "email: this is not an email address: there is no dot after the @"),
+    ("E-post", "p\u200ber@example.com", "email: this is not an email address: it contains the invisible character"),
     ("E-post", "a@example.com b@example.com", "email: this is not an email address, but seems to be several"),
     ("Mobil", "555", "phone_number: this is not a phone number"),
     ("Mobil", "ring mig", "phone_number: this is not a phone number"),

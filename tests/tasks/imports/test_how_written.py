@@ -37,7 +37,7 @@ def test_a_column_of_dates_is_like_the_others_of_its_file(run: Run):
     ],
 )
 def test_what_nothing_tells_is_asked_for_and_never_guessed(run: Run, cell: str, type: str, told: str):
-    with pytest.raises(InputError, match=f"nothing in column 'x' tells how its values are written: say {told}"):
+    with pytest.raises(InputError, match=f"the values of column 'x' can be read in two ways: say {told}"):
         run("profiles", f"email,x\na@b.c,{cell}\n", mapping=(f"x=properties.x:{type}",))
 
 

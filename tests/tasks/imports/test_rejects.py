@@ -240,7 +240,7 @@ def test_a_reject_file_that_cannot_be_written_is_told_before_anything_is_sent(tm
     path = tmp_path / "rows.csv"
     path.write_text(CSV)
 
-    with pytest.raises(InputError, match="name another file for them"):
+    with pytest.raises(InputError, match="name another file for the rows"):
         reject_path(tmp_path / "nowhere" / "rejects.csv", path, open_rows(path), "R")
     assert reject_path(None, path, open_rows(path), "R") == tmp_path / "rows.R.rejects.csv"
 

@@ -286,7 +286,7 @@ def test_a_refusal_leaves_what_is_known_of_a_run_that_has_ended(at: Sending, peo
 def test_every_row_that_a_cancelled_run_has_read_is_accounted_for(
     at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(running, "PAUSE", 3600.0)
+    monkeypatch.setattr(running, "PAUSE_S", 3600.0)
 
     def cancel(run: Run) -> None:
         for id in at.runs.jobs(run.id):

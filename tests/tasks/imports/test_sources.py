@@ -103,7 +103,7 @@ def test_an_encoding_can_be_said_and_has_to_be_one(tmp_path: Path):
     assert rows_of(open_rows(path, encoding="cp850")) == [["Jürgen"]]
     with pytest.raises(SourceError, match="line 1 or one soon after it is not in utf-8: say its encoding"):
         rows_of(open_rows(path, encoding="UTF8"))
-    with pytest.raises(SourceError, match="'base64' is no encoding"):
+    with pytest.raises(SourceError, match="'base64' is not an encoding"):
         open_rows(path, encoding="base64")
 
 
@@ -237,7 +237,7 @@ def test_a_short_row_is_not_taken_for_a_line_below_the_table(tmp_path: Path, lin
 
 
 def test_a_quoted_cell_goes_on_over_the_end_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sources, "CHARACTERS", 10)
+    monkeypatch.setattr(sources, "BATCH_CHARACTERS", 10)
     text = 'email,note\nada@example.com,"one\ntwo ""2""\nthree, four"\ngrace@example.com,x\n"e","f"\n'
 
     batches = list(open_rows(file(tmp_path, text)).batches())
@@ -273,7 +273,7 @@ def test_a_file_can_be_read_again(tmp_path: Path):
 def test_standard_input_needs_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, content: str):
     with file(tmp_path, content).open() as piped:
         monkeypatch.setattr("sys.stdin", piped)
-        with pytest.raises(SourceError, match="say the format, csv, jsonl, xlsx, parquet"):
+        with pytest.raises(SourceError, match="say which it is, csv, jsonl, xlsx, parquet"):
             open_rows("-")
         source = open_rows("-", format)
 
@@ -293,7 +293,7 @@ def test_any_iterable_of_mappings_is_a_source():
     ("name", "content", "told"),
     [
         ("rows.csv", b"", "it is empty"),
-        ("rows.csv", b"PK\x03\x04rest", "the packed file is damaged"),
+        ("rows.csv", b"PK\x03\x04rest", "the compressed file is damaged"),
         ("rows.csv", b'{"email": 1}\n', "this is JSON, not CSV"),
         ("rows.csv", b'email\n"ada\n', "a quote is not closed, .*, in the row that begins in line 2"),
         ("rows.csv", b'email\n"a\nb"\n\nc\n"ada\n"d"\n', "in the row that begins in line 6"),
@@ -301,14 +301,14 @@ def test_any_iterable_of_mappings_is_a_source():
         ("rows.csv", zipped({"a": TABLE, "b": TABLE}), r"an archive of 2 files \(a, b\)"),
         ("rows.zip", zipped({}), r"an archive of 0 files"),
         ("rows.csv", zipped({"[Content_Types].xml": ""}), "an Excel workbook; say that its format is xlsx"),
-        ("rows.zip", b"PK\x03\x04rest", "the packed file is damaged"),
+        ("rows.zip", b"PK\x03\x04rest", "the compressed file is damaged"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:-9], "damaged or cut short"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:10] + b"\xff" * 9, "damaged or cut short"),
         ("rows.jsonl", b'[{"email": 1}]\n', "this is not JSON Lines"),
         ("rows.jsonl", b"email\nada\n", "this is not JSON Lines"),
-        ("rows.xlsx", b"PK\x03\x04rest", "no Excel workbook, or a damaged one"),
-        ("rows.parquet", b"PAR1", "no Parquet file, or a damaged one"),
-        ("rows.pdf", TABLE.encode(), "its name does not tell what it is"),
+        ("rows.xlsx", b"PK\x03\x04rest", "not an Excel workbook, or a damaged one"),
+        ("rows.parquet", b"PAR1", "not a Parquet file, or a damaged one"),
+        ("rows.pdf", TABLE.encode(), "its name does not show its format"),
     ],
 )
 def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, told: str):
@@ -334,7 +334,7 @@ def test_a_csv_whose_lines_or_quotes_do_not_end_is_not_taken_into_memory(tmp_pat
 
 
 def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sources, "LONGEST", 10)
+    monkeypatch.setattr(sources, "MAX_LINE_CHARACTERS", 10)
 
     rows = rows_of(
         open_rows(file(tmp_path, '{"a": 1}\n{"a": "long long long"}\n{"a": 2}\n{"a": "no end', "rows.jsonl"))
@@ -348,7 +348,7 @@ def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatc
 def test_the_meter_tells_how_many_of_the_bytes_have_been_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
 ):
-    monkeypatch.setattr(sources, "CHARACTERS", 1_000)
+    monkeypatch.setattr(sources, "BATCH_CHARACTERS", 1_000)
     content = pack(b"email\n" + b"".join(b"p%d@example.com\n" % number for number in range(100_000)))
     source = open_rows(file(tmp_path, content))
 

@@ -47,7 +47,7 @@ def test_what_is_new_is_created_what_differs_updated_and_the_rest_left_alone(mon
         for id in ("NEW", "SAME", "OTHER")
     ]
     there = {catalog_id("SAME"): orjson.dumps(rows[1]), catalog_id("OTHER"): orjson.dumps({**rows[2], "title": "Mug"})}
-    monkeypatch.setattr(upsert, "existing", lambda read, account: there)
+    monkeypatch.setattr(upsert, "read_existing", lambda read, account: there)
     monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
     wanted = Import("upsert_catalog_items", rows)
 
