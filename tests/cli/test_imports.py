@@ -30,7 +30,10 @@ class TestImport:
             (["profiles", "--custom-source", "Shop"], "it takes no --custom-source, which belongs to subscribe"),
             (["subscribe", "--channel", "fax"], "there is no channel 'fax': it is email, sms or whatsapp"),
             (["profiles", "--set", "title"], "--set 'title' has no '='"),
-            (["profiles", "--set", "properties={\"a\": 1"], "the value of --set properties=… begins like JSON and is none"),
+            (
+                ["profiles", "--set", 'properties={"a": 1'],
+                "the value of --set properties=… begins like JSON and is none",
+            ),
         ],
     )
     def test_an_option_that_makes_no_sense_is_one_sentence_and_exit_code_2(self, source, asked, words, said):
@@ -212,10 +215,6 @@ class TestPlan:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            ("[columns", "is not a TOML file"),
-            ("colour = 1", "says 'colour', which is not a setting of a plan"),
-            (None, "cannot be read"),
-        ],
             ("[columns", "is not a TOML file"),
             ("colour = 1", "says 'colour', which is not a setting of a plan"),
             (None, "cannot be read"),
