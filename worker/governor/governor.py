@@ -330,6 +330,11 @@ class Governor:
         moment = self.now() / 1000
         return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
+    def look_at(self, line: str) -> Look | None:
+        """Return the state of one line; None if this Redis does not know it."""
+        seen = self._call("look", line)
+        return read_look(line, seen, self.now() / 1000) if seen else None
+
     @waits_for_redis
     def slots(self) -> dict[str, int]:
         """Return how many tasks at once the workers take from each queue; empty if no worker was heard of lately."""

@@ -20,7 +20,8 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
     """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
-    spec, now, bulk, later, since, blocked, *rest = seen
+    spec, now, bulk, later, *since, blocked = seen[:7]
+    rest = seen[7:]
     queue, *parts = spec.decode().split(";")
     buckets = []
     for part in parts:
@@ -40,13 +41,16 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
                 max(0.0, until / 1000 - moment),
             )
         )
+    oldest_now, oldest_bulk = (max(0.0, moment - float(each)) if each else None for each in since)
     return Look(
         line,
         queue,
         now,
         bulk,
         later,
-        max(0.0, moment - float(since)) if since else None,
+        max((each for each in (oldest_now, oldest_bulk) if each is not None), default=None),
         max(0.0, int(float(blocked)) / 1000 - moment),
         tuple(buckets),
+        oldest_now,
+        oldest_bulk,
     )
