@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
 from cli.metrics import imports, jobs, limits, schedules, server, syncs
-from cli.metrics.gauges import gauge
+from cli.metrics.gauges import gauge, single
 from worker.connection import AWAY
 from worker.errors import SettingsError
 from worker.flower import PageHandler
@@ -42,6 +42,9 @@ PARTS: Sequence[tuple[str, Read]] = (
 #: that time only, is kept busy for less than a hundredth of all.
 KEPT_S, REST = 1.0, 10
 
+#: Seconds that a scrape waits for a new reading where there is an older one: Prometheus gives up after ten.
+PATIENCE_S = 5.0
+
 
 class Deployment(Collector):
     """Everything that can be read now. A part that cannot be is told as down, and the others are there."""
@@ -58,6 +61,7 @@ class Deployment(Collector):
             found = self._read(name, read)
             up[name,], took[name,] = float(found is not None), time.monotonic() - began
             yield from found or ()
+        yield single("collected_timestamp_seconds", "When all of this was read.", time.time())
         yield gauge("collector_up", "1 where a part of these metrics could be read.", ("part",), up.items())
         yield gauge("collector_duration_seconds", "How long that took.", ("part",), took.items())
 
@@ -77,20 +81,25 @@ class Latest:
 
     def __init__(self, collect: Callable[[], bytes], clock: Callable[[], float] = time.monotonic) -> None:
         self._collect, self._clock = collect, clock
-        self._reading: asyncio.Task[bytes] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._text: bytes | None = None
         self._due = 0.0
 
-    async def text(self) -> bytes:
-        """Return the metrics; those who ask while they are read wait for the same reading."""
+    async def text(self, patience_s: float = PATIENCE_S) -> bytes:
+        """Return the metrics, read anew if that is due and quick; those who ask meanwhile share the reading."""
         if self._reading is None or (self._reading.done() and self._clock() >= self._due):
             self._reading = asyncio.create_task(self._read())
-        return await asyncio.shield(self._reading)
+        await asyncio.wait([self._reading], timeout=None if self._text is None else patience_s)
+        if self._reading.done():
+            self._reading.result()
+        assert self._text is not None, "the first reading was waited for"
+        return self._text
 
-    async def _read(self) -> bytes:
+    async def _read(self) -> None:
         began = self._clock()
         try:
             # In a thread: Flower's own pages go on meanwhile.
-            return await asyncio.get_running_loop().run_in_executor(None, self._collect)
+            self._text = await asyncio.get_running_loop().run_in_executor(None, self._collect)
         finally:
             ended = self._clock()
             self._due = ended + max(KEPT_S, REST * (ended - began))

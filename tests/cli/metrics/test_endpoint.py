@@ -55,6 +55,26 @@ def test_all_who_ask_within_a_while_are_answered_by_one_reading():
     assert KEPT_S <= 1.0
 
 
+def test_a_reading_that_takes_long_keeps_nobody_waiting_who_can_have_an_older_one():
+    now, go_on, read = [0.0], threading.Event(), []
+
+    def collect():
+        read.append(None)
+        if len(read) == 2:
+            assert go_on.wait(20)
+        return b"%d" % len(read)
+
+    async def scrapes():
+        latest = Latest(collect, lambda: now[0])
+        first = await latest.text()
+        now[0] += 60.0
+        older = await latest.text(patience_s=0.0)
+        go_on.set()
+        return [first, older, await latest.text()]
+
+    assert asyncio.run(scrapes()) == [b"1", b"1", b"2"]
+
+
 def test_a_new_deployment_tells_every_part(client, settings, monkeypatch, tmp_path):
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
     upgrade(f"sqlite:///{tmp_path}/store.db")
