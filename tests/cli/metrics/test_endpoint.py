@@ -19,7 +19,7 @@ def away(most):
     raise redis.ConnectionError("away")
 
 
-def test_a_part_that_cannot_be_read_is_told_as_down_beside_the_others():
+def test_a_part_that_cannot_be_read_is_told_as_down_beside_the_others(caplog):
     text = generate_latest(
         Deployment([("first", away), ("second", lambda most: [single("x", "X.", most)])], 7)
     ).decode()
@@ -27,6 +27,7 @@ def test_a_part_that_cannot_be_read_is_told_as_down_beside_the_others():
     assert 'klaviyo_collector_up{part="first"} 0.0' in text
     assert 'klaviyo_collector_up{part="second"} 1.0' in text
     assert "klaviyo_x 7.0" in text
+    assert caplog.text == ""
 
 
 def test_what_nobody_foresaw_in_one_part_is_logged_and_leaves_the_others(caplog):
