@@ -1,6 +1,6 @@
 """What metrics cost: a worker that counts and is scraped beside one that does not, and a reading of a large deployment.
 
-    python -m benchmarks.metrics [--tasks 3000] [--rounds 5] [--accounts 1000] [--buckets 20]
+    python -m benchmarks.metrics [--tasks 2000] [--rounds 16] [--accounts 1000] [--buckets 20]
 
 Both workers drain the same backlog, in turn, round after round. The one that counts is scraped every second, fifteen
 times as often as Prometheus usually does. Then Flower's endpoint is read with so many buckets, all with a backlog.
@@ -139,8 +139,8 @@ def reading(accounts: int, buckets: int, url: str) -> Table:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--buckets", type=int, default=20)
     options = parser.parse_args()

@@ -68,8 +68,9 @@ def read(most: int) -> list[GaugeMetricFamily]:
     governor = get_governor()
     looks, pauses, workers, now = governor.look(), governor.paused(), governor.workers(), governor.now() / 1000
     ready = _ready()
-    concurrency = get_settings().concurrency
-    wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], concurrency)
+    # As many slots as a worker has here; where none runs, as many as the next one will have.
+    slots = sum(workers.values()) / len(workers) if workers else get_settings().concurrency
+    wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], slots)
     return [
         *of_tiers(looks),
         *of_buckets(looks, now, most),

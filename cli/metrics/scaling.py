@@ -18,7 +18,7 @@ from worker.tiers import MINUTE
 REQUEST_S, WORKER_RATE = 0.5, 300.0
 
 
-def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, slots: int) -> int:
+def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, slots: float) -> int:
     """Return how many workers of so many slots what waits can keep busy in the next minute; 0 where nothing may go.
 
     ``ready``: tasks that need no budget and wait for a worker.
