@@ -19,7 +19,7 @@ class Block:
     """Rows being checked: their numbers, their columns by field, and which were rejected and why.
 
     ``fields`` are all fields of the import, whether or not they have a column here. A rejected row keeps its place in
-    the columns until `settle`.
+    the columns until `settle`. ``verbatim``: JSON writes all texts as they are.
     """
 
     numbers: Sequence[int]
@@ -28,6 +28,7 @@ class Block:
     options: Options
     seen: Seen
     rejected: dict[int, str] = field(default_factory=dict)
+    verbatim: bool = False
 
     def column(self, name: str) -> Values:
         """Return the texts of a field; empty ones if it has no column."""

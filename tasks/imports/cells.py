@@ -8,6 +8,8 @@ from collections.abc import Sequence
 #: How dumps of MySQL and PostgreSQL, and files made from them, spell NULL.
 NULLS = frozenset(("NULL", "\\N"))
 
+_CONTROL = bytes(range(32))
+
 #: An apostrophe stops Excel from reading a text as a number or a formula. People's names may begin with one, too.
 _KEPT_AS_TEXT = re.compile(r"^'(?=[+=@-]|[0-9][0-9 ().,/:-]*$)", re.MULTILINE)
 
@@ -15,6 +17,20 @@ _KEPT_AS_TEXT = re.compile(r"^'(?=[+=@-]|[0-9][0-9 ().,/:-]*$)", re.MULTILINE)
 def is_tidy(text: str) -> bool:
     """Return True if no cell in this text needs tidying; one quick look at all of them."""
     return "'" not in text and "\\" not in text and "NULL" not in text
+
+
+def is_verbatim(lines: str) -> bool:
+    """Return True if the lines have no control characters, which JSON escapes, but for the newlines between them."""
+    bytes = ascii_bytes(lines)
+    return len(bytes.translate(None, _CONTROL)) == len(bytes) - lines.count("\n") - lines.count("\r")
+
+
+def ascii_bytes(text: str) -> bytes:
+    """Encode a text so that ASCII stays as it is: Latin-1 if possible, which is far quicker."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def tidy_cells(cells: Sequence[str]) -> Sequence[str]:

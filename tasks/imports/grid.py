@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.imports.cells import is_tidy
+from tasks.imports.cells import is_tidy, is_verbatim
 
 
 class Grid:
@@ -13,16 +13,19 @@ class Grid:
     One list of cells is quicker to make, and to take columns from, than a list for every row.
     """
 
-    def __init__(self, cells: list[str], width: int, tidy: bool = False, step: int | None = None) -> None:
+    def __init__(self, cells: list[str], width: int, lines: str, step: int | None = None) -> None:
         """Take ``cells``, ``width`` of them for each row.
 
-        tidy: none of them needs tidying, see `tasks.imports.cells`. step: entries of the list per row, if each row's
-        cells are followed by something else.
+        lines: the text that they come from. step: entries of the list per row, if each row's cells are followed by
+        something else.
         """
         self._cells = cells
         self._width = width
         self._step = step or width
-        self.tidy = tidy
+        #: Whether none of the cells needs tidying.
+        self.tidy = is_tidy(lines)
+        #: Whether JSON writes every cell as it is. No cell of a grid has a quote.
+        self.verbatim = self.tidy and is_verbatim(lines)
 
     def __len__(self) -> int:
         return len(self._cells) // self._step
@@ -46,7 +49,7 @@ def grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
     count = lines.count("\n") + 1
     # If every row ends in a newline, and there are no others, no newline is inside a row.
     even = len(cells) == count * (width + 1) and cells[width :: width + 1] == ["\n"] * count
-    return Grid(cells, width, is_tidy(lines), step=width + 1) if even and width > 1 else None
+    return Grid(cells, width, lines, step=width + 1) if even and width > 1 else None
 
 
 def quoted_grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
@@ -60,4 +63,4 @@ def quoted_grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
     rows = [*[delimiter] * (width - 1), row_end] * (len(cells) // width)
     if pieces[-1] or [*between, row_end] != rows or width == 1:
         return None
-    return Grid(cells, width, is_tidy(lines))
+    return Grid(cells, width, lines)

@@ -57,7 +57,7 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     if not block.numbers:
         return Judged(b"", [], block.rejected, {})
     filled = {name: values for name, values in block.columns.items() if any(values)}
-    lines = plan.layout(list(filled)).lines(filled, len(block.numbers))
+    lines = plan.layout(list(filled)).lines(filled, len(block.numbers), block.verbatim)
     lines = _fitting(lines, plan.kind.most_item_bytes, block)
     lines, repeated = _new(lines, plan.kind.key, block, stages_of_losers(batch, plan.header))
     return Judged(lines, block.numbers, block.rejected, repeated)
@@ -67,6 +67,8 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
     """Read the columns of a table."""
     column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
     tidy = isinstance(rows, Grid) and rows.tidy
+    converted = any(field.form in TEXTS and plan.convert(field) for field in plan.columns.values())
+    block.verbatim = isinstance(rows, Grid) and rows.verbatim and not (converted or plan.fixed or plan.templates)
     for place, field in plan.columns.items():
         values, convert = column(place), plan.convert(field)
         if not tidy:
@@ -247,4 +249,6 @@ def _key(block: Block, name: str) -> Values:
     if "+" in name:
         return ["\0".join(texts) for texts in block.rows(name.split("+"))]
     values = block.column(name)
-    return list(map(str.casefold, values)) if block.fields[name].form == "email" else values
+    if block.fields[name].form != "email":
+        return values
+    return "\n".join(values).casefold().split("\n")  # no address has a newline

@@ -349,10 +349,10 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
             return grid_of(lines, delimiter, width) or list(
                 map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
             )
+    if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
+        return grid
     if block.count('"') % 2 == 0:
         # All quotes seem to be closed within the block.
-        if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
-            return grid
         with suppress(csv.Error):
             read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
             return list(filter(None, read)) if [] in read else read
