@@ -1,8 +1,8 @@
 -- What an operator sees, and what the workers say of themselves.
 
--- line -> spec now bulk later now_since bulk_since blocked | flight limit foreign blocked used… of each bucket. Reads
--- only.
---   …since  since when the lane's oldest task that could go has been wanted, in seconds as its publisher wrote it, or ""
+-- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
+--   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
+--           publisher wrote it, or ""
 --   used…   leases out and answers, in each window of the bucket
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
@@ -17,7 +17,7 @@ function ops.look(line)
   end
   local seen = {
     text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
-    since.now, since.bulk, call('HGET', P .. 'blocked', line) or 0,
+    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
   }
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)

@@ -20,8 +20,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
     """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
-    spec, now, bulk, later, *since, blocked = seen[:7]
-    rest = seen[7:]
+    spec, now, bulk, later, since, blocked, *rest = seen
     queue, *parts = spec.decode().split(";")
     buckets = []
     for part in parts:
@@ -41,16 +40,16 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
                 max(0.0, until / 1000 - moment),
             )
         )
-    oldest_now, oldest_bulk = (max(0.0, moment - float(each)) if each else None for each in since)
+    ages = [max(0.0, moment - float(each)) if each else None for each in since.split(b"|")]
     return Look(
         line,
         queue,
         now,
         bulk,
         later,
-        max((each for each in (oldest_now, oldest_bulk) if each is not None), default=None),
+        max((age for age in ages if age is not None), default=None),
         max(0.0, int(float(blocked)) / 1000 - moment),
         tuple(buckets),
-        oldest_now,
-        oldest_bulk,
+        oldest_now=ages[0],
+        oldest_bulk=ages[1],
     )
