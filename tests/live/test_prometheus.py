@@ -123,7 +123,7 @@ def watched(system, store):
         missing("This test needs prometheus: install Debian's package of that name")
     flower, worker = free_port(), free_port()
     known = {"STORE_URL": store.url, "MAX_ATTEMPTS": 2, "CONCURRENCY": 32}
-    system.worker(METRICS_PORT=worker, **known).ready()
+    system.worker(METRICS_PORT=worker, **known)
     command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={flower}"]
     with (system.folder / "flower.log").open("wb") as log:
         process = subprocess.Popen(
@@ -131,6 +131,7 @@ def watched(system, store):
             cwd=ROOT, env=system.environment(**known), stdout=log, stderr=log,
         )  # fmt: skip
     prometheus = Prometheus(system.folder / "prometheus", flower, worker)
+    system.workers[0].ready()
     # Before its first scrape, everything is missing.
     missed = 'sum(up) < 3 or absent(up) or ALERTS{alertname="KlaviyoMetricsMissing"}'
     until(lambda: not prometheus.query(missed), 20, "the first scrape of each endpoint")
@@ -222,7 +223,7 @@ def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_
     assert not re.search(rf"{PERSON}|pk_sandbox|night-shift|shop moves|customers\.csv", "".join(texts))
 
     # No worker, no room, no store.
-    system.workers[0].kill()
+    system.workers[0].stop()
     get_webhooks.on("a").delay()
     system.redis.config_set("maxmemory", int(system.redis.info("memory")["used_memory"] * 1.05))
     with store.engine.begin() as connection:
