@@ -211,12 +211,23 @@ def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_
     until(
         all_but_the_later, 40, lambda: f"{alerts - {*LATER, *LAST} - prometheus.fired}\n{httpx.get(endpoints[1]).text}"
     )
-    assert not prometheus.fired & {*LAST, "KlaviyoNoWorkers", "KlaviyoStoreUnreadable", "KlaviyoRedisFull"}
+    assert not prometheus.fired & {
+        "KlaviyoRedisUnreachable",
+        "KlaviyoNoWorkers",
+        "KlaviyoRedisFull",
+        "KlaviyoStoreUnreadable",
+    }
 
     # There is data for each query of the dashboard; for one of them once a beat holds its lock.
-    system.redis.set("klaviyo:redbeat:lock", "a beat", px=13_000)
-    until(lambda: prometheus.query("klaviyo_beat_last_tick_timestamp_seconds"), 10, "beat")
-    assert [each for each in expressions() if not prometheus.query(each)] == []
+    system.redis.set("klaviyo:redbeat:lock", "a beat", px=60_000)
+    left = set(expressions())
+
+    def all_answered():
+        # Not at one moment: on a busy machine, Prometheus misses a scrape now and then.
+        left.difference_update([each for each in left if prometheus.query(each)])
+        return not left
+
+    until(all_answered, 10, lambda: f"data for {left}")
 
     # Nothing of people's data, and no key.
     texts = [httpx.get(endpoint).text for endpoint in endpoints]
@@ -237,5 +248,6 @@ def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_
         until(lambda: "KlaviyoRedisUnreachable" in prometheus.firing(), 20, "the news that Redis is away")
     finally:
         system.server.start_again()
+    prometheus.fired.discard("KlaviyoMetricsMissing")
     flower.kill()
     until(lambda: prometheus.firing() == alerts, 20, lambda: str(alerts - prometheus.fired))
