@@ -14,7 +14,14 @@ from typing import Any
 import redis
 from celery.signals import task_failure
 from celery.utils.log import get_logger
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
 
 from worker.errors import KlaviyoError
 from worker.governor import Look, get_governor
@@ -107,6 +114,7 @@ def serve(host: str, port: int) -> None:
         )  # fmt: skip
         return
     ProcessCollector(registry=registry)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which Prometheus makes no use of
     meter = WorkerMeter(registry)
     meters.append(meter)
     task_failure.connect(meter.failure, weak=False)

@@ -229,8 +229,10 @@ def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_
 
     until(all_answered, 10, lambda: f"data for {left}")
 
-    # Nothing of people's data, and no key.
+    # Names as Prometheus wants them; nothing of people's data, and no key.
     texts = [httpx.get(endpoint).text for endpoint in endpoints]
+    for text in texts:
+        subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
     assert not re.search(rf"{PERSON}|pk_sandbox|night-shift|shop moves|customers\.csv", "".join(texts))
 
     # No worker, no room, no store.
