@@ -106,13 +106,19 @@ def of_tiers(looks: Iterable[Look]) -> list[GaugeMetricFamily]:
     oldest: dict[tuple[str, str], float] = dict.fromkeys(
         ((tier.name, lane) for tier in Tier for lane in LANES[:2]), 0.0
     )
+    # An action's own bucket comes first in each of its lines, and every request of it counts there.
+    under_way: dict[str, tuple[str, int]] = {}
     for look in looks:
         tier = look.queue.rpartition(".")[2].upper()
+        under_way[look.buckets[0].name] = tier, look.buckets[0].flight
         for lane, count in zip(LANES, (look.now, look.bulk, look.later), strict=True):
             counts[tier, lane] += count
         for lane, age in (("now", look.oldest_now), ("bulk", look.oldest_bulk)):
             oldest[tier, lane] = max(oldest[tier, lane], age or 0.0)
+    in_flight = {tier.name: sum(count for of, count in under_way.values() if of == tier.name) for tier in Tier}
     return [
+        gauge("tier_in_flight_requests", "Requests under way, and those that a worker is about to make.", ("tier",),
+              (((tier,), count) for tier, count in in_flight.items())),
         gauge("tier_waiting_tasks", "Tasks that wait for budget, or for their time, in a tier of all accounts.",
               ("tier", "lane"), counts.items()),
         gauge("tier_oldest_waiting_seconds", "How long the oldest of them that could go has been wanted.",

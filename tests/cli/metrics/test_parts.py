@@ -79,6 +79,16 @@ def test_a_thousand_accounts_tell_of_the_most_urgent_buckets_and_count_the_rest(
     assert tiers["tier_waiting_tasks", "XS", "bulk"] == 0
 
 
+def test_a_request_that_draws_on_two_buckets_is_under_way_once():
+    minute = ((40, 700, 60_000),)
+    alone = look("eu", [("get_profiles", minute, 10)], "l")
+    both = look("eu", [("get_profiles", minute, 10), ("include=lists", minute, 4)], "l")
+
+    found = told(limits.of_tiers([alone, both, LOOKS[0]]))
+
+    assert (found["tier_in_flight_requests", "L"], found["tier_in_flight_requests", "XL"]) == (10, 40)
+
+
 def test_what_is_paused_tells_nobodys_name():
     pauses = [*PAUSES, Pause("action:send_campaign", "ada@example.com", "ask ada@example.com", AT, None, "")]
 
