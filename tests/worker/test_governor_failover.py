@@ -131,6 +131,7 @@ def test_no_window_takes_more_than_it_allows_whatever_the_new_primary_has_missed
 def test_what_a_replica_has_not_heard_of_counts_as_sent(governor, client, clock):
     each = line("1/s 15/m")
     known(governor, clock, each)
+    released(client, each)
     governor._call("history", "first")
     clock.wait(4)
     governor.beat("worker", 1_000, list(QUEUES), 10**6)
