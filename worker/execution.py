@@ -26,7 +26,7 @@ from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff, retry_after
 from worker.calls import delay_of, expiry_of, received
-from worker.connection import NotReplicated
+from worker.connection import AWAY
 from worker.errors import (
     Forbidden,
     KlaviyoError,
@@ -163,12 +163,12 @@ def require_replicas(call: Call, governor: Governor) -> None:
     """Check that a failover from now on finds on record that this request was sent.
 
     Raises:
-        NotOnRecord: too few replicas have it.
+        NotOnRecord: too few replicas have it, or Redis is away.
 
     """
     try:
         governor.confirm()
-    except NotReplicated as error:
+    except AWAY as error:
         raise NotOnRecord(call.declaration.name, call.account, str(error)) from None
 
 
