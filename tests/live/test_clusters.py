@@ -12,6 +12,7 @@ from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.nodes import Cluster
 from tests.live.publishing_to import publishing_to
 from tests.live.system import until
+from tests.soak import SOAK
 from worker.cluster_keys import SLOT, TAG
 
 PROFILES, LISTS = 60, 6
@@ -63,7 +64,8 @@ def held_up(cluster):
     node.signal(signal.SIGCONT)
 
 
-@pytest.mark.parametrize("change", [migrated, switched, killed, held_up])
+@pytest.mark.soak
+@pytest.mark.parametrize("change", [migrated, switched, killed, held_up] if SOAK else [migrated, killed])
 def test_work_goes_on_when_the_slot_moves_and_nothing_is_lost_or_doubled(system, cluster, change):
     sandbox = system.sandbox
     until(cluster.ready, 20, "a cluster that serves")

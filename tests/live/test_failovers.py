@@ -21,7 +21,7 @@ from tasks.profiles import create_profile
 from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
-from tests.soak import sized
+from tests.soak import SOAK, sized
 from worker.tiers import QUEUES
 
 FAILOVERS, WORKERS = sized(2, 20), sized(2, 4)
@@ -63,7 +63,7 @@ class Load:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("replicas", [1, 0])
+@pytest.mark.parametrize("replicas", [1, 0] if SOAK else [1])
 def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, replicas):
     nodes = Sentinels(server_binary, tmp_path / "nodes")
     sandbox = live_sandbox
