@@ -1,4 +1,4 @@
--- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
+-- The governor: who may send a request now, and who waits. Each operation is a script, so that it is atomic.
 -- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
 -- before it.
 --
@@ -55,12 +55,18 @@ local ONCE = 120000         -- how long a second publishing of a task is known a
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
-local function call(...) return redis.call(...) end
+local call = redis.call
 local function key(name, part) return P .. name .. ':' .. part end
 
 -- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
 -- What works off the waiting lists, or tells that it can, begins with this one; what adds to them must not.
 local function even_if_full() call('DEL', P .. 'none') end
+
+-- Store a result and tell who listens.
+local function publish(name, value, ttl)
+  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
+  call('PUBLISH', name, value)
+end
 
 -- The operations, by name.
 local ops = {}

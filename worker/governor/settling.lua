@@ -1,15 +1,5 @@
 -- The end of a request: its lease, Klaviyo's headers, and what becomes of the task.
 
--- How many answers of a ring, of the newest `most`, are not older than a moment.
-local function answered_since(ring, moment, most)
-  local low, high = 0, math.min(most, call('LLEN', ring))
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
 local function correct(b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
@@ -35,11 +25,6 @@ local function correct(b, limit, remaining, reset)
     end
   end
   return adopted
-end
-
--- Something that was paused goes on: all its lines are looked at.
-local function wake_all()
-  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
 
 -- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
@@ -84,36 +69,6 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, ac
   return adopted
 end
 
--- id holder -> 1 if its lease had been granted and not claimed, or claimed for this delivery when it was taken, and
--- nothing was sent by it; it returns unused
-function ops.release(id, holder)
-  local ours = holder ~= '' and call('HGET', P .. 'holder', id) == holder
-  if not ours and not call('ZSCORE', P .. 'granted', id) then return 0 end
-  close_lease(id, false)
-  return 1
-end
-
--- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
--- count: the hash in which this is counted, attempts or roomless; or ""
--- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
-function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
-  local stored = call('HGET', unacked, tag)
-  if not stored then return -1 end
-  local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as ops.take wrote it
-  call('HDEL', unacked, tag)
-  call('ZREM', index, tag)
-  enter_line(line, spec)
-  set_expiry(id, expires)
-  if count ~= '' then call('HINCRBY', P .. count, id, 1) end
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
-  return tonumber(call('HGET', P .. 'attempts', id)) or 0
-end
-
--- Nothing about a task need be remembered any more, but that it was revoked.
-local function forget(id)
-  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
-end
-
 -- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
 -- The end of tasks whose requests have succeeded, all of it in one step: the leases are settled as above, the results
 -- stored, key "" where nobody wants one, and the deliveries, which held the leases, struck off the record.
@@ -149,10 +104,4 @@ function ops.finish(unacked, index, ...)
   call('ZREM', index, unpack(tags))
   serve_due(8)
   return adopted
-end
-
--- id -> 1. The task is over; its message may be delivered once more.
-function ops.done(id)
-  forget(id)
-  return 1
 end

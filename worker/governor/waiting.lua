@@ -74,3 +74,20 @@ local function mark_urgent(spec_text)
     call('HSET', key('bucket', name), 'urgent', now + RECENT)
   end
 end
+
+-- When a task expires, from what a publisher says: "+ms" from now, or a moment in ms; "" for never.
+local function set_expiry(id, expires)
+  if expires == '' then return end
+  local at = tonumber(expires)
+  call('HSET', P .. 'expires', id, expires:sub(1, 1) == '+' and now + at or at)
+end
+
+-- Nothing about a task need be remembered any more, but that it was revoked.
+local function forget(id)
+  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
+end
+
+-- Something that was paused goes on: all its lines are looked at.
+local function wake_all()
+  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
+end

@@ -99,3 +99,13 @@ local function next_grant(spec, birth, lane, blocked, most)
   end
   return at
 end
+
+-- How many answers of a ring, of the newest `most`, are not older than a moment.
+local function answered_since(ring, moment, most)
+  local low, high = 0, math.min(most, call('LLEN', ring))
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
+  end
+  return low
+end
