@@ -59,6 +59,8 @@ function ops.reserve(line, spec_text, id, ttl)
       local wanted = key('wanted', b.name)
       call('ZADD', wanted, now + wait + 2000, id)
       call('PEXPIRE', wanted, wait + 2000)
+      local until_then = tonumber(call('HGET', key('bucket', b.name), 'wanted_until')) or 0
+      call('HSET', key('bucket', b.name), 'wanted_until', math.max(until_then, now + wait + 2000))
     end
     return wait
   end

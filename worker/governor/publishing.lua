@@ -20,7 +20,7 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
   -- Last: what has failed before it is not known, and is published by the next try.
   call('SET', key('once', id), 1, 'PX', ONCE)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
-  return due and due <= now and serve(line, born()) or 0
+  return due and due <= now and serve(line, born(), call('LLEN', key('now', line))) or 0
 end
 
 -- list queue id message urgent -> 1, or -1 if revoked. A message that has no line; urgent as above.

@@ -13,6 +13,9 @@ from importlib import resources
 #: What operations build on. Each file may use the locals of those before it.
 FOUNDATIONS = ("keys", "windows", "leases", "waiting", "serving")
 
+#: By file: what is run before anything else is made, since it may be the end already.
+FIRST = {"ticking": "idle"}
+
 #: The files of operations, each with the last of the foundations that it uses.
 OPERATIONS = {
     "ticking": "serving",
@@ -36,13 +39,16 @@ def script_of(operation: str) -> str:
 @cache
 def _files() -> dict[str, str]:
     """The file of each operation."""
-    return {name: file for file in OPERATIONS for name in re.findall(r"^function ops\.(\w+)", _text(file), re.MULTILINE)}
+    return {
+        name: file for file in OPERATIONS for name in re.findall(r"^function ops\.(\w+)", _text(file), re.MULTILINE)
+    }
 
 
 @cache
 def _script(file: str) -> str:
-    used = FOUNDATIONS[: FOUNDATIONS.index(OPERATIONS[file]) + 1]
-    return "\n".join(_text(part) for part in (*used, file, "dispatch"))
+    basis, *used = FOUNDATIONS[: FOUNDATIONS.index(OPERATIONS[file]) + 1]
+    first = [FIRST[file]] if file in FIRST else []
+    return "\n".join(_text(part) for part in (basis, *first, *used, file, "dispatch"))
 
 
 def _text(file: str) -> str:

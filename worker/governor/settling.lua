@@ -1,6 +1,6 @@
 -- The end of a request: its lease, Klaviyo's headers, and what becomes of the task.
 
-local function correct(b, limit, remaining, reset)
+local function correct(line, b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
   local declared
@@ -11,6 +11,7 @@ local function correct(b, limit, remaining, reset)
   if limit ~= (b.limit or declared) then
     adopted = limit
     if limit == declared then call('HDEL', name, 'limit') else call('HSET', name, 'limit', limit) end
+    look_again(line, true, 0)
   end
   -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
   local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
@@ -22,6 +23,7 @@ local function correct(b, limit, remaining, reset)
       local foreign, ends = beyond - ours, now + reset * 1000
       if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
       call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
+      look_again(line, true, 0)
     end
   end
   return adopted
@@ -62,7 +64,7 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, ac
       local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
       call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
     elseif limit ~= '' and #spec.buckets == 1 then
-      adopted = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+      adopted = correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
     end
   end
   serve_due(8)
@@ -96,7 +98,7 @@ function ops.finish(unacked, index, ...)
       if not noted[who] then note_accepted_key(line, accepted_key) end
       noted[who] = true
       if limit ~= '' and #spec.buckets == 1 then
-        adopted[i] = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+        adopted[i] = correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
       end
     end
   end

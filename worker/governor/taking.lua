@@ -37,8 +37,8 @@ local function claim_early(ids, claims, ttl)
     if plain and granted[i] and tonumber(granted[i]) > now and not claimed[id] then
       claimed[id] = true
       claimed[#claimed + 1] = id
-      for _, value in ipairs({ id, claims[id] }) do holders[#holders + 1] = value end
-      for _, value in ipairs({ now + tonumber(ttl), id }) do deadlines[#deadlines + 1] = value end
+      holders[#holders + 1], holders[#holders + 2] = id, claims[id]
+      deadlines[#deadlines + 1], deadlines[#deadlines + 2] = now + tonumber(ttl), id
     end
   end
   if #claimed > 0 then
@@ -71,14 +71,14 @@ function ops.take(unacked, index, tag, ttl, most, lists, ...)
       if message then
         found[#found + 1] = list
         local delivery, id = tag .. ':' .. (#taken / 3 + 1), early(message)
-        records[#records + 1] = delivery
-        records[#records + 1] = '[' .. message .. ',"","' .. list:match('^[^\6]*') .. '"]'
-        times[#times + 1] = now / 1000
-        times[#times + 1] = delivery
+        local count = #records
+        records[count + 1], records[count + 2] = delivery, '[' .. message .. ',"","' .. list:match('^[^\6]*') .. '"]'
+        times[count + 1], times[count + 2] = now / 1000, delivery
         if id and not claims[id] then
           ids[#ids + 1], claims[id] = id, delivery
         end
-        for _, value in ipairs({ list, message, '' }) do taken[#taken + 1] = value end
+        count = #taken
+        taken[count + 1], taken[count + 2], taken[count + 3] = list, message, ''
       end
     end
     looked = found

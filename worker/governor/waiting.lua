@@ -23,7 +23,7 @@ end
 -- first: as above
 local function schedule(line, at, first)
   if first and (not at or first < at) then at = first end
-  if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
+  if at then write_at_end('ZADD', P .. 'due', at, line) else write_at_end('ZREM', P .. 'due', line) end
 end
 
 -- What waits under an id: lane, line, message; nothing where it does not wait.
@@ -71,7 +71,10 @@ end
 -- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
 local function mark_urgent(spec_text)
   for name in spec_text:gmatch(';(.-)=[%d:,]+') do
-    call('HSET', key('bucket', name), 'urgent', now + RECENT)
+    local bucket = key('bucket', name)
+    if (tonumber(call('HGET', bucket, 'urgent')) or 0) < now + RECENT * 0.9 then
+      call('HSET', bucket, 'urgent', now + RECENT)
+    end
   end
 end
 
