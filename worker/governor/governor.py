@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -152,9 +152,13 @@ class Governor:
             return 0
         return int(self._call("use_room", most))
 
-    def hold(self, index: str, tags: list[str]) -> None:
-        """Show that a worker still works on these deliveries."""
-        self._call("hold", index, *tags)
+    def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
+        """Show that a worker still holds these deliveries.
+
+        Each is given with the task whose lease came with it and has been taken up, so that the lease is good for
+        ``ttl_ms`` from now; "" for none.
+        """
+        self._call("hold", index, ttl_ms, *(each for pair in tags.items() for each in pair))
 
     def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
         """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
