@@ -39,7 +39,20 @@ def _known_zone(value: str) -> str:
         raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
 
 
+#: Fewer characters hold no 256 bits of chance.
+SECRET_KEY_CHARACTERS = 32
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if any(len(key.strip()) < SECRET_KEY_CHARACTERS for key in value.get_secret_value().split(",")):
+        raise ValueError(
+            f"each key needs {SECRET_KEY_CHARACTERS} characters at least, made at random, and a comma to the next"
+        )
+    return value
+
+
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -95,6 +108,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
+    )
+    secret_key: SecretKeys | None = Field(
+        None,
+        description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
     )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
