@@ -19,11 +19,12 @@ from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
 from worker import checks
-from worker.accounts import Account, account, aliases
+from worker.accounts import account, aliases
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import page_items
+from worker.credentials import Account
 from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor

@@ -17,7 +17,7 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases
+from worker import ending, prefetched_leases, tokens
 from worker.account_and_lane import checked_id, lane_of, place_of
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
@@ -101,7 +101,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
-        Throttled: the bucket is blocked now.
+        Throttled: the bucket is blocked now, or there is no access token yet.
         Unavailable: the request may be repeated.
         OutcomeUnknown: it must not be repeated.
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
@@ -110,10 +110,14 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
     try:
-        owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
+        owner = tokens.authorized(account(settings, alias), name, governor)
+        request = call.prepared or call.declaration.request(call.params)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
+        if response.status == 401 and tokens.may_renew(owner):
+            # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
+            response = send(get_client(), tokens.renew(owner, name, governor), name, request)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -363,8 +367,8 @@ def pause_account(error: Unauthorized | Forbidden) -> None:
     )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s Set %s and restart the workers: the account then resumes "
-            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.variable("API_KEY"),
+            "Account %s is paused and its tasks wait: %s To let it go on, %s: the account then resumes "
+            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.renewing,
         )  # fmt: skip
 
 

@@ -109,6 +109,20 @@ class Settings(BaseSettings):
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
     )
+    client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
+    client_secret: ApiKey | None = Field(None, description="its secret")
+    oauth_redirect_uri: str | None = Field(
+        None, description="where Klaviyo sends people back to your web application, as registered with Klaviyo"
+    )
+    scopes: str = Field(
+        "accounts:read campaigns:read campaigns:write catalogs:read catalogs:write conversations:read "
+        "conversations:write coupon-codes:read coupon-codes:write coupons:read coupons:write data-privacy:read "
+        "data-privacy:write events:read events:write flows:read flows:write images:read images:write lists:read "
+        "lists:write metrics:read metrics:write profiles:read profiles:write push-tokens:read push-tokens:write "
+        "segments:read segments:write subscriptions:read subscriptions:write tags:read tags:write templates:read "
+        "templates:write",
+        description="what an OAuth application asks for",
+    )
     secret_key: SecretKeys | None = Field(
         None,
         description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
