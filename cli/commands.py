@@ -22,7 +22,8 @@ PASS_ON = {
     "resume": {"allow_extra_args": True},
 }
 
-#: Each command: its module and function, and the first sentence of the function's docstring.
+#: Each command: its module and function, or the `typer.Typer` with commands of its own, and the first sentence of the
+#: function's docstring.
 COMMANDS = {
     "demo": (
         "demo.command:demo",
@@ -75,6 +76,10 @@ COMMANDS = {
         "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts.",
     ),
     "resume": ("pause:resume", "Resume what was paused."),
+    "accounts": (
+        "accounts:app",
+        "List the accounts, or add, authorize, rotate and remove one that is stored in Redis.",
+    ),
     "schedules": (
         "schedules:schedules",
         "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
@@ -110,8 +115,11 @@ class LazyCommand(TyperCommand):
             module = import_module(f"cli.{name}")
         finally:
             gc.enable()
+        found = getattr(module, function)
+        if isinstance(found, typer.Typer):  # it has commands of its own
+            return get_command(found)
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(getattr(module, function))
+        alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(found)
         return get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

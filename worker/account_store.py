@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -62,6 +63,14 @@ def checked_alias(alias: str) -> str:
     return alias
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Scopes that the key of this fingerprint has been found to lack."""
+
+    key: str
+    scopes: frozenset[str]
+
+
 class AccountStore:
     """The stored accounts, as one process sees them."""
 
@@ -70,9 +79,11 @@ class AccountStore:
     ) -> None:
         self._client, self._moment = client, moment
         self._rows, self._changes = f"{prefix}accounts", f"{prefix}accounts:changes"
+        self._scopes = f"{prefix}accounts:lacking"
         self._known: dict[str, Account | None] = {}
         self._seen = 0
         self._forgotten = 0  # how often something was: what is read meanwhile may be older
+        self._lacking: dict[str, Lacking] = {}
         self._looked: float | None = None
         self._lock = threading.Lock()
 
@@ -87,12 +98,35 @@ class AccountStore:
     def look_if_old(self) -> None:
         """Look for changes unless that was done lately. If Redis is away, what is remembered counts for longer."""
         if self._looked is None or self._moment() - self._looked > FRESH_S:
-            self._looked = self._moment()
-            try:
-                with asking_redis_once():
-                    self._seen, _ = self.changes(self._seen)
-            except AWAY:
-                return
+            self.look()
+
+    def look(self) -> None:
+        """Look for changes."""
+        self._looked = self._moment()
+        try:
+            with asking_redis_once():
+                self._seen, _ = self.changes(self._seen)
+        except AWAY:
+            return
+
+    def lacking(self, alias: str) -> Lacking | None:
+        """Return which scopes the key of an account has been found to lack; None if none."""
+        self.look_if_old()
+        return self._lacking.get(alias)
+
+    @waits_for_redis
+    def learn_lacking(self, alias: str, key: str, scopes: Collection[str]) -> None:
+        """Remember that the key of this fingerprint lacks these scopes, and forget what another key lacked."""
+        known = self._lacking.get(alias)
+        found = Lacking(key, frozenset(scopes) | (known.scopes if known and known.key == key else frozenset()))
+        self._client().hset(self._scopes, alias, orjson.dumps({"key": key, "scopes": sorted(found.scopes)}).decode())
+        self._lacking = {**self._lacking, alias: found}
+
+    @waits_for_redis
+    def forget_lacking(self, alias: str) -> None:
+        """Forget which scopes the key of an account lacks."""
+        self._client().hdel(self._scopes, alias)
+        self._lacking = {name: each for name, each in self._lacking.items() if name != alias}
 
     @waits_for_redis
     def read(self, alias: str) -> Account | None:
@@ -175,7 +209,9 @@ class AccountStore:
         pipe = self._client().pipeline(transaction=False)
         pipe.zrangebyscore(self._changes, f"({since}", "+inf")
         pipe.zrange(self._changes, 0, 0, desc=True, withscores=True)
-        changed, newest = pipe.execute()
+        pipe.hgetall(self._scopes)
+        changed, newest, lacking = pipe.execute()
+        self._lacking = {alias.decode(): _lacking(found) for alias, found in lacking.items()}
         latest = int(newest[0][1]) if newest else 0
         aliases = [alias.decode() for alias in changed]
         with self._lock:
@@ -236,6 +272,11 @@ def _account(alias: str, row: bytes, generation: int) -> Account:
         Grant.of(grant) if grant else None,
         generation,
     )
+
+
+def _lacking(stored: bytes) -> Lacking:
+    found = orjson.loads(stored)
+    return Lacking(found["key"], frozenset(found["scopes"]))
 
 
 def _client() -> redis.Redis:

@@ -67,15 +67,6 @@ class Account:
     generation: int = 0
     unreadable: str = field(default="")
 
-    @property
-    def kind(self) -> str:
-        """What its requests are authorized with."""
-        if self.unreadable:
-            return "unreadable"
-        if self.grant:
-            return "OAuth"
-        return "private key" if self.api_key else "company id"
-
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""
         if self.alias == DEFAULT:

@@ -42,6 +42,7 @@ from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
 
@@ -152,7 +153,9 @@ def send_in_process(
 ) -> Envelope:
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
-    account(settings, alias)
+    owner = account(settings, alias)
+    if not declaration.client_side:
+        require_scopes(owner, declaration.name, declaration.scopes)
     extras: dict[str, Any] = {}
     if declaration.resolve:
 
@@ -302,6 +305,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
+            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         forget()
         raise

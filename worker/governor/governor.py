@@ -330,6 +330,11 @@ class Governor:
         moment = self.now() / 1000
         return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 
+    def last_served(self) -> dict[str, float]:
+        """Return when each line that this Redis knows was served last, in seconds since 1970."""
+        found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)
+        return {line.decode(): moment / 1000 for line, moment in found}
+
     @waits_for_redis
     def slots(self) -> dict[str, int]:
         """Return how many tasks at once the workers take from each queue; empty if no worker was heard of lately."""
