@@ -18,7 +18,7 @@ from cli.account_rows import AccountRow, account_rows, last_used
 from cli.authorize import authorize_here
 from cli.tables import Listing, listing
 from cli.terminal import WRONG, print_json, say, stdout, stop
-from cli.times import clock, duration
+from cli.times import duration
 from worker.account_store import checked_alias, get_account_store
 from worker.accounts import NO_ACCOUNT, all_accounts, configured
 from worker.credentials import Account
@@ -31,14 +31,15 @@ from worker.settings import ApiKey, Zone, get_settings
 #: How many scopes are named in the table.
 MAX_SCOPES = 3
 
-app = typer.Typer(add_completion=False, no_args_is_help=False)
+#: The command with its own commands.
+subcommands = typer.Typer(name="accounts", add_completion=False)
 
 Name = Annotated[str, typer.Argument(help="alias of the account")]
 FromEnv = Annotated[str | None, typer.Option("--from-env", help="name of an environment variable that holds the key")]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 
-@app.callback(invoke_without_command=True)
+@subcommands.callback(invoke_without_command=True)
 def accounts(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
@@ -59,25 +60,24 @@ def accounts(
 
 def table(rows: list[AccountRow], now: float) -> Listing:
     """Lay out the accounts."""
-    shown = listing(
-        "account", "kind", "state", "scopes", "token", "last used",
-        whole=("account",), optional=("token", "scopes"), below=("scopes", "token"),
-    )  # fmt: skip
+    shown = listing("account", "kind", "from", "last used", "state", "scopes", whole=("account",), below=("scopes",))
     for row in rows:
-        token = "" if row.expires is None else f"expires in {duration(max(0.0, row.expires - now))}"
-        used = clock(row.used) if row.used else "never"
-        shown.add_row(row.alias, f"{row.kind} ({row.where})", row.state, _scopes(row.scopes), token, used)
+        used = f"{duration(max(0.0, now - row.used))} ago" if row.used else "never"
+        shown.add_row(row.alias, row.kind, row.where, used, row.state, _scopes(row, now))
     return shown
 
 
-def _scopes(scopes: list[str] | None) -> str:
-    if scopes is None:
+def _scopes(row: AccountRow, now: float) -> str:
+    """What a grant is for, and how long its present token holds; of a key, only Klaviyo knows."""
+    if row.scopes is None or row.expires is None:
         return ""
-    more = len(scopes) - MAX_SCOPES
-    return ", ".join(scopes[:MAX_SCOPES]) + (f" and {more} more" if more > 0 else "")
+    more = len(row.scopes) - MAX_SCOPES
+    named = ", ".join(row.scopes[:MAX_SCOPES]) + (f" and {more} more" if more > 0 else "")
+    left = row.expires - now
+    return f"{named}; token {f'expires in {duration(left)}' if left > 0 else 'expired'}"
 
 
-@app.command()
+@subcommands.command()
 def add(
     name: Name,
     from_env: FromEnv = None,
@@ -97,7 +97,7 @@ def add(
     say(f"Account {alias} is stored. Workers use it within seconds; `klaviyo check --account {alias}` tries its key.")
 
 
-@app.command()
+@subcommands.command()
 def authorize(
     name: Name,
     scope: Annotated[list[str] | None, typer.Option(help="ask for this scope, too")] = None,
@@ -110,7 +110,7 @@ def authorize(
     say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")
 
 
-@app.command()
+@subcommands.command()
 def rotate(
     name: Annotated[str | None, typer.Argument(help="alias of the account")] = None, from_env: FromEnv = None
 ) -> None:
@@ -129,7 +129,7 @@ def rotate(
     say(f"Account {found.alias} has another key. Workers use it within seconds.{resumed}")
 
 
-@app.command()
+@subcommands.command()
 def remove(name: Name, yes: Yes = False) -> None:
     """Remove a stored account, and give its grant back to Klaviyo; says first what still waits for it."""
     found = _stored(name)

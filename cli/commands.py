@@ -22,8 +22,8 @@ PASS_ON = {
     "resume": {"allow_extra_args": True},
 }
 
-#: Each command: its module and function, or the `typer.Typer` with commands of its own, and the first sentence of the
-#: function's docstring.
+#: Each command: its module and function, and the first sentence of the function's docstring. A module that has
+#: ``subcommands``, a `typer.Typer`, is a command with commands of its own.
 COMMANDS = {
     "demo": (
         "demo.command:demo",
@@ -77,7 +77,7 @@ COMMANDS = {
     ),
     "resume": ("pause:resume", "Resume what was paused."),
     "accounts": (
-        "accounts:app",
+        "accounts:accounts",
         "List the accounts, or add, authorize, rotate and remove one that is stored in Redis.",
     ),
     "schedules": (
@@ -115,11 +115,10 @@ class LazyCommand(TyperCommand):
             module = import_module(f"cli.{name}")
         finally:
             gc.enable()
-        found = getattr(module, function)
-        if isinstance(found, typer.Typer):  # it has commands of its own
-            return get_command(found)
+        if hasattr(module, "subcommands"):
+            return get_command(module.subcommands)
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(found)
+        alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(getattr(module, function))
         return get_command(alone)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

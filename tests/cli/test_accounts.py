@@ -72,7 +72,7 @@ def test_an_account_is_added_with_a_key_from_a_pipe_and_listed_without_it(store)
     assert added.exit_code == 0
     assert store.find("eu-store").key() == "pk_eu_secret"
     assert "eu-store" in shown.stdout
-    assert "private key (store)" in shown.stdout
+    assert "private key" in shown.stdout
     assert "secret" not in added.output + shown.output
 
 
