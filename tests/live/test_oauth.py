@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 
 import httpx
 import psutil
@@ -70,6 +71,21 @@ def test_tokens_that_expire_together_are_refreshed_once_each_although_workers_di
     # What a killed worker had not stored yet was asked for once more.
     assert max(asked.values()) <= 1 + KILLS
     assert sum(asked.values()) <= SHOPS + KILLS * 8
+
+
+@pytest.mark.soak
+def test_many_tasks_that_meet_an_expired_token_refresh_it_once(system, store):
+    alias = install(system, store, 1)
+    expired = store.read(alias).grant
+    store.change(alias, grant=replace(expired, expires=time.time() - 1))
+    ids = [get_lists.on(alias).delay().id for _ in range(sized(40, 1_000))]
+
+    for _ in range(WORKERS):
+        system.worker(**OAUTH)
+    ends = system.ended(ids, 150)
+
+    assert {end.status for end in ends.values()} == {"SUCCESS"}
+    assert refreshes(system) == {alias: 1}
 
 
 def contents(client):
