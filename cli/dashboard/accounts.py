@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from cli.account_rows import AccountRow, account_rows, last_used
 from cli.dashboard.table import Cell, Column, Reading, Tab, text_column, time_column
+from cli.retirement import retired_on
 from schedules.clock import redis_time
 from worker.accounts import NO_ACCOUNT, all_accounts
 from worker.api.jsonapi import REVISION
@@ -16,9 +17,6 @@ from worker.credentials import Account
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
-
-#: For so many years Klaviyo answers to a revision.
-ALIVE_YEARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float
 
 def revision_left(revision: str, today: date) -> str:
     """Say which revision of Klaviyo's API is used, and for how many more days Klaviyo answers to it."""
-    made = date.fromisoformat(revision)
-    retired = made.replace(year=made.year + ALIVE_YEARS)
+    retired = retired_on(revision)
     if today >= retired:
         return f"{revision}, retired on {retired}: upgrade the worker"
     days = (retired - today).days
