@@ -15,6 +15,7 @@ from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
 from worker.masking import mask_values
 from worker.message_headers import HEADER
+from worker.scopes import require_scopes
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
 from worker.transport import header
@@ -79,10 +80,13 @@ class ActionTask(CheckedTask):
         # A task of a chain is published again if the worker dies there; its id was fixed with the chain.
         given = received(self.declaration, args or (), kwargs or {}, follows=passing_on())
         params = self.declaration.bind(given, asked.task_id)
-        line = self.declaration.line(asked.account, params)
+        alias = asked.owner.alias
+        if not self.declaration.client_side:
+            require_scopes(asked.owner, self.called, self.declaration.scopes)
+        line = self.declaration.line(alias, params)
         # What is looked up first may take longer than a lease that is claimed with the pop.
         blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
-        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
+        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": alias}
         return Addressed(None, params, {HEADER: wait}, line.queue, mask_values(params))
 
     def apply(  # type: ignore[override]

@@ -16,6 +16,7 @@ from worker.account_and_lane import LANES, Place, by_priority, checked_id, here,
 from worker.accounts import DEFAULT, account
 from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
+from worker.credentials import Account
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
 from worker.masking import HIDDEN
@@ -28,14 +29,14 @@ from worker.tiers import DEFAULT_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options of a call mean: ``place`` as given, ``account`` and ``lane`` as they follow from it.
+    """What the options of a call mean: ``place`` as given, ``owner`` and ``lane`` as they follow from it.
 
     ``delay`` is in seconds.
     """
 
     task_id: str | None
     place: Place
-    account: str
+    owner: Account
     lane: Lane
     delay: float
     expires: Expiry | None
@@ -96,6 +97,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         Raises:
             InputError: the call is wrong; nothing was published.
             SettingsError: there is no such account.
+            ScopeMissing: its credentials lack a scope that the call needs.
             AlreadyRevoked: its ``task_id`` is that of a task that was revoked.
             NotConfirmed: Redis has not said in time that it has the task.
 
@@ -111,7 +113,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             asked = Asked(
                 task_id=task_id,
                 place=place,
-                account=account(get_settings(), place.account or DEFAULT).alias,
+                owner=account(get_settings(), place.account or DEFAULT),
                 lane=lane_named(self.called, place.lane or LANES[0]),
                 delay=seconds_until(self.called, countdown, eta),
                 expires=expiry(self.called, expires),

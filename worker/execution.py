@@ -17,7 +17,7 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases
+from worker import ending, prefetched_leases, tokens
 from worker.account_and_lane import checked_id, lane_of, place_of
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
@@ -43,6 +43,7 @@ from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
 
@@ -102,7 +103,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
-        Throttled: the bucket is blocked now.
+        Throttled: the bucket is blocked now, or there is no access token yet.
         Unavailable: the request may be repeated.
         OutcomeUnknown: it must not be repeated.
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
@@ -111,10 +112,14 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
     try:
-        owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
+        owner = tokens.authorized(account(settings, alias), name, governor)
+        request = call.prepared or call.declaration.request(call.params)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
+        if response.status == 401 and tokens.may_renew(owner):
+            # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
+            response = send(get_client(), tokens.renew(owner, name, governor), name, request)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -151,7 +156,9 @@ def send_in_process(
 ) -> Envelope:
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
-    account(settings, alias)
+    owner = account(settings, alias)
+    if not declaration.client_side:
+        require_scopes(owner, declaration.name, declaration.scopes)
     extras: dict[str, Any] = {}
     if declaration.resolve:
 
@@ -302,6 +309,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
+            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()
@@ -375,8 +383,8 @@ def pause_account(error: Unauthorized | Forbidden) -> None:
     )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s Set %s and restart the workers: the account then resumes "
-            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.variable("API_KEY"),
+            "Account %s is paused and its tasks wait: %s To let it go on, %s: the account then resumes "
+            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.renewing,
         )  # fmt: skip
 
 

@@ -39,7 +39,20 @@ def _known_zone(value: str) -> str:
         raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
 
 
+#: Fewer characters hold no 256 bits of chance.
+SECRET_KEY_CHARACTERS = 32
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if any(len(key.strip()) < SECRET_KEY_CHARACTERS for key in value.get_secret_value().split(",")):
+        raise ValueError(
+            f"each key needs {SECRET_KEY_CHARACTERS} characters at least, made at random, and a comma to the next"
+        )
+    return value
+
+
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -95,6 +108,24 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
+    )
+    client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
+    client_secret: ApiKey | None = Field(None, description="its secret")
+    oauth_redirect_uri: str | None = Field(
+        None, description="where Klaviyo sends people back to your web application, as registered with Klaviyo"
+    )
+    scopes: str = Field(
+        "accounts:read campaigns:read campaigns:write catalogs:read catalogs:write conversations:read "
+        "conversations:write coupon-codes:read coupon-codes:write coupons:read coupons:write data-privacy:read "
+        "data-privacy:write events:read events:write flows:read flows:write images:read images:write lists:read "
+        "lists:write metrics:read metrics:write profiles:read profiles:write push-tokens:read push-tokens:write "
+        "segments:read segments:write subscriptions:read subscriptions:write tags:read tags:write templates:read "
+        "templates:write",
+        description="what an OAuth application asks for",
+    )
+    secret_key: SecretKeys | None = Field(
+        None,
+        description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
     )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click import Group
 from typer.main import get_command
 
 import tasks.registry  # noqa: F401  registers every action
@@ -63,6 +64,9 @@ def test_a_command_is_there_with_its_options(words):
         case "klaviyo", [name, *given]:
             assert name in COMMANDS
             command = COMMANDS[name].load()
+            if isinstance(command, Group) and given and not given[0].startswith("-"):
+                assert given[0] in command.commands
+                command = command.commands[given.pop(0)]
             known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
             if name == "call":
                 known |= {f"--{parameter.replace('_', '-')}" for parameter in parameters()}

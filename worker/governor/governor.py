@@ -371,6 +371,11 @@ class Governor:
         found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
         return [name.decode() for name in found]
 
+    def last_served(self) -> dict[str, float]:
+        """Return when each line that this Redis knows was served last, in seconds since 1970."""
+        found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)
+        return {line.decode(): moment / 1000 for line, moment in found}
+
     def look_at(self, line: str) -> Look | None:
         """Return the state of one line; None if this Redis does not know it."""
         seen = self._call("look", line)
