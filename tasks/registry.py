@@ -33,4 +33,5 @@ app.loads(
     *(f"tasks.jobs.{step}" for step in ("begin", "find", "read", "spawn", "watch", "withdraw")),
     "worker.canvas",
     "worker.sweep",
+    "worker.together.carrier",
 )

@@ -18,7 +18,7 @@ from celery.signals import before_task_publish
 from worker.accounts import DEFAULT
 from worker.errors import InputError
 from worker.lane_and_expiry import Lane
-from worker.message_headers import ACCOUNT, HEADER, LANE
+from worker.message_headers import ACCOUNT, HEADER, LANE, TOGETHER
 from worker.tiers import is_line
 
 #: What every task's name begins with.
@@ -110,6 +110,11 @@ def place_of(request: Any) -> Place:
     wait = _told(request, HEADER)
     ours = _waits(wait) if isinstance(wait, Mapping) else Place()
     return ours.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
+
+
+def goes_alone(request: Any) -> bool:
+    """Whether a delivery's publisher, another application, wants a request of its own for it."""
+    return _told(request, TOGETHER) is False
 
 
 def _waits(wait: Mapping[str, Any]) -> Place:

@@ -13,10 +13,12 @@ from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
+from worker.governor import ALONE
 from worker.masking import mask_values
-from worker.message_headers import HEADER
+from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
+from worker.together.traveling import traveling
 from worker.transport import header
 
 
@@ -82,7 +84,8 @@ class ActionTask(CheckedTask):
         line = self.declaration.line(asked.account, params)
         # What is looked up first may take longer than a lease that is claimed with the pop.
         blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
-        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
+        together = traveling(self.declaration, asked.account, params) if asked.together else ALONE
+        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly, together), "account": asked.account}
         return Addressed(None, params, {HEADER: wait}, line.queue, mask_values(params))
 
     def apply(  # type: ignore[override]
@@ -90,5 +93,6 @@ class ActionTask(CheckedTask):
     ) -> Any:
         """Carry out the call in this process, as Celery's ``task_always_eager`` does."""
         told = dict(options.pop("headers", None) or {})
+        options.pop(TOGETHER, None)
         told.update(taken(options, told).inside(here()).options())
         return super().apply(args, kwargs, headers=told, **options)

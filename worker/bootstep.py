@@ -14,6 +14,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
 from worker.accounts import account, aliases
+from worker.events import speak_through
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
@@ -54,7 +55,8 @@ class GovernorStep(bootsteps.StartStopStep):
         def beat() -> None:
             # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
             queues = [queue.name for queue in consumer.task_consumer.queues]
-            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S)
+            alone = not get_settings().together
+            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S, alone)
 
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
@@ -66,6 +68,7 @@ class GovernorStep(bootsteps.StartStopStep):
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
+        speak_through(consumer.event_dispatcher)
         self._guarded(beat)
         self._guarded(_resume_changed)
         turns = (

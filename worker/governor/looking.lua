@@ -1,7 +1,8 @@
 -- What an operator sees, and what the workers say of themselves.
 
--- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
+-- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked used… of each bucket. Reads only.
 --   since   when the oldest task that could go has been wanted, in seconds as its publisher wrote it, or ""
+--   gone    how many went while others waited, in the last minute or so, and the ms for which that has been counted
 --   used…   leases out and answers, in each window of the bucket
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
@@ -15,9 +16,14 @@ function ops.look(line)
     local found = at and item:match('^"since":%s*([%d.]+)', at) or ''
     if found ~= '' and (since == '' or tonumber(found) < tonumber(since)) then since = found end
   end
+  local gone, counted = 0, 0
+  for back = 0, SPANS do
+    local went = tonumber(call('GET', key('gone', line) .. ':' .. (math.floor(now / SPAN) - back)))
+    if went then gone, counted = gone + went, math.max(1000, now % SPAN + back * SPAN) end
+  end
   local seen = {
     text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
-    since, call('HGET', P .. 'blocked', line) or 0,
+    since, call('HGET', P .. 'blocked', line) or 0, gone, counted,
   }
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)
@@ -30,8 +36,10 @@ function ops.look(line)
   return seen
 end
 
--- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
-function ops.beat(worker, slots, queues, ttl)
+-- worker slots queues ttl_ms alone -> 1. What the workers can take, summed over those that were heard of lately. alone:
+-- 1 where this one says that nothing shall travel together, which then holds for all.
+function ops.beat(worker, slots, queues, ttl, alone)
+  if alone == '1' then call('SET', P .. 'alone', 1, 'PX', ttl) end
   if tonumber(slots) > 0 then
     call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)
   else

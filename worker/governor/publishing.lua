@@ -13,21 +13,45 @@ local function stays_revoked(id, urgent)
   return urgent ~= '1' and call('EXISTS', key('revoked', id)) == 1
 end
 
--- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released, -1 if revoked
--- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
--- says it, which works off what waits by that, so that a server that is full must take it.
-function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
-  if urgent == '1' then even_if_full() end
-  if stays_revoked(id, urgent) then return -1 end
-  if call('EXISTS', key('once', id)) == 1 then return 0 end
+-- Put a task that somebody publishes into its waiting list, unless it has been said before.
+local function enter(line, spec, lane, id, message, delay, expires, share, carrier)
+  if call('EXISTS', key('once', id)) == 1 then return end
   enter_line(line, spec)
   set_expiry(id, expires)
+  enter_carrier(line, carrier)
   if lane == 'now' then mark_urgent(spec) end
-  enqueue(line, lane, id, message, now + tonumber(delay), false)
+  enqueue(line, lane, id, message, now + tonumber(delay), false, share)
   -- Last: what has failed before it is not known, and is published by the next try.
   call('SET', key('once', id), 1, 'PX', ONCE)
+end
+
+-- line spec lane id message delay_ms expires urgent share carrier -> number of tasks of the line that were released, -1
+-- if revoked
+-- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
+-- says it, which works off what waits by that, so that a server that is full must take it. share, carrier: as above,
+-- "" for one that goes alone.
+function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, carrier)
+  if urgent == '1' then even_if_full() end
+  if stays_revoked(id, urgent) then return -1 end
+  enter(line, spec, lane, id, message, delay, expires, share, carrier)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born()) or 0
+end
+
+-- urgent | line spec lane id message delay_ms expires share carrier, for each task -> 1. The same for many, whose ids
+-- nobody can have revoked.
+function ops.wait_all(urgent, ...)
+  if urgent == '1' then even_if_full() end
+  local told, lines_told = { ... }, {}
+  for i = 1, #told, 9 do
+    enter(unpack(told, i, i + 8))
+    lines_told[told[i]] = true
+  end
+  for line in pairs(lines_told) do
+    local due = tonumber(call('ZSCORE', P .. 'due', line))
+    if due and due <= now then serve(line, born()) end
+  end
+  return 1
 end
 
 -- list queue id message urgent -> 1, or -1 if revoked. A message that has no line; urgent as above.

@@ -1,33 +1,5 @@
 -- Release what may go now, line by line, unless it is paused.
 
-local nothing_paused
-
--- How many tasks of a line may go though something of it is paused; nil where nothing is. And when it may be tried.
-local function paused(line, queue)
-  if nothing_paused == nil then nothing_paused = call('EXISTS', P .. 'paused') == 0 end
-  if nothing_paused then return end
-  local account, action = line:match('^([^:]*):([^+]*)')
-  local who = { 'account:' .. account, 'action:' .. account .. ':' .. action, 'action:' .. action, 'tier:' .. queue }
-  local may, at
-  for i, value in ipairs(call('HMGET', P .. 'paused', unpack(who))) do
-    if value then
-      local probe = tonumber(value:match('^%d+'))
-      if probe == 0 then return 0 end
-      may, at = probe <= now and may ~= 0 and 1 or 0, math.max(at or 0, probe)
-    end
-  end
-  return may, at
-end
-
--- The one task that is tried has been taken: no other for a while, twice as long as before.
-local function probed(line)
-  local account = 'account:' .. line:match('^[^:]*')
-  local interval, about = (call('HGET', P .. 'paused', account) or ''):match('^%d+|(%d+)(|.*)$')
-  if not interval then return end
-  interval = math.min(2 * interval, PROBE)
-  call('HSET', P .. 'paused', account, (now + interval) .. '|' .. interval .. about)
-end
-
 -- Release what one line may release now, and set when it is due again.
 local function serve(line, birth)
   local spec = load_line(line)
@@ -51,13 +23,26 @@ local function serve(line, birth)
     return 0
   end
   local free, at, fallback, ids, messages = free_slots(spec.queue), now, nil, {}, {}
+  local carrier, carried, again = not most and load_carrier(line), 0, nil
+  -- What can go at once goes alone, unless that would cost as much as all of it together.
+  local first = carrier and ahead.now + ahead.bulk > (carrier.line == line and 1 or math.max(free, 1))
+  if first then
+    carried, again = carry(line, ahead, birth)
+  end
+  local guarded = carrier and call('EXISTS', P .. 'aboard') == 1
   local blocked = blocked_until(line, spec)
+  -- What draws on the same bucket goes in its next request, rather than alone.
+  if carried > 0 and carrier.line == line then free = 0 end
   local limit = math.min(free, most or BATCH, ahead.now + ahead.bulk)
   for _, b in ipairs(spec.buckets) do load_bucket(b) end
   while #ids < free and #ids < (most or BATCH) and ahead.now + ahead.bulk > 0 do
     local lane = ahead.now > 0 and 'now' or 'bulk'
     at, fallback = next_grant(spec, birth, lane, blocked, limit - #ids)
     if not at or at > now then break end
+    if guarded and must_stay(line, lane) then
+      at, fallback = nil, now + BEHIND
+      break
+    end
     local id = call('RPOP', key(lane, line))
     ahead[lane] = ahead[lane] - 1
     local _, _, message = find(id)
@@ -78,18 +63,25 @@ local function serve(line, birth)
     call('ZREM', P .. 'expiring', unpack(ids))
     send_off(ids, messages, line, spec)
     if most then probed(line) end
+  end
+  if carrier and not first and ahead.now + ahead.bulk > 1 then carried, again = carry(line, ahead, birth) end
+  if #ids + carried > 0 then
     call('ZADD', P .. 'served', now, line)
+    if ahead.now + ahead.bulk > 0 then
+      local gone = key('gone', line) .. ':' .. math.floor(now / SPAN)
+      call('INCRBY', gone, #ids + carried)
+      call('PEXPIRE', gone, (SPANS + 1) * SPAN)
+    end
   end
   if ahead.now + ahead.bulk == 0 then
     schedule(line, nil, later)
-  elseif at and at > now then
-    schedule(line, at, later)
   else
     -- Out of slots or of its turn: due at once, behind the other lines that are due. Out of slots altogether: a
     -- settled lease wakes it, the delay only bounds the cost of looking.
-    schedule(line, fallback or (free <= #ids and now + 10 or now), later)
+    local alone = at and at > now and at or fallback or (free <= #ids and now + 10 or now)
+    schedule(line, again and math.min(again, alone) or alone, later)
   end
-  return #ids
+  return #ids + carried
 end
 
 -- What has expired while it waited goes to a worker, without a lease: its claim is told, and the worker ends it.
@@ -110,7 +102,12 @@ end
 local function sweep()
   for state, used in pairs({ granted = false, claimed = true }) do
     local over = call('ZRANGEBYSCORE', P .. state, '-inf', now, 'LIMIT', 0, 100)
+    -- A request that nobody has taken up, or ended, in time is nobody's any more: its message is worth nothing.
+    local riding = #over > 0 and call('HMGET', P .. 'riding', unpack(over)) or {}
     if #over > 0 then close_leases(over, used) end
+    for i, id in ipairs(over) do
+      if riding[i] then turn_back(id) end
+    end
   end
 end
 

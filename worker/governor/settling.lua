@@ -37,11 +37,6 @@ local function correct(b, limit, remaining, reset)
   return adopted
 end
 
--- Something that was paused goes on: all its lines are looked at.
-local function wake_all()
-  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
-end
-
 -- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
 -- fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused one proves nothing
 -- of the workers' key.
@@ -57,6 +52,22 @@ local function note_accepted_key(line, accepted_key)
   end
 end
 
+-- Close the lease of a request that has ended; the arguments and the result are those of ops.settle.
+local function settled(id, used, limit, remaining, reset, block, accepted_key)
+  local line, spec = close_lease(id, used == '1')
+  if not line then return 0 end
+  note_accepted_key(line, accepted_key)
+  if tonumber(block) > 0 then
+    -- With several buckets nobody says which one was full: only this combination waits.
+    local who = #spec.buckets == 1 and spec.buckets[1].name or line
+    local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
+    call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
+  elseif limit ~= '' and #spec.buckets == 1 then
+    return correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+  end
+  return 0
+end
+
 -- id holder used limit remaining reset block_ms forget accepted_key -> adopted limit, or 0
 --   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
@@ -67,19 +78,7 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, ac
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
-  local line, spec = close_lease(id, used == '1')
-  local adopted = 0
-  if line then
-    note_accepted_key(line, accepted_key)
-    if tonumber(block) > 0 then
-      -- With several buckets nobody says which one was full: only this combination waits.
-      local who = #spec.buckets == 1 and spec.buckets[1].name or line
-      local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
-      call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
-    elseif limit ~= '' and #spec.buckets == 1 then
-      adopted = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
-    end
-  end
+  local adopted = settled(id, used, limit, remaining, reset, block, accepted_key)
   serve_due(8)
   return adopted
 end
@@ -93,10 +92,10 @@ function ops.release(id, holder)
   return 1
 end
 
--- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
--- count: the hash in which this is counted, attempts or roomless; or ""
+-- unacked unacked_index tag | line spec lane id delay_ms at_head count expires share carrier -> attempts used, -1 if no
+-- longer ours. count: the hash in which this is counted, attempts or roomless; or ""
 -- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
-function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
+function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires, share, carrier)
   local stored = call('HGET', unacked, tag)
   if not stored then return -1 end
   local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as ops.take wrote it
@@ -105,7 +104,8 @@ function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, cou
   enter_line(line, spec)
   set_expiry(id, expires)
   if count ~= '' then call('HINCRBY', P .. count, id, 1) end
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
+  enter_carrier(line, carrier)
+  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1', share)
   return tonumber(call('HGET', P .. 'attempts', id)) or 0
 end
 

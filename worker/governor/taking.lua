@@ -11,20 +11,25 @@ function ops.abandoned(index, ms, most)
   return call('ZRANGEBYSCORE', index, '-inf', (now - tonumber(ms)) / 1000, 'LIMIT', 0, most)
 end
 
--- unacked unacked_index tag queue line spec lane id message -> 1 if the delivery was still on record
+-- unacked unacked_index tag queue line spec lane id message share carrier -> 1 if the delivery was still on record
 -- What a worker held goes back: to the head of its waiting list or, with line "", of its queue. A lease that nobody has
 -- claimed would go with it, and nobody can claim it while it waits: it returns unused. The first write frees memory:
 -- after it, a server that is full lets the rest pass.
-function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
+function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message, share, carrier)
   local held = call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   if held == 0 then return 0 end
+  if call('HEXISTS', P .. 'riding', id) == 1 then
+    turn_back(id)
+    return 1
+  end
   if line == '' then
     call('RPUSH', queue, message)
   else
     enter_line(line, spec)
     if call('ZSCORE', P .. 'granted', id) then close_lease(id, false) end
-    enqueue(line, lane, id, message, now, true)
+    enter_carrier(line, carrier)
+    enqueue(line, lane, id, message, now, true, share)
   end
   return 1
 end
@@ -126,11 +131,18 @@ function ops.take(unacked, index, tag, ttl, most, lists, ...)
 end
 
 -- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
---   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more
+--   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more | told:
+--           it has travelled with others, and the reason is what has become of it
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
   local function used(what) return tonumber(call('HGET', P .. what, id)) or 0 end
   if call('HGET', P .. 'holder', id) == holder then return { 'ok', used('attempts'), '', used('roomless') } end
+  local outcome = call('GET', key('outcome', id))
+  if outcome then
+    -- For as long as its message may be delivered once more.
+    call('PEXPIRE', key('outcome', id), DAY)
+    return { 'told', used('attempts'), outcome, 0 }
+  end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
   local expires = tonumber(call('HGET', P .. 'expires', id))

@@ -3,7 +3,7 @@
 -- Tasks whose time has come: a delayed one to the tail of its lane, one that has waited in it before to the head.
 local function promote(line)
   local later, heads = key('later', line), {}
-  for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 200)) do
+  for _, item in ipairs(call('ZRANGEBYSCORE', later, '-inf', now, 'LIMIT', 0, 1000)) do
     call('ZREM', later, item)
     local lane, head, id = item:match('^(%a+)|(%^?)(.*)$')
     if head == '^' then
@@ -26,14 +26,19 @@ local function schedule(line, at, first)
   if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
 end
 
--- What waits under an id: lane, line, message; nothing where it does not wait.
+-- The lane, the line and the message of a task as it is in waiting, and what it can share.
+local function taken_apart(stored)
+  -- A message may be megabytes long: a pattern that took all of it would copy it once more.
+  local ends = stored:find('\n', 1, true)
+  local lane, line, share = stored:sub(1, ends - 1):match('^(%a+)|([^|]*)|?(.*)$')
+  return lane, line, stored:sub(ends + 1), share
+end
+
+-- What waits under an id: lane, line, message, share; nothing where it does not wait.
 local function find(id)
   local stored = call('HGET', P .. 'waiting', id)
   if not stored then return end
-  -- A message may be megabytes long: a pattern that took all of it would copy it once more.
-  local ends = stored:find('\n', 1, true)
-  local lane, line = stored:sub(1, ends - 1):match('^(%a+)|(.*)$')
-  return lane, line, stored:sub(ends + 1)
+  return taken_apart(stored)
 end
 
 -- Take a task out of its list.
@@ -49,8 +54,15 @@ local function take_out(id, lane, line)
 end
 
 -- Put a task into its waiting list, unless a copy of it waits already. at_head: it has waited before.
-local function enqueue(line, lane, id, message, not_before, at_head)
-  if call('HSETNX', P .. 'waiting', id, lane .. '|' .. line .. '\n' .. message) == 0 then return end
+local function enqueue(line, lane, id, message, not_before, at_head, share)
+  if call('EXISTS', key('outcome', id)) == 1 then
+    -- It has travelled, and has only to be ended.
+    local queue = load_line(line).queue
+    call('RPUSH', queue, message)
+    wake(queue, 1)
+    return
+  end
+  if call('HSETNX', P .. 'waiting', id, lane .. '|' .. line .. '|' .. share .. '\n' .. message) == 0 then return end
   local expires = call('HGET', P .. 'expires', id)
   if expires then call('ZADD', P .. 'expiring', expires, id) end
   if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
@@ -62,7 +74,11 @@ local function enqueue(line, lane, id, message, not_before, at_head)
     -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
     -- the lane now is kept for this one.
     local first = lane == 'now' and call('LLEN', key('now', line)) == 1 and call('EXISTS', key('bulk', line)) == 1
+    local few = share ~= '' and load_carrier(line) and call('LLEN', key('now', line)) + call('LLEN', key('bulk', line))
     if first or not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
+      call('ZADD', P .. 'due', 'LT', now, line)
+    elseif few and few > 1 and few <= FEW then
+      -- What one could not do, two can: they need not wait for what the first one waits for.
       call('ZADD', P .. 'due', 'LT', now, line)
     end
   end

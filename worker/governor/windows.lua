@@ -26,9 +26,33 @@ local function load_line(line)
   return lines[line] or nil
 end
 
+local entered = {}
+
 local function enter_line(line, spec)
+  if entered[line] == spec then return end
   call('HSET', P .. 'lines', line, spec)
-  lines[line] = nil
+  lines[line], entered[line] = nil, spec
+end
+
+-- The request that carries several tasks of a line: how much it takes, its own line and spec.
+local carriers = {}
+
+local function load_carrier(line)
+  if carriers[line] == nil then
+    local told = call('HGET', P .. 'carriers', line)
+    local most, bytes, name, text = (told or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
+    carriers[line] = most and {
+      most = tonumber(most), bytes = tonumber(bytes), line = name, text = text,
+      spec = name == line and load_line(line) or parse(text),
+    } or false
+  end
+  return carriers[line] or nil
+end
+
+local function enter_carrier(line, carrier)
+  if carrier == '' or entered['carrier of ' .. line] == carrier then return end
+  call('HSET', P .. 'carriers', line, carrier)
+  carriers[line], entered['carrier of ' .. line] = nil, carrier
 end
 
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
