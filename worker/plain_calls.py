@@ -9,7 +9,7 @@ that somebody listens to, goes Celery's way.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ from kombu.utils import json
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import AWAY
-from worker.governor import get_publishing_governor
+from worker.governor import ALONE, Published, get_publishing_governor
 from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
 from worker.process import working
@@ -65,6 +65,10 @@ def is_plain(task: Any, options: Mapping[str, Any]) -> bool:
     )
 
 
+#: A call that is plain: its parameters, its headers, and its options.
+PlainCall = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
+
+
 def publish(
     task: Any, params: Mapping[str, Any], headers: Mapping[str, Any], options: Mapping[str, Any]
 ) -> AsyncResult[Envelope]:
@@ -75,19 +79,56 @@ def publish(
         AlreadyRevoked: its id is that of a task that was revoked.
 
     """
-    wait, task_id = headers[HEADER], options["task_id"]
-    expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-    message = _json(_message(task, params, headers, options))
-    put = get_publishing_governor().wait
+    call = _published(task, params, headers, options)
+    governor = get_publishing_governor()
+    _ask_redis(
+        lambda: governor.wait(
+            call.line, call.lane, call.task_id, call.message, call.delay, call.expires, together=call.together
+        )
+    )
+    return _result(task, call)
+
+
+def publish_many(task: Any, calls: Sequence[PlainCall]) -> list[AsyncResult[Envelope]]:
+    """Put calls with new ids into their waiting lists, all in one step.
+
+    Raises:
+        OperationalError: Redis has not said that it has them.
+
+    """
+    published = [_published(task, *call) for call in calls]
+    _ask_redis(lambda: get_publishing_governor().wait_all(published))
+    return [_result(task, call) for call in published]
+
+
+def _published(
+    task: Any, params: Mapping[str, Any], headers: Mapping[str, Any], options: Mapping[str, Any]
+) -> Published:
+    wait = headers[HEADER]
+    return Published(
+        (wait["line"], wait["spec"]),
+        wait["lane"],
+        options["task_id"],
+        _json(_message(task, params, headers, options)),
+        wait["delay"],
+        Expiry(*wait["expires"]) if wait.get("expires") else None,
+        wait.get("together", ALONE),
+    )
+
+
+def _ask_redis(ask: Callable[[], object]) -> None:
     try:
         try:
-            put((wait["line"], wait["spec"]), wait["lane"], task_id, message, wait["delay"], expires)
+            ask()
         except AWAY:
             # What a server that has restarted needs: once more, on a new connection. A copy that came through is one.
-            put((wait["line"], wait["spec"]), wait["lane"], task_id, message, wait["delay"], expires)
+            ask()
     except redis.RedisError as error:
         raise OperationalError(str(error)) from error
-    result: AsyncResult[Envelope] = task.AsyncResult(task_id)
+
+
+def _result(task: Any, call: Published) -> AsyncResult[Envelope]:
+    result: AsyncResult[Envelope] = task.AsyncResult(call.task_id)
     result.ignored = task.ignore_result
     return result
 
