@@ -194,7 +194,7 @@ def main() -> None:
     console, found = Console(width=128), {}
     with redis_server() as url, listening("sandbox", "--port", "0", "--latency", "10-60", "--seed", "7") as base:
         os.environ.update(KLAVIYO_REDIS_URL=url, KLAVIYO_BASE_URL=base, KLAVIYO_API_KEY="pk_sandbox_default")
-        import tasks  # noqa: F401 (registers the actions)
+        import tasks.registry  # noqa: F401 (registers the actions)
 
         console.print(rates(published()))
         for kind in KINDS:

@@ -91,13 +91,15 @@ def gathered(
     def rest(params: Params) -> Params:
         return {} if of else {name: value for name, value in params.items() if name != records}
 
+    nothing = hashed({})
+
     def share(params: Params) -> Share | None:
         found, others = entries(params), rest(params)
         if not found or any(carrier.parameters[name].place == "aside" for name in others):
             return None
         told = tuple(mark for each in found for mark in marks(each)) if marks else ()
         size = len(orjson.dumps(found)) + AROUND_EACH * len(found)
-        return Share(hashed(others), told, count(found), size)
+        return Share(hashed(others) if others else nothing, told, count(found), size)
 
     return Sharing(
         carrier=carrier,

@@ -53,11 +53,6 @@ class Addressed:
     shown: str
 
 
-def new_id() -> str:
-    """A task's id, as Celery makes it."""
-    return str(uuid4())
-
-
 class CheckedTask(Task, ABC):  # type: ignore[type-arg]
     """A task whose calls are checked by the caller's process."""
 
@@ -142,7 +137,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             # The task that it follows has succeeded: this one fails by itself, in the worker that takes it.
             call = Addressed(args, kwargs, place.options(), self.unchecked, HIDDEN)
             options["expires"] = expires
-        return self.publish(call, options.pop("task_id", None) or new_id(), sent_headers, options)
+        return self.publish(call, options.pop("task_id", None) or str(uuid4()), sent_headers, options)
 
     def publish(
         self,

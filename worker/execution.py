@@ -498,7 +498,7 @@ def together_with(call: Call, request: Any) -> Together:
         return together_of(told)
     if goes_alone(request):
         return ALONE
-    return traveling(call.declaration, call.account, call.params)
+    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly)
 
 
 class Revoked(Ignore):

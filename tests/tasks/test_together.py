@@ -246,20 +246,20 @@ def test_calls_that_say_different_things_of_the_whole_share_no_request(name, one
 def test_what_a_shared_request_cannot_say_goes_alone(clean_settings, name, params):
     declaration = ACTIONS[name].declaration
 
-    assert traveling(declaration, "default", declaration.bind(params)) == ALONE
+    assert traveling(declaration, "default", declaration.bind(params), False) == ALONE
 
 
 def test_a_setting_lets_each_call_go_alone(clean_settings, monkeypatch):
     params = bound("create_event", metric="M", profile={"email": "a@example.com"})
     declaration = ACTIONS["create_event"].declaration
-    assert is_together(traveling(declaration, "default", params))
+    assert is_together(traveling(declaration, "default", params, False))
 
     monkeypatch.setenv("KLAVIYO_TOGETHER", "off")
     from worker.settings import get_settings
 
     get_settings.cache_clear()
 
-    assert traveling(declaration, "default", params) == ALONE
+    assert traveling(declaration, "default", params, False) == ALONE
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))

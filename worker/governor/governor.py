@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -24,7 +24,6 @@ from worker.governor.terms import (
     LineRef,
     Look,
     Pause,
-    Published,
     Rider,
     Settlement,
     Together,
@@ -96,14 +95,25 @@ class Governor:
         arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
         return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
 
-    def wait_all(self, published: Sequence[Published], urgent: bool = False) -> None:
-        """Put new tasks into their waiting lists in one step; otherwise as `wait`."""
+    def wait_all(
+        self,
+        line: LineRef,
+        lane: str,
+        tasks: Iterable[tuple[str, str, str]],
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        carrier: str = "",
+    ) -> None:
+        """Put new tasks of one line, at least one, into its waiting list in one step.
+
+        Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
+        the same first id, this does nothing.
+        """
         arguments: list[Any] = []
-        for each in published:
-            expires = each.expires.script_argument if each.expires else ""
-            arguments += (*each.line, each.lane, each.task_id, each.message, int(each.delay * 1000), expires)
-            arguments += each.together
-        self._call("wait_all", int(urgent), *arguments)
+        for task_id, message, share in tasks:
+            arguments += (task_id, f"{lane}|{line[0]}|{share}\n{message}")
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._call("wait_all", *line, *how, *arguments)
 
     def _published(self, task_id: str, answer: Any) -> int:
         if int(answer) < 0:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from worker.lane_and_expiry import Expiry
-
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
 
@@ -125,19 +123,6 @@ class Arrival:
     delay: float = 0.0
     attempt: bool = False
     ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A task that is new; what its fields mean is said at `Governor.wait`."""
-
-    line: LineRef
-    lane: str
-    task_id: str
-    message: str
-    delay: float
-    expires: Expiry | None
-    together: Together
 
 
 @dataclass(frozen=True, slots=True)

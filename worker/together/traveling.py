@@ -33,8 +33,11 @@ REMEMBERED = 1_000
 _carrying: dict[tuple[str, str, str], str] = {}
 
 
-def traveling(declaration: Declaration, account: str, params: Params) -> Together:
-    """What the governor is told of a call: its share, and the request that would carry it."""
+def traveling(declaration: Declaration, account: str, params: Params, once: bool) -> Together:
+    """What the governor is told of a call: its share, and the request that would carry it.
+
+    ``once``: the call must not be repeated blindly.
+    """
     sharing = sharing_of(declaration)
     if sharing is None or not get_settings().together or (share := sharing.share(params)) is None:
         return ALONE
@@ -43,7 +46,7 @@ def traveling(declaration: Declaration, account: str, params: Params) -> Togethe
         if len(_carrying) >= REMEMBERED:
             _carrying.clear()
         carrying = _carrying[which] = sharing.carrying(account, params)
-    return share.told(not declaration.repeat_of(params).blindly), carrying
+    return share.told(once), carrying
 
 
 @dataclass(frozen=True, slots=True)

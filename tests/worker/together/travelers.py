@@ -165,7 +165,9 @@ class Travelers:
         """Publish a call as a caller of ours does."""
         declaration = ACTIONS[name].declaration
         bound = declaration.bind(params, task_id)
-        shared = traveling(declaration, "default", bound) if together else ALONE
+        shared = (
+            traveling(declaration, "default", bound, not declaration.repeat_of(bound).blindly) if together else ALONE
+        )
         line = declaration.line("default", bound)
         until = Expiry(expires) if expires else None
         if expires:
