@@ -4,7 +4,7 @@
 
 One account with exact limits, 10–60 ms each way, one worker, and more calls waiting than a minute takes. Counted are
 the calls that have ended within the minute from the first request, the requests that carried several, and the CPU of
-the worker and of Redis meanwhile. Then: calls published in a second, one by one and many at once.
+the worker and of Redis meanwhile. First: what publishing costs, one by one and many at once.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ COUNTED = 59.0
 #: Results that are counted in one round trip.
 COUNTED_AT_ONCE = 5_000
 
-#: Calls that are published to see how fast that is.
-PUBLISHED = 10_000
+#: Calls that are published to see how fast that is, and how often.
+PUBLISHED, ROUNDS = 10_000, 5
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     on = "on" if together else "off"
     with workers(1, "benchmarks.measured", url, "-Q", QUEUES, KLAVIYO_BASE_URL=base, KLAVIYO_TOGETHER=on) as pids:
         worker = psutil.Process(pids[0])
-        while not door.get("/_sandbox/ledger").json()["requests"]:
+        while not door.get("/_sandbox/requests/counts").json()["requests"]:
             time.sleep(0.01)
         began, spent, asked = time.monotonic(), cpu(worker), cpu(server)
         time.sleep(COUNTED)
@@ -122,7 +122,7 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
             client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
         )
         assert time.monotonic() < began + COUNTED + 5, "counting took too long"
-        told = door.get("/_sandbox/ledger").json()
+        told = door.get("/_sandbox/requests/counts").json()
         carried = sum(told["by_operation"]["default"].get(kind.carrier, {}).values())
     client.flushall()
     client.close()
@@ -134,29 +134,28 @@ def _ids(door: httpx.Client, type: str) -> list[str]:
     return [json.loads(line)["id"] for line in answer.text.splitlines()]
 
 
-def published() -> Mapping[str, float]:
-    """Calls a second, one by one and many at once, beside a plain Celery task of the same parameters."""
+def published() -> dict[str, tuple[float, float]]:
+    """Seconds by the clock and of CPU for a call: a plain Celery task's, ours, and ours many at once. In turns."""
     from benchmarks.plain import bench
     from tasks.events import create_event
 
+    bench.typing = False  # it would take no parameters of an event
     calls = [order(number) for number in range(PUBLISHED)]
-    found = {
-        "a plain Celery task, .delay()": _rate(
-            calls[: PUBLISHED // 5], lambda each: bench.delay(at=0.0, text=str(each))
-        )
+    ways: dict[str, Callable[[Sequence[dict[str, Any]]], object]] = {
+        "a plain Celery task, .delay()": lambda some: [bench.delay(**each) for each in some],
+        "create_event.delay()": lambda some: [create_event.delay(**each) for each in some],
+        "create_event.delay_many()": create_event.delay_many,
     }
-    found["create_event.delay()"] = _rate(calls[: PUBLISHED // 5], lambda each: create_event.delay(**each))
-    began = time.perf_counter()
-    create_event.delay_many(calls)
-    found["create_event.delay_many()"] = PUBLISHED / (time.perf_counter() - began)
-    return found
-
-
-def _rate(calls: Sequence[Any], publish: Callable[[Any], object]) -> float:
-    began = time.perf_counter()
-    for each in calls:
-        publish(each)
-    return len(calls) / (time.perf_counter() - began)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(ROUNDS + 1):
+        for name, publish in ways.items():
+            some = calls if publish == create_event.delay_many else calls[: PUBLISHED // 5]
+            began, spent = time.perf_counter(), time.process_time()
+            publish(some)
+            seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - spent
+            found[name].append((seconds / len(some), cpu_seconds / len(some)))
+    # The first round loads and connects.
+    return {name: (min(wall for wall, _ in each[1:]), min(cpu for _, cpu in each[1:])) for name, each in found.items()}
 
 
 def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
@@ -175,14 +174,14 @@ def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     return table
 
 
-def rates(found: Mapping[str, float]) -> Table:
-    """How fast calls are published."""
-    table = Table(title="Calls published in a second")
-    for column in ("", "calls/s", "× plain"):
+def rates(found: Mapping[str, tuple[float, float]]) -> Table:
+    """How fast calls are published, and what one costs the process that does."""
+    table = Table(title="Publishing calls: the best round of each")
+    for column in ("", "calls/s", "× plain", "CPU µs a call", "plain ÷"):
         table.add_column(column, justify="right" if column else "left")
-    plain = next(iter(found.values()))
-    for name, each in found.items():
-        table.add_row(name, f"{each:,.0f}", f"{each / plain:.1f}")
+    plain, spent = next(iter(found.values()))
+    for name, (wall, own) in found.items():
+        table.add_row(name, f"{1 / wall:,.0f}", f"{plain / wall:.1f}", f"{own * 1e6:.0f}", f"{spent / own:.1f}")
     return table
 
 

@@ -20,6 +20,7 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.paging import largest, listed
 from worker.api.parameters import Params
+from worker.api.wire import unwrap
 from worker.together.sharing import ONCE, Share, Sharing, hashed
 
 #: Of a record: pairs of a thing and what the record says of it, as `Share` has them.
@@ -142,6 +143,62 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
     return Sharing(listing, most, MOST_ADDRESS, share, join, tell)
 
 
+def by_job(
+    single: Declaration,
+    carrier: Declaration,
+    records: str,
+    *,
+    most: int,
+    marks: Marks,
+    renamed: Mapping[str, str] | None = None,
+) -> Sharing:
+    """Return a row for calls that, where they ask for it, travel as the records of a job.
+
+    A call that says what no record can goes alone: None, which a job does not write, or which fields to return.
+    ``renamed``: parameters that a record has under another name.
+    """
+    [kind] = get_args(unwrap(carrier.parameters[records].annotation)[0])
+    keys = None if kind is str else frozenset(kind.__annotations__)
+
+    def record(params: Params) -> Any:
+        if keys is None:
+            return params["id"]
+        return {(renamed or {}).get(name, name): value for name, value in params.items()}
+
+    def share(params: Params) -> Share | None:
+        made = record(params)
+        if keys is None:
+            told = [(hashed("record", made), "")]
+        elif made.keys() <= keys and not any(value is None for value in made.values()):
+            told = list(marks(made))
+        else:
+            return None
+        if not told or not single.repeat_of(params).blindly:
+            return None
+        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + AROUND_EACH)
+
+    return Sharing(
+        carrier=carrier,
+        most=most,
+        most_bytes=carrier.max_body - AROUND,
+        share=share,
+        join=lambda calls: {records: [record(call) for call in calls]},
+        tell=_same,
+        path=carrier.parameters[records].path,
+        by_job=True,
+    )
+
+
+def each_record(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Two records of one thing never share a request."""
+    yield hashed("record", record.get("id") or record.get("external_id")), ""
+
+
+def each_code(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Nor do two records of one code."""
+    yield hashed("code", record["coupon_id"], record["unique_code"]), ""
+
+
 def _alone(record: dict[str, Any]) -> Envelope:
     """The envelope of a record that is read by itself: its address stands beside it, too."""
     envelope = Envelope(data=record, error=None, successful=True)
@@ -180,6 +237,15 @@ def _ids(records: str, most: int) -> Callable[..., Sharing]:
 def _consent(most: int) -> Callable[..., Sharing]:
     """A row for consent, in requests that say the same of everybody but who it is."""
     return partial(gathered, records="profiles", most=most, marks=each_person)
+
+
+_PROFILES = partial(by_job, records="profiles", most=1_000, marks=each_person)
+_CATEGORIES = {"renamed": {"catalog_category_ids": "category_ids"}}
+
+
+def _catalog(records: str, **more: Any) -> Callable[..., Sharing]:
+    """A row for records of the catalog, which its jobs take a hundred at a time."""
+    return partial(by_job, records=records, most=100, marks=each_record, **more)
 
 
 #: Of each action: its section, the action of the same section whose request carries its calls, and how.
@@ -225,6 +291,23 @@ ROWS: Mapping[str, tuple[str, str, Callable[..., Sharing]]] = {
     "get_segment": ("segments", "get_segments", found_by_id),
     "get_template": ("templates", "get_templates", found_by_id),
     "get_universal_content": ("templates", "get_all_universal_content", found_by_id),
+    "create_profile": ("profiles", "bulk_import_profiles", _PROFILES),
+    "create_or_update_profile": ("profiles", "bulk_import_profiles", _PROFILES),
+    "update_profile": ("profiles", "bulk_import_profiles", _PROFILES),
+    "create_catalog_item": ("catalog_items", "bulk_create_catalog_items", _catalog("items", **_CATEGORIES)),
+    "update_catalog_item": ("catalog_items", "bulk_update_catalog_items", _catalog("items", **_CATEGORIES)),
+    "delete_catalog_item": ("catalog_items", "bulk_delete_catalog_items", _catalog("item_ids")),
+    "create_catalog_variant": ("catalog_variants", "bulk_create_catalog_variants", _catalog("variants")),
+    "update_catalog_variant": ("catalog_variants", "bulk_update_catalog_variants", _catalog("variants")),
+    "delete_catalog_variant": ("catalog_variants", "bulk_delete_catalog_variants", _catalog("variant_ids")),
+    "create_catalog_category": ("catalog_categories", "bulk_create_catalog_categories", _catalog("categories")),
+    "update_catalog_category": ("catalog_categories", "bulk_update_catalog_categories", _catalog("categories")),
+    "delete_catalog_category": ("catalog_categories", "bulk_delete_catalog_categories", _catalog("category_ids")),
+    "create_coupon_code": (
+        "coupons",
+        "bulk_create_coupon_codes",
+        partial(by_job, records="coupon_codes", most=1_000, marks=each_code),
+    ),
 }
 
 

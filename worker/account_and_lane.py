@@ -112,9 +112,10 @@ def place_of(request: Any) -> Place:
     return ours.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
 
 
-def goes_alone(request: Any) -> bool:
-    """Whether a delivery's publisher, another application, wants a request of its own for it."""
-    return _told(request, TOGETHER) is False
+def together_asked(request: Any) -> bool | None:
+    """Whether a delivery's publisher, another application, wants it to share a request; None: it says nothing."""
+    told = _told(request, TOGETHER)
+    return told if isinstance(told, bool) else None
 
 
 def _waits(wait: Mapping[str, Any]) -> Place:

@@ -55,7 +55,7 @@ class Options:
     lane: Lane | None = None
     countdown: float = 0.0
     expires: float | timedelta | datetime | None = None
-    together: bool = True
+    together: bool | None = None
 
     def sent(self) -> dict[str, Any]:
         """As options of Celery's ``apply_async``."""
@@ -63,8 +63,8 @@ class Options:
         expires = self.expires.total_seconds() if isinstance(self.expires, timedelta) else self.expires
         times = {"countdown": self.countdown or None, "expires": expires}
         when = {name: value for name, value in times.items() if value is not None}
-        alone = {} if self.together else {TOGETHER: False}
-        return {**Place(self.account, self.lane).options(), **when, **alone}
+        shared = {} if self.together is None else {TOGETHER: self.together}
+        return {**Place(self.account, self.lane).options(), **when, **shared}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +224,15 @@ class Action(Generic[P]):
         lane: Lane | None = None,
         countdown: float = 0.0,
         expires: float | timedelta | datetime | None = None,
-        together: bool = True,
+        together: bool | None = None,
     ) -> Action[P]:
         """The same action on another account, in another lane, later, or not after some time.
 
         ``countdown`` is in seconds, of any length. ``expires`` (seconds, a timedelta, or a time, in UTC if it has no
-        zone): a task that has not been sent by then ends as REVOKED. Not ``together``: the call has a request of its
-        own, however many like it wait. What is left out is as where the call is made: inside a task, the task's account
-        and lane.
+        zone): a task that has not been sent by then ends as REVOKED. ``together=False``: the call has a request of its
+        own, however many like it wait; ``together=True``: it may also go as a record of a bulk job, where it ends when
+        the job has told what became of it, and its docstring says how its envelope differs. What is left out is as
+        where the call is made: inside a task, the task's account and lane.
 
         Raises:
             InputError: there is no such lane, that is no time, or the call would expire before its countdown is over.

@@ -13,7 +13,7 @@ from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
-from worker.governor import ALONE, Together
+from worker.governor import Together
 from worker.masking import mask_values
 from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings
@@ -88,7 +88,7 @@ class ActionTask(CheckedTask):
     def way(self, params: Params, asked: Asked) -> tuple[Line, bool, Together]:
         """Where a call waits, whether its lease may be claimed with the pop, and how it can travel with others."""
         declaration, repeatable = self.declaration, self.declaration.repeat_of(params).blindly
-        together = traveling(declaration, asked.account, params, not repeatable) if asked.together else ALONE
+        together = traveling(declaration, asked.account, params, not repeatable, asked.together)
         # What is looked up first may take longer than a lease that is claimed with the pop.
         return declaration.line(asked.account, params), repeatable and not declaration.resolve, together
 

@@ -30,7 +30,8 @@ from worker.tiers import DEFAULT_QUEUE
 class Asked:
     """What the options of a call mean: ``place`` as given, ``account`` and ``lane`` as they follow from it.
 
-    ``delay`` is in seconds. ``together``: the call may share a request with others.
+    ``delay`` is in seconds. ``together``: whether the call may share a request with others; None: where
+    that means the same.
     """
 
     task_id: str | None
@@ -39,7 +40,7 @@ class Asked:
     lane: Lane
     delay: float
     expires: Expiry | None
-    together: bool
+    together: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         countdown: float | None = None,
         eta: datetime | str | None = None,
         expires: float | timedelta | datetime | str | None = None,
-        together: bool = True,
+        together: bool | None = None,
     ) -> Asked:
         """What the options of a call come to; raises as `apply_async` does."""
         checked_id(self.called, task_id or "")
@@ -127,7 +128,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         if (priority := options.pop("priority", None)) is not None:
             place = place.inside(Place(lane=by_priority(priority)))
         place = place.inside(here())
-        together = options.pop(TOGETHER, True)
+        together = options.pop(TOGETHER, None)
         try:
             asked = self.asked(place, options.get("task_id"), countdown, eta, expires, together)
             call = self.addressed(args, kwargs, asked)

@@ -18,7 +18,7 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
 from worker import ending, prefetched_leases
-from worker.account_and_lane import PREFIX, checked_id, goes_alone, lane_of, place_of
+from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -496,9 +496,7 @@ def together_with(call: Call, request: Any) -> Together:
     told = request.get(HEADER)
     if isinstance(told, Mapping):
         return together_of(told)
-    if goes_alone(request):
-        return ALONE
-    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly)
+    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 
 class Revoked(Ignore):

@@ -38,7 +38,7 @@ def publish_all(
     """Queue calls, as `worker.action.Action.delay_many` tells."""
     options = dict(options)
     place = Place(options.pop(ACCOUNT, None), options.pop(LANE, None)).inside(here())
-    asked = task.asked(place, together=options.pop(TOGETHER, True), **options)
+    asked = task.asked(place, together=options.pop(TOGETHER, None), **options)
     plain = is_plain(task, {"task_id": "", **routed({}, "", "")})
     publisher = _Plain(task, asked) if plain else _ByCelery(task, asked)
     for number, call in enumerate(calls):

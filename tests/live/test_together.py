@@ -7,13 +7,14 @@ from celery import chord
 
 from tasks.events import create_event
 from tasks.lists import get_lists
-from tasks.profiles import get_profile
+from tasks.profiles import create_profile, get_profile
 from tests.live.system import until
 from tests.live.whereabouts import assert_nothing_lost
 from tests.soak import sized
 from worker.app import app
 
 EVENTS, BAD, KILLS, READS = sized(1_500, 50_000), sized(5, 100), sized(2, 20), sized(60, 2_000)
+PROFILES = 200
 
 
 @pytest.mark.soak
@@ -60,3 +61,17 @@ def test_a_chord_of_reads_that_travel_together_has_each_result_in_order(system):
     assert whole.get(timeout=120)["successful"]
     assert [each.get(timeout=1)["data"]["id"] for each in whole.parent.results] == ids
     assert len(system.sandbox.ledger()) < READS
+
+
+def test_profiles_that_are_created_together_end_with_the_job_that_carries_them(system):
+    calls = [{"email": f"p{each}@example.com", "first_name": "Ada"} for each in range(PROFILES)]
+    calls[7]["email"] = "somebody@localhost"  # our check lets it pass, and Klaviyo does not
+    results = create_profile.on(together=True).delay_many(calls)
+
+    system.worker().ready()
+    ends = system.ended([each.id for each in results], 60)
+
+    assert [number for number, each in enumerate(results) if ends[each.id].error] in ([], [7])
+    assert len(system.sandbox.ledger("create_profile")) < PROFILES / 2
+    carried = [each for each in results if "job_id" in (each.result if isinstance(each.result, dict) else {})]
+    assert len(carried) > PROFILES / 2

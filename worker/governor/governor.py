@@ -253,6 +253,21 @@ class Governor:
         return [read_rider(*each) for each in zip(found[::3], found[1::3], found[2::3], strict=True)]
 
     @waits_for_redis
+    def hand_over(self, delivery: Delivery, carrier: str, task_ids: Sequence[str]) -> bool:
+        """Leave tasks that travel together to a job of Klaviyo's, at whose end `arrive` ends them.
+
+        Return False if somebody else has them by now.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        return bool(self._call("hand_over", *broker_keys, carrier, *task_ids))
+
+    @waits_for_redis
+    def riders(self, carrier: str) -> list[Rider]:
+        """Return the tasks that a request carries; empty once it has ended."""
+        stored: Any = self._client.lrange(f"{self._prefix}riders:{carrier}", 0, -1)
+        return [read_rider(each.partition(b"\n")[0], b"0", each.partition(b"\n")[2]) for each in stored]
+
+    @waits_for_redis
     def arrive(self, delivery: Delivery, carrier: str, arrival: Arrival) -> int | None:
         """End a request that carried several tasks, in one step with all of them.
 

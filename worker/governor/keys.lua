@@ -16,7 +16,8 @@
 --                          search; share tells what it can share a request with: "records bytes once key what=said …"
 --   carriers        hash   line -> "records bytes line spec" of a request that carries several of its tasks: how much
 --                          it takes, and where it belongs itself
---   riding          hash   id of such a request -> "queue|line": its own queue, and the line of what travels with it
+--   riding          hash   id of such a request -> "queue|line": its own queue, and the line of what travels with it;
+--                          "@queue|line" while a job of Klaviyo's has it
 --   riders:<id>     list   what travels with it, in order: "id\n" and what is in waiting
 --   gone:<line>:<n> how many of its tasks went in the nth ten seconds while others waited (expires)
 --   aboard          hash   "line thing" -> the request under way with which a task travels that says something of it

@@ -113,3 +113,35 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   serve_due(8)
   return adopted
 end
+
+-- unacked unacked_index tag carrier id… -> 1, or 0 if it is no longer ours. A job of Klaviyo's will carry these tasks,
+-- whose request has a lease of its own: they are under way until ops.arrive ends them, however long that takes. Whoever
+-- is not named waits again, and goes alone.
+function ops.hand_over(unacked, index, tag, carrier, ...)
+  local riding = call('HGET', P .. 'riding', carrier)
+  if not riding or call('HGET', P .. 'holder', carrier) ~= tag then return 0 end
+  call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  local named, staying, items = {}, {}, {}
+  for _, id in ipairs({ ... }) do named[id] = true end
+  for _, each in ipairs(riders_of(carrier)) do
+    if named[each.id] then
+      items[#items + 1] = each.id .. '\n' .. each.stored
+    else
+      each.share = ''
+      staying[#staying + 1] = each
+    end
+  end
+  call('DEL', key('riders', carrier))
+  call('RPUSH', key('riders', carrier), unpack(items))
+  call('HSET', P .. 'riding', carrier, '@' .. riding)
+  call('ZREM', P .. 'claimed', unpack({ ... }))
+  if #staying > 0 then
+    alight(staying)
+    close_leases(ids_of(staying), false)
+    back_in_line(staying, now)
+  end
+  close_leases({ carrier }, false)
+  serve_due(8)
+  return 1
+end

@@ -174,6 +174,7 @@ end
 -- A request will not be made by whoever was to make it: what travels with it waits again, where it may have been sent
 -- already for as long as its lease runs.
 local function turn_back(carrier)
+  if (call('HGET', P .. 'riding', carrier) or ''):sub(1, 1) == '@' then return end  -- a job of Klaviyo's has them
   local riders = riders_of(carrier)
   alight(riders)
   call('DEL', key('riders', carrier))

@@ -42,10 +42,11 @@ from worker.execution import (
     pause_account,
     tell_adopted,
 )
-from worker.governor import Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
+from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
 from worker.redis_memory import size_if_large
+from worker.reminders import remind, see_to
 from worker.settings import Settings, get_settings
 from worker.together.sharing import Sharing, sharing_of
 from worker.together.traveling import Part, divided, outcome, split
@@ -54,6 +55,13 @@ logger = get_logger(__name__)
 
 #: Into how many parts a request falls each time that it has failed again: a thousand calls are alone after five times.
 QUARTERS = 4
+
+#: The kind of reminder of calls that were handed over to a job, and seconds after which it is looked whether that is
+#: open. Whoever follows jobs sees to it.
+CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
+
+#: Of calls that a job carries there is no delivery of the broker's.
+NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
 
 #: Sends one task event: its type, and its fields.
 Tell = Callable[..., None]
@@ -88,11 +96,16 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
     if not riders:
         return False
     try:
-        passengers = _alike([each for rider in riders if (each := _passenger(app, rider, delivery))])
-        arrival = _carried(app, passengers, carrier, delivery, governor, settings, tell)
+        # What a stock client has revoked it has told this worker, and nobody else: by itself, such a call ends so.
+        wanted = [rider for rider in riders if rider.task_id not in revoked]
+        passengers = _alike(_passengers(app, wanted, delivery))
+        by_job = bool(passengers) and passengers[0].sharing.by_job
+        arrival = None if by_job else _carried(app, passengers, carrier, delivery, governor, settings, tell)
     except Exception:
         logger.exception("%d calls that were to share a request wait again, each by itself.", len(riders))
         passengers, arrival = [], Arrival(Settlement(used=True), [Fate(each.task_id, "wait") for each in riders])
+    if arrival is None:
+        return _handed_over(passengers, carrier, delivery, governor, tell)
     adopted = governor.arrive(delivery, carrier, arrival)
     if adopted is None:
         return False
@@ -100,6 +113,32 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
     if adopted:
         tell_adopted(passengers[0].call, adopted)
     return True
+
+
+def _handed_over(
+    passengers: Sequence[Passenger], carrier: str, delivery: Delivery, governor: Governor, tell: Tell
+) -> bool:
+    """Leave the calls to a job of Klaviyo's, which whoever follows jobs opens for them."""
+    _tell_begun(passengers, tell)
+    # Before it happens: should this worker die next, another one opens the job.
+    reminder = f"{CARRIED}|{carrier}"
+    remind(reminder, HANDED_OVER_AFTER_S)
+    if not governor.hand_over(delivery, carrier, [each.rider.task_id for each in passengers]):
+        return False
+    see_to([reminder])
+    return True
+
+
+def passengers_of(app: Celery, carrier: str) -> list[Passenger]:
+    """The calls that a job carries, in the order of its records; none once they have ended."""
+    return _passengers(app, get_governor().riders(carrier), NO_DELIVERY)
+
+
+def end_with_job(app: Celery, passengers: Sequence[Passenger], parts: Sequence[Part], carrier: str, tell: Tell) -> None:
+    """End the calls that a job has carried, each as its part says."""
+    settings = get_settings()
+    fates = _fates(app, passengers, parts, None, 0.0, settings, tell)
+    get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), fates, ttl=settings.result_expires))
 
 
 def _alike(passengers: Sequence[Passenger]) -> list[Passenger]:
@@ -125,10 +164,7 @@ def _carried(
         return Arrival(Settlement(used=False, forget=True), [])
     first = passengers[0].call
     sharing = passengers[0].sharing
-    for each in passengers:
-        received = each.received()
-        tell("task-received", **received)
-        tell("task-started", uuid=received["uuid"])
+    _tell_begun(passengers, tell)
     began = time.monotonic()
     params = sharing.join([each.call.params for each in passengers])
     request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
@@ -148,15 +184,36 @@ def _carried(
         pause_account(answer)
     attempt = isinstance(answer, Unavailable)
     delay = backoff(min(each.rider.attempts for each in passengers), settings) if attempt else 0.0
+    fates = _fates(app, passengers, parts, answer, time.monotonic() - began, settings, tell)
+    return Arrival(ends[0], fates, delay, attempt, settings.result_expires)
+
+
+def _tell_begun(passengers: Sequence[Passenger], tell: Tell) -> None:
+    for each in passengers:
+        received = each.received()
+        tell("task-received", **received)
+        tell("task-started", uuid=received["uuid"])
+
+
+def _fates(
+    app: Celery,
+    passengers: Sequence[Passenger],
+    parts: Sequence[Part],
+    answer: Envelope | KlaviyoError | None,
+    seconds: float,
+    settings: Settings,
+    tell: Tell,
+) -> list[Fate]:
+    """What becomes of each call, told as events where Celery does not see it."""
     results = Results(app)
     fates = [_fate(each, part, answer, settings, results) for each, part in zip(passengers, parts, strict=True)]
     for part, fate in zip(parts, fates, strict=True):
         if fate.how == "done":
-            tell("task-succeeded", uuid=fate.task_id, result="…", runtime=time.monotonic() - began)
+            tell("task-succeeded", uuid=fate.task_id, result="…", runtime=seconds)
         elif fate.how == "wait":
             why = part.why or str(answer)
             tell("task-retried", uuid=fate.task_id, exception=f"Retry({why!r})", traceback=None)
-    return Arrival(ends[0], fates, delay, attempt, settings.result_expires)
+    return fates
 
 
 def _divided(
@@ -173,7 +230,7 @@ def _divided(
 
 
 def _fate(
-    passenger: Passenger, part: Part, answer: Envelope | KlaviyoError, settings: Settings, results: Results
+    passenger: Passenger, part: Part, answer: Envelope | KlaviyoError | None, settings: Settings, results: Results
 ) -> Fate:
     """What becomes of one call."""
     call, task_id = passenger.call, passenger.rider.task_id
@@ -184,6 +241,8 @@ def _fate(
         if passenger.plain:
             return Fate(task_id, "done", "", *results.success(passenger, part.envelope))
         return Fate(task_id, "told", outcome(part.envelope))
+    if part.error is not None:
+        return Fate(task_id, "told", outcome(part.error))
     if isinstance(answer, Unavailable):
         end = lost(call, answer)
         attempts = passenger.rider.attempts + 1
@@ -220,10 +279,12 @@ class Results:
         return bytes_to_str(self._backend.get_key_for_task(task_id)), orjson.dumps(told)
 
 
+def _passengers(app: Celery, riders: Sequence[Rider], delivery: Delivery) -> list[Passenger]:
+    return [each for rider in riders if (each := _passenger(app, rider, delivery))]
+
+
 def _passenger(app: Celery, rider: Rider, delivery: Delivery) -> Passenger | None:
     """What a rider's message asks for; None where it cannot be carried: by itself, it is told what is wrong."""
-    if rider.task_id in revoked:
-        return None  # a stock client has told this worker and nobody else: by itself, it ends as it should
     try:
         headers, properties, args, kwargs, embedded = unpacked(rider.message)
         task: Any = app.tasks[headers["task"]]

@@ -62,6 +62,7 @@ class Sharing:
         tell: each call's own envelope; None for one that the answer tells nothing of, which then goes alone.
         path: where the records stand in the carrier's body; empty where no pointer leads to one.
         entries: how many of these records are one call's.
+        by_job: the carrier begins a job of Klaviyo's, whose end is that of the calls: only for calls that ask for it.
 
     """
 
@@ -73,6 +74,7 @@ class Sharing:
     tell: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
     path: tuple[str, ...] = ()
     entries: Callable[[Params], int] = lambda params: 1
+    by_job: bool = False
 
     def carrying(self, account: str, params: Params) -> str:
         """The line of the request that carries such calls and what fits into it, as the governor's script reads it."""

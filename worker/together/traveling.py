@@ -33,13 +33,18 @@ REMEMBERED = 1_000
 _carrying: dict[tuple[str, str, str], str] = {}
 
 
-def traveling(declaration: Declaration, account: str, params: Params, once: bool) -> Together:
+def traveling(
+    declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
+) -> Together:
     """What the governor is told of a call: its share, and the request that would carry it.
 
-    ``once``: the call must not be repeated blindly.
+    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share
+    one; None: nothing was said.
     """
     sharing = sharing_of(declaration)
-    if sharing is None or not get_settings().together or (share := sharing.share(params)) is None:
+    if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
+        return ALONE
+    if (share := sharing.share(params)) is None:
         return ALONE
     which = sharing.carrier.name, account, share.key
     if (carrying := _carrying.get(which)) is None:
@@ -51,9 +56,10 @@ def traveling(declaration: Declaration, account: str, params: Params, once: bool
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an answer means for one call: its envelope, or that it goes again, with another share than it had."""
+    """What an answer means for one call: its envelope, its error, or that it goes again, with another share."""
 
     envelope: Envelope | None = None
+    error: KlaviyoError | None = None
     share: str = ""
     why: str = ""
 

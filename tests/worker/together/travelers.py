@@ -133,6 +133,8 @@ class Klaviyo:
         if action == "add_profiles_to_list":
             self.members.update(each["id"] for each in body["data"])
             return _answer(204)
+        if action == "create_profile":
+            return _answer(201, {"data": {"type": "profile", "id": "01"}})
         if action == "bulk_subscribe_profiles":
             people = body["data"]["attributes"]["profiles"]["data"]
             self.members.update(each["attributes"]["email"] for each in people)
@@ -161,13 +163,12 @@ class Travelers:
         monkeypatch.setattr(execution, "send", self.klaviyo)
         monkeypatch.setattr(execution, "get_client", lambda: None)
 
-    def call(self, name, task_id, *, lane="now", expires=None, follows=None, together=True, delay=0.0, **params):
+    def call(self, name, task_id, *, lane="now", expires=None, follows=None, together=None, delay=0.0, **params):
         """Publish a call as a caller of ours does."""
         declaration = ACTIONS[name].declaration
         bound = declaration.bind(params, task_id)
-        shared = (
-            traveling(declaration, "default", bound, not declaration.repeat_of(bound).blindly) if together else ALONE
-        )
+        once = not declaration.repeat_of(bound).blindly
+        shared = traveling(declaration, "default", bound, once, together)
         line = declaration.line("default", bound)
         until = Expiry(expires) if expires else None
         if expires:
