@@ -291,3 +291,48 @@ def test_the_page_names_every_action_that_travels_once():
 
     assert sorted(named) == sorted(ROWS)
     assert all(f" {sharing_of(name).most:,} " in row for name, row in named.items())
+
+
+BY_JOB = sorted(name for name in ROWS if sharing_of(name).by_job)
+
+
+@pytest.mark.parametrize("name", BY_JOB)
+def test_what_travels_in_a_job_is_a_record_that_the_job_takes(name):
+    sharing, params = sharing_of(name), bound(name, **smallest_call(name))
+    if name == "update_profile":
+        params["email"] = "ada@example.com"
+
+    assert sharing.share(params) is not None
+    request = sharing.join([params])
+
+    assert sharing.carrier.bind(request) == request
+
+
+@pytest.mark.parametrize("name", BY_JOB)
+def test_a_call_travels_in_a_job_only_where_that_is_asked_for(clean_settings, name):
+    declaration, params = ACTIONS[name].declaration, bound(name, **smallest_call(name))
+
+    assert [is_together(traveling(declaration, "default", params, False, asked)) for asked in (None, False, True)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("update_profile", {"id": "P", "first_name": None}),
+        ("update_profile", {"id": "P", "patch_properties": {"append": {"colors": "red"}}}),
+        ("create_profile", {"email": "ada@example.com", "fields_profile": ["email"]}),
+    ],
+)
+def test_what_no_job_can_say_goes_alone(name, params):
+    assert sharing_of(name).share(bound(name, **params)) is None
+
+
+def test_two_records_of_one_person_never_share_a_job():
+    first, second = (share("create_profile", email="Ada@example.com", first_name=name).marks for name in ("A", "B"))
+
+    assert [what for what, _ in first] == [share("create_profile", email="ada@example.com").marks[0][0]]
+    assert first[0][1] == second[0][1] == ""

@@ -23,10 +23,9 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, 
   if stays_revoked(id, urgent) then return -1 end
   if call('EXISTS', key('once', id)) == 1 then return 0 end
   enter_line(line, spec)
-  enter_carrier(line, carrier)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
-  enqueue(line, lane, id, message, now + tonumber(delay), false, share)
+  enqueue(line, lane, id, message, now + tonumber(delay), false, share, carrier)
   -- Last: what has failed before it is not known, and is published by the next try.
   call('SET', key('once', id), 1, 'PX', ONCE)
   local due = tonumber(call('ZSCORE', P .. 'due', line))

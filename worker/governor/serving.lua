@@ -23,13 +23,13 @@ local function serve(line, birth)
     return 0
   end
   local free, at, fallback, ids, messages = free_slots(spec.queue), now, nil, {}, {}
-  local carrier, carried, again = not most and load_carrier(line), 0, nil
+  local carrier, carried, again = not most and ahead.now + ahead.bulk > 1 and load_carrier(line), 0, nil
   -- What can go at once goes alone, unless that would cost as much as all of it together.
   local first = carrier and ahead.now + ahead.bulk > (carrier.line == line and 1 or math.max(free, 1))
   if first then
     carried, again = carry(line, ahead, birth)
   end
-  local guarded = carrier and call('EXISTS', P .. 'aboard') == 1
+  local guarded = call('EXISTS', P .. 'aboard') == 1
   local blocked = blocked_until(line, spec)
   -- What draws on the same bucket goes in its next request, rather than alone.
   if carried > 0 and carrier.line == line then free = 0 end

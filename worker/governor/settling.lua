@@ -104,8 +104,7 @@ function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, cou
   enter_line(line, spec)
   set_expiry(id, expires)
   if count ~= '' then call('HINCRBY', P .. count, id, 1) end
-  enter_carrier(line, carrier)
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1', share)
+  put_back(line, lane, id, message, now + tonumber(delay), at_head == '1', share, carrier)
   return tonumber(call('HGET', P .. 'attempts', id)) or 0
 end
 

@@ -167,7 +167,7 @@ local function back_in_line(riders, not_before)
   for i = #riders, 1, -1 do
     local each = riders[i]
     local at = not_before > now and not_before + i / 2048 or not_before
-    enqueue(each.line, each.lane, each.id, each.message, at, true, each.share)
+    enqueue(each.line, each.lane, each.id, each.message, at, true, each.share, '')
   end
 end
 

@@ -28,8 +28,7 @@ function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message, 
   else
     enter_line(line, spec)
     if call('ZSCORE', P .. 'granted', id) then close_lease(id, false) end
-    enter_carrier(line, carrier)
-    enqueue(line, lane, id, message, now, true, share)
+    put_back(line, lane, id, message, now, true, share, carrier)
   end
   return 1
 end

@@ -53,35 +53,38 @@ local function take_out(id, lane, line)
   call('ZADD', P .. 'due', 'LT', now, line)
 end
 
--- Put a task into its waiting list, unless a copy of it waits already. at_head: it has waited before.
-local function enqueue(line, lane, id, message, not_before, at_head, share)
-  if call('EXISTS', key('outcome', id)) == 1 then
-    -- It has travelled, and has only to be ended.
-    local queue = load_line(line).queue
-    call('RPUSH', queue, message)
-    wake(queue, 1)
-    return
-  end
+-- Put a task into its waiting list, unless a copy of it waits already. at_head: it has waited before. share, carrier:
+-- what it can share with others, and the request that would carry them.
+local function enqueue(line, lane, id, message, not_before, at_head, share, carrier)
   if call('HSETNX', P .. 'waiting', id, lane .. '|' .. line .. '|' .. share .. '\n' .. message) == 0 then return end
   local expires = call('HGET', P .. 'expires', id)
   if expires then call('ZADD', P .. 'expiring', expires, id) end
   if is_leased(id) then not_before = math.max(not_before, lease_deadline(id) + 1) end
   if not_before > now then
+    enter_carrier(line, carrier)
     call('ZADD', key('later', line), not_before, lane .. (at_head and '|^' or '|') .. id)
     call('ZADD', P .. 'due', 'LT', not_before, line)
   else
-    call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id)
+    local length = call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id)
+    local other = length == 1 and call('EXISTS', key(lane == 'now' and 'bulk' or 'now', line)) == 1
+    -- One alone shares nothing. What it could not do, two can: they need not wait for what the first one waits for.
+    local several = share ~= '' and length <= FEW and (length > 1 or other)
+    if several then enter_carrier(line, carrier) end
     -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
     -- the lane now is kept for this one.
-    local first = lane == 'now' and call('LLEN', key('now', line)) == 1 and call('EXISTS', key('bulk', line)) == 1
-    local few = share ~= '' and load_carrier(line) and call('LLEN', key('now', line)) + call('LLEN', key('bulk', line))
-    if first or not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
-      call('ZADD', P .. 'due', 'LT', now, line)
-    elseif few and few > 1 and few <= FEW then
-      -- What one could not do, two can: they need not wait for what the first one waits for.
+    local first = lane == 'now' and other
+    if first or several or not call('ZSCORE', P .. 'due', line) or call('ZCARD', key('later', line)) > 0 then
       call('ZADD', P .. 'due', 'LT', now, line)
     end
   end
+end
+
+-- The same for one that a worker has held: where it has travelled with others and has its outcome, it is only to be ended.
+local function put_back(line, lane, id, message, ...)
+  if call('EXISTS', key('outcome', id)) == 0 then return enqueue(line, lane, id, message, ...) end
+  local queue = load_line(line).queue
+  call('RPUSH', queue, message)
+  wake(queue, 1)
 end
 
 -- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
