@@ -33,12 +33,12 @@ from worker.governor import (
     ALONE,
     EVEN_IF_FULL,
     PREFIX,
-    SCRIPT,
     Delivery,
     Expiry,
     Together,
     get_governor,
     get_publishing_governor,
+    script_of,
     take_command,
 )
 from worker.message_headers import HEADER
@@ -233,7 +233,7 @@ class Channel(stock.Channel):
             return
         if not self._script_sha:
             with self.conn_or_acquire() as client:
-                self._script_sha = client.script_load(SCRIPT)
+                self._script_sha = client.script_load(script_of("take"))
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)

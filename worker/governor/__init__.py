@@ -1,7 +1,7 @@
 """The governor: all windows of all accounts, for every worker that shares a Redis."""
 
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
-from worker.governor.script import SCRIPT
+from worker.governor.script import script_of
 from worker.governor.terms import (
     ALONE,
     ANY_KEY,
@@ -30,7 +30,6 @@ __all__ = [
     "EVEN_IF_FULL",
     "PREFIX",
     "REVOKED_MS",
-    "SCRIPT",
     "SMALL_RESULT",
     "Arrival",
     "BucketLook",
@@ -49,5 +48,6 @@ __all__ = [
     "Together",
     "get_governor",
     "get_publishing_governor",
+    "script_of",
     "take_command",
 ]

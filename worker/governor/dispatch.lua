@@ -5,4 +5,6 @@ local asks = { wait = true, wait_all = true, put = true, bind = true, store = tr
 if not asks[op] then even_if_full() end
 local arguments = {}
 for i = 3, #ARGV do arguments[#arguments + 1] = ARGV[i] end
-return ops[op](unpack(arguments))
+local answer = ops[op](unpack(arguments))
+for _, finish in ipairs(afterwards) do finish() end
+return answer

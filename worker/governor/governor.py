@@ -11,7 +11,7 @@ import redis
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.reading import read_look, read_pause, read_rider
-from worker.governor.script import SCRIPT
+from worker.governor.script import script_of
 from worker.governor.terms import (
     ALONE,
     PREFIX,
@@ -42,14 +42,19 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._script = client.register_script(SCRIPT)
+        self._scripts: dict[str, Any] = {}
 
     def _call(self, operation: str, *arguments: Any) -> Any:
-        command = self._arguments(operation, arguments)
+        script, command = self._script(operation), self._arguments(operation, arguments)
         try:
-            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *command)
+            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
         except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return self._script([self._prefix], command)
+            return script([self._prefix], command)
+
+    def _script(self, operation: str) -> Any:
+        if operation not in self._scripts:
+            self._scripts[operation] = self._client.register_script(script_of(operation))
+        return self._scripts[operation]
 
     def _answer(self, *command: Any) -> Any:
         """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
@@ -399,7 +404,7 @@ class Governor:
         lines = sorted(name.decode() for name in names)
         pipe = self._client.pipeline(transaction=False)
         for line in lines:
-            self._script([self._prefix], self._arguments("look", (line,)), pipe)
+            self._script("look")([self._prefix], self._arguments("look", (line,)), pipe)
         moment = self.now() / 1000
         return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
 

@@ -142,6 +142,7 @@ function ops.hand_over(unacked, index, tag, carrier, ...)
     back_in_line(staying, now)
   end
   close_leases({ carrier }, false)
+  call('ZADD', P .. 'due', 'LT', now, riding:match('|(.*)$'))
   serve_due(8)
   return 1
 end

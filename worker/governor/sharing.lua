@@ -74,7 +74,7 @@ local function choose(line, carrier, passed)
     if full or over then break end
   end
   if #chosen > 1 then return chosen, lanes end
-  if kin and passed.number < KEYS then
+  if kin and passed.number < LONE then
     passed[kin], passed.number = true, passed.number + 1
     return choose(line, carrier, passed)
   end
