@@ -159,9 +159,9 @@ class BucketLook:
 class Look:
     """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
 
-    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted; None where
-    nothing waits, or its publisher was not one of ours. ``per_minute``: how many tasks go in a minute at present, those
-    that travel together counted each; None where none went while others waited.
+    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
+    in each lane; None where nothing waits, or its publisher was not one of ours. ``per_minute``: how many tasks go in a
+    minute at present, those that travel together counted each; None where none went while others waited.
     """
 
     line: str
@@ -173,6 +173,8 @@ class Look:
     blocked: float
     buckets: tuple[BucketLook, ...]
     per_minute: float | None = None
+    oldest_now: float | None = None
+    oldest_bulk: float | None = None
 
     @property
     def empty_in(self) -> float | None:

@@ -181,3 +181,12 @@ def test_a_call_that_did_not_ask_for_it_goes_alone(travelers, steps):
     travelers.work()
 
     assert travelers.klaviyo.requests == [("create_profile", 1)] * 12
+
+
+def test_a_purge_leaves_alone_what_klaviyo_has(travelers, steps, monkeypatch):
+    carrier = handed_over(travelers, steps)
+
+    assert travelers.governor.purge("klaviyo.m") == travelers.governor.purge("klaviyo.l") == 0
+    end(steps, carrier, monkeypatch)
+
+    assert travelers.outcome("c1")["job_id"] == "K1"
