@@ -3,6 +3,7 @@
 from tests.worker.governing import answer, known, line, publish, released
 from worker.api.jsonapi import Quota
 from worker.governor import Delivery, End, Settlement
+from worker.tiers import Line
 
 RING = "klaviyo:ring:a:operation"
 
@@ -129,3 +130,39 @@ def test_a_ring_outlives_its_longest_window_by_every_answer(client, governor, cl
         publish(governor, each, f"task-{number}")
         answer(governor, f"task-{number}")
         assert client.pttl(RING) >= 69_500
+
+
+def test_only_the_lines_that_are_asked_for_are_looked_at(client, governor):
+    lines = [line(name=f"operation-{number}") for number in range(120)]
+    for each in lines:
+        publish(governor, each, f"task of {each.name}")
+
+    assert [look.line for look in governor.look([lines[7].name, "unknown:line", lines[3].name])] == [
+        lines[3].name, lines[7].name
+    ]  # fmt: skip
+    assert len(governor.look()) == 120
+    assert commands(client, lambda: governor.look([lines[7].name])) < 20
+
+
+def test_the_lines_of_one_account_are_told(governor):
+    other = Line("another", line().buckets)
+    publish(governor, line(), "one")
+    publish(governor, other, "two")
+
+    assert governor.lines("another") == [other.name]
+    assert sorted(governor.lines()) == sorted([line().name, other.name])
+
+
+def test_a_line_is_in_use_while_something_waits_or_its_windows_may_remember(client, governor, clock):
+    today, waiting, lately = line("1/s 15/m 225/d", "today"), line(name="waiting"), line(name="lately")
+    direct = line(name="direct")
+    publish(governor, today, "one")
+    publish(governor, line(name="long ago"), "two")
+    client.hset("klaviyo:blocked", "a:blocked", clock.ms + 60_000)
+    clock.wait(200)
+    publish(governor, lately, "three")
+    publish(governor, waiting, "four", delay=60)
+    governor.reserve((direct.name, direct.spec), "now-1", 60_000)
+
+    assert sorted(governor.used_lines()) == ["a:blocked", direct.name, lately.name, today.name, waiting.name]
+    assert governor.waiting_lines() == [waiting.name]

@@ -72,5 +72,6 @@ function ops.reserve(line, spec_text, id, ttl)
     return wait
   end
   open_leases({ id }, line, spec, 'claimed', tonumber(ttl), '')
+  call('ZADD', P .. 'served', now, line)
   return 0
 end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -33,6 +33,13 @@ from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import holders, owner, resuming, said
 from worker.process import working
+from worker.tiers import DAY, MINUTE
+
+#: Lines that are looked at in one step, which takes Redis a few milliseconds.
+LINES_A_LOOK = 50
+
+#: From the grant of a request to its answer, at most: it counts from the answer on.
+LONGEST_REQUEST_MS = 120_000
 
 
 class Governor:
@@ -179,9 +186,13 @@ class Governor:
             return 0
         return int(self._call("use_room", most))
 
-    def hold(self, index: str, tags: list[str]) -> None:
-        """Show that a worker still works on these deliveries."""
-        self._call("hold", index, *tags)
+    def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
+        """Show that a worker still holds these deliveries.
+
+        Each is given with the task whose lease came with it and has been taken up, so that the lease is good for
+        ``ttl_ms`` from now; "" for none.
+        """
+        self._call("hold", index, ttl_ms, *(each for pair in tags.items() for each in pair))
 
     def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
         """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
@@ -396,20 +407,46 @@ class Governor:
         held_by = holders(line[0], line[1].partition(";")[0])
         return [each for each in self.paused() if each.what in held_by]
 
-    def look(self) -> list[Look]:
-        """Return the state of every line that this Redis knows. Each is read in one step; nothing is changed."""
-        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        lines = sorted(name.decode() for name in names)
-        pipe = self._client.pipeline(transaction=False)
-        for line in lines:
-            self._script("look")([self._prefix], self._arguments("look", (line,)), pipe)
+    def look(self, lines: Iterable[str] | None = None) -> list[Look]:
+        """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
+
+        Each is read in one step; nothing is changed. What is not known is left out.
+        """
+        names = sorted(self.lines() if lines is None else set(lines))
+        seen: list[Any] = []
         moment = self.now() / 1000
-        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+        for first in range(0, len(names), LINES_A_LOOK):
+            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
+        return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
+
+    def lines(self, account: str = "") -> list[str]:
+        """Return the names of all lines that this Redis knows, or of an account's."""
+        found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
+
+    def waiting_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits."""
+        found: list[Any] = self._client.zrange(f"{self._prefix}due", 0, -1)
+        return [name.decode() for name in found]
+
+    def used_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits, or of whose windows something may be used."""
+        moment = self.now()
+        pipe = self._client.pipeline(transaction=False)
+        pipe.zrange(f"{self._prefix}due", 0, -1)
+        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
+        pipe.hkeys(f"{self._prefix}blocked")
+        due, served, blocked = pipe.execute()
+        lately = {name for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        # A bucket is called as the line that draws on it alone.
+        found, today = {*due, *lately, *blocked}, [name for name, _ in served if name not in lately]
+        specs: list[Any] = self._client.hmget(f"{self._prefix}lines", today) if today else []
+        found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
+        return [name.decode() for name in found]
 
     def look_at(self, line: str) -> Look | None:
         """Return the state of one line; None if this Redis does not know it."""
-        seen = self._call("look", line)
-        return read_look(line, seen, self.now() / 1000) if seen else None
+        return next(iter(self.look([line])), None)
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:

@@ -1,8 +1,16 @@
 -- Deliveries: taking messages with their leases, and showing who holds them.
 
--- unacked_index tag… -> 1. A worker shows that it lives and still holds these deliveries.
-function ops.hold(index, ...)
-  for _, tag in ipairs({ ... }) do call('ZADD', index, 'XX', now / 1000, tag) end
+-- unacked_index ttl_ms | tag id, for each delivery -> 1. A worker shows that it lives and still holds these deliveries.
+-- id: of a task whose lease came with the delivery and whose work has begun, else ""; its lease is good for ttl_ms more.
+function ops.hold(index, ttl, ...)
+  local held = { ... }
+  for i = 1, #held, 2 do
+    local tag, id = held[i], held[i + 1]
+    call('ZADD', index, 'XX', now / 1000, tag)
+    if id ~= '' and call('HGET', P .. 'holder', id) == tag then
+      call('ZADD', P .. 'claimed', 'XX', 'GT', now + tonumber(ttl), id)
+    end
+  end
   return 1
 end
 
