@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from worker.account_store import get_account_store
 from worker.accounts import account
 from worker.errors import SettingsError
+from worker.events import speak_through
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
@@ -60,7 +61,8 @@ class GovernorStep(bootsteps.StartStopStep):
         def beat() -> None:
             # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
             queues = [queue.name for queue in consumer.task_consumer.queues]
-            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S)
+            alone = not get_settings().together
+            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S, alone)
 
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
@@ -77,6 +79,7 @@ class GovernorStep(bootsteps.StartStopStep):
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
+        speak_through(consumer.event_dispatcher)
         self._guarded(beat)
         self._guarded(_resume_changed)
         self._guarded(notice_accounts)

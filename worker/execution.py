@@ -18,7 +18,7 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
 from worker import ending, prefetched_leases, tokens
-from worker.account_and_lane import checked_id, lane_of, place_of
+from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -29,6 +29,7 @@ from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Paused,
     Refused,
     SettingsError,
@@ -36,7 +37,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
+from worker.governor import ALONE, ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.http_client import get_client, send
 from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.meters import meters
@@ -46,6 +47,8 @@ from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_la
 from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
+from worker.together.traveling import reached, traveling
+from worker.transport import together_of
 
 logger = get_logger(__name__)
 
@@ -109,6 +112,21 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
 
     """
+    try:
+        return exchange(call, governor, settings, settle)
+    except Unavailable as unavailable:
+        raise lost(call, unavailable) from None
+
+
+def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
+    """What it means for a call that its request had no answer."""
+    if unavailable.sent and not call.repeat.blindly:
+        return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
+    return unavailable
+
+
+def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle) -> Envelope:
+    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`."""
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
     try:
@@ -144,8 +162,6 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         raise
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
-        if unavailable.sent and not call.repeat.blindly:
-            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
         settle(call, governor, end, envelope)
@@ -283,6 +299,16 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
+    if claim.state == "told":
+        # It has travelled with others (`worker.together.riding`).
+        governor.done(call.task_id)
+        return reached(claim.reason)
+    return make_request(call, request, lane, claim, may_be_left)
+
+
+def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left: bool) -> Envelope:
+    """Make the request of a call whose lease is claimed, and see what the answer means."""
+    settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
 
     remembered = bool(attempts or claim.roomless or expires(request))
@@ -468,13 +494,29 @@ def back_to_wait(
     """Move the task's message back to its waiting list. Return the exception that tells Celery and Flower."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
+    together = together_with(call, request)
     parked = get_governor().park(
-        delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
-    )
+        delivery, line, lane, call.task_id, delay,
+        at_head=True, attempt=attempt, expires=expires, roomless=roomless, together=together,
+    )  # fmt: skip
     if parked is None:
         return Ignore(reason)
     when = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
     return Retry(reason, exc=WaitingReason(reason), when=when)
+
+
+def together_with(call: Call, request: Any) -> Together:
+    """What a delivery's call can share a request with: what its publisher said, if that was one of ours.
+
+    Nothing where it is not the call's own task that waits, but a step of something larger.
+    """
+    name = str(request.get("task")).removeprefix(PREFIX)
+    if name not in (call.declaration.name, *call.declaration.names_2024):
+        return ALONE
+    told = request.get(HEADER)
+    if isinstance(told, Mapping):
+        return together_of(told)
+    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 
 class Revoked(Ignore):

@@ -153,6 +153,9 @@ class Settings(BaseSettings):
         None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
     )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
+    together: bool = Field(
+        True, description="calls that wait travel together where the meaning is the same; `off`: each goes alone"
+    )
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"

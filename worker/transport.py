@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
@@ -29,10 +30,12 @@ from redis.exceptions import NoScriptError
 from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
+    ALONE,
     EVEN_IF_FULL,
     PREFIX,
     Delivery,
     Expiry,
+    Together,
     get_governor,
     get_publishing_governor,
     script_of,
@@ -44,7 +47,7 @@ from worker.process import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.settings import get_settings
-from worker.tiers import Line, is_line
+from worker.tiers import Line, is_line, is_together
 
 logger = get_logger(__name__)
 
@@ -81,7 +84,12 @@ OPTIONS = {
 
 
 def header(
-    line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None, blindly: bool = False
+    line: Line,
+    lane: str,
+    delay: float = 0.0,
+    expires: Expiry | None = None,
+    blindly: bool = False,
+    together: Together = ALONE,
 ) -> dict[str, Any]:
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
@@ -92,7 +100,15 @@ def header(
     value: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
     if blindly:
         value["blindly"] = True
+    if together != ALONE:
+        value["together"] = together
     return {**value, "expires": [expires.seconds, expires.absolute]} if expires else value
+
+
+def together_of(wait: Mapping[str, Any]) -> Together:
+    """What a `HEADER` says of how its task travels; whatever is none of ours goes alone."""
+    told = wait.get("together")
+    return (told[0], told[1]) if isinstance(told, list | tuple) and is_together(told) else ALONE
 
 
 class QoS(stock.QoS):
@@ -145,7 +161,8 @@ class QoS(stock.QoS):
         ours = is_line(wait.get("line"), wait.get("spec")) and wait.get("lane") in ("now", "bulk")
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
         line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
-        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message))
+        together = together_of(wait) if ours else ALONE
+        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message), together)
 
     def drop(self, tags: list[str]) -> None:
         """Remove the records of deliveries that nobody will acknowledge."""
@@ -275,7 +292,8 @@ class Channel(stock.Channel):
         if wait := headers.get(HEADER):
             line = (wait["line"], wait["spec"])
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-            governor.wait(line, wait["lane"], headers["id"], dumps(message), wait["delay"], expires, urgent)
+            told = (wait["delay"], expires, urgent, together_of(wait))
+            governor.wait(line, wait["lane"], headers["id"], dumps(message), *told)
             return
         list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
         governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)

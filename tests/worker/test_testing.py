@@ -136,3 +136,11 @@ def test_eager_without_it_makes_the_request_here(monkeypatch):
         run_job(bulk_import_profiles).delay(profiles=[ADA]).get()
 
     assert made == [("eu", ADA)]
+
+
+def test_many_calls_at_once_are_made_one_by_one(klaviyo):
+    results = create_profile.on("eu", lane="bulk", together=False).delay_many([ADA, {"email": "grace@example.com"}])
+
+    assert [each.get()["successful"] for each in results] == [True, True]
+    assert klaviyo.called(create_profile) == [ADA, {"email": "grace@example.com"}]
+    assert [(call.account, call.lane, call.queued) for call in klaviyo.calls] == [("eu", "bulk", True)] * 2

@@ -1,11 +1,18 @@
 -- Claim a lease for a request: one that was granted to a task, or one for a process that sends it itself.
 
 -- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
---   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more
+--   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more | told:
+--           it has travelled with others, and the reason is what has become of it
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
   local function used(what) return tonumber(call('HGET', P .. what, id)) or 0 end
   if call('HGET', P .. 'holder', id) == holder then return { 'ok', used('attempts'), '', used('roomless') } end
+  local outcome = call('GET', key('outcome', id))
+  if outcome then
+    -- For as long as its message may be delivered once more.
+    call('PEXPIRE', key('outcome', id), DAY)
+    return { 'told', used('attempts'), outcome, 0 }
+  end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
   local expires = tonumber(call('HGET', P .. 'expires', id))

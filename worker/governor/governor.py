@@ -10,19 +10,23 @@ import redis
 
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor.reading import read_look, read_pause
+from worker.governor.reading import read_look, read_pause, read_rider
 from worker.governor.script import script_of
 from worker.governor.terms import (
+    ALONE,
     PREFIX,
     REVOKED_MS,
     SMALL_RESULT,
+    Arrival,
     Claim,
     Delivery,
     End,
     LineRef,
     Look,
     Pause,
+    Rider,
     Settlement,
+    Together,
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
@@ -89,6 +93,7 @@ class Governor:
         delay: float = 0.0,
         expires: Expiry | None = None,
         urgent: bool = False,
+        together: Together = ALONE,
     ) -> int:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
 
@@ -99,8 +104,28 @@ class Governor:
             AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
 
         """
-        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent))
+        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
         return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+
+    def wait_all(
+        self,
+        line: LineRef,
+        lane: str,
+        tasks: Iterable[tuple[str, str, str]],
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        carrier: str = "",
+    ) -> None:
+        """Put new tasks of one line, at least one, into its waiting list in one step.
+
+        Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
+        the same first id, this does nothing.
+        """
+        arguments: list[Any] = []
+        for task_id, message, share in tasks:
+            arguments += (task_id, f"{lane}|{line[0]}|{share}\n{message}")
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._call("wait_all", *line, *how, *arguments)
 
     def _published(self, task_id: str, answer: Any) -> int:
         if int(answer) < 0:
@@ -108,14 +133,23 @@ class Governor:
         return int(answer)
 
     def restore(
-        self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
+        self,
+        delivery: Delivery,
+        queue: str,
+        line: LineRef | None,
+        lane: str,
+        task_id: str,
+        message: str,
+        together: Together = ALONE,
     ) -> bool:
         """Put back what a worker held, to the head of its waiting list or, without a line, of its queue.
+
+        If it is a request that carries several tasks, they go back to wait.
 
         Return True if the delivery was still on record.
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
-        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message))
+        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message, *together))
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
@@ -229,6 +263,43 @@ class Governor:
         return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
 
     @waits_for_redis
+    def board(self, carrier: str, ttl_ms: int, holder: str) -> list[Rider]:
+        """Claim the lease of a request that carries several tasks, and theirs; empty if there is nothing to send."""
+        found: Any = self._call("board", carrier, ttl_ms, holder)
+        return [read_rider(*each) for each in zip(found[::3], found[1::3], found[2::3], strict=True)]
+
+    @waits_for_redis
+    def hand_over(self, delivery: Delivery, carrier: str, task_ids: Sequence[str]) -> bool:
+        """Leave tasks that travel together to a job of Klaviyo's, at whose end `arrive` ends them.
+
+        Return False if somebody else has them by now.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        return bool(self._call("hand_over", *broker_keys, carrier, *task_ids))
+
+    @waits_for_redis
+    def riders(self, carrier: str) -> list[Rider]:
+        """Return the tasks that a request carries; empty once it has ended."""
+        stored: Any = self._client.lrange(f"{self._prefix}riders:{carrier}", 0, -1)
+        return [read_rider(each.partition(b"\n")[0], b"0", each.partition(b"\n")[2]) for each in stored]
+
+    @waits_for_redis
+    def arrive(self, delivery: Delivery, carrier: str, arrival: Arrival) -> int | None:
+        """End a request that carried several tasks, in one step with all of them.
+
+        Return the steady limit adopted from Klaviyo's headers, 0 if it has not changed; None if somebody else has the
+        tasks by now, and nothing was done.
+        """
+        end = arrival.settlement
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
+        how = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key, int(end.forget))
+        arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
+        for fate in arrival.fates:
+            arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
+        adopted = int(self._call("arrive", *broker_keys, *how, *arguments))
+        return None if adopted < 0 else adopted
+
+    @waits_for_redis
     def release(self, task_id: str, holder: str = "") -> None:
         """Return a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
         self._call("release", task_id, holder)
@@ -245,6 +316,7 @@ class Governor:
         attempt: bool,
         expires: Expiry | None = None,
         roomless: bool = False,
+        together: Together = ALONE,
     ) -> int | None:
         """Move the message of a delivery back to its waiting list.
 
@@ -254,8 +326,9 @@ class Governor:
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
         count = "attempts" if attempt else "roomless" if roomless else ""
-        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count, expires.script_argument if expires else "")
-        attempts = int(self._call("park", *broker_keys, *how))
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count)
+        until = expires.script_argument if expires else ""
+        attempts = int(self._call("park", *broker_keys, *how, until, *together))
         return None if attempts < 0 else attempts
 
     @waits_for_redis
@@ -378,8 +451,7 @@ class Governor:
 
     def look_at(self, line: str) -> Look | None:
         """Return the state of one line; None if this Redis does not know it."""
-        seen = self._call("look", line)
-        return read_look(line, seen, self.now() / 1000) if seen else None
+        return next(iter(self.look([line])), None)
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:
@@ -394,9 +466,12 @@ class Governor:
         told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
         return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
 
-    def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
-        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off."""
-        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+    def beat(self, worker: str, slots: int, queues: list[str], ttl: float, alone: bool = False) -> None:
+        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off.
+
+        ``alone``: no calls travel together, whichever worker carries them out.
+        """
+        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000), int(alone))
 
 
 def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:

@@ -12,7 +12,17 @@
 -- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
 --
 --   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
---   waiting         hash   id -> "lane|line\nmessage" of every task that waits, so that one is found without a search
+--   waiting         hash   id -> "lane|line|share\nmessage" of every task that waits, so that one is found without a
+--                          search; share tells what it can share a request with: "records bytes once key what=said …"
+--   carriers        hash   line -> "records bytes line spec" of a request that carries several of its tasks: how much
+--                          it takes, and where it belongs itself
+--   riding          hash   id of such a request -> "queue|line": its own queue, and the line of what travels with it;
+--                          "@queue|line" while a job of Klaviyo's has it
+--   riders:<id>     list   what travels with it, in order: "id\n" and what is in waiting
+--   gone:<line>:<n> how many of its tasks went in the nth ten seconds while others waited (expires)
+--   aboard          hash   "line thing" -> the request under way with which a task travels that says something of it
+--   outcome:<id>    JSON, what has become of a task that travelled, until the worker that gets it has ended it
+--   alone           set while a worker says that nothing shall travel together
 --   now:<line>      list   ids, oldest at the right                 bulk:<line>  the same, served after now
 --   later:<line>    zset   "lane|id" -> not before (ms); "lane|^id" for one that goes to the head
 --   expires         hash   id -> when a task expires (ms), from its publishing to its end
@@ -52,10 +62,18 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
+local SPAN, SPANS = 10000, 6  -- how fast a line drains is counted in so many spans of so many ms, and the present one
 local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
 local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
+
+local LOOK = 2000           -- tasks of a line that are looked at for one request, most of them in vain at most …
+local LOOK_FIRST, LOOK_MORE = 100, 10  -- … until so many, and so many more for each that was found
+local BEHIND = 20           -- until it is looked again whether what a task must not overtake has arrived
+local FEW = 64              -- tasks of a line up to which each one more may be what a request was waiting for
+local LONE = 4              -- keys that only one task has, which are passed over
+local LOOK_BYTES = 2e7      -- and so many bytes of messages
 
 local call = redis.call
 local function key(name, part) return P .. name .. ':' .. part end

@@ -6,21 +6,51 @@ local function stays_revoked(id, urgent)
   return urgent ~= '1' and call('EXISTS', key('revoked', id)) == 1
 end
 
--- line spec lane id message delay_ms expires urgent -> number of tasks of the line that were released, -1 if revoked
+-- line spec lane id message delay_ms expires urgent share carrier -> number of tasks of the line that were released, -1
+-- if revoked
 -- A task is published once, however often a broken connection makes the publisher say it. urgent: 1 where a worker
--- says it, which works off what waits by that, so that a server that is full must take it.
-function ops.wait(line, spec, lane, id, message, delay, expires, urgent)
+-- says it, which works off what waits by that, so that a server that is full must take it. share, carrier: as above,
+-- "" for one that goes alone.
+function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, carrier)
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
   if call('EXISTS', key('once', id)) == 1 then return 0 end
   enter_line(line, spec)
   set_expiry(id, expires)
   if lane == 'now' then mark_urgent(spec) end
-  enqueue(line, lane, id, message, now + tonumber(delay), false)
+  enqueue(line, lane, id, message, now + tonumber(delay), false, share, carrier)
   -- Last: what has failed before it is not known, and is published by the next try.
   call('SET', key('once', id), 1, 'PX', ONCE)
   local due = tonumber(call('ZSCORE', P .. 'due', line))
   return due and due <= now and serve(line, born(), call('LLEN', key('now', line))) or 0
+end
+
+-- line spec lane delay_ms expires carrier | id "lane|line|share\nmessage", for each task -> 1, or 0 if said before. New
+-- tasks of one line, whose ids nobody else knows; the first of them tells whether this has been said already.
+function ops.wait_all(line, spec, lane, delay, expires, carrier, ...)
+  local stored, ids = { ... }, {}
+  if call('EXISTS', key('once', stored[1])) == 1 then return 0 end
+  enter_line(line, spec)
+  enter_carrier(line, carrier)
+  if lane == 'now' then mark_urgent(spec) end
+  for i = 1, #stored, 2 do
+    ids[#ids + 1] = stored[i]
+    set_expiry(stored[i], expires)
+  end
+  call('HSET', P .. 'waiting', unpack(stored))
+  local at = now + tonumber(delay)
+  for _, id in ipairs(expires ~= '' and ids or {}) do
+    call('ZADD', P .. 'expiring', call('HGET', P .. 'expires', id), id)
+  end
+  if at > now then
+    for _, id in ipairs(ids) do call('ZADD', key('later', line), at, lane .. '|' .. id) end
+  else
+    call('LPUSH', key(lane, line), unpack(ids))
+  end
+  call('ZADD', P .. 'due', 'LT', at, line)
+  call('SET', key('once', ids[1]), 1, 'PX', ONCE)
+  if at == now then serve(line, born(), call('LLEN', key('now', line))) end
+  return 1
 end
 
 -- list queue id message urgent -> 1, or -1 if revoked. A message that has no line; urgent as above.

@@ -11,10 +11,19 @@ from functools import cache
 from importlib import resources
 
 #: What operations build on. Each file may use the locals of those before it.
-FOUNDATIONS = ("keys", "windows", "leases", "waiting", "serving")
+FOUNDATIONS = ("keys", "windows", "leases", "waiting", "pauses", "sharing", "serving", "ending")
 
 #: By file: what is run before anything else is made, since it may be the end already.
 FIRST = {"ticking": "idle"}
+
+#: By file: what it uses besides.
+BESIDES = {
+    "ticking": ("riders", "sweeping"),
+    "claiming": ("riders", "sweeping"),
+    "riding": ("riders",),
+    "returning": ("riders",),
+    "revoking": ("riders",),
+}
 
 #: The files of operations, each with the last of the foundations that it uses.
 OPERATIONS = {
@@ -23,9 +32,10 @@ OPERATIONS = {
     "storing": "waiting",
     "taking": "keys",
     "claiming": "serving",
-    "settling": "serving",
-    "returning": "waiting",
-    "revoking": "waiting",
+    "settling": "ending",
+    "riding": "ending",
+    "returning": "sharing",
+    "revoking": "sharing",
     "pausing": "waiting",
     "looking": "windows",
 }
@@ -48,7 +58,7 @@ def _files() -> dict[str, str]:
 def _script(file: str) -> str:
     basis, *used = FOUNDATIONS[: FOUNDATIONS.index(OPERATIONS[file]) + 1]
     first = [FIRST[file]] if file in FIRST else []
-    return "\n".join(_text(part) for part in (basis, *first, *used, file, "dispatch"))
+    return "\n".join(_text(part) for part in (basis, *first, *used, *BESIDES.get(file, ()), file, "dispatch"))
 
 
 def _text(file: str) -> str:

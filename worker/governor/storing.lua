@@ -1,13 +1,5 @@
 -- Store results and bindings, and tell whether there is room for them.
 
--- Whether a result tells an end.
-local function has_ended(name)
-  local told = (call('GET', name) or ''):sub(1, 40)
-  for _, state in ipairs({ 'SUCCESS', 'FAILURE', 'REVOKED' }) do
-    if told:find('"' .. state .. '"', 1, true) then return true end
-  end
-end
-
 -- key value ttl_s urgent early -> 1. Store a result and tell who listens. urgent: 1 where a server that is full must
 -- take it. early: 1 where it is no end; it is not stored over one, which may have come in between.
 function ops.store(name, value, ttl, urgent, early)

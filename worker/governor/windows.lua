@@ -29,7 +29,7 @@ end
 local function load_lines(names)
   local missing = {}
   for _, line in ipairs(names) do
-    if lines[line] == nil then missing[#missing + 1] = line end
+    if line and lines[line] == nil then missing[#missing + 1] = line end
   end
   if #missing < 2 then return end
   for i, spec in ipairs(call('HMGET', P .. 'lines', unpack(missing))) do
@@ -41,6 +41,27 @@ local function enter_line(line, spec)
   if call('HGET', P .. 'lines', line) == spec then return end
   call('HSET', P .. 'lines', line, spec)
   lines[line] = nil
+end
+
+-- The request that carries several tasks of a line: how much it takes, its own line and spec.
+local carriers = {}
+
+local function load_carrier(line)
+  if carriers[line] == nil then
+    local told = call('HGET', P .. 'carriers', line)
+    local most, bytes, name, text = (told or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
+    carriers[line] = most and {
+      most = tonumber(most), bytes = tonumber(bytes), line = name, text = text,
+      spec = name == line and load_line(line) or parse(text),
+    } or false
+  end
+  return carriers[line] or nil
+end
+
+local function enter_carrier(line, carrier)
+  if carrier == '' or call('HGET', P .. 'carriers', line) == carrier then return end
+  call('HSET', P .. 'carriers', line, carrier)
+  carriers[line] = nil
 end
 
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
