@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import httpx
 import redis
 
+from tests.live.forked import Forked
 from tests.live.whereabouts import READY, whereabouts
 from worker.embedded import start
 from worker.tiers import QUEUES
@@ -62,14 +63,14 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
         time.sleep(min(0.1, 0.02 + waited / 20))
 
 
-def over(process: subprocess.Popen[Any], seconds: float) -> int:
+def over(process: subprocess.Popen[Any] | Forked, seconds: float) -> int:
     """The exit code of a process that has been told to end."""
     __tracebackhide__ = True
     until(lambda: process.poll() is not None, seconds, f"the end of process {process.args!r}")
     return int(process.returncode)
 
 
-def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: float = 15) -> int:
+def end(process: subprocess.Popen[Any] | Forked, how: int = signal.SIGTERM, seconds: float = 15) -> int:
     """End one process by its id, with violence if it does not go by itself; returns its exit code."""
     __tracebackhide__ = True
     if process.poll() is None:
@@ -248,13 +249,11 @@ class Worker:
     log: Path
     redis: Any
     options: tuple[str, ...] = ()
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: Forked = field(init=False)
 
     def __post_init__(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name]
-        command += ["--without-gossip", *(self.options or ("-l", "INFO"))]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=dict(self.environment), stdout=log, stderr=log)
+        command = ["celery", "-A", "worker", "worker", "-n", self.name, "--without-gossip"]
+        self.process = Forked([*command, *(self.options or ("-l", "INFO"))], self.environment, self.log)
 
     def ready(self) -> Worker:
         """Wait until it has told the governor what it can take."""

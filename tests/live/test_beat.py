@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from schedules.entries import ENTRIES
+from tests.live.forked import Forked
 from tests.live.system import ROOT, end, until
 
 HERE = Path(__file__).parent
@@ -32,14 +31,8 @@ class Scheduled:
 
     def start(self, *command, app="beat_app", **entries):
         environment = {**self.environment, "TEST_ENTRIES": ",".join(f"{name}={each}" for name, each in entries.items())}
-        with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--quiet", "-A", app, *command, "-l", "info"],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
+        log = self.folder / f"{len(self.processes)}.log"
+        process = Forked(["celery", "--quiet", "-A", app, *command, "-l", "info"], environment, log)
         self.processes.append(process)
         return process
 
