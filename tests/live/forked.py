@@ -26,12 +26,27 @@ ROOT = Path(__file__).parents[2]
 
 
 class Forked:
-    """A program that runs as a module, such as ``celery``; in the words of `subprocess.Popen`."""
+    """A program that runs as a module, such as ``celery``, in the words of `subprocess.Popen`.
 
-    def __init__(self, args: Sequence[str], env: Mapping[str, str], log: Path) -> None:
-        log.touch()  # for whoever reads it at once
+    What it prints is added to the log, and its errors to a file of their own where there is one.
+    """
+
+    def __init__(
+        self,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        *,
+        errors: Path | None = None,
+        folder: Path = ROOT,
+    ) -> None:
+        outputs = [log, errors or log]
+        for each in outputs:
+            each.touch()  # for whoever reads it at once
         self.args = list(args)
-        self.pid = zygote().fork(args=self.args, env=dict(env), log=os.fspath(log))
+        self.pid = zygote().fork(
+            args=self.args, env=dict(env), outputs=[str(each.absolute()) for each in outputs], folder=str(folder)
+        )
         self.returncode: int | None = None
 
     def poll(self) -> int | None:

@@ -20,13 +20,13 @@ from worker.app import app, configuration
 from worker.one_per_process import forget
 from worker.settings import get_settings
 
-#: What a worker and a beat load once they start, besides the tasks.
+#: What a worker, a beat and a command load once they start, besides the tasks.
 LOADED = (
     "celery.bin.celery", "celery.apps.worker", "celery.worker.autoscale", "celery.worker.components",
     "celery.worker.strategy", "billiard.pool", "schedules.beat", "worker.bootstep", "worker.canvas", "worker.celery",
     "worker.consumer", "worker.control", "worker.event_dispatcher", "worker.request", "worker.signals",
     "worker.strategy", "worker.sweep", "tasks.collect", "tasks.jobs.begin", "tasks.jobs.kinds", "tasks.jobs.outcome",
-    "tasks.jobs.settle", "tasks.jobs.spawn", "tasks.jobs.watch",
+    "tasks.jobs.settle", "tasks.jobs.spawn", "tasks.jobs.watch", "cli.commands",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def _serve(wire: socket.socket) -> dict[str, Any] | None:
     woken, wakes = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wakes, False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end this
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored wakes nobody
     signal.set_wakeup_fd(wakes)
     rest = b""
@@ -53,6 +54,7 @@ def _serve(wire: socket.socket) -> dict[str, Any] | None:
             if not (pid := os.fork()):
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.close(woken)
                 os.close(wakes)
                 wire.close()
@@ -71,15 +73,16 @@ def _over() -> Iterator[tuple[int, int]]:
             yield found[0], os.waitstatus_to_exitcode(found[1])
 
 
-def _run(args: list[str], env: dict[str, str], log: str) -> None:
+def _run(args: list[str], env: dict[str, str], outputs: list[str], folder: str) -> None:
     """Be `python -m` with these arguments."""
     os.environ.clear()
     os.environ.update(env)
     sys.path[1:1] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
+    for number, path in enumerate(outputs, start=1):
+        output = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.dup2(output, number)
+        os.close(output)
+    os.chdir(folder)
     _configure()
     sys.argv, sys.orig_argv = args, [sys.executable, "-m", *args]
     runpy.run_module(args[0], run_name="__main__", alter_sys=True)
