@@ -5,6 +5,7 @@ Every process is ended by its own id. Nothing here sleeps for a guess of a time:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -42,9 +43,17 @@ LINES, TASKS = 20, 10
 MOST = 8
 
 
+def crowding() -> float:
+    """How much longer than on an idle machine anything takes now: as more wants to run than there are processors."""
+    wanting = os.getloadavg()[0]  # of the last minute: who has just come is not in it yet
+    with contextlib.suppress(OSError):
+        wanting = max(wanting, float(Path("/proc/loadavg").read_text().split()[3].partition("/")[0]))
+    return min(MOST, max(1.0, wanting / (os.cpu_count() or 1)))
+
+
 def stretched(seconds: float) -> float:
-    """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""
-    return seconds * min(MOST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+    """So many seconds of an idle machine, as they are now."""
+    return seconds * crowding()
 
 
 def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
@@ -53,11 +62,14 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
     ``seconds`` are those of an idle machine.
     """
     __tracebackhide__ = True
-    began = time.monotonic()
+    began = before = time.monotonic()
+    spent = 0.0
     while True:
         if value := condition():
             return value
-        if (waited := time.monotonic() - began) > stretched(seconds):
+        now = time.monotonic()
+        spent, before, waited = spent + (now - before) / crowding(), now, now - began
+        if spent > seconds:
             raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
         # What has taken long is looked for less often: looking takes the time of those that are waited for.
         time.sleep(min(0.1, 0.02 + waited / 20))
@@ -273,10 +285,10 @@ class Worker:
     def text(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
-    def last(self) -> str:
+    def last(self, most: int = LINES) -> str:
         """Whether it runs, and the last lines of its log, without the banner that lists every task."""
         text, code = self.text(), self.process.poll()
-        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-LINES:]
+        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-most:]
         return "\n    ".join([f"{self.name} {'runs' if code is None else f'has ended with {code}'}:", *lines])
 
     def kill(self) -> None:
