@@ -35,8 +35,8 @@ ACCOUNTS = ("a", "b", "c")
 #: What comes before the stacks of its threads in a worker's log, once it was sent SIGUSR1.
 STACKS = "What each thread does:"
 
-#: Lines of a worker's log, and tasks, that a failure tells.
-LINES, TASKS = 20, 10
+#: What a failure tells: lines of a worker's log, how much of each, and tasks.
+LINES, WIDTH, TASKS = 8, 300, 8
 
 
 #: By how much longer than on an idle machine a test waits at most.
@@ -73,6 +73,11 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
             raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
         # What has taken long is looked for less often: looking takes the time of those that are waited for.
         time.sleep(min(0.1, 0.02 + waited / 20))
+
+
+def last(text: str, most: int = LINES) -> str:
+    """The last lines of a log, for a failure."""
+    return "\n    ".join(line[:WIDTH] for line in text.splitlines()[-most:])
 
 
 def over(process: subprocess.Popen[Any] | Forked, seconds: float) -> int:
@@ -288,8 +293,8 @@ class Worker:
     def last(self, most: int = LINES) -> str:
         """Whether it runs, and the last lines of its log, without the banner that lists every task."""
         text, code = self.text(), self.process.poll()
-        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-most:]
-        return "\n    ".join([f"{self.name} {'runs' if code is None else f'has ended with {code}'}:", *lines])
+        told = text[text.find("\n[20") + 1 :] if "\n[20" in text else text
+        return f"{self.name} {'runs' if code is None else f'has ended with {code}'}:\n    {last(told, most)}"
 
     def kill(self) -> None:
         """Kill -9."""

@@ -14,7 +14,7 @@ import pytest
 
 from schedules.entries import ENTRIES
 from tests.live.forked import Forked
-from tests.live.system import ROOT, end, until
+from tests.live.system import ROOT, end, last, until
 
 HERE = Path(__file__).parent
 LOCK = "klaviyo:redbeat:lock"
@@ -46,7 +46,11 @@ class Scheduled:
         return (self.folder / f"{self.processes.index(process)}.log").read_text()
 
     def until(self, process, sentence, times=1):
-        until(lambda: self.said(process).count(sentence) >= times, 15, lambda: f"{sentence!r} in\n{self.said(process)}")
+        until(
+            lambda: self.said(process).count(sentence) >= times,
+            15,
+            lambda: f"{sentence!r} in\n{last(self.said(process))}",
+        )
 
     def published(self, entry):
         """The due times that were published, and that no worker has taken."""

@@ -18,7 +18,7 @@ from tasks.profiles import create_profile
 from tests.live import command_line
 from tests.live.forked import Forked
 from tests.live.link import Link
-from tests.live.system import ROOT, end, over, until
+from tests.live.system import ROOT, end, last, over, until
 from tests.live.test_import_commands import write
 
 #: Seconds for which Redis is away; seconds in which each process has to do its work again.
@@ -80,7 +80,7 @@ def said(system, name):
 
 
 def heard(system):
-    return "\n".join(line for line in said(system, "flower").splitlines() if " 404 " not in line)
+    return last("\n".join(line for line in said(system, "flower").splitlines() if " 404 " not in line))
 
 
 def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_for_redis(system, link, start):
@@ -117,7 +117,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
 
     def all_work(moment):
         before = published()
-        until(lambda: published() > before + 1, BACK, lambda: f"beat, {moment}: {said(system, 'beat')[-3000:]}")
+        until(lambda: published() > before + 1, BACK, lambda: f"beat, {moment}: {last(said(system, 'beat'))}")
         until(shown, BACK, lambda: f"Flower, {moment}: {heard(system)}")
 
     all_work("first")
@@ -128,7 +128,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
             importing[1].send_signal(signal.SIGINT)
             assert over(importing[1], 5) == 130
             assert "Run two was interrupted; what is queued goes on by itself." in said(system, "two")
-            until(lambda: WAITS in said(system, "one"), 20, lambda: said(system, "one"))
+            until(lambda: WAITS in said(system, "one"), 20, lambda: last(said(system, "one")))
         mend()
         all_work(condition.__name__)
 
@@ -167,7 +167,7 @@ def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a
         until(
             lambda: " ready." in log.read_text() and "sandbox:" in (tmp_path / "sandbox.log").read_text(),
             40,
-            log.read_text,
+            lambda: last(log.read_text()),
         )
         children = psutil.Process(up.pid).children(recursive=True)
     finally:
