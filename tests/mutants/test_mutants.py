@@ -14,7 +14,7 @@ MUTANTS = {mutant.name: mutant for mutant in read()}
 
 def test_there_are_breaks_of_every_part():
     assert len(MUTANTS) > 200
-    assert {each.file.partition("/")[0] for each in MUTANTS.values()} == {"worker", "tasks", "schedules"}
+    assert {each.file.partition("/")[0] for each in MUTANTS.values()} == {"worker", "tasks", "schedules", "cli"}
 
 
 @for_each(MUTANTS)
