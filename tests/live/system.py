@@ -369,7 +369,7 @@ class System:
             **settings,
         }
         # An answer takes as much longer as the machine is crowded: to be cut off is for the requests that hang.
-        mine["READ_TIMEOUT"] = round(stretched(mine["READ_TIMEOUT"]), 2)
+        mine["READ_TIMEOUT"] = min(600, round(stretched(mine["READ_TIMEOUT"]), 2))
         return {**kept, **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
 
     def worker(self, *options: str, **settings: Any) -> Worker:
