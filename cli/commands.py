@@ -39,7 +39,7 @@ COMMANDS = {
     "call": ("call:call", "Queue an action and print its task's id."),
     "import": (
         "imports.command:import_rows",
-        "Import rows, and tell what became of each: klaviyo import customers.csv.",
+        "Import rows, and report what became of each: klaviyo import customers.csv.",
     ),
     "imports": (
         "imports.history:imports",

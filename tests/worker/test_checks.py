@@ -68,7 +68,7 @@ def started(caplog):
     worker_ready.send(sender=None)
     for thread in threading.enumerate():
         if thread.name == "checks":
-            thread.join(10)
+            thread.join(60)
     return caplog.messages
 
 

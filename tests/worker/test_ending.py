@@ -23,7 +23,7 @@ class Ends:
 
     def finish(self, ends):
         self.asked.set()
-        self.go.wait(10)
+        self.go.wait(60)
         if self.fails and (error := self.fails.pop(0)):
             raise error
         self.steps.append([(end.task_id, end.key, end.value) for end in ends])
@@ -68,17 +68,17 @@ def test_a_task_is_over_when_its_result_is_stored(governor, finisher):
 
     finisher.run_task(task("one"), over.set)
 
-    assert governor.asked.wait(10)
+    assert governor.asked.wait(60)
     assert not over.is_set()
     governor.go.set()
-    assert over.wait(10)
+    assert over.wait(60)
     assert governor.steps == [[("one", "key of one", "result")]]
 
 
 def test_what_ends_meanwhile_is_told_in_one_step(governor, finisher):
     governor.go.clear()
     finisher.run_task(task("one"), lambda: None)
-    assert governor.asked.wait(10)
+    assert governor.asked.wait(60)
     for name in ("two", "three"):
         finisher.run_task(task(name), lambda: None)
 
@@ -166,7 +166,7 @@ def test_an_end_that_cannot_be_told_keeps_nobody_else_from_theirs(governor, fini
     finisher.run_task(task("one"), lambda: 1 / 0)
     finisher.run_task(task("two"), over.set)
 
-    assert over.wait(10)
+    assert over.wait(60)
     assert "Task one has ended" in caplog.text
 
 
