@@ -114,5 +114,5 @@ def _resume_changed() -> None:
     for pause in governor.paused():
         alias = pause.what.removeprefix("account:")
         if pause.key and alias in known and account(settings, alias).fingerprint != pause.key:
-            logger.warning("Account %s has another key now: resumed.", alias)
+            logger.warning("Account %s has another key now: resumed.", alias, extra={"account": alias})
             governor.resume(pause.what)

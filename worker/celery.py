@@ -72,4 +72,11 @@ def _pages() -> flower.Pages:
     return pages()
 
 
-flower.install(_tell_of_misspelled_settings, _pages)
+def _start_flower() -> None:
+    from worker.logs import reformat_root
+
+    reformat_root()
+    _tell_of_misspelled_settings()
+
+
+flower.install(_start_flower, _pages)

@@ -141,7 +141,8 @@ class Finisher:
                     on_adopted(adopted)
                 after()
             except Exception:
-                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id)
+                told = {"task_id": end.task_id}
+                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=told)
 
 
 def settle(end: End, on_adopted: OnAdopted) -> None:

@@ -38,7 +38,7 @@ from worker.errors import (
 )
 from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
 from worker.http_client import get_client, send
-from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
+from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
@@ -94,6 +94,7 @@ def tell_adopted(call: Call, adopted: int) -> None:
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
         adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+        extra={"account": call.account, "action": call.declaration.name, "task_id": call.task_id},
     )  # fmt: skip
 
 
@@ -274,6 +275,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
     attempts = claim.attempts
+    setattr(request, ATTEMPT, attempts + 1)
 
     remembered = bool(attempts or claim.roomless or expires(request))
 

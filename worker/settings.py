@@ -127,6 +127,9 @@ class Settings(BaseSettings):
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )
 
+    log_format: Literal["console", "json"] = Field(
+        "console", description="how worker, beat and Flower log: `console`, for people, or `json`, an object a line"
+    )
     schedule: dict[str, str] = Field(
         default_factory=dict,
         description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",

@@ -9,9 +9,11 @@ from typing import Any
 from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
+from structlog.contextvars import bound_contextvars
 
 from worker import prefetched_leases, unreadable
-from worker.account_and_lane import taken
+from worker.account_and_lane import LANES, Place, place_in, taken
+from worker.accounts import DEFAULT
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
@@ -35,6 +37,7 @@ def _return_lease(request: Any, **_: Any) -> None:
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
     """Celery's strategy, with the headers of an action's message put right first."""
     handler = celery_default(task, app, consumer, **kwargs)
+    tells = logging.getLogger(celery_default.__module__).isEnabledFor(logging.INFO)
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
@@ -59,9 +62,18 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
         # when the worker stops, and the task would be run again by the next one.
-        return handler(message, body, acknowledge(message), reject, callbacks, **options)
+        with bound_contextvars(**about(headers)) if tells else contextlib.nullcontext():
+            return handler(message, body, acknowledge(message), reject, callbacks, **options)
 
     return prepared
+
+
+def about(headers: dict[str, Any]) -> dict[str, Any]:
+    """What is logged of a task that has come, besides its name and id."""
+    wait = headers.get(HEADER)
+    place = Place(wait.get("account"), wait.get("lane")) if isinstance(wait, dict) else place_in(headers)
+    lane = {"lane": place.lane} if place.lane not in (None, LANES[0]) else {}
+    return {"account": place.account or DEFAULT, **lane}
 
 
 def acknowledge(message: Any) -> Any:

@@ -402,7 +402,7 @@ class System:
     def story(self, ids: Iterable[str]) -> str:
         """What the workers' logs say of these tasks."""
         ids = list(ids)
-        lines = sorted(line for worker in self.workers for line in worker.text().splitlines() if line.startswith("["))
+        lines = sorted(line for worker in self.workers for line in worker.text().splitlines() if line[:2] == "20")
         return "\n".join(line for line in lines if any(each in line for each in ids))
 
     def status(self, task_id: str) -> str | None:
