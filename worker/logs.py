@@ -27,6 +27,7 @@ from worker.accounts import DEFAULT
 from worker.errors import KlaviyoError
 from worker.masking import mask_field, mask_line
 from worker.message_headers import ATTEMPT
+from worker.result_summary import current_summary
 from worker.settings import get_settings
 
 #: The names of this machine and of this worker's host: what stands after the @ in a worker's name.
@@ -93,6 +94,8 @@ def add_task(_: Any, __: str, event: EventDict) -> EventDict:
     told = getattr(event["_record"], "data", None)
     if isinstance(told, dict) and "id" in told:
         event["action"], event["task_id"] = str(told.get("name")).removeprefix(PREFIX), told["id"]
+        if "return_value" in told and (summary := current_summary()):
+            event["event"] = f"Task {told['name']}[{told['id']}] succeeded in {told['runtime']:.3f} s: {summary}"
     task = get_current_task()
     if task is not None and task.request.id:
         request = task.request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 MASK = "***"
@@ -93,11 +93,11 @@ def mask_field(name: str, value: Any, hosts: Collection[str] = ()) -> Any:
     return value if isinstance(value, bool | int | float | None) else mask_line(str(value), hosts)
 
 
-def mask_values(params: Mapping[str, Any]) -> str:
+def mask_values(params: Iterable[str]) -> str:
     """Return a call as Flower shows it: the names of its parameters, none of their values."""
     return "{" + ", ".join(f"{name!r}: '{MASK}'" for name in params) + "}"
 
 
-def hide_arguments(headers: dict[str, Any]) -> None:
+def hide_arguments(headers: dict[str, Any], shown: str = HIDDEN) -> None:
     """Replace the repr of the arguments in a message's headers, which a foreign publisher has filled with values."""
-    headers["argsrepr"], headers["kwargsrepr"] = NO_ARGS, HIDDEN
+    headers["argsrepr"], headers["kwargsrepr"] = NO_ARGS, shown

@@ -22,8 +22,10 @@ from celery.signals import task_postrun
 from celery.utils.log import get_logger
 
 from worker.left_behind import LeftBehind, unacknowledged_if_left
+from worker.message_headers import ATTEMPT
 from worker.patience import waits_for_redis
 from worker.publishing import published
+from worker.result_summary import keep_summary
 from worker.revocation import ended_if_revoked
 
 logger = get_logger(__name__)
@@ -61,6 +63,7 @@ def run_and_pass_on(task: Task[Any, Any], work: Callable[[], T]) -> T:
     with unacknowledged_if_left(task.request), ended_if_revoked(task):
         with then_passing_on():
             result = work()
+        keep_summary(result, task.request.get(ATTEMPT))
         pass_on(task, result)
     return result
 
