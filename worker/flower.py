@@ -171,16 +171,18 @@ def templates_with(pages: Pages) -> DictLoader:
     known = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
     before, end, after = known["navbar.html"].partition("</ul>")
     known["navbar.html"] = f"{before}{_entry(pages)}{end}{after}"
-    known["tasks.html"] = known["tasks.html"].replace(_FIRST_FILTER, f"{_WAITING_FILTER}{_FIRST_FILTER}")
+    known["tasks.html"] = _with_waiting(known["tasks.html"], pages.name)
     return DictLoader({**known, **pages.templates})
 
 
-#: Flower's first filter after All, and ours before it.
-_FIRST_FILTER = '<button class="task-state-filter" type="button" data-task-state="STARTED"'
-_WAITING_FILTER = (
-    f'<button class="task-state-filter" type="button" data-task-state="{WAITING}" aria-pressed="false">'
-    "Waiting</button>\n    "
-)
+def _with_waiting(tasks: str, name: str) -> str:
+    """Return Flower's page of tasks with a filter for those that wait, and room for the reasons."""
+    own = '<button class="task-state-filter" type="button" data-task-state="STARTED"'
+    ours = own.replace("STARTED", WAITING) + ' aria-pressed="false">Waiting</button>\n    '
+    static, begins = f"{{{{ reverse_url('{name}') }}}}/static", "{% block container %}"
+    styled = tasks.replace(begins, f'{begins}\n<link rel="stylesheet" href="{static}/tasks.css">')
+    script = f'{{% block extra_scripts %}}<script src="{static}/tasks.js"></script>{{% end %}}'
+    return f"{styled.replace(own, ours + own)}\n{script}\n"
 
 
 def _entry(pages: Pages) -> str:

@@ -94,6 +94,9 @@ class State(flower.events.EventsState):  # type: ignore[misc]
             if known is not None and known.state == WAITING:
                 known.state = states.PENDING  # Celery orders its own states, and would take ours for a later one
         super().event(event)
+        if event["type"] == "task-failed" and is_step(self.tasks[event["uuid"]]):
+            # What it works for fails too, and is counted.
+            self.counter[event["hostname"]]["task-failed"] -= 1
 
     def show_waiting(self, seen: Seen) -> None:
         """Add rows for tasks that wait, and take the state from those that no longer do."""

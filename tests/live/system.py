@@ -277,7 +277,7 @@ class Worker:
     def last(self) -> str:
         """Whether it runs, and the last lines of its log, without the banner that lists every task."""
         text, code = self.text(), self.process.poll()
-        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-LINES:]
+        lines = (text[text.find("\n20") + 1 :] if "\n20" in text else text).splitlines()[-LINES:]
         return "\n    ".join([f"{self.name} {'runs' if code is None else f'has ended with {code}'}:", *lines])
 
     def kill(self) -> None:

@@ -103,6 +103,15 @@ def test_a_job_is_one_row_and_its_steps_are_not_in_the_list(state):
     assert [each.id for each in rows["job"].children] == ["job.1"]
 
 
+def test_a_job_that_failed_counts_as_one_failure(state):
+    tell(state, "received", "job.1", name="klaviyo.job_spawn", root_id="job", parent_id="job")
+    tell(state, "failed", "job.1")
+    tell(state, "received", "job", name="klaviyo.job_collect", root_id="job")
+    tell(state, "failed", "job")
+
+    assert state.counter["w1@host"]["task-failed"] == 1
+
+
 def test_a_job_that_an_import_began_has_a_row_with_its_name(state):
     tell(state, "processing", "run.1", job_state="PROCESSING", completed=20)
 
