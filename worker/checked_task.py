@@ -24,6 +24,7 @@ from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.successors import passing_on
 from worker.tiers import DEFAULT_QUEUE
+from worker.traces import tracing_publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             options["expires"] = expires
         sent = {"task_id": str(uuid4()), **routed(options, call.queue, call.shown)}
         sent_headers |= call.headers
-        with confirmed(self.called, sent["task_id"]):
+        with tracing_publish(str(self.name), sent["task_id"], sent_headers), confirmed(self.called, sent["task_id"]):
             if HEADER in call.headers and is_plain(self, sent):
                 return publish(self, call.kwargs, sent_headers, sent)
             result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=sent_headers, **sent)

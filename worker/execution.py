@@ -44,6 +44,7 @@ from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
+from worker.traces import begin_settle, trace_wait, tracing_request
 
 logger = get_logger(__name__)
 
@@ -58,7 +59,7 @@ TURN_POLL_S = 5.0
 class Call:
     """One action to carry out on one account, with the id under which the governor knows it.
 
-    ``prepared`` is the request if it has been made and stored before.
+    ``prepared`` is the request if it has been made and stored before; ``attempt`` counts from 1.
     """
 
     declaration: Declaration
@@ -67,6 +68,7 @@ class Call:
     task_id: str
     holder: str = ""
     prepared: Request | None = None
+    attempt: int = 1
 
     @property
     def line(self) -> Line:
@@ -85,8 +87,10 @@ Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
 
 def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
     """Settle the lease of a call whose request has ended, in whatever way."""
+    settled = begin_settle()
     if adopted := governor.settle(call.task_id, end, call.holder):
         tell_adopted(call, adopted)
+    settled()
 
 
 def tell_adopted(call: Call, adopted: int) -> None:
@@ -114,7 +118,9 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
-        response = send(get_client(), owner, name, request)
+        with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
+            response = send(get_client(), owner, name, request)
+            answered(response.status)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -276,6 +282,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     claim = claim_lease(call, request, lane, governor, settings)
     attempts = claim.attempts
     setattr(request, ATTEMPT, attempts + 1)
+    trace_wait(request, attempts + 1)
 
     remembered = bool(attempts or claim.roomless or expires(request))
 
@@ -289,7 +296,8 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
             forget()
             return nothing_to_do(resolved)
         settle = leave_success(request) if may_be_left and not remembered else settle_lease
-        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
+        this = replace(call, params=resolved.params, attempt=attempts + 1)
+        envelope = attempt(this, governor, settings, settle)
         envelope.update(resolved.extras)
     except NoLookupBudget as busy:
         raise back_to_wait(call, request, lane, str(busy), busy.seconds) from None
@@ -338,7 +346,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
 
     return settle
 

@@ -239,6 +239,17 @@ class Sandbox:
         self._process.stdout.close()
 
 
+#: What every address of the tests' people, and every key of the sandbox, has in it.
+PERSONAL = ("@example", "@reject.example", "@refused.example", "pk_sandbox")
+
+
+def personal_lines(text: str) -> list[str]:
+    """The lines that tell a key or a person's address: there must be none, whatever a test has done."""
+    if not any(each in text for each in PERSONAL):
+        return []
+    return [line[:300] for line in text.splitlines() if any(each in line for each in PERSONAL)]
+
+
 @dataclass
 class Worker:
     """One worker process, as an operator starts it."""
@@ -397,7 +408,9 @@ class System:
         for worker in running:
             # Told once: a second signal would end it at once.
             worker.stop(40, 0)
+        told = {worker.name: lines for worker in self.workers if (lines := personal_lines(worker.text()))}
         self.workers.clear()
+        assert told == {}, "a worker's log tells a key or a person's address"
 
     def story(self, ids: Iterable[str]) -> str:
         """What the workers' logs say of these tasks."""
