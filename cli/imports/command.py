@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -11,14 +11,15 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
 from cli.imports.plan import (
-    Told,
+    ReadingOptions,
     complete_options,
     confirm,
     consent_imports,
+    has_variants,
     kind_and_files,
-    planned,
     proposal,
     rows_of,
+    show_plan,
 )
 from cli.imports.plan_file import read
 from cli.imports.run import carry_out
@@ -127,11 +128,12 @@ def import_rows(
     """Import rows, and tell what became of each: klaviyo import customers.csv.
 
     Without a KIND, the file is recognised by its header, or guessed at; its plan is shown, and nothing is sent before
-    you say yes. With one, columns lead where their names and --map say.
+    you say yes. A file of products is imported as items, then as variants. With a KIND, columns are mapped by their
+    names and by --map.
 
     Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
 
-    --dry-run ends likewise: with 1 where rows would be turned down here.
+    --dry-run ends the same way: with 1 if rows would be rejected before anything is sent.
     """
     saved = read(mapping or ())
     said, files = kind_and_files(given)
@@ -142,19 +144,21 @@ def import_rows(
     if consent and said not in (None, "profiles"):
         raise InputError("import", ["--consent goes with an import of profiles"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
-    told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
+    reading = ReadingOptions(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
         rows = rows_of(file, database_url)
-        found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
+        found = None if said else proposal(rows, format, delimiter, encoding, saved, reading)
         kind = said or kind_named(found.kind if found else "")
         check(kind, own)
-        how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
+        how = complete_options(options(kind, own, saved.mapping, reading.fixed, None, account), saved, reading, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
         imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
+        if found and has_variants(found):
+            imports.append(replace(wanted, kind=task_kind("variants", mode)))
         for each in imports:
             shows = found or save_map or consent
-            shown = planned(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
+            shown = show_plan(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
             if dry_run:
                 code = max(code, _checked(each, shown if found else None, as_json))
             elif shown is None or (not found and not consent):

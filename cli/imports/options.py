@@ -170,8 +170,8 @@ def named(kind: Kind, given: str, known: Iterable[tuple[str, str]]) -> str:
     if len(exact) == 1:
         return exact[0][0]
     if exact:
-        told = ", ".join(f"{name!r} ({id})" for id, name in exact)
-        raise InputError(f"import {kind}", [f"several lists are called {given!r}: give the id of one, {told}"])
+        names = ", ".join(f"{name!r} ({id})" for id, name in exact)
+        raise InputError(f"import {kind}", [f"several lists are called {given!r}: give the id of one, {names}"])
     near = [by_name[each][0][1] for each in difflib.get_close_matches(given.casefold(), by_name, n=3)]
     hint = (
         f"did you mean {' or '.join(map(repr, near))}?"

@@ -16,14 +16,14 @@ from cli.imports.plan_view import plan_view
 from cli.terminal import WRONG, say, stdout, stop
 from tasks.imports import Import
 from tasks.imports.amounts import Decimal
-from tasks.imports.consents import kind_of, told_by
+from tasks.imports.consents import consent_columns, kind_of
 from tasks.imports.dates import Order
-from tasks.imports.exports import export_named, matched
+from tasks.imports.exports import export_named, match_columns
 from tasks.imports.options import Options
-from tasks.imports.preview import Preview, preview
-from tasks.imports.proposals import Proposal, proposed
+from tasks.imports.preview import Preview, make_preview
+from tasks.imports.proposals import Proposal, propose
 from tasks.imports.run import Rows
-from tasks.imports.sources import STDIN, Format, source_of
+from tasks.imports.sources import STDIN, Format, open_rows
 from worker.errors import InputError
 
 
@@ -57,7 +57,7 @@ def rows_of(file: str, database_url: str | None) -> Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReadingOptions:
     """What was typed of the values of a file."""
 
     fixed: Sequence[str] = ()
@@ -70,7 +70,12 @@ class Told:
 
 
 def proposal(
-    rows: Rows, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
+    rows: Rows,
+    format: Format | None,
+    delimiter: str | None,
+    encoding: str | None,
+    saved: Saved,
+    reading: ReadingOptions,
 ) -> Proposal:
     """What to do with a file of which nobody has said the kind.
 
@@ -80,29 +85,34 @@ def proposal(
     """
     if rows == STDIN:
         raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
-    source = source_of(rows, format, delimiter, encoding)
+    source = open_rows(rows, format, delimiter, encoding)
     try:
-        found = proposed(source, saved.mapping, told.export or saved.said.get("as"), saved.said.get("kind"))
+        found = propose(source, saved.mapping, reading.export or saved.said.get("as"), saved.said.get("kind"))
     except ValueError as error:
         raise InputError("import", [str(error)]) from None
     return found
 
 
-def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | None) -> Options:
+def has_variants(found: Proposal) -> bool:
+    """Return True if a recognised export has variants besides its items."""
+    return found.export is not None and export_named(found.export).catalog is not None
+
+
+def complete_options(how: Options, saved: Saved, reading: ReadingOptions, found: Proposal | None) -> Options:
     """The options with what a plan of before says, and what was found out; what was typed wins."""
     fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}
     mapping = found.mapping if found else how.mapping
-    export = told.export or saved.said.get("as") or (found.export if found else None)
+    export = reading.export or saved.said.get("as") or (found.export if found else None)
     return replace(
         how,
         mapping=mapping,
         fixed=fixed,
         export=export,
-        clear_empty=told.clear_empty,
-        time_zone=told.time_zone or saved.said.get("time_zone"),
-        country=told.country or saved.said.get("country"),
-        dates=told.dates or cast("Order | None", saved.said.get("dates")),
-        decimals=told.decimals or cast("Decimal | None", saved.said.get("decimals")),
+        clear_empty=reading.clear_empty,
+        time_zone=reading.time_zone or saved.said.get("time_zone"),
+        country=reading.country or saved.said.get("country"),
+        dates=reading.dates or cast("Order | None", saved.said.get("dates")),
+        decimals=reading.decimals or cast("Decimal | None", saved.said.get("decimals")),
     )
 
 
@@ -116,10 +126,10 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
         SourceError: the file is not what it claims to be.
 
     """
-    source, plan = wanted.opened()
+    source, plan = wanted.open()
     known = export_named(plan.export) if plan.export and wanted.kind == "profiles" else None
-    told = told_by(matched(known, source.columns or ()), source.name) if known else {}
-    kinds = set(map(kind_of, told))
+    columns = consent_columns(match_columns(known, source.columns or ()), source.name) if known else {}
+    kinds = set(map(kind_of, columns))
     if known is None or not kinds:
         raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
     lists = wanted.options.params.get("list_ids")
@@ -139,15 +149,15 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
         yield replace(wanted, kind="suppress", options=replace(how, params={}))
 
 
-def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
+def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
     """Show what an import would do, and write it down if that is wanted.
 
     Raises:
         InputError, SourceError: it cannot be done, or the file for the plan is there already.
 
     """
-    source, plan = wanted.opened()
-    found = preview(source, plan)
+    source, plan = wanted.open()
+    found = make_preview(source, plan)
     if not as_json:
         stdout().print(plan_view(found, name, bool(saved.said), wanted.options.clear_empty))
         stdout().print()

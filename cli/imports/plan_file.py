@@ -14,13 +14,17 @@ from tasks.imports.mapping import TYPES
 from tasks.imports.options import Options
 from tasks.imports.orders import COST, ITEM_ID, ITEMS
 from tasks.imports.plan import Plan
-from tasks.imports.sources import added_columns
+from tasks.imports.products import PRODUCT_ID, VARIANT_ID
+from tasks.imports.sources import count_reject_columns
 from worker.errors import InputError
 
 #: What a plan says besides its columns, each as the option of the same name.
 SAID = ("kind", "as", "time_zone", "country", "dates", "decimals")
 
-_TYPES = {told: type for type, told in TYPES.items()}
+_TYPES = {form_and_style: type for type, form_and_style in TYPES.items()}
+
+#: Columns that are made of others.
+_ADDED = (ITEMS, COST, ITEM_ID, PRODUCT_ID, VARIANT_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,14 @@ def write(path: Path, kind: str, plan: Plan, options: Options) -> None:
     """
     header = plan.header or ()
     lines = [f"kind = {_text(kind)}"]
-    told = {"as": plan.export, "time_zone": options.time_zone, "country": options.country}
-    told |= {"dates": options.dates, "decimals": options.decimals}
-    lines += [f"{name} = {_text(value)}" for name, value in told.items() if value]
+    given = {"as": plan.export, "time_zone": options.time_zone, "country": options.country}
+    given |= {"dates": options.dates, "decimals": options.decimals}
+    lines += [f"{name} = {_text(value)}" for name, value in given.items() if value]
     if options.fixed:
         lines += ["", "[set]", *(f"{_text(name)} = {_value(value)}" for name, value in options.fixed.items())]
     lines += ["", "[columns]"]
     for place, name in enumerate(header):
-        if place >= added_columns(header) and name not in (ITEMS, COST, ITEM_ID):
+        if place >= count_reject_columns(header) and name not in _ADDED:
             field = plan.columns.get(place)
             lines.append(f"{_text(name)} = {_text(target(field) if field else '')}")
     try:

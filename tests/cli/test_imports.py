@@ -153,7 +153,8 @@ class TestPlan:
         assert "empty cells change nothing at Klaviyo; nor does NULL or \\N. --clear-empty unsets properties" in told
         assert "SMS phone_number phone number, international 33611111111 → +33611111111" in told
         assert "ADDED_TIME properties.ADDED_TIME date or time, day first 12-04-2022 09:30 → 2022-04-12T09:30:00" in told
-        assert "EMAIL_BLACKLISTED it says who wants marketing; an import of profiles changes nobody's consent" in told
+        why = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
+        assert f"EMAIL_BLACKLISTED {why}" in told
 
     def test_a_yes_starts_it_as_it_was_shown(self, brevo, asked):
         assert run("import", str(brevo), "--yes").exit_code == 0
@@ -285,7 +286,7 @@ class TestPlan:
         result = run("import", "profiles", str(path), "--map", "*=properties.*", "--dry-run")
 
         told = [" ".join(line.split()) for line in result.stdout.splitlines()]
-        assert "left out password_hash, rp_token: it holds secrets by its name; an import sends none" in told
+        assert "left out password_hash, rp_token: by its name it holds secrets, which an import never sends" in told
 
     def test_secrets_of_mappings_are_left_out_with_a_word_too(self, tmp_path):
         path = tmp_path / "customers.jsonl"
@@ -293,7 +294,7 @@ class TestPlan:
 
         told = json.loads(run("import", "profiles", str(path), "--dry-run", "--json").stdout)
 
-        assert told["left_out"] == [["password", "it holds secrets by its name; an import sends none"]]
+        assert told["left_out"] == [["password", "by its name it holds secrets, which an import never sends"]]
 
     def test_a_query_is_a_file_like_any_other(self, tmp_path, asked):
         with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
