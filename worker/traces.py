@@ -5,6 +5,8 @@ set up an exporter of its own, or none, and its spans become the parents of ours
 (`set_up_exporter`), which OpenTelemetry's variables configure (``OTEL_EXPORTER_OTLP_ENDPOINT``,
 ``OTEL_TRACES_SAMPLER``…).
 
+A look at all jobs of a kind belongs to the trace of the job that asked for it first.
+
 A message carries its context as W3C's header ``traceparent``, through waiting, retries and chains. No span has a value
 of a parameter, a query, a body, or the text of an error.
 """
