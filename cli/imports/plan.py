@@ -1,4 +1,4 @@
-"""The plan of an import that nobody has said in full: shown, written down, and carried out once somebody says yes."""
+"""The plan of an import that was not given in full: shown, saved, and carried out once somebody says yes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from worker.errors import InputError
 
 
 def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
-    """What was typed as a kind, if anything was, and the files.
+    """Return the kind, if one was typed, and the files.
 
     Raises:
         InputError: the first word is neither a kind nor looks like a file.
@@ -43,10 +43,10 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
 
 
 def rows_of(file: str, database_url: str | None) -> Rows:
-    """The rows of a file, or of a query where it begins like one.
+    """Return the rows of a file, or of a query, which begins with ``sql:``.
 
     Raises:
-        InputError, SourceError: it can be no query, or leads to no database.
+        InputError, SourceError: it is not a query, or its database cannot be reached.
 
     """
     if not file.startswith("sql:"):
@@ -58,7 +58,7 @@ def rows_of(file: str, database_url: str | None) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """What was typed of the values of a file."""
+    """The options about the values of a file."""
 
     fixed: Sequence[str] = ()
     time_zone: str | None = None
@@ -77,17 +77,17 @@ def proposal(
     saved: Saved,
     reading: ReadingOptions,
 ) -> Proposal:
-    """What to do with a file of which nobody has said the kind.
+    """Propose what to do with a file whose kind was not given.
 
     Raises:
-        InputError, SourceError: it is standard input, cannot be read, or there is no such export.
+        InputError, SourceError: it is standard input or cannot be read, or there is no such export.
 
     """
     if rows == STDIN:
         raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
     source = open_rows(rows, format, delimiter, encoding)
     try:
-        found = propose(source, saved.mapping, reading.export or saved.said.get("as"), saved.said.get("kind"))
+        found = propose(source, saved.mapping, reading.export or saved.settings.get("as"), saved.settings.get("kind"))
     except ValueError as error:
         raise InputError("import", [str(error)]) from None
     return found
@@ -99,30 +99,30 @@ def has_variants(found: Proposal) -> bool:
 
 
 def complete_options(how: Options, saved: Saved, reading: ReadingOptions, found: Proposal | None) -> Options:
-    """The options with what a plan of before says, and what was found out; what was typed wins."""
+    """Complete the options by a saved plan and by what was detected; what was typed wins."""
     fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}
     mapping = found.mapping if found else how.mapping
-    export = reading.export or saved.said.get("as") or (found.export if found else None)
+    export = reading.export or saved.settings.get("as") or (found.export if found else None)
     return replace(
         how,
         mapping=mapping,
         fixed=fixed,
         export=export,
         clear_empty=reading.clear_empty,
-        time_zone=reading.time_zone or saved.said.get("time_zone"),
-        country=reading.country or saved.said.get("country"),
-        dates=reading.dates or cast("Order | None", saved.said.get("dates")),
-        decimals=reading.decimals or cast("Decimal | None", saved.said.get("decimals")),
+        time_zone=reading.time_zone or saved.settings.get("time_zone"),
+        country=reading.country or saved.settings.get("country"),
+        dates=reading.dates or cast("Order | None", saved.settings.get("dates")),
+        decimals=reading.decimals or cast("Decimal | None", saved.settings.get("decimals")),
     )
 
 
 def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Iterator[Import]:
-    """The imports of what a file says of consent, beside its profiles.
+    """Yield the imports of a file's consent, besides its profiles.
 
-    First of those who say yes, then of those who say no, then of those whose addresses are to be suppressed.
+    First of those who said yes, then of those who said no, then of the addresses to suppress.
 
     Raises:
-        InputError: it is no export of which that is known, or nobody says when consent was given.
+        InputError: its columns of consent are not known, or the time of consent was not given.
         SourceError: the file is not what it claims to be.
 
     """
@@ -131,13 +131,13 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
     columns = consent_columns(match_columns(known, source.columns or ()), source.name) if known else {}
     kinds = set(map(kind_of, columns))
     if known is None or not kinds:
-        raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
+        raise InputError("import", ["--consent needs a known export with columns of consent"])
     lists = wanted.options.params.get("list_ids")
     at = {"list_id": lists[0]} if lists else {}
     how = replace(wanted.options, consent=True, clear_empty=False, export=plan.export, params=at, fixed={})
     if "subscribe" in kinds:
         if consented_at is None:
-            when = "say when consent was given, --consented-at 2024-01-31T00:00:00Z"
+            when = "give the time of consent, --consented-at 2024-01-31T00:00:00Z"
             raise InputError("import", [f"--consent: {when}; without it, Klaviyo may ask everybody to confirm"])
         custom_source = own.custom_source or known.title
         params = {**at, "custom_source": custom_source, "historical_import": True}
@@ -150,16 +150,16 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
 
 
 def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
-    """Show what an import would do, and write it down if that is wanted.
+    """Show what an import would do, and save it if asked.
 
     Raises:
-        InputError, SourceError: it cannot be done, or the file for the plan is there already.
+        InputError, SourceError: the import is refused, or the file for the plan exists.
 
     """
     source, plan = wanted.open()
     found = make_preview(source, plan)
     if not as_json:
-        stdout().print(plan_view(found, name, bool(saved.said), wanted.options.clear_empty))
+        stdout().print(plan_view(found, name, bool(saved.settings), wanted.options.clear_empty))
         stdout().print()
     if save_map:
         write(save_map, found.kind, plan, wanted.options)
@@ -168,14 +168,16 @@ def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as
 
 
 def _somebody() -> bool:
-    """Whether somebody sits at a terminal."""
+    """Return True if somebody sits at a terminal."""
     return sys.stdin.isatty()
 
 
 def confirm(yes: bool) -> None:
-    """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
+    """Ask whether the plan is right, unless ``yes``; the answer no ends the command."""
     if yes:
         return
     if not _somebody():
-        raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
+        raise stop(
+            "There is nobody to ask: give --yes to import it like this, or --dry-run to see the plan only.", WRONG
+        )
     typer.confirm("Import it like this?", abort=True, err=True)

@@ -30,7 +30,10 @@ class TestImport:
             (["profiles", "--custom-source", "Shop"], "it takes no --custom-source, which belongs to subscribe"),
             (["subscribe", "--channel", "fax"], "there is no channel 'fax': it is email, sms or whatsapp"),
             (["profiles", "--set", "title"], "--set 'title' has no '='"),
-            (["profiles", "--set", "properties={1"], "the value of --set properties=… begins like JSON and is none"),
+            (
+                ["profiles", "--set", 'properties={"a": 1'],
+                "the value of --set properties=… begins like JSON and is none",
+            ),
         ],
     )
     def test_an_option_that_makes_no_sense_is_one_sentence_and_exit_code_2(self, source, asked, words, said):
@@ -166,7 +169,7 @@ class TestPlan:
         result = run("import", str(brevo))
 
         assert (result.exit_code, asked) == (2, [])
-        assert "There is nobody to ask: say --yes" in result.stderr
+        assert "There is nobody to ask: give --yes" in result.stderr
 
     @pytest.mark.parametrize(("answer", "count"), [("y\n", 1), ("n\n", 0)])
     def test_somebody_at_a_terminal_is_asked(self, brevo, asked, monkeypatch, answer, count):
@@ -211,7 +214,11 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         ("content", "said"),
-        [("[columns", "is no TOML"), ("colour = 1", "says 'colour', which no plan says"), (None, "cannot be read")],
+        [
+            ("[columns", "is not a TOML file"),
+            ("colour = 1", "says 'colour', which is not a setting of a plan"),
+            (None, "cannot be read"),
+        ],
     )
     def test_a_plan_that_is_none_is_told_in_a_sentence(self, source, tmp_path, content, said):
         plan = tmp_path / "plan.toml"
@@ -230,7 +237,7 @@ class TestPlan:
         result = run("import", str(source), "--save-map", str(plan), "--dry-run")
 
         assert result.exit_code == 2
-        assert "is there already: name another file for the plan" in result.stderr
+        assert "exists: name another file for the plan" in result.stderr
 
     def test_several_files_of_one_export_are_an_import_each(self, brevo, tmp_path, asked):
         other = tmp_path / "more.csv"
@@ -263,7 +270,7 @@ class TestPlan:
         result = run("import", str(shopify), "--yes", "--consent", "--consented-at", "2024-01-31T00:00:00Z")
 
         assert (without.exit_code, refused.exit_code, result.exit_code) == (0, 2, 0)
-        assert "say when consent was given, --consented-at 2024-01-31T00:00:00Z" in refused.stderr
+        assert "give the time of consent, --consented-at 2024-01-31T00:00:00Z" in refused.stderr
         assert [wanted.kind for wanted in asked] == ["profiles", "profiles", "subscribe"]
         assert asked[-1].options.params == {"custom_source": "Shopify customers", "historical_import": True}
         assert "becomes people who are subscribed: 1" in [" ".join(line.split()) for line in result.stdout.splitlines()]
@@ -277,7 +284,7 @@ class TestPlan:
         result = run("import", str(source), "--yes", "--consent")
 
         assert (result.exit_code, asked) == (2, [])
-        assert "no export of which it is known who wants marketing" in result.stderr
+        assert "--consent needs a known export with columns of consent" in result.stderr
 
     def test_secrets_are_left_out_with_a_word_whatever_is_mapped(self, tmp_path):
         path = tmp_path / "customers.csv"
