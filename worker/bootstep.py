@@ -135,5 +135,5 @@ def _resume_changed() -> None:
         except SettingsError:  # it is gone
             continue
         if replaced:
-            logger.warning("Account %s has other credentials now: resumed.", alias)
+            logger.warning("Account %s has other credentials now: resumed.", alias, extra={"account": alias})
             governor.resume(pause.what)
