@@ -44,10 +44,12 @@ class NotReplicated(NotNow):
         self._said = confirmed, wanted, seconds
         self._what = what
 
-    def of_publication(self, taken_back: bool) -> NotReplicated:
-        """The same of a task that was published; ``taken_back``: it is no longer there."""
-        left = "nothing was queued" if taken_back else "a worker has it already, and only a failover now would lose it"
-        return NotReplicated(*self._said, left)
+    def of_publication(self, taken_back: bool, several: bool = False) -> NotReplicated:
+        """The same of a task that was published, or of several; ``taken_back``: they are no longer there."""
+        left = "a worker has it already, and only a failover now would lose it"
+        if several:
+            left = "workers have some of these tasks already, and only a failover now would lose any"
+        return NotReplicated(*self._said, "nothing was queued" if taken_back else left)
 
     def __str__(self) -> str:
         confirmed, wanted, seconds = self._said
@@ -122,8 +124,10 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def brief(address: RedisAddress) -> dict[str, float]:
-    """The timeouts of a publication: a try, two for a new connection, and a second try, are all that can go wrong."""
-    seconds = get_settings().publish_timeout / 4
+    """The timeouts of a publication. A look at the accounts, a try, two for a new connection, and a second try are all
+    that can go wrong.
+    """
+    seconds = get_settings().publish_timeout / 5
     return {
         name: min(seconds, address.timing.get(name, seconds)) for name in ("socket_timeout", "socket_connect_timeout")
     }

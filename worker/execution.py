@@ -17,8 +17,8 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases
-from worker.account_and_lane import checked_id, lane_of, place_of
+from worker import ending, prefetched_leases, tokens
+from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -30,6 +30,7 @@ from worker.connection import AWAY
 from worker.errors import (
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Paused,
     Refused,
     SettingsError,
@@ -37,16 +38,32 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor, under_way
+from worker.governor import (
+    ALONE,
+    ANY_KEY,
+    Claim,
+    Delivery,
+    End,
+    Expiry,
+    Governor,
+    Settlement,
+    Together,
+    get_governor,
+    under_way,
+)
 from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
-from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
+from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.meters import meters
 from worker.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
+from worker.together.traveling import reached, traveling
+from worker.traces import begin_settle, trace_wait, tracing_request
+from worker.transport import together_of
 
 logger = get_logger(__name__)
 
@@ -61,7 +78,7 @@ TURN_POLL_S = 5.0
 class Call:
     """One action to carry out on one account, with the id under which the governor knows it.
 
-    ``prepared`` is the request if it has been made and stored before.
+    ``prepared`` is the request if it has been made and stored before; ``attempt`` counts from 1.
     """
 
     declaration: Declaration
@@ -70,6 +87,7 @@ class Call:
     task_id: str
     holder: str = ""
     prepared: Request | None = None
+    attempt: int = 1
 
     @property
     def line(self) -> Line:
@@ -88,8 +106,10 @@ Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
 
 def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
     """Settle the lease of a call whose request has ended, in whatever way."""
+    settled = begin_settle()
     if adopted := governor.settle(call.task_id, end, call.holder):
         tell_adopted(call, adopted)
+    settled()
 
 
 def tell_adopted(call: Call, adopted: int) -> None:
@@ -97,6 +117,7 @@ def tell_adopted(call: Call, adopted: int) -> None:
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
         adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+        extra={"account": call.account, "action": call.declaration.name, "task_id": call.task_id},
     )  # fmt: skip
 
 
@@ -104,22 +125,48 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
-        Throttled: the bucket is blocked now.
+        Throttled: the bucket is blocked now, or there is no access token yet.
         Unavailable: the request may be repeated.
         OutcomeUnknown: it must not be repeated.
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
 
     """
+    try:
+        return exchange(call, governor, settings, settle, [] if call.repeat.blindly else [call.task_id])
+    except Unavailable as unavailable:
+        raise lost(call, unavailable) from None
+
+
+def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
+    """What it means for a call that its request had no answer."""
+    if unavailable.sent and not call.repeat.blindly:
+        return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
+    return unavailable
+
+
+def exchange(
+    call: Call, governor: Governor, settings: Settings, settle: Settle, unrepeatable: Sequence[str]
+) -> Envelope:
+    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`.
+
+    ``unrepeatable``: the tasks whose part in the request must not be repeated.
+    """
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
-    under_way.begin(call.task_id, lambda: _under_way(call, settings), unrepeatable=not call.repeat.blindly)
+    under_way.begin(call.task_id, lambda: _under_way(call, settings), unrepeatable)
     try:
-        owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
-        if settings.redis_replicas and not call.repeat.blindly:
+        owner = tokens.authorized(account(settings, alias), name, governor)
+        request = call.prepared or call.declaration.request(call.params)
+        if settings.redis_replicas and unrepeatable:
             require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
-        response = send(get_client(), owner, name, request)
+        with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
+            response = send(get_client(), owner, name, request)
+            if response.status == 401 and tokens.may_renew(owner):
+                # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
+                response = send(get_client(), tokens.renew(owner, name, governor), name, request)
+            answered(response.status)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -144,8 +191,6 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         raise
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
-        if unavailable.sent and not call.repeat.blindly:
-            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
         try:
@@ -156,7 +201,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 
 def _under_way(call: Call, settings: Settings) -> UnderWay:
     line = call.line
-    return call.task_id, call.holder, line.name, line.spec, settings.lease_ms, int(not call.repeat.blindly)
+    return call.task_id, call.holder, line.name, line.spec, settings.lease_ms, 0
 
 
 def require_replicas(call: Call, governor: Governor) -> None:
@@ -188,7 +233,9 @@ def send_in_process(
 ) -> Envelope:
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
-    account(settings, alias)
+    owner = account(settings, alias)
+    if not declaration.client_side:
+        require_scopes(owner, declaration.name, declaration.scopes)
     extras: dict[str, Any] = {}
     if declaration.resolve:
 
@@ -313,7 +360,19 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
+    if claim.state == "told":
+        # It has travelled with others (`worker.together.riding`).
+        governor.done(call.task_id)
+        return reached(claim.reason)
+    return make_request(call, request, lane, claim, may_be_left)
+
+
+def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left: bool) -> Envelope:
+    """Make the request of a call whose lease is claimed, and see what the answer means."""
+    settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
+    setattr(request, ATTEMPT, attempts + 1)
+    trace_wait(request, attempts + 1)
 
     remembered = bool(attempts or claim.roomless or expires(request))
 
@@ -327,7 +386,8 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
             forget()
             return nothing_to_do(resolved)
         settle = leave_success(request) if may_be_left and not remembered else settle_lease
-        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
+        this = replace(call, params=resolved.params, attempt=attempts + 1)
+        envelope = attempt(this, governor, settings, settle)
         envelope.update(resolved.extras)
     except NoLookupBudget as busy:
         raise back_to_wait(call, request, lane, str(busy), busy.seconds) from None
@@ -339,6 +399,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
+            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()
@@ -385,7 +446,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
 
     return settle
 
@@ -412,8 +473,8 @@ def pause_account(error: Unauthorized | Forbidden) -> None:
     )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s Set %s and restart the workers: the account then resumes "
-            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.variable("API_KEY"),
+            "Account %s is paused and its tasks wait: %s To let it go on, %s: the account then resumes "
+            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.renewing,
         )  # fmt: skip
 
 
@@ -497,13 +558,29 @@ def back_to_wait(
     """Move the task's message back to its waiting list. Return the exception that tells Celery and Flower."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
+    together = together_with(call, request)
     parked = get_governor().park(
-        delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
-    )
+        delivery, line, lane, call.task_id, delay,
+        at_head=True, attempt=attempt, expires=expires, roomless=roomless, together=together,
+    )  # fmt: skip
     if parked is None:
         return Ignore(reason)
     when = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
     return Retry(reason, exc=WaitingReason(reason), when=when)
+
+
+def together_with(call: Call, request: Any) -> Together:
+    """What a delivery's call can share a request with: what its publisher said, if that was one of ours.
+
+    Nothing where it is not the call's own task that waits, but a step of something larger.
+    """
+    name = str(request.get("task")).removeprefix(PREFIX)
+    if name not in (call.declaration.name, *call.declaration.names_2024):
+        return ALONE
+    told = request.get(HEADER)
+    if isinstance(told, Mapping):
+        return together_of(told)
+    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 
 class Revoked(Ignore):

@@ -16,7 +16,7 @@ from worker.redis_rights import KEYS
 BATCH = 200
 
 #: What says nothing of work: a worker or a command has only been here.
-EMPTY = {f"{PREFIX}{name}".encode() for name in ("born", "history", "alive", "confirmed", "slots", "workers")}
+EMPTY = {f"{PREFIX}{name}".encode() for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers")}
 
 
 def move(old: redis.Redis, new: redis.Redis) -> int:

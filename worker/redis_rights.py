@@ -9,17 +9,18 @@ from worker.cluster_keys import TAG
 from worker.redis_address import RedisAddress
 
 _COMMANDS = """
-brpop client|setinfo del evalsha exec exists expire get hdel hello hexists hget hgetall hincrby hkeys hlen hmget
-hrandfield hscan hset hsetnx hstrlen info lindex llen lpop lpush lrange lrem ltrim mget multi pexpire ping psubscribe
-pttl publish punsubscribe rpop rpush sadd script|exists script|load set sismember smembers srem subscribe time
-unsubscribe zadd zcard zcount zmscore zrange zrangebyscore zrem zremrangebyscore zscore
+brpop client|setinfo del eval evalsha exec exists expire get getdel hdel hello hexists hget hgetall hincrby hkeys hlen
+hmget hrandfield hscan hset hsetnx hstrlen incr incrby info lindex llen lpop lpush lrange lrem ltrim mget multi
+pexpire ping psubscribe pttl publish punsubscribe rpop rpush sadd script|exists script|load set sismember smembers
+srem subscribe time unsubscribe zadd zcard zcount zmscore zrange zrangebyscore zrem zremrangebyscore zrevrange
+zrevrangebyscore zscore
 """
 
 #: What is called, by scripts too.
 COMMANDS = _COMMANDS.split()
 
 #: Beside these: in a cluster, where replicas have to confirm a write, and where one may take the primary's place.
-OF_CLUSTER, OF_REPLICAS, OF_FAILOVER = ["cluster|slots"], ["wait"], ["eval", "zincrby"]
+OF_CLUSTER, OF_REPLICAS, OF_FAILOVER = ["cluster|slots"], ["wait"], ["zincrby"]
 
 #: The keys: ours, Celery's results and queues for events, kombu's exchanges, and the queues of remote control.
 KEYS = ["klaviyo*", "celery*", "_kombu*", "*.celery.pidbox*"]

@@ -40,7 +40,20 @@ def _known_zone(value: str) -> str:
         raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
 
 
+#: Fewer characters hold no 256 bits of chance.
+SECRET_KEY_CHARACTERS = 32
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if any(len(key.strip()) < SECRET_KEY_CHARACTERS for key in value.get_secret_value().split(",")):
+        raise ValueError(
+            f"each key needs {SECRET_KEY_CHARACTERS} characters at least, made at random, and a comma to the next"
+        )
+    return value
+
+
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -97,6 +110,24 @@ class Settings(BaseSettings):
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
     )
+    client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
+    client_secret: ApiKey | None = Field(None, description="its secret")
+    oauth_redirect_uri: str | None = Field(
+        None, description="where Klaviyo sends people back to your web application, as registered with Klaviyo"
+    )
+    scopes: str = Field(
+        "accounts:read campaigns:read campaigns:write catalogs:read catalogs:write conversations:read "
+        "conversations:write coupon-codes:read coupon-codes:write coupons:read coupons:write data-privacy:read "
+        "data-privacy:write events:read events:write flows:read flows:write images:read images:write lists:read "
+        "lists:write metrics:read metrics:write profiles:read profiles:write push-tokens:read push-tokens:write "
+        "segments:read segments:write subscriptions:read subscriptions:write tags:read tags:write templates:read "
+        "templates:write",
+        description="what an OAuth application asks for",
+    )
+    secret_key: SecretKeys | None = Field(
+        None,
+        description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
+    )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
@@ -131,6 +162,9 @@ class Settings(BaseSettings):
         None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
     )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
+    together: bool = Field(
+        True, description="calls that wait travel together where the meaning is the same; `off`: each goes alone"
+    )
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
@@ -147,6 +181,12 @@ class Settings(BaseSettings):
         "totals cover all",
     )
 
+    log_format: Literal["console", "json"] = Field(
+        "console", description="how worker, beat and Flower log: `console`, for people, or `json`, an object a line"
+    )
+    traces: bool = Field(
+        False, description="OpenTelemetry's traces, with the extra `otel`; workers send them as `OTEL_…` says"
+    )
     schedule: dict[str, str] = Field(
         default_factory=dict,
         description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",

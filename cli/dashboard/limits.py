@@ -7,9 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column
+from cli.dashboard.table import (
+    Bar,
+    Cell,
+    Column,
+    Reading,
+    Tab,
+    clock_or_date,
+    count_column,
+    duration_column,
+    text_column,
+)
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
-from cli.times import clock
 from worker.governor import Look, Pause, get_governor
 from worker.patience import asking_redis_once
 
@@ -88,7 +97,7 @@ def _tone(share: float) -> str:
 
 def _blocked(each: Limit) -> Cell:
     if each.until:
-        return Cell(clock(each.until), "text-danger")
+        return Cell(clock_or_date(each.until), "text-danger")
     return Cell("until resumed", "text-danger") if each.why else Cell("-")
 
 

@@ -21,6 +21,7 @@ from tasks.jobs.settle import collect
 from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
@@ -31,6 +32,7 @@ from worker.masking import mask_values
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening
+from worker.traces import kept_context
 
 P = ParamSpec("P")
 
@@ -70,7 +72,7 @@ class Begin(Opening):
         request, repeat = declaration.request(params), declaration.repeat_of(params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         # The process that publishes the last step may be running another task by then.
-        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
+        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options(), **kept_context()))
         news, released = get_ledger().open(
             id, this.name, alias, request, lane=lane, cap=this.cap,
             items=len(records(request.body, this.path)),
@@ -98,6 +100,10 @@ class Begin(Opening):
             params = this.spawn.declaration.bind(params, task_id)
         shown = f"{{'kind': {this.name!r}, 'params': {mask_values(params)}}}"
         return args, {"kind": this.name, "params": params}, shown
+
+    def asks(self, args: Any, kwargs: Mapping[str, Any]) -> Declaration:
+        """Return the action that begins the job."""
+        return kind_of(kwargs["kind"]).spawn.declaration
 
 
 begin = app.register_task(Begin())

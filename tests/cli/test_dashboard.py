@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from cli.dashboard import accounts, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
@@ -16,8 +17,8 @@ from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
 from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
 from schedules.stream_status import LatestRun
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
+from worker.credentials import Account, Grant
 from worker.governor import Pause
-from worker.settings import Settings
 
 NUMBERS = Tab(
     "Numbers", lambda: Reading([]), (text_column("Name", str), count_column("Count", lambda n: n or None)), str, ""
@@ -180,14 +181,23 @@ def test_syncs_that_failed_come_first_then_those_that_go_on():
 
 
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
-    some = Settings(api_key="pk_secret", company_id="ABC123", accounts={"eu": {"company_id": "DEF456"}})
-
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], NOW.date())
-
-    assert [(each.alias, each.credentials) for each in found] == [
-        ("eu", "company id"),
-        ("default", "private key and company id"),
+    grant = Grant("g", SecretStr("at_secret"), SecretStr("rt_secret"), AT, AT + 3600, frozenset({"lists:read"}))
+    some = [
+        Account("default", SecretStr("pk_secret"), "ABC123"),
+        Account("eu", None, "DEF456"),
+        Account("us", None, None, grant=grant, generation=7),
+        Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
+
+    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT}, NOW.date())
+
+    assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
+        ("eu", "company id", "settings", "paused by root: moved"),
+        ("uk", "", "store", "its key is not known"),
+        ("default", "private key and company id", "settings", "ready"),
+        ("us", "OAuth", "store", "ready"),
+    ]
+    assert (found[3].row.scopes, found[3].row.expires, found[3].row.used) == (["lists:read"], AT + 3600, AT)
     assert column(accounts.TAB, "State", found[0]).text == "paused by root: moved"
     assert "secret" not in str(found)
 

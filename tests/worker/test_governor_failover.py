@@ -209,11 +209,11 @@ def test_a_publication_that_is_repeated_is_queued_once_and_one_that_was_taken_ba
     publish(governor, each, "task")
     assert governor.count() == 1
 
-    assert governor._call("take_back", "task", "", "message of task") == 1
+    assert governor._call("take_back", "", "message of task", "task") == 1
     assert governor.count() == 0
     publish(governor, each, "task")
 
     assert governor.count() == 1
-    assert governor._call("take_back", "other", "", "") == 0
+    assert governor._call("take_back", "", "", "other") == 0
     client.lpush("klaviyo.xs", "message")
-    assert governor._call("take_back", "other", "klaviyo.xs", "message") == 1
+    assert governor._call("take_back", "klaviyo.xs", "message", "other") == 1

@@ -1,12 +1,14 @@
 """Everything is moved from one Redis to another, counted, while nobody works at either."""
 
+from collections import deque
+
 import pytest
 
 from tests.live.nodes import Cluster
 from tests.worker.governing import line, publish
 from worker.connection import client_of
 from worker.errors import SettingsError
-from worker.governor import Governor
+from worker.governor import Governor, under_way
 from worker.moving import move
 from worker.redis_address import parse
 from worker.tiers import QUEUES
@@ -20,7 +22,9 @@ def cluster(server_binary, tmp_path_factory):
 
 
 @pytest.fixture
-def new(cluster):
+def new(cluster, monkeypatch):
+    # What other tests of this process have sent is not told to it.
+    monkeypatch.setattr(under_way, "_unrepeatable", deque())
     for node in cluster.nodes:
         node.redis.flushall()
     with client_of(parse(cluster.url)) as client:
@@ -39,13 +43,13 @@ def test_every_key_comes_into_one_slot_of_a_cluster_with_its_lifetime(governor, 
     assert number == before - 1
     assert client.keys() == [b"another application's"]
     assert Governor(new).count() == 2
+    assert [each.line for each in Governor(new).look()] == [line().name]
     assert 0 < new.ttl("celery-task-meta-one") <= 500
     assert [node.redis.dbsize() for node in cluster.nodes if node is not cluster.primary()] == [0, 0]
 
 
-def test_nothing_is_moved_while_a_worker_runs(governor, client, new):
-    governor._clock = None
-    governor.beat("worker", 5, list(QUEUES), 10)
+def test_nothing_is_moved_while_a_worker_runs(client, new):
+    Governor(client).beat("worker", 5, list(QUEUES), 10)
 
     with pytest.raises(SettingsError, match="at the old Redis workers are running, and must be stopped before: worker"):
         move(client, new)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,31 +10,36 @@ import redis
 
 from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor import under_way
-from worker.governor.reading import read_look, read_pause
-from worker.governor.script import SCRIPT
+from worker.governor.operations import Operations
+from worker.governor.reading import read_look, read_pause, read_rider
 from worker.governor.terms import (
+    ALONE,
     PREFIX,
     REVOKED_MS,
     SMALL_RESULT,
+    Arrival,
     Claim,
     Delivery,
     End,
     LineRef,
     Look,
     Pause,
+    Rider,
     Settlement,
+    Together,
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import holders, owner, resuming, said
 from worker.process import working
-from worker.redis_nodes import at_new_primary
-from worker.settings import get_settings
+from worker.tiers import DAY, MINUTE
 
-#: Part of the time that a client waits for an answer in which replicas have to confirm a write.
-CONFIRMING = 0.8
+#: Lines that are looked at in one step, which takes Redis a few milliseconds.
+LINES_A_LOOK = 50
+
+#: From the grant of a request to its answer, at most: it counts from the answer on.
+LONGEST_REQUEST_MS = 120_000
 
 
 class Governor:
@@ -44,55 +49,8 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._script = client.register_script(SCRIPT)
-
-    def _call(self, operation: str, *arguments: Any) -> Any:
-        command = self._arguments(operation, arguments)
-        try:
-            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *command)
-        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return self._script([self._prefix], command)
-
-    def _answer(self, *command: Any) -> Any:
-        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
-        pool = self._client.connection_pool
-        connection = pool.get_connection()
-        try:
-            connection.send_command(*command)  # type: ignore[no-untyped-call]
-            return connection.read_response()
-        finally:
-            pool.release(connection)
-
-    def _call_safely(self, operation: str, *arguments: Any) -> Any:
-        """Carry out an operation that writes; it is over once as many replicas have it as the settings ask for.
-
-        Raises:
-            NotReplicated: they do not have it in time; the primary does.
-
-        """
-        if not (replicas := get_settings().redis_replicas):
-            return self._call(operation, *arguments)
-        pool: Any = self._client.connection_pool
-        seconds = CONFIRMING * pool.connection_kwargs["socket_timeout"]
-        connection = pool.get_connection()
-        command = ("EVALSHA", self._script.sha, 1, self._prefix, *self._arguments(operation, arguments))
-        try:
-            # On one connection: Redis waits for what was last written by whoever asks.
-            confirm = ("WAIT", replicas, int(seconds * 1000))
-            connection.send_packed_command(connection.pack_commands([command, confirm]))
-            answer, confirmed = connection.read_response(), connection.read_response()
-        except redis.exceptions.NoScriptError:
-            connection.disconnect()
-            self._client.script_load(SCRIPT)
-            return self._call_safely(operation, *arguments)
-        except BaseException:
-            connection.disconnect()
-            raise
-        finally:
-            pool.release(connection)
-        if confirmed < replicas:
-            raise NotReplicated(confirmed, replicas, seconds)
-        return answer
+        operations = Operations(client, prefix, clock)
+        self._call, self._call_safely = operations.call, operations.call_safely
 
     def confirm(self) -> None:
         """Wait until replicas have all that was written before, by whichever connection, if the settings ask for it.
@@ -102,9 +60,6 @@ class Governor:
 
         """
         self._call_safely("confirm")
-
-    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
-        return [operation, self._clock() if self._clock else "", *arguments]
 
     @waits_for_redis
     def now(self) -> int:
@@ -123,6 +78,7 @@ class Governor:
         delay: float = 0.0,
         expires: Expiry | None = None,
         urgent: bool = False,
+        together: Together = ALONE,
     ) -> int:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
 
@@ -134,34 +90,71 @@ class Governor:
             NotReplicated: too few replicas have it; unless a worker has it already, it has been taken back.
 
         """
-        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent))
-        return self._publish("", "wait", *line, lane, task_id, message, *arguments)
+        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
+        answer = self._publish(("", message, task_id), "wait", *line, lane, task_id, message, *arguments)
+        return self._released(task_id, answer)
 
-    def _publish(self, list_key: str, operation: str, *arguments: Any) -> int:
-        # Of both operations' arguments, these come before the last ones.
-        task_id, message = arguments[3:5] if operation == "wait" else arguments[2:4]
+    def wait_all(
+        self,
+        line: LineRef,
+        lane: str,
+        tasks: Iterable[tuple[str, str, str]],
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        carrier: str = "",
+    ) -> None:
+        """Put new tasks of one line, at least one, into its waiting list in one step.
+
+        Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
+        the same first id, this does nothing.
+
+        Raises:
+            NotReplicated: too few replicas have them; unless a worker has one already, all have been taken back.
+
+        """
+        ids, arguments = [], []
+        for task_id, message, share in tasks:
+            ids.append(task_id)
+            arguments += [task_id, f"{lane}|{line[0]}|{share}\n{message}"]
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._publish(("", "", *ids), "wait_all", *line, *how, *arguments)
+
+    def _publish(self, to_take_back: Sequence[str], operation: str, *arguments: Any) -> int:
         try:
             # A worker's are followed by the acknowledgement of what they come from: a replica has both or neither.
-            answer = int((self._call if working.is_set() else self._call_safely)(operation, *arguments))
+            return int((self._call if working.is_set() else self._call_safely)(operation, *arguments))
         except NotReplicated as error:
-            raise error.of_publication(bool(self._call("take_back", task_id, list_key, message))) from None
+            taken_back = bool(self._call("take_back", *to_take_back))
+            raise error.of_publication(taken_back, several=operation == "wait_all") from None
+
+    def _released(self, task_id: str, answer: int) -> int:
         if answer == -1:
             raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
         return max(0, answer)
 
     def restore(
-        self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
+        self,
+        delivery: Delivery,
+        queue: str,
+        line: LineRef | None,
+        lane: str,
+        task_id: str,
+        message: str,
+        together: Together = ALONE,
     ) -> bool:
         """Put back what a worker held, to the head of its waiting list or, without a line, of its queue.
+
+        If it is a request that carries several tasks, they go back to wait.
 
         Return True if the delivery was still on record.
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
-        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message))
+        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message, *together))
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
-        self._publish(list_key, "put", list_key, queue, task_id, message, int(urgent))
+        answer = self._publish((list_key, message, task_id), "put", list_key, queue, task_id, message, int(urgent))
+        self._released(task_id, answer)
 
     def bind(self, member: str, tables: list[str]) -> None:
         """Add a queue's binding to these sets. Redis takes a worker's even when full."""
@@ -194,9 +187,13 @@ class Governor:
             return 0
         return int(self._call("use_room", most))
 
-    def hold(self, index: str, tags: list[str]) -> None:
-        """Show that a worker still works on these deliveries."""
-        self._call("hold", index, *tags)
+    def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
+        """Show that a worker still holds these deliveries.
+
+        Each is given with the task whose lease came with it and has been taken up, so that the lease is good for
+        ``ttl_ms`` from now; "" for none.
+        """
+        self._call("hold", index, ttl_ms, *(each for pair in tags.items() for each in pair))
 
     def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
         """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
@@ -267,6 +264,43 @@ class Governor:
         return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
 
     @waits_for_redis
+    def board(self, carrier: str, ttl_ms: int, holder: str) -> list[Rider]:
+        """Claim the lease of a request that carries several tasks, and theirs; empty if there is nothing to send."""
+        found: Any = self._call("board", carrier, ttl_ms, holder)
+        return [read_rider(*each) for each in zip(found[::3], found[1::3], found[2::3], strict=True)]
+
+    @waits_for_redis
+    def hand_over(self, delivery: Delivery, carrier: str, task_ids: Sequence[str]) -> bool:
+        """Leave tasks that travel together to a job of Klaviyo's, at whose end `arrive` ends them.
+
+        Return False if somebody else has them by now.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        return bool(self._call("hand_over", *broker_keys, carrier, *task_ids))
+
+    @waits_for_redis
+    def riders(self, carrier: str) -> list[Rider]:
+        """Return the tasks that a request carries; empty once it has ended."""
+        stored: Any = self._client.lrange(f"{self._prefix}riders:{carrier}", 0, -1)
+        return [read_rider(each.partition(b"\n")[0], b"0", each.partition(b"\n")[2]) for each in stored]
+
+    @waits_for_redis
+    def arrive(self, delivery: Delivery, carrier: str, arrival: Arrival) -> int | None:
+        """End a request that carried several tasks, in one step with all of them.
+
+        Return the steady limit adopted from Klaviyo's headers, 0 if it has not changed; None if somebody else has the
+        tasks by now, and nothing was done.
+        """
+        end = arrival.settlement
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
+        how = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key, int(end.forget))
+        arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
+        for fate in arrival.fates:
+            arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
+        adopted = int(self._call("arrive", *broker_keys, *how, *arguments))
+        return None if adopted < 0 else adopted
+
+    @waits_for_redis
     def release(self, task_id: str, holder: str = "") -> None:
         """Return a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
         self._call("release", task_id, holder)
@@ -283,6 +317,7 @@ class Governor:
         attempt: bool,
         expires: Expiry | None = None,
         roomless: bool = False,
+        together: Together = ALONE,
     ) -> int | None:
         """Move the message of a delivery back to its waiting list.
 
@@ -292,8 +327,9 @@ class Governor:
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
         count = "attempts" if attempt else "roomless" if roomless else ""
-        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count, expires.script_argument if expires else "")
-        attempts = int(self._call("park", *broker_keys, *how))
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count)
+        until = expires.script_argument if expires else ""
+        attempts = int(self._call("park", *broker_keys, *how, until, *together))
         return None if attempts < 0 else attempts
 
     @waits_for_redis
@@ -372,20 +408,51 @@ class Governor:
         held_by = holders(line[0], line[1].partition(";")[0])
         return [each for each in self.paused() if each.what in held_by]
 
-    def look(self) -> list[Look]:
-        """Return the state of every line that this Redis knows. Each is read in one step; nothing is changed."""
-        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        lines = sorted(name.decode() for name in names)
-        pipe = self._client.pipeline(transaction=False)
-        for line in lines:
-            self._script([self._prefix], self._arguments("look", (line,)), pipe)
+    def look(self, lines: Iterable[str] | None = None) -> list[Look]:
+        """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
+
+        Each is read in one step; nothing is changed. What is not known is left out.
+        """
+        names = sorted(self.lines() if lines is None else set(lines))
+        seen: list[Any] = []
         moment = self.now() / 1000
-        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+        for first in range(0, len(names), LINES_A_LOOK):
+            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
+        return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
+
+    def lines(self, account: str = "") -> list[str]:
+        """Return the names of all lines that this Redis knows, or of an account's."""
+        found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
+
+    def waiting_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits."""
+        found: list[Any] = self._client.zrange(f"{self._prefix}due", 0, -1)
+        return [name.decode() for name in found]
+
+    def used_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits, or of whose windows something may be used."""
+        moment = self.now()
+        pipe = self._client.pipeline(transaction=False)
+        pipe.zrange(f"{self._prefix}due", 0, -1)
+        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
+        pipe.hkeys(f"{self._prefix}blocked")
+        due, served, blocked = pipe.execute()
+        lately = {name for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        # A bucket is called as the line that draws on it alone.
+        found, today = {*due, *lately, *blocked}, [name for name, _ in served if name not in lately]
+        specs: list[Any] = self._client.hmget(f"{self._prefix}lines", today) if today else []
+        found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
+        return [name.decode() for name in found]
+
+    def last_served(self) -> dict[str, float]:
+        """Return when each line that this Redis knows was served last, in seconds since 1970."""
+        found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)
+        return {line.decode(): moment / 1000 for line, moment in found}
 
     def look_at(self, line: str) -> Look | None:
         """Return the state of one line; None if this Redis does not know it."""
-        seen = self._call("look", line)
-        return read_look(line, seen, self.now() / 1000) if seen else None
+        return next(iter(self.look([line])), None)
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:
@@ -400,9 +467,12 @@ class Governor:
         told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
         return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
 
-    def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
-        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off."""
-        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+    def beat(self, worker: str, slots: int, queues: list[str], ttl: float, alone: bool = False) -> None:
+        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off.
+
+        ``alone``: no calls travel together, whichever worker carries them out.
+        """
+        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000), int(alone))
 
 
 def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:
@@ -415,18 +485,6 @@ def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes:
 
 def _quota(end: Settlement) -> tuple[Any, Any, Any]:
     return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
-
-
-def _tell_of_requests(connection: redis.Connection, primary: str) -> None:
-    """Tell a primary, which may have been a replica until now, who was it before and what is under way here."""
-    operations: list[tuple[Any, ...]] = [("history", "", primary)]
-    operations += [("under_way", "", *each) for each in under_way.to_tell()]
-    for operation in operations:
-        connection.send_command("EVAL", SCRIPT, 1, PREFIX, *operation, check_health=False)  # type: ignore[no-untyped-call]
-        connection.read_response()
-
-
-at_new_primary.append(_tell_of_requests)
 
 
 @one_per_process

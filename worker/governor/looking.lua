@@ -1,23 +1,29 @@
 -- What an operator sees, and what the workers say of themselves.
 
--- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
+-- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked used… of each bucket. Reads only.
 --   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
 --           publisher wrote it, or ""
+--   gone    how many went while others waited, in the last minute or so, and the ms for which that has been counted
 --   used…   leases out and answers, in each window of the bucket
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
-  local since = {}
+  local since, waiting = {}, { now = call('LLEN', key('now', line)), bulk = call('LLEN', key('bulk', line)) }
   for _, lane in ipairs({ 'bulk', 'now' }) do
-    local id = call('LINDEX', key(lane, line), -1)
+    local id = waiting[lane] > 0 and call('LINDEX', key(lane, line), -1)
     local item = id and call('HGET', P .. 'waiting', id)
     -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
     local at = item and item:find('"since":', 1, true)
     since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
+  local gone, counted, spans = 0, 0, {}
+  for back = 0, SPANS do spans[back + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN) - back) end
+  for i, went in ipairs(call('MGET', unpack(spans))) do
+    if went then gone, counted = gone + went, math.max(1000, now % SPAN + (i - 1) * SPAN) end
+  end
   local seen = {
-    text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
-    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
+    text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
+    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0, gone, counted,
   }
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)
@@ -30,8 +36,17 @@ function ops.look(line)
   return seen
 end
 
--- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
-function ops.beat(worker, slots, queues, ttl)
+-- line… -> the same of each line
+function ops.look_at(...)
+  local seen = {}
+  for i, line in ipairs({ ... }) do seen[i] = ops.look(line) end
+  return seen
+end
+
+-- worker slots queues ttl_ms alone -> 1. What the workers can take, summed over those that were heard of lately. alone:
+-- 1 where this one says that nothing shall travel together, which then holds for all.
+function ops.beat(worker, slots, queues, ttl, alone)
+  if alone == '1' then call('SET', P .. 'alone', 1, 'PX', ttl) end
   call('SET', P .. 'alive', now)
   if tonumber(slots) > 0 then
     call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)

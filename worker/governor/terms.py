@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,11 @@ REVOKED_MS = 30 * 86_400_000
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
 
+#: What a call can share a request with, and the request that would carry it (`worker.together.sharing`); empty for a
+#: call that goes alone.
+Together = tuple[str, str]
+ALONE: Together = ("", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -40,11 +46,12 @@ class Claim:
     """The answer to the claim of a lease, and the attempts that its task has used.
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
-    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more.
+    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more. ``told``: it has
+    travelled with others, and ``reason`` is what became of it, as `Fate.what` says.
     ``roomless``: how often Redis had no room for its result.
     """
 
-    state: Literal["ok", "none", "unknown", "revoked", "expired"]
+    state: Literal["ok", "none", "unknown", "revoked", "expired", "told"]
     attempts: int
     reason: str = ""
     roomless: int = 0
@@ -75,6 +82,46 @@ class End:
     settlement: Settlement
     key: str = ""
     value: str | bytes = b""
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rider:
+    """A task that travels with others: the attempts it has used, its lane, what it can share, and its message."""
+
+    task_id: str
+    attempts: int
+    lane: str
+    share: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a task when the request that it travelled with has ended.
+
+    ``done``: it is over, with the result ``value`` under ``key``, if anybody wants one. ``told``: its message goes to a
+    worker, which ends it as ``what`` says. ``wait``: it waits again, with ``what`` as its share; ``value`` says why.
+    """
+
+    task_id: str
+    how: Literal["done", "told", "wait"]
+    what: str | bytes = ""
+    key: str = ""
+    value: str | bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a request that carried several tasks ended; ``delay`` (seconds) and ``attempt`` are of those that wait again.
+
+    ``ttl``: seconds for which results are kept.
+    """
+
+    settlement: Settlement
+    fates: Sequence[Fate]
+    delay: float = 0.0
+    attempt: bool = False
     ttl: int = 0
 
 
@@ -113,7 +160,8 @@ class Look:
     """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
 
     ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
-    in each lane; None where nothing waits, or its publisher was not one of ours.
+    in each lane; None where nothing waits, or its publisher was not one of ours. ``per_minute``: how many tasks go in a
+    minute at present, those that travel together counted each; None where none went while others waited.
     """
 
     line: str
@@ -124,5 +172,11 @@ class Look:
     oldest: float | None
     blocked: float
     buckets: tuple[BucketLook, ...]
+    per_minute: float | None = None
     oldest_now: float | None = None
     oldest_bulk: float | None = None
+
+    @property
+    def empty_in(self) -> float | None:
+        """Seconds until nothing waits any more that could go, if nothing is added and all goes on as it does."""
+        return (self.now + self.bulk) / self.per_minute * 60 if self.per_minute else None
