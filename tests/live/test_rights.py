@@ -10,24 +10,37 @@ import sys
 
 import pytest
 from celery import chain, chord
+from pydantic import SecretStr
 
 from schedules.sync import request_sync
+from tasks.events import create_event
 from tasks.imports import import_profiles
 from tasks.jobs import run_job
+from tasks.jobs.import_runs import get_runs
 from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 from tests.live.nodes import Guarded
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, System, end, until
+from worker import oauth
+from worker.account_store import get_account_store
 from worker.app import app
 from worker.governor import get_governor
 from worker.redis_rights import COMMANDS
+from worker.token_endpoint import TokenRefused
 
 #: What only rare moments need.
 RARE = {
     "hello": "an address with protocol=3",
     "hrandfield": "a Redis that was full and has room again",
 }
+
+
+#: So that accounts can be stored, and one may begin to install an OAuth application.
+OAUTH = {
+    "SECRET_KEY": "a-key-that-only-these-tests-have", "CLIENT_ID": "sandbox-app", "CLIENT_SECRET": "sandbox-secret",
+    "OAUTH_REDIRECT_URI": "https://shop.example/callback",
+}  # fmt: skip
 
 
 def _started(system: System, *words: str) -> subprocess.Popen[bytes]:
@@ -42,9 +55,13 @@ def test_everything_runs_with_these_rights_and_needs_each(server_binary, live_sa
     live_sandbox.reset()
     live_sandbox.seed(account="default", profiles=120, lists=25)
     try:
-        with publishing_to(guarded, live_sandbox, tmp_path, STORE_URL=store.url) as system:
+        with publishing_to(guarded, live_sandbox, tmp_path, STORE_URL=store.url, **OAUTH) as system:
+            # More than a worker has slots for: some travel together, the others wait.
+            who = {"email": "many@example.com"}
+            many = create_event.delay_many({"metric": "Seen", "profile": who, "unique_id": str(n)} for n in range(300))
+            many += create_profile.on(together=False).delay_many({"email": f"alone{n}@example.com"} for n in range(40))
             others = [_started(system, *words) for words in (("beat",), ("flower", "--port=0", "--address=127.0.0.1"))]
-            system.worker(STORE_URL=store.url)
+            system.worker(STORE_URL=store.url, **OAUTH)
             create_profile.on(countdown=3_600).delay(email="later@example.com").revoke()
             results = [
                 create_list.delay(name="News"),
@@ -53,10 +70,16 @@ def test_everything_runs_with_these_rights_and_needs_each(server_binary, live_sa
                 chord([create_profile.si(email=f"c{n}@example.com") for n in range(3)])(get_profiles.si()),
                 chain(create_profile.si(email="a@example.com"), get_profiles.si()).apply_async(),
                 get_lists.collect(page_size=10),
+                *many[::50],
             ]
             for result in results:
                 result.get(timeout=60)
             assert import_profiles([{"email": "row@example.com"}]).landed == 1
+            assert len(get_runs().recent()) == 1
+            get_account_store().change("stored", api_key=SecretStr("pk_stored"))
+            _, state = oauth.authorization_url("installed")
+            with pytest.raises(TokenRefused):
+                oauth.exchange("no code of Klaviyo's", state)
             request_sync("default", ["profiles"])
             get_governor().look()
             assert get_governor().count() >= len(list(get_governor().waiting())) - 1
