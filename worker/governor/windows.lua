@@ -25,11 +25,11 @@ local function load_line(line)
   return lines[line] or nil
 end
 
--- Read several lines at once.
+-- Read several lines at once; false stands for none.
 local function load_lines(names)
   local missing = {}
   for _, line in ipairs(names) do
-    if lines[line] == nil then missing[#missing + 1] = line end
+    if line and lines[line] == nil then missing[#missing + 1] = line end
   end
   if #missing < 2 then return end
   for i, spec in ipairs(call('HMGET', P .. 'lines', unpack(missing))) do
