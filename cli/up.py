@@ -58,10 +58,11 @@ def up(
             with Processes(environment, print_line=_print_line) as processes, announce(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
-                start_flower(processes, flower_port)
-                start_beat(processes)
+                # Workers first: they are what is waited for, and each process needs a core to start.
                 for number in range(1, workers + 1):
                     start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
+                start_beat(processes)
+                start_flower(processes, flower_port)
                 say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C stops everything.", "bold")
                 processes.watch()
 

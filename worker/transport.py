@@ -31,11 +31,11 @@ from worker.connection import Parser, get_redis
 from worker.governor import (
     EVEN_IF_FULL,
     PREFIX,
-    SCRIPT,
     Delivery,
     Expiry,
     get_governor,
     get_publishing_governor,
+    script_of,
     take_command,
 )
 from worker.message_headers import HEADER
@@ -61,8 +61,9 @@ VISIBILITY_S, REFRESH_INTERVAL_S = 15, 3
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
-#: Milliseconds added to a lease that is claimed with the pop, until a thread takes the message up.
-FRESH_MS = int(prefetched_leases.FRESH_S * 1000)
+#: Milliseconds that a lease is good for which is claimed with the pop: until a thread has taken the message up and the
+#: next refresh has prolonged it. What a worker that is killed had not begun goes on after so long.
+PREFETCHED_LEASE_MS = int((prefetched_leases.FRESH_S + VISIBILITY_S) * 1000)
 
 OPTIONS = {
     "unacked_key": UNACKED,
@@ -155,8 +156,9 @@ class QoS(stock.QoS):
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
-        if tags := [tag for tag in list(self._delivered) if tag not in left_behind]:
-            get_governor().hold(self.unacked_index_key, tags)
+        tags = [tag for tag in list(self._delivered) if tag not in left_behind]
+        if begun := prefetched_leases.begun(tags):
+            get_governor().hold(self.unacked_index_key, begun, get_settings().lease_ms)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
         """Put back what nobody has refreshed in time, by Redis's clock: kombu's way goes by this machine's.
@@ -216,12 +218,12 @@ class Channel(stock.Channel):
             return
         if not self._script_sha:
             with self.conn_or_acquire() as client:
-                self._script_sha = client.script_load(SCRIPT)
+                self._script_sha = client.script_load(script_of("take"))
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
         pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
-        operation, *arguments = take_command(pop, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
+        operation, *arguments = take_command(pop, PREFETCHED_LEASE_MS, most, lists, wakes)
         connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:

@@ -1,7 +1,7 @@
 """The governor: all windows of all accounts, for every worker that shares a Redis."""
 
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
-from worker.governor.script import SCRIPT
+from worker.governor.script import script_of
 from worker.governor.terms import (
     ANY_KEY,
     EVEN_IF_FULL,
@@ -24,7 +24,6 @@ __all__ = [
     "EVEN_IF_FULL",
     "PREFIX",
     "REVOKED_MS",
-    "SCRIPT",
     "SMALL_RESULT",
     "BucketLook",
     "Claim",
@@ -39,5 +38,6 @@ __all__ = [
     "Settlement",
     "get_governor",
     "get_publishing_governor",
+    "script_of",
     "take_command",
 ]

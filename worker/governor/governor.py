@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ import redis
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.reading import read_look, read_pause
-from worker.governor.script import SCRIPT
+from worker.governor.script import script_of
 from worker.governor.terms import (
     PREFIX,
     REVOKED_MS,
@@ -29,6 +29,13 @@ from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import holders, owner, resuming, said
 from worker.process import working
+from worker.tiers import DAY, MINUTE
+
+#: Lines that are looked at in one step, which takes Redis a few milliseconds.
+LINES_A_LOOK = 50
+
+#: From the grant of a request to its answer, at most: it counts from the answer on.
+LONGEST_REQUEST_MS = 120_000
 
 
 class Governor:
@@ -38,14 +45,19 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._script = client.register_script(SCRIPT)
+        self._scripts: dict[str, Any] = {}
 
     def _call(self, operation: str, *arguments: Any) -> Any:
-        command = self._arguments(operation, arguments)
+        script, command = self._script(operation), self._arguments(operation, arguments)
         try:
-            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *command)
+            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
         except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return self._script([self._prefix], command)
+            return script([self._prefix], command)
+
+    def _script(self, operation: str) -> Any:
+        if operation not in self._scripts:
+            self._scripts[operation] = self._client.register_script(script_of(operation))
+        return self._scripts[operation]
 
     def _answer(self, *command: Any) -> Any:
         """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
@@ -140,9 +152,13 @@ class Governor:
             return 0
         return int(self._call("use_room", most))
 
-    def hold(self, index: str, tags: list[str]) -> None:
-        """Show that a worker still works on these deliveries."""
-        self._call("hold", index, *tags)
+    def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
+        """Show that a worker still holds these deliveries.
+
+        Each is given with the task whose lease came with it and has been taken up, so that the lease is good for
+        ``ttl_ms`` from now; "" for none.
+        """
+        self._call("hold", index, ttl_ms, *(each for pair in tags.items() for each in pair))
 
     def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
         """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
@@ -318,15 +334,42 @@ class Governor:
         held_by = holders(line[0], line[1].partition(";")[0])
         return [each for each in self.paused() if each.what in held_by]
 
-    def look(self) -> list[Look]:
-        """Return the state of every line that this Redis knows. Each is read in one step; nothing is changed."""
-        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        lines = sorted(name.decode() for name in names)
-        pipe = self._client.pipeline(transaction=False)
-        for line in lines:
-            self._script([self._prefix], self._arguments("look", (line,)), pipe)
+    def look(self, lines: Iterable[str] | None = None) -> list[Look]:
+        """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
+
+        Each is read in one step; nothing is changed. What is not known is left out.
+        """
+        names = sorted(self.lines() if lines is None else set(lines))
+        seen: list[Any] = []
         moment = self.now() / 1000
-        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+        for first in range(0, len(names), LINES_A_LOOK):
+            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
+        return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
+
+    def lines(self, account: str = "") -> list[str]:
+        """Return the names of all lines that this Redis knows, or of an account's."""
+        found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
+
+    def waiting_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits."""
+        found: list[Any] = self._client.zrange(f"{self._prefix}due", 0, -1)
+        return [name.decode() for name in found]
+
+    def used_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits, or of whose windows something may be used."""
+        moment = self.now()
+        pipe = self._client.pipeline(transaction=False)
+        pipe.zrange(f"{self._prefix}due", 0, -1)
+        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
+        pipe.hkeys(f"{self._prefix}blocked")
+        due, served, blocked = pipe.execute()
+        lately = {name for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        # A bucket is called as the line that draws on it alone.
+        found, today = {*due, *lately, *blocked}, [name for name, _ in served if name not in lately]
+        specs: list[Any] = self._client.hmget(f"{self._prefix}lines", today) if today else []
+        found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
+        return [name.decode() for name in found]
 
     def last_served(self) -> dict[str, float]:
         """Return when each line that this Redis knows was served last, in seconds since 1970."""

@@ -1,4 +1,4 @@
--- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
+-- The governor: who may send a request now, and who waits. Each operation is a script, so that it is atomic.
 -- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
 -- before it.
 --
@@ -23,8 +23,8 @@
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
---                          urgent (until when a part of each window is kept for the lane now)
---   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
+--                          urgent (until when a part of each window is kept for the lane now), wanted_until
+--   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself; looked at before wanted_until
 --   blocked         hash   bucket or line -> until (ms), after a 429
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
@@ -52,15 +52,41 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
+local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
+local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
-local function call(...) return redis.call(...) end
+local call = redis.call
 local function key(name, part) return P .. name .. ':' .. part end
 
 -- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
 -- What works off the waiting lists, or tells that it can, begins with this one; what adds to them must not.
 local function even_if_full() call('DEL', P .. 'none') end
+
+-- Store a result and tell who listens.
+local function publish(name, value, ttl)
+  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
+  call('PUBLISH', name, value)
+end
+
+-- What is done once at the end of an operation, however often it has come up: a write costs less than its call.
+local afterwards = {}
+
+-- Write what nothing reads again in this operation: at its end, all values of a key in one call.
+local writes = { HSET = {}, HDEL = {}, ZADD = {}, ZREM = {}, LPUSH = {} }
+local function write_at_end(command, name, value, second)
+  local values = writes[command][name]
+  if not values then
+    values = {}
+    writes[command][name] = values
+    afterwards[#afterwards + 1] = function()
+      for i = 1, #values, 1000 do call(command, name, unpack(values, i, math.min(i + 999, #values))) end
+    end
+  end
+  values[#values + 1] = value
+  if second then values[#values + 1] = second end
+end
 
 -- The operations, by name.
 local ops = {}

@@ -7,16 +7,16 @@
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
-  local since = {}
+  local since, waiting = {}, { now = call('LLEN', key('now', line)), bulk = call('LLEN', key('bulk', line)) }
   for _, lane in ipairs({ 'bulk', 'now' }) do
-    local id = call('LINDEX', key(lane, line), -1)
+    local id = waiting[lane] > 0 and call('LINDEX', key(lane, line), -1)
     local item = id and call('HGET', P .. 'waiting', id)
     -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
     local at = item and item:find('"since":', 1, true)
     since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
   local seen = {
-    text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
+    text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
     since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
   }
   for _, b in ipairs(parse(text).buckets) do
@@ -27,6 +27,13 @@ function ops.look(line)
       seen[#seen + 1] = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
     end
   end
+  return seen
+end
+
+-- line… -> the same of each line
+function ops.look_at(...)
+  local seen = {}
+  for i, line in ipairs({ ... }) do seen[i] = ops.look(line) end
   return seen
 end
 

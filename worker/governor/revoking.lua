@@ -2,7 +2,8 @@
 
 -- id reason ttl_ms -> the message of a task that waits, or false. From now on no claim of it is granted.
 function ops.revoke(id, reason, ttl)
-  call('SET', key('revoked', id), reason, 'PX', ttl)
+  -- Once: each worker that hears of it says so again.
+  call('SET', key('revoked', id), reason, 'PX', ttl, 'NX')
   local _, _, message = find(id)
   return message or false
 end

@@ -28,8 +28,11 @@ local function probed(line)
   call('HSET', P .. 'paused', account, (now + interval) .. '|' .. interval .. about)
 end
 
--- Release what one line may release now, and set when it is due again.
-local function serve(line, birth)
+-- The tasks that this operation has released.
+local released = {}
+
+-- Release what one line may release now, and set when it is due again. in_now: how many wait in its lane now.
+local function serve(line, birth, in_now)
   local spec = load_line(line)
   if not spec then
     call('ZREM', P .. 'due', line)
@@ -38,9 +41,9 @@ local function serve(line, birth)
   local later = first_later(line)
   if later and later <= now then
     promote(line)
-    later = first_later(line)
+    later, in_now = first_later(line), call('LLEN', key('now', line))
   end
-  local ahead = { now = call('LLEN', key('now', line)), bulk = call('LLEN', key('bulk', line)) }
+  local ahead = { now = in_now, bulk = call('LLEN', key('bulk', line)) }
   if ahead.now + ahead.bulk == 0 then
     schedule(line, nil, later)
     return 0
@@ -61,7 +64,7 @@ local function serve(line, birth)
     local id = call('RPOP', key(lane, line))
     ahead[lane] = ahead[lane] - 1
     local _, _, message = find(id)
-    if not message then
+    if not message or released[id] then
       -- Nothing waits under this id any more.
     elseif is_leased(id) then
       -- A copy of a task that may still be running elsewhere: one task runs in one place at a time.
@@ -69,16 +72,17 @@ local function serve(line, birth)
       call('ZADD', key('later', line), free_at, lane .. '|^' .. id)
       later = math.min(later or free_at, free_at)
     else
-      call('HDEL', P .. 'waiting', id)
+      released[id] = true
+      write_at_end('HDEL', P .. 'waiting', id)
+      write_at_end('ZREM', P .. 'expiring', id)
       ids[#ids + 1], messages[#messages + 1] = id, message
       for _, b in ipairs(spec.buckets) do b.flight = b.flight + 1 end
     end
   end
   if #ids > 0 then
-    call('ZREM', P .. 'expiring', unpack(ids))
     send_off(ids, messages, line, spec)
     if most then probed(line) end
-    call('ZADD', P .. 'served', now, line)
+    write_at_end('ZADD', P .. 'served', now, line)
   end
   if ahead.now + ahead.bulk == 0 then
     schedule(line, nil, later)
@@ -116,19 +120,21 @@ end
 
 -- Lines may share a bucket: those with urgent tasks come first, then those that were served longest ago.
 local function serve_due(most)
-  local birth, released, turns = born(), 0, {}
   local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, most)
-  if #due == 1 then return serve(due[1], birth) end
+  if #due == 0 then return 0 end
+  local birth, number, turns = born(), 0, {}
+  if #due == 1 then return serve(due[1], birth, call('LLEN', key('now', due[1]))) end
+  load_lines(due)
   local served = #due > 0 and call('ZMSCORE', P .. 'served', unpack(due))
   for i, line in ipairs(due) do
-    local urgent = call('EXISTS', key('now', line)) == 1
-    turns[i] = { line, urgent and 0 or 1, tonumber(served[i]) or 0 }
+    local in_now = call('LLEN', key('now', line))
+    turns[i] = { line, in_now > 0 and 0 or 1, tonumber(served[i]) or 0, in_now }
   end
   table.sort(turns, function(a, b)
     if a[2] ~= b[2] then return a[2] < b[2] end
     if a[3] ~= b[3] then return a[3] < b[3] end
     return a[1] < b[1]
   end)
-  for _, turn in ipairs(turns) do released = released + serve(turn[1], birth) end
-  return released
+  for _, turn in ipairs(turns) do number = number + serve(turn[1], birth, turn[4]) end
+  return number
 end

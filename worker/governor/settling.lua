@@ -1,16 +1,6 @@
 -- The end of a request: its lease, Klaviyo's headers, and what becomes of the task.
 
--- How many answers of a ring, of the newest `most`, are not older than a moment.
-local function answered_since(ring, moment, most)
-  local low, high = 0, math.min(most, call('LLEN', ring))
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
-local function correct(b, limit, remaining, reset)
+local function correct(line, b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
   local declared
@@ -21,6 +11,7 @@ local function correct(b, limit, remaining, reset)
   if limit ~= (b.limit or declared) then
     adopted = limit
     if limit == declared then call('HDEL', name, 'limit') else call('HSET', name, 'limit', limit) end
+    look_again(line, true, 0)
   end
   -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
   local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
@@ -32,14 +23,10 @@ local function correct(b, limit, remaining, reset)
       local foreign, ends = beyond - ours, now + reset * 1000
       if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
       call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
+      look_again(line, true, 0)
     end
   end
   return adopted
-end
-
--- Something that was paused goes on: all its lines are looked at.
-local function wake_all()
-  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
 
 -- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
@@ -77,41 +64,11 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, ac
       local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
       call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
     elseif limit ~= '' and #spec.buckets == 1 then
-      adopted = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+      adopted = correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
     end
   end
   serve_due(8)
   return adopted
-end
-
--- id holder -> 1 if its lease had been granted and not claimed, or claimed for this delivery when it was taken, and
--- nothing was sent by it; it returns unused
-function ops.release(id, holder)
-  local ours = holder ~= '' and call('HGET', P .. 'holder', id) == holder
-  if not ours and not call('ZSCORE', P .. 'granted', id) then return 0 end
-  close_lease(id, false)
-  return 1
-end
-
--- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
--- count: the hash in which this is counted, attempts or roomless; or ""
--- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
-function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
-  local stored = call('HGET', unacked, tag)
-  if not stored then return -1 end
-  local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as ops.take wrote it
-  call('HDEL', unacked, tag)
-  call('ZREM', index, tag)
-  enter_line(line, spec)
-  set_expiry(id, expires)
-  if count ~= '' then call('HINCRBY', P .. count, id, 1) end
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
-  return tonumber(call('HGET', P .. 'attempts', id)) or 0
-end
-
--- Nothing about a task need be remembered any more, but that it was revoked.
-local function forget(id)
-  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
 end
 
 -- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
@@ -141,7 +98,7 @@ function ops.finish(unacked, index, ...)
       if not noted[who] then note_accepted_key(line, accepted_key) end
       noted[who] = true
       if limit ~= '' and #spec.buckets == 1 then
-        adopted[i] = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+        adopted[i] = correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
       end
     end
   end
@@ -149,10 +106,4 @@ function ops.finish(unacked, index, ...)
   call('ZREM', index, unpack(tags))
   serve_due(8)
   return adopted
-end
-
--- id -> 1. The task is over; its message may be delivered once more.
-function ops.done(id)
-  forget(id)
-  return 1
 end

@@ -23,7 +23,7 @@ end
 -- first: as above
 local function schedule(line, at, first)
   if first and (not at or first < at) then at = first end
-  if at then call('ZADD', P .. 'due', at, line) else call('ZREM', P .. 'due', line) end
+  if at then write_at_end('ZADD', P .. 'due', at, line) else write_at_end('ZREM', P .. 'due', line) end
 end
 
 -- What waits under an id: lane, line, message; nothing where it does not wait.
@@ -71,6 +71,26 @@ end
 -- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
 local function mark_urgent(spec_text)
   for name in spec_text:gmatch(';(.-)=[%d:,]+') do
-    call('HSET', key('bucket', name), 'urgent', now + RECENT)
+    local bucket = key('bucket', name)
+    if (tonumber(call('HGET', bucket, 'urgent')) or 0) < now + RECENT * 0.9 then
+      call('HSET', bucket, 'urgent', now + RECENT)
+    end
   end
+end
+
+-- When a task expires, from what a publisher says: "+ms" from now, or a moment in ms; "" for never.
+local function set_expiry(id, expires)
+  if expires == '' then return end
+  local at = tonumber(expires)
+  call('HSET', P .. 'expires', id, expires:sub(1, 1) == '+' and now + at or at)
+end
+
+-- Nothing about a task need be remembered any more, but that it was revoked.
+local function forget(id)
+  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
+end
+
+-- Something that was paused goes on: all its lines are looked at.
+local function wake_all()
+  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
