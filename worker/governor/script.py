@@ -28,6 +28,7 @@ OPERATIONS = {
     "revoking": "waiting",
     "pausing": "waiting",
     "looking": "windows",
+    "joining": "windows",
 }
 
 
