@@ -45,6 +45,16 @@ def test_a_429_for_one_holds_the_other(joined, clock):
     assert joined.tick() == 1
 
 
+def test_what_one_keeps_for_the_lane_now_the_bulk_of_the_other_leaves(joined):
+    """A twentieth of each window, once the bucket was used in the lane now."""
+    wide = {each: line(each, "40/s 600/m", "wide") for each in "ab"}
+    publish(joined, wide["b"], "urgent")
+    publish(joined, wide["a"], *(f"bulk-{number}" for number in range(50)), lane="bulk")
+
+    assert flights(joined, wide["a"]) == [38]
+    assert publish(joined, wide["b"], "one", "two") == [True, True]
+
+
 def test_a_request_of_a_process_of_its_own_counts_for_both(joined):
     assert [joined.reserve(ref(each), each.name, 60_000) for each in (A, B)] == [0, 0]
 
