@@ -38,6 +38,7 @@ OPERATIONS = {
     "revoking": "sharing",
     "pausing": "waiting",
     "looking": "windows",
+    "joining": "windows",
 }
 
 
