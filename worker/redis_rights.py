@@ -10,7 +10,7 @@ from worker.redis_address import RedisAddress
 
 _COMMANDS = """
 brpop client|setinfo del eval evalsha exec exists expire get getdel hdel hello hexists hget hgetall hincrby hkeys hlen
-hmget hrandfield hscan hset hsetnx hstrlen incr incrby info lindex llen lpop lpush lrange lrem ltrim mget multi
+hmget hrandfield hscan hset hsetnx hstrlen hvals incr incrby info lindex llen lpop lpush lrange lrem ltrim mget multi
 pexpire ping psubscribe pttl publish punsubscribe rpop rpush sadd script|exists script|load set sismember smembers
 srem subscribe time unsubscribe zadd zcard zcount zmscore zrange zrangebyscore zrem zremrangebyscore zrevrange
 zrevrangebyscore zscore

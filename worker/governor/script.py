@@ -39,6 +39,7 @@ OPERATIONS = {
     "pausing": "waiting",
     "promoting": "waiting",
     "looking": "windows",
+    "joining": "windows",
 }
 
 
