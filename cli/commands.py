@@ -135,7 +135,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from cli.failures import describe_error
+            from cli.expected_errors import describe_error
 
             if (sentence := describe_error(error)) is None:
                 raise

@@ -13,6 +13,7 @@ from celery import bootsteps
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
+from worker import failures
 from worker.accounts import account, aliases
 from worker.governor import get_governor
 from worker.reminders import get_reminders
@@ -28,6 +29,9 @@ TELL_INTERVAL_S = 0.1
 
 #: Seconds between two checks whether a Redis that was full has room again, if something waits for it.
 ROOM_INTERVAL_S = 2.0
+
+#: Seconds between two looks for failures that are too old to be kept.
+PRUNE_INTERVAL_S = 60.0
 
 #: The task that sees to what is overdue.
 SWEEP = "klaviyo.job_sweep"
@@ -75,6 +79,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (SWEEP_INTERVAL_S, sweep),
             (ROOM_INTERVAL_S, governor.use_room),
             (TELL_INTERVAL_S, tell),
+            (PRUNE_INTERVAL_S, failures.prune),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))

@@ -77,7 +77,7 @@ def publish(
     """
     wait, task_id = headers[HEADER], options["task_id"]
     expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-    message = _json(_message(task, params, headers, options))
+    message = message_of(task, params, headers, options)
     put = get_publishing_governor().wait
     try:
         try:
@@ -92,14 +92,21 @@ def publish(
     return result
 
 
-def _message(
-    task: Any, params: Mapping[str, Any], headers: Mapping[str, Any], options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The message, of Celery's second protocol, as kombu puts it into Redis."""
+#: What follows a call that asks for nothing but to be queued, as messages have it.
+NO_FOLLOWERS: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+def message_of(
+    task: Any,
+    params: Mapping[str, Any],
+    headers: Mapping[str, Any],
+    options: Mapping[str, Any],
+    followers: Mapping[str, Any] = NO_FOLLOWERS,
+) -> str:
+    """Return the message, of Celery's second protocol, as kombu puts it into Redis."""
     task_id = options["task_id"]
-    follow = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    return {
-        "body": b64encode(_json(((), params, follow)).encode()).decode(),
+    message = {
+        "body": b64encode(_json(((), params, followers)).encode()).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -134,6 +141,7 @@ def _message(
             "delivery_tag": task_id,  # each delivery gets one of its own
         },
     }
+    return _json(message)
 
 
 def _json(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
 from worker.errors import SettingsError
@@ -22,6 +23,10 @@ from worker.setting_names import alias_of as alias_of
 
 #: Settings that `klaviyo up` writes for what it runs in this folder; it exists only while that runs.
 RUNNING = Path(".klaviyo/up.env")
+
+
+#: The command that makes a key for ``KLAVIYO_SECRET_KEY``.
+MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 
 
 def _sendable(value: SecretStr) -> SecretStr:
@@ -37,6 +42,14 @@ def _known_zone(value: str) -> str:
         return ZoneInfo(value).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
+
+
+def _is_fernet_key(text: str) -> bool:
+    """Whether this is 32 bytes in URL-safe base64, as Fernet's keys are; its own check would have it imported."""
+    try:
+        return text.isascii() and len(urlsafe_b64decode(text)) == 32
+    except ValueError:
+        return False
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
@@ -123,6 +136,15 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
+    failures_kept: int = Field(
+        10_000, ge=0, le=1_000_000, description="how many failed tasks are kept for `klaviyo failures`; 0 keeps none"
+    )
+    failures_days: float = Field(14.0, gt=0, le=366, description="days for which a failed task is kept")
+    secret_key: Annotated[tuple[SecretStr, ...] | None, NoDecode] = Field(
+        None,
+        description="encrypts what Redis keeps of failed tasks: keys of Fernet's, separated by commas; the first "
+        "encrypts, each decrypts",
+    )
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )
@@ -143,6 +165,16 @@ class Settings(BaseSettings):
         "`…__DELETE` "
         "(`none` or `missing`), `…__ACCOUNT`, `…__SCHEDULE` (a crontab)",
     )
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _keys(cls, value: str | None) -> tuple[SecretStr, ...] | None:
+        if value is None:
+            return None
+        keys = [each.strip() for each in value.split(",")]
+        if not all(map(_is_fernet_key, keys)):
+            raise ValueError(f"this is not a key; make one with {MAKE_KEY}")
+        return tuple(SecretStr(each) for each in keys)
 
     @field_validator("base_url")
     @classmethod

@@ -12,6 +12,7 @@ PARTS = (
     "waiting",
     "serving",
     "publishing",
+    "failing",
     "taking",
     "settling",
     "revoking",

@@ -19,6 +19,7 @@ function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message)
   local held = call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   if held == 0 then return 0 end
+  drop_failure(id)  -- it goes on, though it had failed before that was told to those who follow it
   if line == '' then
     call('RPUSH', queue, message)
   else

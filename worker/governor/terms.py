@@ -79,6 +79,25 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCall:
+    """A task that has failed for good, and the bounds within which failures are kept.
+
+    ``followed``: somebody has to be told of its end before its delivery may go. ``about`` says what the ``group`` is
+    of, ``record`` what it takes to repeat the task; both are JSON.
+    """
+
+    task_id: str
+    delivery: Delivery
+    followed: bool
+    group: str
+    about: bytes
+    record: bytes
+    most: int
+    most_bytes: int
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A pause, made by somebody or by a worker whose key Klaviyo has refused.
 
