@@ -70,6 +70,10 @@ COMMANDS = {
         "Show every bucket in use: how much of each window is used, what waits, what is blocked.",
     ),
     "waiting": ("waiting:waiting", "Show the tasks waiting in Redis, oldest first, or drop them."),
+    "failures": (
+        "failures:failures",
+        "Show the tasks that failed for good, by action and reason; or repeat or drop those of a group.",
+    ),
     "pause": (
         "pause:pause",
         "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts.",

@@ -2,70 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
 from types import SimpleNamespace
 
 import pytest
+import redis
 from celery.app.task import Context
 from cryptography.fernet import Fernet
 
 from tasks.events import create_event
 from tasks.lists import create_list
 from tasks.profiles import create_profile
+from tests.failing import ADA, LOST, fail, refused, waiting
 from worker import failures
 from worker.app import app
-from worker.errors import BadRequest, Forbidden, InputError, OutcomeUnknown, SettingsError, Unavailable
+from worker.errors import Forbidden, InputError, SettingsError, Unavailable
 from worker.failure_groups import group_of
 from worker.governor import Delivery, get_governor
+from worker.left_behind import LeftBehind
 from worker.message_headers import DELIVERY, HEADER
 from worker.one_per_process import forget
-from worker.process import acknowledged_by_redis
+from worker.process import acknowledged_by_redis, closing, left_behind, working
 from worker.replay import OutcomeMatters, repeated_id, replay
 from worker.results import Backend
 from worker.transport import UNACKED, UNACKED_INDEX
 
-ADA = {"email": "ada@example.com"}
 AWAY = Unavailable("create_profile", "default", "Klaviyo answered 503: try again", True, 10)
-LOST = OutcomeUnknown("create_list", "default", "no answer from Klaviyo (ReadTimeout)", "the lists of this name")
-
-
-def refused(pointer="/data/attributes/email", detail="'ada@' is not an email address", status=400):
-    error = {"title": "Invalid input.", "detail": detail, "source": {"pointer": pointer}}
-    return BadRequest("create_profile", "default", status, [error])
 
 
 @pytest.fixture
-def server(settings, client, monkeypatch):
-    """A real server as that of the settings, and no worker, so that what is published waits."""
+def server(settings, real_redis):
+    """A real server, and two accounts. No worker runs: what is published waits."""
     settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
     forget()
-    monkeypatch.setattr(Backend, "client", client)
-    yield client
-    acknowledged_by_redis.clear()
-
-
-def waiting(client, task_id):
-    """The headers and the body of a task that waits."""
-    message = json.loads(get_governor().message(task_id))
-    return message["headers"], json.loads(b64decode(message["body"]))
-
-
-def fail(client, action, params, error, account="default", lane="now", task_id=None, **followers):
-    """What a worker does with a task that was published, taken, and has failed; the errbacks aside."""
-    options = {"task_id": task_id} if task_id else {}
-    task_id = action.on(account, lane=lane).apply_async(kwargs=params, **options).id
-    headers, (args, kwargs, embedded) = waiting(client, task_id)
-    get_governor().withdraw(task_id, "elsewhere", "{}", 1)
-    client.hset(UNACKED, f"tag of {task_id}", "as it was taken")
-    told = {
-        "id": task_id, "task": action.name, HEADER: headers[HEADER], "args": args, "kwargs": kwargs, **embedded,
-        **followers,
-        DELIVERY: (UNACKED, UNACKED_INDEX, f"tag of {task_id}"), "delivery_info": {},
-    }  # fmt: skip
-    app.backend.mark_as_failure(task_id, error, request=Context(told), call_errbacks=False)
-    return task_id
+    return real_redis
 
 
 def groups():
@@ -100,7 +69,7 @@ def test_a_group_tells_nothing_of_a_person_nor_of_what_a_program_stumbled_over()
 
 
 def test_a_failure_is_kept_and_its_delivery_acknowledged_in_the_step_that_stores_its_result(server):
-    task_id = fail(server, create_profile, ADA, refused(), account="eu", lane="bulk")
+    task_id = fail(create_profile, ADA, refused(), account="eu", lane="bulk")
 
     [count] = failures.failure_groups()
     [failure] = failures.failures_of(count.group.id)
@@ -113,7 +82,7 @@ def test_a_failure_is_kept_and_its_delivery_acknowledged_in_the_step_that_stores
 
 
 def test_a_delivery_that_somebody_has_to_be_told_of_stays_on_record_until_they_are(server):
-    fail(server, create_profile, ADA, refused(), errbacks=[create_list.si(name="Failed")])
+    fail(create_profile, ADA, refused(), errbacks=[create_list.si(name="Failed")])
 
     assert server.hlen(UNACKED) == 1
     assert not acknowledged_by_redis
@@ -133,7 +102,7 @@ def test_a_failure_is_kept_though_nobody_wants_its_result(server):
 
 
 def test_what_was_said_before_the_connection_broke_is_not_kept_again(server):
-    fail(server, create_profile, ADA, refused(), task_id="one")
+    fail(create_profile, ADA, refused(), task_id="one")
     [count] = failures.failure_groups()
     assert replay(count.group).tasks == 1
     request = Context(id="one", task=create_profile.name, kwargs=ADA, args=[], delivery_info={})
@@ -145,7 +114,7 @@ def test_what_was_said_before_the_connection_broke_is_not_kept_again(server):
 
 
 def test_a_task_that_goes_on_after_its_worker_died_is_no_failure(server):
-    fail(server, create_profile, ADA, refused(), errbacks=[create_list.si(name="Failed")], task_id="one")
+    fail(create_profile, ADA, refused(), errbacks=[create_list.si(name="Failed")], task_id="one")
     line = create_profile.declaration.line("default", ADA)
     delivery = Delivery(UNACKED, UNACKED_INDEX, "tag of one")
     assert get_governor().restore(delivery, line.queue, (line.name, line.spec), "now", "one", "message")
@@ -165,14 +134,14 @@ def test_steps_of_jobs_are_not_kept_here(server):
 def test_a_failure_that_cannot_be_kept_is_a_failure_all_the_same(server, monkeypatch):
     monkeypatch.setattr("worker.results.failed_call", lambda *_: 1 / 0)
 
-    assert app.AsyncResult(fail(server, create_profile, ADA, refused())).state == "FAILURE"
+    assert app.AsyncResult(fail(create_profile, ADA, refused())).state == "FAILURE"
 
 
 @pytest.mark.parametrize("kept", [3, 0])
 def test_no_more_are_kept_than_is_set_and_the_oldest_goes_first(server, settings, kept):
     settings.setenv("KLAVIYO_FAILURES_KEPT", str(kept))
     forget()
-    ids = [fail(server, create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(5)]
+    ids = [fail(create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(5)]
 
     found = [each.id for count in failures.failure_groups() for each in failures.failures_of(count.group.id)]
 
@@ -182,14 +151,14 @@ def test_no_more_are_kept_than_is_set_and_the_oldest_goes_first(server, settings
 def test_failures_take_no_more_bytes_than_they_may(server, monkeypatch):
     monkeypatch.setattr(failures, "MAX_BYTES", 3_000)
     for n in range(8):
-        fail(server, create_profile, {**ADA, "properties": {"note": "x" * 800}}, refused(), task_id=f"task-{n}")
+        fail(create_profile, {**ADA, "properties": {"note": "x" * 800}}, refused(), task_id=f"task-{n}")
 
     assert 1 <= server.hlen("klaviyo:failures") <= 3
     assert int(server.get("klaviyo:failure_bytes")) == sum(map(len, server.hvals("klaviyo:failures"))) <= 3_000
 
 
 def test_what_is_too_old_goes_though_nothing_fails_any_more(server, settings):
-    fail(server, create_profile, ADA, refused())
+    fail(create_profile, ADA, refused())
     settings.setenv("KLAVIYO_FAILURES_DAYS", "0.000000001")
     forget()
 
@@ -206,9 +175,9 @@ def test_with_a_key_nothing_of_a_call_can_be_read_in_redis_and_with_a_newer_one_
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     settings.setenv("KLAVIYO_SECRET_KEY", old)
     forget()
-    fail(server, create_profile, ADA, refused())
+    fail(create_profile, ADA, refused())
 
-    assert b"ada" not in b"".join(server.hvals("klaviyo:failures"))
+    assert b"ada@example" not in b"".join(server.hvals("klaviyo:failures"))
     settings.setenv("KLAVIYO_SECRET_KEY", f"{new}, {old}")
     forget()
     [count] = failures.failure_groups()
@@ -218,7 +187,7 @@ def test_with_a_key_nothing_of_a_call_can_be_read_in_redis_and_with_a_newer_one_
 def test_what_was_encrypted_with_a_key_that_is_gone_stays_and_says_so(server, settings):
     settings.setenv("KLAVIYO_SECRET_KEY", Fernet.generate_key().decode())
     forget()
-    fail(server, create_profile, ADA, refused())
+    fail(create_profile, ADA, refused())
     settings.delenv("KLAVIYO_SECRET_KEY")
     forget()
     [count] = failures.failure_groups()
@@ -248,21 +217,21 @@ def test_a_secret_key_that_is_none_is_refused_and_not_told(settings, key):
 
 
 def test_a_replay_keeps_the_account_the_lane_and_the_parameters(server):
-    task_id = fail(server, create_profile, ADA, refused(), account="eu", lane="bulk")
+    task_id = fail(create_profile, ADA, refused(), account="eu", lane="bulk")
 
     done = replay(groups()["create_profile"].group)
 
-    headers, (args, kwargs, _) = waiting(server, repeated_id(task_id))
+    headers, (args, kwargs, _) = waiting(repeated_id(task_id))
     assert done.tasks == 1
     assert (headers[HEADER]["line"], headers[HEADER]["lane"], headers[HEADER]["account"]) == (
         "eu:create_profile", "bulk", "eu",
     )  # fmt: skip
     assert (args, kwargs) == ([], ADA)
-    assert "ada" not in str(headers)
+    assert ADA["email"] not in str(headers)
 
 
 def test_each_failure_is_replayed_once_by_however_many_and_what_was_replayed_is_gone(server):
-    ids = [fail(server, create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(3)]
+    ids = [fail(create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(3)]
     group = groups()["create_profile"].group
 
     assert [replay(group).tasks, replay(group).tasks] == [3, 0]
@@ -273,7 +242,7 @@ def test_each_failure_is_replayed_once_by_however_many_and_what_was_replayed_is_
 
 def test_a_replay_that_was_interrupted_goes_on_with_those_that_are_left(server, monkeypatch):
     for n in range(3):
-        fail(server, create_profile, ADA, refused(), task_id=f"task-{n}")
+        fail(create_profile, ADA, refused(), task_id=f"task-{n}")
     group, governor = groups()["create_profile"].group, get_governor()
     replayed = governor.replay
 
@@ -293,7 +262,7 @@ def test_a_replay_that_was_interrupted_goes_on_with_those_that_are_left(server, 
 
 
 def test_a_rehearsal_repeats_nothing(server):
-    fail(server, create_profile, ADA, refused())
+    fail(create_profile, ADA, refused())
 
     assert replay(groups()["create_profile"].group, rehearse=True).tasks == 1
 
@@ -302,7 +271,7 @@ def test_a_rehearsal_repeats_nothing(server):
 
 
 def test_what_may_have_been_carried_out_is_not_repeated_unless_somebody_has_looked(server):
-    fail(server, create_list, {"name": "News"}, LOST)
+    fail(create_list, {"name": "News"}, LOST)
     group = groups()["create_list"].group
 
     with pytest.raises(OutcomeMatters, match="Look at the lists of this name first"):
@@ -314,30 +283,30 @@ def test_what_may_have_been_carried_out_is_not_repeated_unless_somebody_has_look
 
 def test_klaviyo_knows_a_repeated_event_by_the_id_of_the_first(server):
     event = {"metric": "Placed Order", "profile": ADA}
-    task_id = fail(server, create_event, event, AWAY)
+    task_id = fail(create_event, event, AWAY)
     [failure] = failures.failures_of(groups()["create_event"].group.id)
 
     replay(groups()["create_event"].group)
 
-    _, (_, kwargs, _) = waiting(server, repeated_id(task_id))
+    _, (_, kwargs, _) = waiting(repeated_id(task_id))
     assert kwargs["unique_id"] == failure.opened["kwargs"]["unique_id"]
 
 
 def test_callbacks_errbacks_and_the_rest_of_a_chain_follow_a_replay_too(server):
     then = [create_list.si(name="Then")]
-    task_id = fail(server, create_profile, ADA, refused(), callbacks=then, errbacks=[create_list.si(name="Failed")])
+    task_id = fail(create_profile, ADA, refused(), callbacks=then, errbacks=[create_list.si(name="Failed")])
 
     replay(groups()["create_profile"].group)
 
-    _, (_, _, followers) = waiting(server, repeated_id(task_id))
+    _, (_, _, followers) = waiting(repeated_id(task_id))
     assert [each["kwargs"]["name"] for each in followers["callbacks"]] == ["Then"]
     assert [each["kwargs"]["name"] for each in followers["errbacks"]] == ["Failed"]
     assert followers["chord"] is None
 
 
 def test_a_task_of_an_account_that_is_gone_stays_and_says_so(server, settings):
-    fail(server, create_profile, ADA, Forbidden("create_profile", "eu", 403, []), account="eu")
-    fail(server, create_profile, ADA, Forbidden("create_profile", "default", 403, []))
+    fail(create_profile, ADA, Forbidden("create_profile", "eu", 403, []), account="eu")
+    fail(create_profile, ADA, Forbidden("create_profile", "default", 403, []))
     settings.delenv("KLAVIYO_ACCOUNTS__EU__API_KEY")
     forget()
 
@@ -349,9 +318,45 @@ def test_a_task_of_an_account_that_is_gone_stays_and_says_so(server, settings):
 
 def test_a_group_that_was_dropped_is_gone(server):
     for n in range(3):
-        fail(server, create_profile, ADA, refused(), task_id=f"task-{n}")
+        fail(create_profile, ADA, refused(), task_id=f"task-{n}")
 
     assert failures.drop(groups()["create_profile"].group.id) == 3
 
     assert failures.failure_groups() == []
     assert not server.exists("klaviyo:failures", "klaviyo:failed", "klaviyo:failure_groups")
+
+
+def test_a_full_redis_keeps_a_failure_and_takes_its_replay(server):
+    task_id = create_profile.delay(**ADA).id
+    request = Context(id=task_id, task=create_profile.name, kwargs=ADA, args=[], delivery_info={})
+    get_governor().withdraw(task_id, "elsewhere", "{}", 1)
+    server.hset(UNACKED, "tag", "as it was taken")
+    setattr(request, DELIVERY, (UNACKED, UNACKED_INDEX, "tag"))
+    server.config_set("maxmemory", 1)
+    try:
+        app.backend.mark_as_failure(task_id, refused(), request=request)
+        assert replay(groups()["create_profile"].group).tasks == 1
+    finally:
+        server.config_set("maxmemory", 0)
+
+    assert server.hlen("klaviyo:waiting") == 1
+
+
+def test_a_worker_that_stops_while_redis_is_away_leaves_its_failed_task_to_the_next(server, monkeypatch):
+    def away(*_):
+        raise redis.ConnectionError("away")
+
+    request = Context(id="one", task=create_profile.name, kwargs=ADA, args=[], delivery_info={})
+    setattr(request, DELIVERY, (UNACKED, UNACKED_INDEX, "tag"))
+    monkeypatch.setattr(get_governor(), "fail", away)
+    monkeypatch.setattr(Backend, "_get_task_meta_for", lambda *_: {"status": "PENDING"})
+    working.set()
+    closing.set()
+    try:
+        with pytest.raises(LeftBehind):
+            app.backend.mark_as_failure("one", refused(), request=request)
+        assert left_behind == {"tag"}
+    finally:
+        working.clear()
+        closing.clear()
+        left_behind.clear()
