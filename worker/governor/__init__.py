@@ -1,5 +1,6 @@
 """The governor: all windows of all accounts, for every worker that shares a Redis."""
 
+from worker.governor.forecast import Forecast, forecasts
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
 from worker.governor.script import SCRIPT
 from worker.governor.terms import (
@@ -33,12 +34,14 @@ __all__ = [
     "End",
     "Expiry",
     "FailedCall",
+    "Forecast",
     "Governor",
     "Lane",
     "LineRef",
     "Look",
     "Pause",
     "Settlement",
+    "forecasts",
     "get_governor",
     "get_publishing_governor",
     "take_command",

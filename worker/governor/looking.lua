@@ -1,8 +1,23 @@
 -- What an operator sees, and what the workers say of themselves.
 
--- line -> spec now bulk later since blocked | flight limit foreign blocked used… of each bucket. Reads only.
+local PARTS = 8  -- of what is used of a window, whose times are told
+
+-- When a window gives back what is used of it: the middle of each of some equal parts, in ms from now, the first one
+-- first. What is under way comes back a whole window after its answer, and that after the rest.
+local function back(b, w, used)
+  local answers, times = used - b.flight, {}
+  for part = 1, math.min(PARTS, used) do
+    local place = math.floor((part - 0.5) * used / math.min(PARTS, used))  -- from the oldest on
+    local at = place < answers and call('LINDEX', key('ring', b.name), answers - 1 - place)
+    times[part] = (at and tonumber(at) or now) + w[2] - now
+  end
+  return table.concat(times, ',')
+end
+
+-- line -> spec now bulk later since blocked | flight limit foreign blocked urgent (used back)… of each bucket. Reads only.
 --   since   when the oldest task that could go has been wanted, in seconds as its publisher wrote it, or ""
---   used…   leases out and answers, in each window of the bucket
+--   used    leases out and answers, in each window of the bucket
+--   back    when it gives them back, as above, where somebody waits for a window of a minute or longer
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
@@ -19,12 +34,16 @@ function ops.look(line)
     text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
     since, call('HGET', P .. 'blocked', line) or 0,
   }
+  local waits = seen[2] + seen[3] > 0
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)
     local blocked = call('HGET', P .. 'blocked', b.name) or 0
-    for _, value in ipairs({ b.flight, b.limit or 0, b.foreign, blocked }) do seen[#seen + 1] = value end
+    local urgent = b.urgent and call('HGET', key('bucket', b.name), 'urgent') or 0
+    for _, value in ipairs({ b.flight, b.limit or 0, b.foreign, blocked, urgent }) do seen[#seen + 1] = value end
     for _, w in ipairs(b.windows) do
-      seen[#seen + 1] = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
+      local used = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
+      seen[#seen + 1] = used
+      seen[#seen + 1] = waits and w[2] >= 60000 and back(b, w, used) or ''
     end
   end
   return seen

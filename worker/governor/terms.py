@@ -117,7 +117,10 @@ class Pause:
 class BucketLook:
     """One bucket at one moment. ``windows`` are (used, limit, length in ms), leases out included in the used.
 
-    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now.
+    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now,
+    and so is ``urgent``, until when the lane bulk leaves a part of each window to the lane now. ``back`` tells of each
+    window in how many seconds it gives back the first, the second … of equal parts of what is used, where somebody
+    waits for it.
     """
 
     name: str
@@ -125,6 +128,8 @@ class BucketLook:
     flight: int
     foreign: int
     blocked: float
+    urgent: float = 0.0
+    back: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
