@@ -69,6 +69,7 @@ COMMANDS = {
         "limits:limits",
         "Show every bucket in use: how much of each window is used, what waits, what is blocked.",
     ),
+    "top": ("top:top", "Show the limits live: what waits, why, and when it will be done, the longest queues first."),
     "waiting": ("waiting:waiting", "Show the tasks waiting in Redis, oldest first, or drop them."),
     "failures": (
         "failures:failures",

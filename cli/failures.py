@@ -11,7 +11,7 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
-from cli.times import day_and_time
+from cli.times import clock, day_and_time
 from worker.errors import SettingsError
 from worker.failures import Count, Failure, drop, failure_groups, failures_of
 from worker.replay import OutcomeMatters, Replayed, replay
@@ -87,7 +87,7 @@ def _overview(found: Sequence[Count], as_json: bool) -> None:
 
 def group_as_dict(count: Count) -> dict[str, Any]:
     """Return a group as JSON-compatible values."""
-    return {**asdict(count.group), "failures": count.failures, "first": count.first, "last": count.last}
+    return {**asdict(count.group), "failures": count.failures, "first": clock(count.first), "last": clock(count.last)}
 
 
 def table(found: Sequence[Count]) -> Listing:
@@ -124,7 +124,7 @@ def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
         "task": failure.task,
         "account": failure.account,
         "lane": failure.lane,
-        "failed": failure.at,
+        "failed": clock(failure.at),
         "error": error,
         "parameters": parameters,
     }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column
+from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column, time_column
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from cli.times import clock
 from worker.governor import Look, Pause, get_governor
@@ -16,13 +16,16 @@ from worker.patience import asking_redis_once
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bucket. ``until``, a Unix time, is None where it is not blocked; a pause has no end of its own."""
+    """A bucket. ``until`` and ``empty_at`` are Unix times: until when it is blocked, and when nothing waits any more.
+
+    Both are None where that is not so, or nobody can tell: a pause has no end of its own.
+    """
 
     row: Row
     account: str
     bucket: str
     until: float | None
-    why: str
+    empty_at: float | None
 
     @property
     def waiting(self) -> int:
@@ -44,28 +47,28 @@ def read() -> Reading[Limit]:
 
     """
     governor = get_governor()
-    return reading(governor.look(), governor.paused(), time.time())
+    pauses = governor.paused()
+    return reading(governor.look(), pauses, time.time(), governor.slots())
 
 
-def reading(looks: Iterable[Look], pauses: list[Pause], now: float) -> Reading[Limit]:
-    """Return the buckets at a moment."""
-    paused = {each.what: each for each in pauses}
-    found = [_limit(row, paused, now) for row in rows(looks)]
-    found.sort(key=lambda each: (-each.waiting, each.until is None and not each.why, -each.share))
+def reading(
+    looks: Sequence[Look], pauses: Sequence[Pause], now: float, slots: Mapping[str, int] | None = None
+) -> Reading[Limit]:
+    """Return the buckets at a moment; ``slots`` as `cli.limits.rows` takes them."""
+    found = [_limit(row, now) for row in rows(looks, pauses, slots)]
+    found.sort(key=lambda each: (-each.waiting, each.until is None and not each.row.why, -each.share))
     return Reading(found, [describe_pause(pause) for pause in pauses])
 
 
-def _limit(row: Row, paused: dict[str, Pause], now: float) -> Limit:
+def _limit(row: Row, now: float) -> Limit:
     account, _, bucket = row.name.partition(":")
-    action = bucket.partition("+")[0]
-    holding = (
-        f"account:{account}", f"action:{account}:{action}", f"action:{action}", f"tier:klaviyo.{row.tier.lower()}"
-    )  # fmt: skip
-    pause = next((paused[what] for what in holding if what in paused), None)
-    why = "Klaviyo answered 429" if row.blocked_seconds else ""
-    if pause:
-        why = f"paused by {pause.by}: {pause.why}"
-    return Limit(row, account, bucket, now + row.blocked_seconds if row.blocked_seconds else None, why)
+    return Limit(
+        row,
+        account,
+        bucket,
+        until=now + row.blocked_seconds if row.blocked_seconds else None,
+        empty_at=None if row.empty_seconds is None else now + row.empty_seconds,
+    )
 
 
 def _bars(each: Limit) -> Cell:
@@ -82,6 +85,14 @@ def _bars(each: Limit) -> Cell:
     )
 
 
+def _pace(each: Limit) -> Cell:
+    return Cell("-" if each.row.per_minute is None else f"{each.row.per_minute:,.0f}")
+
+
+def _others(each: Limit) -> Cell:
+    return Cell(f"{each.row.others_share:.0%}", "text-warning") if each.row.others_share else Cell("-")
+
+
 def _tone(share: float) -> str:
     return "text-danger" if share >= USED_UP else "text-warning" if share >= NEARLY_USED else ""
 
@@ -89,7 +100,7 @@ def _tone(share: float) -> str:
 def _blocked(each: Limit) -> Cell:
     if each.until:
         return Cell(clock(each.until), "text-danger")
-    return Cell("until resumed", "text-danger") if each.why else Cell("-")
+    return Cell("until resumed", "text-danger") if each.row.paused else Cell("-")
 
 
 TAB = Tab(
@@ -108,11 +119,13 @@ TAB = Tab(
         count_column("Bulk", lambda each: each.row.bulk),
         count_column("Later", lambda each: each.row.later),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
+        time_column("Empty at", lambda each: each.empty_at),
+        Column("A minute", _pace, lambda each: each.row.per_minute, number=True),
         count_column("Under way", lambda each: each.row.in_flight),
-        count_column("Others a minute", lambda each: each.row.others_in_minute, "text-warning"),
+        Column("Others' share", _others, lambda each: each.row.others_share or None, number=True),
         Column("Blocked until", _blocked, lambda each: each.until),
-        text_column("Because", lambda each: each.why),
+        text_column("Because", lambda each: each.row.why),
     ),
-    lambda each: f"{each.row.name} {each.row.tier} {each.why}",
+    lambda each: f"{each.row.name} {each.row.tier} {each.row.why}",
     "No action has been called through this Redis yet.",
 )

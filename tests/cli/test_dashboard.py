@@ -87,7 +87,7 @@ def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
 def test_a_blocked_bucket_says_until_when_and_why():
     blocked = next(each for each in limits.reading(LOOKS, [], AT).rows if each.bucket == "create_list")
 
-    assert (blocked.until, blocked.why) == (AT + 64_800, "Klaviyo answered 429")
+    assert (blocked.until, blocked.row.why) == (AT + 64_800, "Klaviyo answered 429")
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,36 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
 
     found = limits.reading(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")], AT)
 
-    assert found.rows[0].why == "paused by root: Klaviyo refuses its key"
+    assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
     assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
     assert "klaviyo resume" in found.notes[0]
 
 
 def test_a_pause_elsewhere_blocks_nothing():
-    assert not any(each.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+    assert not any(each.row.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+
+
+def test_a_queue_is_told_when_it_will_be_empty_and_at_what_pace_it_goes():
+    found = limits.reading(LOOKS, [], AT).rows[0]
+
+    assert 800 < found.empty_at - AT <= 900  # 49,415 at 3,500 a minute
+    assert column(limits.TAB, "A minute", found).text == "3,500"
+
+
+def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
+    [each] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m", now=1)]
+    [eaten] = [replace(each, buckets=(replace(each.buckets[0], foreign=60),))]
+
+    [row] = limits.reading([eaten], [], AT).rows
+
+    assert column(limits.TAB, "Others' share", row).text == "40%"
+
+
+def test_without_a_worker_a_queue_has_no_end_and_says_why():
+    [row] = limits.reading([look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)], [], AT, {}).rows
+
+    assert (row.empty_at, row.row.why) == (None, "no worker takes tasks of this tier")
+    assert column(limits.TAB, "Blocked until", row).text == "-"
 
 
 # Jobs.

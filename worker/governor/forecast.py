@@ -51,14 +51,16 @@ def forecasts(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mappin
     return {look.line: _forecast(look, sharing, stands_still(look, paused, slots)) for look in busy}
 
 
-def stands_still(look: Look, paused: Mapping[str, Pause], slots: Mapping[str, int] | None = None) -> str:
-    """Return why nothing of a line goes, whatever its windows say; empty if that is not so.
-
-    ``paused`` are the pauses by what they hold.
-    """
+def pause_of(look: Look, paused: Mapping[str, Pause]) -> Pause | None:
+    """Return the pause that holds a line: that of its account, its action or its tier, among all by what they hold."""
     account, _, action = look.line.partition("+")[0].partition(":")
     holds = (f"account:{account}", f"action:{account}:{action}", f"action:{action}", f"tier:{look.queue}")
-    if pause := next((paused[what] for what in holds if what in paused), None):
+    return next((paused[what] for what in holds if what in paused), None)
+
+
+def stands_still(look: Look, paused: Mapping[str, Pause], slots: Mapping[str, int] | None = None) -> str:
+    """Return why nothing of a line goes, whatever its windows say; empty if that is not so."""
+    if pause := pause_of(look, paused):
         return f"the {said(pause.what)} is paused by {pause.by}: {pause.why}"
     if slots is not None and not slots.get(look.queue):
         return "no worker takes tasks of this tier"
