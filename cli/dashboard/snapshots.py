@@ -52,6 +52,10 @@ class Snapshots:
             await asyncio.wait([going_on], timeout=PATIENCE_S if known else FIRST_PATIENCE_S)
         return self._kept.get(tab.name) or Snapshot(Reading([]))
 
+    def forget(self, tab: Tab[Any]) -> None:
+        """Read a tab anew when somebody next looks: something was changed."""
+        self._due.pop(tab.name, None)
+
     async def _read(self, tab: Tab[Any]) -> None:
         began = self._clock()
         try:

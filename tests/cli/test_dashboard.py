@@ -10,12 +10,15 @@ from datetime import date, timedelta
 import pytest
 import redis
 
-from cli.dashboard import accounts, imports, jobs, limits, syncs
+from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
 from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
 from schedules.stream_status import LatestRun
+from tasks.lists import create_list
+from tasks.profiles import create_profile
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
+from tests.failing import ADA, LOST, fail, refused
 from worker.governor import Pause
 from worker.settings import Settings
 
@@ -313,3 +316,40 @@ def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_sho
         return stale
 
     assert asyncio.run(looking()).reading.rows == [1]
+
+
+# Failures.
+
+
+def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
+    for number in range(failures.MAX_SHOWN + 1):
+        fail(create_profile, ADA, refused(), task_id=f"task-{number}")
+    [count] = failures.read().rows
+
+    page = failures.read_group(count.group.id)
+
+    assert column(failures.TAB, "Group", count).link == f"failures/{count.group.id}"
+    assert (len(page.shown), page.count.failures) == (failures.MAX_SHOWN, failures.MAX_SHOWN + 1)
+    assert page.shown[0].parameters == "email"
+    assert ADA["email"] not in str(page)
+
+
+def test_a_group_is_repeated_once_and_what_may_have_been_carried_out_only_by_who_has_looked(settings, real_redis):
+    fail(create_list, {"name": "News"}, LOST, task_id="list")
+    [count] = failures.read().rows
+
+    assert "nothing was repeated" in failures.replay_group(count.group.id, yes_again=False)[0]
+    assert failures.replay_group(count.group.id, yes_again=True) == [f"{count.group.id}: 1 task waits again."]
+    assert failures.replay_group(count.group.id, yes_again=True) == [failures.GONE]
+
+
+def test_a_tab_that_was_changed_is_read_anew_at_once():
+    async def look_twice():
+        clock = iter(range(100))
+        snapshots, reads = Snapshots(lambda: next(clock) / 1_000), []
+        tab = replace(NUMBERS, read=lambda: Reading([len(reads), reads.append(1)][:1]))
+        first = await snapshots.latest(tab)
+        snapshots.forget(tab)
+        return first.reading.rows, (await snapshots.latest(tab)).reading.rows
+
+    assert asyncio.run(look_twice()) == ([0], [1])
