@@ -7,6 +7,7 @@ not kept here: each of these has a record of its own.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,12 +16,12 @@ import orjson
 
 from worker.account_and_lane import LANES, lane_of, place_of
 from worker.accounts import DEFAULT
-from worker.errors import InputError
+from worker.encryption import Undecryptable, get_encryption
+from worker.errors import InputError, SettingsError
 from worker.failure_groups import Group, group_of
 from worker.governor import Delivery, FailedCall, get_governor
 from worker.masking import mask_text
 from worker.message_headers import delivery_of
-from worker.sealing import seal, unseal
 from worker.settings import Settings, get_settings
 
 #: The most bytes that all failures may take.
@@ -65,7 +66,7 @@ class Failure:
             SettingsError: it is encrypted with a key that is not set here.
 
         """
-        found: dict[str, Any] = orjson.loads(unseal(self.call))
+        found: dict[str, Any] = orjson.loads(_decrypted(self.id, self.call))
         return found
 
 
@@ -91,7 +92,7 @@ def failed_call(task: Any, request: Any, error: BaseException) -> FailedCall | N
         "task": task.name,
         "account": place_of(request).account or DEFAULT,
         "lane": _lane(request),
-        "call": seal(orjson.dumps(call).decode()),
+        "call": _encrypted(request.id, orjson.dumps(call), settings),
     }
     return FailedCall(
         request.id,
@@ -102,6 +103,27 @@ def failed_call(task: Any, request: Any, error: BaseException) -> FailedCall | N
         orjson.dumps(record),
         *bounds(settings),
     )
+
+
+def _encrypted(task_id: str, call: bytes, settings: Settings) -> str:
+    """What a call carries, encrypted if a key is set."""
+    if settings.secret_key is None:
+        return call.decode()
+    return b64encode(get_encryption().encrypt(call, _of(task_id))).decode()
+
+
+def _decrypted(task_id: str, call: str) -> str | bytes:
+    if call.startswith("{"):  # no key was set then
+        return call
+    try:
+        return get_encryption().decrypt(b64decode(call), _of(task_id))
+    except Undecryptable:  # which tells the task: others that cannot be decrypted are to have the same reason
+        raise SettingsError("the call is encrypted with a key that KLAVIYO_SECRET_KEY does not hold") from None
+
+
+def _of(task_id: str) -> str:
+    """What an encrypted call is bound to."""
+    return f"failed task {task_id}"
 
 
 def _lane(request: Any) -> str:

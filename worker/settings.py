@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
 from worker.errors import SettingsError
@@ -23,10 +22,6 @@ from worker.setting_names import alias_of as alias_of
 
 #: Settings that `klaviyo up` writes for what it runs in this folder; it exists only while that runs.
 RUNNING = Path(".klaviyo/up.env")
-
-
-#: The command that makes a key for ``KLAVIYO_SECRET_KEY``.
-MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 
 
 def _sendable(value: SecretStr) -> SecretStr:
@@ -44,15 +39,20 @@ def _known_zone(value: str) -> str:
         raise ValueError("this is not a time zone: give an IANA name such as Europe/Berlin") from None
 
 
-def _is_fernet_key(text: str) -> bool:
-    """Whether this is 32 bytes in URL-safe base64, as Fernet's keys are; its own check would have it imported."""
-    try:
-        return text.isascii() and len(urlsafe_b64decode(text)) == 32
-    except ValueError:
-        return False
+#: Fewer characters hold no 256 bits of chance.
+SECRET_KEY_CHARACTERS = 32
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if any(len(key.strip()) < SECRET_KEY_CHARACTERS for key in value.get_secret_value().split(",")):
+        raise ValueError(
+            f"each key needs {SECRET_KEY_CHARACTERS} characters at least, made at random, and a comma to the next"
+        )
+    return value
 
 
 ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
+SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
     )
+    secret_key: SecretKeys | None = Field(
+        None,
+        description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
+    )
     base_url: str = Field("https://a.klaviyo.com", description="where Klaviyo is; a sandbox's address for trying")
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
@@ -140,11 +144,6 @@ class Settings(BaseSettings):
         10_000, ge=0, le=1_000_000, description="how many failed tasks are kept for `klaviyo failures`; 0 keeps none"
     )
     failures_days: float = Field(14.0, gt=0, le=366, description="days for which a failed task is kept")
-    secret_key: Annotated[tuple[SecretStr, ...] | None, NoDecode] = Field(
-        None,
-        description="encrypts what Redis keeps of failed tasks: keys of Fernet's, separated by commas; the first "
-        "encrypts, each decrypts",
-    )
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )
@@ -165,16 +164,6 @@ class Settings(BaseSettings):
         "`…__DELETE` "
         "(`none` or `missing`), `…__ACCOUNT`, `…__SCHEDULE` (a crontab)",
     )
-
-    @field_validator("secret_key", mode="before")
-    @classmethod
-    def _keys(cls, value: str | None) -> tuple[SecretStr, ...] | None:
-        if value is None:
-            return None
-        keys = [each.strip() for each in value.split(",")]
-        if not all(map(_is_fernet_key, keys)):
-            raise ValueError(f"this is not a key; make one with {MAKE_KEY}")
-        return tuple(SecretStr(each) for each in keys)
 
     @field_validator("base_url")
     @classmethod
