@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
-from cli.dashboard.table import Query, Tab, arrange
+from cli.dashboard.table import Query, Tab, choose, lay_out
 from worker.flower import PageHandler, Pages, Route
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
@@ -66,13 +67,20 @@ class TabHandler(KlaviyoHandler):
             raise HTTPError(404)
         query = Query.parse({each: self.get_query_argument(each, "") for each in ("search", "sort", "page")})
         snapshot = await self.snapshots.latest(tab)
+        page, failure = choose(tab, snapshot.reading.rows, query), snapshot.failure
+        if tab.refresh and page.rows:
+            try:
+                rows = await asyncio.get_running_loop().run_in_executor(None, tab.refresh, page.rows)
+                page = replace(page, rows=rows)
+            except Exception as error:
+                failure = explain_failure(error)
         made = f"{datetime.fromtimestamp(snapshot.made).astimezone():%H:%M:%S %Z}" if snapshot.made else None
         self.show(
             "klaviyo_table.html" if self.get_query_argument("part", "") == "table" else "klaviyo.html",
             tab=tab,
-            view=arrange(tab, snapshot.reading.rows, query),
+            view=lay_out(tab, page),
             notes=snapshot.reading.notes,
-            failure=snapshot.failure,
+            failure=failure,
             made=made,
             interval=INTERVAL_S,
         )

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column, time_column
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from cli.times import clock
-from worker.governor import Look, Pause, get_governor
+from worker.governor import BucketLook, Governor, Look, Pause, get_governor
 from worker.patience import asking_redis_once
+
+#: How many lines' windows are counted in one reading.
+LOOKED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A bucket. ``until`` and ``empty_at`` are Unix times: until when it is blocked, and when nothing waits any more.
 
-    Both are None where that is not so, or nobody can tell: a pause has no end of its own.
+    Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
+    it, from which all this follows.
     """
 
     row: Row
     account: str
     bucket: str
+    lines: Sequence[str]
     until: float | None
     empty_at: float | None
 
@@ -38,6 +43,40 @@ class Limit:
         return max((window["used"] / window["limit"] for window in self.row.windows), default=0.0)
 
 
+class Looks:
+    """What is known of every line: who waits is read each time, the windows of so many lines at a time, in turn.
+
+    So it is soon there, and costs Redis little however many lines there are; what a visitor sees is read anew.
+    """
+
+    def __init__(self, most: int = LOOKED_AT_ONCE) -> None:
+        self._most = most
+        self._known: dict[str, Look] = {}
+        self._seen_to = ""
+
+    def read(self, governor: Governor) -> list[Look]:
+        """Return every line."""
+        counts = governor.counts()
+        names = sorted(counts)
+        due = [name for name in names if name > self._seen_to][: self._most]
+        due += names[: min(self._most - len(due), len(names) - len(due))]
+        self._seen_to = due[-1] if due else ""
+        known = self._known | {look.line: look for look in governor.look(due)}
+        self._known = {line: _counted(line, known.get(line), count) for line, count in counts.items()}
+        return list(self._known.values())
+
+
+def _counted(line: str, known: Look | None, counts: tuple[int, int, int]) -> Look:
+    if known is None:
+        return Look(line, "", *counts, None, 0.0, (BucketLook(line, (), 0, 0, 0.0),))
+    if (known.now, known.bulk, known.later) == counts:
+        return known
+    return replace(known, now=counts[0], bulk=counts[1], later=counts[2])
+
+
+_looks = Looks()
+
+
 @asking_redis_once()
 def read() -> Reading[Limit]:
     """Read every bucket, those with the longest queues first.
@@ -48,24 +87,49 @@ def read() -> Reading[Limit]:
     """
     governor = get_governor()
     pauses = governor.paused()
-    return reading(governor.look(), pauses, time.time(), governor.slots())
+    return reading(_looks.read(governor), pauses, time.time(), governor.slots())
+
+
+@asking_redis_once()
+def refresh(shown: Sequence[Limit]) -> list[Limit]:
+    """Read some buckets anew, with the lines that share them.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    governor = get_governor()
+    looks = governor.look({line for each in shown for line in each.lines})
+    found = reading(looks, governor.paused(), time.time(), governor.slots())
+    anew = {each.row.name: each for each in found.rows}
+    return [anew.get(each.row.name, each) for each in shown]
 
 
 def reading(
     looks: Sequence[Look], pauses: Sequence[Pause], now: float, slots: Mapping[str, int] | None = None
 ) -> Reading[Limit]:
     """Return the buckets at a moment; ``slots`` as `cli.limits.rows` takes them."""
-    found = [_limit(row, now) for row in rows(looks, pauses, slots)]
+    sharing: dict[str, list[str]] = {}
+    for look in looks:
+        for bucket in look.buckets:
+            sharing.setdefault(bucket.name, []).append(look.line)
+    lines = sharing | {
+        look.line: [line for bucket in look.buckets for line in sharing[bucket.name]]
+        for look in looks
+        if len(look.buckets) > 1
+    }
+    found = [_limit(row, now, lines[row.name]) for row in rows(looks, pauses, slots)]
     found.sort(key=lambda each: (-each.waiting, each.until is None and not each.row.why, -each.share))
     return Reading(found, [describe_pause(pause) for pause in pauses])
 
 
-def _limit(row: Row, now: float) -> Limit:
+def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
     account, _, bucket = row.name.partition(":")
     return Limit(
         row,
         account,
         bucket,
+        lines,
         until=now + row.blocked_seconds if row.blocked_seconds else None,
         empty_at=None if row.empty_seconds is None else now + row.empty_seconds,
     )
@@ -128,4 +192,5 @@ TAB = Tab(
     ),
     lambda each: f"{each.row.name} {each.row.tier} {each.row.why}",
     "No action has been called through this Redis yet.",
+    refresh,
 )

@@ -13,14 +13,15 @@ import redis
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
 from schedules.stream_status import LatestRun
 from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
 from tests.failing import ADA, LOST, fail, refused
-from worker.governor import Pause
+from worker.governor import Pause, get_governor
 from worker.settings import Settings
+from worker.tiers import Bucket, Limits, Line
 
 NUMBERS = Tab(
     "Numbers", lambda: Reading([]), (text_column("Name", str), count_column("Count", lambda n: n or None)), str, ""
@@ -30,6 +31,10 @@ NUMBERS = Tab(
 def column(tab, title, row):
     """What a row shows under a title."""
     return next(each for each in tab.columns if each.title == title).cell(row)
+
+
+def arrange(tab, rows, query):
+    return lay_out(tab, choose(tab, rows, query))
 
 
 # What a visitor asks for.
@@ -131,6 +136,55 @@ def test_without_a_worker_a_queue_has_no_end_and_says_why():
 
     assert (row.empty_at, row.row.why) == (None, "no worker takes tasks of this tier")
     assert column(limits.TAB, "Blocked until", row).text == "-"
+
+
+class Lines:
+    """A governor of so many lines, and how often each was looked at."""
+
+    def __init__(self, number):
+        self.names, self.looked = [f"{SHOP}:{n:02}" for n in range(number)], []
+
+    def counts(self):
+        return {name: (0, len(self.looked) + 1, 0) for name in self.names}
+
+    def look(self, lines):
+        self.looked += lines
+        return [look(SHOP, [(line.partition(":")[2], ((5, 10, 1_000),), 0)], "m", bulk=9) for line in lines]
+
+
+def test_of_many_lines_some_are_looked_at_in_turn_and_who_waits_is_known_of_all():
+    governor, looks = Lines(5), limits.Looks(most=2)
+
+    first = limits.reading(looks.read(governor), [], AT).rows
+    assert [(row.waiting, len(row.row.windows)) for row in first] == [(1, 0), (1, 0), (1, 0), (1, 1), (1, 1)][::-1]
+    for _ in range(3):
+        found = limits.reading(looks.read(governor), [], AT).rows
+
+    assert governor.looked == [f"{SHOP}:{n:02}" for n in (0, 1, 2, 3, 4, 0, 1, 2)]
+    assert [(row.waiting, row.share) for row in found] == [(7, 0.5)] * 5
+
+
+def test_of_few_lines_all_are_looked_at_each_time_and_none_twice():
+    governor, looks = Lines(3), limits.Looks(most=10)
+
+    looks.read(governor)
+    looks.read(governor)
+
+    assert sorted(governor.looked) == sorted(governor.names * 2)
+
+
+def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_buckets(settings, real_redis):
+    shared = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    one, two = (Line(SHOP, (Bucket(name, Limits.parse("10/s 150/m")), shared)) for name in ("one", "two"))
+    for number, each in enumerate((one, two, one, two)):
+        get_governor().wait((each.name, each.spec), "bulk", f"task-{number}", "{}")
+    get_governor().beat("worker", 0, [], 10)
+    old = [replace(row, row=replace(row.row, bulk=99)) for row in limits.read().rows if row.row.name == one.name]
+
+    [new] = limits.refresh(old)
+
+    assert set(old[0].lines) == {one.name, two.name}
+    assert (new.row.bulk, new.row.name) == (2, one.name)
 
 
 # Jobs.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -384,15 +384,34 @@ class Governor:
         holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
         return [each for each in self.paused() if each.what in holds]
 
-    def look(self) -> list[Look]:
-        """Return the state of every line that this Redis knows. Each is read in one step; nothing is changed."""
-        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        lines = sorted(name.decode() for name in names)
+    def look(self, lines: Iterable[str] | None = None) -> list[Look]:
+        """Return the state of these lines, or of every one that this Redis knows; nothing is changed.
+
+        Each is read in one step.
+        """
+        names = sorted(self._lines() if lines is None else lines)
         pipe = self._client.pipeline(transaction=False)
-        for line in lines:
+        for line in names:
             self._script([self._prefix], self._arguments("look", (line,)), pipe)
         moment = self.now() / 1000
-        return [read_look(line, seen, moment) for line, seen in zip(lines, pipe.execute(), strict=True) if seen]
+        return [read_look(line, seen, moment) for line, seen in zip(names, pipe.execute(), strict=True) if seen]
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """Return how many tasks of every line wait in the lane now, in the lane bulk, and for their time.
+
+        It costs Redis a fraction of a look: what is used of the windows has to be counted.
+        """
+        names, pipe = self._lines(), self._client.pipeline(transaction=False)
+        for line in names:
+            pipe.llen(f"{self._prefix}now:{line}")
+            pipe.llen(f"{self._prefix}bulk:{line}")
+            pipe.zcard(f"{self._prefix}later:{line}")
+        found = pipe.execute()
+        return dict(zip(names, zip(found[::3], found[1::3], found[2::3], strict=True), strict=True))
+
+    def _lines(self) -> list[str]:
+        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        return [name.decode() for name in names]
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:
