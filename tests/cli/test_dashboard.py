@@ -10,10 +10,13 @@ from datetime import date, timedelta
 import pytest
 import redis
 
+from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
 from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
+from schedules.entries import scheduled_entries
+from schedules.entry_runs import EntryRecord
 from schedules.stream_status import LatestRun
 from tasks.lists import create_list
 from tasks.profiles import create_profile
@@ -253,10 +256,20 @@ def test_syncs_that_failed_come_first_then_those_that_go_on():
         for state in ("done", "running", "failed")
     ]
 
-    rows = syncs.arranged(found, NOW + timedelta(seconds=1))
+    rows = syncs.arranged(found, NOW + timedelta(seconds=1), {})
 
     assert [row.stream for row in rows] == ["failed", "running", "done"]
     assert [syncs.remarks(row.run) for row in rows] == ["no", "windows 3/7", ""]
+
+
+def test_a_stream_says_when_it_is_read_next_and_which_time_was_missed(settings):
+    plan = [each for each in scheduled_entries(Settings()) if each.entry.name in ("profiles-events", "full-scan")]
+    known = list(schedules.rows(plan, [EntryRecord(since=NOW - timedelta(days=30)), EntryRecord()], NOW))
+    [row] = syncs.arranged([LatestRun("default", "profiles", NOW, pull())], NOW, syncs.due_times(plan, known))
+
+    assert row.next_run == min(each.next_run for each in known)
+    assert row.missed == known[0].missed
+    assert column(syncs.TAB, "Missed", row).tone == "text-warning"
 
 
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
