@@ -22,7 +22,7 @@ from worker.left_behind import LeftBehind
 from worker.message_headers import DELIVERY, HEADER
 from worker.one_per_process import forget
 from worker.process import acknowledged_by_redis, closing, left_behind, working
-from worker.replay import OutcomeMatters, repeated_id, replay
+from worker.replay import OutcomeMatters, repeated, repeated_id, replay
 from worker.results import Backend
 from worker.transport import UNACKED, UNACKED_INDEX
 
@@ -224,6 +224,18 @@ def test_each_failure_is_replayed_once_by_however_many_and_what_was_replayed_is_
 
     assert {id.decode() for id in server.hkeys("klaviyo:waiting")} == {repeated_id(id) for id in ids}
     assert failures.failure_groups() == []
+
+
+def test_a_failure_is_replayed_by_one_of_two_that_have_read_it(server):
+    fail(create_profile, ADA, refused(), task_id="one")
+    [failure] = failures.failures_of(groups()["create_profile"].group.id)
+    call = repeated(failure)
+    again = (call.failed_id, call.line, call.lane, call.task_id, call.message)
+
+    assert [get_governor().replay(*again), get_governor().withdraw(call.task_id, "elsewhere", "{}", 1)] == [True, True]
+    assert not get_governor().replay(*again)
+
+    assert server.hlen("klaviyo:waiting") == 0
 
 
 def test_a_replay_that_was_interrupted_goes_on_with_those_that_are_left(server, monkeypatch):

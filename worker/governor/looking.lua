@@ -49,6 +49,17 @@ function ops.look(line)
   return seen
 end
 
+-- line… -> how many tasks wait in the lane now, in the lane bulk, and for their time, of each. Reads only.
+function ops.counts(...)
+  local found = {}
+  for _, line in ipairs({ ... }) do
+    found[#found + 1] = call('LLEN', key('now', line))
+    found[#found + 1] = call('LLEN', key('bulk', line))
+    found[#found + 1] = call('ZCARD', key('later', line))
+  end
+  return found
+end
+
 -- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
 function ops.beat(worker, slots, queues, ttl)
   if tonumber(slots) > 0 then
