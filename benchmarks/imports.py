@@ -25,11 +25,11 @@ from pydantic import AwareDatetime, BaseModel, StringConstraints
 from rich.console import Console
 from rich.table import Table
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
-from tasks.imports.preview import preview
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.preview import make_preview
+from tasks.imports.sources import open_rows
 from tasks.rules import E164, EMAIL
 
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Margaret", "Radia", "Katherine", "Annie", "Zoë")
@@ -137,8 +137,8 @@ def generate(path: Path, kind: str, rows: int) -> None:
 def ours(path: Path, kind: str) -> Iterator[bytes]:
     """The bodies that an import sends."""
     fixed = {"metric": "Placed Order"} if kind == "events" else {}
-    source, plan = understood(source_of(path), "events" if kind == "events" else "profiles", Options(fixed=fixed))
-    for each in parts(source, plan):
+    source, plan = interpret(open_rows(path), "events" if kind == "events" else "profiles", Options(fixed=fixed))
+    for each in split_into_parts(source, plan):
         assert isinstance(each, Part), "every row of the file is good"
         yield each.body
 
@@ -297,8 +297,8 @@ def plan(rows: int) -> None:
         path = Path(folder, "shopify.csv")
         generate(path, "shopify", rows)
         began = time.perf_counter()
-        source, made = understood(source_of(path), "profiles", Options())
-        found = preview(source, made)
+        source, made = interpret(open_rows(path), "profiles", Options())
+        found = make_preview(source, made)
         seconds = time.perf_counter() - began
         size = path.stat().st_size / 1e6
     print(f"{found.title}, {size:,.0f} MB, about {found.rows:,} of {rows:,} rows: planned in {seconds:.2f} s")

@@ -92,6 +92,13 @@ def latest_runs(connection: Connection) -> Iterator[LatestRun]:
         yield LatestRun(row["account"], row["stream"], known.get((row["account"], row["stream"])), run)
 
 
+def last_successes(connection: Connection) -> dict[tuple[str, str], datetime]:
+    """Return when a run of each stream of each account last came to its end."""
+    c = sync_runs.c
+    ended = select(c.account, c.stream, func.max(c.ended)).where(c.direction == "pull", c.state == "done")
+    return {(account, stream): at for account, stream, at in connection.execute(ended.group_by(c.account, c.stream))}
+
+
 def last_complete_run(connection: Connection, account: str, name: str) -> RowMapping | None:
     """Return the latest run that read a stream to its end."""
     c = sync_runs.c

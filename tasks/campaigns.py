@@ -779,7 +779,7 @@ def send_campaign(
 ) -> Envelope:
     """Send a campaign, or schedule it if its send strategy says so.
 
-    Klaviyo answers before anything is sent: `get_campaign_send_job` with the campaign's id tells how it goes on.
+    Klaviyo answers before anything is sent: `get_campaign_send_job` with the campaign's id reports its progress.
     """
     ...
 

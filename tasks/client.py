@@ -1,6 +1,6 @@
 """Client: what a shop's own pages and apps may request, with the public company id instead of a key.
 
-Left out, ``company_id`` is the account's. Klaviyo accepts every write and never tells how it ended.
+Left out, ``company_id`` is the account's. Klaviyo accepts every write and never reports the outcome.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ def create_client_subscription(
     """Add somebody to a list with consent to email or SMS, as a sign-up form would.
 
     Channels that `subscriptions` leaves out only have their address set; without it, every address given is subscribed
-    to marketing. Klaviyo accepts the request and never tells how it ended.
+    to marketing. Klaviyo accepts the request and never reports the outcome.
     """
     ...
 
@@ -294,7 +294,7 @@ def create_client_back_in_stock_subscription(
 ) -> Envelope:
     """Notify somebody when a variant is back in stock, as a shop's pages would.
 
-    Klaviyo accepts the request and never tells how it ended.
+    Klaviyo accepts the request and never reports the outcome.
     """
     ...
 

@@ -186,7 +186,7 @@ def create_event(
     """Create an event, and the profile and the metric if they are new.
 
     `unique_id` and `time` are set when left out, so that sending it again adds nothing: of one profile and metric,
-    Klaviyo keeps the first event with an id. Klaviyo accepts the request and never tells how it ended.
+    Klaviyo keeps the first event with an id. Klaviyo accepts the request and never reports the outcome.
     """
     ...
 
@@ -207,7 +207,7 @@ def bulk_create_events(
     """Create up to 1,000 events of one or more profiles, in at most 5 MB.
 
     Each of `events` is a profile and its own `events`. What lacks a `unique_id` or a `time` is given one. An id that
-    occurs twice for one profile and metric would refuse them all. Klaviyo accepts the request and never tells how it
-    ended.
+    occurs twice for one profile and metric would refuse them all. Klaviyo accepts the request and never reports the
+    outcome.
     """
     ...

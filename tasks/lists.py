@@ -216,7 +216,7 @@ def add_profiles_to_list(
     """Add up to 1,000 profiles to a list, by ids or email addresses.
 
     Gives no consent: that is `bulk_subscribe_profiles`. Addresses are looked up first, a hundred at a time, which takes
-    requests of `get_profiles`; those that Klaviyo does not know are told in the result as `not_found`.
+    requests of `get_profiles`; those that Klaviyo does not know are listed in the result as `not_found`.
     """
     ...
 

@@ -658,7 +658,7 @@ def create_or_update_profile(
 ) -> Envelope:
     """Create a profile, or update the one that has these identifiers; None clears.
 
-    ``created`` in the result tells which of both it was.
+    ``created`` in the result says which it was.
 
     Identifiers of two different profiles are refused: `Conflict`. An `id` together with an address of somebody else's
     ends as `NotFound`.
@@ -728,7 +728,7 @@ def bulk_subscribe_profiles(
 
     This takes back unsubscriptions, spam reports and suppressions by hand. Lists with double opt-in write to the people
     first; `historical_import` passes over that, and over flows, but wants a `consented_at` in the past. Klaviyo accepts
-    the request and never tells how it ended.
+    the request and never reports the outcome.
     """
     ...
 
@@ -749,7 +749,7 @@ def bulk_unsubscribe_profiles(
     """Unsubscribe up to 100 profiles.
 
     Without `list_id`, and for whoever is not on that list, this ends every subscription of the channel. Klaviyo accepts
-    the request and never tells how it ended.
+    the request and never reports the outcome.
     """
     ...
 
@@ -824,7 +824,7 @@ def create_push_token(
 ) -> Envelope:
     """Create or update a push token and the profile it belongs to.
 
-    Meant for moving tokens here from another platform. Klaviyo accepts the request and never tells how it ended.
+    Meant for moving tokens here from another platform. Klaviyo accepts the request and never reports the outcome.
     """
     ...
 

@@ -128,7 +128,7 @@ def query_flow_series(
 ) -> Envelope:
     """Report the figures of flows as a series over time.
 
-    Hours are told for 7 days at most, days for 60, months for 52 weeks.
+    Hours are reported for 7 days at most, days for 60, months for 52 weeks.
     """
     ...
 
@@ -162,7 +162,7 @@ def query_form_series(
 ) -> Envelope:
     """Report the figures of forms as a series over time.
 
-    Hours are told for 7 days at most, days for 60, months for 52 weeks.
+    Hours are reported for 7 days at most, days for 60, months for 52 weeks.
     """
     ...
 
@@ -202,6 +202,6 @@ def query_segment_series(
 ) -> Envelope:
     """Report the size of segments as a series over time.
 
-    Hours are told for 7 days at most, days for 60, months for 52 weeks.
+    Hours are reported for 7 days at most, days for 60, months for 52 weeks.
     """
     ...

@@ -26,7 +26,7 @@ E164 = re.compile(r"\+[0-9]{8,15}")
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++@[^@\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]++")
 #: What identifies a person.
 KNOWN = ("id", "email", "phone_number", "external_id", "_kx")
-#: What tells Klaviyo whose event it is; the profile may be new.
+#: What identifies the profile of an event; the profile may be new.
 IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "_kx")
 
 

@@ -51,6 +51,16 @@ def _tell_of_settings(**_: Any) -> None:
     _say(checks.of_settings(get_settings()))
 
 
+@celeryd_after_setup.connect
+def _serve_metrics(**_: Any) -> None:
+    settings = get_settings()
+    if settings.metrics_port is not None:
+        # Imported here because a worker that serves none starts without.
+        from worker.metrics import serve
+
+        serve(settings.metrics_host, settings.metrics_port)
+
+
 @worker_ready.connect
 def _tell_of_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.

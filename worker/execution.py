@@ -39,6 +39,7 @@ from worker.errors import (
 from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
 from worker.http_client import get_client, send
 from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
+from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
@@ -127,6 +128,8 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     except Throttled as throttled:
         # The window ends somewhere inside the last of these seconds.
         end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
+        for meter in meters:
+            meter.throttled(name, call.line.name)
         raise
     except SettingsError:
         end = Settlement(used=False, forget=True)
@@ -294,17 +297,26 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     except (Throttled, Unavailable, Unauthorized) as error:
         over = retry_or_give_up(call, request, error, attempts, settings)
         if isinstance(over, Unavailable):
+            count_attempts(call, attempts + 1)
             forget()
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
             pause_if_all_forbidden(error)
+        count_attempts(call, attempts + 1)
         forget()
         raise
+    count_attempts(call, attempts + 1)
     if not ending.is_left(call.task_id):
         require_memory(call, request, lane, claim, envelope)
         forget()
     return envelope
+
+
+def count_attempts(call: Call, count: int) -> None:
+    """Have the attempts of a call that has ended counted."""
+    for meter in meters:
+        meter.attempts(call.declaration.name, count)
 
 
 def retry_or_give_up(

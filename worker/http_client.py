@@ -6,6 +6,7 @@ import logging
 import os
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ import httpx
 from worker.accounts import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
 from worker.errors import SettingsError, Unavailable
+from worker.meters import NO_ANSWER, NO_CONNECTION, meters
 from worker.one_connection import OneConnection
 from worker.settings import Settings, get_settings
 
@@ -160,16 +162,25 @@ def send(client: Client, account: Account, action: str, request: Request) -> Res
         headers["authorization"] = f"Klaviyo-API-Key {account.key()}"
     if request.body is not None:
         headers["content-type"] = request.content_type
+    began = time.perf_counter()
     try:
         response = client.request(request.method, request.path, query, headers, request.body)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        _count(action, NO_CONNECTION, began)
         raise Unavailable(action, account.alias, f"no connection to Klaviyo ({_told(error)})", False) from None
     except httpx.LocalProtocolError as error:
         # The request is one that HTTP has no form for: a key with a line's end in it, for example.
         raise SettingsError(f"{action} on account {account.alias} cannot be sent ({_told(error)})") from None
     except httpx.RequestError as error:
+        _count(action, NO_ANSWER, began)
         raise Unavailable(action, account.alias, f"no answer from Klaviyo ({_told(error)})", True) from None
+    _count(action, str(response.status_code), began)
     return Response(response.status_code, response.headers, response.content)
+
+
+def _count(action: str, status: str, began: float) -> None:
+    for meter in meters:
+        meter.request(action, status, time.perf_counter() - began)
 
 
 def _told(error: httpx.RequestError) -> str:

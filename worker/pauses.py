@@ -20,6 +20,18 @@ def resuming(what: str) -> str:
     return " ".join(["klaviyo resume", *(f"{option} {value}" for option, value in options if value)])
 
 
+def holders(line: str, queue: str) -> set[str]:
+    """Return the pauses that would hold a line of this queue: of its account, its action or its tier."""
+    account, action = owner(line)
+    return {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
+
+
+def owner(line: str) -> tuple[str, str]:
+    """Return the account and the action that a line is of."""
+    account, _, action = line.partition("+")[0].partition(":")
+    return account, action
+
+
 def _parts(what: str) -> tuple[str, str, str]:
     """Account, action and tier, empty where they do not matter."""
     kind, _, which = what.partition(":")

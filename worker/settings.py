@@ -147,6 +147,17 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="port at which a worker serves metrics for Prometheus; none without it"
+    )
+    metrics_host: str = Field("127.0.0.1", description="the address at which it does; `0.0.0.0` for other machines")
+    metrics_rows: int = Field(
+        200,
+        ge=1,
+        le=10_000,
+        description="most buckets, entries, streams and so on that Flower's `/klaviyo/metrics` has one by one; "
+        "totals cover all",
+    )
 
     schedule: dict[str, str] = Field(
         default_factory=dict,

@@ -7,15 +7,13 @@ from datetime import date
 from urllib.parse import urlencode
 
 from cli.dashboard.table import Cell, Column, Reading, Tab, text_column
+from cli.retirement import retired_on
 from schedules.clock import redis_time
 from worker.accounts import account, aliases
 from worker.api.jsonapi import REVISION
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 from worker.settings import Settings, get_settings
-
-#: For so many years Klaviyo answers to a revision.
-ALIVE_YEARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ def known(settings: Settings, pauses: list[Pause], today: date) -> list[Known]:
 
 def revision_left(revision: str, today: date) -> str:
     """Say which revision of Klaviyo's API is used, and for how many more days Klaviyo answers to it."""
-    made = date.fromisoformat(revision)
-    retired = made.replace(year=made.year + ALIVE_YEARS)
+    retired = retired_on(revision)
     if today >= retired:
         return f"{revision}, retired on {retired}: upgrade the worker"
     days = (retired - today).days

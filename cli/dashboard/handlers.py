@@ -15,6 +15,7 @@ from tornado.web import HTTPError, StaticFileHandler, authenticated
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
 from cli.dashboard.table import Query, Tab, choose, lay_out
+from cli.metrics.endpoint import Latest, MetricsHandler, collect
 from worker.flower import PageHandler, Pages, Route
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
@@ -157,6 +158,7 @@ def pages() -> Pages:
             Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
             Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
+            Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
             Route("/klaviyo", TabHandler, shared, "klaviyo"),
         ),

@@ -14,7 +14,7 @@ from worker.governor import BucketLook, Governor, Look, Pause, get_governor
 from worker.patience import asking_redis_once
 
 #: How many lines' windows are counted in one reading.
-LOOKED_AT_ONCE = 2_000
+LOOKED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)

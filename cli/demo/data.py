@@ -16,11 +16,11 @@ from typing import Any
 from cli.demo.files import Row, moment, number, rows, take
 from cli.tables import most_frequent
 from tasks.imports import Options
-from tasks.imports.parts import parts
+from tasks.imports.parts import split_into_parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
-from tasks.imports.sources import source_of
+from tasks.imports.sources import open_rows
 from worker.errors import InputError
 
 #: The metric of its purchases.
@@ -245,7 +245,7 @@ def _properties(row: Row) -> dict[str, Any]:
 
 def _refused(kind: str, records: list[dict[str, Any]]) -> dict[int, str]:
     """Return which of these records an import would reject, by their numbers from 1, and why."""
-    made = parts(source_of(records), compile_plan(kind, None, Options()))
+    made = split_into_parts(open_rows(records), compile_plan(kind, None, Options()))
     return {each.row: each.reason for each in made if isinstance(each, Rejected)}
 
 

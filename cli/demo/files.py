@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.imports.rows import wrong_width
-from tasks.imports.sources import Unreadable, source_of
+from tasks.imports.sources import Unreadable, open_rows
 
 #: A row by column: names in lower case with ``_``. Empty cells are left out.
 Row = dict[str, str]
@@ -27,7 +27,7 @@ def rows(path: Path) -> Iterator[tuple[int, Row | str]]:
         SourceError: the file cannot be read, or is neither.
 
     """
-    source = source_of(path)
+    source = open_rows(path)
     for batch in source.batches():
         for number, row in enumerate(batch.rows, batch.first):
             if isinstance(row, Unreadable):

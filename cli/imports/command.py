@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -11,14 +11,15 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
 from cli.imports.plan import (
-    Told,
+    ReadingOptions,
     complete_options,
     confirm,
     consent_imports,
+    has_variants,
     kind_and_files,
-    planned,
     proposal,
     rows_of,
+    show_plan,
 )
 from cli.imports.plan_file import read
 from cli.imports.run import carry_out
@@ -40,7 +41,7 @@ def import_rows(
         list[str],
         typer.Argument(
             metavar="[KIND] SOURCE…",
-            help=f"{', '.join(get_args(Kind))}, or nothing: the file tells it. "
+            help=f"{', '.join(get_args(Kind))}, or nothing: recognised by the file. "
             "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input; sql:SELECT … is a query",
         ),
     ],
@@ -54,7 +55,7 @@ def import_rows(
     ] = None,
     fixed: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="a field of rows that have none of their own"),
+        typer.Option("--set", metavar="FIELD=VALUE", help="a field for rows that lack it"),
     ] = None,
     list_name: Annotated[
         str | None, typer.Option("--list", metavar="ID|NAME", help="profiles, (un)subscribe: the list they are for")
@@ -86,75 +87,72 @@ def import_rows(
     ] = None,
     account: Annotated[str, typer.Option(help="alias of the account")] = DEFAULT,
     lane: Annotated[Lane, typer.Option(help="bulk is served after everything in now")] = "bulk",
-    format: Annotated[Format | None, typer.Option(help="where the file's name does not tell it")] = None,
+    format: Annotated[Format | None, typer.Option(help="if the file's name does not show it")] = None,
     database_url: Annotated[
         str | None, typer.Option(metavar="URL", help="of a source that is a query: 'sql:SELECT …'")
     ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="of a CSV, where its header does not tell it")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of a CSV, if its header does not show it")] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="of a CSV, where its bytes do not tell it: cp1252, latin-1, utf-16")
+        str | None, typer.Option(help="of a CSV, if its bytes do not show it: cp1252, latin-1, utf-16")
     ] = None,
     export: Annotated[
         str | None, typer.Option("--as", metavar="EXPORT", help="what the file is: shopify-customers; none: no export")
     ] = None,
-    country: Annotated[str | None, typer.Option(help="of phone numbers that do not say theirs: SE, Germany")] = None,
+    country: Annotated[str | None, typer.Option(help="of phone numbers without a country code: SE, Germany")] = None,
     dates: Annotated[
-        Order | None, typer.Option(metavar="ORDER", help="day-first or month-first, where the dates do not tell it")
+        Order | None, typer.Option(metavar="ORDER", help="day-first or month-first, if the dates do not show it")
     ] = None,
     decimals: Annotated[
         Decimal | None,
-        typer.Option(metavar="MARK", help="decimal-comma or decimal-point, where the numbers do not tell it"),
+        typer.Option(metavar="MARK", help="decimal-comma or decimal-point, if the numbers do not show it"),
     ] = None,
     clear_empty: Annotated[
         bool, typer.Option("--clear-empty", help="profiles: an empty cell unsets the property, else it changes nothing")
     ] = False,
-    time_zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="of times that have none: Europe/Berlin")
-    ] = None,
+    time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="of times without one: Europe/Berlin")] = None,
     rejects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="for rows that do not land; else a file beside the source")
     ] = None,
-    run: Annotated[
-        str | None, typer.Option(metavar="ID", help="take up again a run that was broken off, or name a new one")
-    ] = None,
-    save_map: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="write down which column becomes what, for --map")
-    ] = None,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="resume an interrupted run, or name a new one")] = None,
+    save_map: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="save the plan, for --map")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="read and check everything, and send nothing")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask whether the plan is right")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the report or the estimate, for other programs")] = False,
 ) -> None:
-    """Import rows, and tell what became of each: klaviyo import customers.csv.
+    """Import rows, and report what became of each: klaviyo import customers.csv.
 
     Without a KIND, the file is recognised by its header, or guessed at; its plan is shown, and nothing is sent before
-    you say yes. With one, columns lead where their names and --map say.
+    you say yes. A file of products is imported as items, then as variants. With a KIND, columns are mapped by their
+    names and by --map.
 
     Exit code 0: all rows have landed. 1: some have not, and the reject file has them. 2: it was refused.
 
-    --dry-run ends likewise: with 1 where rows would be turned down here.
+    --dry-run ends the same way: with 1 if rows would be rejected before anything is sent.
     """
     saved = read(mapping or ())
-    said, files = kind_and_files(given)
+    named, files = kind_and_files(given)
     if (len(files) > 1 or consent) and (run or rejects):
         raise InputError("import", ["this is more than one import: --run and --rejects are for one"])
     if len(files) > 1 and (save_map or STDIN in files):
         raise InputError("import", ["several files are an import each: --save-map is for one"])
-    if consent and said not in (None, "profiles"):
+    if consent and named not in (None, "profiles"):
         raise InputError("import", ["--consent goes with an import of profiles"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)
-    told = Told(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
+    reading = ReadingOptions(fixed or (), time_zone, country, dates, decimals, export, clear_empty)
     code = 0
     for file in files:
         rows = rows_of(file, database_url)
-        found = None if said else proposal(rows, format, delimiter, encoding, saved, told)
-        kind = said or kind_named(found.kind if found else "")
+        found = None if named else proposal(rows, format, delimiter, encoding, saved, reading)
+        kind = named or kind_named(found.kind if found else "")
         check(kind, own)
-        how = complete_options(options(kind, own, saved.mapping, told.fixed, None, account), saved, told, found)
+        how = complete_options(options(kind, own, saved.mapping, reading.fixed, None, account), saved, reading, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)
         imports = [wanted, *(consent_imports(wanted, own, consented_at) if consent else ())]
+        if found and has_variants(found):
+            imports.append(replace(wanted, kind=task_kind("variants", mode)))
         for each in imports:
             shows = found or save_map or consent
-            shown = planned(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
+            shown = show_plan(each, file, saved, save_map if each is wanted else None, as_json) if shows else None
             if dry_run:
                 code = max(code, _checked(each, shown if found else None, as_json))
             elif shown is None or (not found and not consent):

@@ -19,7 +19,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from worker.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
-SILENT = 30.0
+SILENT_AFTER_S = 30.0
 
 
 @asking_redis_once()
@@ -43,14 +43,14 @@ def imports(
 
 def described(run: Run) -> dict[str, Any]:
     """A run for other programs: how far it is, and not what was asked for in it, which may hold people's data."""
-    told = {name: value for name, value in asdict(run).items() if name != "asked"}
-    times = {name: clock(told[name]) if told[name] else None for name in ("started", "ended", "seen")}
-    return {**told, **times, "path": run.asked["path"], "failed": run.failed, "on_their_way": run.on_their_way}
+    fields = {name: value for name, value in asdict(run).items() if name != "asked"}
+    times = {name: clock(fields[name]) if fields[name] else None for name in ("started", "ended", "seen")}
+    return {**fields, **times, "path": run.asked["path"], "failed": run.failed, "on_their_way": run.on_their_way}
 
 
 def state(run: Run, now: float) -> Text:
     """How a run stands; whether anybody still reads its source, only its silence tells."""
-    if run.state == "running" and now - run.seen > SILENT:
+    if run.state == "running" and now - run.seen > SILENT_AFTER_S:
         return Text(f"silent for {duration(now - run.seen)}", "yellow")
     colours = {"complete": "green", "failed": "red", "cancelled": "red"}
     return Text(run.state, colours.get(run.state, ""))

@@ -32,6 +32,9 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "unsubscribe": ("--list", "--channel"),
 }
 
+#: How JSON begins; ``{Handle}`` is the value of a column.
+_LIKE_JSON = re.compile(r"\[|\{\s*[\"}]")
+
 #: What Klaviyo's ids of lists look like.
 _LIST_ID = re.compile(r"[A-Za-z0-9]{6}")
 
@@ -123,13 +126,13 @@ def options(
     )
 
 
-def _fixed(kind: Kind, said: Sequence[str]) -> dict[str, Any]:
+def _fixed(kind: Kind, given: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for each in said:
+    for each in given:
         name, equals, value = each.partition("=")
         if not equals:
             raise InputError(f"import {kind}", [f"--set {each!r} has no '='; write it like --set value_currency=EUR"])
-        found[name] = _json(kind, name, value) if value[:1] in ("{", "[") else value
+        found[name] = _json(kind, name, value) if _LIKE_JSON.match(value) else value
     return found
 
 
@@ -170,8 +173,8 @@ def named(kind: Kind, given: str, known: Iterable[tuple[str, str]]) -> str:
     if len(exact) == 1:
         return exact[0][0]
     if exact:
-        told = ", ".join(f"{name!r} ({id})" for id, name in exact)
-        raise InputError(f"import {kind}", [f"several lists are called {given!r}: give the id of one, {told}"])
+        names = ", ".join(f"{name!r} ({id})" for id, name in exact)
+        raise InputError(f"import {kind}", [f"several lists are called {given!r}: give the id of one, {names}"])
     near = [by_name[each][0][1] for each in difflib.get_close_matches(given.casefold(), by_name, n=3)]
     hint = (
         f"did you mean {' or '.join(map(repr, near))}?"

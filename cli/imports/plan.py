@@ -1,4 +1,4 @@
-"""The plan of an import that nobody has said in full: shown, written down, and carried out once somebody says yes."""
+"""The plan of an import that was not given in full: shown, saved, and carried out once somebody says yes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from cli.imports.plan_view import plan_view
 from cli.terminal import WRONG, say, stdout, stop
 from tasks.imports import Import
 from tasks.imports.amounts import Decimal
-from tasks.imports.consents import kind_of, told_by
+from tasks.imports.consents import consent_columns, kind_of
 from tasks.imports.dates import Order
-from tasks.imports.exports import export_named, matched
+from tasks.imports.exports import export_named, match_columns
 from tasks.imports.options import Options
-from tasks.imports.preview import Preview, preview
-from tasks.imports.proposals import Proposal, proposed
+from tasks.imports.preview import Preview, make_preview
+from tasks.imports.proposals import Proposal, propose
 from tasks.imports.run import Rows
-from tasks.imports.sources import STDIN, Format, source_of
+from tasks.imports.sources import STDIN, Format, open_rows
 from worker.errors import InputError
 
 
 def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
-    """What was typed as a kind, if anything was, and the files.
+    """Return the kind, if one was typed, and the files.
 
     Raises:
         InputError: the first word is neither a kind nor looks like a file.
@@ -43,10 +43,10 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
 
 
 def rows_of(file: str, database_url: str | None) -> Rows:
-    """The rows of a file, or of a query where it begins like one.
+    """Return the rows of a file, or of a query, which begins with ``sql:``.
 
     Raises:
-        InputError, SourceError: it can be no query, or leads to no database.
+        InputError, SourceError: it is not a query, or its database cannot be reached.
 
     """
     if not file.startswith("sql:"):
@@ -57,8 +57,8 @@ def rows_of(file: str, database_url: str | None) -> Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What was typed of the values of a file."""
+class ReadingOptions:
+    """The options about the values of a file."""
 
     fixed: Sequence[str] = ()
     time_zone: str | None = None
@@ -70,64 +70,74 @@ class Told:
 
 
 def proposal(
-    rows: Rows, format: Format | None, delimiter: str | None, encoding: str | None, saved: Saved, told: Told
+    rows: Rows,
+    format: Format | None,
+    delimiter: str | None,
+    encoding: str | None,
+    saved: Saved,
+    reading: ReadingOptions,
 ) -> Proposal:
-    """What to do with a file of which nobody has said the kind.
+    """Propose what to do with a file whose kind was not given.
 
     Raises:
-        InputError, SourceError: it is standard input, cannot be read, or there is no such export.
+        InputError, SourceError: it is standard input or cannot be read, or there is no such export.
 
     """
     if rows == STDIN:
         raise InputError("import", ["standard input can be read only once: say what kind its rows are"])
-    source = source_of(rows, format, delimiter, encoding)
+    source = open_rows(rows, format, delimiter, encoding)
     try:
-        found = proposed(source, saved.mapping, told.export or saved.said.get("as"), saved.said.get("kind"))
+        found = propose(source, saved.mapping, reading.export or saved.settings.get("as"), saved.settings.get("kind"))
     except ValueError as error:
         raise InputError("import", [str(error)]) from None
     return found
 
 
-def complete_options(how: Options, saved: Saved, told: Told, found: Proposal | None) -> Options:
-    """The options with what a plan of before says, and what was found out; what was typed wins."""
+def has_variants(found: Proposal) -> bool:
+    """Return True if a recognised export has variants besides its items."""
+    return found.export is not None and export_named(found.export).catalog is not None
+
+
+def complete_options(how: Options, saved: Saved, reading: ReadingOptions, found: Proposal | None) -> Options:
+    """Complete the options by a saved plan and by what was detected; what was typed wins."""
     fixed = {**(found.fixed if found else {}), **saved.fixed, **how.fixed}
     mapping = found.mapping if found else how.mapping
-    export = told.export or saved.said.get("as") or (found.export if found else None)
+    export = reading.export or saved.settings.get("as") or (found.export if found else None)
     return replace(
         how,
         mapping=mapping,
         fixed=fixed,
         export=export,
-        clear_empty=told.clear_empty,
-        time_zone=told.time_zone or saved.said.get("time_zone"),
-        country=told.country or saved.said.get("country"),
-        dates=told.dates or cast("Order | None", saved.said.get("dates")),
-        decimals=told.decimals or cast("Decimal | None", saved.said.get("decimals")),
+        clear_empty=reading.clear_empty,
+        time_zone=reading.time_zone or saved.settings.get("time_zone"),
+        country=reading.country or saved.settings.get("country"),
+        dates=reading.dates or cast("Order | None", saved.settings.get("dates")),
+        decimals=reading.decimals or cast("Decimal | None", saved.settings.get("decimals")),
     )
 
 
 def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Iterator[Import]:
-    """The imports of what a file says of consent, beside its profiles.
+    """Yield the imports of a file's consent, besides its profiles.
 
-    First of those who say yes, then of those who say no, then of those whose addresses are to be suppressed.
+    First of those who said yes, then of those who said no, then of the addresses to suppress.
 
     Raises:
-        InputError: it is no export of which that is known, or nobody says when consent was given.
+        InputError: its columns of consent are not known, or the time of consent was not given.
         SourceError: the file is not what it claims to be.
 
     """
-    source, plan = wanted.opened()
+    source, plan = wanted.open()
     known = export_named(plan.export) if plan.export and wanted.kind == "profiles" else None
-    told = told_by(matched(known, source.columns or ()), source.name) if known else {}
-    kinds = set(map(kind_of, told))
+    columns = consent_columns(match_columns(known, source.columns or ()), source.name) if known else {}
+    kinds = set(map(kind_of, columns))
     if known is None or not kinds:
-        raise InputError("import", ["--consent: this is no export of which it is known who wants marketing"])
+        raise InputError("import", ["--consent needs a known export with columns of consent"])
     lists = wanted.options.params.get("list_ids")
     at = {"list_id": lists[0]} if lists else {}
     how = replace(wanted.options, consent=True, clear_empty=False, export=plan.export, params=at, fixed={})
     if "subscribe" in kinds:
         if consented_at is None:
-            when = "say when consent was given, --consented-at 2024-01-31T00:00:00Z"
+            when = "give the time of consent, --consented-at 2024-01-31T00:00:00Z"
             raise InputError("import", [f"--consent: {when}; without it, Klaviyo may ask everybody to confirm"])
         custom_source = own.custom_source or known.title
         params = {**at, "custom_source": custom_source, "historical_import": True}
@@ -139,17 +149,17 @@ def consent_imports(wanted: Import, own: Own, consented_at: str | None) -> Itera
         yield replace(wanted, kind="suppress", options=replace(how, params={}))
 
 
-def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
-    """Show what an import would do, and write it down if that is wanted.
+def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_json: bool) -> Preview:
+    """Show what an import would do, and save it if asked.
 
     Raises:
-        InputError, SourceError: it cannot be done, or the file for the plan is there already.
+        InputError, SourceError: the import is refused, or the file for the plan exists.
 
     """
-    source, plan = wanted.opened()
-    found = preview(source, plan)
+    source, plan = wanted.open()
+    found = make_preview(source, plan)
     if not as_json:
-        stdout().print(plan_view(found, name, bool(saved.said), wanted.options.clear_empty))
+        stdout().print(plan_view(found, name, bool(saved.settings), wanted.options.clear_empty))
         stdout().print()
     if save_map:
         write(save_map, found.kind, plan, wanted.options)
@@ -158,14 +168,16 @@ def planned(wanted: Import, name: str, saved: Saved, save_map: Path | None, as_j
 
 
 def _somebody() -> bool:
-    """Whether somebody sits at a terminal."""
+    """Return True if somebody sits at a terminal."""
     return sys.stdin.isatty()
 
 
 def confirm(yes: bool) -> None:
-    """Ask whether the plan is right, unless that was said; whoever says no has ended the command."""
+    """Ask whether the plan is right, unless ``yes``; the answer no ends the command."""
     if yes:
         return
     if not _somebody():
-        raise stop("There is nobody to ask: say --yes to import it like this, or --dry-run only to see it.", WRONG)
+        raise stop(
+            "There is nobody to ask: give --yes to import it like this, or --dry-run to see the plan only.", WRONG
+        )
     typer.confirm("Import it like this?", abort=True, err=True)

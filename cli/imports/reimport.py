@@ -15,7 +15,7 @@ from cli.imports.run import INTERRUPTED, carry_out
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, say, stdout, stop
 from cli.times import clock, day_and_time, moment
-from tasks.imports.run import asked_again
+from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs
 from worker.accounts import account
 from worker.errors import KlaviyoError, SettingsError
@@ -126,7 +126,7 @@ def _import(chosen: list[Run]) -> int:
     worst = 0
     for run in chosen:
         try:
-            code = carry_out(asked_again(run))
+            code = carry_out(repeat_import(run))
         except KlaviyoError as error:
             say(str(error), "red")
             code = FAILED

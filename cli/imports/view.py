@@ -30,7 +30,7 @@ NO_WORKER = "No worker runs, and nothing is sent until one does (celery -A worke
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How far an import has come. ``total`` and ``left``, in seconds, are None where they cannot be told."""
+    """How far an import has come. ``total`` and ``left``, in seconds, are None if they are unknown."""
 
     done: int
     total: int | None
@@ -39,7 +39,7 @@ class Pace:
 
 
 class Progress(LiveView):
-    """A run that goes on, told as it goes on."""
+    """A live view of a run."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console or stderr(), transient=True)
@@ -129,11 +129,11 @@ def left_out(columns: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
-def not_landed(told: Report | Run) -> Text:
+def not_landed(outcome: Report | Run) -> Text:
     """How many rows have not landed, and where that was decided."""
-    parts = {"before sending": told.checked, "by Klaviyo": told.rejected, "unknown": told.unknown}
+    parts = {"before sending": outcome.checked, "by Klaviyo": outcome.rejected, "unknown": outcome.unknown}
     where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
-    return Text(f"{told.failed:,}: {where}", "red") if where else Text("0")
+    return Text(f"{outcome.failed:,}: {where}", "red") if where else Text("0")
 
 
 def withdrawn(count: int, run: str, kind: str) -> Text | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from schedules.push.kinds import Push, PushKind
 from schedules.push.source import open_source, query_of
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
 from tasks.imports.plan import Plan
 from tasks.imports.sources import Source
-from tasks.imports.understanding import understood
 from worker.errors import InputError
 
 
@@ -30,7 +30,7 @@ def open_and_map(wanted: Push, kind: PushKind) -> tuple[Source, Plan]:
         decimals=wanted.decimals,
     )
     say = f"KLAVIYO_PUSHES__{wanted.name.upper().replace('-', '_')}__MAP=" if wanted.name else "mapping="
-    source, plan = understood(source, kind.rows.name, options, say)
+    source, plan = interpret(source, kind.rows.name, options, say)
     if query := query_of(wanted.rows, wanted.database_url):
         _refuse_columns(query.columns(), plan, say)
     return source, plan

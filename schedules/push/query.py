@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from tasks.imports.sources import ROWS
+from tasks.imports.sources import BATCH_ROWS
 from worker.errors import InputError, SourceError
 
 #: The name of such a source in errors.
@@ -74,7 +74,7 @@ class Query(Iterable[Mapping[str, Any]]):
     @contextmanager
     def _executed(self) -> Iterator[CursorResult[Any]]:
         # The statement is sent unchanged: no colon or percent sign in it marks a parameter.
-        options: dict[str, Any] = {"yield_per": ROWS, "no_parameters": True}
+        options: dict[str, Any] = {"yield_per": BATCH_ROWS, "no_parameters": True}
         try:
             with self._engine.connect().execution_options(**options) as connection:
                 yield connection.exec_driver_sql(self._statement)

@@ -27,8 +27,8 @@ from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
-from tasks.imports.run import Import, Rows, new_run
-from tasks.imports.sending import Sender, Stopped, withdraw
+from tasks.imports.run import Import, Rows, new_run_id
+from tasks.imports.sending import Sender, Stopped, withdraw_parts
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts import DEFAULT
@@ -134,14 +134,14 @@ class _Running:
                 self.id, self._began = last["id"], last["started"]
             else:
                 self.id = runs.create(connection, alias, wanted.stream, "push", "incremental", self._began)
-        self._import = f"push-{self.id}-{new_run()}"
+        self._import = f"push-{self.id}-{new_run_id()}"
 
     def carry_through(self, force: bool) -> PushReport:
         """Carry the run through to its end."""
         self._wait_for_parts()
         before = self._take_over_run()
         source, plan = open_and_map(self._wanted, self._kind)
-        asked = Import(self._kind.rows.name, (), plan.options, self._alias).asked()
+        asked = Import(self._kind.rows.name, (), plan.options, self._alias).as_request()
         this = get_runs().begin(self._import, self._kind.rows.name, self._alias, source.name, asked)
         sender = Sender(this, "bulk", self._stopped)
         deletes = self._wanted.delete == "missing"
@@ -159,7 +159,7 @@ class _Running:
     def fail(self, error: Exception) -> None:
         """End the run as failed. The next run sees to the parts that are still in flight."""
         self._failed = True
-        withdraw(self._import)
+        withdraw_parts(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
         get_runs().end(self._import, "failed", reason)
         self._poll_parts()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from schedules.push.query import NAME, Query
 from tasks.imports.run import Rows
-from tasks.imports.sources import Source, source_of
+from tasks.imports.sources import Source, open_rows
 from worker.errors import InputError
 
 #: The prefix of a source that is a query.
@@ -21,7 +21,7 @@ def open_source(rows: Rows, database_url: str | None) -> Source:
 
     """
     query = query_of(rows, database_url)
-    return source_of(rows) if query is None else replace(source_of(query), name=NAME)
+    return open_rows(rows) if query is None else replace(open_rows(query), name=NAME)
 
 
 def query_of(rows: Rows, database_url: str | None) -> Query | None:

@@ -3,7 +3,7 @@
     import_profiles("customers.csv", list_ids=["Y6nRLr"], mapping=["E-Mail=email", "*=properties.*"]).landed
 
 Rows come from a CSV, JSON Lines, either of them gzipped, standard input (``-``) or any iterable of mappings. They are
-streamed. A run that was broken off goes on under its id: ``import_profiles("customers.csv", run=id)``.
+streamed. An interrupted run is resumed under its id: ``import_profiles("customers.csv", run=id)``.
 """
 
 from tasks.imports.estimate import Estimate as Estimate

@@ -1,4 +1,4 @@
-"""E-mail addresses as files have them, and as Klaviyo takes them. No message repeats one."""
+"""Email addresses as files spell them, turned into the form that Klaviyo accepts. No message repeats one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 _UNSEEN = "\\x00-\\x1f\\x7f\\xa0\\xad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff"
 _LABEL = rf'[^@.\s{_UNSEEN},;:<>()\[\]"\\]++'
-#: One ``@``; before it dots only between other letters, behind it at least one dot, and nothing that cannot be seen.
-#: Possessive: imports hold millions of texts against it.
+#: One ``@``; before it, dots only between other characters; after it, at least one dot; no invisible characters.
+#: Possessive quantifiers, because imports match millions of texts against it.
 ADDRESS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+@{_LABEL}(?:\.{_LABEL})++")
-#: Letters before the ``@``, and altogether, at the most.
-MOST_LOCAL, MOST = 64, 254
+#: The longest part before the ``@``, and the longest address.
+MAX_LOCAL_CHARACTERS, MAX_CHARACTERS = 64, 254
 
 _EDGES = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
 _INSIDE = re.compile(rf"[{_UNSEEN}]")
@@ -19,11 +19,11 @@ _LINK = re.compile(r"mailto:\s*([^?]+)(\?.*)?", re.IGNORECASE)
 _QUOTED = re.compile(r"(['\"])(.+)\1")
 
 
-def address(text: str) -> str:
-    """The address that a cell holds: without blanks around it, a name, ``mailto:`` or quotes; empty where it has none.
+def parse_address(text: str) -> str:
+    """Return the bare address in a cell, without blanks, a name, ``mailto:`` or quotes; empty if there is none.
 
     Raises:
-        ValueError: it holds no address, or one that Klaviyo does not take.
+        ValueError: it holds no address, or one that Klaviyo does not accept.
 
     """
     found = _EDGES.sub("", text)
@@ -33,25 +33,26 @@ def address(text: str) -> str:
     found = found.rstrip(",;")
     if not found:
         return ""
-    if ADDRESS.fullmatch(found) and len(found) <= MOST and found.index("@") <= MOST_LOCAL:
+    if ADDRESS.fullmatch(found) and len(found) <= MAX_CHARACTERS and found.index("@") <= MAX_LOCAL_CHARACTERS:
         return found
     raise ValueError(_problem(found))
 
 
 def _problem(text: str) -> str:
-    """What is wrong with what is no address."""
-    told = "this is not an email address"
-    advice = f"{told}; write it like name@example.com"
+    """Say why a text is not an address."""
+    problem = "this is not an email address"
+    advice = f"{problem}; write it like name@example.com"
     if unseen := _INSIDE.search(text):
-        return f"{told}: a character inside cannot be seen, U+{ord(unseen[0]):04X}; take it out"
+        return f"{problem}: it contains the invisible character U+{ord(unseen[0]):04X}; take it out"
     if text.count("@") > 1:
-        return f"{told}, but seems to be several; keep one"
+        return f"{problem}, but seems to be several; keep one"
     if "@" not in text:
         return advice
     if "." not in text.rpartition("@")[2]:
-        return f"{told}: there is no dot behind the @; write it like name@example.com"
+        return f"{problem}: there is no dot after the @; write it like name@example.com"
     if ".." in text or text.startswith(".") or text.endswith(".") or ".@" in text or "@." in text:
-        return f"{told}: a dot stands where none belongs; take it out"
-    if len(text) > MOST or text.index("@") > MOST_LOCAL:
-        return f"{told}: it is over {MOST_LOCAL} characters before the @, or {MOST} in all; use a shorter one"
+        return f"{problem}: there is a dot in the wrong place; take it out"
+    if len(text) > MAX_CHARACTERS or text.index("@") > MAX_LOCAL_CHARACTERS:
+        limits = f"{MAX_LOCAL_CHARACTERS} characters before the @ or {MAX_CHARACTERS} in all"
+        return f"{problem}: it has more than {limits}; use a shorter one"
     return advice

@@ -1,11 +1,11 @@
-"""Numbers as exports have them: ``$1,234.50``, ``1.234,50 €``, ``899kr``. No message repeats a value."""
+"""Numbers as exports spell them: ``$1,234.50``, ``1.234,50 €``, ``899kr``. No message repeats a value."""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
 
-#: Which of comma and point stands before the decimals.
+#: Whether a comma or a point comes before the decimals.
 Decimal = Literal["decimal-comma", "decimal-point"]
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -22,8 +22,8 @@ _GROUPED = {
 _ONE_MARK = re.compile(r"[0-9]{1,3},[0-9]{3}")
 
 
-def decimal_of(text: str) -> Decimal | None:
-    """What a number tells of comma and point; nothing where it has neither, or where both readings are numbers."""
+def infer_decimal(text: str) -> Decimal | None:
+    """Return the decimal mark that a number proves; None if both readings are numbers, or it has no mark."""
     digits = _digits(text)
     if digits is None or not ("," in digits[0] or "." in digits[0]):
         return None
@@ -33,17 +33,17 @@ def decimal_of(text: str) -> Decimal | None:
     return "decimal-point" if as_point else "decimal-comma"
 
 
-def needs_decimal(text: str) -> bool:
-    """Whether a text is a number that can be read in two ways. One with a single point is as programs write it."""
+def is_ambiguous_amount(text: str) -> bool:
+    """Return True for a number that can be read in two ways. One with a single point is not: programs write that."""
     digits = _digits(text)
     return bool(digits and _ONE_MARK.fullmatch(digits[0]))
 
 
-def amount(text: str, decimal: Decimal | None = None) -> int | float:
-    """The number that a cell holds, whatever its currency.
+def parse_amount(text: str, decimal: Decimal | None = None) -> int | float:
+    """Return the number in a cell, whatever its currency.
 
     Raises:
-        ValueError: it holds none, or could be one of two.
+        ValueError: it holds no number, or one that can be read in two ways.
 
     """
     said = text.strip()
@@ -57,9 +57,9 @@ def amount(text: str, decimal: Decimal | None = None) -> int | float:
     digits, minus = found
     if decimal is None and _ONE_MARK.fullmatch(digits):
         raise ValueError(
-            "this is one of two numbers: say what stands before decimals (--decimals), or write it like 1234.5"
+            "this can be read as two numbers: say which decimal mark it has (--decimals), or write it like 1234.5"
         )
-    decimal = decimal or decimal_of(digits) or "decimal-point"
+    decimal = decimal or infer_decimal(digits) or "decimal-point"
     if not _GROUPED[decimal].fullmatch(digits):
         raise ValueError("this is not a number; write it like 1234.5")
     mark = "." if decimal == "decimal-point" else ","
@@ -70,7 +70,7 @@ def amount(text: str, decimal: Decimal | None = None) -> int | float:
 
 
 def _digits(text: str) -> tuple[str, bool] | None:
-    """The digits and marks of an amount, with a plain blank for any, and whether it is below zero."""
+    """Return the digits and marks of an amount, with plain blanks, and whether it is negative."""
     found = _AMOUNT.fullmatch(text.strip())
     if found is None or (found["minus"] == "(") != bool(found["end"]):
         return None

@@ -1,4 +1,4 @@
-"""A few hundred rows at a time, as columns: what is checked on the way from rows to items."""
+"""A few hundred rows as columns: what the checks between rows and items work on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Values = Sequence[str]
 
 @dataclass(slots=True)
 class Block:
-    """Rows on their way: their numbers, their columns by field, and who was turned down and why.
+    """Rows being checked: their numbers, their columns by field, and which were rejected and why.
 
-    ``fields`` are all that the import knows, with a column here or not. A rejected row keeps its place in the columns
-    until `settle`.
+    ``fields`` are all fields of the import, whether or not they have a column here. A rejected row keeps its place in
+    the columns until `settle`. ``verbatim``: JSON writes all texts as they are.
     """
 
     numbers: Sequence[int]
@@ -28,27 +28,28 @@ class Block:
     options: Options
     seen: Seen
     rejected: dict[int, str] = field(default_factory=dict)
+    verbatim: bool = False
 
     def column(self, name: str) -> Values:
-        """The texts of a field, which may have no column."""
+        """Return the texts of a field; empty ones if it has no column."""
         return self.columns.get(name) or [""] * len(self.numbers)
 
     def rows(self, names: Sequence[str]) -> list[tuple[str, ...]]:
-        """The texts of some fields, row by row."""
+        """Return the texts of some fields, row by row."""
         return list(zip(*map(self.column, names), strict=True)) if names else [()] * len(self.numbers)
 
     def reject(self, place: int, reason: str) -> None:
-        """Turn a row down; the first reason counts."""
+        """Reject a row. The first reason counts."""
         self.rejected.setdefault(self.numbers[place], reason)
 
     def reject_where(self, name: str, problem: Callable[[str], str | None]) -> None:
-        """Turn down the rows whose text of a field has a problem."""
+        """Reject the rows in which the text of a field has a problem."""
         for place, value in enumerate(self.column(name)):
             if value and (reason := problem(value)):
                 self.reject(place, f"{name}: {reason}")
 
     def settle(self) -> None:
-        """Take the rows out that were turned down."""
+        """Remove the rejected rows."""
         if self.rejected.keys().isdisjoint(self.numbers):
             return
         stays = [number not in self.rejected for number in self.numbers]
@@ -56,5 +57,5 @@ class Block:
         self.columns = {name: list(compress(values, stays)) for name, values in self.columns.items()}
 
 
-#: Looks at a block: rejects rows, adds columns or takes some away.
+#: Checks a block: rejects rows, and adds or removes columns.
 Rule = Callable[[Block], None]

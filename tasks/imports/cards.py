@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-#: Why a column of them is left out.
+#: Why such a column is left out.
 CARDS = "its values look like card numbers; if they are something else, map it, such as --map 'x=properties.x'"
 
-#: The share of a column's values that have to be card numbers to make it a column of them.
-MOST = 0.8
+#: The share of values that must be card numbers for a column to count as one of card numbers.
+MIN_SHARE = 0.8
 
-#: How numbers of the large networks begin, and how many digits they have.
+#: The prefixes and lengths of the large networks' card numbers.
 _NUMBER = re.compile(
     r"4[0-9]{12}(?:[0-9]{3}){0,2}|5[1-5][0-9]{14}|2[2-7][0-9]{14}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}"
     r"|6[0-9]{15,18}"
@@ -19,18 +19,18 @@ _NUMBER = re.compile(
 
 
 def are_cards(cells: Sequence[str]) -> bool:
-    """Whether a column holds card numbers: nearly all of its values are, and it has some."""
+    """Return True if nearly all values of a column are card numbers."""
     values = {cell.strip() for cell in cells} - {""}
-    return bool(values) and sum(map(is_card, values)) >= MOST * len(values)
+    return bool(values) and sum(map(is_card, values)) >= MIN_SHARE * len(values)
 
 
 def is_card(cell: str) -> bool:
-    """Whether a text is a card number with the right check digit; blanks and hyphens may divide it."""
+    """Return True for a card number with the right check digit; blanks and hyphens are ignored."""
     digits = cell.replace(" ", "").replace("-", "")
     return _NUMBER.fullmatch(digits) is not None and _luhn_sum(digits) % 10 == 0
 
 
 def _luhn_sum(digits: str) -> int:
-    """The sum by which ISO/IEC 7812 checks a number; from the right, every second digit counts twice."""
+    """Return the Luhn sum of ISO/IEC 7812: counted from the right, every second digit is doubled."""
     doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return sum(map(int, digits[-1::-2])) + sum(doubled)

@@ -1,24 +1,40 @@
-"""What spreadsheets and databases add to the cells of a file, taken away again."""
+"""Remove what spreadsheets and databases add to the cells of a file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-#: What stands for nothing: in dumps of MySQL and PostgreSQL, and in what is made from them.
-NOTHING = frozenset(("NULL", "\\N"))
+#: How dumps of MySQL and PostgreSQL, and files made from them, spell NULL.
+NULLS = frozenset(("NULL", "\\N"))
 
-#: An apostrophe keeps Excel from taking a text for a number, or for a formula; people's names begin with one, too.
+_CONTROL = bytes(range(32))
+
+#: An apostrophe stops Excel from reading a text as a number or a formula. People's names may begin with one, too.
 _KEPT_AS_TEXT = re.compile(r"^'(?=[+=@-]|[0-9][0-9 ().,/:-]*$)", re.MULTILINE)
 
 
 def is_tidy(text: str) -> bool:
-    """Whether nothing has to be taken away from any cell in a text, as one look tells."""
+    """Return True if no cell in this text needs tidying; one quick look at all of them."""
     return "'" not in text and "\\" not in text and "NULL" not in text
 
 
-def tidied(cells: Sequence[str]) -> Sequence[str]:
-    """The cells of a column without Excel's apostrophe, and empty where they say `NULL` or ``\\N``."""
+def is_verbatim(lines: str) -> bool:
+    """Return True if the lines have no control characters, which JSON escapes, but for the newlines between them."""
+    bytes = ascii_bytes(lines)
+    return len(bytes.translate(None, _CONTROL)) == len(bytes) - lines.count("\n") - lines.count("\r")
+
+
+def ascii_bytes(text: str) -> bytes:
+    """Encode a text so that ASCII stays as it is: Latin-1 if possible, which is far quicker."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+
+
+def tidy_cells(cells: Sequence[str]) -> Sequence[str]:
+    """Return a column's cells without Excel's apostrophes, and with `NULL` and ``\\N`` as empty cells."""
     together = "\n".join(cells)
     if "'" in together and ("\n'" in together or together[0] == "'"):
         if _all_of_digits(together):
@@ -28,12 +44,12 @@ def tidied(cells: Sequence[str]) -> Sequence[str]:
         else:
             cells = [_KEPT_AS_TEXT.sub("", cell, 1) if cell[:1] == "'" else cell for cell in cells]
     if "NULL" in together or "\\N" in together:
-        cells = ["" if cell in NOTHING else cell for cell in cells]
+        cells = ["" if cell in NULLS else cell for cell in cells]
     return cells
 
 
 def _all_of_digits(together: str) -> bool:
-    """Whether a column holds only ids and phone numbers, with or without an apostrophe: a quick look at many."""
+    """Return True if a column holds only ids and phone numbers, with or without apostrophes: the quick case."""
     first = together[0] == "'"
     return (
         together.isascii()

@@ -1,4 +1,4 @@
-"""What is looked at in every row, a column at a time, by the rules of `tasks.rules`."""
+"""The checks that every row goes through, a column at a time, by the rules of `tasks.rules`."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Literal
 
 import orjson
 
-from tasks.imports.addresses import ADDRESS, MOST_LOCAL, address
+from tasks.imports.addresses import ADDRESS, MAX_LOCAL_CHARACTERS, parse_address
 from tasks.imports.block import Block, Rule, Values
 from tasks.imports.countries import country_code
 from tasks.imports.fields import TEXTS
 from tasks.imports.options import Channel
-from tasks.imports.phones import phone, plain
+from tasks.imports.phones import are_plain, parse_phone
 from tasks.imports.seen import Seen
 from tasks.rules import MAX_PROPERTIES, MAX_TEXT, of_properties, of_time
 
-#: Addresses that each stand in a line: one look at a column takes half the time of a look at each of its texts.
+#: Addresses, one a line: matching a whole column takes half the time of matching each text.
 _ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
-#: The same for what most addresses are made of, none of which is too long, in half of that time.
+#: The same in half of that time, for the characters and lengths that most addresses have.
 _USUAL = re.compile(
     r"(?>[A-Za-zÀ-ÿ0-9_+-]{1,20}+(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,20}+){0,2}+@[A-Za-z0-9-]{1,40}+(?:\.[A-Za-z0-9-]{1,40}+){1,3}+\n)*+"
 )
-#: Where a row says from which country its phone numbers are; an order says it by the country of its bill.
+#: The fields that give the country of a row's phone numbers; for an order, that of the billing address.
 COUNTRIES = ("location.country", "profile.location.country", "properties.Billing Country")
-#: What a channel writes to.
+#: The field that a channel sends to.
 ADDRESSES: dict[Channel, str] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
 
-def well_formed(block: Block) -> None:
-    """Addresses and phone numbers have the form that Klaviyo takes, or get it."""
+def normalise_contacts(block: Block) -> None:
+    """Bring email addresses and phone numbers into the form that Klaviyo accepts, or reject their rows."""
     for name, values in list(block.columns.items()):
         field = block.fields[name]
         if field.form == "email":
             if not _all_addresses(values):
-                block.columns[name] = _each(block, name, values, address)
-        elif field.form == "phone" and not plain(list(filter(None, values))):
+                block.columns[name] = _each(block, name, values, parse_address)
+        elif field.form == "phone" and not are_plain(list(filter(None, values))):
             block.columns[name] = _phones(block, name, values, international=bool(field.style))
 
 
@@ -49,7 +49,7 @@ def _all_addresses(values: Values) -> bool:
         return False
     if _USUAL.fullmatch(column):
         return True
-    return max(map(len, texts)) <= MOST_LOCAL and _ADDRESSES.fullmatch(column) is not None
+    return max(map(len, texts)) <= MAX_LOCAL_CHARACTERS and _ADDRESSES.fullmatch(column) is not None
 
 
 def _each(block: Block, name: str, values: Values, read: Callable[[str], str]) -> list[str]:
@@ -63,21 +63,21 @@ def _each(block: Block, name: str, values: Values, read: Callable[[str], str]) -
 
 
 def _phones(block: Block, name: str, values: Values, international: bool) -> list[str]:
-    """Phone numbers, each of the country that its row names, or else of the one that the options name."""
-    told = next((block.columns[each] for each in COUNTRIES if each in block.columns), None)
+    """Read phone numbers, each as one of its row's country, or else of the country in the options."""
+    named = next((block.columns[each] for each in COUNTRIES if each in block.columns), None)
     default = block.options.region()
-    countries = iter([country_code(each) or default for each in told] if told else [default] * len(values))
+    countries = iter([country_code(each) or default for each in named] if named else [default] * len(values))
     found = [""] * len(values)
     for place, (value, country) in enumerate(zip(values, countries, strict=True)):
         try:
-            found[place] = phone(value, country, international) if value else ""
+            found[place] = parse_phone(value, country, international) if value else ""
         except ValueError as error:
             block.reject(place, f"{name}: {error}")
     return found
 
 
-def identified(block: Block, names: Sequence[str]) -> None:
-    """Every row says whom or what it is about."""
+def require_identifier(block: Block, names: Sequence[str]) -> None:
+    """Reject rows without an identifier."""
     if any(all(block.column(name)) for name in names):
         return
     for place, given in enumerate(block.rows(names)):
@@ -85,8 +85,8 @@ def identified(block: Block, names: Sequence[str]) -> None:
             block.reject(place, f"there is no identifier: give one of {', '.join(names)}")
 
 
-def complete(block: Block, names: Iterable[str]) -> None:
-    """Every row has what Klaviyo requires."""
+def require_fields(block: Block, names: Iterable[str]) -> None:
+    """Reject rows that lack a field which Klaviyo requires."""
     for name in names:
         values = block.column(name)
         if not all(values):
@@ -98,8 +98,8 @@ def complete(block: Block, names: Iterable[str]) -> None:
 # Events.
 
 
-def event_limits(block: Block) -> None:
-    """Times and properties are within what Klaviyo keeps."""
+def check_event_limits(block: Block) -> None:
+    """Reject events whose times or properties are beyond Klaviyo's limits."""
     if not _are_well_within(block.column("time")):
         block.reject_where("time", lambda value: of_time(value[1:-1]))
     names = [name for name in block.columns if name.partition(".")[0] == "properties"]
@@ -117,16 +117,16 @@ def event_limits(block: Block) -> None:
 
 
 def _are_well_within(times: Values) -> bool:
-    """Whether the first and the last of these times are days away from the bounds, whatever their offsets."""
-    said = list(filter(None, times))
-    first, last = min(said, default=""), max(said, default="")
-    return not said or (of_time(f"{first[1:11]}T00:00:00+23:59") or of_time(f"{last[1:11]}T23:59:59-23:59")) is None
+    """Return True if the first and the last time are days away from the bounds, whatever their offsets."""
+    given = list(filter(None, times))
+    first, last = min(given, default=""), max(given, default="")
+    return not given or (of_time(f"{first[1:11]}T00:00:00+23:59") or of_time(f"{last[1:11]}T23:59:59-23:59")) is None
 
 
-def event_ids(block: Block) -> None:
-    """Every event has an id and a time, so that sending the same source twice adds nothing.
+def assign_event_ids(block: Block) -> None:
+    """Give every event an id and a time, so that sending the same source twice adds nothing.
 
-    An id is made from what the row says, and from how many rows that say the same came before: those are events, too.
+    An id is made from the row's content, and from how many identical rows came before: those are events of their own.
     """
     given = block.column("unique_id")
     if not all(given):
@@ -142,9 +142,9 @@ def event_ids(block: Block) -> None:
 
 
 def _first_free(said: str, taken: set[int], seen: Seen) -> str:
-    """The first id for this content that no earlier row has.
+    """Return the first id for this content that no earlier row has.
 
-    Rows that say the same take the numbers in turn, so the first free one is found by doubling and halving.
+    Identical rows take the numbers in turn, so a binary search finds the first free one.
     """
 
     def id_of(number: int) -> str:
@@ -168,8 +168,8 @@ def _first_free(said: str, taken: set[int], seen: Seen) -> str:
 # Consent.
 
 
-def consent(says: Literal["SUBSCRIBED", "UNSUBSCRIBED"]) -> Rule:
-    """The channels of the options, for rows that have the address and do not say themselves."""
+def consent_rule(says: Literal["SUBSCRIBED", "UNSUBSCRIBED"]) -> Rule:
+    """Fill in the options' channels for rows that have the address and name no channel themselves."""
 
     def rule(block: Block) -> None:
         times = block.columns.pop("consented_at", None)
@@ -201,13 +201,13 @@ def _default_time(block: Block, consent: str, times: Values) -> None:
     ]
 
 
-def consent_in_the_past(block: Block) -> None:
-    """Klaviyo takes the time of consent for consent that is brought over, insists on it there, and nowhere else."""
+def check_consent_times(block: Block) -> None:
+    """Check times of consent: Klaviyo requires one in a historical import, and accepts none anywhere else."""
     for name in [name for name in block.columns if name.endswith(".marketing.consent")]:
         times = f"{name.rpartition('.')[0]}.consented_at"
         for place, (consents, time) in enumerate(block.rows((name, times))):
             if time and not block.options.historical:
-                block.reject(place, "consented_at: goes with historical_import only")
+                block.reject(place, "consented_at: needs historical_import")
             elif consents and not time and block.options.historical:
                 block.reject(place, "consented_at: is missing, and historical_import wants it")
             elif time and datetime.fromisoformat(time[1:-1]) > block.options.moment:

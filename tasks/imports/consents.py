@@ -1,4 +1,4 @@
-"""Who wants marketing, and who does not, by the columns of an export that say so: only the rows of those people."""
+"""Imports of consent: the rows of an export whose columns say that somebody wants marketing, or does not."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import replace
 from itertools import islice
 from typing import cast, get_args
 
-from tasks.imports.cells import tidied
+from tasks.imports.cells import tidy_cells
 from tasks.imports.countries import country_code
 from tasks.imports.dates import Order as DateOrder
-from tasks.imports.dates import date_or_time
+from tasks.imports.dates import parse_date_or_time
 from tasks.imports.exports import Matched
 from tasks.imports.orders import Order
-from tasks.imports.phones import phone
-from tasks.imports.sources import ROWS, Batch, Source
-from tasks.imports.values import boolean
+from tasks.imports.phones import parse_phone
+from tasks.imports.sources import BATCH_ROWS, Batch, Source
+from tasks.imports.values import parse_boolean
 
-#: The kinds of imports that this makes of an export, and what they say; suppressing says nothing of channels.
-SAID = {"subscribe": "SUBSCRIBED", "unsubscribe": "UNSUBSCRIBED", "suppress": ""}
-#: How the table of exports begins what is said in a column for a kind; the channel follows.
+#: The kinds of imports that are made of an export, each with the consent that it records; suppressing has none.
+CONSENT_BY_KIND = {"subscribe": "SUBSCRIBED", "unsubscribe": "UNSUBSCRIBED", "suppress": ""}
+#: The prefixes of consent columns in the table of exports, by kind; the channel follows.
 _BEGINNINGS = {"unsubscribe": "not_", "suppress": "suppressed_"}
-#: What a column says, for each kind, that says yes in words of its own.
+#: Words that mean yes for each kind.
 _YES = {
     "subscribe": frozenset(("subscribed", "opted in", "opted-in")),
     "unsubscribe": frozenset(("unsubscribed", "opted out", "opted-out")),
@@ -31,12 +31,12 @@ _YES = {
 
 
 def kind_of(said: str) -> str:
-    """The kind of import for what a column says, as the table of exports names it."""
+    """Return the kind of import for a consent column of the table of exports."""
     return next((kind for kind, beginning in _BEGINNINGS.items() if said.startswith(beginning)), "subscribe")
 
 
-def told_by(matched: Matched, file: str) -> Mapping[str, str | None]:
-    """What an export says of consent, and in which column: None where the name of the file says it of every row."""
+def consent_columns(matched: Matched, file: str) -> Mapping[str, str | None]:
+    """Return the consent columns of an export; None as the column if the file's name says it for every row."""
     for beginning, said in matched.export.files.items():
         if file.casefold().startswith(f"{beginning}_"):
             return {said: None}
@@ -44,29 +44,29 @@ def told_by(matched: Matched, file: str) -> Mapping[str, str | None]:
 
 
 def channels(matched: Matched, kind: str, file: str) -> Mapping[str, str | None]:
-    """The channels of an export, each with the column in which a yes means what this kind says.
+    """Return the channels of an export, each with the column in which a yes means this kind of consent.
 
-    That somebody has not said yes is no withdrawal: only a column of those who said no tells of one.
+    Not having said yes is no withdrawal: only a column of those who said no records one.
     """
     beginning = _BEGINNINGS.get(kind, "")
-    told = told_by(matched, file)
-    return {said.removeprefix(beginning): column for said, column in told.items() if kind_of(said) == kind}
+    columns = consent_columns(matched, file)
+    return {name.removeprefix(beginning): column for name, column in columns.items() if kind_of(name) == kind}
 
 
-def field_of(channel: str) -> str:
-    """The field that holds what is said of a channel."""
+def consent_field(channel: str) -> str:
+    """Return the field that holds the consent to a channel."""
     return f"subscriptions.{channel}.marketing.consent"
 
 
-def consents(source: Source, matched: Matched, kind: str, region: str | None) -> Source:
-    """The rows of those who say yes to marketing, or no to it, with a column more for each channel.
+def consent_rows(source: Source, matched: Matched, kind: str, region: str | None) -> Source:
+    """Return the rows of those who said yes to marketing, or no, with one more column for each channel.
 
-    ``region``: the country of phone numbers that do not say theirs, in rows that do not say it either.
+    ``region``: the country of phone numbers without one, in rows without one.
     """
     assert source.columns is not None
     columns = source.columns
-    told = channels(matched, kind, source.name)
-    added = tuple(map(field_of, told)) if SAID[kind] else ()
+    asked = channels(matched, kind, source.name)
+    added = tuple(map(consent_field, asked)) if CONSENT_BY_KIND[kind] else ()
     leads = {target.partition(":")[0]: name for name, _, target in (each.rpartition("=") for each in matched.mapping)}
     places = {target: columns.index(name) for target, name in leads.items() if name in columns}
     international = any(each.endswith("=phone_number:international") for each in matched.mapping)
@@ -74,37 +74,37 @@ def consents(source: Source, matched: Matched, kind: str, region: str | None) ->
     def rows() -> Iterator[Order]:
         for batch in source.batches():
             for number, row in enumerate(cast(Sequence[Sequence[str]], batch.rows), batch.first):
-                cells = [*tidied([*row[: len(columns)], *[""] * (len(columns) - len(row))])]
+                cells = [*tidy_cells([*row[: len(columns)], *[""] * (len(columns) - len(row))])]
                 _read_phone(cells, places, region, international)
                 has = {"email": _cell(cells, places, "email"), "sms": _cell(cells, places, "phone_number")}
                 says = [
-                    bool(has.get(channel)) and (column is None or _says(cells[columns.index(column)], kind))
-                    for channel, column in told.items()
+                    bool(has.get(channel)) and (column is None or _is_yes(cells[columns.index(column)], kind))
+                    for channel, column in asked.items()
                 ]
                 if any(says):
-                    said = [SAID[kind] if each else "" for each in says] if added else []
+                    said = [CONSENT_BY_KIND[kind] if each else "" for each in says] if added else []
                     yield Order([*cells, *said, *row[len(columns) :]], [row], number)
 
     def batches() -> Iterator[Batch]:
         first, found = 1, rows()
-        while block := list(islice(found, ROWS)):
+        while block := list(islice(found, BATCH_ROWS)):
             yield Batch(first, block)
             first += len(block)
 
     return replace(source, columns=(*columns, *added), batches=batches)
 
 
-def _says(cell: str, kind: str) -> bool:
-    """Whether a cell says yes, or since when somebody is not to be written to; anything else does not."""
+def _is_yes(cell: str, kind: str) -> bool:
+    """Return True if a cell says yes, or gives the date of an unsubscription or suppression."""
     said = cell.strip().casefold()
     with suppress(ValueError):
-        return said in _YES[kind] or boolean(said)
+        return said in _YES[kind] or parse_boolean(said)
     return kind != "subscribe" and any(_is_date(said, order) for order in get_args(DateOrder))
 
 
 def _is_date(said: str, order: DateOrder) -> bool:
     with suppress(ValueError):
-        return bool(said and date_or_time(said, order))
+        return bool(said and parse_date_or_time(said, order))
     return False
 
 
@@ -113,8 +113,8 @@ def _cell(cells: Sequence[str], places: Mapping[str, int], field: str) -> str:
 
 
 def _read_phone(cells: list[str], places: Mapping[str, int], region: str | None, international: bool) -> None:
-    """Read the phone number as of the row's own country, which the import of consent does not know."""
+    """Read the phone number with the row's own country, which an import of consent does not carry."""
     if "phone_number" in places:
         country = country_code(_cell(cells, places, "location.country")) or region
-        with suppress(ValueError):  # what cannot be read is turned down later, with the reason
-            cells[places["phone_number"]] = phone(cells[places["phone_number"]], country, international)
+        with suppress(ValueError):  # what cannot be read is rejected later, with the reason
+            cells[places["phone_number"]] = parse_phone(cells[places["phone_number"]], country, international)

@@ -1,4 +1,4 @@
-"""Countries by their names in exports: as ISO 3166 codes of two letters."""
+"""ISO 3166 two-letter codes of countries, by the names that exports use."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _CODES = {
 
 @lru_cache(maxsize=1024)
 def country_code(text: str) -> str | None:
-    """The code of a country, by its code or its name; None where it is not known."""
+    """Return the code of a country, given its code or its name; None if it is unknown."""
     name = text.strip()
     if len(name) == 2 and name.isascii() and name.isalpha():
         return {"UK": "GB"}.get(name.upper(), name.upper())
@@ -83,7 +83,7 @@ def country_code(text: str) -> str | None:
 
 
 def is_country(code: str | None) -> bool:
-    """Whether a country of this code has phone numbers."""
-    from phonenumbers import SUPPORTED_REGIONS  # here, not above: who says no country does not wait for it
+    """Return True if phonenumbers knows a country of this code."""
+    from phonenumbers import SUPPORTED_REGIONS  # here, not above: slow to import, and not needed without a country
 
     return code in SUPPORTED_REGIONS

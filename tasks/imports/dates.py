@@ -1,4 +1,4 @@
-"""Dates and times as exports have them. Whether the day or the month comes first is told by evidence, never guessed.
+"""Dates and times as exports spell them. Whether the day or the month comes first is inferred, never guessed.
 
 ``12-04-2022 09:30``, ``5/23/2024, 3:14 PM``, ``June 3, 2024``, ``2026-05-01 10:00:00 +0200``, seconds since 1970.
 No message repeats a value.
@@ -45,7 +45,7 @@ _TIME = re.compile(
     r"(?:[T,]? *(?:at |um |kl\.? ?)?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}:?[0-9]{0,2})?"
 )
-#: Moments as JSON has them, each in a line, or nearly: with a blank for the ``T``, or a ``Z`` for the offset.
+#: ISO 8601 times, one a line, with a blank instead of the ``T`` or ``Z`` instead of the offset allowed.
 _MOMENTS = re.compile(
     r"(?>(?:(?!0000)[0-9]{4}-"
     r"(?:02-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:0[1-9]|[12][0-9]|30)|(?:0[13578]|1[02])-31)"
@@ -54,14 +54,14 @@ _MOMENTS = re.compile(
 )
 _EIGHT = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
-#: Two digits of a year mean one that is at most so many years from now.
+#: A two-digit year lies at most this many years in the future.
 _AHEAD = 10
 
 
-def moments(texts: Sequence[str]) -> list[str] | None:
-    """Moments with their zones as `datetime.isoformat` writes them, or empty texts; None where one needs a closer look.
+def normalise_moments(texts: Sequence[str]) -> list[str] | None:
+    """Return a column of times as `datetime.isoformat` writes them; None if one of them needs a closer look.
 
-    One look at a column takes a tenth of the time that it takes to read each of its texts.
+    Matching the whole column takes a tenth of the time of parsing each text. Empty texts stay empty.
     """
     column = "\n".join([*texts, ""])
     if not _MOMENTS.fullmatch(column):
@@ -69,8 +69,8 @@ def moments(texts: Sequence[str]) -> list[str] | None:
     return column.replace(" ", "T").replace("Z", "+00:00").split("\n")[:-1]
 
 
-def order_of(text: str) -> Order | None:
-    """What a text tells of the order of day and month: nothing, where both can be a month, or neither is named so."""
+def infer_order(text: str) -> Order | None:
+    """Return the order of day and month that a date proves; None if both can be a month, or it is none."""
     found = _NUMBERS.match(text.strip())
     if found is None or len(found[1]) > 2:
         return None
@@ -80,17 +80,17 @@ def order_of(text: str) -> Order | None:
     return "month-first" if second > 12 >= first else None
 
 
-def needs_order(text: str) -> bool:
-    """Whether a text is a date that can be read in two ways."""
+def is_ambiguous_date(text: str) -> bool:
+    """Return True for a date that can be read in two ways."""
     found = _NUMBERS.match(text.strip())
-    return bool(found and len(found[1]) <= 2 and found[1] != found[3] and order_of(text) is None)
+    return bool(found and len(found[1]) <= 2 and found[1] != found[3] and infer_order(text) is None)
 
 
-def date_or_time(text: str, order: Order | None = None) -> date | datetime:
-    """The day that a cell names, or the point in time, with its zone if it says one.
+def parse_date_or_time(text: str, order: Order | None = None) -> date | datetime:
+    """Return the day or the point in time in a cell, with its time zone if it has one.
 
     Raises:
-        ValueError: it names neither, or could be one of two days.
+        ValueError: it holds neither, or a date that can be read in two ways.
 
     """
     said = " ".join(text.split())
@@ -118,9 +118,9 @@ def _numbers(found: re.Match[str], order: Order | None) -> date:
     if len(found[1]) == 3 or len(found[4]) == 1:
         raise _no_date()
     year = third if len(found[4]) == 4 else _year(third)
-    order = order or order_of(found[0]) or ("day-first" if first == second else None)
+    order = order or infer_order(found[0]) or ("day-first" if first == second else None)
     if order is None:
-        raise ValueError("this is one of two days: say which comes first (--dates), or write it like 2026-01-31")
+        raise ValueError("this can be read as two dates: say what comes first (--dates), or write it like 2026-01-31")
     return _day(year, *((second, first) if order == "day-first" else (first, second)))
 
 

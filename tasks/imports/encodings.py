@@ -1,4 +1,4 @@
-"""Which encoding a file of text has, where nobody says it: by its mark, else by its bytes."""
+"""Detect the encoding of a text file: by its byte order mark, else by its bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import codecs
 import re
 from typing import IO
 
-#: Bytes that decide, once one of them is no ASCII; as many are read at a time until then.
-SAMPLE = 1 << 20
+#: Bytes to read at a time until one of them is not ASCII; that chunk decides.
+SAMPLE_BYTES = 1 << 20
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -16,38 +16,38 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: What programs that export one byte a letter write, the most frequent first; the first one wins where all read well.
+#: Single-byte Latin encodings, the most frequent first; on a tie the first wins.
 _LATIN = ("cp1252", "cp1250", "cp1254", "mac_roman")
 _OTHER_ALPHABETS = (
     "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp",
 )  # fmt: skip
-#: Bytes by which these are told apart.
-MOST = 1 << 15
+#: Bytes that are enough to tell these apart.
+DETECTION_BYTES = 1 << 15
 
-#: Bytes beyond ASCII with the letters around them, and several of them in a row.
+#: Non-ASCII bytes with the letters around them, and several of them in a row.
 _AROUND = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _RUNS = re.compile(rb"[\x80-\xff]{2,}")
-#: A letter beyond ASCII, or an apostrophe as Word writes it, with a letter beside it.
+#: A non-ASCII letter, or Word's apostrophe, next to a letter.
 _IN_WORDS = re.compile(r"(?<=[A-Za-z])(?:[^\W\d_]|\u2019)(?<=[^\x00-\x7f])|(?:[^\W\d_])(?<=[^\x00-\x7f])(?=[A-Za-z])")
 
 
-def encoding_of(file: IO[bytes], start: bytes) -> str:
-    """The encoding of a file that begins with ``start`` and goes on with what ``file`` holds.
+def detect_encoding(file: IO[bytes], start: bytes) -> str:
+    """Return the encoding of a file that begins with ``start`` and continues with the rest of ``file``.
 
-    As long as all is ASCII, more is read, since nothing else tells UTF-8 from the others.
+    While everything is ASCII, more is read, since only other bytes tell UTF-8 from the rest.
     """
     if found := next((name for mark, name in _MARKS if start.startswith(mark)), None):
         return found
     if wide := _without_mark(start):
         return wide
     sample = start
-    while sample.isascii() and (more := file.read(SAMPLE)):
+    while sample.isascii() and (more := file.read(SAMPLE_BYTES)):
         sample = more
     return _of_bytes(sample)
 
 
-def known(encoding: str) -> str:
-    """The encoding as Python names it; with UTF-8, a mark at the beginning is passed over.
+def encoding_named(encoding: str) -> str:
+    """Return Python's name of an encoding; with UTF-8, one that skips a byte order mark.
 
     Raises:
         ValueError: there is none of this name.
@@ -57,12 +57,12 @@ def known(encoding: str) -> str:
         name = codecs.lookup(encoding).name
         "".encode(name)  # what is no encoding of text, such as base64, is refused here
     except (LookupError, ValueError):
-        raise ValueError(f"{encoding!r} is no encoding; write it like utf-8, utf-16, cp1252 or latin-1") from None
+        raise ValueError(f"{encoding!r} is not an encoding; write it like utf-8, utf-16, cp1252 or latin-1") from None
     return "utf-8-sig" if name == "utf-8" else name
 
 
 def _without_mark(start: bytes) -> str | None:
-    """UTF-16 whose mark was lost: every other byte of a header in Latin letters is a NUL."""
+    """Recognise UTF-16 without a byte order mark: every other byte of a Latin header is a NUL."""
     pairs = len(start) // 2
     if pairs < 2:
         return None
@@ -74,20 +74,20 @@ def _without_mark(start: bytes) -> str | None:
 def _of_bytes(sample: bytes) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        decoder.decode(sample)  # a letter that the sample cuts in two is no error
+        decoder.decode(sample)  # a character that the sample cuts in two is no error
     except UnicodeDecodeError:
         return _of_one_byte(sample)
     return "utf-8"
 
 
 def _of_one_byte(sample: bytes) -> str:
-    """Of the encodings in which the sample can be read: the one that makes words of it."""
-    words = b"\n".join(_AROUND.findall(sample))[:MOST]
+    """Return the encoding that turns the sample into words, among those that can decode it."""
+    words = b"\n".join(_AROUND.findall(sample))[:DETECTION_BYTES]
     if _mostly_beyond_ascii(words):
-        # In other alphabets nearly all letters are beyond ASCII; in the Latin one they stand between such that are.
-        from charset_normalizer import from_bytes  # here, not above: who imports UTF-8 does not wait for it
+        # In other alphabets nearly all letters are non-ASCII; in the Latin one those stand among ASCII letters.
+        from charset_normalizer import from_bytes  # here, not above: slow to import, and not needed for UTF-8
 
-        found = from_bytes(sample[:MOST], cp_isolation=list(_OTHER_ALPHABETS)).best()
+        found = from_bytes(sample[:DETECTION_BYTES], cp_isolation=list(_OTHER_ALPHABETS)).best()
         if found is not None:
             return found.encoding
     readable = [name for name in _LATIN if _reads(name, words)]

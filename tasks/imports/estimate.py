@@ -1,4 +1,4 @@
-"""A dry run: what an import would send, and how long that would take. It needs the rows alone, and no Redis."""
+"""A dry run: what an import would send, and how long that would take. It needs only the rows, not Redis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
-from tasks.imports.run import Import, routed
+from tasks.imports.run import Import, route_parts
 from tasks.jobs.rows import numbers
 from worker.accounts import account
 from worker.action import ACTIONS
@@ -19,12 +19,11 @@ from worker.tiers import SECOND, Window
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an import would be: ``rejects`` are the first of the rows that would be turned down here.
+    """What an import would do.
 
-    ``reasons`` says why all of them would be: each reason with the number of rows, and the first of these. ``left_out``
-    are columns that are not sent though nobody said so, and why.
-    ``seconds`` until the last request is sent where nobody else uses the limit; how long Klaviyo works at the jobs
-    after that, nobody knows beforehand.
+    rejects: the first of the rows that would be rejected before anything is sent. reasons: why, with the number of rows
+    and the first of them. left_out: columns that are not sent although no mapping says so, and why. seconds: until the
+    last request is sent if nobody else uses the limit; how long Klaviyo works on the jobs is not known beforehand.
     """
 
     kind: str
@@ -40,23 +39,23 @@ class Estimate:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
-#: Rejects that are told one by one.
+#: Rejected rows that are listed one by one.
 SHOWN = 20
 
 
 def estimate(wanted: Import) -> Estimate:
-    """Read and check everything, and send nothing.
+    """Read and check every row, and send nothing.
 
     Raises:
         InputError, SourceError: the call or the source is wrong.
 
     """
-    source, plan = wanted.opened()
+    source, plan = wanted.open()
     rows = checked = unchanged = size = 0
     requests: dict[str, int] = {}
     shown: list[Rejected] = []
     reasons = Reasons()
-    for each in routed(wanted, source, plan):
+    for each in route_parts(wanted, source, plan):
         if isinstance(each, Rejected):
             checked += 1
             rows += 1
@@ -73,13 +72,13 @@ def estimate(wanted: Import) -> Estimate:
     alias = account(get_settings(), wanted.account).alias
     seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)
     count = sum(requests.values())
-    left_out = tuple(plan.told.items())
+    left_out = tuple(plan.all_left_out.items())
     why = tuple((reason, many, tuple(reasons.first_rows(reason))) for reason, many in reasons.most_frequent())
     return Estimate(wanted.kind, rows, checked, unchanged, count, count, size, seconds, tuple(shown), why, left_out)
 
 
 def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> float:
-    """Seconds until ``count`` requests of an action are sent, behind those that wait already."""
+    """Return the seconds until ``count`` requests of an action are sent, after those that already wait."""
     line = ACTIONS[action].declaration.line(alias, {})
     found = next((look for look in looks if look.line == line.name), None)
     if found is None:
@@ -89,7 +88,7 @@ def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> fl
 
 
 def seconds_for(count: int, windows: Iterable[tuple[int, Window]]) -> float:
-    """Seconds until ``count`` requests are sent, where so many of each window are used already."""
+    """Return the seconds until ``count`` requests are sent, given how much of each window is used already."""
     return max(
         max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND for used, window in windows
     )

@@ -1,4 +1,4 @@
-"""The exports of other systems: known by their headers, with what each column is. The table is `exports.toml`."""
+"""The exports of other systems: recognised by their headers, with the meaning of each column, from `exports.toml`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from tasks.imports.headers import INVISIBLE
 from tasks.imports.mapping import TYPES
 
-#: Stands for no export: columns are taken by their names alone.
+#: Means that a file is no known export: columns are mapped by their names alone.
 NONE = "none"
 
 _DOUBLED = re.compile(r" \([0-9]+\)$")
-_CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent"
-_ITEM = "it is told in the list of items"
+_CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
+_ITEM = "it goes into the list of items"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """How rows of products become items and variants; `exports.toml` explains each of these."""
+
+    item: Sequence[str]
+    variant: Sequence[str]
+    variant_item: Sequence[str] = ()
+    variant_rows: str = ""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One kind of file that another system writes; see `exports.toml` for what each of these is."""
+    """One kind of file that another system writes; `exports.toml` explains each of these."""
 
     name: str
     title: str
@@ -36,14 +49,15 @@ class Export:
     order: str | None = None
     items: Mapping[str, str] = field(default_factory=dict)
     time_zone: str | None = None
+    catalog: Catalog | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
     """An export's columns as one file names them.
 
-    mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column that tells orders apart.
-    items: the keys of an item, each with its column and type. consent: the columns that tell of it, by channel.
+    mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column with the order's id.
+    items: the keys of an order's item, each with its column and type. consent: the columns of consent, by channel.
     """
 
     export: Export
@@ -56,13 +70,18 @@ class Matched:
 
 @cache
 def exports() -> Mapping[str, Export]:
-    """The table."""
-    told = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
-    return {name: Export(name, **{**each, "known_by": tuple(each["known_by"])}) for name, each in told.items()}
+    """Return the table of known exports, by name."""
+    table = tomllib.loads(files("tasks.imports").joinpath("exports.toml").read_text(encoding="utf-8"))
+    return {name: _export(name, each) for name, each in table.items()}
+
+
+def _export(name: str, fields: Mapping[str, Any]) -> Export:
+    catalog = fields.get("catalog")
+    return Export(name, **{**fields, "known_by": tuple(fields["known_by"]), "catalog": catalog and Catalog(**catalog)})
 
 
 def export_named(name: str) -> Export:
-    """The export of this name.
+    """Return the export of this name.
 
     Raises:
         ValueError: there is none.
@@ -75,58 +94,63 @@ def export_named(name: str) -> Export:
     raise ValueError(f"there is no export {name!r}; {hint}")
 
 
-def recognised(header: Sequence[str]) -> Export | None:
-    """The export that a header is of: of those whose columns are all there, the one that knows the most of them."""
-    there = {_plain(name) for name in header}
+def recognise(header: Sequence[str]) -> Export | None:
+    """Return the export that a header belongs to: of those that fit, the one that knows the most of its columns."""
+    there = {plain_name(name) for name in header}
 
     def fits(export: Export) -> bool:
-        return all(any(_plain(name) in there for name in each.split("|")) for each in export.known_by)
+        return all(any(plain_name(name) in there for name in each.split("|")) for each in export.known_by)
 
     def known(export: Export) -> int:
-        return len(there & set(map(_plain, (*export.columns, *export.consent.values(), *export.known_by))))
+        return len(there & set(map(plain_name, (*export.columns, *export.consent.values(), *export.known_by))))
 
     return max(filter(fits, exports().values()), key=known, default=None)
 
 
-def matched(export: Export, header: Sequence[str], said: Sequence[str] = ()) -> Matched:
-    """What an export says of the columns of a file, as far as the mapping that was ``said`` leaves it to it."""
+def match_columns(
+    export: Export, header: Sequence[str], said: Sequence[str] = (), columns: Mapping[str, str] | None = None
+) -> Matched:
+    """Match an export's columns, or some ``columns`` of it, with a file's. The given mapping (``said``) goes first."""
     own = {each.rpartition("=")[0] for each in said}
     taken = {_field(each) for each in said}
     names: dict[str, str] = {}
     for each in header:
-        names.setdefault(_plain(each), each)
+        names.setdefault(plain_name(each), each)
     mapping: list[str] = []
     left_out: dict[str, str] = {}
-    for column, target in export.columns.items():
-        name = names.get(_plain(column))
+    for column, target in (export.columns if columns is None else columns).items():
+        name = names.get(plain_name(column))
         if name is None or name in own or _field(f"={target}") in taken:
             continue
         taken |= {_field(f"={target}")} - {""}
         mapping.append(f"{name}={target}")
         if not target:
-            left_out[name] = "it is of no use to Klaviyo"
-    told = {key: _typed(each) for key, each in export.items.items()}
-    items = {key: (names[_plain(each)], type) for key, (each, type) in told.items() if _plain(each) in names}
-    for why, columns in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
-        left_out |= {found: why for each in columns if (found := names.get(_plain(each))) and found not in own}
+            left_out[name] = "Klaviyo has no use for it"
+    typed = {key: _typed(each) for key, each in export.items.items()}
+    items = {key: (names[plain_name(each)], type) for key, (each, type) in typed.items() if plain_name(each) in names}
+    for why, unsent in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
+        left_out |= {found: why for each in unsent if (found := names.get(plain_name(each))) and found not in own}
     doubled = {name: base for name in header if (base := _DOUBLED.sub("", name)) != name and base in left_out}
     left_out |= {name: left_out[base] for name, base in doubled.items()}
     mapping += [f"{name}=" for name in left_out if f"{name}=" not in mapping and name not in own]
-    order = names.get(_plain(export.order)) if export.order else None
-    consent = {said: names[_plain(each)] for said, each in export.consent.items() if _plain(each) in names}
+    order = names.get(plain_name(export.order)) if export.order else None
+    consent = {
+        channel: names[plain_name(each)] for channel, each in export.consent.items() if plain_name(each) in names
+    }
     return Matched(export, tuple(mapping), left_out, order, items, consent)
 
 
 def _field(mapping: str) -> str:
-    """The field that a mapping leads to, without its type."""
+    """Return the field that a mapping leads to, without its type."""
     target = mapping.rpartition("=")[2]
     return _typed(target)[0]
 
 
-def _typed(told: str) -> tuple[str, str]:
-    name, colon, type = told.rpartition(":")
-    return (name, type) if colon and type in TYPES else (told, "text")
+def _typed(target: str) -> tuple[str, str]:
+    name, colon, type = target.rpartition(":")
+    return (name, type) if colon and type in TYPES else (target, "text")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column's name without case, invisible characters and repeated blanks."""
     return " ".join(name.strip(INVISIBLE).split()).casefold()

@@ -1,4 +1,4 @@
-"""Which fields a row of an import may fill: read from the declaration of the action that takes it."""
+"""The fields that a row of an import may fill, read from the declaration of the import's action."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing_extensions import get_type_hints, is_typeddict
 
 from worker.api.wire import Path, unwrap
 
-#: How a value is written. ``email``, ``phone`` and ``text`` travel as they are; the others are read first.
+#: How a value is written. ``email``, ``phone`` and ``text`` are sent as they are; the others are parsed first.
 Form = Literal["text", "email", "phone", "number", "boolean", "time", "day", "list", "json"]
 TEXTS: tuple[Form, ...] = ("text", "email", "phone")
 
@@ -31,11 +31,11 @@ _BY_TYPE: tuple[tuple[Any, Form], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One place in an item: the dotted name that people use for it, and the keys that lead there.
+    """One place in an item: its dotted name, and the keys that lead there.
 
-    Below an ``open`` field, such as ``properties``, every name is a field of its own. Its ``annotation`` tells how a
-    value travels; ``choices`` and ``longest`` (characters) limit it. ``style`` says how cells are written where there
-    is more than one way: the order of a date, the mark before decimals, a phone number without its ``+``.
+    Below an ``open`` field, such as ``properties``, every name is a field of its own. ``annotation`` decides how a
+    value is sent; ``choices`` and ``longest`` (characters) limit it. ``style`` says how cells are written if there is
+    more than one way: the order of a date, the decimal mark, a phone number without its ``+``.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Field:
     style: str = ""
 
     def below(self, name: str, form: Form, style: str = "") -> Field:
-        """The field of this name inside an open one; whatever the name holds, it is one key."""
+        """Return the field of this name inside an open one. Dots in the name do not nest."""
         return Field(f"{self.name}.{name}", (*self.keys, name), form, Any, style=style)
 
 
 def fields_of(item: Any) -> Iterator[Field]:
-    """The fields of one item, in the order of its declaration; of a plain id, the field ``id``."""
+    """Yield the fields of an item in the order of its declaration; for a plain id, the field ``id``."""
     if is_typeddict(item):
         yield from _fields(item, (), required=True)
     else:
@@ -62,12 +62,12 @@ def fields_of(item: Any) -> Iterator[Field]:
 
 
 def item_type(annotation: Any) -> Any:
-    """What a list parameter is a list of."""
+    """Return the type of a list parameter's items."""
     return get_args(unwrap(annotation)[0])[0]
 
 
 def longest(annotation: Any) -> int | None:
-    """The most that a text or a list may hold by its declaration: characters or items."""
+    """Return the declared maximum length of a text (characters) or a list (items)."""
     for each in _metadata(annotation):
         if isinstance(each, FieldInfo):
             for limit in each.metadata:
@@ -97,7 +97,7 @@ def _form(plain: Any) -> Form:
 
 
 def _metadata(annotation: Any) -> Iterator[Any]:
-    """What stands beside the type in ``Annotated``, however deep."""
+    """Yield the metadata of ``Annotated`` types, however deep."""
     if get_origin(annotation) is typing.Annotated:
         yield from annotation.__metadata__
     for each in get_args(annotation):

@@ -1,4 +1,4 @@
-"""Lines that reports write below their tables: who made them, and whose they are. They are no rows."""
+"""Lines that reports add below their tables, such as totals and copyrights. They are not rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-#: A table of fewer columns may well have rows of a single cell.
+#: A table with fewer columns may well have rows of a single cell.
 FEWEST_COLUMNS = 3
 
 _FOOTER = re.compile(
@@ -17,8 +17,8 @@ _FOOTER = re.compile(
 )
 
 
-def without_footers(rows: list[list[str]], width: int) -> list[list[str]]:
-    """Rows without the lines of a single cell of which one says that they stand below the table."""
+def drop_footers(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Drop runs of single-cell lines in which one line is a report's footer."""
     if width < FEWEST_COLUMNS or not any(map(_is_single, rows)):
         return rows
     kept: list[list[str]] = []

@@ -1,28 +1,31 @@
-"""The rows of a block of lines, as one list of cells."""
+"""The rows of a block of lines, kept as one list of cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.imports.cells import is_tidy
+from tasks.imports.cells import is_tidy, is_verbatim
 
 
 class Grid:
-    """The rows of lines that all have the same number of cells.
+    """Rows that all have the same number of cells.
 
-    It is one list of cells: quicker to make, and to take columns from, than a list for every row.
+    One list of cells is quicker to make, and to take columns from, than a list for every row.
     """
 
-    def __init__(self, cells: list[str], width: int, tidy: bool = False, step: int | None = None) -> None:
-        """Take ``cells``, of which each row has ``width``.
+    def __init__(self, cells: list[str], width: int, lines: str, step: int | None = None) -> None:
+        """Take ``cells``, ``width`` of them for each row.
 
-        tidy: none of them has what is taken away from cells, see `tasks.imports.cells`. step: how many entries of the
-        list belong to a row, where something stands behind its cells.
+        lines: the text that they come from. step: entries of the list per row, if each row's cells are followed by
+        something else.
         """
         self._cells = cells
         self._width = width
         self._step = step or width
-        self.tidy = tidy
+        #: Whether none of the cells needs tidying.
+        self.tidy = is_tidy(lines)
+        #: Whether JSON writes every cell as it is. No cell of a grid has a quote.
+        self.verbatim = self.tidy and is_verbatim(lines)
 
     def __len__(self) -> int:
         return len(self._cells) // self._step
@@ -35,29 +38,29 @@ class Grid:
         return map(self.__getitem__, range(len(self)))
 
     def column(self, place: int) -> list[str]:
-        """The cells of one column."""
+        """Return the cells of one column."""
         return self._cells[place :: self._step]
 
 
 def grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
-    """Lines without quotes as rows; None unless each has ``width`` cells, and more than a blank line seems to have."""
+    """Return unquoted lines as a grid; None unless each has exactly ``width`` cells, and more than one."""
     lines = lines.removesuffix("\n")
     cells = [*lines.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter), "\n"]
     count = lines.count("\n") + 1
-    # Where every row ends in one of the line breaks, and these are all there are, none is inside of a row.
+    # If every row ends in a newline, and there are no others, no newline is inside a row.
     even = len(cells) == count * (width + 1) and cells[width :: width + 1] == ["\n"] * count
-    return Grid(cells, width, is_tidy(lines), step=width + 1) if even and width > 1 else None
+    return Grid(cells, width, lines, step=width + 1) if even and width > 1 else None
 
 
 def quoted_grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
-    """Lines in which every cell stands in quotes as rows, in half the time that `csv.reader` takes; None for others."""
+    """Return fully quoted lines as a grid, in half the time of `csv.reader`; None for any other lines."""
     if not lines.startswith('"'):
         return None
     row_end = "\r\n" if lines.endswith("\r\n") else "\n"
     pieces = lines.removesuffix(row_end).split('"')
     cells, between = pieces[1::2], pieces[2:-1:2]
-    # A doubled quote, which is one inside a cell, leaves nothing between two pieces.
+    # A doubled quote, which stands for one inside a cell, leaves an empty piece.
     rows = [*[delimiter] * (width - 1), row_end] * (len(cells) // width)
     if pieces[-1] or [*between, row_end] != rows or width == 1:
         return None
-    return Grid(cells, width, is_tidy(lines))
+    return Grid(cells, width, lines)

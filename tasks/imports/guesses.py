@@ -1,4 +1,4 @@
-"""What the columns of a file may be that nobody knows: told by their names, and by the values of the first rows.
+"""A guess at what the columns of an unknown file are: by their names, and by the values of the first rows.
 
 A guess is shown before anything is sent; it is never acted on silently.
 """
@@ -13,23 +13,23 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
-from tasks.imports.addresses import address
-from tasks.imports.amounts import Decimal, amount, needs_decimal
+from tasks.imports.addresses import parse_address
+from tasks.imports.amounts import Decimal, is_ambiguous_amount, parse_amount
 from tasks.imports.cards import are_cards
-from tasks.imports.dates import Order, date_or_time
-from tasks.imports.values import boolean
+from tasks.imports.dates import Order, parse_date_or_time
+from tasks.imports.values import parse_boolean
 from tasks.imports.withheld import is_secret
 
-#: The share of a column's values that have to be addresses, or phone numbers with their country, to make it one.
-MOST = 0.8
+#: The share of a column's values that must be addresses, or international phone numbers, for it to count as such.
+MIN_SHARE = 0.8
 
-#: Fields by what columns are called that hold them, in the languages of shops.
+#: Names of columns that hold lists, in the languages of shops.
 _LISTS = frozenset(("tags", "labels", "interests", "segments", "groups", "categories", "lists", "etiketter"))
-#: Words in the names of columns whose digits are no amount.
+#: Words in the names of columns whose digits are not amounts.
 _NAMES_THINGS = re.compile(
     r"\b(id|ids|zip|postal|postcode|code|phone|tel|nr|no|number|num|sku|isbn\w*|ean|gtin|upc|plz|key|ref)\b"
 )
-#: Characters that are too many for an amount.
+#: Texts of this many characters are not amounts.
 LONGEST_NUMBER = 20
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 _INTERNATIONAL = re.compile(r"(\+|00)[1-9][0-9 ()./-]{6,20}")
@@ -38,13 +38,13 @@ _CURRENCY = re.compile(r" (usd|eur|gbp|sek|nok|dkk|chf|pln|czk|cad|aud|nzd|jpy)$
 
 @cache
 def _names() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """What columns are called, by what the rows are about and by field."""
+    """Return the usual names of columns, by what the rows are about and by field."""
     return tomllib.loads(files("tasks.imports").joinpath("column_names.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a file may be: its kind, where each column may lead, as in ``--map``, and what all rows have."""
+    """A guess at a file: its kind, the field of each column, as in ``--map``, and fields that all rows have."""
 
     kind: str
     mapping: tuple[str, ...]
@@ -57,19 +57,18 @@ def guess(
     kind: str | None = None,
     is_field: Callable[[str, str], bool] = lambda kind, name: False,
 ) -> Guess:
-    """A guess by the names of columns and by their values in the first rows.
+    """Guess by the names of columns and by their values in the first rows.
 
-    ``kind``: what is known of that already. ``is_field``: whether a name is that of a field of a kind, which needs no
-    guess.
+    kind: the kind of import, if it is known. is_field: whether a name is a field of a kind, which needs no guess.
     """
     plain = {name: _plain(name) for name in header if not is_secret(name)}
     values = {name: [cell for cell in cells if cell.strip()] for name, cells in zip(header, columns, strict=True)}
     kind = kind or _kind(plain, values)
     known = {name for name in plain if is_field(kind, name)}
-    plain = {name: said for name, said in plain.items() if name not in known}
+    plain = {name: words for name, words in plain.items() if name not in known}
     targets = {name: target for name, target in _targets(kind, plain, values).items() if target not in known}
-    # An import leaves columns of card numbers out, and says so, where no mapping says what they are.
-    plain = {name: said for name, said in plain.items() if name in targets or not are_cards(values[name])}
+    # An import leaves columns of card numbers out, and says so, unless a mapping says what they are.
+    plain = {name: words for name, words in plain.items() if name in targets or not are_cards(values[name])}
     fixed: dict[str, Any] = {}
     if kind == "events":
         fixed["metric"] = "Placed Order"
@@ -93,7 +92,7 @@ def _kind(plain: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> str:
 
 
 def _repeats(people: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> bool:
-    """Whether somebody is named more than once: rows are then about what people did."""
+    """Return True if somebody appears more than once: the rows are then about what people did."""
     named = [values[name] for name, target in people.items() if target in ("email", "external_id", "phone_number")]
     return any(len(set(each)) < len(each) for each in named)
 
@@ -113,11 +112,11 @@ def _targets(kind: str, plain: Mapping[str, str], values: Mapping[str, Sequence[
 
 
 def _by_name(fields: Mapping[str, Sequence[str]], plain: Mapping[str, str]) -> dict[str, str]:
-    """The columns that are called like a field; of several for one, the first that its names tell of."""
+    """Return the columns that have the name of a field; of several for one field, that of its first name."""
     found: dict[str, str] = {}
     for target, names in fields.items():
         for known in names:
-            name = next((name for name, said in plain.items() if _CURRENCY.sub("", said) == known), None)
+            name = next((name for name, words in plain.items() if _CURRENCY.sub("", words) == known), None)
             if name is not None and name not in found:
                 found[name] = target
                 break
@@ -125,7 +124,7 @@ def _by_name(fields: Mapping[str, Sequence[str]], plain: Mapping[str, str]) -> d
 
 
 def _type(name: str, cells: Sequence[str]) -> str:
-    """What a property seems to hold: all of its values have to."""
+    """Return the type of a property, if all of its values have it."""
     if _plain(name) in _LISTS:
         return ":list"
     if not cells or _NAMES_THINGS.search(_plain(name)):
@@ -138,7 +137,7 @@ def _type(name: str, cells: Sequence[str]) -> str:
 
 
 def _mostly(cells: Sequence[str], holds: Callable[[str], bool]) -> bool:
-    return bool(cells) and sum(map(holds, cells)) >= MOST * len(cells)
+    return bool(cells) and sum(map(holds, cells)) >= MIN_SHARE * len(cells)
 
 
 def _reads(read: Callable[[str], Any], cell: str) -> bool:
@@ -150,7 +149,7 @@ def _reads(read: Callable[[str], Any], cell: str) -> bool:
 
 
 def _is_address(cell: str) -> bool:
-    return "@" in cell and _reads(address, cell)
+    return "@" in cell and _reads(parse_address, cell)
 
 
 def _is_international(cell: str) -> bool:
@@ -158,18 +157,20 @@ def _is_international(cell: str) -> bool:
 
 
 def _is_truth(cell: str) -> bool:
-    return not cell.strip().isdigit() and _reads(boolean, cell)
+    return not cell.strip().isdigit() and _reads(parse_boolean, cell)
 
 
 def _is_amount(cell: str) -> bool:
-    mark: Decimal | None = "decimal-point" if needs_decimal(cell) else None
+    mark: Decimal | None = "decimal-point" if is_ambiguous_amount(cell) else None
     is_name = _LEADING_ZERO.match(cell.strip()) or len(cell) >= LONGEST_NUMBER
-    return not is_name and _reads(partial(amount, decimal=mark), cell)
+    return not is_name and _reads(partial(parse_amount, decimal=mark), cell)
 
 
 def _is_date(cell: str) -> bool:
     orders: tuple[Order, ...] = ("day-first", "month-first")
-    return not cell.strip().isdigit() and any(_reads(partial(date_or_time, order=order), cell) for order in orders)
+    return not cell.strip().isdigit() and any(
+        _reads(partial(parse_date_or_time, order=order), cell) for order in orders
+    )
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of imports, as data: which action takes the items, and what is looked at in a row."""
+"""The kinds of imports, as data: the action that takes the items, and the checks of a row."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 from typing_extensions import get_type_hints, is_typeddict
 
 from tasks.imports.block import Rule
-from tasks.imports.checks import consent, consent_in_the_past, event_ids, event_limits
+from tasks.imports.checks import assign_event_ids, check_consent_times, check_event_limits, consent_rule
 from tasks.imports.fields import Field, fields_of, item_type, longest
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.parameters import Parameter
 from worker.api.wire import Path
 
-#: Bytes that are left free in each request.
-MARGIN = 10_000
+#: Bytes left free in each request.
+MARGIN_BYTES = 10_000
 
-#: What a person's properties that an import is to take away are told in.
+#: What the table of exports calls variants.
+VARIANTS = "variants"
+
+#: The field that lists the properties to remove from a profile.
 UNSET = "patch_properties.unset"
 
 Read = Callable[[str], str]
@@ -30,15 +33,15 @@ Read = Callable[[str], str]
 class Kind:
     """One kind of import.
 
-    action: the name of the action that takes the items; items: its parameter.
-    identifiers: at least one of these fields has to be filled in each row.
-    key: what no two rows may share: the first of these that a row has; of fields joined by ``+``, all together.
-    also: other names that fields go by.
-    read: what happens to the texts of some fields.
-    rules: what else is looked at.
-    group: the list inside an item of which a row is one entry; the rest of the item is of this one row.
+    action: the name of the action that takes the items; items: the parameter for them.
+    identifiers: each row must have at least one of these fields.
+    key: no two rows may share it: the first of these fields that a row has; fields joined by ``+`` count together.
+    also: other names of fields.
+    read: conversions of some fields' texts.
+    rules: further checks.
+    group: the list inside an item in which each row is one entry.
     more: fields that rules turn into others.
-    sample: what the smallest item has beside an identifier and what is required.
+    sample: what the smallest item has besides an identifier and the required fields.
     """
 
     name: str
@@ -55,22 +58,22 @@ class Kind:
 
     @property
     def consents(self) -> bool:
-        """Whether it gives or withdraws consent, which has channels."""
+        """Whether it gives or withdraws consent, which is by channel."""
         return any(name.startswith("subscriptions.") for name in self.sample)
 
     @property
     def exported(self) -> str:
-        """What the table of exports calls it: however items are sent, they are items there."""
+        """Its name in the table of exports, in which items are items, whether created or updated."""
         return self.name.partition("_catalog_")[2] or self.name
 
     @property
     def rest(self) -> str | None:
-        """The field that takes columns of any name, as far as there is one."""
+        """The field that takes columns of any name, if there is one."""
         return next((name for name in ("properties", "custom_metadata") if name in self.fields), None)
 
     @property
     def declaration(self) -> Declaration:
-        """What the action takes."""
+        """The declaration of the action."""
         return ACTIONS[self.action].declaration
 
     @property
@@ -80,29 +83,29 @@ class Kind:
 
     @property
     def path(self) -> Path:
-        """Where in the body the items stand."""
+        """The path of the items in the body."""
         return self.parameter.path
 
     @property
     def most_items(self) -> int:
-        """How many items a request takes."""
+        """The maximum number of items in a request."""
         most = longest(self.parameter.annotation)
         assert most is not None, f"{self.action} does not say how many {self.items} it takes"
         return most
 
     @property
     def most_bytes(self) -> int:
-        """How large a request may be."""
-        return self.declaration.max_body - MARGIN
+        """The maximum size of a request, in bytes."""
+        return self.declaration.max_body - MARGIN_BYTES
 
     @property
     def most_item_bytes(self) -> int:
-        """How large one item may be."""
+        """The maximum size of an item, in bytes."""
         return self.parameter.item_bytes or self.most_bytes
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
-        """The fields of a row by all their names."""
+        """The fields of a row, by each of their names."""
         item = item_type(self.parameter.annotation)
         found = list(fields_of(item))
         if self.group:
@@ -117,30 +120,30 @@ class Kind:
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """What Klaviyo takes no item without."""
+        """The fields that Klaviyo requires in every item."""
         return tuple(dict.fromkeys(each.name for each in self.fields.values() if each.required))
 
     @cached_property
     def identifying(self) -> frozenset[str]:
-        """The fields that name a record: in a shop's database their values are often whole numbers."""
+        """The fields that identify a record; in a shop's database their values are often whole numbers."""
         keys = (name for each in self.key for name in each.split("+"))
         return frozenset(("id", *self.identifiers, *keys, *self.read))
 
     def item(self, row: dict[str, Any]) -> Any:
-        """The item that the action takes for one row of plain names."""
+        """Return the action's item for one row of plain names."""
         if not is_typeddict(item_type(self.parameter.annotation)):
             return row["id"]
         if self.group:
-            # Klaviyo insists on an event's properties, even if there are none.
+            # Klaviyo requires an event's properties, even if they are empty.
             entry = {"properties": {}, **{name: value for name, value in row.items() if name != "profile"}}
             return {"profile": row.get("profile", {}), self.group: [entry]}
         return row
 
     def row(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One row of what may be written as the action's item.
+        """Return the row in a record that may have the shape of the action's item.
 
         Raises:
-            ValueError: it holds several.
+            ValueError: the record holds several rows.
 
         """
         if self.group is None or not isinstance(record.get(self.group), list):
@@ -152,7 +155,7 @@ class Kind:
 
 
 def catalog_id(value: str) -> str:
-    """Klaviyo's id of something in the catalog; given the external id, the one that Klaviyo makes of it."""
+    """Return Klaviyo's id of a catalog record, given that id or the external id from which Klaviyo makes it."""
     return value if ":::" in value else f"$custom:::$default:::{value}"
 
 
@@ -184,11 +187,11 @@ KINDS = {
             "events",
             identifiers=tuple(f"profile.{name}" for name in (*_PROFILES, "anonymous_id")),
             key=("unique_id",),
-            rules=(event_limits, event_ids),
+            rules=(check_event_limits, assign_event_ids),
             group="events",
         ),
         *_catalog("items", "item"),
-        *_catalog("variants", "variant"),
+        *_catalog(VARIANTS, "variant"),
         *_catalog("categories", "category"),
         Kind(
             "coupon_codes",
@@ -204,7 +207,7 @@ KINDS = {
             "profiles",
             identifiers=("email", "phone_number"),
             key=("email", "phone_number"),
-            rules=(consent("SUBSCRIBED"), consent_in_the_past),
+            rules=(consent_rule("SUBSCRIBED"), check_consent_times),
             more=(_CONSENTED_AT,),
             sample={"subscriptions.email.marketing.consent": "SUBSCRIBED"},
         ),
@@ -214,7 +217,7 @@ KINDS = {
             "profiles",
             identifiers=("email", "phone_number"),
             key=("email", "phone_number"),
-            rules=(consent("UNSUBSCRIBED"),),
+            rules=(consent_rule("UNSUBSCRIBED"),),
             sample={"subscriptions.email.marketing.consent": "UNSUBSCRIBED"},
         ),
         Kind("suppress", "bulk_suppress_profiles", "profiles", ("email",), ("email",)),

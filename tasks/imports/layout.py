@@ -1,6 +1,6 @@
-"""How items look on the wire: templates made from the declaration, one for each set of fields that rows have.
+"""Items as JSON, made from templates: one for each set of fields that rows have.
 
-JSON:API nesting is written at the declarations alone: a template is an item with marks in it, rendered once by the
+JSON:API nesting is defined by the declarations alone: a template is an item with marks in it, rendered once by the
 parameter's `Codec`.
 """
 
@@ -14,23 +14,24 @@ from typing import Any
 
 import orjson
 
+from tasks.imports.cells import ascii_bytes
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.kinds import Kind
 from worker.api.wire import put
 
-#: A mark is a text that no name can be taken for; JSON writes its NULs as ``\u0000``.
+#: A mark cannot be mistaken for a name; JSON writes its NULs as ``\u0000``.
 _MARK = re.compile(r'"\\u0000(\d+)\\u0000"')
-#: Bytes that JSON writes in another way.
+#: Bytes that JSON escapes.
 _ESCAPED = bytes([*range(32), ord('"'), ord("\\")])
-#: A source in which every row has other fields makes many templates; they are made anew after so many.
+#: If every row has other fields there would be countless templates; after this many they are dropped.
 MOST_TEMPLATES = 5_000
 
-#: Which of the fields that some rows lack a row has.
+#: For the fields that some rows lack: whether a row has each of them.
 Mask = tuple[bool, ...]
 
 
 class Layout:
-    """The fields of some rows in the order in which they stand in an item."""
+    """The fields of some rows in the order of an item."""
 
     def __init__(self, kind: Kind, fields: Sequence[Field]) -> None:
         self._kind = kind
@@ -47,9 +48,9 @@ class Layout:
         return orjson.dumps(self._render([self._kind.item(row)])[0]).decode()
 
     def _template(self, mask: Mask) -> list[str]:
-        """An item in pieces: the text before each field and a slot for it, in turn, then the text after the last.
+        """Return an item in pieces: before each field its text and a slot, in turn, then the text after the last.
 
-        A field that is not there has both, without a text before it. So the slot of a field is always the same.
+        An absent field has both pieces, empty, so that the slot of a field is always in the same place.
         """
         absent = {place for place, given in zip(self._gaps, mask, strict=True) if not given}
         there = [field for place, field in enumerate(self.fields) if place not in absent]
@@ -66,16 +67,21 @@ class Layout:
             text = quote + next(marked)
         return [*pieces, f"{text}\n"]
 
-    def lines(self, columns: Mapping[str, Sequence[str]], length: int) -> bytes:
-        """The items of one row or more, as JSON, each in a line: JSON has no bare line break."""
-        values = _escaped(self.fields, [columns[field.name] for field in self.fields])
+    def lines(self, columns: Mapping[str, Sequence[str]], length: int, verbatim: bool = False) -> bytes:
+        """Return the items of rows as JSON, one a line: JSON never contains a bare newline.
+
+        ``verbatim``: it is known that no text needs escaping.
+        """
+        values: list[Sequence[str]] = [columns[field.name] for field in self.fields]
+        if not verbatim:
+            values = _escaped(self.fields, values)
         gaps = [place for place, each in enumerate(values) if place in self._gaps or not all(each)]
         if gaps != self._gaps or len(self._templates) > MOST_TEMPLATES:
             self._gaps, self._templates = gaps, {}
         masks: list[Mask] = list(zip(*(map(bool, values[place]) for place in gaps), strict=True)) or [()] * length
         for mask in set(masks).difference(self._templates):
             self._templates[mask] = self._template(mask)
-        # A stride for a column: half the time of formatting row by row.
+        # Filling a column by a stride takes half the time of formatting row by row.
         pieces = list(chain.from_iterable(map(self._templates.__getitem__, masks)))
         for place, column in enumerate(values):
             pieces[2 * place + 1 :: 2 * len(values) + 1] = column
@@ -83,8 +89,8 @@ class Layout:
 
 
 def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """The columns with texts as JSON has them between its quotes; mostly, that is as they are."""
-    texts = _bytes_of(
+    """Return the columns with their texts escaped for JSON; mostly they need no escaping."""
+    texts = ascii_bytes(
         "".join(["".join(column) for field, column in zip(fields, values, strict=True) if field.form in TEXTS])
     )
     if len(texts.translate(None, _ESCAPED)) == len(texts):
@@ -94,11 +100,3 @@ def _escaped(fields: Sequence[Field], values: Sequence[Sequence[str]]) -> list[S
         [escape(value)[1:-1] for value in column] if field.form in TEXTS else column
         for field, column in zip(fields, values, strict=True)
     ]
-
-
-def _bytes_of(text: str) -> bytes:
-    """A text in an encoding that leaves ASCII as it is: Latin-1, where that does, is quicker by far."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()

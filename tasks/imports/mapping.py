@@ -1,16 +1,15 @@
 """Which column becomes which field.
 
-A column that is named like a field maps by itself: ``email``, ``location.city``, ``properties.plan``. What else there
-is to say, each as ``column=field``:
+A column with the name of a field maps by itself: ``email``, ``location.city``, ``properties.plan``. Anything else is
+given as ``column=field``:
 
 E-Mail=email                      another name
 Internal note=                    leave the column out
 *=properties.*                    every other column is a property under its own name
 total=properties.total:number     what a property holds: text, number, boolean, date, day, list or json
 
-How cells are written is said in the place of the type: `date` by its order, `day-first` or `month-first`; `number` by
-what stands before its decimals, `decimal-comma` or `decimal-point`; a phone number that begins with the country's code
-and has no ``+`` as `international`.
+A type can also say how cells are written: a date as `day-first` or `month-first`, a number as `decimal-comma` or
+`decimal-point`, and a phone number that begins with the country's code but no ``+`` as `international`.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 from tasks.imports.fields import Field, Form
-from tasks.imports.sources import added_columns
+from tasks.imports.sources import count_reject_columns
 from tasks.imports.withheld import WITHHELD, is_secret
 
-#: What a property may be said to hold, and how its cells are written.
+#: The types that a mapping can give a property, with the form and style of its cells.
 TYPES: dict[str, tuple[Form, str]] = {
     "text": ("text", ""),
     "number": ("number", ""),
@@ -40,18 +39,18 @@ TYPES: dict[str, tuple[Form, str]] = {
     "json": ("json", ""),
     "international": ("phone", "international"),
 }
-#: Where a field adds to lists or takes from them, which is not the same twice; see `tasks.rules.edits`.
+#: Fields that append to lists or remove from them, which must not be repeated; see `tasks.rules.edits`.
 _EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
-#: How much a field has to resemble what was given for one, and a column's own name, to be what was meant.
+#: How alike a field and a mapping's target, or a field and a column's name, must be to be suggested.
 MISSPELLED, ALIKE = 0.6, 0.85
-#: The fewest letters of a column's name that tell a field.
-TELLING = 4
+#: The fewest letters of a column's name that identify a field.
+MIN_PHRASE_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a column leads, as it was said; an empty name leaves the column out."""
+    """The target of a column's mapping; an empty name leaves the column out."""
 
     name: str
     form: Form | None = None
@@ -59,10 +58,9 @@ class Target:
 
 
 class ColumnMap:
-    """The fields of a kind by name, the groups that they lie in, and what was said about columns.
+    """The fields of a kind by name, the groups that they are in, and the mappings that were given.
 
-    ``say``: what stands before a mapping where it is said, for advice on what else to say. ``withheld`` are the columns
-    that were met and are never sent.
+    say: what to type before a mapping, for advice in messages. withheld: columns seen so far that are never sent.
     """
 
     def __init__(
@@ -101,15 +99,15 @@ class ColumnMap:
         return found
 
     def field(self, column: str) -> Field | None:
-        """The field that a column or a dotted key leads to; None where it is left out.
+        """Return the field of a column or a dotted key; None if it is left out.
 
         Raises:
-            ValueError: it leads nowhere, or to an edit that is not safe to repeat.
+            ValueError: there is no such field, or it is an edit that must not be repeated.
 
         """
         found = self._found(column)
         if found and not _EDITS.isdisjoint(pairwise(found.keys)):
-            raise ValueError(f"{column!r}: an import may repeat a part; edit properties with update_profile")
+            raise ValueError(f"{column!r}: an import may send a row twice and would edit twice; use update_profile")
         return found
 
     def _found(self, column: str) -> Field | None:
@@ -124,17 +122,17 @@ class ColumnMap:
             return found
         if self._rest:
             return self._rest.below(column, self._default)
-        raise ValueError(f"{column!r} is no field of {self._kind}; {self._advice(column)}")
+        raise ValueError(f"{column!r} is not a field of {self._kind}; {self._advice(column)}")
 
     def _named(self, target: Target) -> Field:
         found = self._known(target.name, target.form or self._default, target.style)
         if found is None:
             near = _nearest(target.name, self.fields, MISSPELLED)
             raise ValueError(
-                f"{target.name!r} is no field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
+                f"{target.name!r} is not a field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
             )
         if target.form and target.form != found.form and (target.form, found.form) != ("time", "day"):
-            raise ValueError(f"the field {target.name!r} is of type {found.form}, and nothing else")
+            raise ValueError(f"the field {target.name!r} is always of type {found.form}")
         return replace(found, style=target.style) if target.style else found
 
     def _known(self, name: str, form: Form, style: str = "") -> Field | None:
@@ -157,21 +155,21 @@ class ColumnMap:
 
 
 def _nearest(column: str, fields: Mapping[str, Field], alike: float) -> str | None:
-    """The field whose name, or the end of it, is in the column's, or looks much like it.
+    """Return the field whose name, or its last part, is in the column's name or much like it.
 
-    A field that is not what was meant is worse than none: whoever follows the advice writes over what is in it.
+    A wrong suggestion is worse than none: whoever follows it overwrites the field's values.
     """
     plain = {_plain(ending): name for name in reversed(list(fields)) for ending in (name.rpartition(".")[2], name)}
     near = difflib.get_close_matches(_plain(column), plain, n=1, cutoff=alike)
-    said = near[:1] or sorted(_telling(column) & plain.keys(), key=len)[-1:]
-    return plain[said[0]] if said else None
+    best = near[:1] or sorted(_phrases(column) & plain.keys(), key=len)[-1:]
+    return plain[best[0]] if best else None
 
 
-def _telling(column: str) -> set[str]:
-    """What the column's name says in words that stand side by side, as far as it is long enough to mean something."""
+def _phrases(column: str) -> set[str]:
+    """Return the runs of adjacent words in a column's name that are long enough to mean something."""
     words = re.findall(r"[^\W_]+", column.lower())
-    told = {"".join(words[begin:end]) for begin in range(len(words)) for end in range(begin + 1, len(words) + 1)}
-    return {each for each in told if len(each) >= TELLING}
+    runs = {"".join(words[begin:end]) for begin in range(len(words)) for end in range(begin + 1, len(words) + 1)}
+    return {each for each in runs if len(each) >= MIN_PHRASE_LETTERS}
 
 
 def _plain(name: str) -> str:
@@ -179,16 +177,16 @@ def _plain(name: str) -> str:
 
 
 def columns_of(header: Sequence[str], mapped: ColumnMap) -> dict[int, Field]:
-    """The field of each column that has one, by the column's place.
+    """Return the field of each column that has one, by the column's place.
 
     Raises:
-        ValueError: with every column that leads nowhere, leads where another does, or is missing.
+        ValueError: naming every column without a field, with another column's field, or missing from the header.
 
     """
     problems = list(_not_there(header, mapped))
     columns: dict[int, Field] = {}
     taken: dict[str, str] = {}
-    for place, column in enumerate(header[added_columns(header) :], added_columns(header)):
+    for place, column in enumerate(header[count_reject_columns(header) :], count_reject_columns(header)):
         try:
             field = mapped.field(column)
         except ValueError as error:
@@ -202,7 +200,9 @@ def columns_of(header: Sequence[str], mapped: ColumnMap) -> dict[int, Field]:
         taken[field.name] = column
     for field in columns.values():
         if (above := ".".join(field.keys[:-1])) in taken:
-            problems.append(f"column {taken[above]!r} is all of {above!r}, and {taken[field.name]!r} is a part of it")
+            problems.append(
+                f"column {taken[above]!r} holds all of {above!r}, but {taken[field.name]!r} holds a part of it"
+            )
     if problems:
         raise ValueError("; ".join(problems))
     return columns
@@ -213,4 +213,4 @@ def _not_there(header: Sequence[str], mapped: ColumnMap) -> Iterator[str]:
         if column not in header:
             near = difflib.get_close_matches(column, header, n=1)
             advice = f"; did you mean {near[0]!r}?" if near else ""
-            yield f"the mapping speaks of a column {column!r}, which is not there{advice}"
+            yield f"there is no column {column!r} for its mapping{advice}"

@@ -1,4 +1,4 @@
-"""How an import is to be done, as its caller says it; plain values, so that a run that is resumed does the same."""
+"""The options of an import, as plain values, so that a resumed run does the same."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Options:
     """What goes beyond the rows.
 
     mapping: which column becomes which field, ``("E-Mail=email", "*=properties.*")``; see `tasks.imports.mapping`.
-    fixed: fields of every row that has none of its own, ``{"metric": "Placed Order"}``.
+    fixed: fields of every row that lacks them, ``{"metric": "Placed Order"}``.
     params: parameters of the whole request, ``{"list_ids": ["Y6nRLr"]}``.
-    channels: what is subscribed to, or unsubscribed from, where the rows do not say.
-    time_zone: where times without a zone are meant, ``Europe/Berlin``.
-    country: where phone numbers are from that do not say it, ``SE``, in rows that do not say it either.
-    export: of which known export the rows are; where it is None the header tells, and "none" is none of them.
-    dates, decimals: how dates and numbers are written in columns that do not tell it themselves.
-    consent: of an export, take those who say yes or no to marketing, and only what reaches them.
-    clear_empty: an empty cell takes the property away that its column leads to; else it changes nothing.
-    moment: when the run began, which is the time of events that have none. Keep it: a run that is resumed with it
-    makes the same requests.
+    channels: the channels to subscribe to, or unsubscribe from, if the rows name none.
+    time_zone: the zone of times without one, ``Europe/Berlin``.
+    country: the country of phone numbers without one, ``SE``, in rows without one.
+    export: the known export that the rows come from; None recognises it by its header, and "none" means none.
+    dates, decimals: how dates and numbers are written, if a column can be read in two ways.
+    consent: of an export, take only those who said yes or no to marketing, and only their addresses.
+    clear_empty: an empty cell removes its column's property; otherwise it changes nothing.
+    moment: when the run began, which is the time of events without one. A resumed run needs the same moment to make
+    the same requests.
     """
 
     mapping: tuple[str, ...] = ()
@@ -49,11 +49,11 @@ class Options:
 
     @property
     def historical(self) -> bool:
-        """Whether consent that was given in the past is brought over."""
+        """Whether consent that was given in the past is imported."""
         return bool(self.params.get("historical_import"))
 
     def zone(self) -> tzinfo | None:
-        """The time zone.
+        """Return the time zone.
 
         Raises:
             ValueError: there is none of this name.
@@ -64,10 +64,10 @@ class Options:
         try:
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{self.time_zone!r} is no time zone; write it like 'Europe/Berlin' or 'UTC'") from None
+            raise ValueError(f"{self.time_zone!r} is not a time zone; write it like 'Europe/Berlin' or 'UTC'") from None
 
     def region(self) -> str | None:
-        """The country of phone numbers that do not say theirs, as ISO 3166 has it.
+        """Return the ISO 3166 code of the country of phone numbers without one.
 
         Raises:
             ValueError: there is none of this name.
@@ -75,5 +75,5 @@ class Options:
         """
         code = country_code(self.country) if self.country else None
         if self.country and not is_country(code):
-            raise ValueError(f"{self.country!r} is no country; write it like 'SE' or 'Sweden'")
+            raise ValueError(f"{self.country!r} is not a country; write it like 'SE' or 'Sweden'")
         return code

@@ -1,6 +1,6 @@
-"""Orders of a file that has a row for each of their items: put together, an order a row, with a list of its items.
+"""Files of orders with a row for each item: one row an order, with a list of its items.
 
-The rows of an order follow each other. What is told of the order as a whole stands in the first of them, or in all.
+The rows of an order follow each other. Values of the order as a whole are in the first of them, or in all.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any, cast
 import orjson
 
 from tasks.imports.amounts import Decimal
-from tasks.imports.cells import tidied
+from tasks.imports.cells import tidy_cells
 from tasks.imports.exports import Matched
-from tasks.imports.sources import ROWS, Batch, Source
-from tasks.imports.values import boolean, number
+from tasks.imports.sources import BATCH_ROWS, Batch, Source
+from tasks.imports.values import parse_boolean, parse_number
 
-#: The metric of one item of an order, and that of all of it.
+#: The metric of one item of an order.
 ORDERED_PRODUCT = "Ordered Product"
 
-#: The columns that are added: the items of an order; of a single item, what it costs and the id of its event.
+#: The columns that are added: the items of an order; for a single item, its cost and the id of its event.
 ITEMS, COST, ITEM_ID = "Items", "Item total", "Item id"
 
 
 class Order(list[str]):
-    """The cells of an order as one row, and the ``lines`` of the file that it stands in, from row ``first`` on.
+    """The cells of an order as one row, and its original ``lines``, which begin at row ``first``.
 
-    ``problem`` says why it cannot be taken.
+    ``problem`` says why it is rejected.
     """
 
     def __init__(
@@ -40,18 +40,18 @@ class Order(list[str]):
         self.problem = problem
 
 
-def orders(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
-    """The orders of a source, each as a row with a column more: its items, as JSON."""
+def group_orders(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
+    """Return the orders of a source, one a row, with one more column for its items as JSON."""
     table = _Table(source, matched, decimals)
 
     def rows() -> Iterator[Order]:
         return (table.order(lines, first) for first, lines in table.groups())
 
-    return replace(source, columns=(*table.columns, ITEMS), batches=lambda: _batches(rows()))
+    return replace(source, columns=(*table.columns, ITEMS), batches=lambda: batches_of(rows()))
 
 
-def ordered_products(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
-    """The items of the orders of a source, each as a row that tells of its order, too; with an id and what it costs."""
+def list_ordered_products(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
+    """Return the items of the orders of a source, one a row, with the values of its order, its cost and an id."""
     table = _Table(source, matched, decimals)
 
     def rows() -> Iterator[Order]:
@@ -60,18 +60,19 @@ def ordered_products(source: Source, matched: Matched, decimals: Decimal | None)
             for place, line in enumerate(lines):
                 yield table.product(line, whole, place, first + place)
 
-    return replace(source, columns=(*table.columns, COST, ITEM_ID), batches=lambda: _batches(rows()))
+    return replace(source, columns=(*table.columns, COST, ITEM_ID), batches=lambda: batches_of(rows()))
 
 
-def _batches(rows: Iterator[Order]) -> Iterator[Batch]:
+def batches_of(rows: Iterator[Order]) -> Iterator[Batch]:
+    """Yield rows in batches, numbered anew."""
     first = 1
-    while block := list(islice(rows, ROWS)):
+    while block := list(islice(rows, BATCH_ROWS)):
         yield Batch(first, block)
         first += len(block)
 
 
 class _Table:
-    """The rows of a source, and where in them an order and its items are told."""
+    """The rows of a source, and the columns of an order and of its items."""
 
     def __init__(self, source: Source, matched: Matched, decimals: Decimal | None) -> None:
         assert source.columns is not None
@@ -86,7 +87,7 @@ class _Table:
         self._id = next((self.columns.index(name) for name in ids), self._order)
 
     def groups(self) -> Iterator[tuple[int, list[Sequence[str]]]]:
-        """The rows of each order, with the number of the first; a row that names no order is one of its own."""
+        """Yield the rows of each order, with the number of the first; a row without an order id is its own order."""
         numbered = (
             (number, cast(Sequence[str], row))
             for batch in self._source.batches()
@@ -97,11 +98,11 @@ class _Table:
             yield rows[0][0], [row for _, row in rows]
 
     def whole(self, lines: Sequence[Sequence[str]]) -> list[str]:
-        """What is told of an order: in each column the first cell that says something."""
+        """Return the values of an order: in each column the first cell that is not empty."""
         return [next(filter(None, (_at(line, place) for line in lines)), "") for place in range(self._width)]
 
     def order(self, lines: Sequence[Sequence[str]], first: int) -> Order:
-        """An order with its items."""
+        """Return an order with its items."""
         problem, items = None, ""
         try:
             items = orjson.dumps(list(filter(None, map(self._item, lines)))).decode()
@@ -110,7 +111,7 @@ class _Table:
         return Order([*self.whole(lines), items, *lines[0][self._width :]], lines, first, problem)
 
     def product(self, line: Sequence[str], whole: Sequence[str], place: int, number: int) -> Order:
-        """One item of an order: what is told of it stands in its own row, the rest in any of the order's."""
+        """Return one item of an order: its own values from its row, the order's from any of the order's rows."""
         own = {at for at, _ in self._items.values()}
         cells = [_at(line, at) if at in own else whole[at] for at in range(self._width)]
         problem, cost = None, ""
@@ -126,7 +127,7 @@ class _Table:
     def _item(self, line: Sequence[str]) -> dict[str, Any]:
         item: dict[str, Any] = {}
         for key, (place, type) in self._items.items():
-            (cell,) = tidied([_at(line, place).strip()])
+            (cell,) = tidy_cells([_at(line, place).strip()])
             if not cell:
                 continue
             try:
@@ -137,8 +138,8 @@ class _Table:
 
     def _read(self, cell: str, type: str) -> Any:
         if type == "number":
-            return number(cell, self._decimals)
-        return boolean(cell) if type == "boolean" else cell
+            return parse_number(cell, self._decimals)
+        return parse_boolean(cell) if type == "boolean" else cell
 
 
 def _at(line: Sequence[str], place: int) -> str:

@@ -1,4 +1,4 @@
-"""Files that are packed: gzipped, or alone in a zip archive."""
+"""Compressed files: gzip, or a zip archive of one file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from worker.errors import SourceError
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
-#: Part of every workbook that Excel writes, which is a zip archive itself.
+#: In every Excel workbook, which is a zip archive itself.
 _WORKBOOK = "[Content_Types].xml"
 
-#: What is raised where a packed file ends too early or is none.
+#: Raised for a compressed file that is cut short or damaged.
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
 
 
-def unpacked(binary: io.BufferedReader, name: str) -> IO[bytes]:
-    """The bytes of a file, or those that are packed in it.
+def unpack(binary: io.BufferedReader, name: str) -> IO[bytes]:
+    """Return the bytes of a file, decompressed if need be.
 
     Raises:
-        SourceError: it is a zip archive, and not of one file.
+        SourceError: it is a zip archive that does not hold exactly one file.
 
     """
     start = binary.peek(4)
@@ -35,36 +35,36 @@ def unpacked(binary: io.BufferedReader, name: str) -> IO[bytes]:
     if not binary.seekable():
         raise SourceError(name, "a zip archive cannot be read from a pipe: unpack it first")
     archive = zipfile.ZipFile(binary)
-    member = _only(archive, name)
+    member = _single_member(archive, name)
     if member.flag_bits & 1:
         raise SourceError(name, f"{member.filename} in it is encrypted: unpack it first")
     return archive.open(member)
 
 
 def member_of(path: Path, name: str) -> str:
-    """What the one file in a zip archive is called.
+    """Return the name of the only file in a zip archive.
 
     Raises:
-        SourceError: it cannot be read, or is not an archive of one file.
+        SourceError: it cannot be read, or does not hold exactly one file.
 
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _only(archive, name).filename
+            return _single_member(archive, name).filename
     except zipfile.BadZipFile:
-        raise SourceError(name, "the packed file is damaged or cut short") from None
+        raise SourceError(name, "the compressed file is damaged or cut short") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None
 
 
-def _only(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """The one file of an archive; what macOS adds does not count."""
+def _single_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Return the only file of an archive; what macOS adds does not count."""
     found = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
     if any(each.filename == _WORKBOOK for each in found):
         raise SourceError(name, "this is an Excel workbook; say that its format is xlsx")
     if len(found) != 1:
-        told = ", ".join(each.filename for each in found[:5]) or "nothing"
+        names = ", ".join(each.filename for each in found[:5]) or "nothing"
         raise SourceError(
-            name, f"this is an archive of {len(found):,} files ({told}): unpack it, and import one of them"
+            name, f"this is an archive of {len(found):,} files ({names}): unpack it, and import one of them"
         )
     return found[0]

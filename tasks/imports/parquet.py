@@ -10,10 +10,10 @@ from worker.errors import SourceError
 
 
 def records_of(path: Path, name: str, most: int) -> Generator[list[dict[str, Any]], None, None]:
-    """The rows, up to ``most`` at a time; a row group is held at once.
+    """Yield the rows, up to ``most`` at a time; a row group is in memory at once.
 
     Raises:
-        SourceError: it is no Parquet, or pyarrow is not there.
+        SourceError: it is not Parquet, or pyarrow is not installed.
 
     """
     try:
@@ -26,6 +26,6 @@ def records_of(path: Path, name: str, most: int) -> Generator[list[dict[str, Any
             for batch in file.iter_batches(batch_size=most):
                 yield batch.to_pylist()
     except ArrowInvalid:
-        raise SourceError(name, "this is no Parquet file, or a damaged one") from None
+        raise SourceError(name, "this is not a Parquet file, or a damaged one") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""Requests of a size that Klaviyo takes: the same source with the same options always makes the same parts."""
+"""Split rows into requests of a size that Klaviyo accepts. The same source and options always make the same parts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tasks.jobs.rows import joined
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request. ``number`` counts from 1; ``rows`` are the numbers of its items' rows, in order: ``1-9,11``."""
+    """One request. ``number`` counts from 1; ``rows`` are the row numbers of its items, in order: ``1-9,11``."""
 
     number: int
     body: bytes
     rows: str
 
 
-def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
-    """The requests of a source and its bad rows, each as soon as it is known.
+def split_into_parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
+    """Yield the requests of a source and its rejected rows, each as soon as it is known.
 
-    The rows of parts follow the order of the source, and so do the rejected ones.
+    Both are in the order of the source.
 
     Raises:
-        SourceError: the source turned out not to be what it claims.
+        SourceError: the source turned out not to be what it claims to be.
 
     """
     seen = Seen()
@@ -46,7 +46,7 @@ def parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
 
 
 class Splitter:
-    """Collects items until one more would be too much: by bytes first, then by count."""
+    """Collects items until one more would be too many: by bytes first, then by count."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -58,11 +58,11 @@ class Splitter:
     def _empty(self) -> None:
         self._pieces = [self._plan.before]
         self._count = 0
-        self._bytes = -1  # each item counts with a comma, and there is one comma less than there are items
+        self._bytes = -1  # each item counts with a comma, and there is one comma fewer than there are items
         self._spans: list[tuple[int, int]] = []
 
     def add(self, rows: Sequence[int], lines: bytes) -> Iterator[Part]:
-        """Take the items of these rows, each in a line; the parts that are full by then."""
+        """Take the items of these rows, one a line, and yield the parts that this fills."""
         if self._has_room(len(rows), lines):
             self._take(rows, lines)
             return
@@ -80,7 +80,7 @@ class Splitter:
             start = stop
 
     def rest(self) -> Iterator[Part]:
-        """The last part, if anything is left."""
+        """Yield the last part, if anything is left."""
         if self._count:
             yield self._part()
 

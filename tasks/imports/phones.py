@@ -1,8 +1,8 @@
-"""Phone numbers as people write them, as Klaviyo takes them: in E.164. No message repeats one.
+"""Phone numbers as people write them, turned into E.164, which Klaviyo accepts. No message repeats one.
 
-What phonenumbers makes of a text is right, and takes it 20 µs or more. Where its own rules for a country leave no
-choice, the same number is made here in a twentieth of that: a number whose national prefix can be told by its first
-digits, and whose length the country has. Anything else goes to phonenumbers.
+phonenumbers reads a number correctly, but takes 20 µs or more. If its own rules for a country leave no choice, this
+module makes the same number in a twentieth of that: one whose national prefix shows in its first digits, and whose
+length the country has. Anything else goes to phonenumbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
-#: Calling codes whose numbers a whole column is held against; a file has few.
+#: Calling codes that a whole column is matched against at once; a file has few.
 MOST_CODES = 20
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION = str.maketrans("", "", " \t\xa0()-./\u2010\u2011\u2012\u2013")
@@ -26,7 +26,7 @@ _EDGES = " \t\r\n\xa0\x00\u200b\u200e\u202a\u202c\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What decides about the numbers of a country, as far as it can be decided by comparing digits."""
+    """The rules for a country's numbers, as far as comparing digits can apply them."""
 
     code: str
     prefix: str
@@ -36,10 +36,10 @@ class _Rules:
 
 
 class _Plain:
-    """Numbers that phonenumbers leaves as they are, by the calling codes that have been met: one look at a column."""
+    """Matches a column of numbers that phonenumbers would leave as they are, for the calling codes seen so far."""
 
     def __init__(self) -> None:
-        # Numbers of the United States and Canada need no look at any rules.
+        # Numbers of the United States and Canada need no further rules.
         self._of_code = {"1": "[2-9][0-9]{9}"}
         self._compile()
 
@@ -51,7 +51,7 @@ class _Plain:
         return self._pattern.fullmatch("\n".join([*texts, ""])) is not None
 
     def learn(self, rules: _Rules) -> None:
-        """Know the numbers of one more calling code."""
+        """Recognise the numbers of one more calling code."""
         if rules.code in self._of_code or len(self._of_code) >= MOST_CODES:
             return
         lengths = "|".join(f"[0-9]{{{length}}}" for length in sorted(rules.lengths))
@@ -63,21 +63,21 @@ class _Plain:
 _plain = _Plain()
 
 
-def plain(texts: Sequence[str]) -> bool:
-    """Whether all of these texts are numbers that phonenumbers leaves as they are; where unsure, they are not."""
+def are_plain(texts: Sequence[str]) -> bool:
+    """Return True if phonenumbers would leave all of these numbers as they are; False if unsure."""
     return _plain(texts)
 
 
-def phone(text: str, country: str | None, international: bool = False) -> str:
-    """The number that a cell holds; empty where it holds none.
+def parse_phone(text: str, country: str | None, international: bool = False) -> str:
+    """Return the number in a cell; empty if there is none.
 
     Args:
         text: the cell.
-        country: where a number is from that does not say it, as ISO 3166 has it.
-        international: numbers begin with the country's calling code, with or without a ``+``.
+        country: the ISO 3166 code of the country of a number without a calling code.
+        international: numbers begin with a calling code, with or without a ``+``.
 
     Raises:
-        ValueError: it holds no number, or nobody says from which country it is.
+        ValueError: it holds no phone number, or one whose country is unknown.
 
     """
     said = text.strip(_EDGES)
@@ -89,7 +89,7 @@ def phone(text: str, country: str | None, international: bool = False) -> str:
 
 
 def _quickly(said: str, country: str | None) -> str | None:
-    """The number where its digits leave no choice."""
+    """Return the number if its digits leave no choice."""
     if said[0] == "+":
         digits = said[1:].translate(_PUNCTUATION)
         return _abroad(f"+{digits}") if digits.isascii() and digits.isdigit() else None
@@ -125,7 +125,7 @@ def _is_national(digits: str, rules: _Rules) -> bool:
 
 @lru_cache(maxsize=300)
 def _rules(country: str) -> _Rules | None:
-    """The rules of a country; None where comparing digits does not do."""
+    """Return the rules of a country; None if comparing digits is not enough."""
     from phonenumbers import PhoneMetadata
 
     return _simple(PhoneMetadata.metadata_for_region(country, None))
@@ -151,7 +151,7 @@ def _simple(found: PhoneMetadata | None) -> _Rules | None:
 
 
 def _parsed(said: str, country: str | None) -> str:
-    """The number as phonenumbers reads it."""
+    """Return the number as phonenumbers reads it."""
     from phonenumbers import (
         NumberParseException,
         PhoneNumberFormat,
@@ -173,5 +173,5 @@ def _parsed(said: str, country: str | None) -> str:
         if is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
             return format_number(number, PhoneNumberFormat.E164)
     if number is None:
-        raise ValueError("this phone number does not say its country: say it with --country, or write '+' and its code")
-    raise ValueError("this is not a phone number: it has too few digits, or too many, for its country")
+        raise ValueError("this phone number has no country code: give --country, or write it like +46701112233")
+    raise ValueError("this is not a phone number: it has too few or too many digits for its country")

@@ -1,4 +1,4 @@
-"""What an import would do with a file, told from its first rows: for somebody to look at before anything is sent."""
+"""What an import would do with a file, by its first rows: shown to somebody before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 import orjson
 
 from tasks.imports.block import Block
-from tasks.imports.cells import tidied
-from tasks.imports.checks import COUNTRIES, well_formed
+from tasks.imports.cells import tidy_cells
+from tasks.imports.checks import COUNTRIES, normalise_contacts
 from tasks.imports.exports import exports
 from tasks.imports.fields import TEXTS, Field
+from tasks.imports.interpretation import SAMPLE_ROWS
 from tasks.imports.orders import ITEMS
-from tasks.imports.parts import parts
+from tasks.imports.parts import split_into_parts
 from tasks.imports.plan import Plan
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
 from tasks.imports.seen import Seen
-from tasks.imports.sources import Batch, Source, Unreadable, added_columns
-from tasks.imports.understanding import SAMPLE
+from tasks.imports.sources import Batch, Source, Unreadable, count_reject_columns
 from tasks.imports.values import are_numbers
 from tasks.imports.withheld import WITHHELD, is_secret
 
-#: Values of each column that are shown, and characters of each.
-SHOWN, LONGEST = 3, 40
-#: Bytes up to which rows are counted; how many a larger file has is told by its first ones.
-COUNTED = 20_000_000
+#: How many values of each column are shown, and how many characters of each.
+SHOWN_VALUES, SHOWN_CHARACTERS = 3, 40
+#: Rows are counted in files of up to this many bytes; for larger ones the number is estimated.
+COUNTED_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: the field that it leads to, how its values are read, and some of them, as they stand and as sent."""
+    """One column: its field, how its values are read, and some of them, each as it is and as it is sent."""
 
     name: str
     field: str
@@ -45,9 +45,9 @@ class Column:
 class Preview:
     """What an import would do.
 
-    title: the export that the file was recognised as. metric: of its events, where all have the same. order: the column
-    by which rows are put together. rows: how many there are, ``about`` as many where they were not
-    counted. reasons: why some of the first ``sampled`` rows would be turned down, with how many of them.
+    title: the export that the file was recognised as. metric: of its events, if all have the same. order: the column by
+    which rows are grouped into orders. rows: how many there are; an estimate if ``about``. reasons: why some of the
+    first ``sampled`` rows would be rejected, with how many of them.
     """
 
     kind: str
@@ -64,8 +64,8 @@ class Preview:
     reasons: tuple[tuple[str, int], ...]
 
 
-def preview(source: Source, plan: Plan) -> Preview:
-    """Look at the first rows, and at no more of a large file.
+def make_preview(source: Source, plan: Plan) -> Preview:
+    """Preview the first rows; of a large file, no more are read.
 
     Raises:
         SourceError: the source is not what it claims to be.
@@ -73,12 +73,12 @@ def preview(source: Source, plan: Plan) -> Preview:
     """
     rows, counted, about = _sample(source)
     sample = replace(source, batches=lambda: iter([Batch(1, rows)]))
-    turned_down = [each.reason for each in parts(sample, plan) if isinstance(each, Rejected)]
+    turned_down = [each.reason for each in split_into_parts(sample, plan) if isinstance(each, Rejected)]
     names = source.columns or tuple(dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row))
     known = exports()[plan.export] if plan.export else None
     columns, left_out = [], dict(plan.left_out)
     for place, name in enumerate(names):
-        if place < added_columns(names):
+        if place < count_reject_columns(names):
             continue
         field = _field(plan, place, name)
         if field is None:
@@ -102,13 +102,13 @@ def preview(source: Source, plan: Plan) -> Preview:
 
 
 def _sample(source: Source) -> tuple[list[Any], int, bool]:
-    """The first rows, how many there are in all, and whether that is only about so many."""
+    """Return the first rows, the number of all rows, and whether that number is an estimate."""
     rows: list[Any] = []
     counted = 0
     for batch in source.batches():
         counted += len(batch.rows)
-        rows += islice(batch.rows, SAMPLE - len(rows))
-        if len(rows) >= SAMPLE and source.meter.size > COUNTED and source.meter.read:
+        rows += islice(batch.rows, SAMPLE_ROWS - len(rows))
+        if len(rows) >= SAMPLE_ROWS and source.meter.size > COUNTED_BYTES and source.meter.read:
             return rows, counted * source.meter.size // source.meter.read, True
     return rows, counted, False
 
@@ -123,14 +123,14 @@ def _field(plan: Plan, place: int, name: str) -> Field | None:
 
 
 def _format(field: Field) -> str:
-    """How values are read, in words."""
+    """Describe how values are read."""
     words = {"phone": "phone number", "email": "address", "time": "date or time", "day": "date"}
     style = field.style.replace("-", " ") if field.style != "tags" else ""
     return ", ".join(filter(None, (words.get(field.form, field.form), style)))
 
 
 def _values(rows: Sequence[Any], place: int, name: str, field: Field, plan: Plan) -> Iterator[tuple[str, str]]:
-    """The first different values of a column that can be read, each as it stands there and as it is sent."""
+    """Yield the first different values of a column, each as it is and as it is sent."""
     cells = ((row.get(name) if isinstance(row, Mapping) else _cell(row, place), row) for row in rows)
     shown: set[str] = set()
     for cell, row in cells:
@@ -138,7 +138,7 @@ def _values(rows: Sequence[Any], place: int, name: str, field: Field, plan: Plan
             continue
         shown.add(str(cell))
         yield _short(str(cell)), _short(_sent(cell, row, field, plan))
-        if len(shown) == SHOWN:
+        if len(shown) == SHOWN_VALUES:
             return
 
 
@@ -147,26 +147,26 @@ def _cell(row: Sequence[str], place: int) -> str:
 
 
 def _sent(cell: Any, row: Any, field: Field, plan: Plan) -> str:
-    """A value as it is sent; nothing where it is turned down."""
+    """Return a value as it is sent; empty if it is rejected."""
     country = next((at for at, each in plan.columns.items() if each.name in COUNTRIES), None)
-    text = tidied([cell])[0] if isinstance(cell, str) else cell
+    text = tidy_cells([cell])[0] if isinstance(cell, str) else cell
     if field.form == "number" and isinstance(text, str) and are_numbers([text], field.style):
         return text
     convert = plan.convert(field)
     try:
-        told = convert(text) if convert and text != "" else text
+        converted = convert(text) if convert and text != "" else text
     except ValueError:
         return ""
-    columns = {field.name: [str(told)]}
+    columns = {field.name: [str(converted)]}
     if country is not None and not isinstance(row, Mapping):
         columns.setdefault(plan.columns[country].name, [_cell(row, country)])
     block = Block([1], columns, plan.fields | {field.name: field}, plan.options, Seen())  # type: ignore[operator, arg-type]
-    well_formed(block)
+    normalise_contacts(block)
     sent = "" if block.rejected else block.columns[field.name][0]
     return sent if field.form in TEXTS or not sent.startswith('"') else str(orjson.loads(sent))
 
 
 def _short(text: str) -> str:
-    """A value in one line."""
+    """Return a value on one line, shortened."""
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line if len(line) <= SHOWN_CHARACTERS else f"{line[: SHOWN_CHARACTERS - 1]}…"

@@ -1,4 +1,4 @@
-"""What to do with a file of which nobody has said it: by the table of exports, or else by a guess."""
+"""Propose what to do with a file that nobody has described: by the table of exports, or else by a guess."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from tasks.imports.cells import tidied
-from tasks.imports.exports import NONE, export_named, recognised
+from tasks.imports.cells import tidy_cells
+from tasks.imports.exports import NONE, export_named, recognise
 from tasks.imports.guesses import guess
+from tasks.imports.interpretation import SAMPLE_ROWS
 from tasks.imports.kinds import KINDS
-from tasks.imports.sources import Source, added_columns
-from tasks.imports.understanding import SAMPLE
+from tasks.imports.sources import Source, count_reject_columns
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The kind of a file, where its columns lead, and what all of its rows have; ``export``: what it was known as."""
+    """The kind of a file, its mapping, and fields that all of its rows have; ``export``: what it was recognised as."""
 
     kind: str
     mapping: tuple[str, ...]
@@ -25,16 +25,16 @@ class Proposal:
     export: str | None = None
 
 
-def proposed(source: Source, said: Sequence[str], export: str | None = None, kind: str | None = None) -> Proposal:
-    """What to do with a file whose columns lead where the mapping ``said`` tells, as far as that goes.
+def propose(source: Source, said: Sequence[str], export: str | None = None, kind: str | None = None) -> Proposal:
+    """Propose what to do with a file, as far as the mapping that was given (``said``) leaves it open.
 
     Raises:
         ValueError: there is no export of this name.
         SourceError: the source is not what it claims to be.
 
     """
-    names = source.columns and source.columns[added_columns(source.columns) :]
-    known = export_named(export) if export not in (None, NONE) else recognised(names or ()) if export is None else None
+    names = source.columns and source.columns[count_reject_columns(source.columns) :]
+    known = export_named(export) if export not in (None, NONE) else recognise(names or ()) if export is None else None
     if known is not None and kind in (None, known.kind):
         return Proposal(known.kind, tuple(said), export=known.name)
     header, columns = _first(source)
@@ -50,7 +50,7 @@ def proposed(source: Source, said: Sequence[str], export: str | None = None, kin
 
 
 def _is_field(kind: str, name: str) -> bool:
-    """Whether a column leads somewhere by its own name. An ``id`` is hardly ever one that Klaviyo has given."""
+    """Return True if a column's name is a field. An ``id`` is hardly ever one of Klaviyo's ids."""
     fields = KINDS["create_catalog_items" if kind == "items" else kind].fields
     above = name.partition(".")[0]
     group = any(field.startswith(f"{name}.") for field in fields)
@@ -58,15 +58,15 @@ def _is_field(kind: str, name: str) -> bool:
 
 
 def _first(source: Source) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """The columns of the first rows, by name; of mappings, those that any of them has."""
-    rows = list(islice(chain.from_iterable(batch.rows for batch in source.batches()), SAMPLE))
+    """Return the names and cells of the first rows' columns; of mappings, all keys that any of them has."""
+    rows = list(islice(chain.from_iterable(batch.rows for batch in source.batches()), SAMPLE_ROWS))
     if source.columns is None:
         records = [row for row in rows if isinstance(row, Mapping)]
         names = list(dict.fromkeys(str(name) for row in records for name in row))
         return names, [[_text(row.get(name)) for row in records] for name in names]
-    added = added_columns(source.columns)
+    added = count_reject_columns(source.columns)
     places = range(added, len(source.columns))
-    cells = [tidied([str(row[place]) if len(row) > place else "" for row in rows]) for place in places]  # type: ignore[index, arg-type]
+    cells = [tidy_cells([str(row[place]) if len(row) > place else "" for row in rows]) for place in places]  # type: ignore[index, arg-type]
     return source.columns[added:], list(cells)
 
 

@@ -1,13 +1,13 @@
-"""The imports as application code calls them: one function each, with what is its own as parameters.
+"""The imports as application code calls them: one function each, with its own parameters.
 
 All of them take ``rows`` (a path, ``-`` or mappings), ``mapping`` (see `tasks.imports.mapping`), ``fixed`` (fields of
-every row that has none of its own), ``account``, ``run`` (to take a broken run up again), ``rejects`` (the file for
-rows that do not land), ``progress``; return a `Report`; and raise what `tasks.imports.run.run_import` does.
+every row that lacks them), ``account``, ``run`` (to resume a run), ``rejects`` (the file for rows that do not land) and
+``progress``; return a `Report`; and raise what `tasks.imports.run.run_import` does.
 
-What a file does not tell itself can be said: its ``format``, ``delimiter`` and ``encoding``; as ``export`` a name of
-`exports.toml`, or "none"; the ``time_zone`` of times without one and the ``country`` of phone numbers without one;
-``dates`` that are "day-first" or "month-first", and ``decimals``, "decimal-comma" or "decimal-point".
-With ``clear_empty``, an empty cell takes the property away that its column leads to.
+What a file does not show by itself can be given: its ``format``, ``delimiter`` and ``encoding``; as ``export`` a name
+from `exports.toml`, or "none"; the ``time_zone`` of times without one and the ``country`` of phone numbers without one;
+``dates`` as "day-first" or "month-first", and ``decimals`` as "decimal-comma" or "decimal-point".
+With ``clear_empty``, an empty cell removes its column's property.
 """
 
 from __future__ import annotations
@@ -80,17 +80,17 @@ def import_profiles(rows: Rows, *, list_ids: Sequence[str] | None = None, **give
 
 
 def import_events(rows: Rows, *, metric: str | None = None, **given: Unpack[Common]) -> Report:
-    """Record what people did, an event a row; ``metric`` is what, where the rows do not say it.
+    """Record what people did, one event a row; ``metric`` is for rows without one.
 
-    A row without a ``unique_id`` gets one that the same row of the same file gets again: importing a file twice doubles
-    nothing.
+    A row without a ``unique_id`` gets one that the same row of the same file gets again, so importing a file twice
+    doubles nothing.
     """
     fixed = {**({"metric": metric} if metric else {}), **given.pop("fixed", {})}
     return _run("events", rows, {**given, "fixed": fixed})
 
 
 def import_catalog_items(rows: Rows, *, mode: Mode = "upsert", **given: Unpack[Common]) -> Report:
-    """Create, update or delete items; ``upsert`` reads what is there, and sends what is new or differs."""
+    """Create, update or delete items; ``upsert`` reads the catalog and sends what is new or different."""
     return _run(f"{mode}_catalog_items", rows, given)
 
 
@@ -105,7 +105,7 @@ def import_catalog_categories(rows: Rows, *, mode: Mode = "upsert", **given: Unp
 
 
 def import_coupon_codes(rows: Rows, *, coupon_id: str | None = None, **given: Unpack[Common]) -> Report:
-    """Create codes; ``coupon_id`` is the coupon, where the rows do not say it."""
+    """Create codes; ``coupon_id`` is for rows without one."""
     fixed = {**({"coupon_id": coupon_id} if coupon_id else {}), **given.pop("fixed", {})}
     return _run("coupon_codes", rows, {**given, "fixed": fixed})
 
@@ -119,9 +119,9 @@ def subscribe(
     historical_import: bool | None = None,
     **given: Unpack[Common],
 ) -> Report:
-    """Give people's consent, by channel. Klaviyo accepts it and never tells how it ended.
+    """Record people's consent, by channel. Klaviyo accepts it and never reports the result.
 
-    It takes back unsubscriptions, so a part whose answer was lost is not sent again: its rows are told as unknown.
+    This reverses unsubscriptions, so a part whose answer was lost is not sent again: its rows are reported as unknown.
     """
     params = {"list_id": list_id, "custom_source": custom_source, "historical_import": historical_import}
     return _run("subscribe", rows, given, params, channels)
@@ -130,15 +130,15 @@ def subscribe(
 def unsubscribe(
     rows: Rows, *, list_id: str | None = None, channels: Sequence[Channel] = (), **given: Unpack[Common]
 ) -> Report:  # fmt: skip
-    """Withdraw people's consent. Without a list, and for whoever is not on it, that ends every subscription."""
+    """Withdraw people's consent. Without a list, or for people who are not on it, this ends every subscription."""
     return _run("unsubscribe", rows, given, {"list_id": list_id}, channels)
 
 
 def suppress(rows: Rows, **given: Unpack[Common]) -> Report:
-    """Keep email marketing from people, by their addresses."""
+    """Suppress email marketing to these addresses."""
     return _run("suppress", rows, given)
 
 
 def unsuppress(rows: Rows, **given: Unpack[Common]) -> Report:
-    """Let email marketing reach people again, by their addresses."""
+    """Lift the suppression of email marketing to these addresses."""
     return _run("unsuppress", rows, given)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-#: Reasons that are told apart at most; whoever sends nonsense must not fill the memory.
+#: The most reasons that are counted apart, so that nonsense cannot fill the memory.
 MOST = 100
 
-#: Rows that are remembered as examples of a reason.
+#: Rows that are kept as examples of a reason.
 EXAMPLES = 5
 
-#: What differs from row to row in reasons that are the same: numbers, and what is quoted.
+#: What varies from row to row in the same reason: numbers and quotations.
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 class Reasons:
-    """How often each reason was given; those that differ only in a number or a quotation are one, told by the first."""
+    """Counts reasons. Those that differ only in a number or a quotation are one, worded as the first."""
 
     def __init__(self, reasons: Iterable[str] = ()) -> None:
         self._counts: dict[str, tuple[str, int]] = {}
@@ -25,20 +25,20 @@ class Reasons:
             self.add(each)
 
     def add(self, reason: str, row: int | None = None) -> None:
-        """Count one row, and remember it where it is among the first of its reason."""
+        """Count one row, and keep it as an example if it is among the first of its reason."""
         alike = _VARIES.sub("…", reason)
         if alike not in self._counts and len(self._counts) >= MOST:
             alike = reason = "other reasons"
-        told, count = self._counts.get(alike, (reason, 0))
-        self._counts[alike] = told, count + 1
-        first = self._rows.setdefault(told, [])
+        wording, count = self._counts.get(alike, (reason, 0))
+        self._counts[alike] = wording, count + 1
+        first = self._rows.setdefault(wording, [])
         if row is not None and len(first) < EXAMPLES:
             first.append(row)
 
     def first_rows(self, reason: str) -> list[int]:
-        """The first of the rows that have this one of the `most_frequent` reasons."""
+        """Return the first rows with one of the `most_frequent` reasons."""
         return self._rows[reason]
 
     def most_frequent(self) -> list[tuple[str, int]]:
-        """Each reason with its count, the most frequent first."""
+        """Return each reason with its count, the most frequent first."""
         return sorted(self._counts.values(), key=lambda each: -each[1])

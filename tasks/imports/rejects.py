@@ -1,4 +1,4 @@
-"""Rows that were turned down: a file of them that can be mended and imported again, and where their originals are."""
+"""Rejected rows: the file of them that can be corrected and imported again, and their originals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from tasks.imports.orders import Order
-from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, added_columns
+from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, count_reject_columns
 from worker.errors import InputError
 
 CHECK = "check"
@@ -22,10 +22,10 @@ CHECK = "check"
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that was turned down.
+    """A row that was rejected.
 
-    stage: where it was found to be bad; `CHECK` is before anything was sent. See `tasks.imports.repeats` for one more.
-    reason: names the field and never repeats a value. original: the row as the source has it.
+    stage: when it was rejected; `CHECK` is before anything was sent, and `tasks.imports.repeats` has one more.
+    reason: names the field and never repeats a value. original: the row as it is in the source.
     """
 
     row: int
@@ -35,15 +35,14 @@ class Rejected:
 
 
 @contextmanager
-def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], None]]:
-    """A new file for the rows of a source that are turned down: a CSV for a CSV, or JSON Lines.
+def open_reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], None]]:
+    """Create a file for the rejected rows of a source: a CSV for a CSV, otherwise JSON Lines.
 
-    A CSV is written as the source is: with its columns, its delimiter and its encoding. Both say row, stage and reason.
-    An import of the mended file passes over these and finds the rest as it was.
-    People's data are in it: only its owner may read it.
+    A CSV has the columns, delimiter and encoding of its source. Both formats add row, stage and reason, which an import
+    of the corrected file ignores. The file contains personal data: only its owner may read it.
 
     Raises:
-        FileExistsError: there is one already, which somebody may have mended by now.
+        FileExistsError: there is one already, which somebody may have corrected by now.
 
     """
     is_device = path.exists() and not path.is_file()
@@ -54,7 +53,7 @@ def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], Non
         if source.columns is None:
             yield lambda rejected: _write_json(file.write, rejected)
             return
-        added = added_columns(source.columns)
+        added = count_reject_columns(source.columns)
         header = source.dialect.header if source.dialect else source.columns
         writer = csv.writer(file, delimiter=source.dialect.delimiter if source.dialect else ",")
         writer.writerow((*REJECT_COLUMNS, *header[added:]))
@@ -67,7 +66,7 @@ def reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected], Non
 
 
 def _lines(rejected: Rejected) -> Iterator[tuple[int, Sequence[str]]]:
-    """The rows of the file that were turned down: of an order, each of its items has one."""
+    """Yield the rejected rows of the file: for an order, the row of each of its items."""
     original = rejected.original
     assert not isinstance(original, Mapping | Unreadable), "a row of a CSV is a list of cells"
     if isinstance(original, Order):
@@ -77,10 +76,10 @@ def _lines(rejected: Rejected) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def reject_path(given: Path | None, file: Path | None, source: Source, run: str) -> Path:
-    """The file for the rows of a run that do not land: the given one, or one beside the source's own file.
+    """Return the path for the rows of a run that do not land: the given one, or one beside the source's file.
 
     Raises:
-        InputError: it is the source itself, or no file can be there.
+        InputError: it is the source itself, or cannot be written.
 
     """
     path = (given or _beside(file, source, run)).absolute()
@@ -88,7 +87,7 @@ def reject_path(given: Path | None, file: Path | None, source: Source, run: str)
         raise InputError("import", [f"{path.name} is the source: name another file for the rows that do not land"])
     is_device = path.exists() and not path.is_file()
     if path.is_dir() or not os.access(path if is_device else path.parent, os.W_OK):
-        raise InputError("import", [f"rows that do not land cannot be told in {path}: name another file for them"])
+        raise InputError("import", [f"{path} cannot be written: name another file for the rows that do not land"])
     return path
 
 
@@ -99,16 +98,16 @@ def _beside(file: Path | None, source: Source, run: str) -> Path:
     return file.with_name(f"{stem}.{run}.rejects.{'jsonl' if source.columns is None else 'csv'}")
 
 
-def unused(path: Path) -> Path:
-    """The path, or the first one like it, ``rejects.2.csv``, where no file is."""
+def first_unused_path(path: Path) -> Path:
+    """Return the path, or the first like it, ``rejects.2.csv``, that does not exist."""
     return next(each for each in _like(path) if not each.is_file())
 
 
-def without_its_beginnings(written: Path, wanted: Path) -> Path:
-    """Where a reject file is after it has taken the place of older ones of which it says all, and more.
+def replace_shorter_copies(written: Path, wanted: Path) -> Path:
+    """Replace older reject files that are a beginning of this one, and return its path after that.
 
-    They are those that an earlier process of the same run has left behind. One that somebody has changed says something
-    else, and stays. A file that says no more than an older one goes itself.
+    An earlier process of the same run left them behind. A file that somebody has changed is not such a beginning, and
+    stays. If this file is itself a beginning of an older one, it is removed.
     """
     path = written
     for older in takewhile(lambda each: each != written, _like(wanted)):
@@ -131,11 +130,11 @@ def _begins_with(file: Path, beginning: Path) -> bool:
         return all(chunk == whole.read(len(chunk)) for chunk in iter(lambda: part.read(1 << 20), b""))
 
 
-def originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int, Record | Unreadable]]:
-    """The rows of these numbers, in order, by reading a file once more.
+def read_originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int, Record | Unreadable]]:
+    """Yield the rows with these numbers, in order, by reading a file again.
 
     Raises:
-        SourceError: the file is not what it was.
+        SourceError: the file has changed.
 
     """
     last = max(rows, default=0)

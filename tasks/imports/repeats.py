@@ -1,7 +1,7 @@
-"""Rows that lost to an earlier one of the same key: they do not win by being imported from the reject file.
+"""Duplicates: rows that lost to an earlier row with the same key must not win by being imported from the reject file.
 
-Such a row says so in the file, by a stage that holds a digest of its key. As long as the key is the same, so is the
-verdict; once somebody has given the row another key, or emptied its stage, it is a row like any other.
+The file marks such a row by a stage with a digest of its key. While the key is the same, the row stays rejected; once
+somebody has changed its key, or emptied its stage, it is a row like any other.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from tasks.imports.grid import Grid
-from tasks.imports.sources import REJECT_COLUMNS, Batch, TurnedDown, added_columns
+from tasks.imports.sources import REJECT_COLUMNS, Batch, TurnedDown, count_reject_columns
 
-#: Begins the stage of a row that an earlier one has beaten.
-REPEATED = "duplicate "
+#: The prefix of a duplicate's stage.
+DUPLICATE = "duplicate "
 
 _STAGE = REJECT_COLUMNS.index("stage")
 
 
 def stage_of(key: str) -> str:
-    """The stage of a row that has lost to an earlier one with this key."""
-    return f"{REPEATED}{blake2b(key.encode(), digest_size=6).hexdigest()}"
+    """Return the stage of a duplicate with this key."""
+    return f"{DUPLICATE}{blake2b(key.encode(), digest_size=6).hexdigest()}"
 
 
-def lost_before(batch: Batch, header: Sequence[str] | None) -> Mapping[int, str]:
-    """The rows of a reject file that say that they have lost, by number, each with its stage."""
+def stages_of_losers(batch: Batch, header: Sequence[str] | None) -> Mapping[int, str]:
+    """Return the rows of a reject file that are marked as duplicates, by number, each with its stage."""
     if header is None:
-        said = [row.stage if isinstance(row, TurnedDown) else "" for row in batch.rows]
-    elif not added_columns(header):
+        stages = [row.stage if isinstance(row, TurnedDown) else "" for row in batch.rows]
+    elif not count_reject_columns(header):
         return {}
     elif isinstance(batch.rows, Grid):
-        said = list(batch.rows.column(_STAGE))
+        stages = list(batch.rows.column(_STAGE))
     else:
-        said = [row[_STAGE] if isinstance(row, Sequence) and len(row) > _STAGE else "" for row in batch.rows]
-    return {batch.first + place: stage for place, stage in enumerate(said) if stage.startswith(REPEATED)}
+        stages = [row[_STAGE] if isinstance(row, Sequence) and len(row) > _STAGE else "" for row in batch.rows]
+    return {batch.first + place: stage for place, stage in enumerate(stages) if stage.startswith(DUPLICATE)}

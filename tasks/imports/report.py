@@ -1,4 +1,4 @@
-"""What an import says of itself while it goes on and at its end, and the file of the rows that have not landed."""
+"""The report of an import, and the file of the rows that have not landed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.imports.reasons import Reasons
-from tasks.imports.rejects import Rejected, originals, reject_file, unused, without_its_beginnings
+from tasks.imports.rejects import Rejected, first_unused_path, open_reject_file, read_originals, replace_shorter_copies
 from tasks.imports.sources import Record, Source, Unreadable
 from tasks.jobs.import_runs import Run, RunState, get_runs
 from tasks.jobs.ledger import get_ledger
@@ -18,12 +18,12 @@ from tasks.jobs.ledger import get_ledger
 class Report:
     """How an import ended.
 
-    ``rows`` were read. Of these ``checked`` were turned down before anything was sent, ``unchanged`` needed nothing,
-    ``landed`` are at Klaviyo, ``rejected`` it has turned down, of the ``unknown`` nobody can tell, and the
-    ``withdrawn`` were taken back before they were sent. ``requests`` began the ``jobs``. The rows that have not landed
-    are in the file ``rejects``, None where all have; ``reasons`` says why, with the number of rows, the most frequent
-    first. The withdrawn are not among these: the run sends them when it is taken up again. ``left_out`` are columns
-    that were not sent though nobody said so, and why.
+    ``rows`` were read. Of these, ``checked`` were rejected before anything was sent, ``unchanged`` needed no request,
+    ``landed`` are at Klaviyo, ``rejected`` were rejected by Klaviyo, ``unknown`` may or may not have landed, and
+    ``withdrawn`` were taken back before they were sent. ``requests`` started the ``jobs``. The file ``rejects`` has the
+    rows that have not landed, None if all have; ``reasons`` says why, with the number of rows, the most frequent first.
+    The withdrawn are not among these: the run sends them when it is resumed. ``left_out`` are columns that were not
+    sent although no mapping says so, and why.
     """
 
     run: str
@@ -47,27 +47,27 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """How many rows are not certain to have landed."""
+        """The number of rows that are not certain to have landed."""
         return self.checked + self.rejected + self.unknown
 
 
 class Rejects:
-    """The reject file of one run: written anew each time the run is taken up, where there is something to tell.
+    """The reject file of one run, written anew each time the run is resumed, if there are rows to write.
 
-    A file that is there is left alone, since somebody may have mended rows in it: what is told goes to another one
-    beside it, which takes its place only where nothing is lost by that.
+    An existing file is left alone, since somebody may have corrected rows in it: the new one is written beside it, and
+    replaces it only if nothing is lost.
 
-    Where the source can be read again, each row is told as it stands there. Else the file is JSON Lines, and a row that
-    Klaviyo has turned down is told as it was sent.
+    If the source can be read again, each row is written as it is there. Otherwise the file is JSON Lines, and a row
+    that Klaviyo rejected is written as it was sent.
     """
 
     def __init__(self, path: Path, source: Source, rereadable: bool) -> None:
-        self.path = unused(path)
+        self.path = first_unused_path(path)
         self.reasons = Reasons()
         self._source = source
         self._rereadable = rereadable
         self._wanted = path
-        self._told = source if rereadable else replace(source, columns=None)
+        self._layout = source if rereadable else replace(source, columns=None)
         self._context: Any = None
         self._write: Callable[[Rejected], None] | None = None
 
@@ -77,47 +77,47 @@ class Rejects:
     def __exit__(self, *failure: object) -> None:
         if self._context is not None:
             self._context.__exit__(*failure)
-            self.path = without_its_beginnings(self.path, self._wanted)
+            self.path = replace_shorter_copies(self.path, self._wanted)
 
     @property
     def written(self) -> bool:
-        """Whether there was something to tell."""
+        """Whether any row was written."""
         return self._write is not None
 
     def add(self, rejected: Rejected) -> None:
-        """Tell one row."""
+        """Write one row."""
         if self._write is None:
-            self._context = reject_file(self.path, self._told)
+            self._context = open_reject_file(self.path, self._layout)
             self._write = self._context.__enter__()
         assert self._write is not None
         self.reasons.add(rejected.reason)
-        self._write(replace(rejected, original=self._as_told(rejected.original)))
+        self._write(replace(rejected, original=self._as_written(rejected.original)))
 
     def add_late(self, run: str) -> None:
-        """Tell the rows of a run that Klaviyo has turned down."""
+        """Write the rows of a run that Klaviyo rejected."""
         late = {each["row"]: each for each in late_rejects(run)}
         found: Mapping[int, Record | Unreadable] = {}
         if self._rereadable and late:
-            found = dict(originals(self._source, late.keys()))
+            found = dict(read_originals(self._source, late.keys()))
         for row in sorted(late):
             each = late[row]
             original = found.get(row, each.get("sent") or {})
             self.add(Rejected(row, each["stage"], each["reason"], original))
 
-    def _as_told(self, original: Record | Unreadable) -> Record | Unreadable:
+    def _as_written(self, original: Record | Unreadable) -> Record | Unreadable:
         if self._rereadable or isinstance(original, Mapping | Unreadable):
             return original
         return dict(zip(self._source.columns or (), original, strict=False))
 
 
 def late_rejects(run: str) -> Iterator[dict[str, Any]]:
-    """What Klaviyo has turned down of a run: row, stage, reason, and the record as it was sent."""
+    """Yield the rows of a run that Klaviyo rejected: row, stage, reason, and the record as it was sent."""
     for id in get_runs().jobs(run):
         yield from get_ledger().rejects_of(id)
 
 
 def report(run: Run) -> Report:
-    """The report of a run as it stands."""
+    """Return the report of a run so far."""
     jobs = get_ledger().jobs(get_runs().jobs(run.id)).values()
     return Report(
         run=run.id,

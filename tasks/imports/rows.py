@@ -1,4 +1,4 @@
-"""From a batch of rows to items: map, check, write, and tell apart what came before."""
+"""From a batch of rows to items: map, check, write, and reject duplicates."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Any, cast
 import orjson
 
 from tasks.imports.block import Block, Values
-from tasks.imports.cells import tidied
-from tasks.imports.checks import complete, identified, well_formed
-from tasks.imports.dates import moments
+from tasks.imports.cells import tidy_cells
+from tasks.imports.checks import normalise_contacts, require_fields, require_identifier
+from tasks.imports.dates import normalise_moments
 from tasks.imports.fields import TEXTS, Field
 from tasks.imports.grid import Grid
 from tasks.imports.kinds import UNSET
 from tasks.imports.orders import Order
 from tasks.imports.plan import Plan
-from tasks.imports.repeats import lost_before, stage_of
+from tasks.imports.repeats import stage_of, stages_of_losers
 from tasks.imports.seen import Seen
 from tasks.imports.sources import Batch, Unreadable
-from tasks.imports.values import Convert, are_numbers, dumped, mapping
+from tasks.imports.values import Convert, are_numbers, dump_json, require_mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The items of a batch, each in a line, with the numbers of their rows, and why the other rows are none.
+    """The items of a batch, one a line, with their row numbers, and why the other rows were rejected.
 
-    The items are not cut apart: most go into a request as they are. ``repeated`` are the stages of those rejected rows
-    that have lost to another of the same key.
+    The items are not split: most go into a request as they are. ``repeated`` are the stages of rejected duplicates.
     """
 
     lines: bytes
@@ -38,7 +37,7 @@ class Judged:
 
 
 def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
-    """Make items of the rows that are good; ``seen`` knows those of earlier batches."""
+    """Make items of the good rows; ``seen`` knows the keys of earlier batches."""
     block = Block(range(batch.first, batch.first + len(batch.rows)), {}, plan.fields, plan.options, seen)
     if plan.header is None:
         _read_records(cast(Sequence[Mapping[str, Any] | Unreadable], batch.rows), plan, block)
@@ -48,9 +47,9 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         block.columns[name] = [own or text for own in block.column(name)]
     if plan.options.clear_empty:
         _clear_empty(block)
-    well_formed(block)
-    identified(block, plan.kind.identifiers)
-    complete(block, plan.kind.required)
+    normalise_contacts(block)
+    require_identifier(block, plan.kind.identifiers)
+    require_fields(block, plan.kind.required)
     block.settle()
     for rule in plan.kind.rules:
         rule(block)
@@ -58,33 +57,40 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
     if not block.numbers:
         return Judged(b"", [], block.rejected, {})
     filled = {name: values for name, values in block.columns.items() if any(values)}
-    lines = plan.layout(list(filled)).lines(filled, len(block.numbers))
+    lines = plan.layout(list(filled)).lines(filled, len(block.numbers), block.verbatim)
     lines = _fitting(lines, plan.kind.most_item_bytes, block)
-    lines, repeated = _new(lines, plan.kind.key, block, lost_before(batch, plan.header))
+    lines, repeated = _new(lines, plan.kind.key, block, stages_of_losers(batch, plan.header))
     return Judged(lines, block.numbers, block.rejected, repeated)
 
 
 def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequence[str], block: Block) -> None:
-    """Columns of a CSV."""
+    """Read the columns of a table."""
     column = rows.column if isinstance(rows, Grid) else _columns(rows, len(header), block).__getitem__
     tidy = isinstance(rows, Grid) and rows.tidy
+    converted = any(field.form in TEXTS and plan.convert(field) for field in plan.columns.values())
+    block.verbatim = isinstance(rows, Grid) and rows.verbatim and not (converted or plan.fixed or plan.templates)
     for place, field in plan.columns.items():
         values, convert = column(place), plan.convert(field)
         if not tidy:
-            values = tidied(values)
+            values = tidy_cells(values)
         if convert is None or (field.form == "number" and not field.choices and are_numbers(values, field.style)):
             block.columns[field.name] = values
-        elif field.form == "time" and (read := moments(values)) is not None:
+        elif field.form == "time" and (read := normalise_moments(values)) is not None:
             block.columns[field.name] = [each and f'"{each}"' for each in read]
         else:
             block.columns[field.name] = _read(values, convert, field, block)
+    for name, template in plan.templates.items():
+        made: Values = list(map(template.fill, zip(*map(column, template.places), strict=True)))
+        if convert := plan.convert(plan.fields[name]):
+            made = _read(made, convert, plan.fields[name], block)
+        block.columns[name] = [own or text for own, text in zip(block.column(name), made, strict=True)]
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Values]:
-    """The columns of rows, some of which may not be as wide as the header.
+    """Return the columns of rows, some of which may not be as wide as the header.
 
-    Many programs leave the empty cells at the end of a row away, or write some too many. What stands in a cell beyond
-    the header has no name: such a row is turned down.
+    Many programs omit empty cells at the end of a row, or add some. A row with a value beyond the header is rejected,
+    since that column has no name.
     """
     if rows and isinstance(rows[0], Order):
         for place, row in enumerate(rows):
@@ -99,7 +105,7 @@ def _columns(rows: Sequence[Sequence[str]], width: int, block: Block) -> list[Va
 
 
 def wrong_width(cells: int, width: int) -> str:
-    """What is said of a row that is not as wide as the header: of those with more cells apart from those with fewer."""
+    """Say what is wrong with a row that has more cells than the header, or fewer."""
     counts = f"{cells}, and the header has {width}"
     if cells > width:
         return f"there are more cells than columns: {counts}; put a cell that holds a delimiter in quotes"
@@ -107,7 +113,7 @@ def wrong_width(cells: int, width: int) -> str:
 
 
 def _read(values: Values, convert: Convert, field: Field, block: Block) -> Values:
-    """The texts of a column's values; of the blank ones there are none. Columns repeat themselves, reading is slow."""
+    """Convert a column's values; blank ones become empty. Each distinct value is converted once, since that is slow."""
     read, problems = {"": ""}, {}
     for value in set(values):
         try:
@@ -122,16 +128,16 @@ def _read(values: Values, convert: Convert, field: Field, block: Block) -> Value
 
 
 def _clear_empty(block: Block) -> None:
-    """Have the properties unset whose cells are empty; Klaviyo has no such way for a person's other fields."""
+    """Unset the properties whose cells are empty; Klaviyo has no way to unset other fields of a profile."""
     columns = {field.keys[1]: name for name in block.columns if (field := block.fields[name]).keys[0] == "properties"}
     block.columns[UNSET] = [
-        dumped(empty) if (empty := [key for key, text in zip(columns, row, strict=True) if not text]) else ""
+        dump_json(empty) if (empty := [key for key, text in zip(columns, row, strict=True) if not text]) else ""
         for row in block.rows(list(columns.values()))
     ]
 
 
 def _read_records(records: Sequence[Mapping[str, Any] | Unreadable], plan: Plan, block: Block) -> None:
-    """Columns of what is in some records."""
+    """Read the columns of records."""
     for place, record in enumerate(records):
         try:
             texts = _texts(record, plan)
@@ -145,7 +151,7 @@ def _read_records(records: Sequence[Mapping[str, Any] | Unreadable], plan: Plan,
 
 
 def _texts(record: Mapping[str, Any] | Unreadable, plan: Plan) -> dict[str, str]:
-    """The texts of a record's fields. What lies in an open field, such as ``properties``, is put together."""
+    """Return the texts of a record's fields; the values of an open field, such as ``properties``, as one."""
     if isinstance(record, Unreadable):
         raise ValueError(record.reason)
     texts: dict[str, str] = {}
@@ -156,7 +162,7 @@ def _texts(record: Mapping[str, Any] | Unreadable, plan: Plan) -> dict[str, str]
             continue
         try:
             if field.open:
-                opened.setdefault(field.name, {}).update(mapping(value))
+                opened.setdefault(field.name, {}).update(require_mapping(value))
             elif field.name not in plan.fields:
                 *above, last = field.keys
                 opened.setdefault(".".join(above), {})[last] = _typed(field, value, plan)
@@ -166,11 +172,11 @@ def _texts(record: Mapping[str, Any] | Unreadable, plan: Plan) -> dict[str, str]
                 texts[field.name] = _text(field, value, plan)
         except ValueError as error:
             raise ValueError(f"{field.name}: {error}") from None
-    return texts | {name: dumped(value) for name, value in opened.items()}
+    return texts | {name: dump_json(value) for name, value in opened.items()}
 
 
 def _named(record: Mapping[Any, Any], groups: set[str], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a record with their dotted names; None is nothing."""
+    """Yield the values of a record with their dotted names, but for None."""
     for key, value in record.items():
         name = f"{above}{key}"
         if name in groups and isinstance(value, Mapping):
@@ -181,12 +187,12 @@ def _named(record: Mapping[Any, Any], groups: set[str], above: str = "") -> Iter
 
 def _text(field: Field, value: Any, plan: Plan) -> str:
     convert = plan.convert(field)
-    assert convert is not None, "a value of a record is always looked at"
+    assert convert is not None, "a value of a record is always converted"
     return convert(value)
 
 
 def _typed(field: Field, value: Any, plan: Plan) -> Any:
-    """What a property holds, of the type that was said."""
+    """Return a property's value as the type that its mapping gives."""
     if field.form == "json":
         return value
     text = _text(field, value, plan)
@@ -194,7 +200,7 @@ def _typed(field: Field, value: Any, plan: Plan) -> Any:
 
 
 def _fitting(lines: bytes, most: int, block: Block) -> bytes:
-    """Turn down what is too large for Klaviyo."""
+    """Reject items that are too large for Klaviyo."""
     if len(lines) <= most or max(map(len, items := lines.split(b"\n"))) <= most:
         return lines
     for place, item in enumerate(items):
@@ -205,7 +211,7 @@ def _fitting(lines: bytes, most: int, block: Block) -> bytes:
 
 
 def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]) -> tuple[bytes, dict[int, str]]:
-    """Turn down what came before, here or in the import whose rejects these are; the stages of what is turned down."""
+    """Reject duplicates, of this import or the one that wrote this reject file; return their stages by row."""
     keys = _keys(block, key)
     repeated: set[int] = set()
     if lost:
@@ -213,7 +219,7 @@ def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]
             place for place, number in enumerate(block.numbers) if lost.get(number) == stage_of(keys[place])
         )
     if repeated:
-        # A row that loses once more takes no key from those after it: the winner may be among them, mended.
+        # A duplicate that loses again claims no key: the corrected winner may come after it.
         others = [place for place in range(len(keys)) if place not in repeated]
         repeated.update(others[at] for at in block.seen.add([hash(keys[place]) for place in others]))
     else:
@@ -229,7 +235,7 @@ def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]
 
 
 def _keys(block: Block, key: Sequence[str]) -> Sequence[str]:
-    """What tells rows apart: the first field that a row has; the others say which they are."""
+    """Return each row's key: the first key field that it has, with the field's name unless that is the first."""
     first, *others = key
     texts = _key(block, first)
     for name in others:
@@ -243,4 +249,6 @@ def _key(block: Block, name: str) -> Values:
     if "+" in name:
         return ["\0".join(texts) for texts in block.rows(name.split("+"))]
     values = block.column(name)
-    return list(map(str.casefold, values)) if block.fields[name].form == "email" else values
+    if block.fields[name].form != "email":
+        return values
+    return "\n".join(values).casefold().split("\n")  # no address has a newline

@@ -1,8 +1,8 @@
 """One import from its first row to its report.
 
-The rows are read, checked and made into requests here; the workers send these, each as a job of the ledger, within
-everybody's budget. A run that was broken off is taken up again under its id: the source is read from its beginning, and
-what has landed is not sent again.
+The rows are read, checked and made into requests here; the workers send these, each as a job of the ledger, within the
+account's budget. An interrupted run is resumed under its id: the source is read from its beginning, and what has landed
+is not sent again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 import orjson
 
 from tasks import rules
+from tasks.imports.interpretation import interpret
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected, reject_path
 from tasks.imports.report import Rejects, Report, report
-from tasks.imports.sending import Sender, Stopped, withdraw
-from tasks.imports.sources import STDIN, Format, Source, source_of
-from tasks.imports.understanding import understood
+from tasks.imports.sending import Sender, Stopped, withdraw_parts
+from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
@@ -38,16 +38,16 @@ from worker.settings import get_settings
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
 
-#: Seconds between two looks at the parts that are still on their way.
-PAUSE = 0.25
+#: The interval at which the parts that are still on their way are checked.
+PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What is to be imported, and how.
+    """What to import, and how.
 
-    ``kind`` is one of `tasks.imports.kinds.KINDS`, or `upsert_catalog_items` and its like. ``rows``: a path, ``-`` for
-    standard input, or mappings. ``format`` is told by a file's name where it is left out.
+    kind: one of `tasks.imports.kinds.KINDS`, or `upsert_catalog_items` and the like. rows: a path, ``-`` for standard
+    input, or mappings. format: that of the file's name if it is left out.
     """
 
     kind: str
@@ -61,39 +61,39 @@ class Import:
 
     @property
     def file(self) -> Path | None:
-        """Where the rows can be read a second time, if they can."""
+        """The file that the rows can be read from again, if there is one."""
         return Path(self.rows) if isinstance(self.rows, str | Path) and str(self.rows) != STDIN else None
 
-    def opened(self) -> tuple[Source, Plan]:
-        """The source and how its rows become requests.
+    def open(self) -> tuple[Source, Plan]:
+        """Open the source, and work out how its rows become requests.
 
         Raises:
-            InputError, SourceError: something about them is wrong; nothing was sent.
+            InputError, SourceError: something about them is wrong; nothing has been sent.
 
         """
         account(get_settings(), self.account)
         lane_named("import", self.lane)
-        source = source_of(self.rows, self.format, self.delimiter, self.encoding)
-        return understood(source, UPSERTS.get(self.kind, self.kind), self.options)
+        source = open_rows(self.rows, self.format, self.delimiter, self.encoding)
+        return interpret(source, UPSERTS.get(self.kind, self.kind), self.options)
 
-    def asked(self) -> dict[str, Any]:
-        """The same as JSON, by which a run is known again, and by which it can be asked for once more."""
+    def as_request(self) -> dict[str, Any]:
+        """Return the import as JSON, which identifies a run that is resumed, and can be imported again."""
         options = asdict(self.options)
         options["moment"] = self.options.moment.isoformat()
         path = str(self.file.absolute()) if self.file else None
-        told: dict[str, Any] = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane}
-        # What was not said is not told, so that runs of before there was such an option are known again.
+        request: dict[str, Any] = {"path": path, "format": self.format, "delimiter": self.delimiter, "lane": self.lane}
+        # Options that were not given are left out, so that runs from before such an option existed are recognised.
         for name in ("country", "export", "dates", "decimals", "consent", "clear_empty"):
             if not options[name]:
                 del options[name]
-        told |= {"encoding": self.encoding} if self.encoding else {}
-        told |= {"options": options}
-        as_json: dict[str, Any] = orjson.loads(orjson.dumps(told))
+        request |= {"encoding": self.encoding} if self.encoding else {}
+        request |= {"options": options}
+        as_json: dict[str, Any] = orjson.loads(orjson.dumps(request))
         return as_json
 
 
-def asked_again(run: Run) -> Import:
-    """The import that a run was, to be carried out once more.
+def repeat_import(run: Run) -> Import:
+    """Return the import of a run, to be carried out again.
 
     Raises:
         InputError: its rows came from standard input, or from a program.
@@ -108,8 +108,8 @@ def asked_again(run: Run) -> Import:
     return Import(kind=run.kind, rows=path, account=run.account, options=Options(**options), **asked)
 
 
-def new_run() -> str:
-    """An id for a run: when it began, and what tells it from others of that second."""
+def new_run_id() -> str:
+    """Return an id for a run: when it began, and a suffix that makes it unique within that second."""
     return f"{rules.now():%Y%m%d-%H%M%S}-{rules.new_id()[:4]}"
 
 
@@ -120,39 +120,41 @@ def run_import(
     progress: Callable[[Run], None] = lambda run: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """Import rows, and wait until it is known what became of each.
+    """Import rows, and wait until the outcome of each is known.
 
     Args:
         wanted: what and how.
-        run: the id of a run that was broken off, or one of your own choosing for a new one.
-        rejects: where to tell the rows that do not land; beside the source, named after the run, where it is left out.
-        progress: told the run as it stands, a few times a second.
-        stop: asked before each part; True breaks the run off, and it can be taken up again.
+        run: the id of a run to resume, or an id of your choice for a new one.
+        rejects: the file for rows that do not land; by default beside the source, named after the run.
+        progress: called with the run a few times a second.
+        stop: called before each part; True interrupts the run, which can be resumed.
 
     Raises:
         InputError, SourceError: the call or the source is wrong.
-        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would take no part. The rest was taken back.
-        Stopped: ``stop`` said so, or the run was cancelled.
-        redis.ConnectionError, redis.TimeoutError: Redis was away for too long. The run can be taken up again.
+        Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part. The rest was taken back.
+        Stopped: ``stop`` returned True, or the run was cancelled.
+        redis.ConnectionError, redis.TimeoutError: Redis was away for too long. The run can be resumed.
 
     """
-    id, runs = checked_id("import", run or new_run()), get_runs()
+    id, runs = checked_id("import", run or new_run_id()), get_runs()
     before = runs.run(id)
     if before is not None and wanted.kind in UPSERTS:
-        again = "begin it anew, it compares with what is there"
-        raise InputError("import", [f"run {id} compared with a catalog that it has changed since: {again}"])
+        raise InputError(
+            "import",
+            [f"run {id} cannot be resumed, since it has changed the catalog it compared with: start a new run"],
+        )
     if before is not None:
-        # The moment is the time of events that have none: another one would make other requests.
+        # The moment is the time of events without one: another moment would make other requests.
         moment = datetime.fromisoformat(before.asked["options"]["moment"])
         wanted = replace(wanted, options=replace(wanted.options, moment=moment))
-    source, plan = wanted.opened()
-    alias, asked = account(get_settings(), wanted.account).alias, wanted.asked()
+    source, plan = wanted.open()
+    alias, asked = account(get_settings(), wanted.account).alias, wanted.as_request()
     if before is not None and (before.kind, before.account, before.asked) != (wanted.kind, alias, asked):
-        raise InputError("import", [f"run {id} was another import: of {before.kind} from {before.source}"])
+        raise InputError("import", [f"run {id} was a different import: of {before.kind} from {before.source}"])
     path = reject_path(rejects, wanted.file, source, id)
     this = runs.begin(id, wanted.kind, alias, source.name, asked)
-    told = Rejects(path, source, rereadable=wanted.file is not None)
-    seen = _Watched(id, told, progress)
+    rejected = Rejects(path, source, rereadable=wanted.file is not None)
+    seen = _Watched(id, rejected, progress)
     seen.look(at_once=True)
 
     def stopped() -> bool:
@@ -160,67 +162,68 @@ def run_import(
         return stop() or seen.run.state == "cancelled"
 
     sender = Sender(this, wanted.lane, stopped)
-    with told:
+    with rejected:
         try:
-            _send(wanted, source, plan, sender, told, seen)
+            _send(wanted, source, plan, sender, rejected, seen)
             seen.look(at_once=True)
             while seen.look().settled < seen.run.parts:
                 sender.look()
                 if stopped():
-                    raise Stopped(f"import {id} is broken off")
-                time.sleep(PAUSE)
+                    raise Stopped(f"import {id} was interrupted")
+                time.sleep(PAUSE_S)
             sender.look()
         except Stopped:
             seen.look(at_once=True)
             if seen.run.state == "cancelled":
-                withdraw(id)
+                withdraw_parts(id)
                 runs.end(id, "cancelled")
             raise
         except AWAY:
-            # Nothing can be taken back now, nor written down; the run can be taken up again.
+            # Nothing can be taken back or recorded now; the run can be resumed.
             raise
         except Exception as error:
             if before is not None and isinstance(error, InputError | SourceError) and not sender.opened:
-                # Nothing was sent: what is known of the run, which may have ended long ago, stays as it was.
+                # Nothing was sent: the record of the run, which may have ended long ago, stays as it was.
                 runs.restore(before)
                 raise
             seen.look(at_once=True)
-            withdraw(id)
+            withdraw_parts(id)
             reason = str(error)
             runs.end(id, "failed", reason)
             raise
-        told.add_late(id)
+        rejected.add_late(id)
     runs.end(id, "complete")
-    return replace(report(seen.look(at_once=True)), left_out=tuple(plan.told.items()))
+    return replace(report(seen.look(at_once=True)), left_out=tuple(plan.all_left_out.items()))
 
 
 def cancel_import(run: str) -> int:
-    """Cancel a run: no more of it is read, and what has not been sent is taken back; how many parts that were."""
+    """Cancel a run: stop reading, take back what has not been sent, and return the number of parts taken back."""
     known = get_runs().run(run)
     if known is None or known.ended:
         return 0
     get_runs().cancel(run)
-    taken = withdraw(run)
-    # Whoever reads its source may be gone.
+    taken = withdraw_parts(run)
+    # The process that reads its source may be gone.
     get_runs().end(run, "cancelled")
     return taken
 
 
 class _Watched:
-    """A run as it stands, asked for a few times a second at the most."""
+    """A run's current state, read a few times a second at most."""
 
-    def __init__(self, id: str, told: Rejects, progress: Callable[[Run], None]) -> None:
+    def __init__(self, id: str, rejected: Rejects, progress: Callable[[Run], None]) -> None:
         self._id = id
-        self._told = told
+        self._rejected = rejected
         self._progress = progress
         self._looked = 0.0
         self.counts = {"rows": 0, "bytes": 0, "checked": 0, "unchanged": 0, "read": 0, "size": 0}
         self.run = self._read()
 
     def look(self, at_once: bool = False) -> Run:
-        """The run, with what has been read of its source written down."""
-        if at_once or time.monotonic() - self._looked >= PAUSE:
-            path, reasons = str(self._told.path) if self._told.written else "", self._told.reasons.most_frequent()
+        """Record how much of the source has been read, and return the run."""
+        if at_once or time.monotonic() - self._looked >= PAUSE_S:
+            path = str(self._rejected.path) if self._rejected.written else ""
+            reasons = self._rejected.reasons.most_frequent()
             get_runs().note(self._id, path, reasons, **self.counts)
             self.run = self._read()
             self._progress(self.run)
@@ -233,11 +236,11 @@ class _Watched:
         return found
 
 
-def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, told: Rejects, seen: _Watched) -> None:
+def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: Rejects, seen: _Watched) -> None:
     counts = seen.counts
-    for each in routed(wanted, source, plan):
+    for each in route_parts(wanted, source, plan):
         if isinstance(each, Rejected):
-            told.add(each)
+            rejected.add(each)
             counts["rows"] += 1
             counts["checked"] += 1
             continue
@@ -253,9 +256,9 @@ def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, told: Reje
     counts["read"] = counts["size"]
 
 
-def routed(wanted: Import, source: Source, plan: Plan) -> Iterator[Routed | Rejected]:
-    """The parts of an import, each with the action that takes it, and the rows that were turned down."""
-    made = parts(source, plan)
+def route_parts(wanted: Import, source: Source, plan: Plan) -> Iterator[Routed | Rejected]:
+    """Yield the parts of an import, each with its action, and the rejected rows."""
+    made = split_into_parts(source, plan)
     if wanted.kind in UPSERTS:
         return route(made, plan, wanted.account)
     action = KINDS[wanted.kind].action

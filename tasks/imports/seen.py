@@ -1,4 +1,4 @@
-"""Which rows came before, in bounded memory however many there are."""
+"""The keys of all rows so far, in bounded memory however many there are."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import sqlite3
 from array import array
 from collections.abc import Sequence
 
-#: Keys in the set, where they are quick to add and take 80 bytes each. A few more would double its slots.
+#: Keys in the set, which is quick and takes 80 bytes a key. A few more would double its slots.
 IN_SET = 300_000
-#: Keys in the table. When there are so many, they go to a file.
+#: Keys in the table. A full table is moved to a file.
 IN_TABLE = 1_000_000
-#: Slots of the table, of 8 bytes each. Half of them stay free, or keys would often meet.
+#: Slots of the table, of 8 bytes each. Half of them stay free, to keep collisions rare.
 SLOTS = 1 << 21
-#: What stands in a free slot: no text has this hash.
+#: Marks a free slot: no text has this hash.
 FREE = -1
-#: A byte for each beginning of a key that is in the file: whoever's byte is not set is not there.
+#: A byte for each prefix of the keys in the file: a key whose byte is not set is not in the file.
 SIEVE = 1 << 24
 
-# The first bits of a key tell from which slot on it is looked for, those of a negative one from the end. So the keys
-# stand nearly in order, and those that go to the file together are neighbours there, too.
+# The first bits of a key give the slot where the search begins (for a negative key, counted from the end). So the keys
+# are nearly in order, and those that go to the file together are neighbours there, too.
 _TO_SLOT = 65 - SLOTS.bit_length()
 _TO_SIEVE = 65 - SIEVE.bit_length()
 
 
 class Seen:
-    """The keys, 64-bit hashes, of all rows so far: the first in a set, the latest in a table, the others in a file."""
+    """64-bit keys of all rows so far: the first in a set, the latest in a table, the others in a file."""
 
     def __init__(self, in_set: int = IN_SET, in_table: int = IN_TABLE) -> None:
         self._in_set = in_set
@@ -39,7 +39,7 @@ class Seen:
         return key in self._set or self._tabled(key) or self._filed(key)
 
     def add(self, keys: Sequence[int]) -> list[int]:
-        """Add the keys of further rows; the places of those that came before, in an earlier call or in this one."""
+        """Add the keys of further rows, and return the places of those that were there, or are repeated here."""
         if len(self._set) >= self._in_set:
             return self._add_to_table(keys)
         if len(set(keys)) == len(keys) and self._set.isdisjoint(keys):
@@ -86,7 +86,7 @@ class Seen:
         return self._file.execute("SELECT 1 FROM seen WHERE key = ?", (key,)).fetchone() is not None
 
     def _write(self) -> None:
-        """Move what the table holds to the file."""
+        """Move the table's keys to the file."""
         if self._file is None:
             self._file = sqlite3.connect("")  # SQLite's own temporary file, which vanishes with the connection
             self._file.executescript(

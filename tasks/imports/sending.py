@@ -1,4 +1,4 @@
-"""Handing the parts of an import to the ledger, as many as may wait there, and never one twice."""
+"""Hand the parts of an import to the ledger, as many as may wait there, and none twice."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
 from worker.governor import Lane
 
-#: Parts, and bytes of them, that wait for their request at most: enough for any budget, and little in Redis.
-MOST_PARTS, MOST_BYTES = 100, 64_000_000
+#: The most parts, and bytes of them, that wait for their request: enough for any budget, yet little in Redis.
+MAX_WAITING_PARTS, MAX_WAITING_BYTES = 100, 64_000_000
 
-#: Seconds between two looks at those that wait.
-PAUSE = 0.05
+#: The interval at which waiting parts are checked.
+PAUSE_S = 0.05
 
-#: How a part may have ended that is sent again when its run is taken up again.
+#: The statuses of parts that are sent again when their run is resumed.
 AGAIN = frozenset({"withdrawn", "refused", "cancelled", "vanished", "stuck"})
 
-#: What no other part would be spared.
+#: Errors that every other part would meet, too.
 FATAL = (Unauthorized, Forbidden, Gone, SettingsError)
 
 
 class Stopped(KlaviyoError):
-    """The import was cancelled, or its process is to end."""
+    """The import was cancelled, or its process is stopping."""
 
 
 class AnotherSource(SourceError):
-    """A run was taken up again with rows that are not those of the first time."""
+    """A run was resumed with rows that differ from those of the first time."""
 
 
 class Sender:
-    """Takes the parts of one run in order; ``stop`` tells whether to take no more."""
+    """Sends the parts of one run in order, until ``stop`` returns True."""
 
     def __init__(
         self, run: Run, lane: Lane, stop: Callable[[], bool], pause: Callable[[float], None] = time.sleep
@@ -56,16 +56,16 @@ class Sender:
         self.sent = self.bytes = self.opened = 0
 
     def send(self, action: str, part: Part, items: int) -> None:
-        """Open a job for a part, when there is room for one more.
+        """Open a job for a part, once there is room for one more.
 
         Raises:
-            Stopped: no more are taken.
-            AnotherSource: the run has had another part in this place.
-            Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
+            Stopped: the import is stopping.
+            AnotherSource: the run had a different part in this place.
+            Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part.
 
         """
         if self._stop():
-            raise Stopped(f"import {self._run.id} takes no more rows")
+            raise Stopped(f"import {self._run.id} was interrupted")
         digest = blake2b(part.body, digest_size=12).hexdigest()
         if not get_runs().digest(self._run.id, part.number, digest):
             first, *others = numbers(part.rows)
@@ -78,17 +78,17 @@ class Sender:
         self._open(f"{self._run.id}-{part.number:06d}", action, part, items)
 
     def _open(self, id: str, action: str, part: Part, items: int) -> None:
-        """Open a job for a part, unless it has one that is not worth another."""
+        """Open a job for a part, unless it has one that is not to be repeated."""
         ledger, kind = get_ledger(), JOBS[action]
         known = ledger.job(id)
         if known is not None and known.status == "split":
             self._open_halves(known, part)
             return
-        if known is not None and (known.state != "settled" or not again(known)):
+        if known is not None and (known.state != "settled" or not is_worth_retrying(known)):
             return
         if known is not None:
             ledger.forget(id)
-        self.wait(MOST_PARTS, MOST_BYTES - len(part.body))
+        self.wait(MAX_WAITING_PARTS, MAX_WAITING_BYTES - len(part.body))
         spawn = kind.spawn.declaration
         _, released = ledger.open(
             id, action, self._run.account, Request(spawn.method, spawn.path, {}, part.body),
@@ -100,7 +100,7 @@ class Sender:
         self._waiting[id] = len(part.body)
 
     def _open_halves(self, split: Job, part: Part) -> None:
-        """The same for the halves in which a part was sent: one may have landed, the other not."""
+        """Open jobs for the halves of a split part: one may have landed, the other not."""
         kind, rows = JOBS[split.kind], numbers(split.rows)
         middle, whole = len(rows) // 2, Request("POST", "", {}, part.body)
         items = dict(zip(numbers(part.rows), records(part.body, kind.path), strict=True))
@@ -109,20 +109,20 @@ class Sender:
             self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=ranges(own)), len(own))
 
     def wait(self, parts: int, size: int) -> None:
-        """Wait until fewer parts, and no more bytes, wait for their request."""
+        """Block until fewer than ``parts``, and at most ``size`` bytes of them, wait for their request."""
         while len(self._waiting) >= parts or (self._waiting and sum(self._waiting.values()) > size):
             self.look()
             if self._stop():
-                raise Stopped(f"import {self._run.id} takes no more rows")
-            self._pause(PAUSE)
+                raise Stopped(f"import {self._run.id} was interrupted")
+            self._pause(PAUSE_S)
         if len(self._waiting) > parts // 2:
             self.look()
 
     def look(self) -> None:
-        """See which of them have gone on, and whether one met what the others would meet, too.
+        """Check which parts no longer wait, and whether one failed with an error that the others would meet, too.
 
         Raises:
-            Unauthorized, Forbidden, Gone, SettingsError: no part would be taken.
+            Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part.
 
         """
         found = get_ledger().jobs(self._waiting)
@@ -135,18 +135,18 @@ class Sender:
 
 
 def job_failure(job: Job) -> dict[str, object]:
-    """As much of an outcome as its error is made from."""
+    """Return the fields of an outcome that its error is made from."""
     return {"failure": job.failure, "status": job.status, "kind": job.kind, "account": job.account}
 
 
-def again(job: Job) -> bool:
-    """Whether a settled part is worth another try: what Klaviyo refused for its records' sake is not."""
+def is_worth_retrying(job: Job) -> bool:
+    """Return True if a settled part may succeed when sent again: not if Klaviyo refused its records."""
     if job.status == "refused":
         return (job.failure or {}).get("type") not in ("BadRequest", "TooLarge", "Conflict")
     return job.status in AGAIN
 
 
-def withdraw(run: str) -> int:
-    """Take back every part of a run that has not been sent; how many that were."""
+def withdraw_parts(run: str) -> int:
+    """Take back every part of a run that has not been sent, and return their number."""
     parts = get_runs().jobs(run)
     return sum(bool(withdraw_job(part)) for part in parts)

@@ -1,9 +1,9 @@
-"""Where rows come from: a CSV, JSON Lines, an Excel workbook, Parquet, standard input, or any iterable of mappings.
+"""The sources of rows: a CSV, JSON Lines, an Excel workbook, Parquet, standard input, or any iterable of mappings.
 
-A CSV and JSON Lines may be gzipped, or alone in a zip archive; a CSV may have any encoding.
+A CSV and JSON Lines may be gzipped, or the only file in a zip archive; a CSV may have any encoding.
 
-Rows are numbered from 1; neither a header nor a blank line counts, nor do lines that reports write below their tables.
-They are read a batch at a time, never all at once.
+Rows are numbered from 1; the header, blank lines and a report's footer do not count. They are read a batch at a time,
+never all at once.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from typing import IO, Any, Literal, cast, get_args
 
 import orjson
 
-from tasks.imports.encodings import SAMPLE, encoding_of, known
-from tasks.imports.footers import without_footers
+from tasks.imports.encodings import SAMPLE_BYTES, detect_encoding, encoding_named
+from tasks.imports.footers import drop_footers
 from tasks.imports.grid import Grid, grid_of, quoted_grid_of
-from tasks.imports.headers import columns_named
-from tasks.imports.packed import DAMAGED, member_of, unpacked
+from tasks.imports.headers import name_columns
+from tasks.imports.packed import DAMAGED, member_of, unpack
 from worker.errors import SourceError
 
 Format = Literal["csv", "jsonl", "xlsx", "parquet"]
-#: A row as its source has it: the cells of a CSV, or a mapping.
+#: A row as it is in its source: the cells of a table, or a mapping.
 Record = Sequence[str] | Mapping[str, Any]
 
 
 class TurnedDown(dict[str, Any]):
-    """A row of a reject file of JSON Lines, as it was before it was turned down, and the stage that it came to."""
+    """A row of a JSON Lines reject file: the original row, and the stage at which it was rejected."""
 
     def __init__(self, original: Mapping[str, Any], stage: str) -> None:
         super().__init__(original)
@@ -44,27 +44,27 @@ class TurnedDown(dict[str, Any]):
 
 
 STDIN = "-"
-#: What a reject file says of a row before what the source said of it.
+#: The columns that a reject file adds before those of the source.
 REJECT_COLUMNS = ("row", "stage", "reason")
 FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xlsx", ".ods": "xlsx", ".parquet": "parquet",
 }  # fmt: skip
-#: Characters of a CSV, or rows of anything else, that make a batch. Of so few, all items together are mostly smaller
-#: than Klaviyo lets a single one be, and need not be measured one by one.
-CHARACTERS = 1 << 15
-ROWS = 500
-#: Characters of a cell, bytes of a line: what is longer is not taken into memory. It lacks a quote or a line break.
-LONGEST = 1_000_000
+#: Characters of a CSV, or rows of anything else, in a batch. With so few, all items together are mostly smaller than
+#: Klaviyo's limit for a single one, and need not be measured one by one.
+BATCH_CHARACTERS = 1 << 15
+BATCH_ROWS = 500
+#: Longer cells and lines are not read into memory: they lack a closing quote or a newline.
+MAX_LINE_CHARACTERS = 1_000_000
 
 _DELIMITERS = ",;\t|"
-#: By this line before the header Excel is told the delimiter.
+#: The line before the header that tells Excel the delimiter.
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A line that is no row, and why."""
+    """A line that is not a row, and why."""
 
     text: str
     reason: str
@@ -84,13 +84,13 @@ class Batch:
 
 @dataclass(slots=True)
 class Meter:
-    """How far a file has been read, in bytes; of a pipe or an iterable nothing is known."""
+    """How far a file has been read, in bytes; 0 for a pipe or an iterable."""
 
     size: int = 0
     _file: IO[bytes] | None = None
 
     def follow(self, file: IO[bytes] | None) -> None:
-        """From now on this file is read, or none."""
+        """Measure this file from now on, or none."""
         stat = os.fstat(file.fileno()) if file else None
         if stat:
             self.size = stat.st_size if S_ISREG(stat.st_mode) else 0
@@ -98,13 +98,13 @@ class Meter:
 
     @property
     def read(self) -> int:
-        """How many bytes of it have been read."""
+        """The number of bytes that have been read."""
         return self._file.tell() if self._file else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a CSV is written: the ``header`` as it stands there, the delimiter, the encoding."""
+    """How a CSV is written: its original ``header``, its delimiter, its encoding."""
 
     header: tuple[str, ...]
     delimiter: str
@@ -113,9 +113,9 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows. ``columns`` are None where each row says its own, and ``dialect`` is, where it is no CSV.
+    """Rows. ``columns`` is None if each row names its own, and ``dialect`` is None unless it is a CSV.
 
-    ``batches`` raises `SourceError` where the source turns out not to be what it claims. Called again, it reads a
+    ``batches`` raises `SourceError` if the source turns out not to be what it claims to be. Called again, it reads a
     file again; standard input and an iterable can be read once.
     """
 
@@ -127,15 +127,15 @@ class Source:
     rereadable: bool = True
 
 
-def source_of(
+def open_rows(
     given: str | Path | Iterable[Mapping[str, Any]],
     format: Format | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
 ) -> Source:
-    """A path, ``-`` for standard input, or mappings, as a source.
+    """Open a path, ``-`` for standard input, or mappings, as a source.
 
-    What the file does not say is found out: a CSV's delimiter by its header, its encoding by its bytes.
+    A CSV's delimiter is detected by its header, its encoding by its bytes.
 
     Raises:
         SourceError: it cannot be read, or it is not what it claims to be.
@@ -156,13 +156,13 @@ def source_of(
         return Source(name, None, lambda: _numbered(_json_lines(given, name, meter)), meter)
     found: list[Dialect] = []
     try:
-        said = known(encoding) if encoding else None
+        given_encoding = encoding_named(encoding) if encoding else None
     except ValueError as error:
         raise SourceError(name, str(error)) from None
-    blocks = _csv(given, name, delimiter, said, meter, found)
+    blocks = _csv(given, name, delimiter, given_encoding, meter, found)
     (header,) = cast(list[list[str]], next(blocks))
     (dialect,) = found
-    columns = columns_named(header, added_columns(header))
+    columns = name_columns(header, count_reject_columns(header))
     if str(given) == STDIN:
         return Source(name, columns, lambda: _numbered(blocks), meter, dialect, rereadable=False)
     blocks.close()
@@ -174,24 +174,24 @@ def source_of(
 
 
 def _workbook(path: Path, name: str) -> Source:
-    from tasks.imports.workbooks import rows_of  # here, not above: its library is not small, and rarely wanted
+    from tasks.imports.workbooks import rows_of  # here, not above: its library is large, and rarely needed
 
-    with closing(rows_of(path, name, ROWS)) as rows:
+    with closing(rows_of(path, name, BATCH_ROWS)) as rows:
         ((header, *_), *_) = [next(rows)]
-    columns = columns_named(header, added_columns(header))
-    return Source(name, columns, lambda: _numbered(islice(rows_of(path, name, ROWS), 1, None)))
+    columns = name_columns(header, count_reject_columns(header))
+    return Source(name, columns, lambda: _numbered(islice(rows_of(path, name, BATCH_ROWS), 1, None)))
 
 
 def _parquet(path: Path, name: str) -> Source:
     from tasks.imports.parquet import records_of  # here, not above: it is an extra
 
-    with closing(records_of(path, name, ROWS)) as records:
+    with closing(records_of(path, name, BATCH_ROWS)) as records:
         next(records, None)
-    return Source(name, None, lambda: _numbered(records_of(path, name, ROWS)))
+    return Source(name, None, lambda: _numbered(records_of(path, name, BATCH_ROWS)))
 
 
-def added_columns(columns: Sequence[str]) -> int:
-    """How many columns are not of the source: those at the head of a reject file that is imported again."""
+def count_reject_columns(columns: Sequence[str]) -> int:
+    """Return the number of leading columns that a reject file has added to its source's."""
     return len(REJECT_COLUMNS) if tuple(columns[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
 
 
@@ -201,7 +201,7 @@ def _format(given: str | Path, name: str) -> Format:
         inner = member_of(Path(given), name).lower()
     suffix = Path(inner).suffix
     if suffix not in FORMATS:
-        raise SourceError(name, f"its name does not tell what it is: say the format, {', '.join(get_args(Format))}")
+        raise SourceError(name, f"its name does not show its format: say which it is, {', '.join(get_args(Format))}")
     return FORMATS[suffix]
 
 
@@ -213,22 +213,22 @@ def _numbered(blocks: Iterable[Rows]) -> Iterator[Batch]:
 
 
 def _grouped(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    while block := list(islice(rows, ROWS)):
+    while block := list(islice(rows, BATCH_ROWS)):
         yield [row if isinstance(row, Mapping) else Unreadable(str(row), "this is not a mapping") for row in block]
 
 
 def _json_lines(given: str | Path, name: str, meter: Meter) -> Generator[list[Record | Unreadable], None, None]:
     with _opened(given, name, meter) as binary:
         block: list[Record | Unreadable] = []
-        for number, line in enumerate(iter(lambda: binary.readline(LONGEST + 1), b""), 1):
+        for number, line in enumerate(iter(lambda: binary.readline(MAX_LINE_CHARACTERS + 1), b""), 1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.lstrip()[:1] not in (b"{", b""):
                     raise SourceError(name, "this is not JSON Lines, which is one object, {…}, in each line")
             if line.isspace():
                 continue
-            block.append(_json(line) if len(line) <= LONGEST else _too_long(line, binary))
-            if len(block) == ROWS:
+            block.append(_json(line) if len(line) <= MAX_LINE_CHARACTERS else _too_long(line, binary))
+            if len(block) == BATCH_ROWS:
                 yield block
                 block = []
         yield block
@@ -248,16 +248,16 @@ def _json(line: bytes) -> Record | Unreadable:
 
 
 def _too_long(line: bytes, binary: IO[bytes]) -> Unreadable:
-    """Pass over the rest of a line."""
-    start = line[:LONGEST].decode(errors="replace")
+    """Skip the rest of a line."""
+    start = line[:MAX_LINE_CHARACTERS].decode(errors="replace")
     while line and not line.endswith(b"\n"):
-        line = binary.readline(LONGEST)
-    return Unreadable(start, f"the line is over {LONGEST:,} bytes")
+        line = binary.readline(MAX_LINE_CHARACTERS)
+    return Unreadable(start, f"the line is over {MAX_LINE_CHARACTERS:,} bytes")
 
 
 @dataclass(slots=True)
 class _Place:
-    """How many lines have been read, and in which the row at hand begins."""
+    """The number of lines read, and the line in which the current row begins."""
 
     line: int = 0
     row: int = 1
@@ -266,17 +266,17 @@ class _Place:
 def _csv(
     given: str | Path, name: str, delimiter: str | None, encoding: str | None, meter: Meter, found: list[Dialect]
 ) -> Generator[list[list[str]] | Grid, None, None]:
-    """The header alone, then the rows; the dialect is ``found`` with the header."""
-    if csv.field_size_limit() < LONGEST:
-        csv.field_size_limit(LONGEST)
+    """Yield the header alone, then the rows; the dialect is appended to ``found`` with the header."""
+    if csv.field_size_limit() < MAX_LINE_CHARACTERS:
+        csv.field_size_limit(MAX_LINE_CHARACTERS)
     if encoding is None and str(given) != STDIN:
         with _opened(given, name, Meter()) as binary:
-            encoding = encoding_of(binary, binary.read(SAMPLE))
+            encoding = detect_encoding(binary, binary.read(SAMPLE_BYTES))
     place = _Place()
     with _opened(given, name, meter) as binary:
         if encoding is None:
-            binary = io.BufferedReader(cast(io.RawIOBase, binary), SAMPLE)
-            encoding = encoding_of(io.BytesIO(), binary.peek(SAMPLE))
+            binary = io.BufferedReader(cast(io.RawIOBase, binary), SAMPLE_BYTES)
+            encoding = detect_encoding(io.BytesIO(), binary.peek(SAMPLE_BYTES))
         text = io.TextIOWrapper(binary, encoding=encoding, newline="")
         try:
             yield from _table(text, name, delimiter, place, found)
@@ -284,7 +284,9 @@ def _csv(
             where = f"line {place.line + 1:,} or one soon after it is not in {encoding.removesuffix('-sig')}"
             raise SourceError(name, f"{where}: say its encoding, such as cp1252") from None
         except csv.Error as error:
-            large = f"a cell is over {LONGEST:,} characters: perhaps " if "field larger" in str(error) else ""
+            large = (
+                f"a cell is over {MAX_LINE_CHARACTERS:,} characters: perhaps " if "field larger" in str(error) else ""
+            )
             where = f"in the row that begins in line {place.row:,}"
             raise SourceError(name, f"{large}a quote is not closed, or stands where none belongs, {where}") from None
         finally:
@@ -295,24 +297,26 @@ def _table(
     text: io.TextIOWrapper, name: str, delimiter: str | None, place: _Place, found: list[Dialect]
 ) -> Iterator[list[list[str]] | Grid]:
     def further() -> Iterator[str]:
-        while line := text.readline(LONGEST):
+        while line := text.readline(MAX_LINE_CHARACTERS):
             place.line += 1
             yield line
 
     first = next(further(), "")
-    if told := _SEPARATOR.fullmatch(first):
-        delimiter, first = delimiter or told[1], next(further(), "")
+    if separator := _SEPARATOR.fullmatch(first):
+        delimiter, first = delimiter or separator[1], next(further(), "")
     if first.lstrip()[:1] in ("{", "["):
         raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
-    delimiter = delimiter or _sniffed(first)
+    delimiter = delimiter or _sniff_delimiter(first)
     header = next(filter(None, csv.reader(chain([first], further()), delimiter=delimiter, strict=True)), None)
     if header is None:
-        raise SourceError(name, "it is empty: the first line has to name the columns")
+        raise SourceError(name, "it is empty: the first line must name the columns")
     found.append(Dialect(tuple(header), delimiter, text.encoding))
     yield [header]
-    while block := text.read(CHARACTERS) + (end := text.readline(LONGEST)):
-        if len(end) == LONGEST:
-            raise SourceError(name, f"line {place.line + _lines(block) + 1:,} is over {LONGEST:,} characters")
+    while block := text.read(BATCH_CHARACTERS) + (end := text.readline(MAX_LINE_CHARACTERS)):
+        if len(end) == MAX_LINE_CHARACTERS:
+            raise SourceError(
+                name, f"line {place.line + _lines(block) + 1:,} is over {MAX_LINE_CHARACTERS:,} characters"
+            )
         place.row = place.line + 1
         try:
             rows = _rows(block, further(), delimiter, len(header))
@@ -320,16 +324,16 @@ def _table(
             place.row += broken.line
             raise
         place.line += _lines(block)
-        yield rows if isinstance(rows, Grid) else without_footers(rows, len(header))
+        yield rows if isinstance(rows, Grid) else drop_footers(rows, len(header))
 
 
 def _lines(block: str) -> int:
-    """How many lines end in a block: in the one way or the other."""
+    """Count the lines of a block, whichever line ending it has."""
     return block.count("\n") or block.count("\r")
 
 
 class _Broken(csv.Error):
-    """A row that is not written as one; ``line`` of its block is where it begins, counted from 0."""
+    """A row with malformed quotes; ``line`` is where it begins in its block, counted from 0."""
 
     def __init__(self, line: int, error: csv.Error) -> None:
         super().__init__(str(error))
@@ -337,18 +341,18 @@ class _Broken(csv.Error):
 
 
 def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> list[list[str]] | Grid:
-    """The rows that begin in a block of whole lines. A quoted cell may end in a further line."""
+    """Return the rows that begin in a block of whole lines. A quoted cell may end in a later line."""
     if '"' not in block:
-        # Without quotes a row is what stands between delimiters: a third of the time that the reader takes.
+        # Without quotes, splitting by the delimiter takes a third of the reader's time.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
             return grid_of(lines, delimiter, width) or list(
                 map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
             )
+    if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
+        return grid
     if block.count('"') % 2 == 0:
-        # All quotes are closed within the block, as it seems.
-        if len(block) <= LONGEST and (grid := quoted_grid_of(block, delimiter, width)):
-            return grid
+        # All quotes seem to be closed within the block.
         with suppress(csv.Error):
             read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
             return list(filter(None, read)) if [] in read else read
@@ -366,22 +370,22 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     return rows
 
 
-def _sniffed(header: str) -> str:
-    """The delimiter that a header uses most, outside of quotes."""
+def _sniff_delimiter(header: str) -> str:
+    """Return the delimiter that a header uses most outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(_DELIMITERS, key=bare.count)
 
 
 @contextmanager
 def _opened(given: str | Path, name: str, meter: Meter) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked; what goes wrong while they are read is told in a sentence."""
+    """Open the decompressed bytes of a file; errors while reading become a `SourceError`."""
     stdin = str(given) == STDIN
     try:
         with open(sys.stdin.fileno() if stdin else given, "rb", closefd=not stdin) as binary:
             meter.follow(binary)
-            yield unpacked(binary, name)
+            yield unpack(binary, name)
     except DAMAGED:
-        raise SourceError(name, "the packed file is damaged or cut short") from None
+        raise SourceError(name, "the compressed file is damaged or cut short") from None
     except OSError as error:
         raise SourceError(name, f"it cannot be read: {error.strerror}") from None
     finally:

@@ -74,10 +74,10 @@ class _Collected:
 
 
 def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator[Routed | Rejected]:
-    """Send the items of these parts where they belong."""
+    """Route the items of these parts to the action that creates or updates them."""
     create = plan.kind
     update = KINDS[create.name.replace("create_", "update_")]
-    there = existing(READ[create.name], account)
+    there = read_existing(READ[create.name], account)
     new, changed = _Collected(create.action, create.most_items), _Collected(update.action, update.most_items)
     document: Any = {}
     number = unchanged = 0
@@ -112,14 +112,14 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
             yield routed
 
 
-def existing(read: Action[Any], account: str) -> dict[str, bytes]:
-    """The attributes of everything that is there, by its id, as JSON."""
+def read_existing(read: Action[Any], account: str) -> dict[str, bytes]:
+    """Return the attributes of every record in the catalog, by id, as JSON."""
     pages = read.on(account, lane="bulk").pages()
     return {each["id"]: orjson.dumps(attributes(each)) for page in pages for each in page["data"]}
 
 
 def as_update(item: Mapping[str, Any], update: Kind) -> dict[str, Any]:
-    """A new item as a change of the one that is there, as far as Klaviyo lets it be changed: no variant moves."""
+    """Turn a new item into an update of the existing one, without fields that Klaviyo cannot change."""
     kept = {field.keys[0] for field in update.fields.values()} - {"id"}
     attributes = {name: value for name, value in item["attributes"].items() if name in kept}
     related = {name: value for name, value in item.get("relationships", {}).items() if _IDS_OF.get(name) in kept}
@@ -128,7 +128,7 @@ def as_update(item: Mapping[str, Any], update: Kind) -> dict[str, Any]:
 
 
 def differs(update: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Whether a change says anything that is not so already. Relationships are not told with what is there."""
+    """Return True if an update changes anything. Relationships always count, since they are not read."""
     return bool(update.get("relationships")) or any(
         known.get(name) != value for name, value in update["attributes"].items()
     )

@@ -1,4 +1,4 @@
-"""Columns that never leave the house, whatever a mapping says: passwords, tokens, the numbers of cards and accounts."""
+"""Columns that are never sent, whatever a mapping says: passwords, tokens, card and account numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 #: Why such a column is left out.
-WITHHELD = "it holds secrets by its name; an import sends none"
+WITHHELD = "by its name it holds secrets, which an import never sends"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET = re.compile(
@@ -22,5 +22,5 @@ _SECRET = re.compile(
 
 @lru_cache(maxsize=10_000)
 def is_secret(column: str) -> bool:
-    """Whether the name of a column tells that it holds what nobody else may know."""
+    """Return True if a column's name says that it holds secrets."""
     return _SECRET.search(" ".join(_WORDS.findall(column)).lower()) is not None

@@ -1,7 +1,7 @@
 """The rows of an Excel workbook, as the cells of a CSV.
 
-Read by python-calamine, which takes a tenth of the time that openpyxl does, and reads `.xls` and `.ods` as well. It
-holds a whole sheet; a workbook has 1,048,576 rows at the most.
+Read by python-calamine, which takes a tenth of openpyxl's time, and reads `.xls` and `.ods` as well. It holds a whole
+sheet in memory; a workbook has at most 1,048,576 rows.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from worker.errors import SourceError
 
 
 def rows_of(path: Path, name: str, most: int) -> Generator[list[list[str]], None, None]:
-    """The header of the first sheet that has one, alone; then the rows, up to ``most`` at a time.
+    """Yield the header of the first sheet that has one, alone; then the rows, up to ``most`` at a time.
 
     Raises:
-        SourceError: it is no workbook, or an empty one.
+        SourceError: it is not a workbook, or an empty one.
 
     """
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
@@ -28,12 +28,12 @@ def rows_of(path: Path, name: str, most: int) -> Generator[list[list[str]], None
         sheets = (workbook.get_sheet_by_index(number) for number in range(len(workbook.sheet_names)))
         sheet = next((each for each in sheets if each.height), None)
     except PasswordError:
-        raise SourceError(name, "the workbook is locked by a password: save it without one") from None
+        raise SourceError(name, "the workbook is protected by a password: save it without one") from None
     except (CalamineError, OSError) as error:
-        told = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else None
-        raise SourceError(name, told or "this is no Excel workbook, or a damaged one") from None
+        reason = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) and error.strerror else None
+        raise SourceError(name, reason or "this is not an Excel workbook, or a damaged one") from None
     if sheet is None:
-        raise SourceError(name, "it is empty: the first row has to name the columns")
+        raise SourceError(name, "it is empty: the first row must name the columns")
     rows = filter(any, ([_text(cell) for cell in row] for row in sheet.iter_rows()))
     yield [next(rows)]
     yield from _grouped(rows, most)
@@ -45,7 +45,7 @@ def _grouped(rows: Iterator[list[str]], most: int) -> Iterator[list[list[str]]]:
 
 
 def _text(cell: int | float | str | bool | time | date | datetime | timedelta) -> str:
-    """A cell as Excel would write it into a CSV, with dates that everybody reads alike."""
+    """Return a cell as Excel would write it to a CSV, with ISO 8601 dates."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):

@@ -79,6 +79,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """``count`` jobs of a kind in one state, the oldest of which was opened at this Unix time."""
+
+    kind: str
+    state: State
+    count: int
+    opened: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobOutcome:
     """How a job ended; ``landed``, ``rejected`` and ``unknown`` count the records of an import.
 
@@ -296,11 +306,50 @@ class Ledger:
     @waits_for_redis
     def all_in_progress(self) -> list[Job]:
         """Return all jobs that Klaviyo works on: there is a reminder for each, or for its group's watcher."""
+        reminded = self._reminded()
+        begun = self.jobs(reminded["job"]).values()
+        return self.in_progress(*sorted({*reminded["watch"], *(group(job.account, job.kind) for job in begun)}))
+
+    def _reminded(self) -> dict[str, list[str]]:
+        """Return the jobs and the groups that there are reminders of, by the kind of the reminder."""
+        found: dict[str, list[str]] = {"job": [], "watch": [], "slots": []}
         members: Any = self._client.zrange(f"{self._prefix}overdue", 0, -1)
-        named = [member.partition("|") for member in _ids(members)]
-        begun = self.jobs([name for kind, _, name in named if kind == "job"]).values()
-        watched = {name for kind, _, name in named if kind == "watch"}
-        return self.in_progress(*sorted(watched | {group(job.account, job.kind) for job in begun}))
+        for kind, _, which in (member.partition("|") for member in _ids(members)):
+            if kind in found:
+                found[kind].append(which)
+        return found
+
+    @waits_for_redis
+    def unsettled(self) -> list[Unsettled]:
+        """Count the jobs whose outcome is not known yet; those that wait for a slot by their lists alone."""
+        reminded = self._reminded()
+        begun = self._told(reminded["job"])
+        of_jobs = {group(account, kind) for _, kind, account, _ in begun.values()}
+        pipe = self._client.pipeline(transaction=False)
+        for name in {*reminded["watch"], *reminded["slots"], *of_jobs}:
+            pipe.zrange(f"{self._prefix}jobs:open:{name}", 0, -1)
+            pipe.llen(f"{self._prefix}jobs:queue:{name}")
+            pipe.lindex(f"{self._prefix}jobs:queue:{name}", 0)
+        told = pipe.execute()
+        counts = {first.decode(): count for count, first in zip(told[1::3], told[2::3], strict=True) if first}
+        taken = self._told({id for ids in told[::3] for id in _ids(ids)} - set(begun))
+        found = [Unsettled(kind, state, 1, opened) for state, kind, _, opened in (begun | taken).values()]
+        queued = self._told(counts)
+        found += [Unsettled(kind, "waiting", counts[id], opened) for id, (_, kind, _, opened) in queued.items()]
+        return [each for each in found if each.state != "settled"]
+
+    def _told(self, ids: Collection[str]) -> dict[str, tuple[State, str, str, float]]:
+        """Return state, kind, account and the time of opening of those of these jobs that are in the ledger."""
+        ids = list(ids)
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hmget(f"{self._prefix}job:{id}", "state", "kind", "account", "opened")
+        found = zip(ids, pipe.execute(), strict=True) if ids else ()
+        return {
+            id: (state.decode(), kind.decode(), account.decode(), float(opened) / 1000)
+            for id, (state, kind, account, opened) in found
+            if state
+        }
 
     @waits_for_redis
     def in_progress(self, *groups: str) -> list[Job]:

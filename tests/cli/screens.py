@@ -146,10 +146,13 @@ PREVIEW = Preview(
         Column("Date Joined", "properties.Date Joined", "date or time, month first", (("05/23/2024", "2024-05-23"),)),
     ),
     left_out=(
-        ("Accepts Email Marketing", "it says who wants marketing; an import of profiles changes nobody's consent"),
+        (
+            "Accepts Email Marketing",
+            "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)",
+        ),
     ),
     rows=6_376_802, about=True, sampled=1_000,
-    reasons=(("phone_number: this is not a phone number: it has too few digits, or too many, for its country", 17),),
+    reasons=(("phone_number: this is not a phone number: it has too few or too many digits for its country", 17),),
 )  # fmt: skip
 
 FAILURES = [

@@ -167,7 +167,7 @@ def test_without_orders_the_purchases_follow_from_the_customers_columns(write):
 @pytest.mark.parametrize(
     ("rows", "needs"),
     [
-        ([], "the first line has to name the columns"),
+        ([], "the first line must name the columns"),
         ([["email"]], "it needs a column email or external_id or customer_id, and rows"),
         ([["name"], ["Ada"]], "there is no identifier"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.imports.history import SILENT
+from cli.imports.history import SILENT_AFTER_S
 from cli.imports.reimport import going_on, hindrance
 from tasks.jobs.import_runs import Runs
 from tests.cli.import_runs import begun, seen
@@ -35,7 +35,7 @@ class TestImports:
         assert [line.split()[0] for line in run("imports").stdout.splitlines()] == ["run", "new", "old"]
 
     def test_one_that_says_nothing_for_a_while_may_have_been_broken_off(self, fake_redis):
-        begun(fake_redis, at=time.time() - SILENT - 10)
+        begun(fake_redis, at=time.time() - SILENT_AFTER_S - 10)
 
         assert "silent for 40 s" in run("imports").stdout
 

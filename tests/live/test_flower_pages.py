@@ -76,6 +76,9 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     # Behind the login, in Flower's navigation bar and frame.
     assert pages.get("/klaviyo", auth=None).status_code == 401
     assert pages.get("/klaviyo/jobs/x", auth=None).status_code == 401
+    # Prometheus has no password, neither for Flower's own metrics nor for ours.
+    for path, metric in (("/metrics", "python_info"), ("/klaviyo/metrics", 'klaviyo_collector_up{part="limits"} 1.0')):
+        assert metric in pages.get(path, auth=None).text
     assert 'href="/ops/klaviyo"' in pages.get("/workers").text
     found = {name: pages.get(f"/klaviyo/{name}") for name in TABS}
     assert {name: each.status_code for name, each in found.items()} == dict.fromkeys(TABS, 200)

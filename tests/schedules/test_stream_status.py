@@ -10,7 +10,7 @@ from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from schedules.store.tables import watermarks
-from schedules.stream_status import latest_runs, stream_status
+from schedules.stream_status import last_successes, latest_runs, stream_status
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -114,3 +114,12 @@ def test_the_latest_run_of_each_stream_is_found_by_itself():
     assert (profiles.run.rows, profiles.run.closed, profiles.run.windows) == (140, 0, 2)
     assert (tags.stream, tags.watermark, tags.run.state, tags.run.deleted) == ("tags", None, "done", 3)
     assert (tags.run.rows, tags.run.requests) == (stands("tags").run.rows, stands("tags").run.requests)
+
+
+def test_a_stream_was_last_up_to_date_when_a_run_of_it_came_to_its_end_whatever_runs_now():
+    read("tags", SyncWindow("", 0), done=True)
+    read("tags", SyncWindow("", 0))
+    read("profiles", SyncWindow("", 0))
+
+    with reading() as connection:
+        assert last_successes(connection) == {("default", "tags"): NOW + HOUR}

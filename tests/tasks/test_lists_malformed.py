@@ -14,7 +14,7 @@ from cli.imports.options import list_id
 from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
 from tasks.collect import KeepPage, collect, records
-from tasks.imports.upsert import existing
+from tasks.imports.upsert import read_existing
 from tasks.lists import look_up
 from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.governor import Governor
@@ -40,7 +40,7 @@ def test_what_is_there_before_an_import_is_read_or_not_believed(changed: Any):
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
         patch.setattr(worker.action_task, "send_in_process", lambda *_: envelope)
-        there = existing(get_catalog_items, "default")
+        there = read_existing(get_catalog_items, "default")
         assert len(there) <= len(envelope["data"])
 
 

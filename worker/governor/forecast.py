@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.governor.terms import BucketLook, Look, Pause
-from worker.pauses import said
+from worker.pauses import holders, said
 from worker.tiers import MINUTE, SECOND
 
 #: What a window keeps for the lane now while that is used, as the script has it (keys.lua).
@@ -53,8 +53,7 @@ def forecasts(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mappin
 
 def pause_of(look: Look, paused: Mapping[str, Pause]) -> Pause | None:
     """Return the pause that holds a line: that of its account, its action or its tier, among all by what they hold."""
-    account, _, action = look.line.partition("+")[0].partition(":")
-    holds = (f"account:{account}", f"action:{account}:{action}", f"action:{action}", f"tier:{look.queue}")
+    holds = sorted(holders(look.line, look.queue))
     return next((paused[what] for what in holds if what in paused), None)
 
 

@@ -28,7 +28,7 @@ from worker.governor.terms import (
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
-from worker.pauses import resuming, said
+from worker.pauses import holders, owner, resuming, said
 from worker.process import working
 
 #: Lines whose tasks are counted in one step, which holds up the others for some milliseconds.
@@ -180,7 +180,7 @@ class Governor:
         """
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
-            account, action = _owner(line)
+            account, action = owner(line[0])
             reasons = "; ".join(
                 f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
                 for each in self.holding(line)
@@ -382,10 +382,8 @@ class Governor:
 
     def holding(self, line: LineRef) -> list[Pause]:
         """Return the pauses that hold a line: of its account, its action or its tier."""
-        account, action = _owner(line)
-        queue = line[1].partition(";")[0]
-        holds = {f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{queue}"}
-        return [each for each in self.paused() if each.what in holds]
+        held_by = holders(line[0], line[1].partition(";")[0])
+        return [each for each in self.paused() if each.what in held_by]
 
     def look(self, lines: Iterable[str] | None = None) -> list[Look]:
         """Return the state of these lines, or of every one that this Redis knows; nothing is changed.
@@ -413,11 +411,23 @@ class Governor:
         names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
         return [name.decode() for name in names]
 
+    def look_at(self, line: str) -> Look | None:
+        """Return the state of one line; None if this Redis does not know it."""
+        seen = self._call("look", line)
+        return read_look(line, seen, self.now() / 1000) if seen else None
+
     @waits_for_redis
     def slots(self) -> dict[str, int]:
         """Return how many tasks at once the workers take from each queue; empty if no worker was heard of lately."""
         found: Any = self._client.hgetall(f"{self._prefix}slots")
         return {queue.decode(): int(count) for queue, count in found.items()}
+
+    def workers(self) -> dict[str, int]:
+        """Return how many tasks at once each worker takes that was heard of lately."""
+        found: Any = self._client.hgetall(f"{self._prefix}workers")
+        moment = self.now() if found else 0
+        told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
+        return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
 
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
         """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off."""
@@ -434,12 +444,6 @@ def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes:
 
 def _quota(end: Settlement) -> tuple[Any, Any, Any]:
     return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
-
-
-def _owner(line: LineRef) -> tuple[str, str]:
-    """The account and the action that a line is of."""
-    account, _, action = line[0].partition("+")[0].partition(":")
-    return account, action
 
 
 @one_per_process

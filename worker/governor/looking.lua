@@ -15,24 +15,24 @@ local function back(b, w, used)
 end
 
 -- line -> spec now bulk later since blocked | flight limit foreign blocked urgent (used back)… of each bucket. Reads only.
---   since   when the oldest task that could go has been wanted, in seconds as its publisher wrote it, or ""
+--   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
+--           publisher wrote it, or ""
 --   used    leases out and answers, in each window of the bucket
 --   back    when it gives them back, as above, where somebody waits for a window of a minute or longer
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
-  local since = ''
+  local since = {}
   for _, lane in ipairs({ 'bulk', 'now' }) do
     local id = call('LINDEX', key(lane, line), -1)
     local item = id and call('HGET', P .. 'waiting', id)
     -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
     local at = item and item:find('"since":', 1, true)
-    local found = at and item:match('^"since":%s*([%d.]+)', at) or ''
-    if found ~= '' and (since == '' or tonumber(found) < tonumber(since)) then since = found end
+    since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
   local seen = {
     text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
-    since, call('HGET', P .. 'blocked', line) or 0,
+    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
   }
   local waits = seen[2] + seen[3] > 0
   for _, b in ipairs(parse(text).buckets) do

@@ -43,15 +43,18 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
                 tuple(_seconds(back) for back in told[1::2]),
             )
         )
+    ages = [max(0.0, moment - float(each)) if each else None for each in since.split(b"|")]
     return Look(
         line,
         queue,
         now,
         bulk,
         later,
-        max(0.0, moment - float(since)) if since else None,
+        max((age for age in ages if age is not None), default=None),
         max(0.0, int(float(blocked)) / 1000 - moment),
         tuple(buckets),
+        oldest_now=ages[0],
+        oldest_bulk=ages[1],
     )
 
 

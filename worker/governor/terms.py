@@ -136,8 +136,8 @@ class BucketLook:
 class Look:
     """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
 
-    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted; None where
-    nothing waits, or its publisher was not one of ours.
+    ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
+    in each lane; None where nothing waits, or its publisher was not one of ours.
     """
 
     line: str
@@ -148,3 +148,5 @@ class Look:
     oldest: float | None
     blocked: float
     buckets: tuple[BucketLook, ...]
+    oldest_now: float | None = None
+    oldest_bulk: float | None = None

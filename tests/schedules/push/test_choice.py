@@ -16,7 +16,7 @@ from tasks.catalog_items import get_catalog_items
 from tasks.imports.kinds import catalog_id
 from tasks.imports.options import Options
 from tasks.imports.plan import compile_plan
-from tasks.imports.sources import source_of
+from tasks.imports.sources import open_rows
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ def pushed(run, kind="catalog_items", **digests):
 def changes(selection, rows):
     """Return the keys of what is sent, by action, each with whether it was known."""
     found: dict[str, dict[str, bool]] = {}
-    for each in selection.select_changes(source_of(rows)):
+    for each in selection.select_changes(open_rows(rows)):
         if each is not None:
             found.setdefault(each.action, {}).update({row.key: row.known for row in each.rows})
     return found
@@ -127,7 +127,7 @@ def test_changed_items_of_many_batches_share_a_part(selection, run):
     pushed(run, **{row["external_id"]: digest(row["external_id"], "Mug") for row in rows})
     changed = [row | {"title": "Jug"} if place % 100 == 0 else row for place, row in enumerate(rows)]
 
-    parts = [each for each in selection(Catalog()).select_changes(source_of(changed)) if each]
+    parts = [each for each in selection(Catalog()).select_changes(open_rows(changed)) if each]
 
     assert [len(each.rows) for each in parts] == [20]
 

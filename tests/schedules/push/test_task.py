@@ -14,7 +14,7 @@ from schedules.push.lock import AlreadyRunning
 from schedules.push.mapping import open_and_map
 from schedules.push.run import run_push
 from schedules.push.task import PushStep, configured_push
-from tasks.imports.parts import parts
+from tasks.imports.parts import split_into_parts
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
 from worker.left_behind import LeftBehind
@@ -43,7 +43,7 @@ def test_a_push_says_how_its_values_are_written(define, tmp_path):
 
     wanted = configured_push("crm")
     source, plan = open_and_map(wanted, wanted.checked())
-    (part,) = parts(source, plan)
+    (part,) = split_into_parts(source, plan)
 
     assert b'"+46701112233"' in part.body
     assert b'"since":"2024-02-01"' in part.body
@@ -171,7 +171,7 @@ def test_a_push_that_its_worker_interrupts_is_left_to_the_next_one(carrying):
 
 def test_a_cancelled_push_has_failed(carrying):
     with pytest.raises(Stopped):
-        carrying.carry_out(Stopped("import push-1 takes no more rows"))
+        carrying.carry_out(Stopped("import push-1 was interrupted"))
 
 
 def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_its_own(carrying):

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 import orjson
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.rejects import Rejected
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.sources import open_rows
 from tasks.jobs.rows import numbers
 from tests.tasks.action_samples import NOW
 
@@ -45,11 +45,11 @@ def imported(folder: Path, kind: str, rows: str | Iterable[Mapping[str, Any]], *
     if isinstance(rows, str):
         path = folder / "rows.csv"
         path.write_text(rows, encoding="utf-8", newline="")
-        source = source_of(path)
+        source = open_rows(path)
     else:
-        source = source_of(rows)
-    source, plan = understood(source, kind, Options(**{"moment": NOW, **options}))
-    results = list(parts(source, plan))
+        source = open_rows(rows)
+    source, plan = interpret(source, kind, Options(**{"moment": NOW, **options}))
+    results = list(split_into_parts(source, plan))
     found = [each for each in results if isinstance(each, Part)]
     items = [item for part in found for item in items_of(kind, part)]
     return Made(found, [each for each in results if isinstance(each, Rejected)], items)

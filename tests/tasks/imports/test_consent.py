@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.rejects import Rejected
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.sources import open_rows
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import items_of
 from worker.errors import InputError
@@ -21,8 +21,8 @@ FILES = Path(__file__).with_name("exports")
 
 def consenting(path: Path, kind: str, **options: Any) -> tuple[list[Any], dict[int, Any]]:
     how = Options(consent=True, moment=NOW, **options)
-    source, plan = understood(source_of(path), kind, how)
-    made = list(parts(source, plan))
+    source, plan = interpret(open_rows(path), kind, how)
+    made = list(split_into_parts(source, plan))
     items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
     return items, {each.row: each.original for each in made if isinstance(each, Rejected)}
 
@@ -55,7 +55,7 @@ def test_only_those_who_said_no_are_unsubscribed_and_nobody_who_has_not_said_yes
             "subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}},
         }
     ]
-    with pytest.raises(InputError, match="Shopify customers have no column that tells of it"):
+    with pytest.raises(InputError, match="Shopify customers have no column for it"):
         consenting(FILES / "shopify_customers.csv", "unsubscribe")
 
 
@@ -73,7 +73,7 @@ def test_addresses_that_bounce_are_suppressed_and_those_who_left_unsubscribed(tm
 
     assert (suppressed, rejected) == ([{"email": "c@b.co"}], {})
     assert [each["email"] for each in unsubscribed] == ["b@b.co"]
-    with pytest.raises(InputError, match="Mailchimp audience have no column that tells of it"):
+    with pytest.raises(InputError, match="Mailchimp audience have no column for it"):
         consenting(path, "subscribe")
 
 
@@ -89,7 +89,7 @@ def test_the_name_of_a_file_of_mailchimps_says_what_all_of_its_people_want(tmp_p
     assert ([each["email"] for each in items], rejected) == (["a@b.co", "b@b.co"], {})
     others = {"subscribe", "unsubscribe", "suppress"} - {kind}
     for other in others:
-        with pytest.raises(InputError, match="no column that tells of it"):
+        with pytest.raises(InputError, match="have no column for it"):
             consenting(path, other)
 
 
@@ -97,5 +97,5 @@ def test_of_a_file_that_nobody_knows_no_consent_is_guessed(tmp_path: Path):
     path = tmp_path / "people.csv"
     path.write_text("email,newsletter\na@b.c,yes\n")
 
-    with pytest.raises(InputError, match="only of known exports it is known which columns tell of consent"):
+    with pytest.raises(InputError, match="--consent needs a known export"):
         consenting(path, "subscribe")

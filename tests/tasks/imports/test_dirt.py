@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
-from tasks.imports.rejects import Rejected, reject_file
-from tasks.imports.sources import source_of
-from tasks.imports.understanding import understood
+from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.rejects import Rejected, open_reject_file
+from tasks.imports.sources import open_rows
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import items_of
 
@@ -76,8 +76,8 @@ def day(chance: random.Random) -> tuple[str, str]:
 
 
 BROKEN = (
-    ("E-post", "per@example", "email: this is not an email address: there is no dot behind the @"),
-    ("E-post", "p\u200ber@example.com", "email: this is not an email address: a character inside cannot be seen"),
+    ("E-post", "per@example", "email: this is not an email address: there is no dot after the @"),
+    ("E-post", "p\u200ber@example.com", "email: this is not an email address: it contains the invisible character"),
     ("E-post", "a@example.com b@example.com", "email: this is not an email address, but seems to be several"),
     ("Mobil", "555", "phone_number: this is not a phone number"),
     ("Mobil", "ring mig", "phone_number: this is not a phone number"),
@@ -157,11 +157,11 @@ def test_each_row_lands_rightly_or_stands_in_the_reject_file_with_the_true_reaso
     path, out = folder / "dirt.csv", folder / "rejects.csv"
     path.write_bytes(written(rows, delimiter, encoding, newline, told))
 
-    source, plan = understood(source_of(path), "profiles", Options(mapping=MAPPING, moment=NOW))
+    source, plan = interpret(open_rows(path), "profiles", Options(mapping=MAPPING, moment=NOW))
     landed: dict[str, Any] = {}
     rejected: dict[int, Rejected] = {}
-    with reject_file(out, source) as write:
-        for each in parts(source, plan):
+    with open_reject_file(out, source) as write:
+        for each in split_into_parts(source, plan):
             if isinstance(each, Part):
                 landed |= {item["attributes"]["external_id"]: item["attributes"] for item in items_of("profiles", each)}
             else:

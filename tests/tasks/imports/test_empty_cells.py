@@ -36,7 +36,7 @@ def test_an_empty_cell_unsets_its_property_where_that_is_asked_for(run: Run):
     [
         ("coupon_codes", "coupon_id,unique_code\n", "Klaviyo unsets properties of profiles only"),
         ("profiles", [{"email": "a@b.c"}], "only where rows have cells"),
-        ("profiles", "email,patch_properties.unset\n", "leave one out"),
+        ("profiles", "email,patch_properties.unset\n", "use one of them"),
     ],
 )
 def test_what_empty_cells_cannot_clear_is_told(run: Run, kind: str, rows: Any, told: str):

@@ -104,7 +104,7 @@ def test_a_record_may_be_the_item_of_the_action_with_one_event(run: Run):
         ({"time": "1999-12-31T23:59:59Z"}, "time: is outside of what Klaviyo keeps"),
         ({"time": "2027-07-16T12:00:00Z"}, "time: is outside of what Klaviyo keeps"),
         ({"value": "a lot"}, "value: this is not a number"),
-        ({"metric": "M" * 128}, "metric: this is over 127 characters"),
+        ({"metric": "M" * 128}, "metric: this is longer than 127 characters"),
         ({"properties": {"text": "x" * 100_001}}, "properties: has a text of over 100,000 bytes"),
         ({"properties": {"list": list(range(4_001))}}, "properties: has an array of 4,001 items"),
         ({"properties": {str(number): 1 for number in range(401)}}, "properties: has 401 properties"),

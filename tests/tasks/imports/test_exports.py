@@ -9,29 +9,29 @@ import openpyxl
 import pytest
 
 from tasks.imports.cards import is_card
-from tasks.imports.exports import Export, export_named, exports, matched, recognised
+from tasks.imports.exports import Export, export_named, exports, match_columns, recognise
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
-from tasks.imports.proposals import proposed
-from tasks.imports.rejects import Rejected, reject_file
-from tasks.imports.sources import Source, source_of
-from tasks.imports.understanding import understood
+from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.proposals import propose
+from tasks.imports.rejects import Rejected, open_reject_file
+from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
-from tests.tasks.imports.import_runs import Run, items_of
+from tests.tasks.imports.import_runs import Run, imported, items_of
 from worker.errors import InputError
 
 FILES = Path(__file__).with_name("exports")
-CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent"
-SECRETS = "it holds secrets by its name; an import sends none"
+CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
+SECRETS = "by its name it holds secrets, which an import never sends"
 
 
 def taken(path: Path, **options: Any) -> tuple[str | None, list[Any], dict[int, str], dict[str, str]]:
     """What a file is recognised as, its items, its rejected rows with their reasons, and what is left out."""
-    found = proposed(source_of(path), options.pop("mapping", ()), options.get("export"))
+    found = propose(open_rows(path), options.pop("mapping", ()), options.get("export"))
     how = Options(**{"mapping": found.mapping, "fixed": found.fixed, "moment": NOW, **options})
     kind = "create_catalog_items" if found.kind == "items" else found.kind
-    source, plan = understood(source_of(path), kind, how)
-    made = list(parts(source, plan))
+    source, plan = interpret(open_rows(path), kind, how)
+    made = list(split_into_parts(source, plan))
     items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
     rejected = {each.row: each.reason for each in made if isinstance(each, Rejected)}
     return plan.export, items, rejected, dict(plan.left_out)
@@ -148,10 +148,10 @@ PROFILES: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 REJECTED: dict[str, dict[int, str]] = {
     "shopify-customers": {
-        3: "email: this is not an email address: there is no dot behind the @; write it like name@example.com"
+        3: "email: this is not an email address: there is no dot after the @; write it like name@example.com"
     },
 }
-CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "it is of no use to Klaviyo")
+CARDS = dict.fromkeys(("Card ID", "Card Last4", "Card Exp Month", "Card Exp Year"), "Klaviyo has no use for it")
 LEFT_OUT: dict[str, dict[str, str]] = {
     "shopify-customers": dict.fromkeys(("Accepts Email Marketing", "Accepts SMS Marketing"), CONSENT),
     "magento-customers": dict.fromkeys(("password_hash", "rp_token", "rp_token_created_at", "password"), SECRETS),
@@ -255,9 +255,9 @@ def test_an_order_that_was_turned_down_is_in_the_reject_file_with_all_its_rows_a
     text = (FILES / "shopify_orders.csv").read_text().replace(",1,Cup,20.00,", ",1,Cup,twenty,")
     path, out = tmp_path / "orders.csv", tmp_path / "rejects.csv"
     path.write_text(text)
-    source, plan = understood(source_of(path), "events", Options(moment=NOW))
-    with reject_file(out, source) as write:
-        for each in parts(source, plan):
+    source, plan = interpret(open_rows(path), "events", Options(moment=NOW))
+    with open_reject_file(out, source) as write:
+        for each in split_into_parts(source, plan):
             assert isinstance(each, Rejected)
             write(each)
 
@@ -299,15 +299,15 @@ def test_every_export_of_the_table_is_known_by_its_header_and_leads_to_fields_th
     kind = "create_catalog_items" if export.kind == "items" else export.kind
     missing = {name: "x" for name in ("description", "url") if kind == "create_catalog_items"}
 
-    _, plan = understood(source, kind, Options(fixed=missing, moment=NOW, export=export.name))
+    _, plan = interpret(source, kind, Options(fixed=missing, moment=NOW, export=export.name))
 
-    assert recognised(header) is export
-    assert recognised([name.upper() for name in header]) is export
+    assert recognise(header) is export
+    assert recognise([name.upper() for name in header]) is export
     assert plan.export == export.name
 
 
 def test_a_header_that_lacks_a_column_of_an_export_is_not_taken_for_one():
-    assert recognised(export_named("brevo-contacts").known_by[:-1]) is None
+    assert recognise(export_named("brevo-contacts").known_by[:-1]) is None
 
 
 def test_an_export_can_be_said_and_has_to_be_one(tmp_path: Path):
@@ -318,14 +318,14 @@ def test_an_export_can_be_said_and_has_to_be_one(tmp_path: Path):
     assert export == "shopify-customers"
     assert items == [{"email": "ada@example.com", "phone_number": "+14155550132", "properties": {"Total Spent": 1250}}]
     with pytest.raises(InputError, match="no export 'shopify-customer'; did you mean 'shopify-customers'"):
-        understood(source_of(path), "profiles", Options(export="shopify-customer"))
+        interpret(open_rows(path), "profiles", Options(export="shopify-customer"))
 
 
 def test_what_is_mapped_by_hand_wins(tmp_path: Path):
     header = export_named("shopify-customers").known_by
     said = ("Customer ID=properties.shop_id", "First Name=", "Accepts Email Marketing=properties.accepts:boolean")
 
-    found = matched(export_named("shopify-customers"), header, said)
+    found = match_columns(export_named("shopify-customers"), header, said)
 
     assert found.mapping == ("Last Name=last_name", "Email=email")
     assert found.left_out == {}
@@ -335,7 +335,7 @@ def test_an_export_is_recognised_in_a_call_too_unless_it_is_said_to_be_none(run:
     table = (FILES / "brevo_contacts.csv").read_text()
 
     assert run("profiles", table).items[0]["attributes"] == PROFILES["brevo-contacts"][0]
-    with pytest.raises(InputError, match="column 'LASTNAME' is no field of profiles"):
+    with pytest.raises(InputError, match="column 'LASTNAME' is not a field of profiles"):
         run("profiles", table, export="none")
 
 
@@ -395,7 +395,7 @@ def test_a_card_number_has_the_first_digits_of_a_network_and_the_right_last_one(
 
 
 def test_a_secret_that_is_mapped_by_hand_is_refused(run: Run):
-    with pytest.raises(InputError, match=r"'password': it holds secrets .* give the column another name"):
+    with pytest.raises(InputError, match=r"'password': by its name it holds secrets.* give the column another name"):
         run("profiles", "email,password\n", mapping=("password=properties.code",))
 
 
@@ -458,3 +458,78 @@ def test_a_catalogue_is_guessed_by_its_article_numbers_and_titles(tmp_path: Path
     assert items[0].items() >= {
         "external_id": "B1", "title": "A Book", "price": 24.21, "custom_metadata": {"isbn13": "9780385388894"},
     }.items()  # fmt: skip
+
+
+# Products.
+
+SHOPIFY_PRODUCTS = """\
+Handle,Title,Body (HTML),Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Inventory Qty,Image Src
+shirt,Shirt,<p>Soft</p>,Engines,Size,S,SH-S,19.90,4,https://cdn.example/shirt.jpg
+shirt,,,,,M,SH-M,21.90,0,https://cdn.example/back.jpg
+shirt,,,,,,,,,https://cdn.example/side.jpg
+mug,Mug,<p>Blue</p>,Engines,Title,Default Title,,9.00,7,
+"""
+WOOCOMMERCE_PRODUCTS = """\
+ID,Type,SKU,Name,Published,Short description,Regular price,Stock,Parent
+10,variable,,Shirt,1,Soft,,,
+11,variation,SH-S,Shirt - S,1,Soft,19.90,4,id:10
+12,variation,,Shirt - M,1,Soft,21.90,0,id:10
+13,simple,MUG,Mug,1,Blue,9.00,7,
+"""
+
+
+def product_rows(tmp_path, kind: str, text: str, column: str) -> list[dict[str, Any]]:
+    made = imported(tmp_path, kind, text, fixed={"url": f"https://shop.example/products/{{{column}}}"})
+    assert not made.rejected
+    return [item["attributes"] | {"item": item.get("relationships", {}).get("item", {}).get("data", {}).get("id")}
+            for item in made.items]  # fmt: skip
+
+
+def test_an_export_of_products_is_one_item_for_all_rows_of_a_product(tmp_path):
+    items = product_rows(tmp_path, "create_catalog_items", SHOPIFY_PRODUCTS, "Handle")
+
+    assert [(each["external_id"], each["title"], each["price"], each["url"]) for each in items] == [
+        ("shirt", "Shirt", 19.9, "https://shop.example/products/shirt"),
+        ("mug", "Mug", 9, "https://shop.example/products/mug"),
+    ]
+
+
+def test_each_row_of_a_product_that_has_a_variant_is_one_of_its_item(tmp_path):
+    variants = product_rows(
+        tmp_path, "create_catalog_variants", SHOPIFY_PRODUCTS.replace(",,9.00", ",MUG,9.00"), "Handle"
+    )
+
+    assert [(each["external_id"], each["item"], each["title"], each["inventory_quantity"]) for each in variants] == [
+        ("SH-S", "$custom:::$default:::shirt", "Shirt", 4),
+        ("SH-M", "$custom:::$default:::shirt", "Shirt", 0),
+        ("MUG", "$custom:::$default:::mug", "Mug", 7),
+    ]
+
+
+def test_a_variant_without_a_sku_has_the_id_that_its_options_make(tmp_path):
+    variants = product_rows(tmp_path, "create_catalog_variants", SHOPIFY_PRODUCTS, "Handle")
+
+    assert (variants[2]["external_id"], variants[2]["sku"]) == ("mug-Default Title", "mug-Default Title")
+
+
+def test_variations_are_variants_of_the_item_that_they_name_and_no_items(tmp_path):
+    items = product_rows(tmp_path, "create_catalog_items", WOOCOMMERCE_PRODUCTS, "ID")
+    text = WOOCOMMERCE_PRODUCTS.replace("12,variation,,", "12,variation,SH-M,")
+    variants = product_rows(tmp_path, "create_catalog_variants", text, "ID")
+
+    assert [each["external_id"] for each in items] == ["id:10", "MUG"]
+    assert [(each["external_id"], each["item"]) for each in variants] == [
+        ("SH-S", "$custom:::$default:::id:10"),
+        ("SH-M", "$custom:::$default:::id:10"),
+    ]
+
+
+def test_a_value_for_all_rows_may_name_columns_and_is_missing_where_one_of_them_is_empty(tmp_path):
+    text = "external_id,title,description,slug\nA,Mug,Blue,mug\nB,Cup,Red,\n"
+
+    made = imported(
+        tmp_path, "create_catalog_items", text, mapping=["slug="], fixed={"url": "https://shop.example/{slug}"}
+    )
+
+    assert [item["attributes"]["url"] for item in made.items] == ["https://shop.example/mug"]
+    assert made.reasons == {2: "url: is missing"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.sources import Batch, Source
-from tasks.imports.understanding import understood
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, items_of
 from worker.errors import InputError
@@ -37,7 +37,7 @@ def test_a_column_of_dates_is_like_the_others_of_its_file(run: Run):
     ],
 )
 def test_what_nothing_tells_is_asked_for_and_never_guessed(run: Run, cell: str, type: str, told: str):
-    with pytest.raises(InputError, match=f"nothing in column 'x' tells how its values are written: say {told}"):
+    with pytest.raises(InputError, match=f"the values of column 'x' can be read in two ways: say {told}"):
         run("profiles", f"email,x\na@b.c,{cell}\n", mapping=(f"x=properties.x:{type}",))
 
 
@@ -57,8 +57,8 @@ def test_standard_input_is_judged_by_its_first_rows():
     once = iter([Batch(1, rows)])
     source = Source("standard input", ("email", "x"), lambda: once, rereadable=False)
 
-    source, plan = understood(source, "profiles", Options(mapping=("x=properties.x:date",), moment=NOW))
+    source, plan = interpret(source, "profiles", Options(mapping=("x=properties.x:date",), moment=NOW))
 
-    (part,) = parts(source, plan)
+    (part,) = split_into_parts(source, plan)
     assert isinstance(part, Part)
     assert len(items_of("profiles", part)) == 10

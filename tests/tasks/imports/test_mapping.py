@@ -98,7 +98,7 @@ def test_a_cell_of_another_type_is_turned_down_without_being_repeated(run: Run, 
 @pytest.mark.parametrize(
     ("header", "mapping", "told"),
     [
-        ("E-Mail", (), "column 'E-Mail' is no field of profiles; map it with --map 'E-Mail=email'"),
+        ("E-Mail", (), "column 'E-Mail' is not a field of profiles; map it with --map 'E-Mail=email'"),
         ("email,City", (), "--map 'City=location.city'"),
         ("email,First Name", (), "--map 'First Name=first_name'"),
         ("Email Address", (), "--map 'Email Address=email'"),
@@ -107,23 +107,23 @@ def test_a_cell_of_another_type_is_turned_down_without_being_repeated(run: Run, 
         ("email,LAST_CHANGED", (), "--map 'LAST_CHANGED=properties.LAST_CHANGED'"),
         ("email,LEID", (), "--map 'LEID=properties.LEID'"),
         ("email,Q7", (), "--map 'Q7=properties.Q7' or leave it out with --map 'Q7='"),
-        ("email,plan", ("plna=properties.plan",), "a column 'plna', which is not there; did you mean 'plan'?"),
+        ("email,plan", ("plna=properties.plan",), "there is no column 'plna' for its mapping; did you mean 'plan'?"),
         (
             "email,plan",
             ("plan=proprties.plan",),
-            "'proprties.plan' is no field of profiles; did you mean 'properties'?",
+            "'proprties.plan' is not a field of profiles; did you mean 'properties'?",
         ),
         ("email,plan", ("plan",), "the mapping 'plan' has no '='"),
         ("email,plan", ("plan=", "plan=title"), "the column 'plan' is mapped twice"),
-        ("email,plan", ("plan=title:number",), "the field 'title' is of type text"),
+        ("email,plan", ("plan=title:number",), "the field 'title' is always of type text"),
         ("email,plan", ("*=title",), "all other columns can go to 'properties.*', not to 'title'"),
         ("email,Mail", ("Mail=email",), "columns 'email' and 'Mail' both lead to 'email'"),
-        ("email,email", (), "column 'email (2)' is no field of profiles"),
+        ("email,email", (), "column 'email (2)' is not a field of profiles"),
         ("email,email", ("email (2)=email",), "columns 'email' and 'email (2)' both lead to 'email'"),
         (
             "email,properties,properties.a",
             (),
-            "column 'properties' is all of 'properties', and 'properties.a' is a part of it",
+            "column 'properties' holds all of 'properties', but 'properties.a' holds a part of it",
         ),
         ("first_name", (), "there is no column for an identifier, which is one of email, phone_number"),
     ],
@@ -152,7 +152,8 @@ def test_an_edit_that_is_not_safe_to_repeat_is_refused(run: Run, kind: str, colu
     with pytest.raises(InputError) as refused:
         run(kind, f"email,{column}\n", mapping=mapping, fixed={"metric": "M"} if kind == "events" else {})
 
-    assert f"column {column!r}: an import may repeat a part; edit properties with update_profile" in str(refused.value)
+    advice = "an import may send a row twice and would edit twice; use update_profile"
+    assert f"column {column!r}: {advice}" in str(refused.value)
 
 
 def test_all_columns_that_lead_nowhere_are_told_at_once(run: Run):
@@ -171,7 +172,7 @@ def test_all_columns_that_lead_nowhere_are_told_at_once(run: Run):
         ("coupon_codes", "code\n", "there is no column for coupon_id"),
         ("profils", "email\n", "did you mean 'profiles'?"),
         ("subscribe", "email\n", "say for which channels: email, sms or whatsapp"),
-        ("subscribe", "email,subscriptions.email.marketing.consent,consented_at\n", "goes with historical_import only"),
+        ("subscribe", "email,subscriptions.email.marketing.consent,consented_at\n", "needs historical_import"),
     ],
 )
 def test_what_every_row_would_lack_is_refused_before_a_row_is_read(run: Run, kind: str, header: str, told: str):
@@ -184,8 +185,8 @@ def test_what_every_row_would_lack_is_refused_before_a_row_is_read(run: Run, kin
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"time_zone": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
-        ({"fixed": {"plan": "pro"}}, "'plan' is no field of profiles"),
+        ({"time_zone": "Mars/Olympus"}, "'Mars/Olympus' is not a time zone"),
+        ({"fixed": {"plan": "pro"}}, "'plan' is not a field of profiles"),
         ({"fixed": {"location.latitude": "north"}}, "location.latitude: this is not a number"),
         ({"channels": ("email",)}, "profiles have no channels"),
         ({"params": {"list_ids": "Y6nRLr"}}, "parameter 'list_ids'"),

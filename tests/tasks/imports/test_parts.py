@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.imports.kinds import KINDS, MARGIN
+from tasks.imports.kinds import KINDS, MARGIN_BYTES
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, imported
 from worker.api.declaration import MAX_BODY_BYTES
@@ -39,7 +39,7 @@ def test_a_part_ends_with_the_bytes_before_the_count(run: Run):
     sizes = [len(part.body) for part in made.parts]
     assert len(made.parts) == 3
     assert made.rows == list(range(1, 121))
-    assert all(MAX_BODY_BYTES - MARGIN - 100_000 < size <= MAX_BODY_BYTES - MARGIN for size in sizes[:-1])
+    assert all(MAX_BODY_BYTES - MARGIN_BYTES - 100_000 < size <= MAX_BODY_BYTES - MARGIN_BYTES for size in sizes[:-1])
 
 
 def test_the_last_item_that_fits_to_the_byte_is_taken(run: Run):

@@ -14,12 +14,12 @@ import orjson
 import pytest
 
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, parts
+from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.reasons import Reasons
-from tasks.imports.rejects import Rejected, originals, reject_file, reject_path
+from tasks.imports.rejects import Rejected, open_reject_file, read_originals, reject_path
 from tasks.imports.report import Rejects
-from tasks.imports.sources import Source, source_of
+from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
 from worker.errors import InputError
 
@@ -29,14 +29,14 @@ LINES = '{"email": "a@b.c"}\n{"email": "bad", "title": "Dr"}\nnonsense\n'
 
 def rejected(source: Source) -> list[Rejected]:
     plan = compile_plan("profiles", source.columns, Options(moment=NOW))
-    return [each for each in parts(source, plan) if isinstance(each, Rejected)]
+    return [each for each in split_into_parts(source, plan) if isinstance(each, Rejected)]
 
 
 def written(folder: Path, name: str, text: str) -> tuple[Source, Path]:
     """A source and the file of its bad rows."""
     (folder / name).write_text(text)
-    source, out = source_of(folder / name), folder / f"rejected-{name}"
-    with reject_file(out, source) as write:
+    source, out = open_rows(folder / name), folder / f"rejected-{name}"
+    with open_reject_file(out, source) as write:
         for each in rejected(source):
             write(each)
     return source, out
@@ -72,13 +72,13 @@ def test_a_mended_file_of_rejects_can_be_imported(tmp_path: Path):
     for name, text in (("rows.csv", CSV), ("rows.jsonl", LINES)):
         _, out = written(tmp_path, name, text)
         out.write_text(out.read_text().replace("bad", "good@b.c"))
-        source = source_of(out)
+        source = open_rows(out)
 
-        results = list(parts(source, compile_plan("profiles", source.columns, Options(moment=NOW))))
+        results = list(split_into_parts(source, compile_plan("profiles", source.columns, Options(moment=NOW))))
 
         assert [each.rows for each in results if isinstance(each, Part)] == ["1"]
         again = tmp_path / f"again-{name}"
-        with reject_file(again, source) as write:
+        with open_reject_file(again, source) as write:
             for each in results:
                 if isinstance(each, Rejected):
                     write(each)
@@ -95,7 +95,7 @@ def told(path: Path, source: Source, turned_down: list[Rejected]) -> Path:
 
 def test_a_reject_file_that_somebody_may_have_mended_is_never_written_over(tmp_path: Path):
     (tmp_path / "rows.csv").write_text(CSV)
-    source, path = source_of(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
+    source, path = open_rows(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
     assert told(path, source, rejected(source)) == path
     mended = path.read_text().replace("bad", "good@b.c")
     path.write_text(mended)
@@ -111,7 +111,7 @@ def test_a_reject_file_that_somebody_may_have_mended_is_never_written_over(tmp_p
 
 def test_what_a_process_of_the_same_run_has_left_behind_is_made_whole_in_its_place(tmp_path: Path):
     (tmp_path / "rows.csv").write_text(CSV)
-    source, path = source_of(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
+    source, path = open_rows(tmp_path / "rows.csv"), tmp_path / "rejects.csv"
     told(path, source, rejected(source)[:1])
 
     assert told(path, source, rejected(source)) == path
@@ -121,7 +121,7 @@ def test_what_a_process_of_the_same_run_has_left_behind_is_made_whole_in_its_pla
 
 def test_rejects_that_nobody_wants_go_to_the_null_device(tmp_path: Path):
     (tmp_path / "rows.csv").write_text(CSV)
-    source = source_of(tmp_path / "rows.csv")
+    source = open_rows(tmp_path / "rows.csv")
 
     assert reject_path(Path(os.devnull), tmp_path / "rows.csv", source, "R") == Path(os.devnull)
     assert told(Path(os.devnull), source, rejected(source)) == Path(os.devnull)
@@ -156,13 +156,13 @@ def test_a_duplicate_never_beats_the_row_that_has_won_by_way_of_the_reject_file(
     file = tmp_path / "rows.csv"
     file.write_text(rows)
     given: Any = list(csv.DictReader(io.StringIO(rows))) if jsonl else file
-    first = made_of(kind, source_of(given))
+    first = made_of(kind, open_rows(given))
     out = tmp_path / f"rejects.{'jsonl' if jsonl else 'csv'}"
-    with reject_file(out, source_of(given)) as write:
+    with open_reject_file(out, open_rows(given)) as write:
         write(*first[1])
 
-    again = made_of(kind, source_of(out))
-    mended = made_of(kind, source_of(replaced(out, *mend)))
+    again = made_of(kind, open_rows(out))
+    mended = made_of(kind, open_rows(replaced(out, *mend)))
 
     assert (again[0], again[1][0].stage, again[1][0].reason) == ([], first[1][0].stage, first[1][0].reason)
     assert mended == (["1"], [])
@@ -173,7 +173,7 @@ def test_the_winner_lands_from_the_reject_file_although_its_duplicate_stands_bef
     with out.open("a") as file:
         file.write("1,job,title: Klaviyo said no,ada@example.com,mended\n")
 
-    sent, turned_down = made_of("profiles", source_of(out))
+    sent, turned_down = made_of("profiles", open_rows(out))
 
     assert sent == ["2"]
     assert [(each.row, each.reason) for each in turned_down] == [(1, "email: an earlier row has the same")]
@@ -181,7 +181,7 @@ def test_the_winner_lands_from_the_reject_file_although_its_duplicate_stands_bef
 
 def made_of(kind: str, source: Source) -> tuple[list[str], list[Rejected]]:
     """The rows of the parts that a source makes, and those turned down."""
-    results = list(parts(source, compile_plan(kind, source.columns, Options(moment=NOW))))
+    results = list(split_into_parts(source, compile_plan(kind, source.columns, Options(moment=NOW))))
     return (
         [each.rows for each in results if isinstance(each, Part)],
         [each for each in results if isinstance(each, Rejected)],
@@ -204,7 +204,7 @@ def test_only_its_owner_may_read_the_file(tmp_path: Path):
 def test_what_json_cannot_say_is_written_as_text(tmp_path: Path):
     out = tmp_path / "rejected.jsonl"
 
-    with reject_file(out, source_of([])) as write:
+    with open_reject_file(out, open_rows([])) as write:
         write(Rejected(1, "check", "why", {"at": datetime(2026, 1, 1, tzinfo=UTC), "what": {1}}))
 
     assert orjson.loads(out.read_bytes())["original"] == {"at": "2026-01-01T00:00:00+00:00", "what": "{1}"}
@@ -213,7 +213,7 @@ def test_what_json_cannot_say_is_written_as_text(tmp_path: Path):
 def test_originals_are_found_by_reading_a_second_time(tmp_path: Path):
     source, _ = written(tmp_path, "rows.csv", CSV)
 
-    assert list(originals(source, {3, 1})) == [(1, ["a@b.c", 'one, "two"']), (3, ["c@b.c", "Ms", "x"])]
+    assert list(read_originals(source, {3, 1})) == [(1, ["a@b.c", 'one, "two"']), (3, ["c@b.c", "Ms", "x"])]
 
 
 def test_no_more_is_read_than_up_to_the_last_row_that_is_wanted():
@@ -224,7 +224,7 @@ def test_no_more_is_read_than_up_to_the_last_row_that_is_wanted():
             read.append(number)
             yield {"email": f"{number}@b.c"}
 
-    assert list(originals(source_of(rows()), [2])) == [(2, {"email": "1@b.c"})]
+    assert list(read_originals(open_rows(rows()), [2])) == [(2, {"email": "1@b.c"})]
     assert len(read) < 2_000
 
 
@@ -233,16 +233,16 @@ def test_the_source_is_never_the_file_of_its_own_rejects(tmp_path: Path):
     path.write_text(CSV)
 
     with pytest.raises(InputError, match=r"rows\.csv is the source"):
-        reject_path(path, path, source_of(path), "R")
+        reject_path(path, path, open_rows(path), "R")
 
 
 def test_a_reject_file_that_cannot_be_written_is_told_before_anything_is_sent(tmp_path: Path):
     path = tmp_path / "rows.csv"
     path.write_text(CSV)
 
-    with pytest.raises(InputError, match="name another file for them"):
-        reject_path(tmp_path / "nowhere" / "rejects.csv", path, source_of(path), "R")
-    assert reject_path(None, path, source_of(path), "R") == tmp_path / "rows.R.rejects.csv"
+    with pytest.raises(InputError, match="name another file for the rows"):
+        reject_path(tmp_path / "nowhere" / "rejects.csv", path, open_rows(path), "R")
+    assert reject_path(None, path, open_rows(path), "R") == tmp_path / "rows.R.rejects.csv"
 
 
 def test_reasons_that_differ_in_a_number_or_a_quotation_are_one():

@@ -17,7 +17,7 @@ from worker.errors import InputError
 BAD_PROFILES = [
     ("ada.example.com,", "email: this is not an email address"),
     ("a da@example.com,", "email: this is not an email address"),
-    (",0170 1234567", "phone_number: this phone number does not say its country"),
+    (",0170 1234567", "phone_number: this phone number has no country code"),
     (",", "there is no identifier: give one of email, phone_number"),
     ("ADA@example.com,", "email: an earlier row has the same"),
     (",+4917012345678", "phone_number: an earlier row has the same"),
@@ -46,7 +46,7 @@ def test_cells_are_read_as_spreadsheets_and_people_write_them(run: Run):
 
 
 def test_a_country_that_is_none_is_refused(run: Run):
-    with pytest.raises(InputError, match="'Atlantis' is no country; write it like 'SE' or 'Sweden'"):
+    with pytest.raises(InputError, match="'Atlantis' is not a country; write it like 'SE' or 'Sweden'"):
         run("profiles", "email\na@b.c\n", country="Atlantis")
 
 
@@ -116,17 +116,17 @@ def test_any_text_arrives_as_it_was(run: Run, text: str):
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        ({"emial": "a@b.c"}, "'emial' is no field of profiles"),
+        ({"emial": "a@b.c"}, "'emial' is not a field of profiles"),
         ({"email": 7}, "email: this is not a text"),
-        ({"email": "a@b.c", "location": "Ulm"}, "'location' is no field of profiles"),
-        ({"email": "a@b.c", "location": {"town": "Ulm"}}, "'location.town' is no field of profiles"),
+        ({"email": "a@b.c", "location": "Ulm"}, "'location' is not a field of profiles"),
+        ({"email": "a@b.c", "location": {"town": "Ulm"}}, "'location.town' is not a field of profiles"),
         ({"email": "a@b.c", "properties": ["x"]}, "properties: this is not an object"),
-        ({"email": "a@b.c", "title": "\ud800"}, "title: this has characters that are no text"),
+        ({"email": "a@b.c", "title": "\ud800"}, "title: this has characters that cannot be encoded as text"),
         ({"email": "a@b.c", "properties": {"x": object()}}, "this cannot be written as JSON"),
         ({"email": "a@b.c", "location": {"latitude": "north"}}, "location.latitude: this is not a number"),
-        ({"email": "a@b.c", "title": "x", "first_name": "y", "title ": 1}, "'title ' is no field"),
+        ({"email": "a@b.c", "title": "x", "first_name": "y", "title ": 1}, "'title ' is not a field"),
         ({"email": "a@b.c", "location.city": "x", "location": {"city": "y"}}, "location.city: this is given twice"),
-        ({"email": "a@b.c", "patch_properties": {"append": {"skus": "1"}}}, "edit properties with update_profile"),
+        ({"email": "a@b.c", "patch_properties": {"append": {"skus": "1"}}}, "use update_profile"),
         ({"email": None}, "there is no identifier"),
         ("a@b.c", "this is not a mapping"),
     ],
@@ -164,7 +164,7 @@ def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run
 
 
 def test_records_may_each_have_other_fields(run: Run, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tasks.imports.sources.ROWS", 1)
+    monkeypatch.setattr("tasks.imports.sources.BATCH_ROWS", 1)
     monkeypatch.setattr("tasks.imports.plan.MOST_LAYOUTS", 2)
     names = [name for name, each in KINDS["profiles"].fields.items() if each.form == "text"]
 
@@ -322,7 +322,7 @@ def test_a_value_that_is_none_of_the_choices_is_set_aside(run: Run):
     header = "external_id,item_id,title,description,sku,inventory_quantity,price,url,inventory_policy"
     made = run("create_catalog_variants", f"{header}\nA,I,T,D,S,1,2,U,3\nB,I,T,D,S,1,2,U,2\n")
 
-    assert made.reasons == {1: "inventory_policy: this is none of 0, 1, 2"}
+    assert made.reasons == {1: "inventory_policy: this is not one of 0, 1, 2"}
     assert made.items[0]["attributes"]["inventory_policy"] == 2
 
 
@@ -353,7 +353,7 @@ def test_a_row_may_say_its_channels_itself(run: Run):
 
     assert made.rows == [1]
     assert made.reasons == {
-        2: "subscriptions.email.marketing.consent: this is none of SUBSCRIBED",
+        2: "subscriptions.email.marketing.consent: this is not one of SUBSCRIBED",
         3: "there is no channel: subscriptions is empty",
     }
 
@@ -378,4 +378,4 @@ def test_consent_that_is_brought_over_says_when_it_was_given(run: Run):
 def test_a_time_of_consent_goes_with_historical_import_only(run: Run):
     made = run("subscribe", [{"email": "a@b.c", "consented_at": "2020-01-01T00:00:00Z"}], channels=("email",))
 
-    assert made.reasons == {1: "consented_at: goes with historical_import only"}
+    assert made.reasons == {1: "consented_at: needs historical_import"}

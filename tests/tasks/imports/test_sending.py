@@ -17,7 +17,7 @@ from tasks.imports import sending
 from tasks.imports.options import Options
 from tasks.imports.parts import Part
 from tasks.imports.run import Import, run_import
-from tasks.imports.sending import MOST_PARTS, AnotherSource, Sender, Stopped, withdraw
+from tasks.imports.sending import MAX_WAITING_PARTS, AnotherSource, Sender, Stopped, withdraw_parts
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.import_runs import Run, Runs
@@ -118,7 +118,7 @@ def test_a_part_of_which_nobody_knows_is_not_sent_again(at: Sending):
 
 def test_a_part_that_was_taken_back_is_sent_again(at: Sending):
     id = at.send()
-    assert withdraw("R") == 1
+    assert withdraw_parts("R") == 1
     at.sender = at.taken_up()
 
     at.send()
@@ -143,15 +143,15 @@ def test_an_import_that_is_stopped_takes_no_more_parts(at: Sending):
 
 
 def test_no_more_parts_wait_than_may(at: Sending):
-    for number in range(1, MOST_PARTS + 1):
+    for number in range(1, MAX_WAITING_PARTS + 1):
         at.send(number)
     waited = []
     at.pauses = [lambda: at.end("R-000001", "complete"), lambda: waited.append(len(at.published))]
 
-    at.send(MOST_PARTS + 1)
+    at.send(MAX_WAITING_PARTS + 1)
 
-    assert waited == [MOST_PARTS]
-    assert len(at.published) == MOST_PARTS + 1
+    assert waited == [MAX_WAITING_PARTS]
+    assert len(at.published) == MAX_WAITING_PARTS + 1
 
 
 def test_what_no_part_would_be_spared_ends_the_import(at: Sending):
@@ -286,7 +286,7 @@ def test_a_refusal_leaves_what_is_known_of_a_run_that_has_ended(at: Sending, peo
 def test_every_row_that_a_cancelled_run_has_read_is_accounted_for(
     at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(running, "PAUSE", 3600.0)
+    monkeypatch.setattr(running, "PAUSE_S", 3600.0)
 
     def cancel(run: Run) -> None:
         for id in at.runs.jobs(run.id):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tasks.imports import sources
 from tasks.imports.grid import quoted_grid_of
-from tasks.imports.sources import Unreadable, source_of
+from tasks.imports.sources import Unreadable, open_rows
 from worker.errors import SourceError
 
 TABLE = "email,title\nada@example.com,Countess\ngrace@example.com,Admiral\n"
@@ -46,7 +46,7 @@ def rows_of(source: sources.Source) -> list[object]:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_read_off_the_header(tmp_path: Path, delimiter: str):
-    source = source_of(file(tmp_path, TABLE.replace(",", delimiter)))
+    source = open_rows(file(tmp_path, TABLE.replace(",", delimiter)))
 
     assert source.columns == ("email", "title")
     assert rows_of(source) == ROWS
@@ -54,7 +54,7 @@ def test_the_delimiter_is_read_off_the_header(tmp_path: Path, delimiter: str):
 
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"\r', "SEP=;"])
 def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, line: str):
-    source = source_of(file(tmp_path, f"{line}\na,b;c\n1;2\n"))
+    source = open_rows(file(tmp_path, f"{line}\na,b;c\n1;2\n"))
 
     assert source.columns == ("a,b", "c")
     assert [list(row) for batch in source.batches() for row in batch.rows] == [["1", "2"]]
@@ -62,7 +62,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, li
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_the_encoding_is_told_by_the_bytes(tmp_path: Path, encoding: str):
-    source = source_of(file(tmp_path, "förnamn;ort\nÅsa;Växjö\n".encode(encoding)))
+    source = open_rows(file(tmp_path, "förnamn;ort\nÅsa;Växjö\n".encode(encoding)))
 
     assert source.columns == ("förnamn", "ort")
     assert rows_of(source) == [["Åsa", "Växjö"]]
@@ -73,42 +73,42 @@ def test_the_encoding_is_told_by_the_bytes(tmp_path: Path, encoding: str):
 def test_the_encoding_is_told_by_the_first_letter_that_is_no_ascii_however_late(tmp_path: Path):
     content = b"email\n" + b"ada@example.com\n" * 100_000
 
-    assert rows_of(source_of(file(tmp_path, content + "Jürgen\n".encode("cp1252"))))[-1] == ["Jürgen"]
-    assert rows_of(source_of(file(tmp_path, content + b"J\xc3\xbcrgen\n")))[-1] == ["Jürgen"]
+    assert rows_of(open_rows(file(tmp_path, content + "Jürgen\n".encode("cp1252"))))[-1] == ["Jürgen"]
+    assert rows_of(open_rows(file(tmp_path, content + b"J\xc3\xbcrgen\n")))[-1] == ["Jürgen"]
 
 
 def test_polish_and_russian_letters_of_one_byte_are_told_apart(tmp_path: Path):
     polish, russian = "imię\nŁukasz Żółć\n", "имя\nИван Петров, Москва\n"
 
-    assert rows_of(source_of(file(tmp_path, polish.encode("cp1250")))) == [["Łukasz Żółć"]]
-    assert source_of(file(tmp_path, russian.encode("cp1251"))).columns == ("имя",)
+    assert rows_of(open_rows(file(tmp_path, polish.encode("cp1250")))) == [["Łukasz Żółć"]]
+    assert open_rows(file(tmp_path, russian.encode("cp1251"))).columns == ("имя",)
 
 
 @pytest.mark.parametrize(
     "text", ["Jürgen", "Zoë;12,50 €", "€ 5;Åsa;Öst", "O’Hara;café", "“Ñandú” – José", "Müller;5 €;6 €;7 €;8 €;9 €"]
 )
 def test_western_letters_and_signs_are_those_of_windows(tmp_path: Path, text: str):
-    assert rows_of(source_of(file(tmp_path, f"name\n{text}\n".encode("cp1252")), delimiter="\t")) == [[text]]
+    assert rows_of(open_rows(file(tmp_path, f"name\n{text}\n".encode("cp1252")), delimiter="\t")) == [[text]]
 
 
 def test_letters_of_old_macs_are_known_by_their_words(tmp_path: Path):
     text = "José Ñandú, Jürgen Müller, Åsa Öst"
 
-    assert rows_of(source_of(file(tmp_path, f"name\n{text}\n".encode("mac_roman")), delimiter="\t")) == [[text]]
+    assert rows_of(open_rows(file(tmp_path, f"name\n{text}\n".encode("mac_roman")), delimiter="\t")) == [[text]]
 
 
 def test_an_encoding_can_be_said_and_has_to_be_one(tmp_path: Path):
     path = file(tmp_path, "email\nJürgen\n".encode("cp850"))
 
-    assert rows_of(source_of(path, encoding="cp850")) == [["Jürgen"]]
+    assert rows_of(open_rows(path, encoding="cp850")) == [["Jürgen"]]
     with pytest.raises(SourceError, match="line 1 or one soon after it is not in utf-8: say its encoding"):
-        rows_of(source_of(path, encoding="UTF8"))
-    with pytest.raises(SourceError, match="'base64' is no encoding"):
-        source_of(path, encoding="base64")
+        rows_of(open_rows(path, encoding="UTF8"))
+    with pytest.raises(SourceError, match="'base64' is not an encoding"):
+        open_rows(path, encoding="base64")
 
 
 def test_columns_that_are_named_twice_or_not_at_all_are_told_by_their_place(tmp_path: Path):
-    source = source_of(file(tmp_path, "first_name, email ,email,\ufeff\na,b,c,d\n"))
+    source = open_rows(file(tmp_path, "first_name, email ,email,\ufeff\na,b,c,d\n"))
 
     assert source.columns == ("first_name", "email", "email (3)", "column 4")
     assert source.dialect
@@ -116,7 +116,7 @@ def test_columns_that_are_named_twice_or_not_at_all_are_told_by_their_place(tmp_
 
 
 def test_places_in_a_reject_file_are_those_of_the_file_that_it_came_from(tmp_path: Path):
-    source = source_of(file(tmp_path, "row,stage,reason,email,email,\n1,check,bad,a,b,c\n"))
+    source = open_rows(file(tmp_path, "row,stage,reason,email,email,\n1,check,bad,a,b,c\n"))
 
     assert source.columns == ("row", "stage", "reason", "email", "email (2)", "column 3")
 
@@ -124,9 +124,9 @@ def test_places_in_a_reject_file_are_those_of_the_file_that_it_came_from(tmp_pat
 def test_a_file_alone_in_a_zip_archive_is_read_from_there(tmp_path: Path):
     packed = zipped({"folder/customers.csv": TABLE, "__MACOSX/folder/._customers.csv": "?"})
 
-    assert rows_of(source_of(file(tmp_path, packed, "export.zip"))) == ROWS
+    assert rows_of(open_rows(file(tmp_path, packed, "export.zip"))) == ROWS
     lines = zipped({"rows.jsonl": '{"a": 1}'})
-    assert rows_of(source_of(file(tmp_path, lines, "export.zip"))) == [{"a": 1}]
+    assert rows_of(open_rows(file(tmp_path, lines, "export.zip"))) == [{"a": 1}]
 
 
 def test_a_workbook_is_read_as_excel_would_write_it_as_csv(tmp_path: Path):
@@ -142,7 +142,7 @@ def test_a_workbook_is_read_as_excel_would_write_it_as_csv(tmp_path: Path):
         sheet.append(row)
     book.save(tmp_path / "customers.xlsx")
 
-    source = source_of(tmp_path / "customers.xlsx")
+    source = open_rows(tmp_path / "customers.xlsx")
 
     assert source.columns == ("email", "phone", "joined", "spent", "vip", "column 6")
     assert rows_of(source) == [
@@ -155,17 +155,17 @@ def test_the_rows_of_parquet_are_mappings(tmp_path: Path):
     rows = [{"email": "ada@example.com", "born": date(1815, 12, 10)}, {"email": None, "born": None}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
 
-    assert rows_of(source_of(tmp_path / "rows.parquet")) == rows
+    assert rows_of(open_rows(tmp_path / "rows.parquet")) == rows
 
 
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):
-    source = source_of(file(tmp_path, '"a;b;c;d",email\n1,2\n'))
+    source = open_rows(file(tmp_path, '"a;b;c;d",email\n1,2\n'))
 
     assert source.columns == ("a;b;c;d", "email")
 
 
 def test_a_delimiter_can_be_said(tmp_path: Path):
-    assert source_of(file(tmp_path, "a,b;c\n"), delimiter=";").columns == ("a,b", "c")
+    assert open_rows(file(tmp_path, "a,b;c\n"), delimiter=";").columns == ("a,b", "c")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_delimiter_can_be_said(tmp_path: Path):
     ids=["mark", "crlf", "cr", "no end", "blank lines", "quotes", "gzip"],
 )
 def test_a_csv_reads_the_same_in_all_its_dialects(tmp_path: Path, content: bytes):
-    source = source_of(file(tmp_path, content))
+    source = open_rows(file(tmp_path, content))
 
     assert source.columns == ("email", "title")
     assert rows_of(source) == ROWS
@@ -190,7 +190,7 @@ def test_a_csv_reads_the_same_in_all_its_dialects(tmp_path: Path, content: bytes
 
 @pytest.mark.parametrize("lines", ["a,b\n", "a,b\nc\nd,e,f\n", "a,b,c\nd\n", "a\n\nb,c", "a,\n,b\n"])
 def test_lines_are_the_rows_that_a_reader_sees(tmp_path: Path, lines: str):
-    source = source_of(file(tmp_path, f"email,title\n{lines}"))
+    source = open_rows(file(tmp_path, f"email,title\n{lines}"))
 
     assert rows_of(source) == [row for row in csv.reader(lines.splitlines()) if row]
 
@@ -216,7 +216,7 @@ def test_rows_that_are_not_all_in_quotes_are_left_to_the_reader(block: str):
 
 
 def test_a_blank_line_is_no_row_of_a_single_column(tmp_path: Path):
-    assert rows_of(source_of(file(tmp_path, "email\na@b.c\n\nb@b.c\n"))) == [["a@b.c"], ["b@b.c"]]
+    assert rows_of(open_rows(file(tmp_path, "email\na@b.c\n\nb@b.c\n"))) == [["a@b.c"], ["b@b.c"]]
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -226,21 +226,21 @@ def test_lines_below_a_table_are_no_rows(tmp_path: Path, quote: str):
         ["email,first,last", "a@b.c", "Contacts", "b@b.c,B,", "", *(f"{quote}{line}{quote}" for line in below)]
     )
 
-    rows = rows_of(source_of(file(tmp_path, f"{text}\n")))
+    rows = rows_of(open_rows(file(tmp_path, f"{text}\n")))
 
     assert rows == [["a@b.c"], ["Contacts"], ["b@b.c", "B", ""]]
 
 
 @pytest.mark.parametrize("line", ["ada@example.com", "Ada", "Total war", "12"])
 def test_a_short_row_is_not_taken_for_a_line_below_the_table(tmp_path: Path, line: str):
-    assert rows_of(source_of(file(tmp_path, f"email,first,last\n{line}\n"))) == [[line]]
+    assert rows_of(open_rows(file(tmp_path, f"email,first,last\n{line}\n"))) == [[line]]
 
 
 def test_a_quoted_cell_goes_on_over_the_end_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sources, "CHARACTERS", 10)
+    monkeypatch.setattr(sources, "BATCH_CHARACTERS", 10)
     text = 'email,note\nada@example.com,"one\ntwo ""2""\nthree, four"\ngrace@example.com,x\n"e","f"\n'
 
-    batches = list(source_of(file(tmp_path, text)).batches())
+    batches = list(open_rows(file(tmp_path, text)).batches())
 
     assert [(batch.first, list(batch.rows)) for batch in batches] == [
         (1, [["ada@example.com", 'one\ntwo "2"\nthree, four']]),
@@ -250,7 +250,7 @@ def test_a_quoted_cell_goes_on_over_the_end_of_a_batch(tmp_path: Path, monkeypat
 
 
 def test_json_lines_are_numbered_without_blank_lines(tmp_path: Path):
-    source = source_of(file(tmp_path, '{"a": 1}\n\n[2]\n{"a": 3\n{"a": 4}', "rows.jsonl"))
+    source = open_rows(file(tmp_path, '{"a": 1}\n\n[2]\n{"a": 3\n{"a": 4}', "rows.jsonl"))
 
     assert source.columns is None
     bad = [Unreadable(text, "this is no JSON object") for text in ("[2]", '{"a": 3')]
@@ -258,13 +258,13 @@ def test_json_lines_are_numbered_without_blank_lines(tmp_path: Path):
 
 
 def test_what_is_gzipped_is_known_by_its_content(tmp_path: Path):
-    source = source_of(file(tmp_path, gzip.compress(b'\xef\xbb\xbf{"a": 1}\n', mtime=0), "rows.ndjson.gz"))
+    source = open_rows(file(tmp_path, gzip.compress(b'\xef\xbb\xbf{"a": 1}\n', mtime=0), "rows.ndjson.gz"))
 
     assert rows_of(source) == [{"a": 1}]
 
 
 def test_a_file_can_be_read_again(tmp_path: Path):
-    source = source_of(file(tmp_path, TABLE))
+    source = open_rows(file(tmp_path, TABLE))
 
     assert rows_of(source) == rows_of(source) == ROWS
 
@@ -273,24 +273,27 @@ def test_a_file_can_be_read_again(tmp_path: Path):
 def test_standard_input_needs_its_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, content: str):
     with file(tmp_path, content).open() as piped:
         monkeypatch.setattr("sys.stdin", piped)
-        with pytest.raises(SourceError, match="say the format, csv, jsonl, xlsx, parquet"):
-            source_of("-")
-        source = source_of("-", format)
+        with pytest.raises(SourceError, match="say which it is, csv, jsonl, xlsx, parquet"):
+            open_rows("-")
+        source = open_rows("-", format)
 
         assert len(rows_of(source)) == 2
 
 
 def test_any_iterable_of_mappings_is_a_source():
-    source = source_of({"number": number} for number in range(sources.ROWS + 1))
+    source = open_rows({"number": number} for number in range(sources.BATCH_ROWS + 1))
 
-    assert [(batch.first, len(batch.rows)) for batch in source.batches()] == [(1, sources.ROWS), (sources.ROWS + 1, 1)]
+    assert [(batch.first, len(batch.rows)) for batch in source.batches()] == [
+        (1, sources.BATCH_ROWS),
+        (sources.BATCH_ROWS + 1, 1),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
         ("rows.csv", b"", "it is empty"),
-        ("rows.csv", b"PK\x03\x04rest", "the packed file is damaged"),
+        ("rows.csv", b"PK\x03\x04rest", "the compressed file is damaged"),
         ("rows.csv", b'{"email": 1}\n', "this is JSON, not CSV"),
         ("rows.csv", b'email\n"ada\n', "a quote is not closed, .*, in the row that begins in line 2"),
         ("rows.csv", b'email\n"a\nb"\n\nc\n"ada\n"d"\n', "in the row that begins in line 6"),
@@ -298,19 +301,19 @@ def test_any_iterable_of_mappings_is_a_source():
         ("rows.csv", zipped({"a": TABLE, "b": TABLE}), r"an archive of 2 files \(a, b\)"),
         ("rows.zip", zipped({}), r"an archive of 0 files"),
         ("rows.csv", zipped({"[Content_Types].xml": ""}), "an Excel workbook; say that its format is xlsx"),
-        ("rows.zip", b"PK\x03\x04rest", "the packed file is damaged"),
+        ("rows.zip", b"PK\x03\x04rest", "the compressed file is damaged"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:-9], "damaged or cut short"),
         ("rows.csv", gzip.compress(TABLE.encode(), mtime=0)[:10] + b"\xff" * 9, "damaged or cut short"),
         ("rows.jsonl", b'[{"email": 1}]\n', "this is not JSON Lines"),
         ("rows.jsonl", b"email\nada\n", "this is not JSON Lines"),
-        ("rows.xlsx", b"PK\x03\x04rest", "no Excel workbook, or a damaged one"),
-        ("rows.parquet", b"PAR1", "no Parquet file, or a damaged one"),
-        ("rows.pdf", TABLE.encode(), "its name does not tell what it is"),
+        ("rows.xlsx", b"PK\x03\x04rest", "not an Excel workbook, or a damaged one"),
+        ("rows.parquet", b"PAR1", "not a Parquet file, or a damaged one"),
+        ("rows.pdf", TABLE.encode(), "its name does not show its format"),
     ],
 )
 def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, told: str):
     with pytest.raises(SourceError, match=told) as refused:
-        rows_of(source_of(file(tmp_path, content, name)))
+        rows_of(open_rows(file(tmp_path, content, name)))
 
     assert str(refused.value).startswith(f"{name}: ")
     assert str(refused.value).count(".") == name.count(".") + 1
@@ -318,7 +321,7 @@ def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path,
 
 def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
     with pytest.raises(SourceError, match=r"customers\.csv: it cannot be read: No such file or directory\."):
-        source_of(tmp_path / "customers.csv")
+        open_rows(tmp_path / "customers.csv")
 
 
 @pytest.mark.parametrize(
@@ -327,14 +330,14 @@ def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
 )
 def test_a_csv_whose_lines_or_quotes_do_not_end_is_not_taken_into_memory(tmp_path: Path, content: str, told: str):
     with pytest.raises(SourceError, match=told):
-        rows_of(source_of(file(tmp_path, content)))
+        rows_of(open_rows(file(tmp_path, content)))
 
 
 def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sources, "LONGEST", 10)
+    monkeypatch.setattr(sources, "MAX_LINE_CHARACTERS", 10)
 
     rows = rows_of(
-        source_of(file(tmp_path, '{"a": 1}\n{"a": "long long long"}\n{"a": 2}\n{"a": "no end', "rows.jsonl"))
+        open_rows(file(tmp_path, '{"a": 1}\n{"a": "long long long"}\n{"a": 2}\n{"a": "no end', "rows.jsonl"))
     )
 
     assert rows[::2] == [{"a": 1}, {"a": 2}]
@@ -345,9 +348,9 @@ def test_a_json_line_that_does_not_fit_is_passed_over(tmp_path: Path, monkeypatc
 def test_the_meter_tells_how_many_of_the_bytes_have_been_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
 ):
-    monkeypatch.setattr(sources, "CHARACTERS", 1_000)
+    monkeypatch.setattr(sources, "BATCH_CHARACTERS", 1_000)
     content = pack(b"email\n" + b"".join(b"p%d@example.com\n" % number for number in range(100_000)))
-    source = source_of(file(tmp_path, content))
+    source = open_rows(file(tmp_path, content))
 
     assert source.meter.read == 0
     shares = [source.meter.read / source.meter.size for _ in source.batches()]
@@ -357,7 +360,7 @@ def test_the_meter_tells_how_many_of_the_bytes_have_been_read(
 
 
 def test_of_what_is_no_file_the_meter_tells_nothing():
-    source = source_of([{"email": "ada@example.com"}])
+    source = open_rows([{"email": "ada@example.com"}])
 
     assert len(rows_of(source)) == 1
     assert (source.meter.read, source.meter.size) == (0, 0)

@@ -4,7 +4,7 @@ import orjson
 
 from tasks.imports import upsert
 from tasks.imports.kinds import KINDS, catalog_id
-from tasks.imports.run import Import, routed
+from tasks.imports.run import Import, route_parts
 from tasks.imports.upsert import as_update, differs
 
 MUG = {"type": "catalog-item", "attributes": {"external_id": "M1", "integration_type": "$custom", "title": "Mug"}}
@@ -47,11 +47,11 @@ def test_what_is_new_is_created_what_differs_updated_and_the_rest_left_alone(mon
         for id in ("NEW", "SAME", "OTHER")
     ]
     there = {catalog_id("SAME"): orjson.dumps(rows[1]), catalog_id("OTHER"): orjson.dumps({**rows[2], "title": "Mug"})}
-    monkeypatch.setattr(upsert, "existing", lambda read, account: there)
+    monkeypatch.setattr(upsert, "read_existing", lambda read, account: there)
     monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
     wanted = Import("upsert_catalog_items", rows)
 
-    found = list(routed(wanted, *wanted.opened()))
+    found = list(route_parts(wanted, *wanted.open()))
 
     assert [(each.action, each.part and each.part.rows) for each in found] == [
         ("bulk_create_catalog_items", "1"),

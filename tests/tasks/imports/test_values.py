@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.imports import phones
-from tasks.imports.addresses import address
-from tasks.imports.amounts import amount, decimal_of, needs_decimal
-from tasks.imports.cells import tidied
+from tasks.imports.addresses import parse_address
+from tasks.imports.amounts import infer_decimal, is_ambiguous_amount, parse_amount
+from tasks.imports.cells import tidy_cells
 from tasks.imports.countries import country_code
-from tasks.imports.dates import date_or_time, moments, needs_order, order_of
-from tasks.imports.phones import phone
+from tasks.imports.dates import infer_order, is_ambiguous_date, normalise_moments, parse_date_or_time
+from tasks.imports.phones import parse_phone
 from tasks.imports.values import point_in_time
 
 # Addresses.
@@ -38,38 +38,38 @@ from tasks.imports.values import point_in_time
     ],
 )
 def test_an_address_is_unwrapped(cell: str):
-    assert address(cell) == "per@example.com"
+    assert parse_address(cell) == "per@example.com"
 
 
 @pytest.mark.parametrize("cell", ["Per@Example.COM", "p+t@a.b.example.com", "p.e.r@exämple.com", "o'hara@example.com"])
 def test_an_address_stays_as_it_is(cell: str):
-    assert address(cell) == cell
+    assert parse_address(cell) == cell
 
 
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
         ("per", "not an email address; write it like name@example.com$"),
-        ("per@example", "there is no dot behind the @"),
-        ("per@example..com", "a dot stands where none belongs"),
-        (".per@example.com", "a dot stands where none belongs"),
-        ("per.@example.com", "a dot stands where none belongs"),
-        ("per@example.com.", "a dot stands where none belongs"),
+        ("per@example", "there is no dot after the @"),
+        ("per@example..com", "there is a dot in the wrong place"),
+        (".per@example.com", "there is a dot in the wrong place"),
+        ("per.@example.com", "there is a dot in the wrong place"),
+        ("per@example.com.", "there is a dot in the wrong place"),
         ("p er@example.com", "not an email address; write it like name@example.com$"),
-        ("p\u200ber@example.com", r"a character inside cannot be seen, U\+200B; take it out"),
-        ("p\x00er@example.com", r"a character inside cannot be seen, U\+0000; take it out"),
+        ("p\u200ber@example.com", r"it contains the invisible character U\+200B; take it out"),
+        ("p\x00er@example.com", r"it contains the invisible character U\+0000; take it out"),
         ("a@example.com, b@example.com", "seems to be several"),
         ("Per <a@example.com> <b@example.com>", "seems to be several"),
-        ("p" * 65 + "@example.com", "over 64 characters before the @"),
+        ("p" * 65 + "@example.com", "more than 64 characters before the @"),
     ],
 )
 def test_what_klaviyo_does_not_take_for_an_address_is_told(cell: str, told: str):
     with pytest.raises(ValueError, match=told):
-        address(cell)
+        parse_address(cell)
 
 
 def test_a_cell_of_blanks_holds_no_address_and_no_number():
-    assert address(" \u00a0") == phone(" \u00a0", None) == ""
+    assert parse_address(" \u00a0") == parse_phone(" \u00a0", None) == ""
 
 
 # Phone numbers.
@@ -92,25 +92,25 @@ def test_a_cell_of_blanks_holds_no_address_and_no_number():
     ],
 )
 def test_a_phone_number_is_read_as_of_its_country(cell: str, country: str | None, number: str):
-    assert phone(cell, country) == number
+    assert parse_phone(cell, country) == number
 
 
 def test_a_number_may_begin_with_the_code_of_its_country_where_that_is_said():
-    assert phone("33611111111", None, international=True) == "+33611111111"
+    assert parse_phone("33611111111", None, international=True) == "+33611111111"
 
 
 @pytest.mark.parametrize(
     ("cell", "country", "told"),
     [
-        ("070-111 22 33", None, "does not say its country"),
+        ("070-111 22 33", None, "has no country code"),
         ("none", "SE", "this is not a phone number; write it like"),
-        ("555-0154", "US", "too few digits, or too many"),
-        ("+1775555", None, "too few digits, or too many"),
+        ("555-0154", "US", "too few or too many digits"),
+        ("+1775555", None, "too few or too many digits"),
     ],
 )
 def test_what_is_no_phone_number_is_told(cell: str, country: str | None, told: str):
     with pytest.raises(ValueError, match=told):
-        phone(cell, country)
+        parse_phone(cell, country)
 
 
 def slowly(cell: str, country: str | None) -> str | None:
@@ -146,7 +146,7 @@ def test_what_is_made_of_an_international_number_quickly_is_what_phonenumbers_ma
     code = phonenumbers.country_code_for_region(country)
     for cell in (f"+{digits}", f"+{code}{digits}", f"+{code} 0{digits}", f"+{code} {digits[:3]}-{digits[3:]}"):
         assert phones._quickly(cell, None) in (None, slowly(cell, None))
-        if phones.plain([cell]):
+        if phones.are_plain([cell]):
             assert cell == slowly(cell, None)
 
 
@@ -157,8 +157,8 @@ def test_the_example_numbers_of_every_country_are_read(country: str):
             expected = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
             for form in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
                 cell = phonenumbers.format_number(found, form)
-                assert phone(cell, country) == slowly(cell, country)
-            assert phone(expected, None) == expected
+                assert parse_phone(cell, country) == slowly(cell, country)
+            assert parse_phone(expected, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_of_a_country_that_nobody_knows_nothing_is_told():
     ],
 )
 def test_a_date_is_read_in_the_forms_of_exports(cell: str, read: date):
-    assert date_or_time(cell) == read
+    assert parse_date_or_time(cell) == read
 
 
 @pytest.mark.parametrize(
@@ -207,20 +207,20 @@ def test_a_date_is_read_in_the_forms_of_exports(cell: str, read: date):
 )
 def test_what_is_no_date_is_told(cell: str):
     with pytest.raises(ValueError, match="this is not a date or time that can be read"):
-        date_or_time(cell)
+        parse_date_or_time(cell)
 
 
 def test_day_and_month_are_told_by_evidence_and_never_guessed():
-    assert [order_of(cell) for cell in ("13/02/2024", "02/13/2024", "01/02/2024", "01.02.2024", "2024-01-02")] == [
+    assert [infer_order(cell) for cell in ("13/02/2024", "02/13/2024", "01/02/2024", "01.02.2024", "2024-01-02")] == [
         "day-first", "month-first", None, "day-first", None,
     ]  # fmt: skip
-    assert [needs_order(cell) for cell in ("01/02/2024", "02/02/2024", "13/02/2024", "2024-01-02", "x")] == [
+    assert [is_ambiguous_date(cell) for cell in ("01/02/2024", "02/02/2024", "13/02/2024", "2024-01-02", "x")] == [
         True, False, False, False, False,
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="one of two days: say which comes first"):
-        date_or_time("01/02/2024")
-    assert date_or_time("01/02/2024", "day-first") == date(2024, 2, 1)
-    assert date_or_time("01/02/2024", "month-first") == date(2024, 1, 2)
+    with pytest.raises(ValueError, match="this can be read as two dates: say what comes first"):
+        parse_date_or_time("01/02/2024")
+    assert parse_date_or_time("01/02/2024", "day-first") == date(2024, 2, 1)
+    assert parse_date_or_time("01/02/2024", "month-first") == date(2024, 1, 2)
 
 
 @settings(max_examples=200, deadline=None)
@@ -228,9 +228,9 @@ def test_day_and_month_are_told_by_evidence_and_never_guessed():
 def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
     forms = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d %B %Y %H:%M:%S",
              "%B %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p")  # fmt: skip
-    assert {date_or_time(moment.strftime(form)) for form in forms} == {moment}
-    assert date_or_time(moment.strftime("%d/%m/%Y %H:%M:%S"), "day-first") == moment
-    assert date_or_time(moment.strftime("%m/%d/%Y %I:%M:%S %p"), "month-first") == moment
+    assert {parse_date_or_time(moment.strftime(form)) for form in forms} == {moment}
+    assert parse_date_or_time(moment.strftime("%d/%m/%Y %H:%M:%S"), "day-first") == moment
+    assert parse_date_or_time(moment.strftime("%m/%d/%Y %I:%M:%S %p"), "month-first") == moment
 
 
 OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100", ""])
@@ -245,7 +245,7 @@ OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100",
 def test_a_column_of_moments_is_read_as_each_of_them_is(moment: datetime, offset: str, between: str):
     cell = f"{moment.isoformat(between)}{offset}"
 
-    read = moments([cell, ""])
+    read = normalise_moments([cell, ""])
 
     assert read is None or read == [point_in_time(cell, None), ""]
     assert (read is None) == (offset in ("-00:00", "+0100", "") or (moment.month, moment.day) == (2, 29))
@@ -253,7 +253,7 @@ def test_a_column_of_moments_is_read_as_each_of_them_is(moment: datetime, offset
 
 @pytest.mark.parametrize("cell", ["2024-02-30T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01"])
 def test_a_column_with_what_is_no_moment_is_read_one_by_one(cell: str):
-    assert moments(["2024-01-01T00:00:00Z", cell]) is None
+    assert normalise_moments(["2024-01-01T00:00:00Z", cell]) is None
 
 
 # Numbers.
@@ -280,25 +280,25 @@ def test_a_column_with_what_is_no_moment_is_read_one_by_one(cell: str):
     ],
 )
 def test_a_number_is_read_with_its_currency_and_its_groups(cell: str, read: float):
-    assert amount(cell) == read
+    assert parse_amount(cell) == read
 
 
 @pytest.mark.parametrize("cell", ["", "abc", "nan", "1,2,3", "٣", "5 apples", "(5", "1_000", "12-5"])
 def test_what_is_no_number_is_told(cell: str):
     with pytest.raises(ValueError, match="this is not a number"):
-        amount(cell)
+        parse_amount(cell)
 
 
 def test_a_comma_before_three_digits_is_never_guessed():
-    assert needs_decimal("1,234")
-    assert not any(map(needs_decimal, ("1.234", "1,23", "1,234.5", "1,234,567")))
-    assert [decimal_of(cell) for cell in ("1,23", "1,234.5", "1,234", "12")] == [
+    assert is_ambiguous_amount("1,234")
+    assert not any(map(is_ambiguous_amount, ("1.234", "1,23", "1,234.5", "1,234,567")))
+    assert [infer_decimal(cell) for cell in ("1,23", "1,234.5", "1,234", "12")] == [
         "decimal-comma", "decimal-point", None, None,
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="one of two numbers: say what stands before decimals"):
-        amount("1,234")
-    assert (amount("1,234", "decimal-comma"), amount("1,234", "decimal-point")) == (1.234, 1234)
-    assert amount("1.234", "decimal-comma") == 1234
+    with pytest.raises(ValueError, match="this can be read as two numbers: say which decimal mark it has"):
+        parse_amount("1,234")
+    assert (parse_amount("1,234", "decimal-comma"), parse_amount("1,234", "decimal-point")) == (1.234, 1234)
+    assert parse_amount("1.234", "decimal-comma") == 1234
 
 
 @settings(max_examples=200, deadline=None)
@@ -308,7 +308,7 @@ def test_every_form_of_an_amount_is_read_as_that_amount(cents: int):
     comma = point.translate(str.maketrans(",.", ".,"))
 
     forms = (point, comma, comma.replace(".", " "), point.replace(",", "'"), f"{comma} €", f"USD {point}")
-    assert {amount(form) for form in forms} == {cents / 100}
+    assert {parse_amount(form) for form in forms} == {cents / 100}
 
 
 # Cells.
@@ -317,14 +317,14 @@ def test_every_form_of_an_amount_is_read_as_that_amount(cents: int):
 def test_the_apostrophe_by_which_excel_keeps_a_text_is_taken_away_and_no_other():
     cells = ["'+31612345678", "'04403", "'=1+1", "'7210448301122", "'t Hooft", "O'Hara", "'90s kid", "plain"]
 
-    assert tidied(cells) == ["+31612345678", "04403", "=1+1", "7210448301122", *cells[4:]]
+    assert tidy_cells(cells) == ["+31612345678", "04403", "=1+1", "7210448301122", *cells[4:]]
 
 
 def test_what_databases_write_for_nothing_is_nothing():
-    assert tidied(["NULL", "\\N", "Null", "NULLABLE"]) == ["", "", "Null", "NULLABLE"]
+    assert tidy_cells(["NULL", "\\N", "Null", "NULLABLE"]) == ["", "", "Null", "NULLABLE"]
 
 
 def test_cells_without_any_of_that_are_not_touched():
     cells = ["a", "b"]
 
-    assert tidied(cells) is cells
+    assert tidy_cells(cells) is cells

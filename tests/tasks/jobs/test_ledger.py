@@ -458,3 +458,30 @@ def test_what_is_known_of_a_settled_job_goes_after_a_week_and_no_list_grows_for_
     opened(ledger, "later")
     assert [job.id for job in ledger.recent(0, clock() / 1000)] == ["later"]
     assert client.zrange("klaviyo:jobs", 0, -1) == [b"later"]
+
+
+def test_jobs_that_are_not_settled_are_counted_those_that_wait_for_a_slot_by_the_oldest(ledger, clock):
+    began = clock.ms / 1000
+    opened(ledger, "first", cap=1)
+    for id in ("second", "third"):
+        clock.wait(10)
+        opened(ledger, id, cap=1)
+    clock.wait(10)
+    ledger.open("other", "bulk_create_coupon_codes", ACCOUNT, REQUEST)
+
+    assert {(each.kind, each.state, each.count, each.opened) for each in ledger.unsettled()} == {
+        (KIND, "spawning", 1, began),
+        (KIND, "waiting", 2, began + 10),
+        ("bulk_create_coupon_codes", "spawning", 1, began + 30),
+    }
+
+    ledger.mark_sending("first", LEASE)
+    ledger.accept("first", "K1", own=True)
+    ledger.end("first", "complete", {"total": 3, "completed": 3})
+    ledger.settle("first", JobOutcome("complete", {"status": "complete"}))
+
+    assert {(each.kind, each.state, each.count) for each in ledger.unsettled()} == {
+        (KIND, "spawning", 1),
+        (KIND, "waiting", 1),
+        ("bulk_create_coupon_codes", "spawning", 1),
+    }

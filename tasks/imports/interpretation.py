@@ -1,4 +1,4 @@
-"""What a file is and how its values are written, found out before its first row is read for good."""
+"""Find out what a file is and how its values are written, before its rows are imported."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from dataclasses import replace
 from itertools import chain
 from typing import cast
 
-from tasks.imports.amounts import decimal_of, needs_decimal
+from tasks.imports.amounts import infer_decimal, is_ambiguous_amount
 from tasks.imports.cards import CARDS, are_cards
-from tasks.imports.cells import tidied
-from tasks.imports.consents import SAID as CONSENTS
-from tasks.imports.consents import channels, consents
-from tasks.imports.dates import needs_order, order_of
-from tasks.imports.exports import NONE, Matched, export_named, matched, recognised
+from tasks.imports.cells import tidy_cells
+from tasks.imports.consents import CONSENT_BY_KIND as CONSENTS
+from tasks.imports.consents import channels, consent_rows
+from tasks.imports.dates import infer_order, is_ambiguous_date
+from tasks.imports.exports import NONE, Matched, export_named, match_columns, recognise
 from tasks.imports.fields import Field
 from tasks.imports.grid import Grid
-from tasks.imports.kinds import KINDS
+from tasks.imports.kinds import KINDS, VARIANTS, Kind
 from tasks.imports.options import Options
-from tasks.imports.orders import COST, ITEM_ID, ITEMS, ORDERED_PRODUCT, ordered_products, orders
+from tasks.imports.orders import COST, ITEM_ID, ITEMS, ORDERED_PRODUCT, group_orders, list_ordered_products
 from tasks.imports.plan import Plan, compile_plan
-from tasks.imports.sources import Batch, Source, added_columns
+from tasks.imports.products import PRODUCT_ID, VARIANT_ID, item_rows, variant_rows
+from tasks.imports.sources import Batch, Source, count_reject_columns
 from tasks.imports.withheld import is_secret
 from worker.errors import InputError
 
-#: Rows by which a column is judged. Only one that can be read in two ways is read on.
-SAMPLE = 1_000
+#: Rows that a column is judged by. More are read only for a column that can be read in two ways.
+SAMPLE_ROWS = 1_000
 
 _DATES = "day-first or month-first with --dates, or map it like 'x=properties.x:day-first'"
 _DECIMALS = "decimal-comma or decimal-point with --decimals, or map it like 'x=properties.x:decimal-comma'"
-#: What tells how the values of a form are written, what asks for it, and how it is said.
+#: For each form: what proves how its values are written, which values need that proof, and how to say it.
 _EVIDENCE: Mapping[str, tuple[Callable[[str], str | None], Callable[[str], bool], str]] = {
-    "time": (order_of, needs_order, _DATES),
-    "day": (order_of, needs_order, _DATES),
-    "number": (decimal_of, needs_decimal, _DECIMALS),
+    "time": (infer_order, is_ambiguous_date, _DATES),
+    "day": (infer_order, is_ambiguous_date, _DATES),
+    "number": (infer_decimal, is_ambiguous_amount, _DECIMALS),
 }
 
 
-def understood(source: Source, kind: str, options: Options, say: str = "--map ") -> tuple[Source, Plan]:
-    """The source as the kind of rows that its export has, and how they become requests.
+def interpret(source: Source, kind: str, options: Options, say: str = "--map ") -> tuple[Source, Plan]:
+    """Return the source with its rows as its export means them, and the plan that makes requests of them.
 
     Raises:
-        InputError: a column leads nowhere, an option is wrong, or a column can be read in two ways and nobody says how.
+        InputError: a column leads nowhere, an option is wrong, or a column can be read in two ways.
         SourceError: the source is not what it claims to be.
 
     """
@@ -53,65 +54,74 @@ def understood(source: Source, kind: str, options: Options, say: str = "--map ")
     if found is not None and options.consent:
         source, options = _as_consent(source, kind, found, options)
     elif found is not None:
-        source, options = _as_export(source, KINDS[kind].rest, found, options)
+        source, options = _as_export(source, KINDS[kind], found, options)
         left_out = found.left_out
     source, cards = _card_columns(source, kind, options)
     left_out = {**left_out, **dict.fromkeys(cards, CARDS)}
     options = replace(options, mapping=(*options.mapping, *(f"{name}=" for name in cards)))
     plan = compile_plan(kind, source.columns, options, say)
     plan = replace(plan, export=found.export.name if found else None, left_out={**left_out, **plan.left_out})
-    return _learned(source, plan)
+    return _with_styles(source, plan)
 
 
 def _matched(source: Source, kind: str, options: Options) -> Matched | None:
     if options.export == NONE or source.columns is None:
         return None
-    header = source.columns[added_columns(source.columns) :]
-    export = export_named(options.export) if options.export else recognised(header)
+    header = source.columns[count_reject_columns(source.columns) :]
+    export = export_named(options.export) if options.export else recognise(header)
     wanted = "profiles" if options.consent and kind in CONSENTS else KINDS.get(kind, KINDS["profiles"]).exported
-    if export is None or wanted != export.kind:
+    is_variants = export is not None and export.catalog is not None and wanted == VARIANTS
+    if export is None or (wanted != export.kind and not is_variants):
         if options.consent:
             raise ValueError(
-                "only of known exports it is known which columns tell of consent: say with --as which it is"
+                "--consent needs a known export, whose columns of consent are known: say with --as which it is"
             )
         return None
-    return matched(export, header, options.mapping)
+    columns = export.catalog.variants if is_variants and export.catalog else None
+    return match_columns(export, header, options.mapping, columns)
 
 
 def _as_consent(source: Source, kind: str, found: Matched, options: Options) -> tuple[Source, Options]:
-    """Those who want marketing, or do not any more, and how they are reached; nothing else of them."""
+    """Keep the rows of those who said yes or no to marketing, with their addresses and nothing else."""
     assert source.columns is not None
     if not channels(found, kind, source.name):
-        raise InputError(f"import {kind}", [f"{found.export.title} have no column that tells of it"])
+        raise InputError(f"import {kind}", [f"{found.export.title} have no column for it"])
     leads = (each.removesuffix(":international") for each in (*found.mapping, *options.mapping))
     fields = KINDS[kind].identifiers
     reach = [each for each in leads if each.rpartition("=")[2] in fields]
     kept = {each.rpartition("=")[0] for each in reach}
-    header = source.columns[added_columns(source.columns) :]
-    source = consents(source, found, kind, options.region())
+    header = source.columns[count_reject_columns(source.columns) :]
+    source = consent_rows(source, found, kind, options.region())
     mapping = (*reach, *(f"{name}=" for name in header if name not in kept))
     return source, replace(options, mapping=mapping)
 
 
-def _as_export(source: Source, rest: str | None, found: Matched, options: Options) -> tuple[Source, Options]:
+def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> tuple[Source, Options]:
     export, fixed = found.export, dict(options.fixed)
     if export.metric and not any(each.endswith("=metric") for each in options.mapping):
         fixed.setdefault("metric", export.metric)
     mapping = [*found.mapping]
     if found.order and fixed.get("metric") == ORDERED_PRODUCT:
-        source = ordered_products(source, found, options.decimals)
+        source = list_ordered_products(source, found, options.decimals)
         items = {name: f"properties.{key}:{type}" for key, (name, type) in found.items.items()}
         kept = [each for each in mapping if each.rpartition("=")[0] not in items]
         mapping = [each for each in kept if not each.endswith(("=unique_id", "=value"))]
         mapping += [f"{each.rpartition('=')[0]}=" for each in kept if each.endswith(("=unique_id", "=value"))]
         mapping += [*(f"{name}={target}" for name, target in items.items()), f"{COST}=value", f"{ITEM_ID}=unique_id"]
     elif found.order:
-        source = orders(source, found, options.decimals)
+        source = group_orders(source, found, options.decimals)
         mapping.append(f"{ITEMS}=properties.{ITEMS}:json")
+    elif export.catalog and kind.exported == VARIANTS:
+        source = variant_rows(source, export.catalog)
+        mapping += [f"{VARIANT_ID}=external_id", f"{PRODUCT_ID}=item_id"]
+        fixed.setdefault("sku", f"{{{VARIANT_ID}}}")  # Klaviyo requires one, and many shops have none
+    elif export.catalog:
+        source = item_rows(source, export.catalog)
+        mapping.append(f"{PRODUCT_ID}=external_id")
     own = {each.rpartition("=")[0] for each in options.mapping}
     mapping = [each for each in mapping if each.rpartition("=")[0] not in own]
-    if rest and "*" not in own:
-        mapping.append(f"*={rest}.*")
+    if kind.rest and "*" not in own:
+        mapping.append(f"*={kind.rest}.*")
     return source, replace(
         options,
         mapping=(*mapping, *options.mapping),
@@ -121,12 +131,12 @@ def _as_export(source: Source, rest: str | None, found: Matched, options: Option
 
 
 def _card_columns(source: Source, kind: str, options: Options) -> tuple[Source, list[str]]:
-    """The columns of card numbers, among those of which neither their names nor a mapping say what they are."""
+    """Find columns of card numbers among those that neither a name nor a mapping identifies."""
     if source.columns is None or kind not in KINDS:
         return source, []
     own = {each.rpartition("=")[0] for each in options.mapping} | {*KINDS[kind].fields}
     header = source.columns
-    asked = [place for place in range(added_columns(header), len(header)) if header[place] not in own]
+    asked = [place for place in range(count_reject_columns(header), len(header)) if header[place] not in own]
     asked = [place for place in asked if not is_secret(header[place])]
     if not asked:
         return source, []
@@ -137,12 +147,12 @@ def _card_columns(source: Source, kind: str, options: Options) -> tuple[Source, 
 
 
 def _first_batches(source: Source) -> tuple[Source, list[Batch]]:
-    """The batches by which columns are judged, and the source as if they had not been read."""
+    """Return the batches that columns are judged by, and the source as if they had not been read."""
     batches, read, rows = source.batches(), [], 0
     for batch in batches:
         read.append(batch)
         rows += len(batch.rows)
-        if rows >= SAMPLE:
+        if rows >= SAMPLE_ROWS:
             break
     if not source.rereadable:
         again: Iterator[Batch] = chain(read, batches)
@@ -150,20 +160,20 @@ def _first_batches(source: Source) -> tuple[Source, list[Batch]]:
     return source, read
 
 
-def _learned(source: Source, plan: Plan) -> tuple[Source, Plan]:
-    """The plan with the style of each column whose values tell it."""
+def _with_styles(source: Source, plan: Plan) -> tuple[Source, Plan]:
+    """Return the plan with the style of each column whose values prove one."""
     if plan.header is None:
         return source, plan
-    said = {"time": plan.options.dates, "day": plan.options.dates, "number": plan.options.decimals}
+    given = {"time": plan.options.dates, "day": plan.options.dates, "number": plan.options.decimals}
     open = {
         place: field
         for place, field in plan.columns.items()
-        if field.form in _EVIDENCE and not field.style and not said[field.form]
+        if field.form in _EVIDENCE and not field.style and not given[field.form]
     }
     styles = {
-        place: str(said[field.form])
+        place: str(given[field.form])
         for place, field in plan.columns.items()
-        if not field.style and said.get(field.form)
+        if not field.style and given.get(field.form)
     }
     if open:
         source, found = _evidence(source, open)
@@ -176,7 +186,7 @@ def _learned(source: Source, plan: Plan) -> tuple[Source, Plan]:
 
 
 def _evidence(source: Source, open: Mapping[int, Field]) -> tuple[Source, dict[int, str]]:
-    """The styles that values tell. Columns of dates that tell nothing themselves are like those of the same file."""
+    """Return the styles that values prove. A date column that proves nothing is like the file's others."""
     batches = source.batches()
     read: list[Batch] = []
     styles: dict[int, str] = {}
@@ -186,40 +196,40 @@ def _evidence(source: Source, open: Mapping[int, Field]) -> tuple[Source, dict[i
         read += [] if source.rereadable else [batch]
         rows += len(batch.rows)
         for place in open.keys() - styles.keys():
-            _look(place, open[place], _column(batch, place), styles, asking)
-        if rows >= SAMPLE and (asking <= styles.keys() or not source.rereadable):
+            _judge_cells(place, open[place], _column(batch, place), styles, asking)
+        if rows >= SAMPLE_ROWS and (asking <= styles.keys() or not source.rereadable):
             break
     if not source.rereadable:
         again: Iterator[Batch] = chain(read, batches)
         source = replace(source, batches=lambda: again)
     for form in ("time", "number"):
-        alike = {styles[place] for place, field in open.items() if place in styles and _alike(field.form, form)}
+        alike = {styles[place] for place, field in open.items() if place in styles and _is_of_form(field.form, form)}
         for place in asking - styles.keys():
-            if _alike(open[place].form, form) and len(alike) == 1:
+            if _is_of_form(open[place].form, form) and len(alike) == 1:
                 styles[place] = next(iter(alike))
     if undecided := sorted(asking - styles.keys()):
         assert source.columns is not None
         names = ", ".join(repr(source.columns[place]) for place in undecided)
         how = " and ".join(dict.fromkeys(_EVIDENCE[open[place].form][2] for place in undecided))
-        raise InputError("import", [f"nothing in column {names} tells how its values are written: say {how}"])
+        raise InputError("import", [f"the values of column {names} can be read in two ways: say {how}"])
     return source, styles
 
 
-def _alike(form: str, other: str) -> bool:
+def _is_of_form(form: str, other: str) -> bool:
     return (form == "number") == (other == "number")
 
 
-def _look(place: int, field: Field, cells: Sequence[str], styles: dict[int, str], asking: set[int]) -> None:
-    tells, asks, _ = _EVIDENCE[field.form]
+def _judge_cells(place: int, field: Field, cells: Sequence[str], styles: dict[int, str], asking: set[int]) -> None:
+    proves, is_ambiguous, _ = _EVIDENCE[field.form]
     for cell in set(cells):
-        if cell and (style := tells(cell)):
+        if cell and (style := proves(cell)):
             styles[place] = style
             return
-        if cell and asks(cell):
+        if cell and is_ambiguous(cell):
             asking.add(place)
 
 
 def _column(batch: Batch, place: int) -> Sequence[str]:
     if isinstance(batch.rows, Grid):
-        return tidied(batch.rows.column(place))
-    return tidied([row[place] if len(row) > place else "" for row in cast(Sequence[Sequence[str]], batch.rows)])
+        return tidy_cells(batch.rows.column(place))
+    return tidy_cells([row[place] if len(row) > place else "" for row in cast(Sequence[Sequence[str]], batch.rows)])

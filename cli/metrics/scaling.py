@@ -1,0 +1,48 @@
+"""How many workers the budgets can feed. Pure.
+
+What waits says nothing of that: a hundred thousand tasks behind a limit of 15 a minute keep one thread busy now and
+then. What counts is how many of them Klaviyo's windows let go in the next minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from worker.governor import BucketLook, Look, Pause
+from worker.pauses import holders
+from worker.tiers import MINUTE
+
+#: Seconds for which a request takes up a slot, and requests a second that one worker's process manages, whatever its
+#: slots: both on the cautious side, so that there are rather too many workers than too few.
+REQUEST_S, WORKER_RATE = 0.5, 300.0
+
+
+def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, slots: float) -> int:
+    """Return how many workers of so many slots what waits can keep busy in the next minute; 0 where nothing may go.
+
+    ``ready``: tasks that need no budget and wait for a worker.
+    """
+    paused = {each.what for each in pauses}
+    left: dict[str, float] = {}
+    going = float(ready)
+    for look in looks:
+        if not look.now + look.bulk or paused & holders(look.line, look.queue):
+            continue
+        for bucket in look.buckets:
+            left.setdefault(bucket.name, minute_budget(bucket))
+        open_for = max(0.0, 60.0 - look.blocked) / 60
+        fed = min(look.now + look.bulk, *(left[bucket.name] * open_for for bucket in look.buckets))
+        for bucket in look.buckets:
+            left[bucket.name] -= fed
+        going += fed
+    return math.ceil(max(going * REQUEST_S / slots, going / WORKER_RATE) / 60)
+
+
+def minute_budget(bucket: BucketLook) -> float:
+    """Return how many requests may go in the next minute: within it a spent minute begins anew, but no day."""
+    budgets = [
+        max(0, limit - used) if length > MINUTE else (limit - bucket.foreign * (length == MINUTE)) * MINUTE / length
+        for used, limit, length in bucket.windows
+    ]
+    return max(0.0, min(budgets)) * max(0.0, 60.0 - bucket.blocked) / 60

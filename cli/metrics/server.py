@@ -1,0 +1,29 @@
+"""Redis itself: whether what waits has room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+
+from cli.metrics.gauges import single
+from worker.connection import get_redis
+from worker.governor import PREFIX
+
+
+def read(most: int) -> list[GaugeMetricFamily]:
+    """Read how full Redis is; ``most`` does not matter.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    client = get_redis()
+    memory: Any = client.info("memory")
+    roomless: Any = client.hlen(f"{PREFIX}roomless")
+    return [
+        single("redis_used_bytes", "Memory that Redis uses.", memory["used_memory"]),
+        single("redis_limit_bytes", "Memory that it may use; no sample where there is no limit.",
+               memory.get("maxmemory") or None),
+        single("roomless_tasks", "Tasks that wait because Redis had no room for their results.", roomless),
+    ]  # fmt: skip

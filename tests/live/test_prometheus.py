@@ -1,0 +1,255 @@
+"""A real Prometheus that reads Flower and a worker: each alert fires for a real fault, and each query has an answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from schedules.clock import redis_time
+from schedules.entries import scheduled_entries
+from schedules.entry_runs import begin_run, end_run, plan_entry, run_id
+from schedules.sync import request_sync
+from tasks.events import create_event
+from tasks.images import get_images
+from tasks.jobs import run_job
+from tasks.jobs.import_runs import get_runs
+from tasks.lists import create_list, get_lists
+from tasks.metrics import get_metrics
+from tasks.profiles import bulk_import_profiles
+from tasks.segments import get_segments
+from tasks.webhooks import get_webhooks
+from tests.conftest import missing
+from tests.live.system import ROOT, end, until
+from worker.governor import get_governor
+from worker.settings import get_settings
+
+DEPLOY = ROOT / "deploy"
+CONFIG = (DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8")
+RULES = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
+DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "klaviyo.json").read_text("utf-8"))
+
+PERSON = "ada@example.com"
+
+#: The hours and days of the rules, which a test does not wait for.
+SHORTENED = {
+    '{cause="operator"} > 86400': '{cause="operator"} > 3600',
+    '{lane="now"}) > 900': '{lane="now"}) > 1',
+    "> 21600": "> 1",
+    "klaviyo_import_silent_seconds > 300": "klaviyo_import_silent_seconds > 1",
+    "> 129600": "> 1",
+    "/ 86400 < 90": "/ 86400 < 9000",
+}
+
+#: The alerts of a system that cannot tell of the others any more.
+LATER = ("KlaviyoNoWorkers", "KlaviyoTooFewWorkers", "KlaviyoRedisFull", "KlaviyoStoreUnreadable")
+LAST = ("KlaviyoRedisUnreachable", "KlaviyoMetricsMissing")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def hurried(rules):
+    """The rules as deployed, for faults that last seconds."""
+    for long, short in SHORTENED.items():
+        assert rules.count(long) == 1, long
+        rules = rules.replace(long, short)
+    rules = re.sub(r"\[\d+m\]", "[5s]", re.sub(r"offset \d+m", "offset 5s", rules))
+    return re.sub(r"^( *for:) \d+m$", r"\1 0s", rules, flags=re.MULTILINE)
+
+
+def hurried_config(flower, worker):
+    """The configuration as deployed, with addresses of this machine and two scrapes a second."""
+    config = CONFIG.replace("15s", "500ms").replace("flower:5555", f"127.0.0.1:{flower}")
+    found = config.partition("    dns_sd_configs:")
+    assert found[2].startswith("\n      - names: [worker]\n        type: A\n        port: 9540\n")
+    rest = found[2].partition("9540\n")[2]
+    return f'{found[0]}    static_configs:\n      - targets: ["127.0.0.1:{worker}"]\n{rest}'
+
+
+class Prometheus:
+    """A Prometheus server, and which alerts it has fired."""
+
+    def __init__(self, folder, flower, worker):
+        folder.mkdir()
+        (folder / "prometheus.yml").write_text(hurried_config(flower, worker))
+        (folder / "alerts.yml").write_text(hurried(RULES))
+        self.url, self.fired = f"http://127.0.0.1:{(port := free_port())}", set()
+        self._log = folder / "log"
+        command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log
+            )
+        until(self.answers, 20, "Prometheus")
+
+    def answers(self):
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            return httpx.get(f"{self.url}/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def firing(self):
+        """Every alert that has fired so far."""
+        alerts = httpx.get(f"{self.url}/api/v1/alerts").json()["data"]["alerts"]
+        self.fired |= {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
+        return self.fired
+
+    def query(self, text):
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": text}).json()
+        assert answer["status"] == "success", (text, answer)
+        return answer["data"]["result"]
+
+    def close(self):
+        end(self._process)
+
+
+@pytest.fixture
+def watched(system, store):
+    """A worker that serves metrics, and a Flower and a Prometheus that an operator would have."""
+    if not shutil.which("prometheus"):
+        missing("This test needs prometheus: install Debian's package of that name")
+    flower, worker = free_port(), free_port()
+    known = {"STORE_URL": store.url, "MAX_ATTEMPTS": 2, "CONCURRENCY": 32}
+    system.worker(METRICS_PORT=worker, **known)
+    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={flower}"]
+    with (system.folder / "flower.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, f"--conf={DEPLOY / 'flower' / 'flowerconfig.py'}"],
+            cwd=ROOT, env=system.environment(**known), stdout=log, stderr=log,
+        )  # fmt: skip
+    prometheus = Prometheus(system.folder / "prometheus", flower, worker)
+    system.workers[0].ready()
+    # Before its first scrape, everything is missing.
+    missed = 'sum(up) < 3 or absent(up) or ALERTS{alertname="KlaviyoMetricsMissing"}'
+    until(lambda: not prometheus.query(missed), 20, "the first scrape of each endpoint")
+    yield prometheus, process, [f"http://127.0.0.1:{flower}/klaviyo/metrics", f"http://127.0.0.1:{worker}/metrics"]
+    prometheus.close()
+    end(process)
+
+
+def expressions():
+    """Each query of the dashboard, as Grafana asks it."""
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", ()):
+            yield target["expr"].replace("$__rate_interval", "20s").replace("$account", ".*")
+
+
+def break_requests(system):
+    """No answer, refusals, limits that are not ours, and a program that eats another bucket."""
+    sandbox = system.sandbox
+    # Into a window of which nothing is known, one request goes alone.
+    system.end_of(get_metrics.on("a").delay().id)
+    sandbox.drain(account="b", operation="get_images", per_second=40)
+    sandbox.fault("status", status=503, operation="get_lists", account="a", times=None)
+    sandbox.fault("status", status=401, account="c", times=None)
+    sandbox.fault("cut_after_commit", operation="create_list", times=1)
+    sandbox.fault("throttle", retry_after=3_600, operation="get_segments", times=1)
+    sandbox.limits(account="a", operation="get_metrics", steady=4)
+    # The others have told the lower limit when these four are counted.
+    sandbox.fault("latency", seconds=0.7, operation="get_metrics", account="a", times=4)
+    for _ in range(8):
+        get_metrics.on("a").delay()
+    get_lists.on("c").delay()
+    create_list.delay(name="News")
+    get_segments.on("a").delay()
+
+
+def break_jobs(sandbox):
+    """A job without end, one that Klaviyo refuses, and an import that nobody reads on."""
+    sandbox.jobs(seconds=3_600, type="profile-bulk-import-job", times=None)
+    sandbox.fault("status", status=400, operation="bulk_import_profiles", account="b", times=1)
+    for account in ("b", "default"):
+        run_job(bulk_import_profiles).on(account).delay(profiles=[{"email": PERSON}])
+    get_runs().begin("a-run", "profiles", "a", "customers.csv", {"path": "customers.csv"})
+
+
+def break_schedules(redis):
+    """A beat that is gone since yesterday, and a run that failed."""
+    late, failed, well = [each.name for each in scheduled_entries(get_settings()) if each.crontab][:3]
+    plan_entry(late, "0 0 * * *")
+    redis.hset(f"klaviyo:schedule:{late}", "since", int((time.time() - 2 * 86_400) * 1_000))
+    due: datetime = redis_time() + timedelta(days=1)
+    for name in (failed, well):
+        assert begin_run(run_id(name, due), "a delivery", 60)
+        assert end_run(run_id(name, due), name == well, "")
+
+
+def pause_and_forget():
+    get_governor().pause("action:create_event", "night-shift", "the shop moves", since=time.time() - 7_200)
+    create_event.on("a").delay(metric="Placed Order", profile={"email": PERSON})
+
+
+def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_query(system, store, watched):
+    prometheus, flower, endpoints = watched
+    alerts = set(re.findall(r"- alert: (\w+)", RULES))
+    system.redis.config_set("maxmemory", 10**9)
+    break_requests(system)
+    break_jobs(system.sandbox)
+    break_schedules(system.redis)
+    pause_and_forget()
+    request_sync("b", ["profiles"])
+
+    def all_but_the_later():
+        # An outage lasts, and what others use is told by the headers of an answer.
+        for task in (get_images.on("b"), get_lists.on("a")):
+            task.delay()
+        return alerts - {*LATER, *LAST} <= prometheus.firing()
+
+    until(
+        all_but_the_later, 40, lambda: f"{alerts - {*LATER, *LAST} - prometheus.fired}\n{httpx.get(endpoints[1]).text}"
+    )
+    assert not prometheus.fired & {
+        "KlaviyoRedisUnreachable",
+        "KlaviyoNoWorkers",
+        "KlaviyoRedisFull",
+        "KlaviyoStoreUnreadable",
+    }
+
+    # There is data for each query of the dashboard; for one of them once a beat holds its lock.
+    system.redis.set("klaviyo:redbeat:lock", "a beat", px=60_000)
+    left = set(expressions())
+
+    def all_answered():
+        # Not at one moment: on a busy machine, Prometheus misses a scrape now and then.
+        left.difference_update([each for each in left if prometheus.query(each)])
+        return not left
+
+    until(all_answered, 10, lambda: f"data for {left}")
+
+    # Names as Prometheus wants them; nothing of people's data, and no key.
+    texts = [httpx.get(endpoint).text for endpoint in endpoints]
+    for text in texts:
+        subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
+    assert not re.search(rf"{PERSON}|pk_sandbox|night-shift|shop moves|customers\.csv", "".join(texts))
+
+    # No worker, no room, no store.
+    system.workers[0].stop()
+    get_webhooks.on("a").delay()
+    system.redis.config_set("maxmemory", int(system.redis.info("memory")["used_memory"] * 1.05))
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE watermarks")
+    until(lambda: prometheus.firing() >= {*LATER}, 20, lambda: str({*LATER} - prometheus.fired))
+    system.redis.config_set("maxmemory", 0)
+
+    # No Redis, and then no Flower.
+    system.server.stop()
+    try:
+        until(lambda: "KlaviyoRedisUnreachable" in prometheus.firing(), 20, "the news that Redis is away")
+    finally:
+        system.server.start_again()
+    prometheus.fired.discard("KlaviyoMetricsMissing")
+    flower.kill()
+    until(lambda: prometheus.firing() == alerts, 20, lambda: str(alerts - prometheus.fired))
