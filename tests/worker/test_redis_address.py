@@ -210,8 +210,8 @@ def test_an_address_that_some_client_would_not_understand_is_one_sentence_at_sta
     [
         ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
         ("redis://[::1]/?db=2", "redis://[::1]:6379/2"),
-        ("redis://ada:secret@redis:7000/1?socket_timeout=5", "redis://ada:**@redis:7000/1"),
-        ("rediss://:secret@redis", "rediss://:**@redis:6379/0"),
+        ("redis://ada:hushed@redis:7000/1?socket_timeout=5", "redis://ada:**@redis:7000/1"),
+        ("rediss://:hushed@redis", "rediss://:**@redis:6379/0"),
         ("unix:///run/a%20b.sock?db=3", "unix:///run/a%20b.sock?db=3"),
     ],
 )
@@ -219,7 +219,7 @@ def test_an_address_is_shown_short_and_without_its_password(clients, url, shown)
     _, connection = clients(url)
 
     assert parse(url).shown == connection.as_uri() == shown
-    assert "secret" not in parse(url).url + repr(parse(url)) + repr(get_settings())
+    assert "hushed" not in parse(url).url + repr(parse(url)) + repr(get_settings())
 
 
 def test_kombu_does_not_take_a_tls_address_for_an_insecure_one(caplog):
