@@ -1,17 +1,25 @@
 """How long a command takes to start, compared with loading every command first, as most command lines do.
 
 python -m benchmarks.startup          the fastest of nine runs, alternating, on a server of its own
+
+Then what `klaviyo up --sandbox` has done after how long, and the CPU seconds that all its processes have used by then.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
+from benchmarks.processes import ROOT
+from cli.processes import free_port
 from worker.embedded import server
 
 RUNS = 9
@@ -33,8 +41,48 @@ def seconds(program: str, words: tuple[str, ...], environment: dict[str, str]) -
     return time.perf_counter() - began
 
 
+#: The steps of `klaviyo up`, each with a part of the line that tells of it.
+STEPS = (
+    ("the store is there", "The store at"),
+    ("Redis answers", "Redis: embedded"),
+    ("all processes are started", "Flower: http"),
+    ("the sandbox listens", "sandbox: http"),
+    ("the worker is ready", " ready."),
+)
+
+
+def steps_of_up() -> Iterator[tuple[str, float, float]]:
+    """Start `klaviyo up --sandbox` in an empty folder; yield its steps, with the seconds and CPU seconds until each."""
+    ports = ("--sandbox-port", str(free_port()), "--flower-port", str(free_port()))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KLAVIYO_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        began = time.perf_counter()
+        started = subprocess.Popen(
+            [sys.executable, "-c", THIS, "up", "--sandbox", *ports],
+            cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            left = dict(STEPS)
+            for printed in started.stdout or ():
+                for step in [step for step, part in left.items() if part in printed]:
+                    del left[step]
+                    yield step, time.perf_counter() - began, _cpu(started.pid)
+                if not left:
+                    break
+        finally:
+            started.send_signal(signal.SIGINT)
+            started.communicate(timeout=60)
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process and its children."""
+    process = psutil.Process(pid)
+    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
+
+
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure, and print the tables."""
     # A socket's path has to be short.
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, server(Path(folder)) as url:
         environment = {**os.environ, "KLAVIYO_REDIS_URL": url}
@@ -45,6 +93,9 @@ def main() -> None:
                 for program, times in took.items():
                     times.append(seconds(program, words, environment))
             print(f"klaviyo {' '.join(words):<10}{min(took[THIS]):>7.2f} s{min(took[ALL]):>11.2f} s")
+    print(f"\n{'klaviyo up --sandbox':<28}{'after':>8}{'CPU':>10}")
+    for step, took_s, cpu_s in steps_of_up():
+        print(f"{step:<28}{took_s:>6.2f} s{cpu_s:>8.2f} s")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,207 @@
-"""The accounts that a command is about."""
+"""`klaviyo accounts`: the accounts, and the commands that store, change and remove them.
+
+No secret is given as an argument, which every user of the machine can read in the list of processes.
+"""
 
 from __future__ import annotations
 
-from cli.terminal import WRONG, stop
-from worker.accounts import account, aliases
-from worker.settings import get_settings
+import os
+import sys
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from cli.account_rows import AccountRow, account_rows, last_used
+from cli.authorize import authorize_here
+from cli.tables import Listing, listing
+from cli.terminal import WRONG, print_json, say, stdout, stop
+from cli.times import duration
+from worker.account_store import checked_alias, get_account_store
+from worker.accounts import NO_ACCOUNT, all_accounts, configured
+from worker.credentials import Account
+from worker.errors import KlaviyoError
+from worker.governor import get_governor
+from worker.oauth import resume_if_replaced, revoke
+from worker.setting_names import alias_of
+from worker.settings import ApiKey, Zone, get_settings
+
+#: How many scopes are named in the table.
+MAX_SCOPES = 3
+
+#: The command with its own commands.
+subcommands = typer.Typer(name="accounts", add_completion=False)
+
+Name = Annotated[str, typer.Argument(help="alias of the account")]
+FromEnv = Annotated[str | None, typer.Option("--from-env", help="name of an environment variable that holds the key")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 
-def choose_accounts(name: str | None) -> list[str]:
-    """Return the alias of the account of this name; without a name, those of all accounts."""
-    settings = get_settings()
-    if name:
-        return [account(settings, name).alias]
-    if not (found := aliases(settings)):
-        raise stop("There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key.", WRONG)
-    return found
+@subcommands.callback(invoke_without_command=True)
+def accounts(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
+) -> None:
+    """List the accounts, or add, authorize, rotate and remove one that is stored in Redis."""
+    if context.invoked_subcommand:
+        return
+    governor = get_governor()
+    used = last_used(governor.last_served())
+    rows = list(account_rows(all_accounts(get_settings()), governor.paused(), used))
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    elif rows:
+        stdout().print(table(rows, time.time()))
+    else:
+        say(NO_ACCOUNT)
+
+
+def table(rows: list[AccountRow], now: float) -> Listing:
+    """Lay out the accounts."""
+    shown = listing("account", "kind", "from", "last used", "state", "scopes", whole=("account",), below=("scopes",))
+    for row in rows:
+        used = f"{duration(max(0.0, now - row.used))} ago" if row.used else "never"
+        shown.add_row(row.alias, row.kind, row.where, used, row.state, _scopes(row, now))
+    return shown
+
+
+def _scopes(row: AccountRow, now: float) -> str:
+    """What a grant is for, and how long its present token holds; of a key, only Klaviyo knows."""
+    if row.scopes is None or row.expires is None:
+        return ""
+    more = len(row.scopes) - MAX_SCOPES
+    named = ", ".join(row.scopes[:MAX_SCOPES]) + (f" and {more} more" if more > 0 else "")
+    left = row.expires - now
+    return f"{named}; token {f'expires in {duration(left)}' if left > 0 else 'expired'}"
+
+
+@subcommands.command()
+def add(
+    name: Name,
+    from_env: FromEnv = None,
+    company_id: Annotated[str | None, typer.Option(help="its public company id, for /client actions")] = None,
+    timezone: Annotated[str | None, typer.Option(help="the zone of its schedule")] = None,
+    conversion_metric: Annotated[str | None, typer.Option(help="the metric that reports count")] = None,
+) -> None:
+    """Store an account with a private API key, which is asked for, or read from a pipe or a variable."""
+    alias = _storable(name)
+    if get_account_store().read(alias):
+        raise stop(f"Account {alias} is stored already. For another key: klaviyo accounts rotate {alias}", WRONG)
+    zone = _checked(Zone, timezone, "--timezone") if timezone else None
+    key = _read_key(from_env)
+    get_account_store().change(
+        alias, api_key=key, company_id=company_id, timezone=zone, conversion_metric=conversion_metric
+    )
+    say(f"Account {alias} is stored. Workers use it within seconds; `klaviyo check --account {alias}` tries its key.")
+
+
+@subcommands.command()
+def authorize(
+    name: Name,
+    scope: Annotated[list[str] | None, typer.Option(help="ask for this scope, too")] = None,
+    port: Annotated[int, typer.Option(help="port of this machine on which the answer is awaited")] = 8914,
+    browser: Annotated[bool, typer.Option("--browser", help="open the address in a browser")] = False,
+) -> None:
+    """Let somebody consent that your OAuth application works on their account; also to widen or renew that."""
+    account = authorize_here(_storable(name), scope or [], port, browser)
+    assert account.grant is not None
+    say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")
+
+
+@subcommands.command()
+def rotate(
+    name: Annotated[str | None, typer.Argument(help="alias of the account")] = None, from_env: FromEnv = None
+) -> None:
+    """Replace the API key of a stored account; without a name, encrypt all accounts with the first secret key."""
+    store = get_account_store()
+    if name is None:
+        done = store.encrypt_anew()
+        say(f"{done:,} accounts encrypted anew. All are encrypted with the first key of KLAVIYO_SECRET_KEY.")
+        return
+    found = _stored(name)
+    if found.grant:
+        raise stop(f"Account {found.alias} has no key: klaviyo accounts authorize {found.alias}", WRONG)
+    changed = store.change(found.alias, api_key=_read_key(from_env))
+    assert changed is not None
+    resumed = " Its tasks, which waited for that, go on." if resume_if_replaced(changed) else ""
+    say(f"Account {found.alias} has another key. Workers use it within seconds.{resumed}")
+
+
+@subcommands.command()
+def remove(name: Name, yes: Yes = False) -> None:
+    """Remove a stored account, and give its grant back to Klaviyo; says first what still waits for it."""
+    found = _stored(name)
+    looks = [look for look in get_governor().look() if look.line.partition(":")[0] == found.alias]
+    waiting = sum(look.now + look.bulk + look.later for look in looks)
+    if waiting:
+        say(
+            f"{waiting:,} tasks wait for account {found.alias}. Without it each ends as a failure when its turn comes; "
+            f"to drop them: klaviyo waiting --account {found.alias} --drop"
+        )
+    if not yes:
+        typer.confirm(f"Remove account {found.alias}? There is no undo.", abort=True, err=True)
+    try:
+        revoke(found)
+    except KlaviyoError as error:
+        say(
+            f"Its grant could not be given back ({error}): whoever owns it can remove the application in Klaviyo.",
+            "yellow",
+        )
+    get_account_store().remove(found.alias)
+    say(f"Account {found.alias} is removed.")
+
+
+def _storable(name: str) -> str:
+    """The alias of an account that may be stored.
+
+    Raises:
+        Exit: the settings define it.
+
+    """
+    alias = checked_alias(alias_of(name))
+    if alias in configured(get_settings()):
+        raise stop(f"Account {alias} is defined in the settings: change it there, or choose another alias.", WRONG)
+    return alias
+
+
+def _stored(name: str) -> Account:
+    alias = _storable(name)
+    if found := get_account_store().read(alias):
+        return found
+    raise stop(f"No account {alias} is stored: `klaviyo accounts` lists them.", WRONG)
+
+
+def _read_key(variable: str | None) -> SecretStr:
+    """The API key, from a variable, from somebody at a terminal, or from a pipe.
+
+    Raises:
+        Exit: there is none, or it cannot be one.
+
+    """
+    if variable:
+        given = os.environ.get(variable, "")
+        source = f"the variable {variable}"
+    elif sys.stdin.isatty():
+        given, source = typer.prompt("Private API key", hide_input=True, err=True), "what was typed"
+    else:
+        given, source = sys.stdin.readline(), "standard input"
+    if not given.strip():
+        raise stop(f"There is no key in {source}.", WRONG)
+    key: SecretStr = _checked(ApiKey, given, source)
+    return key
+
+
+def _checked(kind: Any, given: str, source: str) -> Any:
+    """A value as the settings would take it.
+
+    Raises:
+        Exit: they would not; the value is not shown.
+
+    """
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        said = error.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise stop(f"{source}: {said}.", WRONG) from None

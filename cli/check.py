@@ -19,15 +19,29 @@ from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
 from worker import checks
-from worker.accounts import Account, account, aliases
+from worker.account_store import get_account_store
+from worker.accounts import account, aliases
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import page_items
-from worker.errors import Forbidden, Malformed, OutcomeUnknown, Paused, Refused, Throttled, Unauthorized, Unavailable
+from worker.credentials import Account
+from worker.errors import (
+    CredentialsFailed,
+    Forbidden,
+    Malformed,
+    OutcomeUnknown,
+    Paused,
+    Refused,
+    Throttled,
+    TokenPending,
+    Unauthorized,
+    Unavailable,
+)
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
+from worker.scopes import remedy
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -55,7 +69,8 @@ def check(
         if level in found:
             raise typer.Exit(code)
     for each in [name] if name else aliases(settings):
-        if (which := account(settings, each)).api_key:
+        which = account(settings, each)
+        if which.api_key or which.grant:
             _check_account(which)
 
 
@@ -66,18 +81,22 @@ def _print_finding(finding: checks.Finding) -> str:
 
 
 def _check_account(which: Account) -> None:
-    label = f"account {which.alias}"
+    label, credentials = f"account {which.alias}", "token" if which.grant else "key"
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
+    except CredentialsFailed as error:
+        raise _bad(label, f"{error.why}.") from None
     except Unauthorized:
+        if which.grant:
+            raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None
         raise _bad(
             label,
             f"Klaviyo does not accept its key. Copy a private API key (it begins with pk_) from Klaviyo, "
-            f"Settings → API keys, and set {which.variable('API_KEY')}.",
+            f"Settings → API keys, and {which.renewing}.",
         ) from None
     except Forbidden:
-        _good(label, "Klaviyo accepts its key")
-        _warn(label, "the key lacks the scope accounts:read, so which account it belongs to is not known.")
+        _good(label, f"Klaviyo accepts its {credentials}")
+        _warn(label, f"the {credentials} lacks the scope accounts:read, so which account it belongs to is not known.")
     except Paused as error:
         _warn(label, f"which account its key belongs to could not be checked, because this is paused: {error.reasons}.")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
@@ -105,8 +124,11 @@ def _describe(which: Account, label: str, envelope: Envelope) -> None:
     company = attributes.get("public_api_key") or data.get("id")
     contact = attributes.get("contact_information")
     organisation = (contact if isinstance(contact, dict) else {}).get("organization_name") or "unnamed"
-    _good(label, f"key valid, revision {REVISION}; it belongs to {organisation!r}, company id {company}")
-    if which.company_id is None:
+    credentials = "token" if which.grant else "key"
+    _good(label, f"{credentials} valid, revision {REVISION}; it belongs to {organisation!r}, company id {company}")
+    if which.company_id is None and which.generation:
+        _warn(label, f"no company id is stored, which /client actions need; it is {company}.")
+    elif which.company_id is None:
         _warn(label, f"no company id is set; /client actions need {which.variable('COMPANY_ID')}={company}.")
     elif which.company_id != company:
         raise _bad(
@@ -117,6 +139,28 @@ def _describe(which: Account, label: str, envelope: Envelope) -> None:
 
 
 def _check_scopes(which: Account, label: str) -> None:
+    declarations = [action.declaration for action in ACTIONS.values() if not action.declaration.client_side]
+    if which.grant and which.grant.scopes:
+        granted, missing = set(which.grant.scopes), {scope for each in declarations for scope in each.scopes}
+        missing -= granted
+        how = remedy(which, ("…",))
+    else:
+        granted, missing = _tried_scopes(which, label)
+        how = remedy(which, ())
+        if missing:
+            get_account_store().learn_lacking(which.alias, which.fingerprint, missing)
+        else:
+            get_account_store().forget_lacking(which.alias)
+    for kind, names in by_kind(granted):
+        _good(label, f"may {kind}: {names}")
+    for kind, names in by_kind(missing):
+        _warn(label, f"may not {kind}: {names}. {how}.")
+    if barred := sorted(each.name for each in declarations if missing.intersection(each.scopes)):
+        _warn(label, f"cannot call {len(barred)} actions: {', '.join(barred)}.")
+
+
+def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
+    """Return the scopes that a key has, and those that it lacks, by trying one action of each."""
     granted, missing = set[str](), set[str]()
     for trial in trials(action.declaration for action in ACTIONS.values()):
         if trial.others - granted:
@@ -139,10 +183,7 @@ def _check_scopes(which: Account, label: str) -> None:
             granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope is told so
         else:
             granted.add(trial.scope)
-    for kind, names in by_kind(granted):
-        _good(label, f"may {kind}: {names}")
-    for kind, names in by_kind(missing):
-        _warn(label, f"may not {kind}: {names}. A key's scopes cannot be changed: create a new key if you need them.")
+    return granted, missing
 
 
 def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) -> Envelope:
@@ -154,7 +195,14 @@ def _ask(declaration: Declaration, alias: str, prepared: Request | None = None) 
         if time.monotonic() + seconds > until:
             raise Unavailable(declaration.name, alias, "other work is using up its limit at the moment", False)
         time.sleep(min(seconds, 1.0))
-    return attempt(call, governor, settings)
+    while True:
+        try:
+            return attempt(call, governor, settings)
+        except TokenPending as pending:
+            seconds = min(pending.retry_after or 0.0, 1.0)
+            if time.monotonic() + seconds > until:
+                raise Unavailable(declaration.name, alias, pending.why, False) from None
+            time.sleep(seconds)
 
 
 def _good(what: str, text: str) -> None:

@@ -22,7 +22,8 @@ PASS_ON = {
     "resume": {"allow_extra_args": True},
 }
 
-#: Each command: its module and function, and the first sentence of the function's docstring.
+#: Each command: its module and function, and the first sentence of the function's docstring. A module that has
+#: ``subcommands``, a `typer.Typer`, is a command with commands of its own.
 COMMANDS = {
     "demo": (
         "demo.command:demo",
@@ -38,7 +39,7 @@ COMMANDS = {
     "call": ("call:call", "Queue an action and print its task's id."),
     "import": (
         "imports.command:import_rows",
-        "Import rows, and tell what became of each: klaviyo import customers.csv.",
+        "Import rows, and report what became of each: klaviyo import customers.csv.",
     ),
     "imports": (
         "imports.history:imports",
@@ -80,6 +81,10 @@ COMMANDS = {
         "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts.",
     ),
     "resume": ("pause:resume", "Resume what was paused."),
+    "accounts": (
+        "accounts:accounts",
+        "List the accounts, or add, authorize, rotate and remove one that is stored in Redis.",
+    ),
     "schedules": (
         "schedules:schedules",
         "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
@@ -115,6 +120,8 @@ class LazyCommand(TyperCommand):
             module = import_module(f"cli.{name}")
         finally:
             gc.enable()
+        if hasattr(module, "subcommands"):
+            return get_command(module.subcommands)
         alone = typer.Typer(add_completion=False)
         alone.command(self.name, context_settings=PASS_ON.get(str(self.name)))(getattr(module, function))
         return get_command(alone)

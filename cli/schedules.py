@@ -20,6 +20,7 @@ from schedules.clock import redis_time
 from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries
 from schedules.entry_runs import EntryRecord, due_of, load_records
+from worker.accounts import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
 from worker.settings import get_settings
@@ -51,13 +52,14 @@ class Row:
 
 def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False) -> None:
     """Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed."""
-    plan = list(scheduled_entries(get_settings()))
+    settings = get_settings()
+    plan = list(scheduled_entries(settings, all_accounts(settings)))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
     if as_json:
         print_json([_plain(row) for row in found])
         return
     if not found:
-        say("There is no account, so nothing is scheduled: set KLAVIYO_API_KEY (environment or .env).")
+        say(f"Nothing is scheduled. {NO_ACCOUNT}")
         return
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")

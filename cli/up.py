@@ -17,7 +17,7 @@ from cli.sandbox import ACCOUNT, command
 from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
 from schedules.store.migrate import upgrade
-from worker.accounts import aliases
+from worker.accounts import NO_ACCOUNT, configured
 from worker.connection import address
 from worker.embedded import find_server, server
 from worker.redis_address import parse
@@ -58,10 +58,11 @@ def up(
             with Processes(environment, print_line=_print_line) as processes, announce(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
-                start_flower(processes, flower_port)
-                start_beat(processes)
+                # Workers first: they are what is waited for, and each process needs a core to start.
                 for number in range(1, workers + 1):
                     start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
+                start_beat(processes)
+                start_flower(processes, flower_port)
                 say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C stops everything.", "bold")
                 processes.watch()
 
@@ -141,12 +142,9 @@ def announce(environment: dict[str, str]) -> Iterator[None]:
 
 
 def _require_account(settings: Settings) -> None:
-    if not aliases(settings):
-        raise stop(
-            "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key of Klaviyo, or try "
-            "`klaviyo up --sandbox`.",
-            WRONG,
-        )
+    # With a secret key, accounts may be stored: Redis may not be up yet to ask.
+    if not (configured(settings) or settings.secret_key):
+        raise stop(f"{NO_ACCOUNT} Or try `klaviyo up --sandbox`.", WRONG)
 
 
 def _print_line(name: str, line: str) -> None:

@@ -1,11 +1,12 @@
 """Everything that a running sandbox holds, and its initial accounts."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
 from sandbox.config import Config
-from sandbox.front.auth import Caller, Credentials
+from sandbox.front.auth import CLIENT_ID, Caller, Credentials
 from sandbox.front.faults import Faults
 from sandbox.front.limits import Limits
 from sandbox.front.request_log import RequestLog
@@ -20,6 +21,9 @@ from sandbox.seeding import new_account
 from sandbox.seeding.churn import Churn
 
 ACCOUNTS = {"default": "SBX001", "a": "SBX00A", "b": "SBX00B", "c": "SBX00C"}
+
+UNUSED_SCOPES = frozenset({"data-privacy:read", "conversations:read", "metrics:write", "subscriptions:read"})
+"""Scopes that an app may ask for and no operation needs."""
 
 JOB_TICK_S = 0.01
 """How often jobs do what is due."""
@@ -75,6 +79,19 @@ class World:
         self.credentials.keys[key] = Caller(alias, alias, scopes)
         self.credentials.companies[company_id] = alias
         self.credentials.refresh_tokens[f"rt_sandbox_{alias}"] = Caller(alias, f"{alias}:sandbox-app", scopes)
+
+    @property
+    def known_scopes(self) -> frozenset[str]:
+        """Every scope that an app may ask for."""
+        return frozenset(scope for each in self.operations.by_id.values() for scope in each.scopes) | UNUSED_SCOPES
+
+    def token_wait(self, form: Mapping[str, str], limits: tuple[int, ...]) -> int:
+        """Count a token request of the account that a form is about; the seconds to wait if there is no room."""
+        if self.limits.off:
+            return 0
+        owner = self.credentials.owner(form)
+        bucket = self.limits.bucket(owner.account if owner else CLIENT_ID, "oauth_token", limits)
+        return self.windows.draw([bucket], self.config.clock()).retry_after
 
     async def advance_jobs(self) -> None:
         """Do the jobs' work bit by bit, so that no request has to wait for a large job."""

@@ -1,7 +1,7 @@
 """RedBeat as this project runs it: the code says what runs; each due time is published at least once and starts once.
 
 RedBeat keeps in Redis when each entry last ran, so that a missed run is made up for, and a lock, so that only one of
-several beats leads. Five things differ here:
+several beats leads. Seven things differ here:
 
 - A definition in Redis is never read. An entry that was removed from the code does not run, and a beat of the previous
   version that still leads runs its own entries.
@@ -11,6 +11,8 @@ several beats leads. Five things differ here:
   traceback, and while standing by it blocks on the lock and answers no ping.
 - While Redis cannot be reached it waits, and logs that once.
 - What is due is decided by Redis's clock, which all beats and workers share, not by the machine's.
+- Accounts that are stored while beat runs get their entries, and those that are removed lose them.
+- What falls due for a paused account runs once when the account is resumed.
 """
 
 from __future__ import annotations
@@ -32,9 +34,15 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from schedules.crontab import latest_due
+from schedules.entries import as_setting, entries_of
 from schedules.entry_runs import load_records, plan_entry, run_id
+from worker.account_store import get_account_store
+from worker.accounts import configured
 from worker.connection import AWAY
 from worker.errors import AlreadyRevoked
+from worker.governor import get_governor
+from worker.patience import asking_redis_once
+from worker.settings import get_settings
 
 logger = get_logger(__name__)
 
@@ -87,6 +95,10 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     _last_logged = ""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
+        #: The entries of each stored account, as of this generation of them, and the accounts that are paused.
+        self._generation = 0
+        self._stored: dict[str, dict[str, Any]] = {}
+        self._paused: set[str] = set()
         # Celery, RedBeat and the entries all take the time from the application.
         app.now = lambda: redis_time(app)
         super().__init__(app, **kwargs)
@@ -100,6 +112,9 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             if not self.lock and not self._take_lead():
                 return STANDBY_INTERVAL_S
             client = get_redis(self.app)
+            with asking_redis_once():
+                self._follow_accounts()
+                self._paused = {each.what.partition(":")[2] for each in get_governor().paused()}
             if client.zcard(self.app.redbeat_conf.schedule_key) < len(self.app.redbeat_conf.schedule):
                 # Redis was flushed, or was too full to store them.
                 super().setup_schedule()
@@ -124,9 +139,43 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         if not lock.acquire():
             self._log_once("Another beat leads; this one stands by.")
             return False
+        with asking_redis_once():
+            self._read_accounts()  # before: what is not in the schedule then is removed
         super().setup_schedule()
         self.lock = lock
         return True
+
+    def _follow_accounts(self) -> None:
+        """Add the entries of accounts that were stored, and remove those of accounts that are gone."""
+        changed, gone = self._read_accounts()
+        client, statics = get_redis(self.app), self.app.redbeat_conf.statics_key
+        for name in gone:
+            RedBeatSchedulerEntry(name, app=self.app).delete()
+            client.srem(statics, name)
+        if changed:
+            self.update_from_dict(changed)
+            client.sadd(statics, *changed)
+
+    def _read_accounts(self) -> tuple[dict[str, Any], list[str]]:
+        """Bring the schedule up to date. Return what is new or runs at other times, and what is gone."""
+        changed: dict[str, Any] = {}
+        gone: list[str] = []
+        store, settings = get_account_store(), get_settings()
+        self._generation, aliases = store.changes(self._generation)
+        for alias in set(aliases) - set(configured(settings)):
+            owner = store.find(alias)
+            wanted = as_setting(entries_of(owner, settings)) if owner else {}
+            before = self._stored.pop(alias, {})
+            if wanted:
+                self._stored[alias] = wanted
+            gone += before.keys() - wanted.keys()
+            for name, definition in wanted.items():
+                if name not in before or repr(before[name]["schedule"]) != repr(definition["schedule"]):
+                    changed[name] = definition
+        if changed or gone:
+            kept = {name: each for name, each in self.app.redbeat_conf.schedule.items() if name not in gone}
+            self.app.redbeat_conf.schedule = {**kept, **changed}
+        return changed, gone
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
         """Store the entries, each with the time of its last run.
@@ -157,6 +206,8 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
 
         """
         is_due, seconds = entry.is_due()
+        if is_due and (entry.kwargs or {}).get("account") in self._paused:
+            return float(self.max_interval)
         if is_due:
             logger.info("Sending due task %s (%s)", entry.name, entry.task)
             try:

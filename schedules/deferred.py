@@ -1,4 +1,4 @@
-"""The tasks of this package: a worker knows them from its start, and loads one with the first message for it.
+"""The tasks of this package, and what beat starts when. A worker loads a task with the first message for it.
 
 They import SQLAlchemy, a fifth of what a worker would load, and most workers never get such a message.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, TypeVar
 
-from schedules.entries import PUSH
+from schedules.entries import PUSH, beat_schedule
 from schedules.sync_requests import START_STREAMS
 from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.publishing import published
 from worker.reminders import sees_to
+from worker.settings import get_settings
 from worker.steps import Step
 
 T = TypeVar("T", bound=Step)
@@ -78,3 +79,7 @@ def register(task: T) -> T:
 @sees_to("sync")
 def _resume(which: str) -> None:
     published(lambda: app.send_task(RESUME, (which,)))
+
+
+announce()
+app.add_defaults(lambda: {"beat_schedule": beat_schedule(get_settings())})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schedules.crontab import Crontab
-from worker.accounts import account, aliases
+from worker.accounts import account, configured
+from worker.credentials import Account
 from worker.errors import SettingsError
 from worker.settings import Settings
 
@@ -95,8 +96,8 @@ PUSH = "klaviyo.push"
 OFF = "off"
 
 
-def scheduled_entries(settings: Settings) -> Iterator[ScheduledEntry]:
-    """Every entry for every account, and every push that has a schedule.
+def scheduled_entries(settings: Settings, accounts: Iterable[Account] | None = None) -> Iterator[ScheduledEntry]:
+    """Every entry for each of these accounts, or of those in the settings, and every push that has a schedule.
 
     Raises:
         SettingsError: a setting names an entry that does not exist, or holds something that is no crontab.
@@ -106,12 +107,10 @@ def scheduled_entries(settings: Settings) -> Iterator[ScheduledEntry]:
     if unknown := sorted(set(settings.schedule) - names):
         known = ", ".join(_variable(name) for name in sorted(names))
         raise SettingsError(f"{_variable(unknown[0])}: there is no such entry. The entries are set by {known}.")
-    for alias in aliases(settings):
-        zone = account(settings, alias).timezone
-        for entry in ENTRIES:
-            when = settings.schedule.get(entry.name, entry.crontab).strip()
-            crontab = None if when.lower() == OFF else _crontab(_variable(entry.name), when, zone)
-            yield ScheduledEntry(f"{entry.name}.{alias}", alias, zone, entry, crontab, {"account": alias})
+    if accounts is None:
+        accounts = [account(settings, alias) for alias in configured(settings)]
+    for each in accounts:
+        yield from entries_of(each, settings)
     for name, push in settings.pushes.items():
         if push.schedule:
             owner = account(settings, push.account)
@@ -123,8 +122,22 @@ def scheduled_entries(settings: Settings) -> Iterator[ScheduledEntry]:
             yield ScheduledEntry(entry.name, owner.alias, owner.timezone, entry, crontab)
 
 
+def entries_of(owner: Account, settings: Settings) -> Iterator[ScheduledEntry]:
+    """Every entry for one account."""
+    for entry in ENTRIES:
+        when = settings.schedule.get(entry.name, entry.crontab).strip()
+        crontab = None if when.lower() == OFF else _crontab(_variable(entry.name), when, owner.timezone)
+        kwargs = {"account": owner.alias}
+        yield ScheduledEntry(f"{entry.name}.{owner.alias}", owner.alias, owner.timezone, entry, crontab, kwargs)
+
+
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the entries as Celery's setting `beat_schedule`."""
+    """Return the entries of the accounts in the settings as Celery's setting `beat_schedule`."""
+    return as_setting(scheduled_entries(settings))
+
+
+def as_setting(entries: Iterable[ScheduledEntry]) -> dict[str, dict[str, Any]]:
+    """Return entries in the form of Celery's setting `beat_schedule`."""
     return {
         each.name: {
             "task": each.entry.task,
@@ -132,7 +145,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "kwargs": {**each.kwargs, **each.entry.kwargs},
             "options": {"expires": each.entry.expires_s},
         }
-        for each in scheduled_entries(settings)
+        for each in entries
         if each.crontab
     }
 

@@ -211,6 +211,9 @@ def create_catalog_category(
     """Create a category.
 
     An external id that exists already is answered with 409.
+
+    `.on(together=True)`: it may travel in `bulk_create_catalog_categories`. The envelope then has `job_id` and no
+    `data`.
     """
     ...
 
@@ -232,13 +235,20 @@ def update_catalog_category(
     """Update a category.
 
     The items are replaced as a whole.
+
+    `.on(together=True)`: it may travel in `bulk_update_catalog_categories`. The envelope then has `job_id` and no
+    `data`.
     """
     ...
 
 
 @action("DELETE /api/catalog-categories/{id}", limits="75/s 750/m", scopes="catalogs:write", repeat=SAFE)
 def delete_catalog_category(*, id: str) -> Envelope:
-    """Delete a category."""
+    """Delete a category.
+
+    `.on(together=True)`: it may travel in `bulk_delete_catalog_categories`. The envelope then has `job_id` and no
+    `data`.
+    """
     ...
 
 

@@ -272,6 +272,8 @@ def create_catalog_item(
     """Create an item.
 
     An external id that exists already is answered with 409.
+
+    `.on(together=True)`: it may travel in `bulk_create_catalog_items`. The envelope then has `job_id` and no `data`.
     """
     ...
 
@@ -296,13 +298,18 @@ def update_catalog_item(
     """Update an item.
 
     The categories are replaced as a whole.
+
+    `.on(together=True)`: it may travel in `bulk_update_catalog_items`. The envelope then has `job_id` and no `data`.
     """
     ...
 
 
 @action("DELETE /api/catalog-items/{id}", limits="75/s 750/m", scopes="catalogs:write", repeat=SAFE)
 def delete_catalog_item(*, id: str) -> Envelope:
-    """Delete an item."""
+    """Delete an item.
+
+    `.on(together=True)`: it may travel in `bulk_delete_catalog_items`. The envelope then has `job_id` and no `data`.
+    """
     ...
 
 

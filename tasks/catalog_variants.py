@@ -210,6 +210,8 @@ def create_catalog_variant(
     """Create a variant of an item.
 
     An external id that exists already is answered with 409.
+
+    `.on(together=True)`: it may travel in `bulk_create_catalog_variants`. The envelope then has `job_id` and no `data`.
     """
     ...
 
@@ -238,13 +240,19 @@ def update_catalog_variant(
     published: bool | None = None,
     fields_catalog_variant: list[CatalogVariantField] | None = None,
 ) -> Envelope:
-    """Update a variant."""
+    """Update a variant.
+
+    `.on(together=True)`: it may travel in `bulk_update_catalog_variants`. The envelope then has `job_id` and no `data`.
+    """
     ...
 
 
 @action("DELETE /api/catalog-variants/{id}", limits="75/s 750/m", scopes="catalogs:write", repeat=SAFE)
 def delete_catalog_variant(*, id: str) -> Envelope:
-    """Delete a variant."""
+    """Delete a variant.
+
+    `.on(together=True)`: it may travel in `bulk_delete_catalog_variants`. The envelope then has `job_id` and no `data`.
+    """
     ...
 
 

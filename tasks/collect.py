@@ -110,6 +110,10 @@ class CollectList(Opening):
         action, params = _check_call(args[0], kwargs)
         return (action.declaration.name,), params, "{…}"
 
+    def asks(self, args: Any, kwargs: Mapping[str, Any]) -> Declaration:
+        """Return the action whose pages are collected."""
+        return ACTIONS[args[0]].declaration
+
 
 class KeepPage(Step):
     """The step after each page: keep it, then request the next page or end."""

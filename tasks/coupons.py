@@ -209,6 +209,8 @@ def create_coupon_code(
     """Create one code of a coupon.
 
     A code that the coupon has already is answered with 409.
+
+    `.on(together=True)`: it may travel in `bulk_create_coupon_codes`. The envelope then has `job_id` and no `data`.
     """
     ...
 

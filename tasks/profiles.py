@@ -571,6 +571,9 @@ def create_profile(
 
     Give at least one identifier. A profile that has one of them already is left as it is: Klaviyo answers 409, raised
     as `Conflict` with the id of that profile. Consent is given elsewhere: `bulk_subscribe_profiles`.
+
+    `.on(together=True)`: it may travel in `bulk_import_profiles`. The envelope then has `job_id` and no `data`; a
+    profile that exists is updated.
     """
     ...
 
@@ -608,6 +611,8 @@ def update_profile(
 
     A new identifier that belongs to somebody else is refused: `Conflict`, with that profile's id. Adding to arrays by
     `patch_properties` is not repeated when nobody knows whether it was done.
+
+    `.on(together=True)`: it may travel in `bulk_import_profiles`. The envelope then has `job_id` and no `data`.
     """
     ...
 
@@ -662,6 +667,9 @@ def create_or_update_profile(
 
     Identifiers of two different profiles are refused: `Conflict`. An `id` together with an address of somebody else's
     ends as `NotFound`.
+
+    `.on(together=True)`: it may travel in `bulk_import_profiles`. The envelope then has `job_id` and no `data` or
+    `created`.
     """
     ...
 

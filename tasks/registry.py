@@ -30,7 +30,8 @@ from worker.app import app
 # What follows jobs and collects pages costs more to import than all declarations together.
 app.loads(
     "tasks.collect",
-    *(f"tasks.jobs.{step}" for step in ("begin", "find", "read", "spawn", "watch", "withdraw")),
+    *(f"tasks.jobs.{step}" for step in ("begin", "carried", "find", "read", "spawn", "watch", "withdraw")),
     "worker.canvas",
     "worker.sweep",
+    "worker.together.carrier",
 )

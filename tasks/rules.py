@@ -183,24 +183,28 @@ def of_properties(properties: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the properties of an event."""
     if len(properties) > MAX_PROPERTIES:
         return f"has {len(properties):,} properties; Klaviyo takes {MAX_PROPERTIES}"
-    return next(_of_value(properties, 0), None)
+    return _of_values(properties.values(), 1)
 
 
-def _of_value(value: Any, depth: int) -> Iterator[str]:
-    if depth > MAX_DEPTH:
-        yield f"is nested deeper than {MAX_DEPTH} levels"
-    elif isinstance(value, str):
-        # A character is at most four bytes: only long text is worth encoding.
-        if len(value) * 4 > MAX_TEXT and len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT:
-            yield f"has a text of over {MAX_TEXT:,} bytes"
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _of_value(each, depth + 1)
-    elif isinstance(value, list | tuple):
-        if len(value) > MAX_ITEMS:
-            yield f"has an array of {len(value):,} items; Klaviyo takes {MAX_ITEMS:,}"
-        for each in value:
-            yield from _of_value(each, depth + 1)
+def _of_values(values: Iterable[Any], depth: int) -> str | None:
+    if depth > MAX_DEPTH and values:
+        return f"is nested deeper than {MAX_DEPTH} levels"
+    problem = None
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            # A character is at most four bytes: only long text is worth encoding.
+            if len(value) * 4 > MAX_TEXT and len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+                return f"has a text of over {MAX_TEXT:,} bytes"
+        elif kind is dict:
+            problem = _of_values(value.values(), depth + 1)
+        elif kind is list:
+            if len(value) > MAX_ITEMS:
+                return f"has an array of {len(value):,} items; Klaviyo takes {MAX_ITEMS:,}"
+            problem = _of_values(value, depth + 1)
+        if problem:
+            return problem
+    return None
 
 
 def _listed(paths: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -26,6 +27,15 @@ from worker.errors import SettingsError
 from worker.one_per_process import forget
 from worker.process import acknowledged_by_redis
 from worker.settings import get_settings
+
+# Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, among what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def missing(service: str) -> NoReturn:

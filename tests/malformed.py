@@ -24,7 +24,7 @@ OTHERS = st.sampled_from(
 Path = tuple[str | int, ...]
 
 #: Each example begins where the last one has ended, and none may depend on that.
-many = settings(max_examples=sized(50, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=sized(20, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _paths(value: Any, here: Path = ()) -> Iterator[Path]:

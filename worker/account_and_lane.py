@@ -18,7 +18,7 @@ from celery.signals import before_task_publish
 from worker.accounts import DEFAULT
 from worker.errors import InputError
 from worker.lane_and_expiry import Lane
-from worker.message_headers import ACCOUNT, HEADER, LANE
+from worker.message_headers import ACCOUNT, HEADER, LANE, TOGETHER
 from worker.tiers import is_line
 
 #: What every task's name begins with.
@@ -110,6 +110,12 @@ def place_of(request: Any) -> Place:
     wait = _told(request, HEADER)
     ours = _waits(wait) if isinstance(wait, Mapping) else Place()
     return ours.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
+
+
+def together_asked(request: Any) -> bool | None:
+    """Whether a delivery's publisher, another application, wants it to share a request; None: it says nothing."""
+    told = _told(request, TOGETHER)
+    return told if isinstance(told, bool) else None
 
 
 def _waits(wait: Mapping[str, Any]) -> Place:

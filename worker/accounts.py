@@ -1,78 +1,67 @@
-"""Which Klaviyo accounts there are, and the credentials and the settings of each."""
+"""Which Klaviyo accounts there are: those of the settings, and those that are stored (`worker.account_store`)."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from worker.account_store import get_account_store
+from worker.connection import AWAY
+from worker.credentials import DEFAULT as DEFAULT
+from worker.credentials import Account
 from worker.errors import SettingsError
+from worker.patience import asking_redis_once
+from worker.process import working
 from worker.setting_names import alias_of
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from worker.settings import Settings
 
-DEFAULT = "default"
+
+#: What to do where there is no account at all.
+NO_ACCOUNT = (
+    "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key, or run "
+    "`klaviyo accounts add NAME`."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One Klaviyo account, known by its alias."""
-
-    alias: str
-    api_key: SecretStr | None
-    company_id: str | None
-    timezone: str = "UTC"
-    conversion_metric: str = ""
-
-    def variable(self, setting: str) -> str:
-        """The environment variable that holds one of this account's settings."""
-        if self.alias == DEFAULT:
-            return f"KLAVIYO_{setting}"
-        return f"KLAVIYO_ACCOUNTS__{self.alias.upper().replace('-', '_')}__{setting}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells this account's key from another one, and nothing else of it."""
-        key = self.api_key.get_secret_value() if self.api_key else ""
-        return hashlib.sha256(key.encode()).hexdigest()[:12]
-
-    def key(self) -> str:
-        """The private API key.
-
-        Raises:
-            SettingsError: where there is none.
-
-        """
-        if self.api_key is None:
-            raise SettingsError(f"account {self.alias!r} has no API key: set {self.variable('API_KEY')}")
-        return self.api_key.get_secret_value()
-
-    def company(self) -> str:
-        """The public company id.
-
-        Raises:
-            SettingsError: where there is none.
-
-        """
-        if self.company_id is None:
-            raise SettingsError(f"account {self.alias!r} has no company id: set {self.variable('COMPANY_ID')}")
-        return self.company_id
-
-
-def aliases(settings: Settings) -> list[str]:
-    """The aliases of all configured accounts, the default one first."""
+def configured(settings: Settings) -> list[str]:
+    """The aliases of the accounts in the settings, the default one first."""
     extra = sorted(alias for alias in settings.accounts if alias != DEFAULT)
     return [DEFAULT, *extra] if settings.api_key or settings.company_id or DEFAULT in settings.accounts else extra
 
 
-def account(settings: Settings, name: str = DEFAULT) -> Account:
-    """The account with this alias.
+def aliases(settings: Settings) -> list[str]:
+    """The aliases of all accounts, the default one first.
 
     Raises:
-        SettingsError: where it is not configured.
+        redis.RedisError: Redis cannot be asked which are stored.
+
+    """
+    known = configured(settings)
+    found = sorted({*known, *get_account_store().aliases()} - {DEFAULT})
+    return [DEFAULT, *found] if DEFAULT in known or get_account_store().find(DEFAULT) else found
+
+
+def all_accounts(settings: Settings) -> Iterator[Account]:
+    """Every account, the default one first.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked which are stored.
+
+    """
+    stored = {each.alias: each for each in get_account_store().all()}
+    known = {alias: account(settings, alias) for alias in configured(settings)}
+    found = {**stored, **known}
+    yield from sorted(found.values(), key=lambda each: (each.alias != DEFAULT, each.alias))
+
+
+def account(settings: Settings, name: str = DEFAULT) -> Account:
+    """The account with this alias. Those of the settings are found without asking Redis.
+
+    Raises:
+        SettingsError: there is none, or Redis cannot be asked whether it is stored.
 
     """
     alias = alias_of(name)
@@ -80,7 +69,37 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
         zone, metric = found.timezone or settings.timezone, found.conversion_metric or settings.conversion_metric
         return Account(alias, found.api_key, found.company_id, zone, metric)
     if alias == DEFAULT:
-        return Account(alias, settings.api_key, settings.company_id, settings.timezone, settings.conversion_metric)
-    known = ", ".join(aliases(settings)) or "none"
+        return _default(settings)
     missing = Account(alias, None, None)
-    raise SettingsError(f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}")
+    try:
+        with _as_long_as_a_caller_waits():
+            if stored := get_account_store().find(alias) or get_account_store().read(alias):
+                return stored
+            known = ", ".join(aliases(settings)) or "none"
+    except AWAY as error:
+        known = ", ".join(configured(settings)) or "none"
+        raise SettingsError(
+            f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}; "
+            f"Redis could not be asked whether it is stored: {error}"
+        ) from None
+    raise SettingsError(
+        f"there is no account {name!r} (known: {known}): set {missing.variable('API_KEY')}, "
+        f"or run `klaviyo accounts add {alias}`"
+    )
+
+
+def _default(settings: Settings) -> Account:
+    """The default account. Without credentials anywhere there is one all the same: a process that only publishes."""
+    if not (settings.api_key or settings.company_id):
+        try:
+            with _as_long_as_a_caller_waits():
+                if stored := get_account_store().find(DEFAULT):
+                    return stored
+        except AWAY:
+            pass
+    return Account(DEFAULT, settings.api_key, settings.company_id, settings.timezone, settings.conversion_metric)
+
+
+def _as_long_as_a_caller_waits() -> AbstractContextManager[None]:
+    """A worker waits for Redis; whoever makes a call wants to know at once."""
+    return nullcontext() if working.is_set() else asking_redis_once()

@@ -4,6 +4,7 @@ create_profile.delay(email="ada@example.com")                          queue it
 create_profile.on("eu-store", lane="bulk", countdown=60).delay(...)    choose account, lane, time
 create_profile.si(email="ada@example.com")                             a signature, for chains and groups
 create_profile.apply_async(kwargs={…}, link=…)                         with Celery's options; also .s, .map, .chunks
+create_profile.delay_many([{"email": "ada@example.com"}, …])           queue many at once
 await create_profile.adelay(email="ada@example.com")                   queue it, from asyncio
 create_profile(email="ada@example.com")                                make the request now, in this process
 get_profiles.pages(sort="created")                                     read a list, page by page, in this process
@@ -27,12 +28,14 @@ from worker.api.seed_names import Seed
 from worker.app import app, registered
 from worker.calls import only, time_to_send
 from worker.lane_and_expiry import Lane
+from worker.message_headers import TOGETHER
 
 if TYPE_CHECKING:
     from celery.canvas import Signature, group
     from celery.result import AsyncResult, EagerResult
 
     from worker.action_task import ActionTask
+    from worker.errors import KlaviyoError
 
 P = ParamSpec("P")
 
@@ -52,6 +55,7 @@ class Options:
     lane: Lane | None = None
     countdown: float = 0.0
     expires: float | timedelta | datetime | None = None
+    together: bool | None = None
 
     def sent(self) -> dict[str, Any]:
         """As options of Celery's ``apply_async``."""
@@ -59,7 +63,8 @@ class Options:
         expires = self.expires.total_seconds() if isinstance(self.expires, timedelta) else self.expires
         times = {"countdown": self.countdown or None, "expires": expires}
         when = {name: value for name, value in times.items() if value is not None}
-        return {**Place(self.account, self.lane).options(), **when}
+        shared = {} if self.together is None else {TOGETHER: self.together}
+        return {**Place(self.account, self.lane).options(), **when, **shared}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,24 @@ class Action(Generic[P]):
         """Queue it: once this returns, it will be carried out."""
         self._no_positional(args)
         return self.apply_async(None, kwargs)
+
+    def delay_many(
+        self, calls: Iterable[Mapping[str, Any]], *, aside: list[tuple[int, KlaviyoError]] | None = None
+    ) -> list[AsyncResult[Envelope]]:
+        """Queue a call for each of these mappings of parameters, some hundred at a time; the results, in their order.
+
+        All are checked first, and nothing is published where one is wrong; with ``aside``, those that are wrong are put
+        there, each with its number and what is wrong with it, and the others are published.
+
+        Raises:
+            InputError: one of them is wrong; nothing was published.
+            SettingsError: there is no such account.
+            NotConfirmed: Redis has not said in time that it has the task that is named, or any after it.
+
+        """
+        from worker.many import publish_all
+
+        return publish_all(self.task, calls, self.options.sent(), aside)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Queue it as `delay` does, without blocking the event loop."""
@@ -201,12 +224,15 @@ class Action(Generic[P]):
         lane: Lane | None = None,
         countdown: float = 0.0,
         expires: float | timedelta | datetime | None = None,
+        together: bool | None = None,
     ) -> Action[P]:
         """The same action on another account, in another lane, later, or not after some time.
 
         ``countdown`` is in seconds, of any length. ``expires`` (seconds, a timedelta, or a time, in UTC if it has no
-        zone): a task that has not been sent by then ends as REVOKED. What is left out is as where the call is made:
-        inside a task, the task's account and lane.
+        zone): a task that has not been sent by then ends as REVOKED. ``together=False``: the call has a request of its
+        own, however many like it wait; ``together=True``: it may also go as a record of a bulk job, where it ends when
+        the job has told what became of it, and its docstring says how its envelope differs. What is left out is as
+        where the call is made: inside a task, the task's account and lane.
 
         Raises:
             InputError: there is no such lane, that is no time, or the call would expire before its countdown is over.
@@ -215,7 +241,7 @@ class Action(Generic[P]):
         if lane is not None:
             lane_named(self.declaration.name, lane)
         time_to_send(self.declaration.name, countdown, expires)
-        return replace(self, options=Options(name, lane, countdown, expires))
+        return replace(self, options=Options(name, lane, countdown, expires, together))
 
     if not TYPE_CHECKING:  # it would hide every misspelled method from the type checker
 

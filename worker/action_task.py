@@ -13,10 +13,14 @@ from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
+from worker.governor import Together
 from worker.masking import mask_values
-from worker.message_headers import HEADER
+from worker.message_headers import HEADER, TOGETHER
+from worker.scopes import require_scopes
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
+from worker.tiers import Line
+from worker.together.traveling import traveling
 from worker.transport import header
 
 
@@ -79,16 +83,34 @@ class ActionTask(CheckedTask):
         # A task of a chain is published again if the worker dies there; its id was fixed with the chain.
         given = received(self.declaration, args or (), kwargs or {}, follows=passing_on())
         params = self.declaration.bind(given, asked.task_id)
-        line = self.declaration.line(asked.account, params)
+        self.require_scopes(asked)
+        line, blindly, together = self.way(params, asked)
+        return Addressed(None, params, headers(line, asked, blindly, together), line.queue, mask_values(params))
+
+    def require_scopes(self, asked: Asked) -> None:
+        """Raise `ScopeMissing` if the account's credentials are known to lack what the call needs."""
+        if not self.declaration.client_side:
+            require_scopes(asked.owner, self.called, self.declaration.scopes)
+
+    def way(self, params: Params, asked: Asked) -> tuple[Line, bool, Together]:
+        """Where a call waits, whether its lease may be claimed with the pop, and how it can travel with others."""
+        declaration, repeatable = self.declaration, self.declaration.repeat_of(params).blindly
+        alias = asked.owner.alias
+        together = traveling(declaration, alias, params, not repeatable, asked.together)
         # What is looked up first may take longer than a lease that is claimed with the pop.
-        blindly = self.declaration.repeat_of(params).blindly and not self.declaration.resolve
-        wait = {**header(line, asked.lane, asked.delay, asked.expires, blindly), "account": asked.account}
-        return Addressed(None, params, {HEADER: wait}, line.queue, mask_values(params))
+        return declaration.line(alias, params), repeatable and not declaration.resolve, together
 
     def apply(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
         """Carry out the call in this process, as Celery's ``task_always_eager`` does."""
         told = dict(options.pop("headers", None) or {})
+        options.pop(TOGETHER, None)
         told.update(taken(options, told).inside(here()).options())
         return super().apply(args, kwargs, headers=told, **options)
+
+
+def headers(line: Line, asked: Asked, blindly: bool, together: Together) -> dict[str, Any]:
+    """The headers of a call that waits in this line."""
+    wait = header(line, asked.lane, asked.delay, asked.expires, blindly, together)
+    return {HEADER: {**wait, "account": asked.owner.alias}}

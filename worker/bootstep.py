@@ -14,7 +14,10 @@ from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
 from worker import failures
-from worker.accounts import account, aliases
+from worker.account_store import get_account_store
+from worker.accounts import account
+from worker.errors import SettingsError
+from worker.events import speak_through
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
@@ -29,6 +32,9 @@ TELL_INTERVAL_S = 0.1
 
 #: Seconds between two checks whether a Redis that was full has room again, if something waits for it.
 ROOM_INTERVAL_S = 2.0
+
+#: Seconds between two looks for accounts that have changed.
+ACCOUNTS_INTERVAL_S = 2.0
 
 #: Seconds between two looks for failures that are too old to be kept.
 PRUNE_INTERVAL_S = 60.0
@@ -49,6 +55,7 @@ class GovernorStep(bootsteps.StartStopStep):
         super().__init__(consumer, **kwargs)
         self._timers: list[Any] = []
         self._failing = False
+        self._generation = 0  # of the stored accounts, at the last look
 
     def start(self, consumer: Any) -> None:
         """Begin to turn the governor."""
@@ -58,7 +65,8 @@ class GovernorStep(bootsteps.StartStopStep):
         def beat() -> None:
             # Asked each time: remote control adds queues, cancels them, and changes the size of the pool.
             queues = [queue.name for queue in consumer.task_consumer.queues]
-            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S)
+            alone = not get_settings().together
+            governor.beat(name, consumer.pool.num_processes, queues, BEAT_TTL_S, alone)
 
         def refresh() -> None:
             consumer.task_consumer.channel.qos.refresh()
@@ -67,17 +75,25 @@ class GovernorStep(bootsteps.StartStopStep):
             if members := get_reminders().overdue(TOLD_AGAIN_S):
                 consumer.app.send_task(SWEEP, (members,))
 
+        def notice_accounts() -> None:
+            self._generation, changed = get_account_store().changes(self._generation)
+            if changed:
+                _resume_changed()
+
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
+        speak_through(consumer.event_dispatcher)
         self._guarded(beat)
         self._guarded(_resume_changed)
+        self._guarded(notice_accounts)
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),
             (REFRESH_INTERVAL_S, refresh),
             (SWEEP_INTERVAL_S, sweep),
             (ROOM_INTERVAL_S, governor.use_room),
+            (ACCOUNTS_INTERVAL_S, notice_accounts),
             (TELL_INTERVAL_S, tell),
             (PRUNE_INTERVAL_S, failures.prune),
         )
@@ -113,11 +129,16 @@ def _name(consumer: Any) -> str:
 
 
 def _resume_changed() -> None:
-    """Resume accounts whose key was refused and has been replaced since."""
+    """Resume accounts whose credentials were refused and have been replaced since."""
     governor, settings = get_governor(), get_settings()
-    known = aliases(settings)
     for pause in governor.paused():
         alias = pause.what.removeprefix("account:")
-        if pause.key and alias in known and account(settings, alias).fingerprint != pause.key:
-            logger.warning("Account %s has another key now: resumed.", alias)
+        if not pause.key:
+            continue
+        try:
+            replaced = account(settings, alias).fingerprint != pause.key
+        except SettingsError:  # it is gone
+            continue
+        if replaced:
+            logger.warning("Account %s has other credentials now: resumed.", alias)
             governor.resume(pause.what)

@@ -20,7 +20,7 @@ __all__ = ["app", "shutdown"]
 logger = get_logger(__name__)
 
 with one_sentence():
-    import schedules
+    import schedules.deferred
     import tasks.registry
     from schedules.checks import of_surroundings
     from worker.app import app

@@ -16,10 +16,11 @@ from worker.account_and_lane import LANES, Place, by_priority, checked_id, here,
 from worker.accounts import DEFAULT, account
 from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
+from worker.credentials import Account
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
 from worker.masking import HIDDEN
-from worker.message_headers import HEADER
+from worker.message_headers import HEADER, TOGETHER
 from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.successors import passing_on
@@ -28,17 +29,19 @@ from worker.tiers import DEFAULT_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options of a call mean: ``place`` as given, ``account`` and ``lane`` as they follow from it.
+    """What the options of a call mean: ``place`` as given, ``owner`` and ``lane`` as they follow from it.
 
-    ``delay`` is in seconds.
+    ``delay`` is in seconds. ``together``: whether the call may share a request with others; None: where
+    that means the same.
     """
 
     task_id: str | None
     place: Place
-    account: str
+    owner: Account
     lane: Lane
     delay: float
     expires: Expiry | None
+    together: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,27 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
 
         """
 
+    def asked(
+        self,
+        place: Place,
+        task_id: str | None = None,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        expires: float | timedelta | datetime | str | None = None,
+        together: bool | None = None,
+    ) -> Asked:
+        """What the options of a call come to; raises as `apply_async` does."""
+        checked_id(self.called, task_id or "")
+        return Asked(
+            task_id=task_id,
+            place=place,
+            owner=account(get_settings(), place.account or DEFAULT),
+            lane=lane_named(self.called, place.lane or LANES[0]),
+            delay=seconds_until(self.called, countdown, eta),
+            expires=expiry(self.called, expires),
+            together=together,
+        )
+
     def apply_async(  # type: ignore[override]
         self,
         args: Any = None,
@@ -96,6 +120,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         Raises:
             InputError: the call is wrong; nothing was published.
             SettingsError: there is no such account.
+            ScopeMissing: its credentials lack a scope that the call needs.
             AlreadyRevoked: its ``task_id`` is that of a task that was revoked.
             NotConfirmed: Redis has not said in time that it has the task.
 
@@ -105,17 +130,9 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         if (priority := options.pop("priority", None)) is not None:
             place = place.inside(Place(lane=by_priority(priority)))
         place = place.inside(here())
+        together = options.pop(TOGETHER, None)
         try:
-            task_id = options.get("task_id")
-            checked_id(self.called, task_id or "")
-            asked = Asked(
-                task_id=task_id,
-                place=place,
-                account=account(get_settings(), place.account or DEFAULT).alias,
-                lane=lane_named(self.called, place.lane or LANES[0]),
-                delay=seconds_until(self.called, countdown, eta),
-                expires=expiry(self.called, expires),
-            )
+            asked = self.asked(place, options.get("task_id"), countdown, eta, expires, together)
             call = self.addressed(args, kwargs, asked)
         except KlaviyoError:
             if not passing_on():
@@ -123,9 +140,19 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             # The task that it follows has succeeded: this one fails by itself, in the worker that takes it.
             call = Addressed(args, kwargs, place.options(), self.unchecked, HIDDEN)
             options["expires"] = expires
-        sent = {"task_id": str(uuid4()), **routed(options, call.queue, call.shown)}
-        sent_headers |= call.headers
-        with confirmed(self.called, sent["task_id"]):
+        return self.publish(call, options.pop("task_id", None) or str(uuid4()), sent_headers, options)
+
+    def publish(
+        self,
+        call: Addressed,
+        task_id: str,
+        headers: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> AsyncResult[Envelope]:
+        """Publish a call that has been checked, with these headers and options of Celery's beside its own."""
+        sent = {"task_id": task_id, **routed(options or {}, call.queue, call.shown)}
+        sent_headers = {**(headers or {}), **call.headers}
+        with confirmed(self.called, task_id):
             if HEADER in call.headers and is_plain(self, sent):
                 return publish(self, call.kwargs, sent_headers, sent)
             result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=sent_headers, **sent)

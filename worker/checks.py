@@ -12,7 +12,8 @@ from typing import Any, Literal
 import redis
 
 from worker import default_queue
-from worker.accounts import account, aliases
+from worker.account_store import get_account_store
+from worker.accounts import NO_ACCOUNT, account, configured
 from worker.connection import address, get_redis, unreachable
 from worker.embedded import MINIMUM
 from worker.errors import SettingsError
@@ -38,11 +39,9 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("good", "settings", "read; Klaviyo is at " + settings.base_url)
     if said := misspelled_settings():
         yield Finding("warning", "settings", said)
-    names = aliases(settings)
-    if not names:
-        yield Finding(
-            "wrong", "account", "there is none: set KLAVIYO_API_KEY (environment or .env) to a private API key."
-        )
+    names = configured(settings)
+    if not (names or settings.secret_key):  # with one, there may be stored accounts
+        yield Finding("wrong", "account", NO_ACCOUNT)
     for name in names:
         try:
             account(settings, name).key()
@@ -73,11 +72,18 @@ def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
     yield from _of_role_and_memory(told)
     for pause in get_governor().paused():
         why = pause.why.rstrip(".")
-        text = f"{said(pause.what)}, by {pause.by}: {why}. To let it go on: {resuming(pause.what)}"
-        yield Finding("warning", "paused", text)
+        how = "It resumes by itself." if pause.key else f"To let it go on: {resuming(pause.what)}"
+        yield Finding("warning", "paused", f"{said(pause.what)}, by {pause.by}: {why}. {how}")
+    yield from _of_stored_accounts()
     messages: Any = get_redis().lrange(default_queue.QUEUE, 0, default_queue.MAX_MESSAGES - 1)
     if found := default_queue.count_calls(messages):
         yield Finding("warning", "lost calls", default_queue.describe(found))
+
+
+def _of_stored_accounts() -> Iterator[Finding]:
+    for each in get_account_store().all():
+        if each.unreadable:
+            yield Finding("bad", f"account {each.alias}", f"{each.unreadable}. Until then its tasks wait.")
 
 
 def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:

@@ -98,8 +98,10 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def brief(address: RedisAddress) -> dict[str, float]:
-    """The timeouts of a publication: a try, two for a new connection, and a second try, are all that can go wrong."""
-    seconds = get_settings().publish_timeout / 4
+    """The timeouts of a publication. A look at the accounts, a try, two for a new connection, and a second try are all
+    that can go wrong.
+    """
+    seconds = get_settings().publish_timeout / 5
     return {
         name: min(seconds, address.timing.get(name, seconds)) for name in ("socket_timeout", "socket_connect_timeout")
     }

@@ -131,9 +131,14 @@ class Finisher:
             left_behind.update(tags)
             return
         except Exception:
-            logger.exception("The end of %d tasks could not be stored: they will run again.", len(ends))
-            left_behind.update(tags)
-            return
+            if len(ends) > 1:
+                # One of them may be what is wrong.
+                for each in ends:
+                    self._finish([each])
+                return
+            logger.exception("The end of task %s could not be stored: it will run again.", ends[0][0].task_id)
+            # Its record stays and is no longer shown to be held; the worker's slot is free.
+            limits = [0]
         acknowledged_by_redis.update(tags)
         for (end, on_adopted, after), adopted in zip(ends, limits, strict=True):
             try:

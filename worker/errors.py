@@ -1,16 +1,19 @@
 """Everything that can go wrong, as one tree.
 
 KlaviyoError
-├── SettingsError            a setting, an account, a key or a scope is missing or wrong
+├── SettingsError            a setting, an account or a key is missing or wrong
+│   └── ScopeMissing         the account's credentials do not have a scope that the action needs
 ├── NotConfirmed             Redis did not say in time that it has a call; a repeat with the same id does no harm
 ├── AlreadyRevoked           a call with the id of a task that was revoked: that stays so
 ├── Paused                   somebody has paused what a call belongs to
 ├── InputError               a call that is refused before anything is published
 ├── SourceError              a file of rows is not what it claims to be
 ├── Refused                  Klaviyo said no; asking again would not help
+│   ├── CredentialsFailed    the account's credentials are of no use any more
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
 │   └── Conflict 409 · Gone 410 · TooLarge 413 · UnsupportedMediaType 415
 ├── Throttled                429: the task waits, and no attempt is used
+│   └── TokenPending         so it does until there is a new access token
 ├── Unavailable              5xx, no connection, no answer, a Cloudflare challenge: tried again with backoff
 ├── Malformed                an answer that cannot be gone on with, whatever is asked again
 ├── OutcomeUnknown           it may have happened and must not be repeated blindly
@@ -46,6 +49,24 @@ class KlaviyoError(Exception):
 
 class SettingsError(KlaviyoError):
     """A setting, an account, a key or a scope is missing or wrong; the text says what to do."""
+
+
+class ScopeMissing(SettingsError):
+    """A call that needs a scope which the account's credentials do not have. Nothing was sent."""
+
+    def __init__(self, action: str, account: str, scopes: list[str], remedy: str) -> None:
+        super().__init__(action, account, scopes, remedy)
+        self.action = action
+        self.account = account
+        self.scopes = scopes
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        which = f"the scope{'s' if len(self.scopes) > 1 else ''} {', '.join(self.scopes)}"
+        return (
+            f"{self.action} needs {which}, which the credentials of account {self.account} do not have. "
+            f"{self.remedy}. Nothing was sent."
+        )
 
 
 class NotConfirmed(KlaviyoError, OperationalError):
@@ -181,6 +202,21 @@ class Unauthorized(Refused):
     advice = "Check the account's API key (klaviyo check)."
 
 
+class CredentialsFailed(Unauthorized):
+    """The credentials of an account are of no use any more, as Klaviyo or their encryption says; ``why`` tells which.
+
+    Its tasks wait, as after a 401.
+    """
+
+    def __init__(self, action: str, account: str, why: str) -> None:
+        super().__init__(action, account, 401, [])
+        self.args = (action, account, why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.action} on account {self.account} cannot be sent: {self.why}."
+
+
 class Forbidden(Refused):
     """403: the key lacks a scope. Scopes of a private key cannot be changed afterwards: make a new key."""
 
@@ -241,6 +277,18 @@ class Throttled(Answered):
         super().__init__(action, account, status, errors)
         self.args = (action, account, status, errors, retry_after)
         self.retry_after = retry_after
+
+
+class TokenPending(Throttled):
+    """The account's access token has expired, and there is no new one yet: the task waits, and uses up no attempt."""
+
+    def __init__(self, action: str, account: str, why: str, retry_after: float) -> None:
+        super().__init__(action, account, 401, [], retry_after)
+        self.args = (action, account, why, retry_after)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.action} on account {self.account} waits for a new access token: {self.why}."
 
 
 class Unavailable(KlaviyoError):

@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 _name: list[str] = []
 
 
+#: What its consumer sends events with, as long as it is connected.
+_through: list[EventDispatcher] = []
+
+
+def speak_through(dispatcher: EventDispatcher | None) -> None:
+    """Send from now on what `tell` is told with this; with None, nothing."""
+    _through[:] = [dispatcher] if dispatcher else []
+
+
+def tell(type: str, **fields: Any) -> None:
+    """Send an event of a task that Celery does not see by itself, if this process is a worker."""
+    for dispatcher in _through:
+        dispatcher.send(type, **fields)
+
+
 @celeryd_init.connect
 def _named(sender: str, **_: Any) -> None:
     _name[:] = [sender]

@@ -17,8 +17,8 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases
-from worker.account_and_lane import checked_id, lane_of, place_of
+from worker import ending, prefetched_leases, tokens
+from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts import DEFAULT, account
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
@@ -29,6 +29,7 @@ from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Paused,
     Refused,
     SettingsError,
@@ -36,15 +37,18 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, get_governor
+from worker.governor import ALONE, ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.http_client import get_client, send
 from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
 from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
+from worker.together.traveling import reached, traveling
+from worker.transport import together_of
 
 logger = get_logger(__name__)
 
@@ -102,19 +106,38 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
     """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
 
     Raises:
-        Throttled: the bucket is blocked now.
+        Throttled: the bucket is blocked now, or there is no access token yet.
         Unavailable: the request may be repeated.
         OutcomeUnknown: it must not be repeated.
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
 
     """
+    try:
+        return exchange(call, governor, settings, settle)
+    except Unavailable as unavailable:
+        raise lost(call, unavailable) from None
+
+
+def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
+    """What it means for a call that its request had no answer."""
+    if unavailable.sent and not call.repeat.blindly:
+        return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
+    return unavailable
+
+
+def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle) -> Envelope:
+    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`."""
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
     try:
-        owner, request = account(settings, alias), call.prepared or call.declaration.request(call.params)
+        owner = tokens.authorized(account(settings, alias), name, governor)
+        request = call.prepared or call.declaration.request(call.params)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         response = send(get_client(), owner, name, request)
+        if response.status == 401 and tokens.may_renew(owner):
+            # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
+            response = send(get_client(), tokens.renew(owner, name, governor), name, request)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -139,8 +162,6 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
         raise
     except Unavailable as unavailable:
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
-        if unavailable.sent and not call.repeat.blindly:
-            raise outcome_unknown(name, alias, unavailable, call.repeat.note) from None
         raise
     finally:
         settle(call, governor, end, envelope)
@@ -151,7 +172,9 @@ def send_in_process(
 ) -> Envelope:
     """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
     settings, governor = get_settings(), get_governor()
-    account(settings, alias)
+    owner = account(settings, alias)
+    if not declaration.client_side:
+        require_scopes(owner, declaration.name, declaration.scopes)
     extras: dict[str, Any] = {}
     if declaration.resolve:
 
@@ -276,6 +299,16 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
+    if claim.state == "told":
+        # It has travelled with others (`worker.together.riding`).
+        governor.done(call.task_id)
+        return reached(claim.reason)
+    return make_request(call, request, lane, claim, may_be_left)
+
+
+def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left: bool) -> Envelope:
+    """Make the request of a call whose lease is claimed, and see what the answer means."""
+    settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
 
     remembered = bool(attempts or claim.roomless or expires(request))
@@ -302,6 +335,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
+            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()
@@ -375,8 +409,8 @@ def pause_account(error: Unauthorized | Forbidden) -> None:
     )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s Set %s and restart the workers: the account then resumes "
-            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.variable("API_KEY"),
+            "Account %s is paused and its tasks wait: %s To let it go on, %s: the account then resumes "
+            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.renewing,
         )  # fmt: skip
 
 
@@ -460,13 +494,29 @@ def back_to_wait(
     """Move the task's message back to its waiting list. Return the exception that tells Celery and Flower."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
+    together = together_with(call, request)
     parked = get_governor().park(
-        delivery, line, lane, call.task_id, delay, at_head=True, attempt=attempt, expires=expires, roomless=roomless
-    )
+        delivery, line, lane, call.task_id, delay,
+        at_head=True, attempt=attempt, expires=expires, roomless=roomless, together=together,
+    )  # fmt: skip
     if parked is None:
         return Ignore(reason)
     when = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
     return Retry(reason, exc=WaitingReason(reason), when=when)
+
+
+def together_with(call: Call, request: Any) -> Together:
+    """What a delivery's call can share a request with: what its publisher said, if that was one of ours.
+
+    Nothing where it is not the call's own task that waits, but a step of something larger.
+    """
+    name = str(request.get("task")).removeprefix(PREFIX)
+    if name not in (call.declaration.name, *call.declaration.names_2024):
+        return ALONE
+    told = request.get(HEADER)
+    if isinstance(told, Mapping):
+        return together_of(told)
+    return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 
 class Revoked(Ignore):

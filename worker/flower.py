@@ -91,8 +91,8 @@ def count_waiting() -> Counter[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    found: Counter[str] = Counter()
-    for look in get_governor().look():
+    governor, found = get_governor(), Counter[str]()
+    for look in governor.look(governor.waiting_lines()):
         found[look.queue] += look.now + look.bulk + look.later
     return found
 

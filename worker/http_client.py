@@ -14,8 +14,8 @@ from urllib.request import getproxies
 
 import httpx
 
-from worker.accounts import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
+from worker.credentials import Account
 from worker.errors import SettingsError, Unavailable
 from worker.meters import NO_ANSWER, NO_CONNECTION, meters
 from worker.one_connection import OneConnection
@@ -89,7 +89,7 @@ def _address(url: str) -> httpx.URL:
 def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> Client:
     """A client for any account. Where the environment names a proxy, httpx finds the way."""
     if transport is None:
-        transport = Proxied() if getproxies() else OneConnection(_trust(), KEEPALIVE)
+        transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE)
     return Client(settings, transport)
 
 
@@ -97,7 +97,7 @@ class Proxied(httpx.BaseTransport):
     """The way that httpx finds where the environment names a proxy."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(verify=_trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
+        self._client = httpx.Client(verify=trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request directly or through the proxy."""
@@ -109,7 +109,7 @@ class Proxied(httpx.BaseTransport):
 
 
 @lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The certificates that are trusted; reading them takes 20 ms."""
     return httpx.create_ssl_context()
 
@@ -152,6 +152,7 @@ def send(client: Client, account: Account, action: str, request: Request) -> Res
     Raises:
         Unavailable: no connection (``sent`` is False: Klaviyo has not seen it) or no answer (``sent`` is True).
         SettingsError: the account has no key, or no company id.
+        CredentialsFailed: its stored credentials cannot be read.
 
     """
     query = dict(request.query)
@@ -159,7 +160,7 @@ def send(client: Client, account: Account, action: str, request: Request) -> Res
     if request.path.startswith("/client/"):
         query["company_id"] = query.get("company_id") or account.company()
     else:
-        headers["authorization"] = f"Klaviyo-API-Key {account.key()}"
+        headers["authorization"] = account.authorization(action)
     if request.body is not None:
         headers["content-type"] = request.content_type
     began = time.perf_counter()

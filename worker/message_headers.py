@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 #: Which line a task waits in. Its keys: line, spec, lane, delay, since, expires; and blindly, where the request may be
-#: repeated blindly, so that its lease is claimed with the pop.
+#: repeated blindly, so that its lease is claimed with the pop; together, where it may share a request with others.
 HEADER = "klaviyo"
 
 #: Where a task belongs. Both are options of a signature, too.
 ACCOUNT, LANE = "klaviyo_account", "klaviyo_lane"
+
+#: Whether a call may share a request with others. An option of a signature, too.
+TOGETHER = "klaviyo_together"
 
 #: Seconds for which what the task begins is to wait.
 COUNTDOWN = "klaviyo_countdown"

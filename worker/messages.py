@@ -47,13 +47,7 @@ def read(raw: str | bytes) -> Message:
         ValueError, LookupError, TypeError, zlib.error: it is none of Celery's, or none that can be read here.
 
     """
-    message = json.loads(raw)
-    headers, body = message["headers"], message["body"]
-    if message.get("properties", {}).get("body_encoding") == "base64":
-        body = base64.b64decode(body)
-    if headers.get("compression"):
-        body = decompress(body, headers["compression"])
-    _, kwargs, embedded = json.loads(body)
+    headers, _, _, kwargs, embedded = unpacked(raw)
     return Message(
         id=headers["id"],
         task=headers["task"],
@@ -63,6 +57,18 @@ def read(raw: str | bytes) -> Message:
         part=Part(headers["id"], headers.get("group"), headers.get("group_index"), embedded.get("chord")),
         chain=tuple(parts(embedded.get("chain") or ())),
     )
+
+
+def unpacked(raw: str | bytes) -> tuple[dict[str, Any], dict[str, Any], Any, Any, dict[str, Any]]:
+    """A message's headers and properties, the arguments of its task, and what follows it; raises as `read` does."""
+    message = json.loads(raw)
+    headers, properties, body = message["headers"], message.get("properties", {}), message["body"]
+    if properties.get("body_encoding") == "base64":
+        body = base64.b64decode(body)
+    if headers.get("compression"):
+        body = decompress(body, headers["compression"])
+    args, kwargs, embedded = json.loads(body)
+    return headers, properties, args, kwargs, embedded or {}
 
 
 def parts(signatures: Iterable[Mapping[str, Any]]) -> Iterator[Part]:

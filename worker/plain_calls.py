@@ -9,7 +9,7 @@ that somebody listens to, goes Celery's way.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ from kombu.utils import json
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.connection import AWAY
-from worker.governor import get_publishing_governor
+from worker.governor import ALONE, get_publishing_governor
 from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
 from worker.process import working
@@ -36,6 +36,13 @@ PLAIN = {"task_id", "queue", "exchange", "routing_key", "serializer", "argsrepr"
 
 #: What a task may have of them that asks for more, from Celery's setting ``task_annotations``.
 _MORE = ("priority", "expires", "delivery_mode", "compression", "time_limit", "soft_time_limit")
+
+
+#: Where a pattern is filled in: no message of ours contains these.
+_BODY, _ID, SHARE = "\N{WHITE SMILING FACE}body", "\N{WHITE SMILING FACE}id", "\N{WHITE SMILING FACE}share"
+
+#: What follows a call that asks for nothing but to be queued, as messages have it.
+NO_FOLLOWERS: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 @cache
@@ -76,24 +83,39 @@ def publish(
 
     """
     wait, task_id = headers[HEADER], options["task_id"]
-    expires = Expiry(*wait["expires"]) if wait.get("expires") else None
+    expires, together = Expiry(*wait["expires"]) if wait.get("expires") else None, wait.get("together", ALONE)
     message = message_of(task, params, headers, options)
-    put = get_publishing_governor().wait
+    line, put = (wait["line"], wait["spec"]), get_publishing_governor().wait
+    ask_redis(lambda: put(line, wait["lane"], task_id, message, wait["delay"], expires, together=together))
+    return result_of(task, task_id)
+
+
+def put_many(*step: Any) -> None:
+    """Put new calls into their waiting lists in one step, as `Governor.wait_all` takes it; raises as `publish` does."""
+    ask_redis(lambda: get_publishing_governor().wait_all(*step))
+
+
+def ask_redis(ask: Callable[[], object]) -> None:
+    """Ask Redis to take what is published, and once more on a new connection, which a server that restarted needs.
+
+    Raises:
+        OperationalError: it has not said that it has.
+
+    """
     try:
         try:
-            put((wait["line"], wait["spec"]), wait["lane"], task_id, message, wait["delay"], expires)
+            ask()
         except AWAY:
-            # What a server that has restarted needs: once more, on a new connection. A copy that came through is one.
-            put((wait["line"], wait["spec"]), wait["lane"], task_id, message, wait["delay"], expires)
+            ask()  # a copy that came through is one
     except redis.RedisError as error:
         raise OperationalError(str(error)) from error
+
+
+def result_of(task: Any, task_id: str) -> AsyncResult[Envelope]:
+    """The result of a call that was published, for the caller."""
     result: AsyncResult[Envelope] = task.AsyncResult(task_id)
     result.ignored = task.ignore_result
     return result
-
-
-#: What follows a call that asks for nothing but to be queued, as messages have it.
-NO_FOLLOWERS: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 def message_of(
@@ -104,9 +126,27 @@ def message_of(
     followers: Mapping[str, Any] = NO_FOLLOWERS,
 ) -> str:
     """Return the message, of Celery's second protocol, as kombu puts it into Redis."""
+    return _json(_message(task, body_of(params, followers), headers, options))
+
+
+def pattern_of(task: Any, headers: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """The message of many calls that differ only in what is filled in: ``pattern % {"body": …, "id": …, "share": …}``.
+
+    In the headers, the call's share of a request is to be `SHARE`.
+    """
+    message = _json(_message(task, _BODY, headers, {**options, "task_id": _ID}))
+    return message.replace("%", "%%").replace(_BODY, "%(body)s").replace(_ID, "%(id)s").replace(SHARE, "%(share)s")
+
+
+def body_of(params: Mapping[str, Any], followers: Mapping[str, Any] = NO_FOLLOWERS) -> str:
+    """The body of a call's message."""
+    return b64encode(_json(((), params, followers)).encode()).decode()
+
+
+def _message(task: Any, body: str, headers: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     task_id = options["task_id"]
-    message = {
-        "body": b64encode(_json(((), params, followers)).encode()).decode(),
+    return {
+        "body": body,
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
@@ -141,7 +181,6 @@ def message_of(
             "delivery_tag": task_id,  # each delivery gets one of its own
         },
     }
-    return _json(message)
 
 
 def _json(value: Any) -> str:

@@ -7,7 +7,7 @@ it to expire.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from worker.governor import Governor
 
@@ -17,6 +17,9 @@ FRESH_S = 5.0
 
 #: By delivery: the task, and when it came.
 _leases: dict[str, tuple[str, float]] = {}
+
+#: By delivery: the task whose lease a thread has taken.
+_begun: dict[str, str] = {}
 
 
 def remember_lease(delivery: str, task_id: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +37,17 @@ def take_lease(governor: Governor, delivery: str, task_id: str, clock: Callable[
     if task and not good:
         governor.release(task, delivery)
     _leases.pop(delivery, None)
+    if good:
+        _begun[delivery] = task_id
     return good
+
+
+def begun(deliveries: Sequence[str]) -> dict[str, str]:
+    """Return these deliveries, which are all that are held, each with the task whose lease was taken, or ""."""
+    held = {each: _begun.get(each, "") for each in deliveries}
+    for over in [each for each in list(_begun) if each not in held]:
+        _begun.pop(over, None)
+    return held
 
 
 def return_lease(governor: Governor, task_id: str, delivery: str) -> None:

@@ -1,8 +1,9 @@
 """Repeating tasks that have failed for good: each goes to its waiting list once more, under an id that follows from its
 own, in the step in which its failure is forgotten. So whatever dies in between, none is repeated twice.
 
-It keeps its account, its lane, and what followed it alone: callbacks, errbacks, the rest of its chain. A chord has been
-told of the failure and does not wait for it. An id that Klaviyo knows a repeat by is that of the first task.
+It travels with no other call, even if it did before. It keeps its account, its lane, and what followed it alone:
+callbacks, errbacks, the rest of its chain. A chord has been told of the failure and does not wait for it. An id that
+Klaviyo knows a repeat by is that of the first task.
 """
 
 from __future__ import annotations
@@ -93,12 +94,12 @@ def repeated(failure: Failure) -> Call:
 
     """
     call, task = failure.opened, app.tasks[failure.task]
-    alias = account(get_settings(), failure.account).alias
+    owner = account(get_settings(), failure.account)
     lane = lane_named(task.called, failure.lane)
     given = received(task.declaration, call["args"], call["kwargs"], follows=True)
     # Bound under the first task's id, from which follows what Klaviyo knows a repeat by.
-    place = Place(alias, lane)
-    bound = task.addressed((), given, Asked(failure.id, place, alias, lane, delay=0.0, expires=None))
+    asked = Asked(failure.id, Place(owner.alias, lane), owner, lane, delay=0.0, expires=None, together=False)
+    bound = task.addressed((), given, asked)
     options = {"task_id": repeated_id(failure.id), **routed({}, bound.queue, bound.shown)}
     headers, wait = dict(bound.headers), bound.headers[HEADER]
     message = message_of(task, bound.kwargs, headers, options, _followers(call))

@@ -109,6 +109,20 @@ class Settings(BaseSettings):
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
         "`…__CONVERSION_METRIC`",
     )
+    client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
+    client_secret: ApiKey | None = Field(None, description="its secret")
+    oauth_redirect_uri: str | None = Field(
+        None, description="where Klaviyo sends people back to your web application, as registered with Klaviyo"
+    )
+    scopes: str = Field(
+        "accounts:read campaigns:read campaigns:write catalogs:read catalogs:write conversations:read "
+        "conversations:write coupon-codes:read coupon-codes:write coupons:read coupons:write data-privacy:read "
+        "data-privacy:write events:read events:write flows:read flows:write images:read images:write lists:read "
+        "lists:write metrics:read metrics:write profiles:read profiles:write push-tokens:read push-tokens:write "
+        "segments:read segments:write subscriptions:read subscriptions:write tags:read tags:write templates:read "
+        "templates:write",
+        description="what an OAuth application asks for",
+    )
     secret_key: SecretKeys | None = Field(
         None,
         description="encrypts secrets that are kept in Redis; several, with commas: the first encrypts, all decrypt",
@@ -139,6 +153,9 @@ class Settings(BaseSettings):
         None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
     )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
+    together: bool = Field(
+        True, description="calls that wait travel together where the meaning is the same; `off`: each goes alone"
+    )
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     failures_kept: int = Field(
         10_000, ge=0, le=1_000_000, description="how many failed tasks are kept for `klaviyo failures`; 0 keeps none"

@@ -20,6 +20,7 @@ from worker.account_and_lane import checked_id, lane_of, place_of
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
@@ -31,6 +32,7 @@ from worker.governor import Lane, get_governor
 from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.patience import waits_for_redis
 from worker.publishing import published
+from worker.scopes import require_scopes
 from worker.successors import run_and_pass_on
 from worker.tiers import DEFAULT_QUEUE
 from worker.transport import header
@@ -110,10 +112,16 @@ class Opening(CheckedTask, Step):
     def addressed(self, args: Any, kwargs: Any, asked: Asked) -> Addressed:
         """The call, with what its steps need to know."""
         args, kwargs, shown = self.check_arguments(args, kwargs or {}, asked.task_id)
+        if needed := self.asks(args, kwargs):
+            require_scopes(asked.owner, needed.name, needed.scopes)
         waits: dict[str, Any] = {COUNTDOWN: asked.delay} if asked.delay else {}
         if until := asked.expires:
             waits[UNTIL] = until.seconds if until.absolute else time.time() + until.seconds
         return Addressed(args, kwargs, {**waits, **asked.place.options()}, DEFAULT_QUEUE, shown)
+
+    def asks(self, args: Any, kwargs: Mapping[str, Any]) -> Declaration | None:
+        """Return the action that it begins with, by its checked arguments."""
+        return None
 
 
 class AskingStep(Step, ABC, Generic[S]):

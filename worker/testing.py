@@ -23,6 +23,7 @@ from unittest import mock
 import pytest
 
 from worker.account_and_lane import PREFIX, lane_of, place_of
+from worker.account_store import AccountStore
 from worker.accounts import DEFAULT
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
@@ -82,6 +83,7 @@ class Klaviyo:
         begin = registered(f"{PREFIX}job")
         self._patches = [
             mock.patch.object(ActionTask, "here", here),
+            mock.patch.object(AccountStore, "look"),
             mock.patch.dict(app.conf.changes, {"task_always_eager": True}),
             mock.patch.object(begin, "run", lambda *before, **asked: self._job(begin, **asked)),
         ]

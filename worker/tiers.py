@@ -7,6 +7,7 @@ minute) and, for a few operations, one day. Source: https://developers.klaviyo.c
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -102,6 +103,19 @@ def is_line(name: object, spec: object) -> bool:
     if not (isinstance(name, str) and isinstance(spec, str) and _NAME.fullmatch(name) and _SPEC.fullmatch(spec)):
         return False
     return spec.partition(";")[0] in QUEUES
+
+
+#: The same for what a call can share a request with, and for the request that carries it (`worker.together.sharing`).
+_SHARE = re.compile(r"\d+ \d+ [01] \S+( [^\s=|]+=[^\s|]*)*")
+_CARRIER = re.compile(r"\d+ \d+ (\S+) (\S+)")
+
+
+def is_together(told: Sequence[object]) -> bool:
+    """Whether these are a call's share and the request that would carry it."""
+    if len(told) != 2 or not all(isinstance(each, str) for each in told) or "|" in str(told[0]):
+        return False
+    carrier = _CARRIER.fullmatch(str(told[1]))
+    return bool(_SHARE.fullmatch(str(told[0])) and carrier and is_line(carrier[1], carrier[2]))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
@@ -29,13 +30,15 @@ from redis.exceptions import NoScriptError
 from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
+    ALONE,
     EVEN_IF_FULL,
     PREFIX,
-    SCRIPT,
     Delivery,
     Expiry,
+    Together,
     get_governor,
     get_publishing_governor,
+    script_of,
     take_command,
 )
 from worker.message_headers import HEADER
@@ -44,7 +47,7 @@ from worker.process import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.settings import get_settings
-from worker.tiers import Line, is_line
+from worker.tiers import Line, is_line, is_together
 
 logger = get_logger(__name__)
 
@@ -61,8 +64,9 @@ VISIBILITY_S, REFRESH_INTERVAL_S = 15, 3
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
-#: Milliseconds added to a lease that is claimed with the pop, until a thread takes the message up.
-FRESH_MS = int(prefetched_leases.FRESH_S * 1000)
+#: Milliseconds that a lease is good for which is claimed with the pop: until a thread has taken the message up and the
+#: next refresh has prolonged it. What a worker that is killed had not begun goes on after so long.
+PREFETCHED_LEASE_MS = int((prefetched_leases.FRESH_S + VISIBILITY_S) * 1000)
 
 OPTIONS = {
     "unacked_key": UNACKED,
@@ -80,7 +84,12 @@ OPTIONS = {
 
 
 def header(
-    line: Line, lane: str, delay: float = 0.0, expires: Expiry | None = None, blindly: bool = False
+    line: Line,
+    lane: str,
+    delay: float = 0.0,
+    expires: Expiry | None = None,
+    blindly: bool = False,
+    together: Together = ALONE,
 ) -> dict[str, Any]:
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
@@ -91,7 +100,15 @@ def header(
     value: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
     if blindly:
         value["blindly"] = True
+    if together != ALONE:
+        value["together"] = together
     return {**value, "expires": [expires.seconds, expires.absolute]} if expires else value
+
+
+def together_of(wait: Mapping[str, Any]) -> Together:
+    """What a `HEADER` says of how its task travels; whatever is none of ours goes alone."""
+    told = wait.get("together")
+    return (told[0], told[1]) if isinstance(told, list | tuple) and is_together(told) else ALONE
 
 
 class QoS(stock.QoS):
@@ -144,7 +161,8 @@ class QoS(stock.QoS):
         ours = is_line(wait.get("line"), wait.get("spec")) and wait.get("lane") in ("now", "bulk")
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
         line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
-        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message))
+        together = together_of(wait) if ours else ALONE
+        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message), together)
 
     def drop(self, tags: list[str]) -> None:
         """Remove the records of deliveries that nobody will acknowledge."""
@@ -155,8 +173,9 @@ class QoS(stock.QoS):
 
     def refresh(self) -> None:
         """Show that this worker lives and still holds its messages."""
-        if tags := [tag for tag in list(self._delivered) if tag not in left_behind]:
-            get_governor().hold(self.unacked_index_key, tags)
+        tags = [tag for tag in list(self._delivered) if tag not in left_behind]
+        if begun := prefetched_leases.begun(tags):
+            get_governor().hold(self.unacked_index_key, begun, get_settings().lease_ms)
 
     def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
         """Put back what nobody has refreshed in time, by Redis's clock: kombu's way goes by this machine's.
@@ -216,12 +235,12 @@ class Channel(stock.Channel):
             return
         if not self._script_sha:
             with self.conn_or_acquire() as client:
-                self._script_sha = client.script_load(SCRIPT)
+                self._script_sha = client.script_load(script_of("take"))
         lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._popped_as = f"{self._tag}{next(self._tags)}"
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
         pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
-        operation, *arguments = take_command(pop, get_settings().lease_ms + FRESH_MS, most, lists, wakes)
+        operation, *arguments = take_command(pop, PREFETCHED_LEASE_MS, most, lists, wakes)
         connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:
@@ -273,7 +292,8 @@ class Channel(stock.Channel):
         if wait := headers.get(HEADER):
             line = (wait["line"], wait["spec"])
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-            governor.wait(line, wait["lane"], headers["id"], dumps(message), wait["delay"], expires, urgent)
+            told = (wait["delay"], expires, urgent, together_of(wait))
+            governor.wait(line, wait["lane"], headers["id"], dumps(message), *told)
             return
         list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
         governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from cli.dashboard.table import Cell, Column, Reading, Tab, text_column
+from cli.account_rows import AccountRow, account_rows, last_used
+from cli.dashboard.table import Cell, Column, Reading, Tab, text_column, time_column
 from cli.retirement import retired_on
 from schedules.clock import redis_time
-from worker.accounts import account, aliases
+from worker.accounts import NO_ACCOUNT, all_accounts
 from worker.api.jsonapi import REVISION
+from worker.credentials import Account
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
-from worker.settings import Settings, get_settings
+from worker.settings import get_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An account. ``why`` is empty unless it is paused."""
+    """An account, and how long Klaviyo answers to our revision."""
 
-    alias: str
-    credentials: str
+    row: AccountRow
     timezone: str
     revision: str
-    why: str
 
 
 @asking_redis_once()
 def read() -> Reading[Known]:
-    """Read the settings and what is paused, paused accounts first.
+    """Read the accounts and what is paused, accounts that do not send first.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return Reading(known(get_settings(), get_governor().paused(), redis_time().date()))
+    governor = get_governor()
+    used = last_used(governor.last_served())
+    return Reading(known(list(all_accounts(get_settings())), governor.paused(), used, redis_time().date()))
 
 
-def known(settings: Settings, pauses: list[Pause], today: date) -> list[Known]:
-    """Return every configured account."""
-    paused = {each.what.partition(":")[2]: each for each in pauses if each.what.startswith("account:")}
-    found, revision = [], revision_left(REVISION, today)
-    for alias in aliases(settings):
-        each = account(settings, alias)
-        credentials = [
-            name for name, value in (("private key", each.api_key), ("company id", each.company_id)) if value
-        ]
-        why = f"by {paused[alias].by}: {paused[alias].why}" if alias in paused else ""
-        found.append(Known(alias, " and ".join(credentials), each.timezone, revision, why))
-    return sorted(found, key=lambda each: not each.why)
+def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float], today: date) -> list[Known]:
+    """Return every account."""
+    revision = revision_left(REVISION, today)
+    rows = account_rows(accounts, pauses, used)
+    found = [Known(row, each.timezone, revision) for each, row in zip(accounts, rows, strict=True)]
+    return sorted(found, key=lambda each: each.row.state == "ready")
 
 
 def revision_left(revision: str, today: date) -> str:
@@ -62,9 +59,8 @@ def revision_left(revision: str, today: date) -> str:
 
 
 def _state(each: Known) -> Cell:
-    if each.why:
-        return Cell(f"paused {each.why}", "text-danger")
-    return Cell("ready", "text-success") if each.credentials else Cell("no credentials", "text-warning")
+    style = {"ready": "text-success", "no credentials": "text-warning"}.get(each.row.state, "text-danger")
+    return Cell(each.row.state, style)
 
 
 TAB = Tab(
@@ -73,14 +69,17 @@ TAB = Tab(
     (
         Column(
             "Account",
-            lambda each: Cell(each.alias, link=f"limits?{urlencode({'search': f'{each.alias}:'})}"),
-            lambda each: each.alias,
+            lambda each: Cell(each.row.alias, link=f"limits?{urlencode({'search': f'{each.row.alias}:'})}"),
+            lambda each: each.row.alias,
         ),
-        text_column("Credentials", lambda each: each.credentials),
+        text_column("Credentials", lambda each: each.row.kind),
+        text_column("Scopes", lambda each: "" if each.row.scopes is None else str(len(each.row.scopes))),
+        time_column("Token until", lambda each: each.row.expires),
+        time_column("Last used", lambda each: each.row.used),
         text_column("Time zone", lambda each: each.timezone),
         text_column("Revision", lambda each: each.revision),
-        Column("State", _state, lambda each: _state(each).text),
+        Column("State", _state, lambda each: each.row.state),
     ),
-    lambda each: f"{each.alias} {each.credentials} {each.timezone} {_state(each).text}",
-    "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key.",
+    lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
+    NO_ACCOUNT,
 )

@@ -12,6 +12,7 @@ from cli.times import clock, duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
+from worker.accounts import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
 from worker.patience import asking_redis_once
@@ -28,7 +29,8 @@ def read() -> Reading[Row]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    plan = list(scheduled_entries(get_settings()))
+    settings = get_settings()
+    plan = list(scheduled_entries(settings, all_accounts(settings)))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
     found.sort(key=lambda row: (row.missed is None, row.state != "failed", row.account, row.entry))
     beats = bool(get_redis().exists(app.conf.redbeat_lock_key))
@@ -62,5 +64,5 @@ TAB = Tab(
         text_column("Remarks", lambda row: row.remarks),
     ),
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
-    "There is no account, so nothing is scheduled: set KLAVIYO_API_KEY (environment or .env).",
+    f"Nothing is scheduled. {NO_ACCOUNT}",
 )

@@ -83,8 +83,12 @@ class Story:
             Work(get_accounts, ({} for _ in range(_minute(get_accounts)))),
             Work(get_tags, ({} for _ in range(_minute(get_tags)))),
             Work(get_profiles, self._profile_requests()),
-            Work(bulk_create_events, ({"events": batch} for batch in batches(rest, _minute(bulk_create_events)))),
-            Work(create_event, ({"profile": each.customer.owner, **each.event} for each in slice_)),
+            # The story tells of each request by itself: these share none.
+            Work(
+                bulk_create_events.on(together=False),
+                ({"events": batch} for batch in batches(rest, _minute(bulk_create_events))),
+            ),
+            Work(create_event.on(together=False), ({"profile": each.customer.owner, **each.event} for each in slice_)),
         )
         self.found_profiles.update(self._name(each["attributes"]) for page in pages for each in page["data"])
 

@@ -10,7 +10,7 @@ from typing import IO, Annotated
 
 import typer
 
-from cli.accounts import choose_accounts
+from cli.choosing_accounts import choose_accounts
 from cli.export.formats import FORMATS, Format, Write
 from cli.export.new_file import new_file
 from cli.store import require_store

@@ -67,7 +67,7 @@ def _interrupted(run: Run | None) -> int:
 
 def _taken_up_again(run: Run) -> None:
     say(
-        f"{_named(run)} is broken off; what is queued goes on by itself. Take it up again with the same klaviyo "
+        f"{_named(run)} was interrupted; what is queued goes on by itself. Take it up again with the same klaviyo "
         f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
     )
 

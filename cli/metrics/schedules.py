@@ -14,6 +14,7 @@ from cli.schedules import Row, rows
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
+from worker.accounts import all_accounts
 from worker.api.jsonapi import REVISION
 from worker.app import app
 from worker.connection import get_redis
@@ -27,7 +28,8 @@ def read(most: int) -> list[GaugeMetricFamily]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    plan = list(scheduled_entries(get_settings()))
+    settings = get_settings()
+    plan = list(scheduled_entries(settings, all_accounts(settings)))
     now = redis_time()
     found = list(rows(plan, load_records(each.name for each in plan), now))
     lock_ms = int(get_redis().pttl(app.conf.redbeat_lock_key))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import schedules  # noqa: F401  registers the task
-from cli.accounts import choose_accounts
+from cli.choosing_accounts import choose_accounts
 from cli.imports.run import INTERRUPTED
 from cli.imports.view import NO_WORKER
 from cli.store import require_store

@@ -165,7 +165,13 @@ def _add_key(world: World, given: dict[str, Any]) -> Any:
 
 
 def _drop_tokens(world: World, given: dict[str, Any]) -> Any:
-    """Invalidate an account's access tokens (`drop: "access"`) or its refresh tokens (`"refresh"`)."""
+    """Invalidate an account's access tokens (`drop: "access"`) or its refresh tokens (`"refresh"`).
+
+    `life_s`: how many seconds the access tokens that are issued from now on hold.
+    """
+    if "life_s" in given:
+        world.credentials.token_life_s = float(given["life_s"])
+        return {"life_s": world.credentials.token_life_s}
     tokens = {"access": world.credentials.tokens, "refresh": world.credentials.refresh_tokens}[given["drop"]]
     return {"dropped": world.credentials.drop(given.get("account", "default"), tokens)}
 

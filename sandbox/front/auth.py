@@ -1,7 +1,8 @@
 """Who is calling: private keys, OAuth tokens, company ids, their scopes; and revisions."""
 
+import re
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -14,6 +15,7 @@ from sandbox.operations import Operation
 CLIENT_ID, CLIENT_SECRET = "sandbox-app", "sandbox-secret"
 TOKEN_LIFE_S = 3600
 CODE_LIFE_S = 300
+VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 REVISION_LIFE = timedelta(days=730)
 """A revision is retired two years after its date."""
 
@@ -48,7 +50,8 @@ class Credentials:
         self.companies: dict[str, str] = {}
         self.tokens: dict[str, Caller] = {}
         self.refresh_tokens: dict[str, Caller] = {}
-        self._codes: dict[str, tuple[Caller, str, float]] = {}
+        self.token_life_s: float = TOKEN_LIFE_S
+        self._codes: dict[str, tuple[Caller, str, str, float]] = {}
         self._random = random
 
     def caller(self, authorization: str | None, now: float) -> Caller:
@@ -71,10 +74,16 @@ class Credentials:
             raise refusal(400, "A valid company_id is required.", parameter="company_id")
         return Caller(account, account)
 
-    def code(self, caller: Caller, challenge: str, now: float) -> str:
+    def owner(self, form: Mapping[str, str]) -> Caller | None:
+        """Whose refresh token, access token or code is in a form; None if it is nobody's."""
+        token = form.get("refresh_token") or form.get("token") or ""
+        code = self._codes.get(form.get("code", ""))
+        return self.refresh_tokens.get(token) or self.tokens.get(token) or (code[0] if code else None)
+
+    def code(self, caller: Caller, challenge: str, redirect_uri: str, now: float) -> str:
         """A code for an app that was given consent, to be redeemed with the challenge's verifier."""
         code = self._new_token("code")
-        self._codes[code] = (caller, challenge, now + CODE_LIFE_S)
+        self._codes[code] = (caller, challenge, redirect_uri, now + CODE_LIFE_S)
         return code
 
     def grant(self, authorization: str | None, form: bytes, now: float) -> dict[str, object]:
@@ -85,7 +94,7 @@ class Credentials:
             refresh = fields.get("refresh_token", "")
             caller = self.refresh_tokens.get(refresh)
         elif fields.get("grant_type") == "authorization_code":
-            caller = self._redeem(fields.get("code", ""), fields.get("code_verifier", ""), now)
+            caller = self._redeem(fields, now)
             refresh = self._new_token("rt")
         else:
             raise OAuthError("invalid_grant_type")
@@ -93,20 +102,22 @@ class Credentials:
             raise OAuthError("invalid_grant")
         self.refresh_tokens[refresh] = caller
         access = self._new_token("at")
-        self.tokens[access] = replace(caller, expires=now + TOKEN_LIFE_S)
+        self.tokens[access] = replace(caller, expires=now + self.token_life_s)
         return {
             "access_token": access,
             "token_type": "Bearer",
-            "expires_in": TOKEN_LIFE_S,
+            "expires_in": self.token_life_s,
             "refresh_token": refresh,
             "scope": " ".join(sorted(caller.scopes or ())),
         }
 
     def revoke(self, authorization: str | None, form: bytes) -> None:
-        """Forget a token."""
+        """Forget a token; with a refresh token goes everything that the account has granted."""
         _check_client(authorization)
         token = parse_qs(form.decode("latin-1")).get("token", [""])[0]
-        self.refresh_tokens.pop(token, None)
+        if owner := self.refresh_tokens.pop(token, None):
+            self.drop(owner.account, self.tokens)
+            self.drop(owner.account, self.refresh_tokens)
         self.tokens.pop(token, None)
 
     def drop(self, account: str, tokens: dict[str, Caller]) -> int:
@@ -116,10 +127,13 @@ class Credentials:
             del tokens[token]
         return len(dropped)
 
-    def _redeem(self, code: str, verifier: str, now: float) -> Caller | None:
-        caller, challenge, expires = self._codes.pop(code, (None, "", 0.0))
-        if caller is None or now >= expires:
+    def _redeem(self, form: Mapping[str, str], now: float) -> Caller | None:
+        caller, challenge, redirect_uri, expires = self._codes.pop(form.get("code", ""), (None, "", "", 0.0))
+        if caller is None or now >= expires or form.get("redirect_uri") != redirect_uri:
             return None
+        verifier = form.get("code_verifier", "")
+        if not VERIFIER.fullmatch(verifier):
+            raise OAuthError("invalid code_verifier")
         if urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=") != challenge:
             raise OAuthError("Code challenge failed")
         return caller

@@ -227,10 +227,10 @@ def resume(which: str) -> None:
 def requests_left_today(account: str, action: Action[Any]) -> int:
     """Return how many requests of an action Klaviyo still takes today, as far as this Redis knows."""
     line = action.declaration.line(account, {})
-    found = {each.line: each for each in get_governor().look()}.get(line.name)
-    if found is None:
+    looks = get_governor().look([line.name])
+    if not looks:
         return next(each.limit for each in line.buckets[0].limits.windows if each.length == DAY)
-    used, limit = next((used, limit) for used, limit, length in found.buckets[0].windows if length == DAY)
+    used, limit = next((used, limit) for used, limit, length in looks[0].buckets[0].windows if length == DAY)
     return limit - used
 
 

@@ -21,6 +21,7 @@ from tasks.jobs.settle import collect
 from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
 from worker.accounts import account
 from worker.action import NAMES_2024, Action, Options
+from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
@@ -98,6 +99,10 @@ class Begin(Opening):
             params = this.spawn.declaration.bind(params, task_id)
         shown = f"{{'kind': {this.name!r}, 'params': {mask_values(params)}}}"
         return args, {"kind": this.name, "params": params}, shown
+
+    def asks(self, args: Any, kwargs: Mapping[str, Any]) -> Declaration:
+        """Return the action that begins the job."""
+        return kind_of(kwargs["kind"]).spawn.declaration
 
 
 begin = app.register_task(Begin())

@@ -12,10 +12,11 @@ from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
-from tasks.jobs.records import reason, record_index, records, value_at
+from tasks.jobs.records import reason, records, value_at
 from tasks.jobs.rows import numbers, ranges
 from worker.api.jsonapi import Request
 from worker.errors import Refused
+from worker.pointers import pointed_at, points_elsewhere
 
 #: The most parts of one run that are sent in halves. A handful of bad records takes a few dozen; if all are
 #: bad, halving would go on until each was sent alone.
@@ -32,7 +33,7 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
     if request is None:
         return True
     listed, rows = records(request.body, kind.path), numbers(job.rows)
-    bad = _find_bad_records(refused, kind, len(listed))
+    bad = {index: reason(error) for index, error in pointed_at(refused, kind.path, len(listed)).items()}
     if len(bad) == len(listed):
         return False
     if bad:
@@ -47,7 +48,7 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
         get_ledger().resend_without(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or _points_elsewhere(refused, kind) or get_runs().halved(job.run) > MAX_HALVED_PARTS:
+    if len(listed) < 2 or points_elsewhere(refused, kind.path) or get_runs().halved(job.run) > MAX_HALVED_PARTS:
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
@@ -59,23 +60,6 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
     _, released = get_ledger().end(job.id, "split")
     go_on(job.id, *released)
     return True
-
-
-def _find_bad_records(refused: Refused, kind: JobKind, count: int) -> dict[int, str]:
-    """Return the indexes of the records that Klaviyo's errors point at, each with the reason."""
-    found: dict[int, str] = {}
-    for error in refused.errors:
-        pointer = (error.get("source") or {}).get("pointer")
-        index = record_index(pointer, kind.path)
-        if index is not None and index < count:
-            found.setdefault(index, reason({**error, "pointer": pointer}))
-    return found
-
-
-def _points_elsewhere(refused: Refused, kind: JobKind) -> bool:
-    """Return True if Klaviyo points at something other than a record, such as a list that does not exist."""
-    path, pointers = "/" + "/".join(kind.path), refused.pointers
-    return any(not path.startswith(pointer) and not pointer.startswith(path) for pointer in pointers)
 
 
 def replace_records(request: Request, kind: JobKind, listed: list[Any]) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tasks.jobs.kinds import JobKind
@@ -60,13 +61,10 @@ def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], 
         ]
         refused = len(rows) if job.status == "refused" else 0
         return JobOutcome(job.status, found, 0, refused, len(rows) - refused, rejects)
-    indexes = {name: index for index, each in enumerate(listed) for name in names(each)}
     failed: dict[int, dict[str, Any]] = {}
-    for each in details:
-        index = each.get("index", indexes.get(str(each.get("name", "")).casefold()))
-        if index is not None and index < len(rows):
-            sent = each.get("sent") or (listed[index] if listed else None)
-            failed.setdefault(rows[index], {"row": rows[index], "stage": JOB, "reason": reason(each), "sent": sent})
+    for index, each in errors_by_index(details, listed, len(rows)):
+        sent = each.get("sent") or (listed[index] if listed else None)
+        failed.setdefault(rows[index], {"row": rows[index], "stage": JOB, "reason": reason(each), "sent": sent})
     rejects = [failed[row] for row in sorted(failed)]
     # Klaviyo may count more failures than there are records.
     unnamed = min(max(0, found.get("failed", 0) - len(failed)), len(rows) - len(failed))
@@ -75,3 +73,14 @@ def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], 
         stand_in = next(row for row in rows if row not in failed)
         rejects.append({"row": stand_in, "stage": JOB, "reason": why, "sent": None})
     return JobOutcome(job.status, found, len(rows) - len(failed) - unnamed, len(failed), unnamed, rejects)
+
+
+def errors_by_index(
+    details: list[dict[str, Any]], listed: list[Any], count: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield a job's errors, each with the index of its record, of ``count``; those of no known record are left out."""
+    indexes = {name: index for index, each in enumerate(listed) for name in names(each)}
+    for each in details:
+        index = each.get("index", indexes.get(str(each.get("name", "")).casefold()))
+        if index is not None and index < count:
+            yield index, each

@@ -10,6 +10,7 @@ import orjson
 
 from tasks.jobs.ledger import Counters
 from worker.masking import mask_text
+from worker.pointers import record_index
 
 #: The attributes that identify a record, in requests and answers alike.
 NAMES = ("email", "phone_number", "external_id", "unique_code")
@@ -28,14 +29,6 @@ def _count(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def record_index(pointer: Any, path: Sequence[str]) -> int | None:
-    """Return the index of the record in a pointer: 17 for ``/data/attributes/profiles/data/17/attributes``."""
-    if not path or not isinstance(pointer, str):
-        return None
-    found = re.match(rf"/{'/'.join(map(re.escape, path))}/([0-9]{{1,9}})(?:/|$)", pointer)
-    return int(found[1]) if found else None
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

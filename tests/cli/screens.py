@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console, Group
 
 import tasks.registry  # noqa: F401  registers every action
-from cli import actions, check, failures, jobs_view, limits, push, revision, schedules, top, waiting
+from cli import accounts, actions, check, failures, jobs_view, limits, push, revision, schedules, top, waiting
+from cli.account_rows import AccountRow
 from cli.imports import history as imports
 from cli.imports import plan_view, reimport
 from cli.imports import view as import_view
@@ -60,6 +61,14 @@ RUN = Run(
     read=4_400_000, size=4_400_000, seen=AT - 45, reason="", rejects="customers.20261124-074512-7f87.rejects.csv",
     reasons=(("The phone number provided either does not exist or is ineligible.", 12), ("email: is missing", 3)),
 )  # fmt: skip
+ACCOUNTS = [
+    AccountRow("default", "private key and company id", "settings", "ready", None, None, AT - 12),
+    AccountRow("eu-store", "OAuth", "store", "ready", ["accounts:read", "lists:read", "lists:write", "tags:read"],
+               AT + 2_520, AT - 900),
+    AccountRow(SHOP, "OAuth", "store", "paused by a worker: create_profile on account a-shop-with-a-long-name "
+               "cannot be sent: Klaviyo has withdrawn its grant (invalid_grant): run `klaviyo accounts authorize "
+               "a-shop-with-a-long-name`.", ["lists:read"], AT - 60, None),
+]  # fmt: skip
 LONG_RUN = replace(
     RUN, id="20261123-220000-0c4d", state="running", kind="upsert_catalog_categories", ended=None, seen=AT - 900,
     source="catalogue-of-all-shops-and-warehouses-2026-11-24.jsonl.gz", checked=0, rejected=0, rows=1_000_000,
@@ -205,6 +214,7 @@ SCREENS = {
     "klaviyo jobs": lambda: jobs_view.table(JOBS, AT),
     "klaviyo jobs, several accounts": lambda: jobs_view.table([JOBS[0], replace(JOB, account=SHOP)], AT),
     "klaviyo jobs ID": lambda: jobs_view.details(replace(JOB, run=""), ERRORS, AT),
+    "klaviyo accounts": lambda: accounts.table(ACCOUNTS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
     "klaviyo top": lambda: top.view(list(limits.rows(SEVERAL, slots=SLOTS)), PAUSES, SLOTS, 1_003, 40),

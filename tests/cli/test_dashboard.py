@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
@@ -22,6 +23,7 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
 from tests.failing import ADA, LOST, fail, refused
+from worker.credentials import Account, Grant
 from worker.governor import Pause, get_governor
 from worker.settings import Settings
 from worker.tiers import Bucket, Limits, Line
@@ -273,14 +275,23 @@ def test_a_stream_says_when_it_is_read_next_and_which_time_was_missed(settings):
 
 
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
-    some = Settings(api_key="pk_secret", company_id="ABC123", accounts={"eu": {"company_id": "DEF456"}})
-
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], NOW.date())
-
-    assert [(each.alias, each.credentials) for each in found] == [
-        ("eu", "company id"),
-        ("default", "private key and company id"),
+    grant = Grant("g", SecretStr("at_secret"), SecretStr("rt_secret"), AT, AT + 3600, frozenset({"lists:read"}))
+    some = [
+        Account("default", SecretStr("pk_secret"), "ABC123"),
+        Account("eu", None, "DEF456"),
+        Account("us", None, None, grant=grant, generation=7),
+        Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
+
+    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT}, NOW.date())
+
+    assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
+        ("eu", "company id", "settings", "paused by root: moved"),
+        ("uk", "", "store", "its key is not known"),
+        ("default", "private key and company id", "settings", "ready"),
+        ("us", "OAuth", "store", "ready"),
+    ]
+    assert (found[3].row.scopes, found[3].row.expires, found[3].row.used) == (["lists:read"], AT + 3600, AT)
     assert column(accounts.TAB, "State", found[0]).text == "paused by root: moved"
     assert "secret" not in str(found)
 

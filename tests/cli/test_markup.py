@@ -13,6 +13,7 @@ from cli.demo.view import View
 from cli.tables import facts, listing
 from cli.terminal import say, stderr, stdout, working
 from tasks.jobs.import_runs import Runs
+from tests.cases import for_each
 from tests.cli.typed import run
 
 #: As markup, an error, a style, and a picture.
@@ -43,8 +44,9 @@ FORBIDDEN = {"Console", "from_markup", "render", "status", "rprint"}
 WRITERS = sorted(path for path in Path(cli.__file__).parent.rglob("*.py") if path.parent.name != "dashboard")
 
 
-@pytest.mark.parametrize("path", WRITERS, ids=lambda path: path.stem)
-def test_no_command_makes_a_console_of_its_own_or_markup_of_a_text(path):
+@for_each(map(str, WRITERS))
+def test_no_command_makes_a_console_of_its_own_or_markup_of_a_text(file):
+    path = Path(file)
     calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     names = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in calls}
 

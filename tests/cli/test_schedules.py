@@ -10,7 +10,7 @@ from cli.commands import app
 from cli.schedules import rows
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord, begin_run, end_run, plan_entry, run_id
-from tasks.jobs.ledger import Ledger
+from worker.one_per_process import forget
 from worker.settings import Settings, get_settings
 
 ENTRY = "profiles-events.default"
@@ -104,12 +104,10 @@ def klaviyo(clean_settings, monkeypatch, tmp_path, client):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")
-    for module in ("schedules.entry_runs.get_redis", "cli.schedules.get_redis"):
-        monkeypatch.setattr(module, lambda: client)
-    monkeypatch.setattr("schedules.clock.get_ledger", lambda: Ledger(client))
-    get_settings.cache_clear()
+    forget()
+    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
     yield lambda *words: CliRunner().invoke(app, ["schedules", *words])
-    get_settings.cache_clear()
+    forget()
 
 
 def test_the_table_shows_state_remarks_and_reasons(klaviyo):
@@ -149,4 +147,4 @@ def test_without_an_account_that_is_what_is_said(klaviyo, monkeypatch):
     monkeypatch.delenv("KLAVIYO_API_KEY")
     get_settings.cache_clear()
 
-    assert "no account" in klaviyo().stderr
+    assert "Nothing is scheduled. There is no account: set KLAVIYO_API_KEY" in klaviyo().stderr

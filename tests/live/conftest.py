@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -16,8 +14,9 @@ import psutil
 import pytest
 from celery import Celery
 
+from tests.live import forked
 from tests.live.copies import Copy
-from tests.live.system import ROOT, Sandbox, Server, System, end, until
+from tests.live.system import Sandbox, Server, System, end, until
 from worker import http_client as client
 from worker.app import app
 from worker.one_per_process import forget
@@ -59,6 +58,7 @@ def no_process_is_left():
     """The last fixture to end: whatever was started must be gone."""
     before = _children()
     yield
+    forked.close()
     left = {pid: command for pid, command in _children().items() if pid not in before}
     assert not left, f"left running: {left}"
 
@@ -174,10 +174,9 @@ def flower(system):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     environment = {**system.environment(), "FLOWER_UNAUTHENTICATED_API": "true"}
-    with (system.folder / "flower.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    process = forked.Forked(command, environment, system.folder / "flower.log")
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:

@@ -29,7 +29,7 @@ from worker.connection import get_redis
 from worker.http_client import get_client
 
 #: Seconds after which a child that stands still is ended, and tells where it stood.
-PATIENCE = 20
+PATIENCE = 120
 
 #: A different action for each child, so that an answer shows whose it is.
 CALLS: tuple[Callable[[], Any], ...] = (

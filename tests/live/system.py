@@ -5,6 +5,7 @@ Every process is ended by its own id. Nothing here sleeps for a guess of a time:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 import httpx
 import redis
 
+from tests.live.forked import Forked
 from tests.live.whereabouts import READY, whereabouts
 from worker.embedded import start
 from worker.tiers import QUEUES
@@ -33,17 +35,25 @@ ACCOUNTS = ("a", "b", "c")
 #: What comes before the stacks of its threads in a worker's log, once it was sent SIGUSR1.
 STACKS = "What each thread does:"
 
-#: Lines of a worker's log, and tasks, that a failure tells.
-LINES, TASKS = 20, 10
+#: What a failure tells: lines of a worker's log, how much of each, and tasks.
+LINES, WIDTH, TASKS = 8, 300, 8
 
 
 #: By how much longer than on an idle machine a test waits at most.
-MOST = 8
+MOST = 16
+
+
+def crowding() -> float:
+    """How much longer than on an idle machine anything takes now: as more wants to run than there are processors."""
+    wanting = os.getloadavg()[0]  # of the last minute: who has just come is not in it yet
+    with contextlib.suppress(OSError):
+        wanting = max(wanting, float(Path("/proc/loadavg").read_text().split()[3].partition("/")[0]))
+    return min(MOST, max(1.0, wanting / (os.cpu_count() or 1)))
 
 
 def stretched(seconds: float) -> float:
-    """So many seconds of an idle machine: they take longer where more wants to run than there are processors."""
-    return seconds * min(MOST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+    """So many seconds of an idle machine, as they are now."""
+    return seconds * crowding()
 
 
 def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
@@ -52,24 +62,32 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
     ``seconds`` are those of an idle machine.
     """
     __tracebackhide__ = True
-    began = time.monotonic()
+    began = before = time.monotonic()
+    spent = 0.0
     while True:
         if value := condition():
             return value
-        if (waited := time.monotonic() - began) > stretched(seconds):
+        now = time.monotonic()
+        spent, before, waited = spent + (now - before) / crowding(), now, now - began
+        if spent > seconds:
             raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
         # What has taken long is looked for less often: looking takes the time of those that are waited for.
         time.sleep(min(0.1, 0.02 + waited / 20))
 
 
-def over(process: subprocess.Popen[Any], seconds: float) -> int:
+def last(text: str, most: int = LINES) -> str:
+    """The last lines of a log, for a failure."""
+    return "\n    ".join(line[:WIDTH] for line in text.splitlines()[-most:])
+
+
+def over(process: subprocess.Popen[Any] | Forked, seconds: float) -> int:
     """The exit code of a process that has been told to end."""
     __tracebackhide__ = True
     until(lambda: process.poll() is not None, seconds, f"the end of process {process.args!r}")
     return int(process.returncode)
 
 
-def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, seconds: float = 15) -> int:
+def end(process: subprocess.Popen[Any] | Forked, how: int = signal.SIGTERM, seconds: float = 15) -> int:
     """End one process by its id, with violence if it does not go by itself; returns its exit code."""
     __tracebackhide__ = True
     if process.poll() is None:
@@ -248,13 +266,11 @@ class Worker:
     log: Path
     redis: Any
     options: tuple[str, ...] = ()
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: Forked = field(init=False)
 
     def __post_init__(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name]
-        command += ["--without-gossip", *(self.options or ("-l", "INFO"))]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=dict(self.environment), stdout=log, stderr=log)
+        command = ["celery", "-A", "worker", "worker", "-n", self.name, "--without-gossip"]
+        self.process = Forked([*command, *(self.options or ("-l", "INFO"))], self.environment, self.log)
 
     def ready(self) -> Worker:
         """Wait until it has told the governor what it can take."""
@@ -274,11 +290,11 @@ class Worker:
     def text(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
-    def last(self) -> str:
+    def last(self, most: int = LINES) -> str:
         """Whether it runs, and the last lines of its log, without the banner that lists every task."""
         text, code = self.text(), self.process.poll()
-        lines = (text[text.find("\n[20") + 1 :] if "\n[20" in text else text).splitlines()[-LINES:]
-        return "\n    ".join([f"{self.name} {'runs' if code is None else f'has ended with {code}'}:", *lines])
+        told = text[text.find("\n[20") + 1 :] if "\n[20" in text else text
+        return f"{self.name} {'runs' if code is None else f'has ended with {code}'}:\n    {last(told, most)}"
 
     def kill(self) -> None:
         """Kill -9."""
@@ -345,13 +361,15 @@ class System:
             "BASE_URL": self.sandbox.url,
             "API_KEY": KEY,
             **{f"ACCOUNTS__{alias.upper()}__API_KEY": f"pk_sandbox_{alias}" for alias in ACCOUNTS},
-            "CONNECT_TIMEOUT": 1,
+            "CONNECT_TIMEOUT": 5,
             "READ_TIMEOUT": 5,
             "CONCURRENCY": 8,
             "BACKOFF_SECONDS": 0.05,
             "BACKOFF_MAX_SECONDS": 0.2,
             **settings,
         }
+        # An answer takes as much longer as the machine is crowded: to be cut off is for the requests that hang.
+        mine["READ_TIMEOUT"] = min(600, round(stretched(mine["READ_TIMEOUT"]), 2))
         return {**kept, **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
 
     def worker(self, *options: str, **settings: Any) -> Worker:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from schedules.entries import ENTRIES
-from tests.live.system import ROOT, end, until
+from tests.live.forked import Forked
+from tests.live.system import ROOT, end, last, until
 
 HERE = Path(__file__).parent
 LOCK = "klaviyo:redbeat:lock"
@@ -32,14 +31,8 @@ class Scheduled:
 
     def start(self, *command, app="beat_app", **entries):
         environment = {**self.environment, "TEST_ENTRIES": ",".join(f"{name}={each}" for name, each in entries.items())}
-        with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--quiet", "-A", app, *command, "-l", "info"],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
+        log = self.folder / f"{len(self.processes)}.log"
+        process = Forked(["celery", "--quiet", "-A", app, *command, "-l", "info"], environment, log)
         self.processes.append(process)
         return process
 
@@ -53,7 +46,11 @@ class Scheduled:
         return (self.folder / f"{self.processes.index(process)}.log").read_text()
 
     def until(self, process, sentence, times=1):
-        until(lambda: self.said(process).count(sentence) >= times, 15, lambda: f"{sentence!r} in\n{self.said(process)}")
+        until(
+            lambda: self.said(process).count(sentence) >= times,
+            15,
+            lambda: f"{sentence!r} in\n{last(self.said(process))}",
+        )
 
     def published(self, entry):
         """The due times that were published, and that no worker has taken."""

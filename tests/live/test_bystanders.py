@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -16,9 +15,11 @@ import pytest
 
 from cli.processes import free_port
 from tasks.profiles import create_profile
+from tests.live import command_line
+from tests.live.forked import Forked
 from tests.live.link import Link
-from tests.live.system import ROOT, end, over, until
-from tests.live.test_import_commands import COMMAND, write
+from tests.live.system import ROOT, end, last, over, until
+from tests.live.test_import_commands import write
 
 #: Seconds for which Redis is away; seconds in which each process has to do its work again.
 LASTS, BACK = 2.0, 10.0
@@ -64,9 +65,8 @@ def start(system, link):
     processes = []
 
     def start(name, command, **more):
-        environment = {**system.environment(REDIS_URL=link.url), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests/live"}
-        with (system.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env={**environment, **more}, stdout=log, stderr=log)
+        environment = {**system.environment(REDIS_URL=link.url), "PYTHONPATH": f"{ROOT}/tests/live"}
+        process = Forked(command, {**environment, **more}, system.folder / f"{name}.log")
         processes.append(process)
         return process
 
@@ -80,7 +80,7 @@ def said(system, name):
 
 
 def heard(system):
-    return "\n".join(line for line in said(system, "flower").splitlines() if " 404 " not in line)
+    return last("\n".join(line for line in said(system, "flower").splitlines() if " 404 " not in line))
 
 
 def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_for_redis(system, link, start):
@@ -88,7 +88,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     system.sandbox.jobs(seconds=60, times=None)
     write(system.folder / "people.csv", 300)
     numbers = itertools.count()
-    port, celery = free_port(), [sys.executable, "-m", "celery", "--quiet", "-A"]
+    port, celery = free_port(), ["celery", "--quiet", "-A"]
     system.worker(REDIS_URL=link.url)
     beat = start("beat", [*celery, "beat_app", "beat", "-l", "info"], TEST_ENTRIES="often=1")
     flower = start(
@@ -97,7 +97,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
         FLOWER_UNAUTHENTICATED_API="true",
     )
     words = ["import", "profiles", str(system.folder / "people.csv"), "--map", "E-Mail=email", "--json"]
-    importing = [start(run, [*COMMAND, *words, "--run", run]) for run in ("one", "two")]
+    importing = [start(run, [command_line.__name__, *words, "--run", run]) for run in ("one", "two")]
     system.workers[0].ready()
     until(lambda: all(system.redis.exists(f"klaviyo:run:{run}:parts") for run in ("one", "two")), 30, "both imports")
 
@@ -117,7 +117,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
 
     def all_work(moment):
         before = published()
-        until(lambda: published() > before + 1, BACK, lambda: f"beat, {moment}: {said(system, 'beat')[-3000:]}")
+        until(lambda: published() > before + 1, BACK, lambda: f"beat, {moment}: {last(said(system, 'beat'))}")
         until(shown, BACK, lambda: f"Flower, {moment}: {heard(system)}")
 
     all_work("first")
@@ -128,7 +128,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
             importing[1].send_signal(signal.SIGINT)
             assert over(importing[1], 5) == 130
             assert "Run two was interrupted; what is queued goes on by itself." in said(system, "two")
-            until(lambda: WAITS in said(system, "one"), 20, lambda: said(system, "one"))
+            until(lambda: WAITS in said(system, "one"), 20, lambda: last(said(system, "one")))
         mend()
         all_work(condition.__name__)
 
@@ -148,13 +148,18 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
 
 
 def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a_sandbox(system, tmp_path):
+    klaviyo = [sys.executable, "-c", "from cli import main; main()"]
     ports = ["--sandbox-port", str(free_port()), "--flower-port", str(free_port())]
     sandbox = [sys.executable, "-m", "sandbox", "--port", "0"]
     kept = {name: value for name, value in system.environment().items() if not name.startswith("KLAVIYO_")}
     environment = {**kept, "PYTHONPATH": str(ROOT)}
     with (tmp_path / "up.log").open("wb") as log, (tmp_path / "sandbox.log").open("wb") as other:
         up = subprocess.Popen(
-            [*COMMAND, "up", "--sandbox", *ports], cwd=tmp_path, env=environment, stdout=log, stderr=log
+            [*klaviyo, "up", "--sandbox", *ports],
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
         alone = subprocess.Popen(sandbox, cwd=tmp_path, env=environment, stdout=other, stderr=other)
     log = tmp_path / "up.log"
@@ -162,7 +167,7 @@ def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a
         until(
             lambda: " ready." in log.read_text() and "sandbox:" in (tmp_path / "sandbox.log").read_text(),
             40,
-            log.read_text,
+            lambda: last(log.read_text()),
         )
         children = psutil.Process(up.pid).children(recursive=True)
     finally:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
-import sys
 
 from tasks.lists import create_list
-from tests.live.system import PATIENT, ROOT, end, until
+from tests.live.command_line import Command
+from tests.live.system import PATIENT, end, until
 
 WORKER = PATIENT
-
-COMMAND = [sys.executable, "-c", "from cli import main; main()"]
 
 
 def write(path, rows):
@@ -26,10 +23,7 @@ def write(path, rows):
 
 
 def klaviyo(system, *words):
-    environment = {**system.environment(), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*COMMAND, *map(str, words)], env=environment, cwd=system.folder, capture_output=True, text=True, timeout=240
-    )
+    return Command(system.folder, system.environment(), *words).done()
 
 
 def test_an_import_is_told_to_its_last_row_and_nobodys_address_with_it(idle, tmp_path):
@@ -60,11 +54,10 @@ def test_ctrl_c_breaks_a_run_off_and_the_same_command_takes_it_up_again(idle, tm
     write(source, 20_099)
     words = ["import", "profiles", str(source), "--map", "E-Mail=email", "--run", "nightly", "--json"]
 
-    environment = {**idle.environment(), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*COMMAND, *words], env=environment, cwd=idle.folder, stderr=subprocess.PIPE) as first:
-        until(lambda: idle.redis.hget("klaviyo:run:nightly", "parts") == "3", 20, "three parts")
-        code = end(first, signal.SIGINT)
-        said = first.stderr.read().decode()
+    first = Command(idle.folder, idle.environment(), *words)
+    until(lambda: idle.redis.hget("klaviyo:run:nightly", "parts") == "3", 20, "three parts")
+    code = end(first.process, signal.SIGINT)
+    said = first.stderr
     again = klaviyo(idle, *words)
 
     assert code == 130

@@ -14,7 +14,7 @@ def test_flower_shows_a_workers_page(system, flower):
     worker = system.worker().ready()
 
     def shown():
-        answer = httpx.get(f"{flower}/worker/{worker.name}", timeout=10)
+        answer = httpx.get(f"{flower}/worker/{worker.name}", timeout=60)
         return answer.status_code == 200 and "klaviyo.xl" in answer.text
 
     until(shown, 10, "the worker's page")
@@ -27,13 +27,13 @@ def test_flower_counts_one_worker_as_one_and_tells_in_a_sentence_why_a_task_fail
     system.ended([job.id, failed.id])
 
     def told():
-        return httpx.get(f"{flower}/api/task/info/{failed.id}", timeout=10).json()["exception"]
+        return httpx.get(f"{flower}/api/task/info/{failed.id}", timeout=60).json()["exception"]
 
     until(told, 10, "the task's end in Flower")
     assert told().startswith("NotFound: get_profile on account default: Klaviyo answered 404: ")
-    workers = httpx.get(f"{flower}/workers", params={"json": 1}, timeout=10).json()["data"]
+    workers = httpx.get(f"{flower}/workers", params={"json": 1}, timeout=60).json()["data"]
     assert [each["hostname"] for each in workers] == [worker.name]
-    tasks = httpx.get(f"{flower}/api/tasks", timeout=10).json().values()
+    tasks = httpx.get(f"{flower}/api/tasks", timeout=60).json().values()
     assert {each["worker"] for each in tasks} == {worker.name}
 
 

@@ -51,10 +51,10 @@ SHOP = dedent("""
         klaviyo.create_profile.delay(emial="ada@example.com")
     except TypeError as error:
         refused = str(error)
-    profile = queued.get(timeout=20)["data"]
+    profile = queued.get(timeout=120)["data"]
     taken = klaviyo.create_profile.delay(email="ada@example.com")
     try:
-        taken.get(timeout=20)
+        taken.get(timeout=120)
     except klaviyo.Conflict as error:
         conflict = [str(error), error.existing_id]
     print(json.dumps({
@@ -68,8 +68,8 @@ SHOP = dedent("""
         "linked": linked.get(timeout=120)["data"]["id"],
         "job": job.get(timeout=120)["data"]["completed"],
         "lists": lists.get(timeout=120)["pages"],
-        "no_job": type(no_job.get(timeout=20, propagate=False)).__name__,
-        "bad": type(bad.get(timeout=20, propagate=False)).__name__,
+        "no_job": type(no_job.get(timeout=120, propagate=False)).__name__,
+        "bad": type(bad.get(timeout=120, propagate=False)).__name__,
         "refused": refused,
     }))
 """)

@@ -99,12 +99,10 @@ def test_a_flushed_redis_recovers_by_itself(system):
 
     system.redis.flushall()
     after = [get_metrics.delay().id for _ in range(20)]
-    began = time.monotonic()
     until(lambda: system.ends(after), 4, "the first new task")
     ends = system.ended(after, 10)
 
     assert {end.error for end in ends.values()} == {None}
-    assert time.monotonic() - began < stretched(8)
     # One request of a bucket of which nothing is known may come too early.
     assert system.sandbox.throttled() <= 1
 

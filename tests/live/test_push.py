@@ -17,6 +17,7 @@ from schedules.store import tables
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests.live.system import PATIENT, ROOT, end, until
+from tests.soak import SOAK
 from worker.errors import Unauthorized
 from worker.settings import get_settings
 
@@ -100,7 +101,8 @@ def lapse(system):
     system.redis.delete(*system.redis.keys("klaviyo:push:*"))
 
 
-@pytest.mark.parametrize("parts", [1, 8, 20])
+@pytest.mark.soak
+@pytest.mark.parametrize("parts", [1, 20, *([8] if SOAK else [])])
 def test_a_push_that_is_killed_and_run_again_doubles_nothing_and_loses_no_change(idle, store, tmp_path, parts):
     source = write(tmp_path / "items.csv", range(3_000))
     idle.sandbox.jobs(seconds=[0.3, 0.6], times=None)

@@ -37,6 +37,11 @@ def send(worker, number):
     worker.process.send_signal(number)
 
 
+def told(workers):
+    """For a failure: the last that each worker has said."""
+    return lambda: "\n".join(worker.last(6) for worker in workers.values())
+
+
 def begun_anew(worker):
     return worker.text().count(" ready.") == 2
 
@@ -93,7 +98,7 @@ def test_a_worker_that_cannot_reach_redis_ends_within_its_limit_and_loses_nothin
     system.server.stop(signal.SIGKILL)
     try:
         # By then every request is answered, and its thread waits for Redis.
-        until(lambda: all("Trying again in" in each.text() for each in workers.values()), 20, "the workers to notice")
+        until(lambda: all("Trying again in" in each.text() for each in workers.values()), 20, told(workers))
         for name, worker in workers.items():
             send(worker, signal.Signals[f"SIG{name}"])
         for name in ("TERM", "INT", "QUIT"):

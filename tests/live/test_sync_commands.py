@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 
+from tests.live.command_line import Command
 from tests.live.copies import let_pass
-from tests.live.system import ROOT, end, until
-
-COMMAND = [sys.executable, "-c", "from cli import main; main()"]
+from tests.live.system import end, until
 
 
-def environment(system, store):
-    return {**system.environment(STORE_URL=store.url), "PYTHONPATH": str(ROOT)}
+def begun(system, store, *words):
+    return Command(system.folder, system.environment(STORE_URL=store.url), *words)
 
 
 def klaviyo(system, store, *words):
-    given = {"env": environment(system, store), "cwd": system.folder, "capture_output": True, "text": True}
-    return subprocess.run([*COMMAND, *words], timeout=240, **given)
+    return begun(system, store, *words).done()
 
 
 def only_default(*words):
@@ -60,17 +56,13 @@ def test_ctrl_c_leaves_the_sync_running(syncing, copied):
     syncing.sandbox.seed(account="default", profiles=500)
     let_pass(syncing)
     syncing.sandbox.fault("latency", seconds=1.0, times=None)
-    command = [*COMMAND, *only_default("sync", "profiles")]
-    watching = subprocess.Popen(
-        command, env=environment(syncing, copied), cwd=syncing.folder, stderr=subprocess.PIPE, text=True
-    )
+    watching = begun(syncing, copied, *only_default("sync", "profiles"))
 
     until(lambda: [run for run in copied.runs("profiles") if run["state"] == "running"], 20, "the run")
-    code = end(watching, signal.SIGINT)
+    code = end(watching.process, signal.SIGINT)
 
     assert code == 130
-    assert "the sync continues" in watching.stderr.read()
-    watching.stderr.close()
+    assert "the sync continues" in watching.stderr
     syncing.sandbox.clear_faults()
     until(lambda: copied.runs("profiles")[-1]["state"] == "done", 30, "the end of the run")
     assert len(copied.rows("profiles")) == 500

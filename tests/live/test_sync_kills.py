@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from schedules.sync import request_sync
 from tests.live.copies import Copy, assert_equal, states
-from tests.live.system import ROOT, end, until
+from tests.live.forked import Forked
+from tests.live.system import end, until
 from tests.soak import sized
 
 KILLS = sized(3, 20)
@@ -28,9 +27,8 @@ NEEDED = PROFILES / 100 + EVENTS / 1000
 
 
 def beat(system, **settings):
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker", "beat"]
-    with (system.folder / "beat.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=ROOT, env=system.environment(**settings), stdout=log, stderr=log)
+    command = ["celery", "--quiet", "-A", "worker", "beat"]
+    return Forked(command, system.environment(**settings), system.folder / "beat.log")
 
 
 @pytest.mark.soak

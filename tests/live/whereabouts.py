@@ -42,27 +42,33 @@ def whereabouts(client: Any, published: Collection[str]) -> Whereabouts:
     """Read every place a task can be in, in one transaction."""
     ids = sorted(published)
     while True:
-        lines = sorted(client.hkeys("klaviyo:lines"))
+        lines, riding = sorted(client.hkeys("klaviyo:lines")), sorted(client.hkeys("klaviyo:riding"))
         with client.pipeline(transaction=True) as pipe:
             pipe.hkeys("klaviyo:lines")
+            pipe.hkeys("klaviyo:riding")
             for line in lines:
                 pipe.lrange(f"klaviyo:now:{line}", 0, -1)
                 pipe.lrange(f"klaviyo:bulk:{line}", 0, -1)
                 pipe.zrange(f"klaviyo:later:{line}", 0, -1)
             for queue in (DEFAULT_QUEUE, *QUEUES):
                 pipe.lrange(queue, 0, -1)
+            for each in riding:
+                pipe.lrange(f"klaviyo:riders:{each}", 0, -1)
             pipe.hvals("klaviyo:unacked")
             pipe.mget([f"celery-task-meta-{each}" for each in ids] or ["-"])
             found = pipe.execute()
-        if sorted(found[0]) == lines:
-            break  # else a line was born between the two reads
+        if sorted(found[0]) == lines and sorted(found[1]) == riding:
+            break  # else a line was born between the two reads, or a request that carries several of its tasks
     waiting, later, queued = set(), set(), set()
     for place in range(len(lines)):
-        now, bulk, at_a_time = found[1 + 3 * place : 4 + 3 * place]
+        now, bulk, at_a_time = found[2 + 3 * place : 5 + 3 * place]
         waiting |= {*now, *bulk}
         later |= {item.split("|", 1)[1].removeprefix("^") for item in at_a_time}
-    for messages in found[1 + 3 * len(lines) : -2]:
+    queues = 2 + 3 * len(lines) + 1 + len(QUEUES)
+    for messages in found[2 + 3 * len(lines) : queues]:
         queued |= {json.loads(message)["headers"]["id"] for message in messages}
+    for riders in found[queues:-2]:
+        queued |= {rider.partition("\n")[0] for rider in riders}
     unacked = {json.loads(entry)[0]["headers"]["id"] for entry in found[-2]}
     ended = zip(ids, found[-1], strict=False)
     done = {each for each, meta in ended if meta and json.loads(meta)["status"] in READY}

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cases import for_each
+
 from .outcome import Case, cases, caught, of
 from .table import ROOT, Mutant, read
 
-MUTANTS = read()
+MUTANTS = {mutant.name: mutant for mutant in read()}
 
 
 def test_there_are_breaks_of_every_part():
     assert len(MUTANTS) > 200
-    assert {each.file.partition("/")[0] for each in MUTANTS} == {"worker", "tasks", "schedules", "cli"}
+    assert {each.file.partition("/")[0] for each in MUTANTS.values()} == {"worker", "tasks", "schedules", "cli"}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_break_has_one_place_in_the_code_and_a_quick_test_that_is_there(mutant):
-    file, _, name = mutant.test.partition("::")
+@for_each(MUTANTS)
+def test_a_break_has_one_place_in_the_code_and_a_quick_test_that_is_there(name):
+    mutant = MUTANTS[name]
+    file, _, test = mutant.test.partition("::")
 
     assert mutant.applied((ROOT / mutant.file).read_text("utf-8"))
     assert not file.startswith("tests/live/")
-    assert f"def {name.partition('[')[0]}(" in (ROOT / file).read_text("utf-8")
+    assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text("utf-8")
     assert mutant.old != mutant.new
     assert mutant.broken.endswith(".")
     assert mutant.suffers.endswith(".")

@@ -27,7 +27,7 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
     running, address = process
-    with httpx.Client(base_url=address, headers=HEADERS, timeout=0.3) as client:
+    with httpx.Client(base_url=address, headers=HEADERS, timeout=60) as client:
         assert client.get("/api/lists").status_code == 200
         client.post("/_sandbox/faults", json={"fault": "reset"})
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
@@ -35,12 +35,12 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
         assert client.get("/api/lists").status_code == 200
         client.post("/_sandbox/faults", json={"fault": "hang", "times": None})
         with pytest.raises(httpx.ReadTimeout):
-            client.get("/api/lists")
+            client.get("/api/lists", timeout=0.3)
         stopper = threading.Timer(0.2, running.terminate)
         stopper.start()
         # It is cut off by the end of the server, long before its own patience is over.
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-            client.get("/api/lists", timeout=60)
+            client.get("/api/lists")
         assert running.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
@@ -55,8 +55,8 @@ def test_however_its_command_is_ended_no_server_stays_behind(stop: signal.Signal
         assert running.stdout is not None
         address = running.stdout.readline().removeprefix("sandbox: ").strip()
         running.send_signal(stop)
-        assert running.wait(timeout=10) in (0, -stop)
+        assert running.wait(timeout=60) in (0, -stop)
         # Its end of the pipe is closed: nobody else has it.
         assert running.stdout.read() == ""
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{address}/_sandbox/health", timeout=5)
+        httpx.get(f"{address}/_sandbox/health", timeout=60)

@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -160,18 +158,3 @@ def test_what_the_token_endpoint_refuses_it_refuses_in_oauths_words(free: Sandbo
     free.post("/_sandbox/tokens", {"account": "default", "drop": "refresh"})
     refused = token(free, grant_type="refresh_token", refresh_token="rt_sandbox_default")
     assert (refused.status_code, refused.json()) == (400, {"error": "invalid_grant"})
-
-
-def test_a_code_is_redeemed_with_its_verifier(free: Sandbox) -> None:
-    verifier = "v" * 43
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    asked = {"client_id": "sandbox-app", "redirect_uri": "http://me/back", "state": "s", "scope": "lists:read"}
-    consent = free.get("/oauth/authorize", account="a", code_challenge=challenge, **asked)
-    answer = parse_qs(urlsplit(consent.headers["Location"]).query)
-    assert answer["state"] == ["s"]
-    form = {"grant_type": "authorization_code", "code": answer["code"][0], "code_verifier": verifier}
-    granted = token(free, **form).json()
-    bearer = {"Authorization": f"Bearer {granted['access_token']}"}
-    assert free.request("GET", "/api/lists", headers=bearer).status_code == 200
-    assert free.request("GET", "/api/profiles", headers=bearer).status_code == 403
-    assert token(free, **form).json() == {"error": "invalid_grant"}

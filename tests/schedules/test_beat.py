@@ -1,6 +1,7 @@
 """What beat publishes: every due time, by one beat, and only what is in the code. On a real server, with our clock."""
 
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import pytest
 import redis
@@ -11,9 +12,11 @@ from redbeat.schedulers import get_redis
 import schedules.beat
 from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
+from worker.account_store import AccountStore
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked
+from worker.governor import Governor
 from worker.settings import get_settings
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -33,11 +36,13 @@ class Beat:
         self.app.conf.update(redbeat_redis_url=f"unix://{client.connection_pool.connection_kwargs['path']}?db=0")
         self.app.conf.result_expires = None  # else Celery adds an entry of its own
         get_redis(self.app).time = lambda: (int(clock[0].timestamp()), clock[0].microsecond)
+        self.accounts = AccountStore(lambda: client)
         self.scheduler = Scheduler(self.app)
         self.scheduler.send_task = lambda name, args, kwargs, **options: published.append(options["task_id"])
 
     def tick(self):
-        return self.scheduler.tick()
+        with mock.patch("schedules.beat.get_account_store", return_value=self.accounts):
+            return self.scheduler.tick()
 
     def close(self):
         get_redis(self.app).connection_pool.disconnect()
@@ -58,6 +63,7 @@ def published():
 def beat(client, monkeypatch, clock, published):
     """Make beats on one server."""
     monkeypatch.setattr("schedules.entry_runs.get_redis", lambda: client)
+    monkeypatch.setattr("schedules.beat.get_governor", lambda: Governor(client))
     made = []
 
     def start(zone="UTC", **entries):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import for_each
 from tests.tasks.action_samples import declaration, smallest_call
 from tests.tasks.body_mutants import TABLE, example, whole
 from worker.api.body import Shape
@@ -99,7 +100,7 @@ def whole_bodies(base: Any, body: Any, place: Place) -> Iterator[Any]:
         yield made
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+@for_each(ACTIONS)
 def test_null_is_taken_wherever_klaviyo_takes_it(name: str):
     found = declaration(name)
     outline, call = declared(found), smallest_call(name)

@@ -48,6 +48,8 @@ assert_type(create_profile.map([{"email": "ada@example.com"}]), group)
 assert_type(create_profile.starmap([[{"email": "ada@example.com"}]]), group)
 assert_type(create_profile.chunks(({"email": "ada@example.com"} for _ in range(3)), 2), group)
 create_profile.on(lane="bulk").on()
+create_profile.on(together=False).delay(email="ada@example.com")
+assert_type(create_profile.delay_many([{"email": "ada@example.com"}]), list[AsyncResult[Envelope]])
 run_job(bulk_import_profiles).on("eu-store", lane="bulk", countdown=60).delay(profiles=[{"email": "ada@example.com"}])
 
 
@@ -113,6 +115,8 @@ get_profile("01ABC")  # type: ignore[call-arg]
 create_profile.on(lane="slow")  # type: ignore[arg-type]
 run_job(bulk_import_profiles).on(lane="slow")  # type: ignore[arg-type]
 create_profile.on(7)  # type: ignore[arg-type]
+create_profile.on(together="no")  # type: ignore[arg-type]
+create_profile.delay_many(["ada@example.com"])  # type: ignore[list-item]
 create_profile.on("eu-store", countdown="an hour")  # type: ignore[arg-type]
 create_profile.on("eu-store", email="ada@example.com")  # type: ignore[call-arg]
 

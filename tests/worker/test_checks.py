@@ -27,7 +27,7 @@ WRONG = {
     "a replica": ({"role": "slave"}, {}, "Redis: it is a replica, and takes no task"),
     "full": ({"maxmemory": 1}, {}, "memory: Redis is full: give it more"),
     "old": ({"redis_version": "5.0.7"}, {}, "Redis: version 5.0.7 is too old: at least 6.2 is needed."),
-    "no key": ({}, {"API_KEY": "", "COMPANY_ID": ""}, "account: there is none: set KLAVIYO_API_KEY"),
+    "no key": ({}, {"API_KEY": "", "COMPANY_ID": ""}, "account: There is no account: set KLAVIYO_API_KEY"),
     "no key of another": (
         {}, {"ACCOUNTS__EU__TIMEZONE": "UTC"},
         "account eu: account 'eu' has no API key: set KLAVIYO_ACCOUNTS__EU__API_KEY.",
@@ -68,7 +68,7 @@ def started(caplog):
     worker_ready.send(sender=None)
     for thread in threading.enumerate():
         if thread.name == "checks":
-            thread.join(10)
+            thread.join(60)
     return caplog.messages
 
 

@@ -11,7 +11,7 @@ import redis
 from kombu import Consumer, Producer, Queue
 
 from worker import prefetched_leases, transport
-from worker.governor import Governor
+from worker.governor import Governor, Settlement
 from worker.message_headers import HEADER
 from worker.process import acknowledged_by_redis, left_behind, working
 from worker.tiers import Bucket, Limits, Line
@@ -303,6 +303,45 @@ def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker
     assert not prefetched_leases.take_lease(worker.governor, tag, task, lambda: time.monotonic() + seconds)
 
     assert held_by(worker) == ""
+
+
+def lease_seconds(worker):
+    """For how long the lease that has been claimed is good."""
+    return worker.client.zscore("klaviyo:claimed", "one") / 1000 - worker.governor.now() / 1000
+
+
+def test_a_lease_that_came_with_its_message_is_short_until_a_thread_has_begun(worker, line):
+    granted(worker, line, blindly=True)
+    worker.take()
+    worker.channel.qos.refresh()
+    assert lease_seconds(worker) <= 20
+
+    assert prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    worker.channel.qos.refresh()
+
+    assert lease_seconds(worker) > 60
+
+
+def test_the_lease_of_another_delivery_is_not_prolonged(worker, line):
+    granted(worker, line, blindly=True)
+    worker.take()
+    prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    worker.client.hset("klaviyo:holder", "one", "another")
+
+    worker.channel.qos.refresh()
+
+    assert lease_seconds(worker) <= 20
+
+
+def test_only_what_is_held_is_remembered_as_begun(worker, line):
+    granted(worker, line, blindly=True)
+    worker.take()
+    prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    worker.governor.settle("one", Settlement(used=True), worker.taken[0].delivery_tag)
+    worker.taken[0].ack()
+
+    assert prefetched_leases.begun([]) == {}
+    assert prefetched_leases.begun([worker.taken[0].delivery_tag]) == {worker.taken[0].delivery_tag: ""}
 
 
 def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker, line):

@@ -4,10 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from tasks.events import create_event
 from worker import ending
 from worker.api.repeat import SAFE, never
 from worker.backoff import backoff
-from worker.execution import ends_without_follower
+from worker.execution import Call, ends_without_follower, together_with
+from worker.governor import ALONE
+from worker.message_headers import HEADER
 from worker.settings import Settings
 
 
@@ -45,3 +48,29 @@ def test_what_must_not_be_repeated_ends_by_itself(in_a_pool):
 
 def test_a_task_outside_a_pool_ends_by_itself():
     assert not ends_without_follower(SimpleNamespace(repeat=SAFE), request())
+
+
+def delivered(told, task="klaviyo.create_event"):
+    """A delivery, as it is asked for its headers."""
+    headers = {"task": task, **told}
+    return SimpleNamespace(get=headers.get, headers={}, delivery_info={})
+
+
+EVENT = {"metric": "Bought", "profile": {"email": "ada@example.com"}}
+
+
+def test_what_another_application_sent_may_travel_with_others_unless_it_says_no(clean_settings):
+    call = Call(create_event.declaration, "default", create_event.declaration.bind(EVENT), "id")
+
+    share, carrier = together_with(call, delivered({}))
+
+    assert share.split()[0] == "1"
+    assert "default:bulk_create_events" in carrier
+    assert together_with(call, delivered({"klaviyo_together": False})) == ALONE
+    assert together_with(call, delivered({HEADER: {}})) == ALONE
+
+
+def test_a_step_of_a_job_travels_with_nothing(clean_settings):
+    call = Call(create_event.declaration, "default", create_event.declaration.bind(EVENT), "id")
+
+    assert together_with(call, delivered({}, task="klaviyo.job_spawn")) == ALONE

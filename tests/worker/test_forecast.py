@@ -91,9 +91,9 @@ def test_lines_that_share_a_bucket_take_turns(client):
 # What stands still, and what others use.
 
 
-def look(now=0, bulk=0, windows=((0, 10, SECOND), (0, 150, MINUTE)), blocked=0.0, **bucket):
+def look(now=0, bulk=0, windows=((0, 10, SECOND), (0, 150, MINUTE)), blocked=0.0, together=None, **bucket):
     told = BucketLook("eu:get_tags", windows, 0, bucket.pop("foreign", 0), blocked, **bucket)
-    return Look("eu:get_tags", "klaviyo.m", now, bulk, 7, None, 0.0, (told,))
+    return Look("eu:get_tags", "klaviyo.m", now, bulk, 7, None, 0.0, (told,), together)
 
 
 def foretold(each, **how):
@@ -142,6 +142,14 @@ def test_the_lane_bulk_goes_faster_when_the_lane_now_has_not_been_used_for_a_whi
 
     assert fast < soon < slow
     assert slow == pytest.approx(fast / (143 / 150), rel=0.02)
+
+
+def test_calls_that_travel_together_go_as_fast_as_they_have_gone():
+    found = foretold(look(now=3_000, bulk=3_000, together=6_000.0))
+
+    assert (found.now, found.empty, found.per_minute) == (30, 60, 6_000)
+    assert foretold(look(now=3_000, together=6.0)) == foretold(look(now=3_000))
+    assert foretold(look(now=10, blocked=600.0, together=6_000.0)).empty == 600
 
 
 def test_a_days_window_sets_the_pace_only_of_what_does_not_fit_into_it():

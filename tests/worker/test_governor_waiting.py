@@ -58,6 +58,18 @@ def test_a_revocation_lasts_as_long_as_a_chain_may_wait_and_a_day_for_what_is_go
     assert days == [1, 30]
 
 
+def test_a_revocation_that_every_worker_repeats_is_remembered_for_a_day_where_the_task_is_gone(client, governor):
+    wait(governor, "waits", delay=600)
+    governor.revoke("waits", "revoked")
+    governor.withdraw("waits", RESULT, "told", 60)
+
+    for _ in range(3):
+        governor.revoke("waits", "heard by a worker")
+
+    assert client.ttl("klaviyo:revoked:waits") <= 86_400
+    assert governor.revoked("waits") == "revoked"
+
+
 @pytest.mark.parametrize("how", [{"delay": 60}, {"delay": 60, "lane": "bulk"}])
 def test_a_task_that_waits_is_found_by_its_id_and_taken_out(client, governor, how):
     wait(governor, "one", **how)
@@ -383,7 +395,7 @@ def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor)
 def test_a_delivery_that_is_held_is_not_abandoned(client, governor, clock):
     client.zadd("index", {"held": clock.ms / 1000, "lost": clock.ms / 1000})
     clock.wait(20)
-    governor.hold("index", ["held", "unknown"])
+    governor.hold("index", {"held": "", "unknown": ""}, LEASE_MS)
 
     assert governor.abandoned("index", 15, 10) == ["lost"]
     assert client.zcard("index") == 2

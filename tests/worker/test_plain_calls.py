@@ -23,7 +23,7 @@ class Waiting:
         self.troubles = list(troubles)
         self.tries = []
 
-    def wait(self, line, lane, task_id, message, delay, expires):
+    def wait(self, line, lane, task_id, message, delay, expires, together):
         self.tries.append(task_id)
         if self.troubles:
             raise self.troubles.pop(0)

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from worker.accounts import account, aliases
+from worker.accounts import account, configured
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings, misspelled_settings
 
@@ -20,7 +20,7 @@ def test_accounts_are_read_from_nested_variables_in_any_spelling(monkeypatch):
 
     settings = get_settings()
 
-    assert aliases(settings) == ["default", "eu-store"]
+    assert configured(settings) == ["default", "eu-store"]
     assert account(settings, "EU-Store").key() == account(settings, "eu_store").key() == "pk_eu"
 
 

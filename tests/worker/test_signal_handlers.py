@@ -37,11 +37,11 @@ def test_a_signal_is_heard_though_its_thread_holds_what_stopping_needs(handlers,
     with held:
         handler = threading.Thread(target=handlers[name], args=(15, None), daemon=True)
         handler.start()
-        handler.join(5)
+        handler.join(60)
         assert not handler.is_alive()
         assert not stopped.is_set()
 
-    assert stopped.wait(5)
+    assert stopped.wait(60)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def done(monkeypatch):
     def of(handlers, *names):
         for name in names:
             handlers[name](0, None)
-        return [put.get(timeout=5) for _ in names]
+        return [put.get(timeout=60) for _ in names]
 
     return of
 

@@ -100,7 +100,7 @@ def test_a_job_is_one_call_with_one_end(klaviyo):
 
 def test_asyncio_code_runs_in_place(klaviyo):
     async def sign_up():
-        return await aget(await create_profile.adelay(**ADA), timeout=5)
+        return await aget(await create_profile.adelay(**ADA), timeout=60)
 
     assert asyncio.run(sign_up())["successful"]
     assert klaviyo.called(create_profile) == [ADA]
@@ -119,7 +119,7 @@ def test_a_task_of_the_applications_own_calls_it_from_celerys_worker(klaviyo, ce
         return create_profile.delay(email=email).id
 
     celery_worker.reload()
-    assert sign_up.delay("ada@example.com").get(timeout=10)
+    assert sign_up.delay("ada@example.com").get(timeout=60)
 
     assert klaviyo.called(create_profile) == [ADA]
 
@@ -136,3 +136,11 @@ def test_eager_without_it_makes_the_request_here(monkeypatch):
         run_job(bulk_import_profiles).delay(profiles=[ADA]).get()
 
     assert made == [("eu", ADA)]
+
+
+def test_many_calls_at_once_are_made_one_by_one(klaviyo):
+    results = create_profile.on("eu", lane="bulk", together=False).delay_many([ADA, {"email": "grace@example.com"}])
+
+    assert [each.get()["successful"] for each in results] == [True, True]
+    assert klaviyo.called(create_profile) == [ADA, {"email": "grace@example.com"}]
+    assert [(call.account, call.lane, call.queued) for call in klaviyo.calls] == [("eu", "bulk", True)] * 2

@@ -22,6 +22,10 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
     assert not _loaded_by("import worker.celery", "sqlalchemy", "alembic", "tasks.imports.run", "schedules.pull.pages")
 
 
+def test_klaviyo_up_starts_its_processes_without_loading_what_they_load():
+    assert not _loaded_by("import cli.up", "celery", "httpx", "schedules.deferred", "tasks", "tornado")
+
+
 def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():
     """Else it gives up where a worker waits, and a Redis that is full or an id that is revoked turns its steps away."""
     program = "import worker.celery; from celery.signals import celeryd_init; celeryd_init.send('w1'); "

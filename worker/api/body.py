@@ -195,6 +195,7 @@ class Shapes:
         for key in owned:
             keys.setdefault(key, self._node({"keys": {}}, closed=True))
         required = frozenset(shape.get("required", ()))
+        unfamiliar: tuple[frozenset[type], Check | None] = (frozenset(), None)
 
         def check(value: Any) -> Sequence[Problem]:
             if not isinstance(value, dict):
@@ -202,11 +203,13 @@ class Shapes:
             problems: list[Problem] = []
             unknown = []
             for key, each in value.items():
-                node = keys.get(key)
-                if node is None:
-                    unknown.append(key)
-                elif type(each) not in node.accepted:
-                    problems += [problem.under(key) for problem in node.check(each)]
+                # Most values are of a type that is accepted, and all calls pass here.
+                accepted, check_value = keys.get(key, unfamiliar)
+                if type(each) not in accepted:
+                    if check_value is None:
+                        unknown.append(key)
+                    elif found := check_value(each):
+                        problems += [problem.under(key) for problem in found]
             meant = _misspelled(unknown, [key for key in keys if key not in value]) if unknown else {}
             problems += [_unknown(key, meant.get(key)) for key in unknown if closed or key in meant]
             if not required <= value.keys():
@@ -235,8 +238,8 @@ def _array(item: _Node) -> Check:
             return mismatch("an array", value)
         problems: list[Problem] = []
         for index, each in enumerate(value):
-            if type(each) not in accepted:
-                problems += [problem.under(index) for problem in check_item(each)]
+            if type(each) not in accepted and (found := check_item(each)):
+                problems += [problem.under(index) for problem in found]
         return problems
 
     return check

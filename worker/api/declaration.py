@@ -198,10 +198,8 @@ class Declaration:
             if parameter.place == "body":
                 put(body, parameter.path, None if value is None else parameter.codec.render(value))
         if self.has_body:
-            for resource in self.resources:
-                put_missing(body, (*resource, "attributes"), {})
-            for constant_path, constant in self.constants:
-                put_missing(body, constant_path, constant)
+            for above, defaults in self._defaults:
+                put_missing(body, above, defaults)
             if self.sends_id and "id" in params:
                 body["data"]["id"] = params["id"]
         return body
@@ -250,6 +248,18 @@ class Declaration:
         return self._lines[key]
 
     @cached_property
+    def _defaults(self) -> tuple[tuple[Path, dict[str, Any]], ...]:
+        """What every resource has, by its path: each call's body is made with it."""
+        found: dict[Path, dict[str, Any]] = {resource: {"attributes": {}} for resource in self.resources}
+        for (*above, last), constant in self.constants:
+            found.setdefault(tuple(above), {})[last] = constant
+        return tuple(found.items())
+
+    @cached_property
+    def _aside(self) -> frozenset[str]:
+        return frozenset(name for name, each in self.parameters.items() if each.place == "aside")
+
+    @cached_property
     def _dropped(self) -> tuple[Path, ...]:
         return dropped_keys(self.aliases)
 
@@ -268,7 +278,7 @@ class Declaration:
     def _body_problems(self, params: Params, body: dict[str, Any], stamped: bool) -> Sequence[Problem]:
         """Where the body does not fit Klaviyo's OpenAPI file."""
         check = self._shape_check
-        if check is None or any(self.parameters[name].place == "aside" for name in params):
+        if check is None or not self._aside.isdisjoint(params):
             return ()  # `resolve` will turn the parameters that do not travel into others
         problems = check(body)
         if problems and self.stamp and not stamped:

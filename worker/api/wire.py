@@ -315,18 +315,20 @@ def put(into: dict[str, Any], path: Path, value: Any) -> None:
     into[path[-1]] = value
 
 
-def put_missing(body: dict[str, Any], path: Path, value: Any) -> None:
-    """Set what every resource has, such as ``data.type``, but only if the resource is there."""
-    *above, last = path
-    for depth, name in enumerate(above):
-        if name not in body:
+def put_missing(body: dict[str, Any], path: Path, defaults: Mapping[str, Any]) -> None:
+    """Set what a resource at a path has in any case, such as its type, but only if the resource is there."""
+    resource: Any = body
+    for depth, name in enumerate(path):
+        if name not in resource:
             if depth:
                 return
-            body[name] = {}
-        if not isinstance(body[name], dict):
+            resource[name] = {}
+        resource = resource[name]
+        if not isinstance(resource, dict):
             return
-        body = body[name]
-    body.setdefault(last, {} if value == {} else value)
+    for name, value in defaults.items():
+        if name not in resource:
+            resource[name] = {} if value == {} else value
 
 
 def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:

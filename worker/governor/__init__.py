@@ -2,47 +2,57 @@
 
 from worker.governor.forecast import Forecast, forecasts
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
-from worker.governor.script import SCRIPT
+from worker.governor.script import script_of
 from worker.governor.terms import (
+    ALONE,
     ANY_KEY,
     EVEN_IF_FULL,
     PREFIX,
     REVOKED_MS,
     SMALL_RESULT,
+    Arrival,
     BucketLook,
     Claim,
     Delivery,
     End,
     FailedCall,
+    Fate,
     LineRef,
     Look,
     Pause,
+    Rider,
     Settlement,
+    Together,
 )
 from worker.lane_and_expiry import Expiry, Lane
 
 __all__ = [
+    "ALONE",
     "ANY_KEY",
     "EVEN_IF_FULL",
     "PREFIX",
     "REVOKED_MS",
-    "SCRIPT",
     "SMALL_RESULT",
+    "Arrival",
     "BucketLook",
     "Claim",
     "Delivery",
     "End",
     "Expiry",
     "FailedCall",
+    "Fate",
     "Forecast",
     "Governor",
     "Lane",
     "LineRef",
     "Look",
     "Pause",
+    "Rider",
     "Settlement",
+    "Together",
     "forecasts",
     "get_governor",
     "get_publishing_governor",
+    "script_of",
     "take_command",
 ]

@@ -1,22 +1,6 @@
--- Tasks that have failed for good: kept until they are replayed or dropped, or are too old or too many.
---   failures         hash    id -> "group|record"                    failure_groups hash  group -> what it is of, JSON
---   failed           zset    id -> when it failed (ms)               failed:<group> zset  the same of one group
---   failure_bytes    string  bytes of all records
+-- Tasks that have failed for good: keeping them, and repeating or dropping them.
 
 local PRUNED = 500  -- failures that one step removes at most, so that no step takes long
-
--- Take a failure out; returns true if it was there.
-local function drop_failure(id)
-  local stored = call('HGET', P .. 'failures', id)
-  if not stored then return false end
-  local group = stored:match('^[^|]*')
-  call('HDEL', P .. 'failures', id)
-  call('ZREM', P .. 'failed', id)
-  call('ZREM', key('failed', group), id)
-  call('DECRBY', P .. 'failure_bytes', #stored)
-  if call('EXISTS', key('failed', group)) == 0 then call('HDEL', P .. 'failure_groups', group) end
-  return true
-end
 
 -- The oldest go where there are too many, or too many bytes of them; and those that are too old.
 local function prune_failures(most, bytes, age)
@@ -60,7 +44,7 @@ function ops.replay(id, line, spec, lane, new_id, message)
   if not drop_failure(id) then return 0 end
   enter_line(line, spec)
   if lane == 'now' then mark_urgent(spec) end
-  enqueue(line, lane, new_id, message, now, false)
+  enqueue(line, lane, new_id, message, now, false, '', '')
   return 1
 end
 

@@ -26,7 +26,8 @@ class Forecast:
     """Seconds until the lane now, and the whole line, has no task left that could go; None where nobody can tell.
 
     Tasks whose time has not come are left out. ``per_minute``: how many calls a minute it can send from now on, at its
-    turn among the lines that share its buckets. ``why`` it stands still; empty where it does not.
+    turn among the lines that share its buckets, or as many as travel together at present. ``why`` it stands still;
+    empty where it does not.
     """
 
     now: float | None
@@ -80,6 +81,11 @@ def _forecast(look: Look, sharing: Mapping[str, Sequence[Look]], why: str) -> Fo
             now = max(now, _until_granted(first, bucket, blocked))
         empty = max(empty, _until_all_granted(urgent, late, bucket, blocked))
         per_minute = min(per_minute, _per_minute(urgent + late, bucket) / len(lines))
+    if look.together_per_minute and not max(look.blocked, *(bucket.blocked for bucket in look.buckets)):
+        # How many calls a request carries is known of those that have gone. It may draw on other windows than they.
+        pace = look.together_per_minute / 60
+        now, empty = min(now, look.now / pace), min(empty, (look.now + look.bulk) / pace)
+        per_minute = max(per_minute, look.together_per_minute)
     if math.isinf(empty):
         return Forecast(None, None, 0.0, "other software uses all of its quota")
     return Forecast(now if look.now else None, empty, per_minute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,12 +10,14 @@ import redis
 
 from worker.connection import Full, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor.reading import read_look, read_pause
-from worker.governor.script import SCRIPT
+from worker.governor.reading import read_look, read_pause, read_rider
+from worker.governor.script import script_of
 from worker.governor.terms import (
+    ALONE,
     PREFIX,
     REVOKED_MS,
     SMALL_RESULT,
+    Arrival,
     Claim,
     Delivery,
     End,
@@ -23,16 +25,25 @@ from worker.governor.terms import (
     LineRef,
     Look,
     Pause,
+    Rider,
     Settlement,
+    Together,
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import holders, owner, resuming, said
 from worker.process import working
+from worker.tiers import DAY, MINUTE
 
-#: Lines whose tasks are counted in one step, which holds up the others for some milliseconds.
-LINES_PER_COUNT = 1_000
+#: Lines that are looked at in one step, which takes Redis a few milliseconds.
+LINES_A_LOOK = 50
+
+#: Lines whose tasks are counted in one step, which takes as long.
+LINES_A_COUNT = 1_000
+
+#: From the grant of a request to its answer, at most: it counts from the answer on.
+LONGEST_REQUEST_MS = 120_000
 
 
 class Governor:
@@ -42,14 +53,19 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._script = client.register_script(SCRIPT)
+        self._scripts: dict[str, Any] = {}
 
     def _call(self, operation: str, *arguments: Any) -> Any:
-        command = self._arguments(operation, arguments)
+        script, command = self._script(operation), self._arguments(operation, arguments)
         try:
-            return self._answer("EVALSHA", self._script.sha, 1, self._prefix, *command)
+            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
         except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return self._script([self._prefix], command)
+            return script([self._prefix], command)
+
+    def _script(self, operation: str) -> Any:
+        if operation not in self._scripts:
+            self._scripts[operation] = self._client.register_script(script_of(operation))
+        return self._scripts[operation]
 
     def _answer(self, *command: Any) -> Any:
         """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
@@ -81,6 +97,7 @@ class Governor:
         delay: float = 0.0,
         expires: Expiry | None = None,
         urgent: bool = False,
+        together: Together = ALONE,
     ) -> int:
         """Put a task into its waiting list, ``delay`` seconds from now at the earliest.
 
@@ -91,8 +108,28 @@ class Governor:
             AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
 
         """
-        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent))
+        arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
         return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+
+    def wait_all(
+        self,
+        line: LineRef,
+        lane: str,
+        tasks: Iterable[tuple[str, str, str]],
+        delay: float = 0.0,
+        expires: Expiry | None = None,
+        carrier: str = "",
+    ) -> None:
+        """Put new tasks of one line, at least one, into its waiting list in one step.
+
+        Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
+        the same first id, this does nothing.
+        """
+        arguments: list[Any] = []
+        for task_id, message, share in tasks:
+            arguments += (task_id, f"{lane}|{line[0]}|{share}\n{message}")
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._call("wait_all", *line, *how, *arguments)
 
     def _published(self, task_id: str, answer: Any) -> int:
         if int(answer) < 0:
@@ -100,14 +137,23 @@ class Governor:
         return int(answer)
 
     def restore(
-        self, delivery: Delivery, queue: str, line: LineRef | None, lane: str, task_id: str, message: str
+        self,
+        delivery: Delivery,
+        queue: str,
+        line: LineRef | None,
+        lane: str,
+        task_id: str,
+        message: str,
+        together: Together = ALONE,
     ) -> bool:
         """Put back what a worker held, to the head of its waiting list or, without a line, of its queue.
+
+        If it is a request that carries several tasks, they go back to wait.
 
         Return True if the delivery was still on record.
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, queue)
-        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message))
+        return bool(self._call("restore", *broker_keys, *(line or ("", "")), lane, task_id, message, *together))
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
@@ -144,9 +190,13 @@ class Governor:
             return 0
         return int(self._call("use_room", most))
 
-    def hold(self, index: str, tags: list[str]) -> None:
-        """Show that a worker still works on these deliveries."""
-        self._call("hold", index, *tags)
+    def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
+        """Show that a worker still holds these deliveries.
+
+        Each is given with the task whose lease came with it and has been taken up, so that the lease is good for
+        ``ttl_ms`` from now; "" for none.
+        """
+        self._call("hold", index, ttl_ms, *(each for pair in tags.items() for each in pair))
 
     def abandoned(self, index: str, seconds: float, most: int) -> list[str]:
         """Return up to ``most`` deliveries that no worker has shown to hold for so many seconds."""
@@ -280,6 +330,43 @@ class Governor:
         return int(self._call("prune_failures", most, most_bytes, age_ms))
 
     @waits_for_redis
+    def board(self, carrier: str, ttl_ms: int, holder: str) -> list[Rider]:
+        """Claim the lease of a request that carries several tasks, and theirs; empty if there is nothing to send."""
+        found: Any = self._call("board", carrier, ttl_ms, holder)
+        return [read_rider(*each) for each in zip(found[::3], found[1::3], found[2::3], strict=True)]
+
+    @waits_for_redis
+    def hand_over(self, delivery: Delivery, carrier: str, task_ids: Sequence[str]) -> bool:
+        """Leave tasks that travel together to a job of Klaviyo's, at whose end `arrive` ends them.
+
+        Return False if somebody else has them by now.
+        """
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        return bool(self._call("hand_over", *broker_keys, carrier, *task_ids))
+
+    @waits_for_redis
+    def riders(self, carrier: str) -> list[Rider]:
+        """Return the tasks that a request carries; empty once it has ended."""
+        stored: Any = self._client.lrange(f"{self._prefix}riders:{carrier}", 0, -1)
+        return [read_rider(each.partition(b"\n")[0], b"0", each.partition(b"\n")[2]) for each in stored]
+
+    @waits_for_redis
+    def arrive(self, delivery: Delivery, carrier: str, arrival: Arrival) -> int | None:
+        """End a request that carried several tasks, in one step with all of them.
+
+        Return the steady limit adopted from Klaviyo's headers, 0 if it has not changed; None if somebody else has the
+        tasks by now, and nothing was done.
+        """
+        end = arrival.settlement
+        broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
+        how = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key, int(end.forget))
+        arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
+        for fate in arrival.fates:
+            arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
+        adopted = int(self._call("arrive", *broker_keys, *how, *arguments))
+        return None if adopted < 0 else adopted
+
+    @waits_for_redis
     def release(self, task_id: str, holder: str = "") -> None:
         """Return a lease that was not claimed, or was claimed with the pop of this delivery and not used."""
         self._call("release", task_id, holder)
@@ -296,6 +383,7 @@ class Governor:
         attempt: bool,
         expires: Expiry | None = None,
         roomless: bool = False,
+        together: Together = ALONE,
     ) -> int | None:
         """Move the message of a delivery back to its waiting list.
 
@@ -305,8 +393,9 @@ class Governor:
         """
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
         count = "attempts" if attempt else "roomless" if roomless else ""
-        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count, expires.script_argument if expires else "")
-        attempts = int(self._call("park", *broker_keys, *how))
+        how = (*line, lane, task_id, int(delay * 1000), int(at_head), count)
+        until = expires.script_argument if expires else ""
+        attempts = int(self._call("park", *broker_keys, *how, until, *together))
         return None if attempts < 0 else attempts
 
     @waits_for_redis
@@ -386,35 +475,60 @@ class Governor:
         return [each for each in self.paused() if each.what in held_by]
 
     def look(self, lines: Iterable[str] | None = None) -> list[Look]:
-        """Return the state of these lines, or of every one that this Redis knows; nothing is changed.
+        """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
 
-        Each is read in one step.
+        Each is read in one step; nothing is changed. What is not known is left out.
         """
-        names = sorted(self._lines() if lines is None else lines)
-        pipe = self._client.pipeline(transaction=False)
-        for line in names:
-            self._script([self._prefix], self._arguments("look", (line,)), pipe)
+        names = sorted(self.lines() if lines is None else set(lines))
+        seen: list[Any] = []
         moment = self.now() / 1000
-        return [read_look(line, seen, moment) for line, seen in zip(names, pipe.execute(), strict=True) if seen]
+        for first in range(0, len(names), LINES_A_LOOK):
+            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
+        return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Return how many tasks of every line wait in the lane now, in the lane bulk, and for their time.
 
         It costs Redis a fraction of a look: what is used of the windows has to be counted.
         """
-        names, found = self._lines(), list[int]()
-        for start in range(0, len(names), LINES_PER_COUNT):
-            found += self._call("counts", *names[start : start + LINES_PER_COUNT])
+        names, found = self.lines(), list[int]()
+        for first in range(0, len(names), LINES_A_COUNT):
+            found += self._call("counts", *names[first : first + LINES_A_COUNT])
         return dict(zip(names, zip(found[::3], found[1::3], found[2::3], strict=True), strict=True))
 
-    def _lines(self) -> list[str]:
-        names: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        return [name.decode() for name in names]
+    def lines(self, account: str = "") -> list[str]:
+        """Return the names of all lines that this Redis knows, or of an account's."""
+        found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
+        return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
+
+    def waiting_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits."""
+        found: list[Any] = self._client.zrange(f"{self._prefix}due", 0, -1)
+        return [name.decode() for name in found]
+
+    def used_lines(self) -> list[str]:
+        """Return the names of the lines in which something waits, or of whose windows something may be used."""
+        moment = self.now()
+        pipe = self._client.pipeline(transaction=False)
+        pipe.zrange(f"{self._prefix}due", 0, -1)
+        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
+        pipe.hkeys(f"{self._prefix}blocked")
+        due, served, blocked = pipe.execute()
+        lately = {name for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        # A bucket is called as the line that draws on it alone.
+        found, today = {*due, *lately, *blocked}, [name for name, _ in served if name not in lately]
+        specs: list[Any] = self._client.hmget(f"{self._prefix}lines", today) if today else []
+        found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
+        return [name.decode() for name in found]
+
+    def last_served(self) -> dict[str, float]:
+        """Return when each line that this Redis knows was served last, in seconds since 1970."""
+        found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)
+        return {line.decode(): moment / 1000 for line, moment in found}
 
     def look_at(self, line: str) -> Look | None:
         """Return the state of one line; None if this Redis does not know it."""
-        seen = self._call("look", line)
-        return read_look(line, seen, self.now() / 1000) if seen else None
+        return next(iter(self.look([line])), None)
 
     @waits_for_redis
     def slots(self) -> dict[str, int]:
@@ -429,9 +543,12 @@ class Governor:
         told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
         return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
 
-    def beat(self, worker: str, slots: int, queues: list[str], ttl: float) -> None:
-        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off."""
-        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000))
+    def beat(self, worker: str, slots: int, queues: list[str], ttl: float, alone: bool = False) -> None:
+        """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off.
+
+        ``alone``: no calls travel together, whichever worker carries them out.
+        """
+        self._call("beat", worker, slots, ",".join(queues), int(ttl * 1000), int(alone))
 
 
 def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes: list[str]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
--- The governor: who may send a request now, and who waits. One script, so that every step is atomic.
+-- The governor: who may send a request now, and who waits. Each operation is a script, so that it is atomic.
 -- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
 -- before it.
 --
@@ -12,7 +12,17 @@
 -- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
 --
 --   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
---   waiting         hash   id -> "lane|line\nmessage" of every task that waits, so that one is found without a search
+--   waiting         hash   id -> "lane|line|share\nmessage" of every task that waits, so that one is found without a
+--                          search; share tells what it can share a request with: "records bytes once key what=said …"
+--   carriers        hash   line -> "records bytes line spec" of a request that carries several of its tasks: how much
+--                          it takes, and where it belongs itself
+--   riding          hash   id of such a request -> "queue|line": its own queue, and the line of what travels with it;
+--                          "@queue|line" while a job of Klaviyo's has it
+--   riders:<id>     list   what travels with it, in order: "id\n" and what is in waiting
+--   gone:<line>:<n> how many of its tasks went together in the nth ten seconds while others waited (expires)
+--   aboard          hash   "line thing" -> the request under way with which a task travels that says something of it
+--   outcome:<id>    JSON, what has become of a task that travelled, until the worker that gets it has ended it
+--   alone           set while a worker says that nothing shall travel together
 --   now:<line>      list   ids, oldest at the right                 bulk:<line>  the same, served after now
 --   later:<line>    zset   "lane|id" -> not before (ms); "lane|^id" for one that goes to the head
 --   expires         hash   id -> when a task expires (ms), from its publishing to its end
@@ -23,8 +33,8 @@
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
---                          urgent (until when a part of each window is kept for the lane now)
---   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself
+--                          urgent (until when a part of each window is kept for the lane now), wanted_until
+--   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself; looked at before wanted_until
 --   blocked         hash   bucket or line -> until (ms), after a 429
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
@@ -52,15 +62,49 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
+local SPAN, SPANS = 10000, 6  -- what goes together is counted in so many spans of so many ms, and the present one
+local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
+local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
-local function call(...) return redis.call(...) end
+local LOOK = 2000           -- tasks of a line that are looked at for one request, most of them in vain at most …
+local LOOK_FIRST, LOOK_MORE = 100, 10  -- … until so many, and so many more for each that was found
+local BEHIND = 20           -- until it is looked again whether what a task must not overtake has arrived
+local FEW = 64              -- tasks of a line up to which each one more may be what a request was waiting for
+local LONE = 4              -- keys that only one task has, which are passed over
+local LOOK_BYTES = 2e7      -- and so many bytes of messages
+
+local call = redis.call
 local function key(name, part) return P .. name .. ':' .. part end
 
 -- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.
 -- What works off the waiting lists, or tells that it can, begins with this one; what adds to them must not.
 local function even_if_full() call('DEL', P .. 'none') end
+
+-- Store a result and tell who listens.
+local function publish(name, value, ttl)
+  if ttl == '0' then call('SET', name, value) else call('SET', name, value, 'EX', ttl) end
+  call('PUBLISH', name, value)
+end
+
+-- What is done once at the end of an operation, however often it has come up: a write costs less than its call.
+local afterwards = {}
+
+-- Write what nothing reads again in this operation: at its end, all values of a key in one call.
+local writes = { HSET = {}, HDEL = {}, ZADD = {}, ZREM = {}, LPUSH = {} }
+local function write_at_end(command, name, value, second)
+  local values = writes[command][name]
+  if not values then
+    values = {}
+    writes[command][name] = values
+    afterwards[#afterwards + 1] = function()
+      for i = 1, #values, 1000 do call(command, name, unpack(values, i, math.min(i + 999, #values))) end
+    end
+  end
+  values[#values + 1] = value
+  if second then values[#values + 1] = second end
+end
 
 -- The operations, by name.
 local ops = {}

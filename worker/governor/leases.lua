@@ -1,45 +1,67 @@
 -- Leases: counted against every window from the grant until the answer has come.
 
+-- By queue: how many leases this operation has opened, less those that it has closed.
+local opened = {}
+
 local function free_slots(queue)
   if not room[queue] then
     local slots = tonumber(call('HGET', P .. 'slots', queue)) or 0
     room[queue] = slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
   end
-  return room[queue]
+  return room[queue] - (opened[queue] or 0)
 end
 
 -- queue "": of requests that processes make themselves, which take no worker's slot
 local function count_out(queue, number)
-  if queue == '' then return end
-  call('HINCRBY', P .. 'out', queue, number)
-  if room[queue] then room[queue] = room[queue] - number end
+  if queue ~= '' then opened[queue] = (opened[queue] or 0) + number end
+end
+
+afterwards[1] = function()
+  for queue, number in pairs(opened) do
+    if number ~= 0 then call('HINCRBY', P .. 'out', queue, number) end
+  end
 end
 
 -- queue: where the tasks go; "" for a request that a process makes itself
 local function open_leases(ids, line, spec, state, ttl, queue)
-  local leases, deadlines = {}, {}
-  for i, id in ipairs(ids) do
-    leases[2 * i - 1], leases[2 * i] = id, queue .. '|' .. line
-    deadlines[2 * i - 1], deadlines[2 * i] = now + ttl, id
+  for _, id in ipairs(ids) do
+    write_at_end('HSET', P .. 'lease', id, queue .. '|' .. line)
+    write_at_end('ZADD', P .. state, now + ttl, id)
   end
   for _, b in ipairs(spec.buckets) do call('HINCRBY', key('bucket', b.name), 'flight', #ids) end
   count_out(queue, #ids)
-  call('HSET', P .. 'lease', unpack(leases))
-  call('ZADD', P .. state, unpack(deadlines))
 end
 
--- Enter so many answers, which have come now, into a bucket's ring.
+-- Enter so many answers, which have come now, into a bucket's ring; returns its length.
 local function remember(b, number)
   local ring, most, times = key('ring', b.name), 0, {}
-  local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
   for _, w in ipairs(b.windows) do
     if w[1] > most then most = w[1] end
   end
-  if adopted > most then most = adopted end
   for i = 1, number do times[i] = now end
-  call('LPUSH', ring, unpack(times))
-  call('LTRIM', ring, 0, most - 1)
-  call('PEXPIRE', ring, b.longest + 10000)
+  local length = call('LPUSH', ring, unpack(times))
+  if length > most + SURPLUS then
+    local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
+    call('LTRIM', ring, 0, math.max(most, adopted) - 1)
+  end
+  -- It has to outlive the longest window by any answer in it; to write that down each time would cost as much as the
+  -- answer.
+  if call('PTTL', ring) < b.longest + 10000 then call('PEXPIRE', ring, b.longest * 1.25 + 10000) end
+  return length
+end
+
+-- Set when a line is looked at after leases of it have been closed. What waited for a time that is known waits for it
+-- still: an answer takes the room that its lease had. news: unless there is more room, or one was not enough to tell;
+-- earliest: no request of it can go before.
+local function look_again(line, news, earliest)
+  if news then
+    call('ZADD', P .. 'due', 'XX', 'LT', now, line)
+  elseif earliest > now then
+    call('ZADD', P .. 'due', 'XX', 'GT', earliest, line)
+  else
+    local at = tonumber(call('ZSCORE', P .. 'due', line))
+    if at and at > now and at <= now + FALLBACK then call('ZADD', P .. 'due', 'XX', now, line) end
+  end
 end
 
 -- Close leases; returns the line of each, or false. used: the requests may have reached Klaviyo, so every window
@@ -53,15 +75,20 @@ local function close_leases(ids, used)
     if lease then counts[lease] = (counts[lease] or 0) + 1 end
     closed[i] = lease and lease:match('|(.*)$')
   end
+  load_lines(closed)
   for lease, number in pairs(counts) do
     local queue, line = lease:match('^([^|]*)|(.*)$')
     count_out(queue, -number)
-    local spec = load_line(line)
+    local spec, news, earliest = load_line(line), not used, 0
     for _, b in ipairs(spec and spec.buckets or {}) do
-      call('HINCRBY', key('bucket', b.name), 'flight', -number)
-      if used then remember(b, number) end
+      local flight = call('HINCRBY', key('bucket', b.name), 'flight', -number)
+      if used and remember(b, number) == number then news = true end
+      for _, w in ipairs(b.windows) do
+        -- These answers alone fill the window.
+        if w[2] ~= 60000 and w[1] - flight <= number then earliest = math.max(earliest, now + w[2] + ROUNDING) end
+      end
     end
-    if spec then call('ZADD', P .. 'due', 'LT', now, line) end
+    if spec then look_again(line, news, earliest) end
   end
   return closed
 end
@@ -81,16 +108,25 @@ local function lease_deadline(id)
   return tonumber(call('ZSCORE', P .. 'claimed', id) or call('ZSCORE', P .. 'granted', id)) or now
 end
 
+-- By queue: how many messages have come.
+local arrived = {}
+
 -- Wake as many workers as sleep, up to the number of messages that have come.
 local function wake(queue, number)
-  local tokens = {}
-  for i = 1, number do tokens[i] = 1 end
-  call('LPUSH', key('wake', queue), unpack(tokens))
-  call('LTRIM', key('wake', queue), 0, 63)
+  arrived[queue] = (arrived[queue] or 0) + number
+end
+
+afterwards[2] = function()
+  for queue, number in pairs(arrived) do
+    local tokens = {}
+    for i = 1, math.min(number, SLEEPERS) do tokens[i] = 1 end
+    local length = call('LPUSH', key('wake', queue), unpack(tokens))
+    if length > SLEEPERS then call('LTRIM', key('wake', queue), 0, SLEEPERS - 1) end
+  end
 end
 
 local function send_off(ids, messages, line, spec)
   open_leases(ids, line, spec, 'granted', GRANT_TTL, spec.queue)
-  call('LPUSH', spec.queue, unpack(messages))
+  for _, message in ipairs(messages) do write_at_end('LPUSH', spec.queue, message) end
   wake(spec.queue, #ids)
 end

@@ -14,27 +14,35 @@ local function back(b, w, used)
   return table.concat(times, ',')
 end
 
--- line -> spec now bulk later since blocked | flight limit foreign blocked urgent (used back)… of each bucket. Reads only.
+-- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked urgent (used back)… of each bucket.
+-- Reads only.
 --   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
 --           publisher wrote it, or ""
+--   gone    how many went together while others waited, in the last minute or so, and the ms for which that has been
+--           counted
 --   used    leases out and answers, in each window of the bucket
 --   back    when it gives them back, as above, where somebody waits for a window of a minute or longer
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
-  local since = {}
+  local since, waiting = {}, { now = call('LLEN', key('now', line)), bulk = call('LLEN', key('bulk', line)) }
   for _, lane in ipairs({ 'bulk', 'now' }) do
-    local id = call('LINDEX', key(lane, line), -1)
+    local id = waiting[lane] > 0 and call('LINDEX', key(lane, line), -1)
     local item = id and call('HGET', P .. 'waiting', id)
     -- A message may be megabytes long: look for the plain text first, a pattern would try every character.
     local at = item and item:find('"since":', 1, true)
     since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
+  local gone, counted, spans = 0, 0, {}
+  for ago = 0, SPANS do spans[ago + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN) - ago) end
+  for i, went in ipairs(call('MGET', unpack(spans))) do
+    if went then gone, counted = gone + went, math.max(1000, now % SPAN + (i - 1) * SPAN) end
+  end
   local seen = {
-    text, call('LLEN', key('now', line)), call('LLEN', key('bulk', line)), call('ZCARD', key('later', line)),
-    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
+    text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
+    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0, gone, counted,
   }
-  local waits = seen[2] + seen[3] > 0
+  local waits = waiting.now + waiting.bulk > 0
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)
     local blocked = call('HGET', P .. 'blocked', b.name) or 0
@@ -49,6 +57,13 @@ function ops.look(line)
   return seen
 end
 
+-- line… -> the same of each line
+function ops.look_at(...)
+  local seen = {}
+  for i, line in ipairs({ ... }) do seen[i] = ops.look(line) end
+  return seen
+end
+
 -- line… -> how many tasks wait in the lane now, in the lane bulk, and for their time, of each. Reads only.
 function ops.counts(...)
   local found = {}
@@ -60,8 +75,10 @@ function ops.counts(...)
   return found
 end
 
--- worker slots queues ttl_ms -> 1. What the workers can take, summed over those that were heard of lately.
-function ops.beat(worker, slots, queues, ttl)
+-- worker slots queues ttl_ms alone -> 1. What the workers can take, summed over those that were heard of lately. alone:
+-- 1 where this one says that nothing shall travel together, which then holds for all.
+function ops.beat(worker, slots, queues, ttl, alone)
+  if alone == '1' then call('SET', P .. 'alone', 1, 'PX', ttl) end
   if tonumber(slots) > 0 then
     call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)
   else

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from worker.governor.terms import BucketLook, Look, Pause
+from worker.governor.terms import BucketLook, Look, Pause, Rider
 from worker.tiers import MINUTE
 
 
@@ -20,7 +20,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
     """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
-    spec, now, bulk, later, since, blocked, *rest = seen
+    spec, now, bulk, later, since, blocked, gone, counted, *rest = seen
     queue, *parts = spec.decode().split(";")
     buckets = []
     for part in parts:
@@ -53,6 +53,7 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
         max((age for age in ages if age is not None), default=None),
         max(0.0, int(float(blocked)) / 1000 - moment),
         tuple(buckets),
+        gone * 60_000 / counted if gone else None,
         oldest_now=ages[0],
         oldest_bulk=ages[1],
     )
@@ -61,3 +62,10 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
 def _seconds(times: bytes) -> tuple[float, ...]:
     """Times in ms, separated by commas."""
     return tuple(float(each) / 1000 for each in times.split(b",")) if times else ()
+
+
+def read_rider(task_id: bytes, attempts: bytes, stored: bytes) -> Rider:
+    """Return a task as the operation ``board`` tells of it; ``stored`` is as in the hash ``waiting``."""
+    head, _, message = stored.partition(b"\n")
+    lane, _, share = head.decode().split("|", 2)
+    return Rider(task_id.decode(), int(attempts), lane, share, message)

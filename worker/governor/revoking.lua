@@ -2,7 +2,8 @@
 
 -- id reason ttl_ms -> the message of a task that waits, or false. From now on no claim of it is granted.
 function ops.revoke(id, reason, ttl)
-  call('SET', key('revoked', id), reason, 'PX', ttl)
+  -- Once: each worker that hears of it says so again.
+  call('SET', key('revoked', id), reason, 'PX', ttl, 'NX')
   local _, _, message = find(id)
   return message or false
 end
@@ -13,8 +14,8 @@ end
 function ops.withdraw(id, result_key, result, ttl, ours)
   local lane, line = find(id)
   if not line and (call('HEXISTS', P .. 'holder', id) == 1 or ours ~= '1' and not is_leased(id)) then return 0 end
-  -- It may have been carried out: the worker that gets it says so.
-  if call('EXISTS', key('sent', id)) == 1 then return 0 end
+  -- It may have been carried out, or has been: the worker that gets it says so.
+  if call('EXISTS', key('sent', id), key('outcome', id)) > 0 then return 0 end
   local told = (call('GET', result_key) or ''):sub(1, 60)
   if told == '' or told:find('"RETRY"', 1, true) then
     call('SET', result_key, result, 'EX', ttl)
@@ -31,6 +32,13 @@ end
 -- queue -> how many tasks waited for it; they are gone, and nothing is told of them.
 function ops.purge(queue)
   local count = 0
+  -- What travels with a request of this queue, whose message is gone, waits again, and goes with its own queue.
+  local riding = call('HGETALL', P .. 'riding')
+  for i = 1, #riding, 2 do
+    local its, line = riding[i + 1]:match('^([^|]*)|(.*)$')
+    local ours = its == queue or load_line(line).queue == queue
+    if ours and not call('ZSCORE', P .. 'claimed', riding[i]) then turn_back(riding[i]) end
+  end
   for _, line in ipairs(call('HKEYS', P .. 'lines')) do
     if call('HGET', P .. 'lines', line):match('^[^;]*') == queue then
       for _, list in ipairs({ key('now', line), key('bulk', line), key('later', line) }) do

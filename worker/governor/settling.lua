@@ -1,62 +1,5 @@
 -- The end of a request: its lease, Klaviyo's headers, and what becomes of the task.
 
--- How many answers of a ring, of the newest `most`, are not older than a moment.
-local function answered_since(ring, moment, most)
-  local low, high = 0, math.min(most, call('LLEN', ring))
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
-local function correct(b, limit, remaining, reset)
-  local name = key('bucket', b.name)
-  load_bucket(b)
-  local declared
-  for _, w in ipairs(b.windows) do
-    if w[2] == 60000 then declared = w[1] end
-  end
-  local adopted = 0
-  if limit ~= (b.limit or declared) then
-    adopted = limit
-    if limit == declared then call('HDEL', name, 'limit') else call('HSET', name, 'limit', limit) end
-  end
-  -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
-  local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
-  local beyond = used - b.flight
-  if beyond > 0 then
-    local entry = tonumber(call('LINDEX', ring, beyond - 1))
-    if not entry or entry < starts then
-      local ours = answered_since(ring, starts, beyond - 1)
-      local foreign, ends = beyond - ours, now + reset * 1000
-      if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
-      call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
-    end
-  end
-  return adopted
-end
-
--- Something that was paused goes on: all its lines are looked at.
-local function wake_all()
-  for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
-end
-
--- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
--- fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused one proves nothing
--- of the workers' key.
-local function note_accepted_key(line, accepted_key)
-  if accepted_key == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
-  local account = line:match('^[^:]*')
-  call('HDEL', P .. 'forbidden', account)
-  local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
-  local same = accepted_key == '*' or value:find('"key":"' .. accepted_key .. '"', 1, true)
-  if value:sub(1, 2) ~= '0|' and same then
-    call('HDEL', P .. 'paused', 'account:' .. account)
-    wake_all()
-  end
-end
-
 -- id holder used limit remaining reset block_ms forget accepted_key -> adopted limit, or 0
 --   holder    as at the claim: a worker that was taken for dead must not close the lease of its successor
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
@@ -67,51 +10,9 @@ function ops.settle(id, holder, used, limit, remaining, reset, block, forget, ac
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
-  local line, spec = close_lease(id, used == '1')
-  local adopted = 0
-  if line then
-    note_accepted_key(line, accepted_key)
-    if tonumber(block) > 0 then
-      -- With several buckets nobody says which one was full: only this combination waits.
-      local who = #spec.buckets == 1 and spec.buckets[1].name or line
-      local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
-      call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
-    elseif limit ~= '' and #spec.buckets == 1 then
-      adopted = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
-    end
-  end
+  local adopted = settled(id, used, limit, remaining, reset, block, accepted_key)
   serve_due(8)
   return adopted
-end
-
--- id holder -> 1 if its lease had been granted and not claimed, or claimed for this delivery when it was taken, and
--- nothing was sent by it; it returns unused
-function ops.release(id, holder)
-  local ours = holder ~= '' and call('HGET', P .. 'holder', id) == holder
-  if not ours and not call('ZSCORE', P .. 'granted', id) then return 0 end
-  close_lease(id, false)
-  return 1
-end
-
--- unacked unacked_index tag | line spec lane id delay_ms at_head count expires -> attempts used, -1 if no longer ours
--- count: the hash in which this is counted, attempts or roomless; or ""
--- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
-function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires)
-  local stored = call('HGET', unacked, tag)
-  if not stored then return -1 end
-  local message = stored:match('^%[(.*),"","[^"]*"%]$')  -- as ops.take wrote it
-  call('HDEL', unacked, tag)
-  call('ZREM', index, tag)
-  enter_line(line, spec)
-  set_expiry(id, expires)
-  if count ~= '' then call('HINCRBY', P .. count, id, 1) end
-  enqueue(line, lane, id, message, now + tonumber(delay), at_head == '1')
-  return tonumber(call('HGET', P .. 'attempts', id)) or 0
-end
-
--- Nothing about a task need be remembered any more, but that it was revoked.
-local function forget(id)
-  for _, what in ipairs({ 'attempts', 'expires', 'roomless' }) do call('HDEL', P .. what, id) end
 end
 
 -- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
@@ -141,7 +42,7 @@ function ops.finish(unacked, index, ...)
       if not noted[who] then note_accepted_key(line, accepted_key) end
       noted[who] = true
       if limit ~= '' and #spec.buckets == 1 then
-        adopted[i] = correct(spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+        adopted[i] = correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
       end
     end
   end
@@ -149,10 +50,4 @@ function ops.finish(unacked, index, ...)
   call('ZREM', index, unpack(tags))
   serve_due(8)
   return adopted
-end
-
--- id -> 1. The task is over; its message may be delivered once more.
-function ops.done(id)
-  forget(id)
-  return 1
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,11 @@ REVOKED_MS = 30 * 86_400_000
 #: A line's name and its spec (`worker.tiers.Line`), as messages carry them.
 LineRef = tuple[str, str]
 
+#: What a call can share a request with, and the request that would carry it (`worker.together.sharing`); empty for a
+#: call that goes alone.
+Together = tuple[str, str]
+ALONE: Together = ("", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -40,11 +46,12 @@ class Claim:
     """The answer to the claim of a lease, and the attempts that its task has used.
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
-    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more.
+    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more. ``told``: it has
+    travelled with others, and ``reason`` is what became of it, as `Fate.what` says.
     ``roomless``: how often Redis had no room for its result.
     """
 
-    state: Literal["ok", "none", "unknown", "revoked", "expired"]
+    state: Literal["ok", "none", "unknown", "revoked", "expired", "told"]
     attempts: int
     reason: str = ""
     roomless: int = 0
@@ -98,6 +105,46 @@ class FailedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Rider:
+    """A task that travels with others: the attempts it has used, its lane, what it can share, and its message."""
+
+    task_id: str
+    attempts: int
+    lane: str
+    share: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a task when the request that it travelled with has ended.
+
+    ``done``: it is over, with the result ``value`` under ``key``, if anybody wants one. ``told``: its message goes to a
+    worker, which ends it as ``what`` says. ``wait``: it waits again, with ``what`` as its share; ``value`` says why.
+    """
+
+    task_id: str
+    how: Literal["done", "told", "wait"]
+    what: str | bytes = ""
+    key: str = ""
+    value: str | bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a request that carried several tasks ended; ``delay`` (seconds) and ``attempt`` are of those that wait again.
+
+    ``ttl``: seconds for which results are kept.
+    """
+
+    settlement: Settlement
+    fates: Sequence[Fate]
+    delay: float = 0.0
+    attempt: bool = False
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A pause, made by somebody or by a worker whose key Klaviyo has refused.
 
@@ -137,7 +184,8 @@ class Look:
     """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
 
     ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
-    in each lane; None where nothing waits, or its publisher was not one of ours.
+    in each lane; None where nothing waits, or its publisher was not one of ours. ``together_per_minute``: how many
+    tasks a minute travel with others at present; None where none did while more waited.
     """
 
     line: str
@@ -148,5 +196,6 @@ class Look:
     oldest: float | None
     blocked: float
     buckets: tuple[BucketLook, ...]
+    together_per_minute: float | None = None
     oldest_now: float | None = None
     oldest_bulk: float | None = None

@@ -1,18 +1,17 @@
 -- Lines, their buckets, and when the windows of these leave room for the next request.
 
 local function parse(spec)
-  local queue, rest = spec:match('^([^;]*);(.*)$')
   local buckets = {}
-  for part in rest:gmatch('[^;]+') do
-    local name, list = part:match('^(.*)=([%d:,]+)$')
+  for name, list in spec:gmatch(';(.-)=([%d:,]+)') do
     local windows, longest = {}, 0
     for n, t in list:gmatch('(%d+):(%d+)') do
-      windows[#windows + 1] = { tonumber(n), tonumber(t) }
-      if tonumber(t) > longest then longest = tonumber(t) end
+      n, t = tonumber(n), tonumber(t)
+      windows[#windows + 1] = { n, t }
+      if t > longest then longest = t end
     end
     buckets[#buckets + 1] = { name = name, windows = windows, longest = longest }
   end
-  return { queue = queue, buckets = buckets }
+  return { queue = spec:match('^[^;]*'), buckets = buckets }
 end
 
 -- One run of the script may come to a line, a queue or a pause more than once: each is read once.
@@ -26,21 +25,55 @@ local function load_line(line)
   return lines[line] or nil
 end
 
+-- Read several lines at once.
+local function load_lines(names)
+  local missing = {}
+  for _, line in ipairs(names) do
+    if line and lines[line] == nil then missing[#missing + 1] = line end
+  end
+  if #missing < 2 then return end
+  for i, spec in ipairs(call('HMGET', P .. 'lines', unpack(missing))) do
+    lines[missing[i]] = spec and parse(spec) or false
+  end
+end
+
 local function enter_line(line, spec)
+  if call('HGET', P .. 'lines', line) == spec then return end
   call('HSET', P .. 'lines', line, spec)
   lines[line] = nil
 end
 
+-- The request that carries several tasks of a line: how much it takes, its own line and spec.
+local carriers = {}
+
+local function load_carrier(line)
+  if carriers[line] == nil then
+    local told = call('HGET', P .. 'carriers', line)
+    local most, bytes, name, text = (told or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
+    carriers[line] = most and {
+      most = tonumber(most), bytes = tonumber(bytes), line = name, text = text,
+      spec = name == line and load_line(line) or parse(text),
+    } or false
+  end
+  return carriers[line] or nil
+end
+
+local function enter_carrier(line, carrier)
+  if carrier == '' or call('HGET', P .. 'carriers', line) == carrier then return end
+  call('HSET', P .. 'carriers', line, carrier)
+  carriers[line] = nil
+end
+
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
 local function load_bucket(b)
-  b.wanted = call('ZCOUNT', key('wanted', b.name), now, '+inf')
   for _, w in ipairs(b.windows) do w.read = nil end
-  local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until', 'urgent')
+  local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until', 'urgent', 'wanted_until')
   b.flight = tonumber(f[1]) or 0
   b.limit = tonumber(f[2])
   b.foreign_until = tonumber(f[4]) or 0
   b.foreign = b.foreign_until > now and tonumber(f[3]) or 0
   b.urgent = (tonumber(f[5]) or 0) > now
+  b.wanted = (tonumber(f[6]) or 0) > now and call('ZCOUNT', key('wanted', b.name), now, '+inf') or 0
 end
 
 local function born()
@@ -52,12 +85,18 @@ local function born()
   return at
 end
 
+local nothing_blocked
+
 -- Until when a line is blocked, itself or by one of its buckets.
 local function blocked_until(line, spec)
+  if nothing_blocked == nil then nothing_blocked = call('EXISTS', P .. 'blocked') == 0 end
+  if nothing_blocked then return 0 end
   local names, at = { line }, 0
   for _, b in ipairs(spec.buckets) do names[#names + 1] = b.name end
-  for _, blocked in ipairs(call('HMGET', P .. 'blocked', unpack(names))) do
-    at = math.max(at, tonumber(blocked) or 0)
+  for i, blocked in ipairs(call('HMGET', P .. 'blocked', unpack(names))) do
+    local passes = tonumber(blocked)
+    if passes and passes <= now then call('HDEL', P .. 'blocked', names[i]) end
+    at = math.max(at, passes or 0)
   end
   return at
 end
@@ -65,6 +104,7 @@ end
 -- An entry of a window's ring. Who is about to grant `most` requests reads what they will ask for at once: each looks
 -- one entry nearer to the newest.
 local function answered_at(ring, w, back, most)
+  if most == 1 then return tonumber(call('LINDEX', ring, back)) end
   local read = w.read
   if not read or back < read.first or back > read.last then
     local first = math.max(0, back - most + 1)
@@ -94,8 +134,20 @@ local function next_grant(spec, birth, lane, blocked, most)
       local entry = answered_at(ring, w, back, most)
       -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
       if not entry and t == 1000 then entry = call('LLEN', ring) > 0 and birth end
+      -- When others' window ends there may be room before.
+      if entry and t == 60000 and b.foreign > 0 then entry = math.min(entry, b.foreign_until - t - ROUNDING) end
       if entry and entry + t + ROUNDING > at then at = entry + t + ROUNDING end
     end
   end
   return at
+end
+
+-- How many answers of a ring, of the newest `most`, are not older than a moment.
+local function answered_since(ring, moment, most)
+  local low, high = 0, math.min(most, call('LLEN', ring))
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
+  end
+  return low
 end

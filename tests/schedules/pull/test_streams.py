@@ -1,12 +1,12 @@
 """Each stream against the declaration of its action, and each trap in reading it."""
 
+import functools
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from schedules.pull.definition import Partition
 from schedules.pull.streams import CAMPAIGNS, STREAMS, rows_by_table
 from schedules.store.tables import metadata
+from tests.cases import for_each
 from worker.api.paging import largest
 
 SINCE = datetime(2026, 11, 23, tzinfo=UTC)
@@ -16,9 +16,14 @@ UNTIL = datetime(2026, 11, 24, tzinfo=UTC)
 COMMON = {"account", "synced_at", "deleted_at", "seen"}
 STATE = {"sync_runs", "sync_windows", "watermarks", "push_hashes", "push_parts", "campaign_values", "flow_values"}
 
-every_stream = pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-asked_for = [stream for stream in STREAMS.values() if stream.action]
-every_list = pytest.mark.parametrize("stream", asked_for, ids=lambda stream: stream.name)
+
+def each_of(names):
+    """Make a test of one stream a test of all of these."""
+    return lambda check: for_each(names)(functools.wraps(check)(lambda name: check(STREAMS[name])))
+
+
+every_stream = each_of(STREAMS)
+every_list = each_of([name for name, stream in STREAMS.items() if stream.action])
 
 
 def partitions(stream):

@@ -52,7 +52,7 @@ def test_two_processes_may_upgrade_at_once(engine, empty_store_url):
     program = f"from schedules.store.migrate import upgrade; upgrade({empty_store_url!r})"
     both = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
 
-    codes = [process.wait(timeout=60) for process in both]
+    codes = [process.wait(timeout=240) for process in both]
 
     assert codes == [0, 0]
     assert is_current(engine)

@@ -17,6 +17,7 @@ from tasks.imports.countries import country_code
 from tasks.imports.dates import infer_order, is_ambiguous_date, normalise_moments, parse_date_or_time
 from tasks.imports.phones import parse_phone
 from tasks.imports.values import point_in_time
+from tests.cases import for_each
 
 # Addresses.
 
@@ -150,7 +151,7 @@ def test_what_is_made_of_an_international_number_quickly_is_what_phonenumbers_ma
             assert cell == slowly(cell, None)
 
 
-@pytest.mark.parametrize("country", sorted(phonenumbers.SUPPORTED_REGIONS))
+@for_each(sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_the_example_numbers_of_every_country_are_read(country: str):
     for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
         if found := phonenumbers.example_number_for_type(country, kind):

@@ -1,0 +1,80 @@
+"""An OAuth consent whose answer comes back to this machine: somebody opens an address, and a small server waits."""
+
+from __future__ import annotations
+
+import time
+import webbrowser
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cli.processes import LOOPBACK, require_free_port
+from cli.terminal import FAILED, say, stdout, stop
+from worker.credentials import Account
+from worker.oauth import CONSENT_S, authorization_url, exchange
+
+#: Where on this machine the answer arrives. Klaviyo knows it only if it is among the application's redirect URIs.
+PATH = "/callback"
+
+PAGE = "<!doctype html><title>klaviyo-worker</title><p>{}</p>"
+
+
+class Callback(HTTPServer):
+    """Waits for the one answer that has the right state."""
+
+    def __init__(self, port: int, state: str) -> None:
+        super().__init__((LOOPBACK, port), Handler)
+        self.state = state
+        self.answer: dict[str, str] = {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Takes the answer, and says so to whoever has consented."""
+
+    server: Callback
+
+    def do_GET(self) -> None:
+        """Take the answer if it is the one that is awaited."""
+        asked = urlsplit(self.path)
+        given = {name: values[0] for name, values in parse_qs(asked.query).items()}
+        ours = asked.path == PATH and given.get("state") == self.server.state
+        said = "Thank you. You can close this page." if ours else "Nobody has asked for this."
+        body = PAGE.format(said).encode()
+        self.send_response(200 if ours else 404)
+        self.send_header("content-type", "text/html; charset=utf-8")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        if ours:
+            self.server.answer = given
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: a code is in the address."""
+
+
+def authorize_here(alias: str, scopes: list[str], port: int, browser: bool) -> Account:
+    """Have somebody consent for an account, and wait for that.
+
+    Raises:
+        Exit: nobody has in time, or they have declined.
+        SettingsError: a setting is missing.
+
+    """
+    require_free_port(port, "--port")
+    back = f"http://{LOOPBACK}:{port}{PATH}"
+    address, state = authorization_url(alias, scopes, back)
+    with Callback(port, state) as server:
+        say(f"Open this address, signed in to the Klaviyo account that {alias} stands for. "
+            f"{back} must be among the redirect URIs of your application.")  # fmt: skip
+        stdout(soft_wrap=True).print(address)
+        if browser:
+            webbrowser.open(address)
+        until = time.monotonic() + CONSENT_S
+        while not server.answer and (left := until - time.monotonic()) > 0:
+            server.timeout = left
+            server.handle_request()
+    if not server.answer:
+        raise stop(f"Nobody has consented within {CONSENT_S // 60} minutes.", FAILED)
+    if "code" not in server.answer:
+        raise stop(f"Klaviyo has sent no code ({server.answer.get('error', 'and no reason')}).", FAILED)
+    return exchange(server.answer["code"], state)

@@ -1,0 +1,144 @@
+"""Many calls published at once: all are checked first, and each is a task of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+from uuid import RFC_4122, UUID
+
+import pytest
+import redis
+from celery import signals
+
+from tasks.events import create_event
+from tests.clock import Clock
+from worker import plain_calls
+from worker.errors import InputError, NotConfirmed
+from worker.governor import Governor
+from worker.many import MAX_CALLS_PER_STEP, new_id
+from worker.messages import read
+
+
+@pytest.fixture
+def governor(settings, client, monkeypatch):
+    made = Governor(client, clock=Clock())
+    monkeypatch.setattr(plain_calls, "get_publishing_governor", lambda: made)
+    return made
+
+
+def call(number, **more):
+    return {"metric": "Placed Order", "profile": {"email": f"p{number}@example.com"}, "unique_id": f"u{number}", **more}
+
+
+def test_each_call_is_a_task_in_the_order_in_which_they_were_made(governor, client):
+    results = create_event.delay_many(call(number) for number in range(MAX_CALLS_PER_STEP + 3))
+
+    messages = {message.id: message for message in map(read, governor.waiting())}
+    assert [messages[each.id].kwargs["unique_id"] for each in results] == [
+        f"u{each}" for each in range(MAX_CALLS_PER_STEP + 3)
+    ]
+    waiting = client.lrange("klaviyo:now:default:create_event", 0, -1)
+    assert [each.decode() for each in reversed(waiting)] == [each.id for each in results]
+
+
+def test_where_one_is_wrong_nothing_is_published(governor):
+    with pytest.raises(InputError, match="call 2: parameter 'metrics' is not known"):
+        create_event.delay_many([call(0), call(1), {"metrics": "x"}, call(3)])
+
+    assert governor.count() == 0
+
+
+def test_those_that_are_wrong_can_be_set_aside(governor):
+    aside: list[tuple[int, Exception]] = []
+
+    results = create_event.delay_many([call(0), {}, call(2)], aside=aside)
+
+    assert len(results) == governor.count() == 2
+    assert [number for number, _ in aside] == [1]
+
+
+def test_they_go_where_one_call_would(governor, client):
+    create_event.on(lane="bulk", countdown=60, together=False).delay_many([call(0)])
+
+    [message] = map(read, governor.waiting())
+    assert (message.wait["lane"], message.wait["delay"]) == ("bulk", 60)
+    assert "together" not in message.wait
+    assert client.zcard("klaviyo:later:default:create_event") == 1
+
+
+def test_what_was_said_twice_is_published_once(governor, monkeypatch):
+    said = []
+    publish = governor.wait_all
+
+    def cut(*step):
+        publish(*step)
+        said.append(step)
+        if len(said) == 1:
+            raise redis.ConnectionError("cut")
+
+    monkeypatch.setattr(governor, "wait_all", cut)
+    create_event.delay_many(call(number) for number in range(5))
+
+    assert said == said[:1] * 2
+    assert governor.count() == 5
+
+
+def test_a_redis_that_is_away_is_told_with_the_first_that_is_not_confirmed(governor, monkeypatch):
+    def away(*_):
+        raise redis.ConnectionError("away")
+
+    monkeypatch.setattr(governor, "wait_all", away)
+    with pytest.raises(NotConfirmed, match="away"):
+        create_event.delay_many([call(0)])
+
+
+def said_by(stored):
+    """A message, without what differs from call to call."""
+    message = json.loads(stored.partition(b"\n")[2])
+    task_id, wait = message["headers"]["id"], message["headers"]["klaviyo"]
+    body = json.loads(base64.b64decode(message["body"]))
+    wait["since"] = body[1]["time"] = None
+    return json.loads(json.dumps({**message, "body": body}).replace(task_id, "id"))
+
+
+def test_a_message_is_what_one_call_would_have_published(governor, client, monkeypatch):
+    odd = call(0, value=9.5, properties={"100 %": "%s ☺"})
+    place = create_event.on(lane="bulk", expires=60)
+    place.delay(**odd)
+    one = client.hvals("klaviyo:waiting")
+    [many] = place.delay_many([odd])
+
+    assert said_by(client.hget("klaviyo:waiting", many.id)) == said_by(one[0])
+
+
+def test_calls_that_differ_in_what_they_say_have_messages_of_their_own(governor, client):
+    places = create_event.delay_many([call(0), call(1, value=2), call(2)])
+
+    shown = [read(governor.message(each.id)).kwargs.get("value") for each in places]
+    assert shown == [None, 2, None]
+
+
+def test_an_expiry_is_that_of_each(governor, client):
+    create_event.on(expires=60).delay_many([call(0), call(1)])
+
+    assert client.zcard("klaviyo:expiring") == client.hlen("klaviyo:expires") == 2
+
+
+def test_what_somebody_listens_to_goes_celerys_way(governor, monkeypatch):
+    published = []
+    monkeypatch.setattr("kombu.Producer.publish", lambda *_, **told: published.append(told["headers"]["id"]))
+    listener = lambda **_: None  # noqa: E731
+    signals.after_task_publish.connect(listener)
+    try:
+        results = create_event.delay_many([call(0), call(1)])
+    finally:
+        signals.after_task_publish.disconnect(listener)
+
+    assert published == [each.id for each in results]
+
+
+def test_ids_are_uuids_of_version_4():
+    made = [UUID(new_id()) for _ in range(50)]
+
+    assert {(each.version, each.variant) for each in made} == {(4, RFC_4122)}
+    assert len(set(made)) == 50

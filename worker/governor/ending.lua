@@ -1,0 +1,61 @@
+-- What the end of a request tells: its lease, Klaviyo's headers, and that its key was accepted.
+
+local function correct(line, b, limit, remaining, reset)
+  local name = key('bucket', b.name)
+  load_bucket(b)
+  local declared
+  for _, w in ipairs(b.windows) do
+    if w[2] == 60000 then declared = w[1] end
+  end
+  local adopted = 0
+  if limit ~= (b.limit or declared) then
+    adopted = limit
+    if limit == declared then call('HDEL', name, 'limit') else call('HSET', name, 'limit', limit) end
+    look_again(line, true, 0)
+  end
+  -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
+  local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
+  local beyond = used - b.flight
+  if beyond > 0 then
+    local entry = tonumber(call('LINDEX', ring, beyond - 1))
+    if not entry or entry < starts then
+      local ours = answered_since(ring, starts, beyond - 1)
+      local foreign, ends = beyond - ours, now + reset * 1000
+      if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
+      call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
+      look_again(line, true, 0)
+    end
+  end
+  return adopted
+end
+
+-- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
+-- fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused one proves nothing
+-- of the workers' key.
+local function note_accepted_key(line, accepted_key)
+  if accepted_key == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
+  local account = line:match('^[^:]*')
+  call('HDEL', P .. 'forbidden', account)
+  local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
+  local same = accepted_key == '*' or value:find('"key":"' .. accepted_key .. '"', 1, true)
+  if value:sub(1, 2) ~= '0|' and same then
+    call('HDEL', P .. 'paused', 'account:' .. account)
+    wake_all()
+  end
+end
+
+-- Close the lease of a request that has ended; the arguments and the result are those of ops.settle.
+local function settled(id, used, limit, remaining, reset, block, accepted_key)
+  local line, spec = close_lease(id, used == '1')
+  if not line then return 0 end
+  note_accepted_key(line, accepted_key)
+  if tonumber(block) > 0 then
+    -- With several buckets nobody says which one was full: only this combination waits.
+    local who = #spec.buckets == 1 and spec.buckets[1].name or line
+    local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
+    call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
+  elseif limit ~= '' and #spec.buckets == 1 then
+    return correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
+  end
+  return 0
+end

@@ -1,0 +1,148 @@
+-- A request that several calls travel with: claiming its lease with theirs, and ending all of them in one step.
+
+-- carrier ttl_ms holder -> {} if there is nothing to send, else {id, attempts, "lane|line|share\nmessage", …}
+-- Claim the lease of a request that several tasks travel with, and theirs. What nobody wants any more is left out: its
+-- message goes to a worker by itself, which ends it. Where the request must not be made now, all wait again.
+function ops.board(carrier, ttl, holder)
+  local riding = call('HGET', P .. 'riding', carrier)
+  if not riding then return {} end
+  local held_by = call('HGET', P .. 'holder', carrier)
+  if held_by and held_by ~= holder then return {} end
+  local riders, going = riders_of(carrier), {}
+  if not held_by then
+    local deadline = tonumber(call('ZSCORE', P .. 'granted', carrier))
+    if not deadline or deadline <= now or #riders == 0 then
+      turn_back(carrier)
+      return {}
+    end
+    local queue, line = call('HGET', P .. 'lease', carrier):match('^([^|]*)|(.*)$')
+    if paused(line, queue) or paused(riders[1].line, load_line(riders[1].line).queue) then
+      turn_back(carrier)
+      return {}
+    end
+    local left, items = {}, {}
+    for _, each in ipairs(riders) do
+      local expires = tonumber(call('HGET', P .. 'expires', each.id))
+      if expires and expires <= now or call('EXISTS', key('revoked', each.id)) == 1 then
+        left[#left + 1] = each
+      else
+        going[#going + 1] = each
+        items[#items + 1] = each.id .. '\n' .. each.stored
+      end
+    end
+    if #left > 0 then
+      alight(left)
+      close_leases(ids_of(left), false)
+      call('DEL', key('riders', carrier))
+      if #items > 0 then call('RPUSH', key('riders', carrier), unpack(items)) end
+      for _, each in ipairs(left) do
+        local its = load_line(each.line).queue
+        call('LPUSH', its, each.message)
+        wake(its, 1)
+      end
+    end
+    if #going == 0 then
+      turn_back(carrier)
+      return {}
+    end
+    local deadlines, holders = { now + tonumber(ttl), carrier }, { carrier, holder }
+    for _, each in ipairs(going) do
+      for _, value in ipairs({ now + tonumber(ttl), each.id }) do deadlines[#deadlines + 1] = value end
+      for _, value in ipairs({ each.id, holder }) do holders[#holders + 1] = value end
+      if part_of(each.share).once then call('SET', key('sent', each.id), now, 'PX', 7 * DAY) end
+    end
+    call('ZREM', P .. 'granted', carrier, unpack(ids_of(going)))
+    call('ZADD', P .. 'claimed', unpack(deadlines))
+    call('HSET', P .. 'holder', unpack(holders))
+  else
+    going = riders
+  end
+  local found, attempts = {}, call('HMGET', P .. 'attempts', unpack(ids_of(going)))
+  for i, each in ipairs(going) do
+    for _, value in ipairs({ each.id, attempts[i] or '0', each.stored }) do found[#found + 1] = value end
+  end
+  return found
+end
+
+-- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget | delay_ms attempt ttl_s |
+-- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
+-- The end of a request that several tasks travelled with, in one step: its lease is settled as above, and of each task
+--   how = done  the result is stored, key "" where nobody wants one: it is over
+--   how = told  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
+--   how = wait  it waits again, with `what` as its share, after the delay; the result tells that and why
+-- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named waits again, and goes alone.
+function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten, delay,
+    attempt, ttl, ...)
+  local riding = call('HGET', P .. 'riding', carrier)
+  local held_by = call('HGET', P .. 'holder', carrier)
+  if not riding or held_by and held_by ~= tag then return -1 end
+  local told, riders, fates, over, waiting = { ... }, riders_of(carrier), {}, {}, {}
+  for i = 1, #told, 5 do fates[told[i]] = i end
+  call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  call('HDEL', P .. 'riding', carrier)
+  call('DEL', key('riders', carrier))
+  alight(riders)
+  close_leases(ids_of(riders), false)
+  local adopted = settled(carrier, used, limit, remaining, reset, block, accepted_key)
+  for _, each in ipairs(riders) do
+    local i = fates[each.id]
+    local how, what, name, value
+    if i then how, what, name, value = unpack(told, i + 1, i + 4) end
+    if how == 'done' then
+      over[#over + 1] = each.id
+      if name ~= '' then publish(name, value, ttl) end
+    elseif how == 'told' then
+      local queue = load_line(each.line).queue
+      call('SET', key('outcome', each.id), what, 'PX', 7 * DAY)
+      call('LPUSH', queue, each.message)
+      wake(queue, 1)
+    else
+      each.share = i and what or ''
+      if forgotten == '1' then call('DEL', key('sent', each.id)) end
+      if attempt == '1' then call('HINCRBY', P .. 'attempts', each.id, 1) end
+      if i and name ~= '' and not has_ended(name) then publish(name, value, ttl) end
+      waiting[#waiting + 1] = each
+    end
+  end
+  for _, what in ipairs(#over > 0 and { 'attempts', 'expires', 'roomless' } or {}) do
+    call('HDEL', P .. what, unpack(over))
+  end
+  back_in_line(waiting, now + tonumber(delay))
+  call('ZADD', P .. 'due', 'LT', now, riding:match('|(.*)$'))
+  serve_due(8)
+  return adopted
+end
+
+-- unacked unacked_index tag carrier id… -> 1, or 0 if it is no longer ours. A job of Klaviyo's will carry these tasks,
+-- whose request has a lease of its own: they are under way until ops.arrive ends them, however long that takes. Whoever
+-- is not named waits again, and goes alone.
+function ops.hand_over(unacked, index, tag, carrier, ...)
+  local riding = call('HGET', P .. 'riding', carrier)
+  if not riding or call('HGET', P .. 'holder', carrier) ~= tag then return 0 end
+  call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  local named, staying, items = {}, {}, {}
+  for _, id in ipairs({ ... }) do named[id] = true end
+  for _, each in ipairs(riders_of(carrier)) do
+    if named[each.id] then
+      items[#items + 1] = each.id .. '\n' .. each.stored
+    else
+      each.share = ''
+      staying[#staying + 1] = each
+    end
+  end
+  call('DEL', key('riders', carrier))
+  call('RPUSH', key('riders', carrier), unpack(items))
+  call('HSET', P .. 'riding', carrier, '@' .. riding)
+  call('ZREM', P .. 'claimed', unpack({ ... }))
+  if #staying > 0 then
+    alight(staying)
+    close_leases(ids_of(staying), false)
+    back_in_line(staying, now)
+  end
+  close_leases({ carrier }, false)
+  call('ZADD', P .. 'due', 'LT', now, riding:match('|(.*)$'))
+  serve_due(8)
+  return 1
+end

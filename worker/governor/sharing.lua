@@ -1,0 +1,144 @@
+-- Calls of a line that travel in one request: which of them.
+
+-- A task as a part of a request: count, bytes, once, key, {{what, said}, …}; nothing for one that goes alone.
+local function part_of(share)
+  local count, bytes, once, kin, rest = share:match('^(%d+) (%d+) ([01]) (%S+)(.*)$')
+  if not count then return end
+  local marks = {}
+  for what, said in rest:gmatch(' ([^ =]+)=([^ ]*)') do marks[#marks + 1] = { what, said } end
+  return { count = tonumber(count), bytes = tonumber(bytes), once = once == '1', kin = kin, marks = marks }
+end
+
+-- The fields of aboard for what a task says of things whose order matters.
+local function fields_of(line, part)
+  local fields = {}
+  for _, mark in ipairs(part.marks) do
+    if mark[1]:sub(1, 1) ~= '!' then fields[#fields + 1] = line .. ' ' .. mark[1] end
+  end
+  return fields
+end
+
+-- Whether something is under way with others that this task must not overtake: they take longer than one alone.
+local function is_behind(line, part)
+  local fields = fields_of(line, part)
+  for _, carrier in ipairs(#fields > 0 and call('HMGET', P .. 'aboard', unpack(fields)) or {}) do
+    if carrier and call('HEXISTS', P .. 'riding', carrier) == 1 then return true end
+  end
+  return false
+end
+
+-- Choose tasks of a line that fit into one request, in order: {id, lane, stored} of each, and of each lane how many were
+-- looked at and which of those are left. Nothing is changed. Two that say different things of one thing do not go
+-- together, and the second stays behind the first. Where only one has the key of the first, it is passed over.
+local function choose(line, carrier, passed)
+  local chosen, lanes, said, behind = {}, {}, {}, {}
+  local count, bytes, looked, read, kin, full = 0, 0, 0, 0, nil, false
+  for _, lane in ipairs({ 'now', 'bulk' }) do
+    local list, seen, left, over = key(lane, line), 0, {}, false
+    while not (full or over) do
+      local ids = call('LRANGE', list, -seen - 50, -seen - 1)
+      if #ids == 0 then break end
+      local stored, leases = call('HMGET', P .. 'waiting', unpack(ids)), call('HMGET', P .. 'lease', unpack(ids))
+      for i = #ids, 1, -1 do
+        local head = stored[i] and stored[i]:sub(1, stored[i]:find('\n', 1, true) - 1)
+        local part, fits = head and part_of(head:match('^%a+|[^|]*|?(.*)$')), false
+        local may = part and not leases[i] and part.count <= carrier.most and part.bytes <= carrier.bytes
+        if may and not passed[part.kin] and not (part.once and call('EXISTS', key('sent', ids[i])) == 1) then
+          kin = kin or part.kin
+          fits = part.kin == kin
+          if fits and (count + part.count > carrier.most or bytes + part.bytes > carrier.bytes) then
+            full = true
+            break
+          end
+          for _, mark in ipairs(part.marks) do
+            local before = said[mark[1]]
+            if behind[mark[1]] or before and (before == '' or before ~= mark[2]) then fits = false end
+          end
+          fits = fits and not is_behind(line, part)
+        end
+        seen, looked, read = seen + 1, looked + 1, read + (stored[i] and #stored[i] or 0)
+        if fits then
+          for _, mark in ipairs(part.marks) do said[mark[1]] = mark[2] end
+          chosen[#chosen + 1] = { id = ids[i], lane = lane, stored = stored[i], part = part }
+          count, bytes = count + part.count, bytes + part.bytes
+        elseif stored[i] then
+          for _, mark in ipairs(part and part.marks or {}) do behind[mark[1]] = true end
+          left[#left + 1] = ids[i]
+        end
+        over = looked >= LOOK_FIRST + LOOK_MORE * #chosen or looked >= LOOK or read >= LOOK_BYTES
+        if over or count == carrier.most then break end
+      end
+      over = over or count == carrier.most
+    end
+    lanes[lane] = { seen = seen, left = left }
+    if full or over then break end
+  end
+  if #chosen > 1 then return chosen, lanes end
+  if kin and passed.number < LONE then
+    passed[kin], passed.number = true, passed.number + 1
+    return choose(line, carrier, passed)
+  end
+end
+
+-- The message that stands in a tier's queue for all that travel with it (Celery's protocol, an empty call).
+local CARRIER = '{"body":"'
+  .. 'W1tdLCB7fSwgeyJjYWxsYmFja3MiOiBudWxsLCAiZXJyYmFja3MiOiBudWxsLCAiY2hhaW4iOiBudWxsLCAiY2hvcmQiOiBudWxsfV0=",'
+  .. '"content-encoding":"utf-8","content-type":"application/json","headers":{"lang":"py","task":"klaviyo.together",'
+  .. '"id":%s,"root_id":%s,"parent_id":null,"group":null,"argsrepr":"()","kwargsrepr":"{}","origin":"governor",'
+  .. '"retries":0,"eta":null,"expires":null,"timelimit":[null,null],"ignore_result":true},"properties":{'
+  .. '"correlation_id":%s,"reply_to":"","delivery_mode":2,"priority":0,"body_encoding":"base64","delivery_tag":"",'
+  .. '"delivery_info":{"exchange":"","routing_key":"%s"}}}'
+
+-- Let the tasks at the head of a line go in one request: returns how many went, and when it is worth looking again.
+local function carry(line, ahead, birth)
+  local carrier = load_carrier(line)
+  if not carrier or call('EXISTS', P .. 'alone') == 1 or paused(carrier.line, carrier.spec.queue) then return 0 end
+  if free_slots(carrier.spec.queue) < 1 then return 0, now + 10 end
+  for _, b in ipairs(carrier.spec.buckets) do load_bucket(b) end
+  local blocked = blocked_until(carrier.line, carrier.spec)
+  local function grant(lane) return next_grant(carrier.spec, birth, lane, blocked, 1) end
+  local at, fallback = grant(ahead.now > 0 and 'now' or 'bulk')
+  if not at or at > now then return 0, at or fallback end
+  local chosen, lanes = choose(line, carrier, { number = 0 })
+  if not chosen then return 0 end
+  if ahead.now > 0 and chosen[1].lane == 'bulk' then
+    at, fallback = grant('bulk')
+    if not at or at > now then return 0, at or fallback end
+  end
+  local id = 'together-' .. call('INCR', P .. 'carried') .. '-' .. chosen[1].id
+  local ids, riders, leases, deadlines = {}, {}, {}, {}
+  for i, each in ipairs(chosen) do
+    for _, field in ipairs(fields_of(line, each.part)) do call('HSET', P .. 'aboard', field, id) end
+    ids[i], riders[i] = each.id, each.id .. '\n' .. each.stored
+    leases[2 * i - 1], leases[2 * i] = each.id, '|@' .. id
+    deadlines[2 * i - 1], deadlines[2 * i] = now + GRANT_TTL, each.id
+  end
+  for lane, each in pairs(lanes) do
+    call('LTRIM', key(lane, line), 0, -each.seen - 1)
+    local back = {}
+    for i = #each.left, 1, -1 do back[#back + 1] = each.left[i] end
+    if #back > 0 then call('RPUSH', key(lane, line), unpack(back)) end
+    ahead[lane] = call('LLEN', key(lane, line))
+  end
+  call('HDEL', P .. 'waiting', unpack(ids))
+  call('ZREM', P .. 'expiring', unpack(ids))
+  call('RPUSH', key('riders', id), unpack(riders))
+  call('HSET', P .. 'riding', id, carrier.spec.queue .. '|' .. line)
+  -- None of them runs a second time meanwhile; what they draw on is the request's.
+  call('HSET', P .. 'lease', unpack(leases))
+  call('ZADD', P .. 'granted', unpack(deadlines))
+  if carrier.line ~= line then enter_line(carrier.line, carrier.text) end
+  local told = cjson.encode(id)
+  send_off({ id }, { CARRIER:format(told, told, told, carrier.spec.queue) }, carrier.line, carrier.spec)
+  for _, b in ipairs(carrier.spec.buckets) do b.flight = b.flight + 1 end
+  return #ids, now
+end
+
+-- Whether the first of a lane has to stay until something has arrived that went before it.
+local function must_stay(line, lane)
+  local id = call('LINDEX', key(lane, line), -1)
+  if not id then return false end
+  local _, _, _, share = find(id)
+  local part = share and part_of(share)
+  return part and is_behind(line, part)
+end

@@ -1,0 +1,49 @@
+"""The task that stands in a tier's queue for all the calls that travel with one request.
+
+The governor's script makes its message (sharing.lua). It is no task of anybody's: it has no result, and Flower shows
+the calls in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore
+
+from worker.app import app
+from worker.events import tell
+from worker.governor import Delivery
+from worker.left_behind import unacknowledged_if_left
+from worker.message_headers import DELIVERY
+from worker.process import acknowledged_by_redis, closing, left_behind
+from worker.together.riding import ride
+
+#: As the governor's script writes it.
+TOGETHER = "klaviyo.together"
+
+
+class Carrier(Task):  # type: ignore[type-arg]
+    """Carries calls to Klaviyo, several in one request."""
+
+    name = TOGETHER
+    Strategy = "worker.strategy:default"
+    Request = "worker.request:Request"
+    acks_late = True
+    ignore_result = True
+    send_events = False
+
+    def run(self) -> None:
+        """Carry out one delivery."""
+        request: Any = self.request
+        delivery = Delivery(*getattr(request, DELIVERY))
+        if closing.is_set():
+            # It goes back with all that the stopping worker holds.
+            left_behind.add(delivery.tag)
+            raise Ignore("the worker is stopping")
+        with unacknowledged_if_left(request):
+            if ride(self.app, request.id, delivery, tell):
+                acknowledged_by_redis.add(delivery.tag)
+
+
+carrier = app.register_task(Carrier())

@@ -1,0 +1,304 @@
+"""Several calls in one request, in the worker: claim, send, and end all of them in one step.
+
+A call that ends well and that nothing follows is over with that step: its result is stored there, and its events are
+sent from here. Any other is given its outcome, and its message goes to a worker by itself, where Celery does all that
+it does at a task's end: callbacks, chains, chords, errbacks. Should that worker die, the next one finds the outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from celery import Celery, signals, states
+from celery.app.task import Context
+from celery.utils.log import get_logger
+from celery.worker.state import revoked
+from kombu.utils.encoding import bytes_to_str
+
+from worker.account_and_lane import taken
+from worker.api.jsonapi import Envelope
+from worker.backoff import backoff
+from worker.errors import (
+    KlaviyoError,
+    Malformed,
+    OutcomeUnknown,
+    Refused,
+    SettingsError,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
+from worker.execution import (
+    Call,
+    WaitingReason,
+    exchange,
+    given_up,
+    lost,
+    make_call,
+    pause_account,
+    tell_adopted,
+)
+from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
+from worker.message_headers import DELIVERY
+from worker.messages import unpacked
+from worker.redis_memory import size_if_large
+from worker.reminders import remind, see_to
+from worker.settings import Settings, get_settings
+from worker.together.sharing import Sharing, sharing_of
+from worker.together.traveling import Part, divided, outcome, split
+
+logger = get_logger(__name__)
+
+#: Into how many parts a request falls each time that it has failed again: a thousand calls are alone after five times.
+QUARTERS = 4
+
+#: The kind of reminder of calls that were handed over to a job, and seconds after which it is looked whether that is
+#: open. Whoever follows jobs sees to it.
+CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
+
+#: Of calls that a job carries there is no delivery of the broker's.
+NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
+
+#: Sends one task event: its type, and its fields.
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Passenger:
+    """A call that travels with others. ``plain``: nothing follows its success."""
+
+    rider: Rider
+    call: Call
+    sharing: Sharing
+    headers: dict[str, Any]
+    plain: bool
+
+    def received(self) -> dict[str, Any]:
+        """The fields of its events."""
+        told = {name: self.headers.get(name) for name in ("root_id", "parent_id", "eta", "expires")}
+        shown = {"args": self.headers.get("argsrepr"), "kwargs": self.headers.get("kwargsrepr")}
+        return {"uuid": self.rider.task_id, "name": self.headers["task"], "retries": 0, **shown, **told}
+
+
+def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
+    """Carry out the request that has this id; whether its delivery is off the record now.
+
+    Raises:
+        LeftBehind: the worker is stopping, and Redis is away.
+
+    """
+    governor, settings = get_governor(), get_settings()
+    riders = governor.board(carrier, settings.lease_ms, delivery.tag)
+    if not riders:
+        return False
+    try:
+        # What a stock client has revoked it has told this worker, and nobody else: by itself, such a call ends so.
+        wanted = [rider for rider in riders if rider.task_id not in revoked]
+        passengers = _alike(_passengers(app, wanted, delivery))
+        by_job = bool(passengers) and passengers[0].sharing.by_job
+        arrival = None if by_job else _carried(app, passengers, carrier, delivery, governor, settings, tell)
+    except Exception:
+        logger.exception("%d calls that were to share a request wait again, each by itself.", len(riders))
+        passengers, arrival = [], Arrival(Settlement(used=True), [Fate(each.task_id, "wait") for each in riders])
+    if arrival is None:
+        return _handed_over(passengers, carrier, delivery, governor, tell)
+    adopted = governor.arrive(delivery, carrier, arrival)
+    if adopted is None:
+        return False
+    logger.info("%d calls have shared a request: %s.", len(riders), carrier)
+    if adopted:
+        tell_adopted(passengers[0].call, adopted)
+    return True
+
+
+def _handed_over(
+    passengers: Sequence[Passenger], carrier: str, delivery: Delivery, governor: Governor, tell: Tell
+) -> bool:
+    """Leave the calls to a job of Klaviyo's, which whoever follows jobs opens for them."""
+    _tell_begun(passengers, tell)
+    # Before it happens: should this worker die next, another one opens the job.
+    reminder = f"{CARRIED}|{carrier}"
+    remind(reminder, HANDED_OVER_AFTER_S)
+    if not governor.hand_over(delivery, carrier, [each.rider.task_id for each in passengers]):
+        return False
+    see_to([reminder])
+    return True
+
+
+def passengers_of(app: Celery, carrier: str) -> list[Passenger]:
+    """The calls that a job carries, in the order of its records; none once they have ended."""
+    return _passengers(app, get_governor().riders(carrier), NO_DELIVERY)
+
+
+def end_with_job(app: Celery, passengers: Sequence[Passenger], parts: Sequence[Part], carrier: str, tell: Tell) -> None:
+    """End the calls that a job has carried, each as its part says."""
+    settings = get_settings()
+    fates = _fates(app, passengers, parts, None, 0.0, settings, tell)
+    get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), fates, ttl=settings.result_expires))
+
+
+def _alike(passengers: Sequence[Passenger]) -> list[Passenger]:
+    """Those that belong to the account of the first and ask for the same action, whatever their messages say."""
+    return [
+        each
+        for each in passengers
+        if each.call.account == passengers[0].call.account and each.call.declaration is passengers[0].call.declaration
+    ]
+
+
+def _carried(
+    app: Celery,
+    passengers: Sequence[Passenger],
+    carrier: str,
+    delivery: Delivery,
+    governor: Governor,
+    settings: Settings,
+    tell: Tell,
+) -> Arrival:
+    """Send the request, and say what becomes of each call; who cannot travel is not named, and waits again."""
+    if not passengers:
+        return Arrival(Settlement(used=False, forget=True), [])
+    first = passengers[0].call
+    sharing = passengers[0].sharing
+    _tell_begun(passengers, tell)
+    began = time.monotonic()
+    params = sharing.join([each.call.params for each in passengers])
+    request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
+    ends: list[Settlement] = []
+
+    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+        ends.append(end)
+
+    answer: Envelope | KlaviyoError
+    try:
+        answer = exchange(request, governor, settings, settle)
+        parts = _divided(sharing, passengers, answer, carrier)
+    except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
+        answer = error
+        parts = _divided(sharing, passengers, error, carrier)
+    if isinstance(answer, Unauthorized):
+        pause_account(answer)
+    attempt = isinstance(answer, Unavailable)
+    delay = backoff(min(each.rider.attempts for each in passengers), settings) if attempt else 0.0
+    fates = _fates(app, passengers, parts, answer, time.monotonic() - began, settings, tell)
+    return Arrival(ends[0], fates, delay, attempt, settings.result_expires)
+
+
+def _tell_begun(passengers: Sequence[Passenger], tell: Tell) -> None:
+    for each in passengers:
+        received = each.received()
+        tell("task-received", **received)
+        tell("task-started", uuid=received["uuid"])
+
+
+def _fates(
+    app: Celery,
+    passengers: Sequence[Passenger],
+    parts: Sequence[Part],
+    answer: Envelope | KlaviyoError | None,
+    seconds: float,
+    settings: Settings,
+    tell: Tell,
+) -> list[Fate]:
+    """What becomes of each call, told as events where Celery does not see it."""
+    results = Results(app)
+    fates = [_fate(each, part, answer, settings, results) for each, part in zip(passengers, parts, strict=True)]
+    for part, fate in zip(parts, fates, strict=True):
+        if fate.how == "done":
+            tell("task-succeeded", uuid=fate.task_id, result="…", runtime=seconds)
+        elif fate.how == "wait":
+            why = part.why or str(answer)
+            tell("task-retried", uuid=fate.task_id, exception=f"Retry({why!r})", traceback=None)
+    return fates
+
+
+def _divided(
+    sharing: Sharing, passengers: Sequence[Passenger], answer: Envelope | KlaviyoError, carrier: str
+) -> list[Part]:
+    """What the answer means for each call; one that says nothing of the calls lets them wait again."""
+    if isinstance(answer, Throttled | Unavailable | Unauthorized):
+        shares = [each.rider.share for each in passengers]
+        if isinstance(answer, Unavailable) and answer.sent and min(each.rider.attempts for each in passengers):
+            # Twice in a row: it may be one of them that Klaviyo cannot take, and the others are not to fail for it.
+            shares = split(shares, QUARTERS, carrier)
+        return [Part(share=share, why=str(answer)) for share in shares]
+    return divided(sharing, [(each.call.params, each.rider.share) for each in passengers], answer, carrier)
+
+
+def _fate(
+    passenger: Passenger, part: Part, answer: Envelope | KlaviyoError | None, settings: Settings, results: Results
+) -> Fate:
+    """What becomes of one call."""
+    call, task_id = passenger.call, passenger.rider.task_id
+    if part.envelope is not None:
+        if size_if_large(part.envelope) and call.declaration.reads:
+            # It has to wait for room, where there is none, as it does by itself.
+            return Fate(task_id, "wait", "")
+        if passenger.plain:
+            return Fate(task_id, "done", "", *results.success(passenger, part.envelope))
+        return Fate(task_id, "told", outcome(part.envelope))
+    if part.error is not None:
+        return Fate(task_id, "told", outcome(part.error))
+    if isinstance(answer, Unavailable):
+        end = lost(call, answer)
+        attempts = passenger.rider.attempts + 1
+        if isinstance(end, OutcomeUnknown):
+            return Fate(task_id, "told", outcome(end))
+        if attempts >= settings.max_attempts:
+            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent)
+            return Fate(task_id, "told", outcome(given_up(own, attempts)))
+    return Fate(task_id, "wait", part.share, *results.retry(passenger, part.why))
+
+
+class Results:
+    """Results as Celery's backend stores them: made once for all calls, but for what is each one's own."""
+
+    def __init__(self, app: Any) -> None:
+        self._backend: Any = app.backend
+        self._good: dict[str, Any] = self._backend._get_result_meta(None, states.SUCCESS, None, None)
+
+    def success(self, passenger: Passenger, envelope: Envelope) -> tuple[str, bytes]:
+        """The key and the value of a call's result; the key is empty where nobody wants it."""
+        if passenger.headers.get("ignore_result"):
+            return "", b""
+        return self._stored(passenger, {**self._good, "result": envelope})
+
+    def retry(self, passenger: Passenger, why: str) -> tuple[str, bytes]:
+        """The same for one that waits again."""
+        told = self._backend.encode_result(WaitingReason(why), states.RETRY)
+        return self._stored(passenger, self._backend._get_result_meta(told, states.RETRY, None, None))
+
+    def _stored(self, passenger: Passenger, meta: dict[str, Any]) -> tuple[str, bytes]:
+        headers, task_id = passenger.headers, passenger.rider.task_id
+        own = {"group_id": headers.get("group"), "parent_id": headers.get("parent_id")}
+        told = {**meta, **{name: value for name, value in own.items() if value}, "task_id": task_id}
+        return bytes_to_str(self._backend.get_key_for_task(task_id)), orjson.dumps(told)
+
+
+def _passengers(app: Celery, riders: Sequence[Rider], delivery: Delivery) -> list[Passenger]:
+    return [each for rider in riders if (each := _passenger(app, rider, delivery))]
+
+
+def _passenger(app: Celery, rider: Rider, delivery: Delivery) -> Passenger | None:
+    """What a rider's message asks for; None where it cannot be carried: by itself, it is told what is wrong."""
+    try:
+        headers, properties, args, kwargs, embedded = unpacked(rider.message)
+        task: Any = app.tasks[headers["task"]]
+        place = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag)
+        context = Context({**headers, **taken(dict(properties), headers).options(), DELIVERY: place})
+        sharing = sharing_of(task.declaration)
+        call = make_call(task.declaration, context, args, kwargs)
+    except (KlaviyoError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return Passenger(rider, call, sharing, headers, _is_plain(embedded)) if sharing else None
+
+
+def _is_plain(embedded: dict[str, Any]) -> bool:
+    """Whether nothing follows a task's success, and nobody listens for it in this process."""
+    if any(embedded.get(name) for name in ("callbacks", "chain", "chord")):
+        return False
+    return not (signals.task_success.receivers or signals.task_prerun.receivers)

@@ -1,0 +1,106 @@
+"""What the engine knows of actions whose calls can travel in one request. Pure.
+
+The table is beside the actions, in the module ``together`` of their package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import orjson
+
+from worker.api.declaration import Declaration
+from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+
+#: What a thing begins with that must only not occur twice in one request.
+ONCE = "!"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One call as a part of a request.
+
+    Only calls with the same ``key`` share one. ``marks`` are pairs of a thing and what the call says of it: two calls
+    that say different things of one, or nothing in words, never share, and the second never overtakes the first. A
+    thing that begins with `ONCE` must not occur twice in a request, whatever the order. ``count`` and ``size`` are the
+    call's records and their bytes.
+    """
+
+    key: str
+    marks: tuple[tuple[str, str], ...] = ()
+    count: int = 1
+    size: int = 0
+
+    def told(self, once: bool) -> str:
+        """As the governor's script reads it; ``once``: the call must not be repeated blindly."""
+        words = (
+            str(self.count),
+            str(self.size),
+            str(int(once)),
+            self.key,
+            *(f"{what}={said}" for what, said in self.marks),
+        )
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the calls of one action travel together.
+
+    Attributes:
+        carrier: the action whose request carries them.
+        most, most_bytes: records in one request, and their bytes.
+        share: one call's part; None for a call that goes alone.
+        join: the carrier's parameters for these calls, which share.
+        tell: each call's own envelope; None for one that the answer tells nothing of, which then goes alone.
+        path: where the records stand in the carrier's body; empty where no pointer leads to one.
+        entries: how many of these records are one call's.
+        by_job: the carrier begins a job of Klaviyo's, whose end is that of the calls: only for calls that ask for it.
+
+    """
+
+    carrier: Declaration
+    most: int
+    most_bytes: int
+    share: Callable[[Params], Share | None]
+    join: Callable[[Sequence[Params]], Params]
+    tell: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
+    path: tuple[str, ...] = ()
+    entries: Callable[[Params], int] = lambda params: 1
+    by_job: bool = False
+
+    def carrying(self, account: str, params: Params) -> str:
+        """The line of the request that carries such calls and what fits into it, as the governor's script reads it."""
+        line = self.carrier.line(account, self.join([params]))
+        return f"{self.most} {self.most_bytes} {line.name} {line.spec}"
+
+
+def sharing_of(declaration: Declaration) -> Sharing | None:
+    """How the calls of an action travel together; None if they do not."""
+    return _row(declaration.package, declaration.name)
+
+
+@cache
+def _row(package: str, action: str) -> Sharing | None:
+    if find_spec(f"{package}.together") is None:
+        return None
+    row: Sharing | None = import_module(f"{package}.together").sharing_of(action)
+    return row
+
+
+def hashed(*values: Any) -> str:
+    """A short word that is the same for the same values, and holds nobody's data."""
+    return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
+
+
+def parted(told: str, part: str) -> str:
+    """What the governor is told of a call that from now on shares only with those of its part."""
+    count, size, once, key, *marks = told.split(" ")
+    return " ".join((count, size, once, f"{key}/{part}", *marks))

@@ -1,0 +1,125 @@
+"""Calls that travel in one request: what the governor is told of them, and how an answer is divided. Pure.
+
+What one call did wrong is its own affair. Whatever Klaviyo refuses is sent again without those that it points at, or in
+halves where it points at none; a call that stands alone at last is made as the single action that it is, so that its
+end is that which it would have had by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from worker import errors
+from worker.api.declaration import Declaration
+from worker.api.jsonapi import Envelope
+from worker.api.parameters import Params
+from worker.errors import BadRequest, Conflict, KlaviyoError, Refused, TooLarge
+from worker.governor import ALONE, Together
+from worker.pointers import pointed_at, points_elsewhere
+from worker.settings import get_settings
+from worker.together.sharing import Sharing, hashed, parted, sharing_of
+
+#: Refusals that may be one record's fault.
+_OF_A_RECORD = (BadRequest, Conflict, TooLarge)
+
+
+#: What carries calls with the same key: most are like some before, and writing it down takes time.
+REMEMBERED = 1_000
+_carrying: dict[tuple[str, str, str], str] = {}
+
+
+def traveling(
+    declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
+) -> Together:
+    """What the governor is told of a call: its share, and the request that would carry it.
+
+    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share
+    one; None: nothing was said.
+    """
+    sharing = sharing_of(declaration)
+    if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
+        return ALONE
+    if (share := sharing.share(params)) is None:
+        return ALONE
+    which = sharing.carrier.name, account, share.key
+    if (carrying := _carrying.get(which)) is None:
+        if len(_carrying) >= REMEMBERED:
+            _carrying.clear()
+        carrying = _carrying[which] = sharing.carrying(account, params)
+    return share.told(once), carrying
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an answer means for one call: its envelope, its error, or that it goes again, with another share."""
+
+    envelope: Envelope | None = None
+    error: KlaviyoError | None = None
+    share: str = ""
+    why: str = ""
+
+
+def divided(
+    sharing: Sharing, calls: Sequence[tuple[Params, str]], answer: Envelope | KlaviyoError, request: str
+) -> list[Part]:
+    """What the answer to a request means for each of the calls in it, which have these parameters and shares.
+
+    ``answer`` is a good one or a refusal, ``request`` the id of the request, which its halves are told apart by.
+    """
+    if isinstance(answer, Envelope):
+        told = sharing.tell([params for params, _ in calls], answer)
+        return [Part(envelope) if envelope is not None else Part(why=NOT_TOLD) for envelope in told]
+    if not isinstance(answer, _OF_A_RECORD) or points_elsewhere(answer, sharing.path):
+        return [Part(why=REFUSED)] * len(calls)
+    bad = _pointed_at(sharing, answer, [params for params, _ in calls])
+    if bad and len(bad) < len(calls):
+        return [
+            Part(why=REFUSED) if place in bad else Part(share=share, why=WITHOUT)
+            for place, (_, share) in enumerate(calls)
+        ]
+    if bad:
+        return [Part(why=REFUSED)] * len(calls)
+    return [Part(share=share, why=HALVED) for share in split([share for _, share in calls], 2, request)]
+
+
+def split(shares: Sequence[str], parts: int, request: str) -> list[str]:
+    """New shares for calls that were in one request, by which only those of the same part of it share the next."""
+    places = [place * parts // len(shares) for place in range(len(shares))]
+    sizes, words = Counter(places), [hashed(request, part)[:8] for part in range(parts)]
+    return [
+        parted(share, words[place]) if sizes[place] > 1 else "" for share, place in zip(shares, places, strict=True)
+    ]
+
+
+#: Why a call goes again.
+NOT_TOLD = "the answer to the request that it shared tells nothing of it: it goes alone"
+REFUSED = "Klaviyo has refused the request that it shared: it goes alone"
+WITHOUT = "Klaviyo has refused the request that it shared: it goes again without the calls that were pointed at"
+HALVED = "Klaviyo has refused the request that it shared: it goes again in halves"
+
+
+def _pointed_at(sharing: Sharing, refused: Refused, calls: Sequence[Params]) -> set[int]:
+    """The calls whose records Klaviyo's errors point at."""
+    owners = [place for place, params in enumerate(calls) for _ in range(sharing.entries(params))]
+    return {owners[record] for record in pointed_at(refused, sharing.path, len(owners))}
+
+
+def outcome(end: Envelope | KlaviyoError) -> bytes:
+    """How a call has ended, as it is kept for the worker that tells it."""
+    if isinstance(end, KlaviyoError):
+        return orjson.dumps({"error": type(end).__name__, "args": end.args})
+    return orjson.dumps({"envelope": end})
+
+
+def reached(kept: str) -> Envelope:
+    """The same again: the envelope, or the error, which is raised."""
+    told: dict[str, Any] = orjson.loads(kept)
+    if "error" in told:
+        made: KlaviyoError = getattr(errors, told["error"])(*told["args"])
+        raise made
+    return Envelope(told["envelope"])
