@@ -25,6 +25,7 @@ from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import page_items
+from worker.companies import company_of, learn_company, sharing
 from worker.credentials import Account
 from worker.errors import (
     CredentialsFailed,
@@ -110,6 +111,7 @@ def _check_account(which: Account) -> None:
         ) from None
     else:
         _describe(which, label, envelope)
+        _tell_sharing(which, label, envelope)
         for pause in get_governor().paused():
             if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
                 _warn(
@@ -136,6 +138,17 @@ def _describe(which: Account, label: str, envelope: Envelope) -> None:
             f"the company id is {which.company_id}, but its key belongs to {company}. "
             f"Set {which.variable('COMPANY_ID')}={company}, or use that account's own key.",
         )
+
+
+def _tell_sharing(which: Account, label: str, envelope: Envelope) -> None:
+    """Remember which company a key belongs to, and say which accounts draw on the same limits."""
+    company_id = company_of(envelope)
+    if not (which.uses_key and company_id):
+        return
+    learn_company(which, company_id)
+    if others := sharing(which.alias):
+        named = f"account {others[0]}" if len(others) == 1 else f"accounts {', '.join(others)}"
+        _good(label, f"shares Klaviyo's limits with {named}, whose key belongs to {company_id}, too")
 
 
 def _check_scopes(which: Account, label: str) -> None:

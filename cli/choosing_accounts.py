@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from cli.terminal import WRONG, stop
-from worker.accounts import NO_ACCOUNT, account, aliases
+from cli.terminal import WRONG, say, stop
+from worker.accounts import NO_ACCOUNT, account, aliases, configured
+from worker.connection import AWAY
+from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
 
 def choose_accounts(name: str | None) -> list[str]:
-    """Return the alias of the account of this name; without a name, those of all accounts."""
+    """Return the alias of the account of this name; without a name, those of all accounts.
+
+    If Redis is away, those are the ones in the settings.
+    """
     settings = get_settings()
     if name:
         return [account(settings, name).alias]
-    if not (found := aliases(settings)):
+    try:
+        with asking_redis_once():
+            found = aliases(settings)
+    except AWAY:
+        found = configured(settings)
+        if settings.secret_key:  # without one, none is stored
+            say("Redis cannot be asked which accounts are stored: only those of the settings count.", "yellow")
+    if not found:
         raise stop(NO_ACCOUNT, WRONG)
     return found

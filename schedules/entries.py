@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,6 +16,12 @@ from worker.settings import Settings
 SyncMode = Literal["changes", "full", "reports"]
 
 HOUR_S = 3_600
+
+#: Minutes over which the entries of stored accounts are spread: there may be thousands of these.
+SPREAD_MIN = 120
+
+#: The hour that clock changes skip or repeat, in minutes of the day.
+_CHANGE_BEGINS_MIN, _CHANGE_ENDS_MIN = 120, 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +132,25 @@ def scheduled_entries(settings: Settings, accounts: Iterable[Account] | None = N
 def entries_of(owner: Account, settings: Settings) -> Iterator[ScheduledEntry]:
     """Every entry for one account."""
     for entry in ENTRIES:
-        when = settings.schedule.get(entry.name, entry.crontab).strip()
+        usual = spread(entry.crontab, owner.alias) if owner.generation else entry.crontab
+        when = settings.schedule.get(entry.name, usual).strip()
         crontab = None if when.lower() == OFF else _crontab(_variable(entry.name), when, owner.timezone)
         kwargs = {"account": owner.alias}
         yield ScheduledEntry(f"{entry.name}.{owner.alias}", owner.alias, owner.timezone, entry, crontab, kwargs)
+
+
+def spread(crontab: str, alias: str) -> str:
+    """Return a crontab of the night for one of many accounts, which begins up to two hours later.
+
+    By how much depends on the alias alone, so that its entries keep their order. None begins in the hour that clock
+    changes skip or repeat.
+    """
+    minute, hour, days = crontab.split(maxsplit=2)
+    usual = int(hour) * 60 + int(minute)
+    at = usual + zlib.crc32(alias.encode()) % SPREAD_MIN
+    if usual < _CHANGE_BEGINS_MIN <= at:
+        at += _CHANGE_ENDS_MIN - _CHANGE_BEGINS_MIN
+    return f"{at % 60} {at // 60} {days}"
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:

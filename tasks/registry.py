@@ -30,6 +30,7 @@ from worker.app import app
 # What follows jobs and collects pages costs more to import than all declarations together.
 app.loads(
     "tasks.collect",
+    "tasks.companies",
     *(f"tasks.jobs.{step}" for step in ("begin", "carried", "find", "read", "spawn", "watch", "withdraw")),
     "worker.canvas",
     "worker.sweep",

@@ -20,6 +20,7 @@ from worker.errors import InputError
 from worker.lane_and_expiry import Lane
 from worker.message_headers import ACCOUNT, HEADER, LANE, TOGETHER
 from worker.tiers import is_line
+from worker.traces import carry_context
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."
@@ -158,7 +159,8 @@ def _priority(request: Any) -> Any:
 
 @before_task_publish.connect
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
-    """Give a message, and what follows it, the account and the lane that it has none of."""
+    """Give a message, and what follows it, the account and the lane that it has none of, and its trace."""
+    carry_context(headers)
     if HEADER in headers and not is_ours(wait := headers[HEADER], headers.get("id")):
         # A signal cannot refuse. Without the header the task is checked in the worker that takes it.
         del headers[HEADER]

@@ -161,6 +161,7 @@ app = Application(
     loader=Loader,
     amqp="worker.transport:AMQP",
     control="worker.control:Control",
+    log="worker.logs:Logging",
     events=Events,
     fixups=(),  # Celery's is Django's: a worker of ours needs no Django where an application that calls us has one
     set_as_current=False,

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from worker import failures
 from worker.account_store import get_account_store
 from worker.accounts import account
+from worker.companies import unlearned
 from worker.errors import SettingsError
 from worker.events import speak_through
 from worker.governor import get_governor
@@ -41,6 +42,9 @@ PRUNE_INTERVAL_S = 60.0
 
 #: The task that sees to what is overdue.
 SWEEP = "klaviyo.job_sweep"
+
+#: The task that finds out which company each private key belongs to, and seconds between two looks for such keys.
+LEARN_COMPANIES, COMPANIES_INTERVAL_S = "klaviyo.learn_companies", 30.0
 
 #: Seconds between two looks for what is overdue, and until the same is told again.
 SWEEP_INTERVAL_S, TOLD_AGAIN_S = 2.0, 30.0
@@ -80,6 +84,10 @@ class GovernorStep(bootsteps.StartStopStep):
             if changed:
                 _resume_changed()
 
+        def learn_companies() -> None:
+            if unlearned(get_settings()):
+                consumer.app.send_task(LEARN_COMPANIES)
+
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
@@ -94,6 +102,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (SWEEP_INTERVAL_S, sweep),
             (ROOM_INTERVAL_S, governor.use_room),
             (ACCOUNTS_INTERVAL_S, notice_accounts),
+            (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
             (PRUNE_INTERVAL_S, failures.prune),
         )
@@ -140,5 +149,5 @@ def _resume_changed() -> None:
         except SettingsError:  # it is gone
             continue
         if replaced:
-            logger.warning("Account %s has other credentials now: resumed.", alias)
+            logger.warning("Account %s has other credentials now: resumed.", alias, extra={"account": alias})
             governor.resume(pause.what)

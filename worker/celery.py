@@ -11,7 +11,7 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, shutdown, threads
+from worker import checks, flower, shutdown, threads, traces
 from worker.settings import get_settings, misspelled_settings
 from worker.wrong_settings import one_sentence
 
@@ -44,6 +44,13 @@ def _tell_of_misspelled_settings(**_: Any) -> None:
 def _see_to_pool(instance: Any, **_: Any) -> None:
     if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
         threads.see_to_pool(instance.pool_cls)
+
+
+@celeryd_after_setup.connect
+@beat_init.connect
+def _trace(**_: Any) -> None:
+    with one_sentence():
+        traces.set_up_exporter()
 
 
 @celeryd_after_setup.connect
@@ -82,4 +89,11 @@ def _pages() -> flower.Pages:
     return pages()
 
 
-flower.install(_tell_of_misspelled_settings, _pages)
+def _start_flower() -> None:
+    from worker.logs import reformat_root
+
+    reformat_root()
+    _tell_of_misspelled_settings()
+
+
+flower.install(_start_flower, _pages)

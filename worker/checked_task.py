@@ -25,6 +25,7 @@ from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.successors import passing_on
 from worker.tiers import DEFAULT_QUEUE
+from worker.traces import tracing_publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
         """Publish a call that has been checked, with these headers and options of Celery's beside its own."""
         sent = {"task_id": task_id, **routed(options or {}, call.queue, call.shown)}
         sent_headers = {**(headers or {}), **call.headers}
-        with confirmed(self.called, task_id):
+        with tracing_publish(str(self.name), task_id, sent_headers), confirmed(self.called, task_id):
             if HEADER in call.headers and is_plain(self, sent):
                 return publish(self, call.kwargs, sent_headers, sent)
             result: AsyncResult[Envelope] = super().apply_async(call.args, call.kwargs, headers=sent_headers, **sent)

@@ -80,7 +80,10 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         """Let an action of a newer version wait; fail what no worker of ours can know."""
         name, task_id = message.headers.get("task"), message.headers.get("id")
         if is_ours(wait := message.headers.get(HEADER), task_id):
-            logger.error("Action %s[%s] is not known to this worker: it waits. Upgrade the worker.", name, task_id)
+            logger.error(
+                "Action %s[%s] is not known to this worker: it waits. Upgrade the worker.", name, task_id,
+                extra={"task_id": task_id, "account": wait.get("account")},
+            )  # fmt: skip
             channel = message.channel
             delivery = Delivery(channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
             line = (wait["line"], wait["spec"])
@@ -91,7 +94,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             return
         task = unreadable.context(message)
         why = unreadable.unknown(str(task.task), self.app.tasks)
-        logger.error("Task %s[%s] fails: %s", task.task, task.id, why)
+        logger.error("Task %s[%s] fails: %s", task.task, task.id, why, extra={"task_id": task.id})
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
@@ -108,7 +111,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
 
     def _unreadable(self, message: Any, exc: Exception) -> None:
         task, why = unreadable.context(message), unreadable.problem(message, exc)
-        logger.error("Task %s[%s] fails (%s): %s.", task.task, task.id, type(exc).__name__, why)
+        told = {"task_id": task.id}
+        logger.error("Task %s[%s] fails (%s): %s.", task.task, task.id, type(exc).__name__, why, extra=told)
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def _fail(self, message: Any, task: Any, error: Exception) -> None:

@@ -85,6 +85,11 @@ class Account:
         return f"set {self.variable('API_KEY')} and restart the workers"
 
     @property
+    def uses_key(self) -> bool:
+        """Whether its requests are authorized with a private API key, and so count for the key's company."""
+        return self.api_key is not None and self.grant is None
+
+    @property
     def fingerprint(self) -> str:
         """Tells this account's credentials from others, and nothing else of them."""
         if self.grant:

@@ -32,12 +32,17 @@ After = Callable[[], None]
 OnAdopted = Callable[[int], None]
 
 
+def _nothing() -> None:
+    """Nobody waits to hear of it."""
+
+
 class _Here(threading.local):
     """The task that this thread carries out."""
 
     may = False
     end: End | None = None
     on_adopted: OnAdopted | None = None
+    on_settled: After = _nothing
 
 
 _here = _Here()
@@ -48,9 +53,12 @@ def may_be_left() -> bool:
     return _here.may
 
 
-def leave(end: End, on_adopted: OnAdopted) -> None:
-    """Leave the end of this thread's task to the common step; ``on_adopted`` is called with an adopted limit."""
-    _here.end, _here.on_adopted = end, on_adopted
+def leave(end: End, on_adopted: OnAdopted, on_settled: After = _nothing) -> None:
+    """Leave the end of this thread's task to the common step.
+
+    ``on_adopted`` is called with an adopted limit, ``on_settled`` when the lease is settled.
+    """
+    _here.end, _here.on_adopted, _here.on_settled = end, on_adopted, on_settled
 
 
 def is_left(task_id: str) -> bool:
@@ -84,10 +92,11 @@ class Finisher:
         try:
             succeeded = work()
         finally:
-            end, on_adopted = _here.end, _here.on_adopted
-            _here.may, _here.end, _here.on_adopted = False, None, None
+            end, on_adopted, on_settled = _here.end, _here.on_adopted, _here.on_settled
+            _here.may, _here.end, _here.on_adopted, _here.on_settled = False, None, None, _nothing
             if end is not None and on_adopted is not None and not succeeded:
                 settle(end, on_adopted)
+                on_settled()
         if end is None or on_adopted is None or not succeeded:
             after()
             return
@@ -95,7 +104,12 @@ class Finisher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="endings", daemon=True)
                 self._thread.start()
-        self._ends.put((end, on_adopted, after))
+
+        def over() -> None:
+            on_settled()
+            after()
+
+        self._ends.put((end, on_adopted, over))
 
     def stop(self) -> None:
         """End what has been left to it, and its thread."""
@@ -146,7 +160,8 @@ class Finisher:
                     on_adopted(adopted)
                 after()
             except Exception:
-                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id)
+                told = {"task_id": end.task_id}
+                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=told)
 
 
 def settle(end: End, on_adopted: OnAdopted) -> None:

@@ -8,6 +8,8 @@ KlaviyoError
 ├── Paused                   somebody has paused what a call belongs to
 ├── InputError               a call that is refused before anything is published
 ├── SourceError              a file of rows is not what it claims to be
+├── WebhookRefused           a request that claims to be a webhook of Klaviyo's, and is not, or is an old one
+├── WebhookInProgress        the events of a webhook are being handled already
 ├── Refused                  Klaviyo said no; asking again would not help
 │   ├── CredentialsFailed    the account's credentials are of no use any more
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
@@ -142,6 +144,24 @@ class SourceError(KlaviyoError):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}."
+
+
+class WebhookRefused(KlaviyoError):
+    """A request that claims to be a webhook of Klaviyo's cannot be trusted; ``reason`` holds nothing of its body."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"This request is refused as a webhook of Klaviyo's: {self.reason}."
+
+
+class WebhookInProgress(KlaviyoError):
+    """Events of a webhook arrived again while they are being handled, or a minute after their handler died."""
+
+    def __str__(self) -> str:
+        return "These events of a webhook are being handled already. Answer 503, so that Klaviyo delivers them again."
 
 
 class Answered(KlaviyoError):

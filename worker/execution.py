@@ -39,7 +39,7 @@ from worker.errors import (
 )
 from worker.governor import ALONE, ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.http_client import get_client, send
-from worker.message_headers import DELIVERY, EXPIRES, HEADER, tag_of
+from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
@@ -48,6 +48,7 @@ from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
 from worker.together.traveling import reached, traveling
+from worker.traces import begin_settle, trace_wait, tracing_request
 from worker.transport import together_of
 
 logger = get_logger(__name__)
@@ -63,7 +64,7 @@ TURN_POLL_S = 5.0
 class Call:
     """One action to carry out on one account, with the id under which the governor knows it.
 
-    ``prepared`` is the request if it has been made and stored before.
+    ``prepared`` is the request if it has been made and stored before; ``attempt`` counts from 1.
     """
 
     declaration: Declaration
@@ -72,6 +73,7 @@ class Call:
     task_id: str
     holder: str = ""
     prepared: Request | None = None
+    attempt: int = 1
 
     @property
     def line(self) -> Line:
@@ -90,8 +92,10 @@ Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
 
 def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
     """Settle the lease of a call whose request has ended, in whatever way."""
+    settled = begin_settle()
     if adopted := governor.settle(call.task_id, end, call.holder):
         tell_adopted(call, adopted)
+    settled()
 
 
 def tell_adopted(call: Call, adopted: int) -> None:
@@ -99,6 +103,7 @@ def tell_adopted(call: Call, adopted: int) -> None:
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
         adopted, call.declaration.name, call.account, call.declaration.limits.steady,
+        extra={"account": call.account, "action": call.declaration.name, "task_id": call.task_id},
     )  # fmt: skip
 
 
@@ -134,10 +139,12 @@ def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle)
         request = call.prepared or call.declaration.request(call.params)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
-        response = send(get_client(), owner, name, request)
-        if response.status == 401 and tokens.may_renew(owner):
-            # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
-            response = send(get_client(), tokens.renew(owner, name, governor), name, request)
+        with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
+            response = send(get_client(), owner, name, request)
+            if response.status == 401 and tokens.may_renew(owner):
+                # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
+                response = send(get_client(), tokens.renew(owner, name, governor), name, request)
+            answered(response.status)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
         end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
@@ -310,6 +317,8 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
     """Make the request of a call whose lease is claimed, and see what the answer means."""
     settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
+    setattr(request, ATTEMPT, attempts + 1)
+    trace_wait(request, attempts + 1)
 
     remembered = bool(attempts or claim.roomless or expires(request))
 
@@ -323,7 +332,8 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
             forget()
             return nothing_to_do(resolved)
         settle = leave_success(request) if may_be_left and not remembered else settle_lease
-        envelope = attempt(replace(call, params=resolved.params), governor, settings, settle)
+        this = replace(call, params=resolved.params, attempt=attempts + 1)
+        envelope = attempt(this, governor, settings, settle)
         envelope.update(resolved.extras)
     except NoLookupBudget as busy:
         raise back_to_wait(call, request, lane, str(busy), busy.seconds) from None
@@ -382,7 +392,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted))
+            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
 
     return settle
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ import flower.command
 import flower.events
 import flower.urls
 import flower.views
+from flower.options import options
 from flower.utils.broker import RedisBase
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
@@ -32,7 +34,9 @@ from redis.backoff import NoBackoff
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from worker.governor import get_governor
+from worker.connection import get_redis
+from worker.flower_tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from worker.governor.backlog import read_backlog
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
@@ -44,7 +48,12 @@ SILENT, AGAIN = 30.0, 1.0
 
 
 class Events(flower.events.Events):  # type: ignore[misc]
-    """What Flower hears."""
+    """What Flower hears, and what it reads of the waiting lists."""
+
+    def start(self) -> None:
+        """Begin to hear and to read."""
+        super().start()
+        watch(_look, lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
 
     def run(self) -> None:
         """Listen, on a new connection whenever nothing comes of the one before."""
@@ -76,11 +85,35 @@ class Broker(RedisBase):  # type: ignore[misc]
     async def queues(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Count the messages of queues: those that a worker can take, and with them those that wait for room."""
         found = await super().queues(names)
-        waiting = await asyncio.get_running_loop().run_in_executor(None, count_waiting)
+        waiting = await asyncio.get_running_loop().run_in_executor(None, _counted.latest)
         return [
             {**each, "messages": each["messages"] + waiting[each["name"]], "messages_ready": each["messages"]}
             for each in found
         ]
+
+
+class Counted:
+    """How many tasks wait for room in each queue, or for their time: counted when asked, and not again too soon."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due = 0.0
+        self._found: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def latest(self) -> Counter[str]:
+        """Return what was counted last.
+
+        Raises:
+            redis.RedisError: Redis cannot be asked.
+
+        """
+        with self._counting:
+            began = self._clock()
+            if began >= self._due:
+                self._found = count_waiting()
+                self._due = self._clock() + REST * (self._clock() - began)
+            return self._found
 
 
 @asking_redis_once()
@@ -91,10 +124,13 @@ def count_waiting() -> Counter[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    governor, found = get_governor(), Counter[str]()
-    for look in governor.look(governor.waiting_lines()):
-        found[look.queue] += look.now + look.bulk + look.later
+    found: Counter[str] = Counter()
+    for line in read_backlog(get_redis()):
+        found[line.queue] += line.total
     return found
+
+
+_counted, _look = Counted(), Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +175,18 @@ def templates_with(pages: Pages) -> DictLoader:
     known = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
     before, end, after = known["navbar.html"].partition("</ul>")
     known["navbar.html"] = f"{before}{_entry(pages)}{end}{after}"
+    known["tasks.html"] = _with_waiting(known["tasks.html"], pages.name)
     return DictLoader({**known, **pages.templates})
+
+
+def _with_waiting(tasks: str, name: str) -> str:
+    """Return Flower's page of tasks with a filter for those that wait, and room for the reasons."""
+    own = '<button class="task-state-filter" type="button" data-task-state="STARTED"'
+    ours = own.replace("STARTED", WAITING) + ' aria-pressed="false">Waiting</button>\n    '
+    static, begins = f"{{{{ reverse_url('{name}') }}}}/static", "{% block container %}"
+    styled = tasks.replace(begins, f'{begins}\n<link rel="stylesheet" href="{static}/tasks.css">')
+    script = f'{{% block extra_scripts %}}<script src="{static}/tasks.js"></script>{{% end %}}'
+    return f"{styled.replace(own, ours + own)}\n{script}\n"
 
 
 def _entry(pages: Pages) -> str:
@@ -179,5 +226,9 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
                 os._exit(0)
 
     flower.app.Events = Events
+    flower.events.EventsState = State
+    # Before Flower reads its options: what its configuration says comes later, and wins.
+    options.tasks_columns = COLUMNS
+    options.format_task = make_format(lambda: _look.notes)
     flower.views.Broker = Broker
     flower.command.Flower = Flower

@@ -24,6 +24,7 @@ from worker.masking import mask_values
 from worker.message_headers import ACCOUNT, LANE, TOGETHER
 from worker.plain_calls import SHARE, body_of, is_plain, pattern_of, put_many, result_of
 from worker.tiers import Line
+from worker.traces import get_tracer
 
 #: Calls in one round trip.
 MAX_CALLS_PER_STEP = 250
@@ -39,7 +40,8 @@ def publish_all(
     options = dict(options)
     place = Place(options.pop(ACCOUNT, None), options.pop(LANE, None)).inside(here())
     asked = task.asked(place, together=options.pop(TOGETHER, None), **options)
-    plain = is_plain(task, {"task_id": "", **routed({}, "", "")})
+    # Each call begins a trace of its own, which a prepared message cannot carry.
+    plain = is_plain(task, {"task_id": "", **routed({}, "", "")}) and get_tracer() is None
     publisher = _Plain(task, asked) if plain else _ByCelery(task, asked)
     for number, call in enumerate(calls):
         task_id = new_id()

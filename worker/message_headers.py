@@ -26,6 +26,9 @@ ETA, EXPIRES = "klaviyo_eta", "klaviyo_expires"
 #: Set by the worker that takes the message: where the broker keeps it, as `worker.governor.Delivery` has it.
 DELIVERY = "klaviyo_delivery"
 
+#: Set by the worker that carries a task out: which attempt this is, from 1. It is in no message.
+ATTEMPT = "klaviyo_attempt"
+
 
 def delivery_of(request: Any) -> tuple[str, str, str] | None:
     """Where the broker keeps the message of a task that a worker of ours carries out; None for any other task."""

@@ -60,7 +60,8 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             return
         if closing.is_set() or issubclass(exc_info.type, (LeftBehind, *unreadable.PASSING)):
             return  # it stays on record, for the next worker
-        logger.error("Task %s[%s] fails (%s): %s.", self.type, self.id, exc_info.type.__name__, unreadable.ODD)
+        said = (self.type, self.id, exc_info.type.__name__, unreadable.ODD)
+        logger.error("Task %s[%s] fails (%s): %s.", *said, extra={"task_id": self.id})
         told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
         prefetched_leases.return_lease(get_governor(), self.id, self._message.delivery_tag)
         if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before

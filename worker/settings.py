@@ -176,6 +176,12 @@ class Settings(BaseSettings):
         "totals cover all",
     )
 
+    log_format: Literal["console", "json"] = Field(
+        "console", description="how worker, beat and Flower log: `console`, for people, or `json`, an object a line"
+    )
+    traces: bool = Field(
+        False, description="OpenTelemetry's traces, with the extra `otel`; workers send them as `OTEL_…` says"
+    )
     schedule: dict[str, str] = Field(
         default_factory=dict,
         description="when an entry of `klaviyo schedules` runs: `KLAVIYO_SCHEDULE__<ENTRY>` is a crontab, or `off`",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import InvalidTaskError
 from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
+from structlog.contextvars import bound_contextvars
 
 from worker import prefetched_leases, unreadable
-from worker.account_and_lane import taken
+from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
+from worker.accounts import DEFAULT
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
-from worker.masking import hide_arguments
+from worker.masking import HIDDEN, hide_arguments, mask_values
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
 from worker.process import closing, left_behind
@@ -35,6 +38,7 @@ def _return_lease(request: Any, **_: Any) -> None:
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
     """Celery's strategy, with the headers of an action's message put right first."""
     handler = celery_default(task, app, consumer, **kwargs)
+    tells = logging.getLogger(celery_default.__module__).isEnabledFor(logging.INFO)
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
@@ -54,14 +58,32 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
             headers[EXPIRES], headers["expires"] = expires, None
         if HEADER not in headers:
             # A foreign publisher's repr of the arguments would take people's data into events and logs.
-            hide_arguments(headers)
+            hide_arguments(headers, show_parameters(task, message.payload[1]))
         channel = message.channel
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
         # when the worker stops, and the task would be run again by the next one.
-        return handler(message, body, acknowledge(message), reject, callbacks, **options)
+        with bound_contextvars(**about(headers)) if tells else contextlib.nullcontext():
+            return handler(message, body, acknowledge(message), reject, callbacks, **options)
 
     return prepared
+
+
+def about(headers: dict[str, Any]) -> dict[str, Any]:
+    """What is logged of a task that has come, besides its name and id."""
+    wait = headers.get(HEADER)
+    place = Place(wait.get("account"), wait.get("lane")) if isinstance(wait, dict) else place_in(headers)
+    lane = {"lane": place.lane} if place.lane not in (None, LANES[0]) else {}
+    return {"account": place.account or DEFAULT, **lane}
+
+
+def show_parameters(task: Any, kwargs: Mapping[str, Any]) -> str:
+    """Return what events show of the parameters that a publisher has sent: the names that the task knows."""
+    if declaration := getattr(task, "declaration", None):
+        return mask_values([name for name in kwargs if name in declaration.parameters])
+    kind = kwargs.get("kind")
+    known = isinstance(kind, str) and f"{PREFIX}{kind}" in task.app.tasks
+    return f"{{'kind': {kind!r}}}" if known else HIDDEN
 
 
 def acknowledge(message: Any) -> Any:

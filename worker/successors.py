@@ -22,9 +22,12 @@ from celery.signals import task_postrun
 from celery.utils.log import get_logger
 
 from worker.left_behind import LeftBehind, unacknowledged_if_left
+from worker.message_headers import ATTEMPT
 from worker.patience import waits_for_redis
 from worker.publishing import published
+from worker.result_summary import keep_summary
 from worker.revocation import ended_if_revoked
+from worker.traces import tracing_task
 
 logger = get_logger(__name__)
 T = TypeVar("T")
@@ -58,9 +61,10 @@ def run_and_pass_on(task: Task[Any, Any], work: Callable[[], T]) -> T:
     """Return the result of a delivery's work, after publishing what follows."""
     if task.request.is_eager:
         return work()
-    with unacknowledged_if_left(task.request), ended_if_revoked(task):
+    with tracing_task(task.name, task.request), unacknowledged_if_left(task.request), ended_if_revoked(task):
         with then_passing_on():
             result = work()
+        keep_summary(result, task.request.get(ATTEMPT))
         pass_on(task, result)
     return result
 

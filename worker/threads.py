@@ -14,6 +14,7 @@ from celery.utils.log import get_logger
 from click.core import ParameterSource
 
 from worker.ending import Finisher
+from worker.result_summary import current_summary, forget_summary
 
 logger = get_logger(__name__)
 
@@ -67,9 +68,14 @@ class TaskPool(thread.TaskPool):
         came: list[Any] = []
 
         def work() -> bool:
+            forget_summary()
             apply_target(target, args, kwargs, came.append, accept_callback)
-            failed = isinstance(came[0], ExceptionInfo) or came[0][0]
-            return not failed
+            if isinstance(came[0], ExceptionInfo) or came[0][0]:
+                return False
+            if summary := current_summary():
+                _, _, runtime = came[0]
+                came[0] = (0, summary, runtime)
+            return True
 
         def after() -> None:
             if callback is not None:

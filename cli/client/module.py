@@ -14,8 +14,15 @@ from worker.api.jsonapi import REVISION
 
 HEAD = resources.files(__package__).joinpath("head.py").read_text("utf-8")
 
-#: Errors of our own calls and sources of rows, which no task ends with.
-_NO_TASKS = (errors.NotConfirmed, errors.AlreadyRevoked, errors.Paused, errors.SourceError)
+#: Errors of our own calls, sources of rows and webhooks, which no task ends with.
+_NO_TASKS = (
+    errors.NotConfirmed,
+    errors.AlreadyRevoked,
+    errors.Paused,
+    errors.SourceError,
+    errors.WebhookRefused,
+    errors.WebhookInProgress,
+)
 
 #: The errors that a task may end with.
 ERRORS = [

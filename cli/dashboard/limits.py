@@ -7,9 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from cli.dashboard.table import Bar, Cell, Column, Reading, Tab, count_column, duration_column, text_column, time_column
+from cli.dashboard.table import (
+    Bar,
+    Cell,
+    Column,
+    Reading,
+    Tab,
+    clock_or_date,
+    count_column,
+    duration_column,
+    text_column,
+    time_column,
+)
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
-from cli.times import clock
 from worker.governor import BucketLook, Governor, Look, Pause, get_governor
 from worker.patience import asking_redis_once
 
@@ -163,7 +173,7 @@ def _tone(share: float) -> str:
 
 def _blocked(each: Limit) -> Cell:
     if each.until:
-        return Cell(clock(each.until), "text-danger")
+        return Cell(clock_or_date(each.until), "text-danger")
     return Cell("until resumed", "text-danger") if each.row.paused else Cell("-")
 
 

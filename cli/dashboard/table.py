@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from rich.text import Text
 
-from cli.times import clock, duration
+from cli.times import duration
 
 R = TypeVar("R")
 
@@ -207,11 +208,15 @@ def _count(value: int | None, tone: str) -> Cell:
 
 def time_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
     """Make a column of Unix times, shown with their zone; None is shown as a dash."""
-    return Column(title, lambda row: _time(value(row)), value)
+    return Column(title, lambda row: Cell(clock_or_date(value(row))), value)
 
 
-def _time(value: float | None) -> Cell:
-    return Cell("-" if value is None else clock(value))
+def clock_or_date(value: float | None) -> str:
+    """Return a Unix time as a page shows it: the time of day, after the date where that is not today's."""
+    if value is None:
+        return "-"
+    there, today = datetime.fromtimestamp(value).astimezone(), datetime.now().astimezone().date()
+    return f"{there:%H:%M:%S %Z}" if there.date() == today else f"{there:%Y-%m-%d %H:%M %Z}"
 
 
 def duration_column(title: str, value: Callable[[R], float | None]) -> Column[R]:

@@ -35,6 +35,7 @@ from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
 from worker.settings import get_settings
+from worker.traces import tracing
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
 
@@ -162,7 +163,7 @@ def run_import(
         return stop() or seen.run.state == "cancelled"
 
     sender = Sender(this, wanted.lane, stopped)
-    with rejected:
+    with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
             _send(wanted, source, plan, sender, rejected, seen)
             seen.look(at_once=True)

@@ -32,6 +32,7 @@ from worker.masking import mask_values
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening
+from worker.traces import kept_context
 
 P = ParamSpec("P")
 
@@ -71,7 +72,7 @@ class Begin(Opening):
         request, repeat = declaration.request(params), declaration.repeat_of(params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         # The process that publishes the last step may be running another task by then.
-        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options()))
+        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options(), **kept_context()))
         news, released = get_ledger().open(
             id, this.name, alias, request, lane=lane, cap=this.cap,
             items=len(records(request.body, this.path)),

@@ -17,7 +17,7 @@ def show_state(id: str, state: str, **meta: Any) -> None:
     if has_ended(id):
         return
     app.backend.store_result(id, meta, state)
-    published(lambda: _event(f"task-{state.lower()}", uuid=id, **meta))
+    published(lambda: _event(f"task-{state.lower()}", uuid=id, job_state=state, **meta))
 
 
 def _event(kind: str, **fields: Any) -> None:

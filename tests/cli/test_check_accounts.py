@@ -72,3 +72,14 @@ def test_an_account_that_cannot_be_decrypted_is_told(store, settings):
 
     assert found.exit_code == 1
     assert "encrypted with a key that KLAVIYO_SECRET_KEY does not hold. Until then its tasks wait." in found.stdout
+
+
+def test_accounts_whose_keys_belong_to_one_company_are_told(store):
+    for alias in ("shop", "twin"):
+        store.change(alias, api_key=SecretStr(f"pk_{alias}"))
+
+    first = " ".join(run("check", "--account", "shop").stdout.split())
+    second = " ".join(run("check", "--account", "twin").stdout.split())
+
+    assert "shares Klaviyo's limits" not in first
+    assert "shares Klaviyo's limits with account shop, whose key belongs to SHP001, too" in second

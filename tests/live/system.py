@@ -257,6 +257,17 @@ class Sandbox:
         self._process.stdout.close()
 
 
+#: What every address of the tests' people, and every key of the sandbox, has in it.
+PERSONAL = ("@example", "@reject.example", "@refused.example", "pk_sandbox")
+
+
+def personal_lines(text: str) -> list[str]:
+    """The lines that tell a key or a person's address: there must be none, whatever a test has done."""
+    if not any(each in text for each in PERSONAL):
+        return []
+    return [line[:300] for line in text.splitlines() if any(each in line for each in PERSONAL)]
+
+
 @dataclass
 class Worker:
     """One worker process, as an operator starts it."""
@@ -293,8 +304,8 @@ class Worker:
     def last(self, most: int = LINES) -> str:
         """Whether it runs, and the last lines of its log, without the banner that lists every task."""
         text, code = self.text(), self.process.poll()
-        told = text[text.find("\n[20") + 1 :] if "\n[20" in text else text
-        return f"{self.name} {'runs' if code is None else f'has ended with {code}'}:\n    {last(told, most)}"
+        lines = text[text.find("\n20") + 1 :] if "\n20" in text else text
+        return f"{self.name} {'runs' if code is None else f'has ended with {code}'}:\n    {last(lines, most)}"
 
     def kill(self) -> None:
         """Kill -9."""
@@ -415,12 +426,14 @@ class System:
         for worker in running:
             # Told once: a second signal would end it at once.
             worker.stop(40, 0)
+        told = {worker.name: lines for worker in self.workers if (lines := personal_lines(worker.text()))}
         self.workers.clear()
+        assert told == {}, "a worker's log tells a key or a person's address"
 
     def story(self, ids: Iterable[str]) -> str:
         """What the workers' logs say of these tasks."""
         ids = list(ids)
-        lines = sorted(line for worker in self.workers for line in worker.text().splitlines() if line.startswith("["))
+        lines = sorted(line for worker in self.workers for line in worker.text().splitlines() if line[:2] == "20")
         return "\n".join(line for line in lines if any(each in line for each in ids))
 
     def status(self, task_id: str) -> str | None:

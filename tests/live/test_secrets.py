@@ -75,11 +75,18 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
         *(f"{path}/{each}" for each in ends for path in ("/task", "/api/task/info")),
     ):
         shown += httpx.get(f"{flower}{path}", timeout=60).text
+    for tab in ("limits", "jobs", "imports", "syncs", "schedules", "accounts"):
+        shown += httpx.get(f"{flower}/klaviyo/{tab}", timeout=60).text
+    listing = {"draw": 1, "start": 0, "length": 100, "order[0][column]": 0, "columns[0][data]": "name"}
+    shown += httpx.get(f"{flower}/tasks/datatable", params=listing, timeout=60).text
+    metrics = httpx.get(f"{flower}/metrics", timeout=60).text + httpx.get(f"{flower}/klaviyo/metrics", timeout=60).text
     assert "klaviyo.create_profile" in shown
+    assert "flower_events_total" in metrics
     told = {
         "the worker's log": worker.text(),
         "an event": "\n".join(map(str, events)),
         "Flower": shown,
+        "Flower's metrics": metrics,
         "Flower's log": (system.folder / "flower.log").read_text(),
         "a failure": "\n".join(f"{end.result} {end.traceback}" for end in ends.values() if end.error),
         "a reason to wait": str(system.redis.get(f"celery-task-meta-{blocked}")),

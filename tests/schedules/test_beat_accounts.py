@@ -56,6 +56,7 @@ def published():
 @pytest.fixture
 def beat(settings, client, clock, published, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
+    monkeypatch.setattr("schedules.entries.SPREAD_MIN", 1)  # every account at the entries' own minutes
     forget()
     monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
     made = []

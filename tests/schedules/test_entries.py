@@ -1,13 +1,15 @@
 """What runs when, for which account, and what settings can change."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
-from schedules.entries import ENTRIES, beat_schedule, scheduled_entries
+from schedules.entries import ENTRIES, beat_schedule, entries_of, scheduled_entries
 from schedules.pull.streams import STREAMS
 from schedules.sync import resolve_streams
+from worker.credentials import Account
 from worker.errors import InputError, SettingsError
 from worker.settings import Settings, get_settings
 
@@ -50,6 +52,30 @@ def test_no_two_entries_begin_in_the_same_minute_nor_in_the_hour_that_clocks_cha
     assert len(set(minutes)) == len(minutes)
     assert "0" not in minutes
     assert "2" not in hours
+
+
+def starts(account, **given):
+    """Minute of the day at which each of its entries starts."""
+    times = [each.crontab.text.split() for each in entries_of(account, settings(**given))]
+    return [int(hour) * 60 + int(minute) for minute, hour, *_ in times]
+
+
+def test_a_thousand_stored_accounts_spread_over_the_night_by_themselves():
+    nights = [starts(Account(f"shop-{number}", None, None, generation=1)) for number in range(1_000)]
+
+    for which, usual in enumerate(starts(Account("default", None, None))):
+        begun = Counter(each[which] for each in nights)
+        assert max(begun.values()) <= 25  # of 1,000 in two hours, 8 a minute on average
+        assert usual <= min(begun) < max(begun) < 7 * 60
+        assert not [minute for minute in begun if 120 <= minute < 180]
+    assert all(each == sorted(set(each)) for each in nights)
+
+
+def test_a_stored_account_keeps_its_minutes_and_a_setting_is_meant_as_it_stands():
+    shop = Account("shop", None, None, generation=1)
+
+    assert starts(shop) == starts(Account("shop", None, None, generation=7))
+    assert starts(shop, schedule={"catalog": "0 5 * * *"})[3] == 300
 
 
 def test_every_entry_says_why_and_expires_before_it_is_due_again():

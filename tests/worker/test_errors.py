@@ -19,6 +19,8 @@ EXAMPLES = [
     errors.Paused("create_profile", "eu", "account eu, by root (an incident)"),
     errors.InputError("create_profile", ["parameter 'email' is missing"]),
     errors.SourceError("customers.csv", "this is not UTF-8 text"),
+    errors.WebhookRefused("its signature is missing or was not made with this secret"),
+    errors.WebhookInProgress(),
     *(
         kind("create_profile", "eu", status, [{"id": "e-1", "detail": "No."}])
         for status, kind in errors.BY_STATUS.items()

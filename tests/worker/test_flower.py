@@ -80,6 +80,13 @@ def test_flowers_navigation_bar_has_our_entry_once_after_its_own():
     assert bar.index("reverse_url('broker')") < bar.index("reverse_url('klaviyo')") < bar.index("theme-toggle")
 
 
+def test_flowers_page_of_tasks_has_a_filter_for_what_waits_and_our_style_and_script():
+    page = templates_with(PAGES).dict["tasks.html"]
+
+    assert page.index('data-task-state="WAITING"') < page.index('data-task-state="STARTED"')
+    assert page.count("/static/tasks.css") == page.count("/static/tasks.js") == 1
+
+
 def test_our_templates_stand_beside_all_of_flowers():
     known = templates_with(PAGES)
 

@@ -45,7 +45,24 @@ def test_the_end_of_several_tasks_costs_few_commands_each(client, governor, cloc
         governor.claim(name, 60_000, False, name)
     ends = [End(name, Delivery("unacked", "index", name), Settlement(used=True), name, b"over", 60) for name in names]
 
-    assert commands(client, lambda: governor.finish(ends)) <= 8 * 4
+    assert commands(client, lambda: governor.finish(ends)) <= 8 * 4 + 1
+
+
+def test_several_tasks_end_though_the_leases_of_some_have_run_out(client, governor, clock):
+    each, other = line("10/s 150/m"), line("10/s 150/m", "another")
+    for one in (each, other):
+        known(governor, clock, one)
+    publish(governor, each, "one")
+    publish(governor, other, "two")
+    for name in ("one", "two"):
+        governor.claim(name, 60_000, False, name)
+    ends = [
+        End(name, Delivery("unacked", "index", name), Settlement(used=True), name, b"over", 60)
+        for name in ("one", "never leased", "two", "unknown")
+    ]
+
+    assert governor.finish(ends) == [0, 0, 0, 0]
+    assert client.mget("one", "never leased", "two", "unknown") == [b"over"] * 4
 
 
 def test_an_answer_does_not_have_a_line_looked_at_that_waits_for_a_known_time(client, governor, clock):

@@ -521,6 +521,22 @@ class Governor:
         found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
         return [name.decode() for name in found]
 
+    @waits_for_redis
+    def join(self, account: str, fingerprint: str, company_id: str) -> int:
+        """Let an account draw on the same buckets as the others whose private keys belong to the same company.
+
+        ``fingerprint`` is that of the account's key; an empty one: it has no private key any more. Return how many
+        accounts draw on other buckets than before.
+        """
+        return int(self._call("join", account, fingerprint, company_id))
+
+    @waits_for_redis
+    def companies(self) -> dict[str, tuple[str, str]]:
+        """Return the fingerprint of each account's private key and the company that it belongs to, where known."""
+        found: Any = self._client.hgetall(f"{self._prefix}companies")
+        split = {account.decode(): value.decode().partition("|") for account, value in found.items()}
+        return {account: (fingerprint, company_id) for account, (fingerprint, _, company_id) in split.items()}
+
     def last_served(self) -> dict[str, float]:
         """Return when each line that this Redis knows was served last, in seconds since 1970."""
         found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)

@@ -42,6 +42,8 @@
 --   roomless        hash   id -> how often a full server had no room for its result
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
 --   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
+--   companies       hash   account -> "fingerprint of its key|company id", as far as that is known
+--   shared          hash   account -> the account whose buckets it draws on, since both have keys of one company
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
 --   born            string when this state began: a flushed Redis is recognised by its absence
 

@@ -40,6 +40,7 @@ OPERATIONS = {
     "revoking": "sharing",
     "pausing": "waiting",
     "looking": "windows",
+    "joining": "windows",
 }
 
 

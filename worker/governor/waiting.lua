@@ -89,8 +89,8 @@ end
 
 -- Somebody waits for the answer of such a request: from now on the lane bulk leaves room for the next one.
 local function mark_urgent(spec_text)
-  for name in spec_text:gmatch(';(.-)=[%d:,]+') do
-    local bucket = key('bucket', name)
+  for account, name in spec_text:gmatch(';([^:]*)(:.-)=[%d:,]+') do
+    local bucket = key('bucket', budget_of(account) .. name)
     if (tonumber(call('HGET', bucket, 'urgent')) or 0) < now + RECENT * 0.9 then
       call('HSET', bucket, 'urgent', now + RECENT)
     end

@@ -1,8 +1,19 @@
 -- Lines, their buckets, and when the windows of these leave room for the next request.
 
+local shared
+
+-- Whose buckets an account draws on: its own, or those of another one with a key of the same company (joining.lua).
+local function budget_of(account)
+  if shared == nil then shared = call('EXISTS', P .. 'shared') == 1 and {} end
+  if not shared then return account end
+  if not shared[account] then shared[account] = call('HGET', P .. 'shared', account) or account end
+  return shared[account]
+end
+
 local function parse(spec)
   local buckets = {}
-  for name, list in spec:gmatch(';(.-)=([%d:,]+)') do
+  for account, bucket, list in spec:gmatch(';([^:]*)(:.-)=([%d:,]+)') do
+    local name = budget_of(account) .. bucket
     local windows, longest = {}, 0
     for n, t in list:gmatch('(%d+):(%d+)') do
       n, t = tonumber(n), tonumber(t)
@@ -25,7 +36,7 @@ local function load_line(line)
   return lines[line] or nil
 end
 
--- Read several lines at once.
+-- Read several lines at once; false stands for none.
 local function load_lines(names)
   local missing = {}
   for _, line in ipairs(names) do

@@ -1,0 +1,49 @@
+"""Klaviyo is asked which company each private key belongs to (`worker.companies`), while other tasks go on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from tasks.accounts import get_accounts
+from worker.accounts import account
+from worker.api.jsonapi import Envelope
+from worker.app import app
+from worker.bootstep import LEARN_COMPANIES
+from worker.companies import company_of, forget_company, learn_company, may_ask, unlearned
+from worker.errors import ScopeMissing
+from worker.settings import get_settings
+from worker.steps import Step
+
+
+class LearnCompanies(Step):
+    """Ask about each key of which that is not known yet."""
+
+    name = LEARN_COMPANIES
+    ignore_result = True
+
+    def run(self) -> None:
+        """Publish a question for each, whose answer `NoteCompany` gets."""
+        for owner in unlearned(get_settings()):
+            if not owner.uses_key:
+                forget_company(owner)
+            elif may_ask(owner):
+                noted = note_company.s(owner.alias, owner.fingerprint)
+                with suppress(ScopeMissing):  # it is not told then, and the account keeps a budget of its own
+                    get_accounts.apply_async(klaviyo_account=owner.alias, klaviyo_lane="bulk", link=noted)
+
+
+class NoteCompany(Step):
+    """Remember the company that Klaviyo has named, unless the account has another key by now."""
+
+    name = "klaviyo.note_company"
+    ignore_result = True
+
+    def run(self, envelope: Envelope, alias: str, fingerprint: str) -> None:
+        """Let the account draw on the company's budget."""
+        owner, company_id = account(get_settings(), alias), company_of(envelope)
+        if company_id and owner.uses_key and owner.fingerprint == fingerprint:
+            learn_company(owner, company_id)
+
+
+note_company = app.register_task(NoteCompany())
+app.register_task(LearnCompanies())

@@ -1,0 +1,95 @@
+"""The pictures of Flower in docs/images: made in a headless Chromium, of the sandbox's data alone.
+
+    python -m tests.pictures          those that the documents show
+    python -m tests.pictures FOLDER   every page, into another folder
+
+Look at each one afterwards: what a test cannot see is why they are made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schedules.store.migrate import upgrade
+from tests.live.flower_scene import CROWD, make_scene, open_browser, open_flower, save_picture, show_import_alive
+from tests.live.system import ROOT, Sandbox, Server, System
+from worker.app import app
+from worker.embedded import find_server
+from worker.one_per_process import forget
+from worker.settings import get_settings
+
+#: Where the documents look for them.
+FOLDER = ROOT / "docs" / "images"
+
+#: Each picture's name, and the page that it shows.
+PAGES = {
+    "flower-limits": "klaviyo/limits",
+    "flower-jobs": "klaviyo/jobs",
+    "flower-imports": "klaviyo/imports",
+    "flower-syncs": "klaviyo/syncs",
+    "flower-schedules": "klaviyo/schedules",
+    "flower-accounts": "klaviyo/accounts",
+    "flower-workers": "workers",
+    "flower-tasks": "tasks",
+    "flower-waiting": "tasks?state=WAITING",
+    "flower-failed": "tasks?state=FAILURE",
+    "flower-broker": "broker",
+}
+
+#: Those that the documents show.
+IN_DOCUMENTS = ("flower-limits", "flower-imports", "flower-waiting", "flower-failed")
+
+#: Seconds until a page has drawn all that it asks for.
+DRAWN_S = 2.5
+
+
+@contextmanager
+def as_application(system: System) -> Iterator[None]:
+    """Let this process publish to the system, as an application does."""
+    os.environ.update({name: value for name, value in system.environment().items() if name.startswith("KLAVIYO_")})
+    forget()
+    app.conf.update(broker_url=system.server.broker_url, result_backend=get_settings().redis.result_url)
+    try:
+        yield
+    finally:
+        app.pool.force_close_all()
+        forget()
+
+
+def main() -> None:
+    """Make the pictures, light and dark."""
+    folder, names = (Path(sys.argv[1]), tuple(PAGES)) if len(sys.argv) > 1 else (FOLDER, IN_DOCUMENTS)
+    work = Path(tempfile.mkdtemp(prefix="klaviyo-"))
+    server = Server(find_server()[0], work / "data", work / "redis.sock")
+    sandbox = Sandbox()
+    system = System(server, sandbox, work)
+    try:
+        store = f"sqlite:///{work}/store.db"
+        upgrade(store)
+        with as_application(system), open_flower(system, STORE_URL=store) as flower:
+            make_scene(system, CROWD)
+            time.sleep(5)  # until Flower has read the waiting lists
+            for theme in ("light", "dark"):
+                with open_browser(dark=theme == "dark") as browser:
+                    for name in names:
+                        show_import_alive()
+                        browser.get(f"{flower}/{PAGES[name]}")
+                        time.sleep(DRAWN_S)
+                        save_picture(browser, folder / f"{name}-{theme}.png")
+                        print(folder / f"{name}-{theme}.png")
+    finally:
+        system.stop_workers()
+        sandbox.close()
+        server.close()
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Which company each private key belongs to: Klaviyo counts the requests of all keys of a company together.
+
+Accounts with keys of one company draw on the same budget (`Governor.join`). An OAuth application has a quota of its own
+for each account that has installed it. Klaviyo is asked once for each key, and only where there are several.
+"""
+
+from __future__ import annotations
+
+from worker.accounts import all_accounts
+from worker.api.jsonapi import Envelope
+from worker.api.paging import page_items
+from worker.connection import get_redis
+from worker.credentials import Account
+from worker.governor import PREFIX, get_governor
+from worker.patience import waits_for_redis
+from worker.settings import Settings
+
+#: Seconds until Klaviyo may be asked once more about a key, if there was no answer, or none that tells.
+ASKED_AGAIN_S = 3_600
+
+
+def unlearned(settings: Settings) -> list[Account]:
+    """Return the accounts whose private key belongs to nobody knows whom, and those that have none any more."""
+    known, found = get_governor().companies(), list(all_accounts(settings))
+    keys = [each for each in found if each.uses_key]
+    asked = [each for each in keys if known.get(each.alias, ("", ""))[0] != each.fingerprint] if len(keys) > 1 else []
+    return asked + [each for each in found if each.alias in known and each.grant]
+
+
+@waits_for_redis
+def may_ask(owner: Account) -> bool:
+    """Return True to one of those who want to ask whom this key belongs to."""
+    name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
+    return bool(get_redis().set(name, 1, nx=True, ex=ASKED_AGAIN_S))
+
+
+def company_of(envelope: Envelope) -> str:
+    """The company in Klaviyo's answer to ``get_accounts``; empty if it tells none."""
+    return next((str(each.get("id") or "") for each in page_items(envelope)), "")
+
+
+def learn_company(owner: Account, company_id: str) -> None:
+    """Remember which company an account's private key belongs to: its budget is the account's from now on."""
+    get_governor().join(owner.alias, owner.fingerprint, company_id)
+
+
+def forget_company(owner: Account) -> None:
+    """Give an account that has no private key any more a budget of its own."""
+    get_governor().join(owner.alias, "", "")
+
+
+def sharing(alias: str) -> list[str]:
+    """Return the other accounts that draw on the same budget, as far as that is known."""
+    known = get_governor().companies()
+    _, company_id = known.get(alias, ("", ""))
+    return sorted(each for each, (_, its) in known.items() if company_id and its == company_id and each != alias)

@@ -1,0 +1,112 @@
+"""What waits, told line by line and task by task for whoever watches: plain reads, a few thousand at a time.
+
+`Governor.look` counts the windows of every bucket in the script, which holds up everybody else on a Redis with many
+lines. What waits is known without that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+
+from worker.governor.terms import PREFIX
+
+T = TypeVar("T")
+
+#: Lines, and messages, that are asked for in one round trip.
+LINES_PER_TRIP, MESSAGES_PER_TRIP = 1_000, 500
+
+
+@dataclass(frozen=True, slots=True)
+class LineBacklog:
+    """How many tasks of a line wait in each lane, and how many for their time. ``spec`` names queue and windows."""
+
+    line: str
+    spec: str
+    now: int
+    bulk: int
+    later: int
+
+    @property
+    def queue(self) -> str:
+        """The queue of its tier."""
+        return self.spec.partition(";")[0]
+
+    @property
+    def total(self) -> int:
+        """All that wait."""
+        return self.now + self.bulk + self.later
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One task that waits: its place in its lane, from 1; or the time (Unix) before which it is not to go.
+
+    ``message`` is None where the reader knows the task already.
+    """
+
+    id: str
+    lane: str
+    place: int
+    not_before: float | None
+    message: bytes | None
+
+
+def read_backlog(client: redis.Redis, prefix: str = PREFIX) -> list[LineBacklog]:
+    """Return every line in which something waits."""
+    if not client.hlen(f"{prefix}waiting"):
+        return []
+    found: list[LineBacklog] = []
+    specs: Any = client.hgetall(f"{prefix}lines")
+    for part in _parts(list(specs.items()), LINES_PER_TRIP):
+        pipe = client.pipeline(transaction=False)
+        for name, _ in part:
+            line = name.decode()
+            pipe.llen(f"{prefix}now:{line}")
+            pipe.llen(f"{prefix}bulk:{line}")
+            pipe.zcard(f"{prefix}later:{line}")
+        counts = pipe.execute()
+        for (name, spec), *lanes in zip(part, counts[::3], counts[1::3], counts[2::3], strict=True):
+            if any(lanes):
+                found.append(LineBacklog(name.decode(), spec.decode(), *lanes))
+    return found
+
+
+def read_waiting(
+    client: redis.Redis, line: LineBacklog, most: int, known: Collection[str], prefix: str = PREFIX
+) -> Iterator[Waiting]:
+    """Yield the tasks of a line that go next and those that came last, up to ``most`` of each in each lane.
+
+    ``known``: tasks whose messages are not read.
+    """
+    places: dict[str, tuple[str, int, float | None]] = {}
+    for lane, length in (("now", line.now), ("bulk", line.bulk)):
+        name = f"{prefix}{lane}:{line.line}"
+        # The oldest are at the right.
+        first: Any = client.lrange(name, -most, -1) if length else []
+        last: Any = client.lrange(name, 0, min(most, length - most) - 1) if length > most else []
+        places |= {id.decode(): (lane, length - back, None) for back, id in enumerate(last)}
+        places |= {id.decode(): (lane, place, None) for place, id in enumerate(reversed(first), start=1)}
+    if line.later:
+        later: Any = client.zrange(f"{prefix}later:{line.line}", 0, most - 1, withscores=True)
+        for item, score in later:
+            lane, _, id = item.decode().partition("|")
+            places[id.removeprefix("^")] = (lane, 0, score / 1000)
+    messages = _messages(client, [id for id in places if id not in known], prefix)
+    for id, (lane, place, not_before) in places.items():
+        yield Waiting(id, lane, place, not_before, messages.get(id))
+
+
+def _messages(client: redis.Redis, ids: Sequence[str], prefix: str) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for part in _parts(ids, MESSAGES_PER_TRIP):
+        stored: Any = client.hmget(f"{prefix}waiting", list(part))
+        found |= {id: each.partition(b"\n")[2] for id, each in zip(part, stored, strict=True) if each is not None}
+    return found
+
+
+def _parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (whole[start : start + size] for start in range(0, len(whole), size))

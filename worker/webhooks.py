@@ -1,0 +1,197 @@
+"""Webhooks of Klaviyo's, as your web application receives them: whether one is genuine, and what in it is new.
+
+Nothing here needs Celery or speaks to Klaviyo. `docs/webhooks.md` has the routes for Starlette, FastAPI and Django.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from worker.connection import AWAY, get_publisher
+from worker.errors import SettingsError, WebhookInProgress, WebhookRefused
+from worker.governor import PREFIX
+
+#: Seconds by which the time of a delivery may differ from ours.
+TOLERANCE_S = 300.0
+
+#: Seconds for which an event belongs to who handles it (Klaviyo waits 5 for the answer), and for which one that was
+#: handled is remembered: Klaviyo disables a webhook that has failed for two days.
+HANDLING_S, REMEMBERED_S = 60, 3 * 86_400
+
+_HANDLED = b"handled"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """One event of a delivery. ``payload`` is what Klaviyo's Get Event returns: ``data``, and maybe ``included``."""
+
+    id: str
+    topic: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one genuine request of Klaviyo's holds: up to 1,000 events of one webhook of one account."""
+
+    webhook_id: str
+    account_id: str
+    events: tuple[WebhookEvent, ...]
+
+
+def verify_webhook(
+    headers: Mapping[str, str],
+    body: bytes,
+    secret: str | Iterable[str],
+    *,
+    tolerance_s: float = TOLERANCE_S,
+    clock: Callable[[], float] = time.time,
+) -> Delivery:
+    """Return what a request holds if it is a recent one of Klaviyo's.
+
+    Args:
+        headers: the request's, in any case.
+        body: the bytes as they arrived; JSON that was parsed and written again has another signature.
+        secret: the webhook's ``secret_key``; while you replace it, the new one and the old one.
+        tolerance_s: how far the time of the request may be from ours, in seconds, before it counts as a replay.
+        clock: the time now, in seconds since 1970.
+
+    Raises:
+        WebhookRefused: it is not from Klaviyo, or not recent. Answer 401, and do nothing with it.
+        SettingsError: there is no secret, or an empty one, with which anybody could sign.
+
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    stamp = given.get("klaviyo-timestamp", "")
+    if not _is_signed(given.get("klaviyo-signature", ""), body + stamp.encode("latin-1", "replace"), secret):
+        raise WebhookRefused("its signature is missing or was not made with this secret")
+    try:
+        document = orjson.loads(body)
+        delivery = _delivery(document)
+    except (ValueError, KeyError, TypeError):
+        raise WebhookRefused("its body is not that of a webhook of Klaviyo's") from None
+    if given.get("klaviyo-webhook-id", delivery.webhook_id) != delivery.webhook_id:
+        raise WebhookRefused("the webhook in its headers is not that in its body")
+    # Both times are signed. A recorded delivery had a header five hours ahead of its body, which was right; and nobody
+    # has said whether a body that is sent again is stamped again. So one of them has to be recent.
+    times = [_seconds(stamp), _seconds(document["meta"].get("timestamp"))]
+    if not any(each is not None and abs(clock() - each) <= tolerance_s for each in times):
+        raise WebhookRefused(f"it was not sent within {tolerance_s:.0f} s of now: a replay, or a wrong clock here")
+    return delivery
+
+
+@contextmanager
+def new_events(delivery: Delivery) -> Iterator[list[WebhookEvent]]:
+    """Handle the events of a delivery that were not handled before, by the ids that Klaviyo gives them.
+
+    Klaviyo delivers again what was not answered in 5 seconds with 200, 201 or 202. Whoever leaves the block without an
+    exception has handled these events, and nobody gets them again for three days; after an exception the next delivery
+    has them. The application needs the workers' ``KLAVIYO_REDIS_URL``.
+
+    While Redis is away, nothing is handled: an exception is raised within a few seconds, and Klaviyo delivers again
+    later. If Redis goes away while the block runs, that is logged, since the events are handled then; they could be
+    handled twice only if Klaviyo delivered them again in spite of the answer.
+
+    Raises:
+        WebhookInProgress: the same events are being handled right now, or their handler died within the last minute.
+            Answer 503, so that Klaviyo delivers them again.
+        redis.ConnectionError, redis.TimeoutError: Redis cannot be asked. Answer 503.
+
+    """
+    events = {_key(delivery, event): event for event in delivery.events}
+    ours = _claim(list(events))
+    try:
+        yield [events[key] for key in ours]
+    except BaseException:
+        _release(ours)
+        raise
+    _remember(ours)
+
+
+def _claim(keys: list[str]) -> list[str]:
+    """The keys of the events that nobody has handled; they are claimed.
+
+    Raises:
+        WebhookInProgress: others handle some of them; none is claimed.
+
+    """
+    pipe = get_publisher().pipeline(transaction=True)
+    for key in keys:
+        pipe.get(key)
+        pipe.set(key, b"", nx=True, ex=HANDLING_S)
+    answers = pipe.execute()
+    before = dict(zip(keys, answers[::2], strict=True))
+    ours = [key for key in keys if before[key] is None]
+    if any(value not in (None, _HANDLED) for value in before.values()):
+        _release(ours)
+        raise WebhookInProgress
+    return ours
+
+
+def _release(keys: list[str]) -> None:
+    """Let the next delivery have these events; if Redis is away, their claims expire."""
+    try:
+        if keys:
+            get_publisher().delete(*keys)
+    except AWAY as error:
+        logger.warning("Events of a webhook cannot be handled for %d s: %s", HANDLING_S, error)
+
+
+def _remember(keys: list[str]) -> None:
+    pipe = get_publisher().pipeline(transaction=False)
+    for key in keys:
+        pipe.set(key, _HANDLED, ex=REMEMBERED_S)
+    try:
+        pipe.execute()
+    except AWAY as error:
+        logger.warning("Events of a webhook were handled, and Redis could not be told: %s", error)
+
+
+def _key(delivery: Delivery, event: WebhookEvent) -> str:
+    return f"{PREFIX}webhook:{delivery.webhook_id}:{event.id}"
+
+
+def _is_signed(signature: str, message: bytes, secret: str | Iterable[str]) -> bool:
+    """Whether one of the secrets has made the signature. How long it takes tells nothing about either."""
+    secrets = [secret] if isinstance(secret, str) else list(secret)
+    if not all(secrets) or not secrets:
+        raise SettingsError("the secret of the webhook is empty: set it to the secret_key that it was created with")
+    expected = [hmac.new(each.encode(), message, hashlib.sha256).hexdigest().encode() for each in secrets]
+    given = signature.lower().encode("utf-8", "replace")
+    return any([hmac.compare_digest(each, given) for each in expected])
+
+
+def _delivery(document: Any) -> Delivery:
+    """The delivery in a body; KeyError, TypeError or ValueError if it has not the shape of one."""
+    meta, data = document["meta"], document["data"]
+    events = tuple(WebhookEvent(each["external_id"], each["topic"], each["payload"]) for each in data)
+    named = [meta["klaviyo_webhook_id"], *(each.id for each in events), *(each.topic for each in events)]
+    if not all(isinstance(each, str) and each for each in named) or not all(
+        isinstance(e.payload, dict) for e in events
+    ):
+        raise ValueError("an id, a topic or a payload is not one")
+    return Delivery(meta["klaviyo_webhook_id"], meta.get("klaviyo_account_id", ""), events)
+
+
+def _seconds(stamp: Any) -> float | None:
+    """A time as HTTP or as ISO 8601 write it, in seconds since 1970; None if it is neither."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(stamp)
+        except (ValueError, TypeError):
+            continue
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return None
