@@ -63,6 +63,7 @@ bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.syncs
+	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.metrics
 

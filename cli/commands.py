@@ -70,7 +70,12 @@ COMMANDS = {
         "limits:limits",
         "Show every bucket in use: how much of each window is used, what waits, what is blocked.",
     ),
+    "top": ("top:top", "Show the limits live: what waits, why, and when it will be done, the longest queues first."),
     "waiting": ("waiting:waiting", "Show the tasks waiting in Redis, oldest first, or drop them."),
+    "failures": (
+        "failures:failures",
+        "Show the tasks that failed for good, by action and reason; or repeat or drop those of a group.",
+    ),
     "pause": (
         "pause:pause",
         "Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts.",
@@ -146,7 +151,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from cli.failures import describe_error
+            from cli.expected_errors import describe_error
 
             if (sentence := describe_error(error)) is None:
                 raise

@@ -1,22 +1,191 @@
-"""What a command prints for an expected error, instead of a traceback."""
+"""`klaviyo failures`: tasks that failed for good, by action and reason; show, repeat or drop them."""
 
 from __future__ import annotations
 
-import kombu.exceptions
-import redis
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
 
-from cli.terminal import FAILED, WRONG
-from worker.connection import unreachable
-from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
+import typer
+
+import tasks.registry  # noqa: F401  registers every action
+from cli.tables import Listing, listing
+from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from cli.times import clock, day_and_time
+from worker.errors import SettingsError
+from worker.failures import Count, Failure, drop, failure_groups, failures_of
+from worker.replay import OutcomeMatters, Replayed, replay
+
+#: How many failures of a group are shown by default.
+MAX_ROWS = 50
+
+#: Stands for every group.
+ALL = "all"
+
+#: What can be done with groups.
+DEEDS = ("show", "replay", "drop")
 
 
-def describe_error(error: Exception) -> tuple[str, int] | None:
-    """Return the sentence and the exit code for an error; None if it was not expected."""
-    if isinstance(error, InputError | SourceError | SettingsError):
-        return str(error), WRONG
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | kombu.exceptions.OperationalError):
-        # This includes a call that was not confirmed: at a terminal, the reason that Redis gives says more.
-        return unreachable(error), FAILED
-    if isinstance(error, KlaviyoError):
-        return str(error), FAILED
-    return None
+def failures(
+    deed: Annotated[str | None, typer.Argument(metavar="[show|replay|drop]", help="what to do with the groups")] = None,
+    groups: Annotated[list[str] | None, typer.Argument(metavar="[GROUP]…", help="their ids, or all")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="with replay, drop: only count")] = False,
+    yes_again: Annotated[
+        bool, typer.Option("--yes-again", help="with replay: repeat also what may have been carried out")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="with drop: do not ask")] = False,
+    most: Annotated[int, typer.Option(help="with show: the most rows of each group")] = MAX_ROWS,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
+) -> None:
+    """Show the tasks that failed for good, by action and reason; or repeat or drop those of a group.
+
+    A replay repeats each task once, in its lane and on its account, however often it is interrupted and begun again.
+    """
+    found = failure_groups()
+    if deed is None:
+        _overview(found, as_json)
+        return
+    if deed not in DEEDS:
+        raise stop(f"There is no `klaviyo failures {deed}`: it is {', '.join(DEEDS[:-1])} or {DEEDS[-1]}.", WRONG)
+    chosen = _chosen(found, deed, groups or [])
+    if deed == "show":
+        _show(chosen, most, as_json)
+    elif deed == "replay":
+        _replay(chosen, yes_again, dry_run, as_json)
+    else:
+        _drop(chosen, dry_run, yes, as_json)
+
+
+def _chosen(found: Sequence[Count], deed: str, ids: Sequence[str]) -> list[Count]:
+    """Return the groups that were named.
+
+    Raises:
+        Exit: none was, or there is no such group.
+
+    """
+    if not ids:
+        raise stop(f"Name the groups, or `all`: klaviyo failures {deed} GROUP. `klaviyo failures` lists them.", WRONG)
+    if ALL in ids:
+        return list(found)
+    known = {each.group.id: each for each in found}
+    if absent := [id for id in ids if id not in known]:
+        raise stop(f"There is no group {' or '.join(absent)}; `klaviyo failures` lists them.", WRONG)
+    return [known[id] for id in dict.fromkeys(ids)]
+
+
+def _overview(found: Sequence[Count], as_json: bool) -> None:
+    if as_json:
+        print_json([group_as_dict(each) for each in found])
+    elif not found:
+        say("No failed task is kept.")
+    else:
+        stdout().print(table(found))
+        say(
+            "`klaviyo failures show GROUP` lists the tasks, `replay GROUP` sends them again, `drop GROUP` forgets them."
+        )
+
+
+def group_as_dict(count: Count) -> dict[str, Any]:
+    """Return a group as JSON-compatible values."""
+    return {**asdict(count.group), "failures": count.failures, "first": clock(count.first), "last": clock(count.last)}
+
+
+def table(found: Sequence[Count]) -> Listing:
+    """Lay out a row for each group."""
+    shown = listing(
+        "group", "failures>", "first", "last", "error", "reason",
+        whole=("group", "first", "last", "error"), optional=("first",), below=("error", "reason"),
+    )  # fmt: skip
+    for each in found:
+        times = (day_and_time(each.first), day_and_time(each.last))
+        reason = f"{each.group.reason}; look at {each.group.look_at}" if each.group.unknown else each.group.reason
+        shown.add_row(each.group.id, f"{each.failures:,}", *times, each.group.error, reason)
+    return shown
+
+
+def _show(chosen: Sequence[Count], most: int, as_json: bool) -> None:
+    if as_json:
+        rows = [(each, failure) for each in chosen for failure in failures_of(each.group.id)]
+        print_json([failure_as_dict(each, failure) for each, failure in rows])
+        return
+    for each in chosen:
+        say(f"{each.group.id}: {each.group.error}, {each.group.reason}", "bold")
+        stdout().print(failure_table(list(failures_of(each.group.id, most))))
+        if each.failures > most:
+            say(f"Only the first {most:,} of {each.failures:,} are shown; --json has all of them.")
+
+
+def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
+    """Return a failure as JSON-compatible values; of its parameters the names, as values are people's data."""
+    error, parameters = told(failure)
+    return {
+        "id": failure.id,
+        "group": count.group.id,
+        "task": failure.task,
+        "account": failure.account,
+        "lane": failure.lane,
+        "failed": clock(failure.at),
+        "error": error,
+        "parameters": parameters,
+    }
+
+
+def told(failure: Failure) -> tuple[str, list[str]]:
+    """Return the sentence of a failure's error, and the names of its parameters."""
+    try:
+        opened = failure.opened
+    except SettingsError as error:
+        return str(error), []
+    return opened["error"], list(opened["kwargs"])
+
+
+def failure_table(found: Sequence[Failure]) -> Listing:
+    """Lay out a row for each failure."""
+    shown = listing(
+        "id", "failed", "account", "lane", "parameters", "error",
+        whole=("id", "failed", "lane"), below=("error", "parameters", "account"),
+    )  # fmt: skip
+    for each in found:
+        error, parameters = told(each)
+        shown.add_row(each.id, day_and_time(each.at), each.account, each.lane, ", ".join(parameters) or "-", error)
+    return shown
+
+
+def _replay(chosen: Sequence[Count], yes_again: bool, dry_run: bool, as_json: bool) -> None:
+    done, held = dict[str, Replayed](), list[OutcomeMatters]()
+    for each in chosen:
+        try:
+            done[each.group.id] = replay(each.group, yes_again=yes_again, rehearse=dry_run)
+        except OutcomeMatters as unknown:
+            held.append(unknown)
+            done[each.group.id] = Replayed()
+    if as_json:
+        print_json([{"group": id, **asdict(replayed)} for id, replayed in done.items()])
+    for id, replayed in done.items():
+        for sentence in sentences(id, replayed, dry_run):
+            say(sentence)
+    for error in held:
+        say(str(error), "yellow")
+    if held or any(replayed.impossible for replayed in done.values()):
+        raise typer.Exit(FAILED)
+
+
+def sentences(group: str, replayed: Replayed, rehearsed: bool = False) -> Iterator[str]:
+    """Say how many tasks of a group wait again, and why others cannot be repeated."""
+    tasks = f"{replayed.tasks:,} task{'' if replayed.tasks == 1 else 's'}"
+    yield f"{group}: {tasks} {'would wait' if rehearsed else 'wait' if replayed.tasks != 1 else 'waits'} again."
+    for reason, count in replayed.impossible.most_common():
+        yield f"{group}: {count:,} cannot be repeated: {reason}"
+
+
+def _drop(chosen: Sequence[Count], dry_run: bool, yes: bool, as_json: bool) -> None:
+    count = sum(each.failures for each in chosen)
+    if dry_run:
+        say(f"{count:,} failed tasks would be dropped.")
+        return
+    if count and not yes:
+        typer.confirm(f"Drop {count:,} failed tasks? There is no undo.", abort=True, err=True)
+    dropped = {each.group.id: drop(each.group.id) for each in chosen}
+    if as_json:
+        print_json(dropped)
+    say(f"{sum(dropped.values()):,} dropped.")

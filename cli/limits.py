@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -13,12 +13,15 @@ from rich.text import Text
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
-from cli.watch import Fitting, show_live
-from worker.governor import Look, Pause, get_governor
+from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
+from worker.governor.forecast import pause_of, stands_still
 from worker.pauses import resuming, said
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
+
+#: Why a bucket is blocked that nobody has paused.
+ANSWERED_429 = "Klaviyo answered 429"
 
 #: The share of a window from which it is shown as nearly used up, and as used up.
 NEARLY_USED, USED_UP = 0.8, 1.0
@@ -26,7 +29,12 @@ NEARLY_USED, USED_UP = 0.8, 1.0
 
 @dataclass(slots=True)
 class Row:
-    """A bucket, or a combination of buckets, which has its own waiting list and no windows."""
+    """A bucket, or a combination of buckets, which has its own waiting list and no windows.
+
+    ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
+    more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or nobody can tell. ``per_minute``:
+    the calls a minute that it can send from now on. ``why`` it stands still; empty where it does not.
+    """
 
     name: str
     tier: str
@@ -37,19 +45,21 @@ class Row:
     oldest_seconds: float | None = None
     in_flight: int | None = None
     others_in_minute: int = 0
+    others_share: float = 0.0
     blocked_seconds: float = 0.0
+    empty_seconds: float | None = None
+    now_empty_seconds: float | None = None
+    per_minute: float | None = None
+    paused: bool = False
+    why: str = ""
 
 
 def limits(
-    watch: Annotated[bool, typer.Option("--watch", help="refresh every second until Ctrl-C")] = False,
     everything: Annotated[bool, typer.Option("--all", help="include unused buckets")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
-    if watch and not as_json:
-        show_live(lambda room: live_view(list(rows(get_governor().look())), get_governor().paused(), room))
-        return
-    found, pauses = list(rows(get_governor().look())), get_governor().paused()
+    found, pauses = read()
     for pause in pauses:
         say(describe_pause(pause), "yellow")
     if as_json:
@@ -58,6 +68,13 @@ def limits(
         say("No action has been called through this Redis yet, so there is nothing to show.")
     else:
         stdout().print(overview(found, everything))
+
+
+def read() -> tuple[list[Row], list[Pause]]:
+    """Read every bucket, and what is paused."""
+    governor = get_governor()
+    pauses = governor.paused()
+    return list(rows(governor.look(), pauses, governor.slots())), pauses
 
 
 def overview(found: Sequence[Row], everything: bool) -> RenderableType:
@@ -80,12 +97,6 @@ def _idle(row: Row) -> bool:
     )
 
 
-def live_view(found: Sequence[Row], pauses: Iterable[Pause], room: int) -> RenderableType:
-    """Lay out the live table: the longest queues and fullest windows first, since not all rows may fit."""
-    busiest = sorted(found, key=lambda row: (-(row.now + row.bulk + row.later), -_fullest(row)))
-    return Fitting([Text(describe_pause(pause), "yellow") for pause in pauses], busiest, table, room)
-
-
 def describe_pause(pause: Pause) -> str:
     """Say what is paused, by whom and why, and how to resume it."""
     end = "" if pause.why.endswith(".") else "."
@@ -96,8 +107,13 @@ def describe_pause(pause: Pause) -> str:
     )
 
 
-def rows(looks: Iterable[Look]) -> Iterator[Row]:
-    """Yield a row for each bucket, and one for each line that draws on several buckets at once."""
+def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:
+    """Yield a row for each bucket, and one for each line that draws on several buckets at once.
+
+    ``slots`` as `worker.governor.forecasts` takes them.
+    """
+    paused = {pause.what: pause for pause in pauses}
+    foretold = forecasts(looks, paused.values(), slots)
     buckets: dict[str, Row] = {}
     combined: list[Row] = []
     for look in looks:
@@ -110,6 +126,7 @@ def rows(looks: Iterable[Look]) -> Iterator[Row]:
             ]
             row.in_flight = bucket.flight
             row.others_in_minute = bucket.foreign
+            row.others_share = _share_of_minute(bucket)
             row.blocked_seconds = max(row.blocked_seconds, bucket.blocked)
         row = buckets[look.buckets[0].name]
         if len(look.buckets) > 1:
@@ -119,14 +136,25 @@ def rows(looks: Iterable[Look]) -> Iterator[Row]:
             row.tier = tier
         row.now, row.bulk, row.later, row.oldest_seconds = look.now, look.bulk, look.later, look.oldest
         row.blocked_seconds = max(row.blocked_seconds, look.blocked)
+        row.paused, row.why = pause_of(look, paused) is not None, stands_still(look, paused)
+        if forecast := foretold.get(look.line):
+            row.empty_seconds, row.now_empty_seconds = forecast.empty, forecast.now
+            row.per_minute, row.why = round(forecast.per_minute, 2), forecast.why
+    for row in (*buckets.values(), *combined):
+        row.why = row.why or (ANSWERED_429 if row.blocked_seconds else "")
     yield from sorted([*buckets.values(), *combined], key=lambda row: row.name)
+
+
+def _share_of_minute(bucket: BucketLook) -> float:
+    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE), 0)
+    return round(min(1.0, bucket.foreign / limit), 3) if limit else 0.0
 
 
 def table(found: Sequence[Row]) -> Listing:
     """Lay out a row for each bucket."""
     several = "account" if len({_account(row) for row in found}) > 1 else ""
     shown = listing(
-        several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "in flight>", "blocked>",
+        several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "empty in>", "in flight>", "blocked>",
         whole=("tier", "used"), optional=("tier", "in flight"), below=("used", several),
     )  # fmt: skip
     for row in found:
@@ -137,14 +165,11 @@ def table(found: Sequence[Row]) -> Listing:
             format_windows(row.windows),
             *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
             duration(row.oldest_seconds),
+            duration(row.empty_seconds),
             f"{row.in_flight:,}" if row.in_flight else "-",
             Text(duration(row.blocked_seconds or None), "red"),
         )
     return shown
-
-
-def _fullest(row: Row) -> float:
-    return max((window["used"] / window["limit"] for window in row.windows), default=0.0)
 
 
 def _account(row: Row) -> str:

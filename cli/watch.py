@@ -43,22 +43,27 @@ class Fitting:
         )
 
 
-def show_live(view: Callable[[int], RenderableType]) -> None:
+def show_live(
+    view: Callable[[int], RenderableType], what: str = "--watch", instead: str = "leave it out, or use --json"
+) -> None:
     """Show the view and refresh it every second until Ctrl-C; it is given the number of lines that fit.
+
+    ``what`` asks for it, and ``instead`` is what to do where there is no terminal.
 
     Raises:
         Exit: there is no terminal.
 
     """
-    from rich.live import Live
+    from cli.live import LiveView
 
     console = stdout()
-    if not console.is_terminal:
-        raise stop("--watch needs a terminal; leave it out, or use --json.", WRONG)
+    screen = LiveView(console, screen=True)
+    if not screen.lives:
+        raise stop(f"{what} needs a terminal; {instead}.", WRONG)
     try:
-        with Live(console=console, auto_refresh=False, screen=True) as live:
+        with screen:
             while True:
-                live.update(view(max(1, console.height - 2)), refresh=True)
+                screen.draw(view(max(1, console.height - 2)))
                 time.sleep(REFRESH_INTERVAL_S)
     except KeyboardInterrupt:
         return

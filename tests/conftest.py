@@ -25,6 +25,7 @@ from tests.postgres_server import NoServer, started, stop
 from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.one_per_process import forget
+from worker.process import acknowledged_by_redis
 from worker.settings import get_settings
 
 # Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.
@@ -215,3 +216,14 @@ def client(valkey):
     """The real server, emptied."""
     valkey.flushall()
     return valkey
+
+
+@pytest.fixture
+def real_redis(client, monkeypatch):
+    """The real server in place of the configured one, for results too."""
+    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.results.Backend.client", client)
+    forget()
+    yield client
+    acknowledged_by_redis.clear()
+    forget()

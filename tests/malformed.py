@@ -23,8 +23,11 @@ OTHERS = st.sampled_from(
 
 Path = tuple[str | int, ...]
 
-#: Each example begins where the last one has ended, and none may depend on that.
-many = settings(max_examples=sized(20, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+#: Each example begins where the last one has ended, and none may depend on that. Fewer are tried where each is written.
+many, several = (
+    settings(max_examples=sized(small, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    for small in (50, 20)
+)
 
 
 def _paths(value: Any, here: Path = ()) -> Iterator[Path]:

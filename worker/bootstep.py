@@ -13,6 +13,7 @@ from celery import bootsteps
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
+from worker import failures
 from worker.account_store import get_account_store
 from worker.accounts import account
 from worker.companies import unlearned
@@ -35,6 +36,9 @@ ROOM_INTERVAL_S = 2.0
 
 #: Seconds between two looks for accounts that have changed.
 ACCOUNTS_INTERVAL_S = 2.0
+
+#: Seconds between two looks for failures that are too old to be kept.
+PRUNE_INTERVAL_S = 60.0
 
 #: The task that sees to what is overdue.
 SWEEP = "klaviyo.job_sweep"
@@ -100,6 +104,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (ACCOUNTS_INTERVAL_S, notice_accounts),
             (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
+            (PRUNE_INTERVAL_S, failures.prune),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))

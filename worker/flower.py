@@ -164,6 +164,10 @@ class PageHandler(flower.views.BaseHandler):  # type: ignore[misc]
         super().set_default_headers()
         self.clear_header("Access-Control-Allow-Origin")
 
+    def check_xsrf_cookie(self) -> None:
+        """Take no form but our own: Flower looks at the token only where somebody logs in with OAuth."""
+        RequestHandler.check_xsrf_cookie(self)
+
 
 def templates_with(pages: Pages) -> DictLoader:
     """Return Flower's templates and these; its navigation bar has one more entry, after its own."""

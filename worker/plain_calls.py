@@ -41,7 +41,8 @@ _MORE = ("priority", "expires", "delivery_mode", "compression", "time_limit", "s
 #: Where a pattern is filled in: no message of ours contains these.
 _BODY, _ID, SHARE = "\N{WHITE SMILING FACE}body", "\N{WHITE SMILING FACE}id", "\N{WHITE SMILING FACE}share"
 
-_NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+#: What follows a call that asks for nothing but to be queued, as messages have it.
+NO_FOLLOWERS: Mapping[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 @cache
@@ -83,7 +84,7 @@ def publish(
     """
     wait, task_id = headers[HEADER], options["task_id"]
     expires, together = Expiry(*wait["expires"]) if wait.get("expires") else None, wait.get("together", ALONE)
-    message = _json(_message(task, body_of(params), headers, options))
+    message = message_of(task, params, headers, options)
     line, put = (wait["line"], wait["spec"]), get_publishing_governor().wait
     ask_redis(lambda: put(line, wait["lane"], task_id, message, wait["delay"], expires, together=together))
     return result_of(task, task_id)
@@ -117,6 +118,17 @@ def result_of(task: Any, task_id: str) -> AsyncResult[Envelope]:
     return result
 
 
+def message_of(
+    task: Any,
+    params: Mapping[str, Any],
+    headers: Mapping[str, Any],
+    options: Mapping[str, Any],
+    followers: Mapping[str, Any] = NO_FOLLOWERS,
+) -> str:
+    """Return the message, of Celery's second protocol, as kombu puts it into Redis."""
+    return _json(_message(task, body_of(params, followers), headers, options))
+
+
 def pattern_of(task: Any, headers: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """The message of many calls that differ only in what is filled in: ``pattern % {"body": …, "id": …, "share": …}``.
 
@@ -126,13 +138,12 @@ def pattern_of(task: Any, headers: Mapping[str, Any], options: Mapping[str, Any]
     return message.replace("%", "%%").replace(_BODY, "%(body)s").replace(_ID, "%(id)s").replace(SHARE, "%(share)s")
 
 
-def body_of(params: Mapping[str, Any]) -> str:
+def body_of(params: Mapping[str, Any], followers: Mapping[str, Any] = NO_FOLLOWERS) -> str:
     """The body of a call's message."""
-    return b64encode(_json(((), params, _NOTHING_FOLLOWS)).encode()).decode()
+    return b64encode(_json(((), params, followers)).encode()).decode()
 
 
 def _message(task: Any, body: str, headers: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The message, of Celery's second protocol, as kombu puts it into Redis."""
     task_id = options["task_id"]
     return {
         "body": body,

@@ -9,11 +9,11 @@ from worker.cluster_keys import TAG
 from worker.redis_address import RedisAddress
 
 _COMMANDS = """
-brpop client|setinfo del eval evalsha exec exists expire get getdel hdel hello hexists hget hgetall hincrby hkeys hlen
-hmget hrandfield hscan hset hsetnx hstrlen hvals incr incrby info lindex llen lpop lpush lrange lrem ltrim mget multi
-pexpire ping psubscribe pttl publish punsubscribe rpop rpush sadd script|exists script|load set sismember smembers
-srem subscribe time unsubscribe zadd zcard zcount zmscore zrange zrangebyscore zrem zremrangebyscore zrevrange
-zrevrangebyscore zscore
+brpop client|setinfo decrby del eval evalsha exec exists expire get getdel hdel hello hexists hget hgetall hincrby
+hkeys hlen hmget hrandfield hscan hset hsetnx hstrlen hvals incr incrby info lindex llen lpop lpush lrange lrem ltrim
+mget multi pexpire ping psubscribe pttl publish punsubscribe rpop rpush sadd script|exists script|load set sismember
+smembers srem subscribe time unsubscribe zadd zcard zcount zmscore zrange zrangebyscore zrem zremrangebyscore
+zrevrange zrevrangebyscore zscore
 """
 
 #: What is called, by scripts too.

@@ -8,15 +8,20 @@ from typing import Any
 
 from celery import states
 from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
+from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
 from worker import ending, errors
 from worker.connection import connecting
-from worker.governor import EVEN_IF_FULL, get_governor
+from worker.failures import failed_call
+from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
+from worker.process import acknowledged_by_redis
 from worker.settings import get_settings
+
+logger = get_logger(__name__)
 
 
 class Backend(RedisBackend):
@@ -44,6 +49,8 @@ class Backend(RedisBackend):
 
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
         """Store a result; a worker does so before anything else happens to the task."""
+        if state == states.FAILURE and (failed := self._failed(kwargs.get("request"), result)):
+            kwargs["failed"] = failed
         with _left(kwargs.get("request")):
             return waits_for_redis(super().store_result)(task_id, result, state, *args, **kwargs)
 
@@ -66,6 +73,28 @@ class Backend(RedisBackend):
         """Store something under a key."""
         self._set(key, value, expires)
 
+    def mark_as_failure(  # type: ignore[override]
+        self, task_id: str, exc: Any, traceback: Any = None, request: Any = None, store_result: bool = True, **how: Any
+    ) -> None:
+        """Enter a task as failed; the failure of a call is kept even where nobody wants its result."""
+        if not store_result and (failed := self._failed(request, exc)):
+            with _left(request):
+                waits_for_redis(self._fail)(failed, "", "")
+        super().mark_as_failure(task_id, exc, traceback, request, store_result, **how)
+
+    def _failed(self, request: Any, error: Any) -> FailedCall | None:
+        """What is kept of a failure. It must not keep the task from its end."""
+        try:
+            return failed_call(self.app.tasks.get(request.task), request, error) if delivery_of(request) else None
+        except Exception as odd:
+            logger.exception("The failure of task %s could not be kept (%s).", request.id, type(odd).__name__)
+            return None
+
+    def _fail(self, failed: FailedCall, key: str, value: str | bytes) -> None:
+        get_governor().fail(failed, key, value, self.expires)
+        if not failed.followed:
+            acknowledged_by_redis.add(failed.delivery.tag)
+
     def _set_with_state(self, key: str, value: Any, state: str) -> None:
         early = state not in states.READY_STATES
         get_governor().store(bytes_to_str(key), value, self.expires, early)
@@ -77,17 +106,22 @@ class Backend(RedisBackend):
         return super()._get_pool(**{**params, **connecting(get_settings().redis)})
 
     def _store_result(
-        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
-    ) -> Any:
+        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None,
+        failed: FailedCall | None = None, **kwargs: Any,
+    ) -> Any:  # fmt: skip
         """Store a result; Celery reads the old one before, so that no late failure replaces a success.
 
         A success needs no such look: that is a round trip less for every task that ends well.
         """
-        if state != states.SUCCESS:
+        if state != states.SUCCESS and failed is None:
             return super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
         meta["task_id"] = bytes_to_str(task_id)
         key, value = bytes_to_str(self.get_key_for_task(task_id)), self.encode(meta)
+        if failed is not None:
+            if self._get_task_meta_for(task_id)["status"] != states.SUCCESS:
+                self._fail(failed, key, value)
+            return result
         if not ending.leave_result(task_id, key, value, self.expires):
             self._set_with_state(key, value, state)
         return result

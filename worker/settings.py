@@ -166,6 +166,10 @@ class Settings(BaseSettings):
         True, description="calls that wait travel together where the meaning is the same; `off`: each goes alone"
     )
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
+    failures_kept: int = Field(
+        10_000, ge=0, le=1_000_000, description="how many failed tasks are kept for `klaviyo failures`; 0 keeps none"
+    )
+    failures_days: float = Field(14.0, gt=0, le=366, description="days for which a failed task is kept")
     shutdown_seconds: float = Field(
         10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import Any
 
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
-from cli.dashboard import accounts, imports, jobs, limits, schedules, syncs
+from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
-from cli.dashboard.table import Query, Tab, arrange
+from cli.dashboard.table import Query, Tab, choose, lay_out
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
 from worker.flower import PageHandler, Pages, Route
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
-TABS: Sequence[Tab[Any]] = (limits.TAB, jobs.TAB, imports.TAB, syncs.TAB, schedules.TAB, accounts.TAB)
+TABS: Sequence[Tab[Any]] = (
+    limits.TAB, failures.TAB, jobs.TAB, imports.TAB, syncs.TAB, schedules.TAB, accounts.TAB,
+)  # fmt: skip
 
 #: Nothing but what this very server sends may run, or be shown; a theme's icons are in Flower's style sheets.
 POLICY = "; ".join(
@@ -65,13 +68,20 @@ class TabHandler(KlaviyoHandler):
             raise HTTPError(404)
         query = Query.parse({each: self.get_query_argument(each, "") for each in ("search", "sort", "page")})
         snapshot = await self.snapshots.latest(tab)
+        page, failure = choose(tab, snapshot.reading.rows, query), snapshot.failure
+        if tab.refresh and page.rows:
+            try:
+                rows = await asyncio.get_running_loop().run_in_executor(None, tab.refresh, page.rows)
+                page = replace(page, rows=rows)
+            except Exception as error:
+                failure = explain_failure(error)
         made = f"{datetime.fromtimestamp(snapshot.made).astimezone():%H:%M:%S %Z}" if snapshot.made else None
         self.show(
             "klaviyo_table.html" if self.get_query_argument("part", "") == "table" else "klaviyo.html",
             tab=tab,
-            view=arrange(tab, snapshot.reading.rows, query),
+            view=lay_out(tab, page),
             notes=snapshot.reading.notes,
-            failure=snapshot.failure,
+            failure=failure,
             made=made,
             interval=INTERVAL_S,
         )
@@ -95,6 +105,47 @@ class JobHandler(KlaviyoHandler):
         self.show("klaviyo_job.html", tab=jobs.TAB, job=job, failure="" if job else missing)
 
 
+class GroupHandler(KlaviyoHandler):
+    """One group of failures, which can be repeated and dropped here."""
+
+    @authenticated
+    async def get(self, id: str) -> None:
+        """Show a group."""
+        await self._answer(id)
+
+    @authenticated
+    async def post(self, id: str) -> None:
+        """Repeat or drop its tasks, for somebody who was shown the page: a form from elsewhere has no token."""
+        deed = self.get_body_argument("deed", "")
+        if deed == "replay":
+            await self._answer(id, failures.replay_group, id, self.get_body_argument("yes-again", "") == "yes")
+        elif deed == "drop":
+            await self._answer(id, failures.drop_group, id)
+        else:
+            raise HTTPError(400)
+
+    async def _answer(self, id: str, do: Callable[..., list[str]] | None = None, *given: Any) -> None:
+        """Answer with the page, after doing what was asked for, and what there is to say of that."""
+        said: list[str] = []
+        try:
+            if do:
+                said = await self._in_thread(do, *given)
+                # Whoever looks at the list next sees what has changed.
+                self.snapshots.forget(failures.TAB)
+            group = await self._in_thread(failures.read_group, id)
+        except Exception as error:
+            self.set_status(503)
+            self.show("klaviyo_failures.html", tab=failures.TAB, group=None, said=said, failure=explain_failure(error))
+            return
+        if group is None and not said:
+            self.set_status(404)
+        missing = "" if group or said else failures.GONE
+        self.show("klaviyo_failures.html", tab=failures.TAB, group=group, said=said, failure=missing)
+
+    async def _in_thread(self, work: Callable[..., Any], *given: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(None, work, *given)
+
+
 def pages() -> Pages:
     """Return the Klaviyo pages, as Flower is to serve them."""
     here = resources.files(__package__)
@@ -106,6 +157,7 @@ def pages() -> Pages:
         routes=(
             Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
             Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
+            Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
             Route("/klaviyo", TabHandler, shared, "klaviyo"),

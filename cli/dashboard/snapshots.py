@@ -18,8 +18,8 @@ from worker.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 #: Seconds between two readings of a tab. One that took long is repeated after `REST` times as long: Redis itself works
-#: for an eighth of that time, and so for little more than a hundredth of all.
-INTERVAL_S, REST = 2.0, 10
+#: for a fifth of that time, and so for little more than a hundredth of all.
+INTERVAL_S, REST = 2.0, 15
 
 #: Seconds that a visitor waits for a new reading where there is an older one to show, and where there is none.
 PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0
@@ -51,6 +51,10 @@ class Snapshots:
             known = tab.name in self._kept
             await asyncio.wait([going_on], timeout=PATIENCE_S if known else FIRST_PATIENCE_S)
         return self._kept.get(tab.name) or Snapshot(Reading([]))
+
+    def forget(self, tab: Tab[Any]) -> None:
+        """Read a tab anew when somebody next looks: something was changed."""
+        self._due.pop(tab.name, None)
 
     async def _read(self, tab: Tab[Any]) -> None:
         began = self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,11 +19,20 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
+from cli.schedules import Row, rows
 from cli.sync.view import STYLES, windows_read
+from cli.times import clock
+from schedules.clock import redis_time
+from schedules.entries import ScheduledEntry, scheduled_entries
+from schedules.entry_runs import load_records
 from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import LatestRun, PullRun, latest_runs
 from worker.patience import asking_redis_once
+from worker.settings import get_settings
+
+#: By account and stream: when it is read next, and which time was missed.
+Times = dict[tuple[str, str], tuple[datetime | None, datetime | None]]
 
 #: The states that come before all others.
 URGENCY = {"failed": 0, "running": 1}
@@ -30,13 +40,15 @@ URGENCY = {"failed": 0, "running": 1}
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """A stream's latest run, as it stood at ``now``."""
+    """A stream's latest run, as it stood at ``now``, when beat reads it next, and when it should have of late."""
 
     account: str
     stream: str
     watermark: datetime | None
     run: PullRun
     now: datetime
+    next_run: datetime | None = None
+    missed: datetime | None = None
 
 
 @asking_redis_once()
@@ -52,13 +64,36 @@ def read() -> Reading[Synced]:
     outage = current_outage()
     with reading() as connection:
         found = list(latest_runs(connection))
-    return Reading(arranged(found, datetime.now(UTC)), [f"{outage}."] if outage else [])
+    plan = list(scheduled_entries(get_settings()))
+    times = due_times(plan, rows(plan, load_records(each.name for each in plan), redis_time()))
+    return Reading(arranged(found, datetime.now(UTC), times), [f"{outage}."] if outage else [])
 
 
-def arranged(found: list[LatestRun], now: datetime) -> list[Synced]:
+def due_times(plan: Sequence[ScheduledEntry], known: Iterable[Row]) -> Times:
+    """Return when beat next reads each stream of each account, and which time it has missed."""
+    times: Times = {}
+    for each, row in zip(plan, known, strict=True):
+        for stream in each.entry.kwargs.get("streams", ()):
+            next_run, missed = times.get((each.account, stream), (None, None))
+            upcoming = [moment for moment in (next_run, row.next_run) if moment]
+            times[each.account, stream] = (min(upcoming, default=None), missed or row.missed)
+    return times
+
+
+def arranged(found: Iterable[LatestRun], now: datetime, times: Times) -> list[Synced]:
     """Return the runs as rows, in the order of their urgency."""
-    rows = [Synced(each.account, each.stream, each.watermark, each.run, now) for each in found]
-    return sorted(rows, key=lambda each: (URGENCY.get(each.run.state, len(URGENCY)), each.account, each.stream))
+    found_rows = [
+        Synced(
+            each.account, each.stream, each.watermark, each.run, now,
+            *times.get((each.account, each.stream.partition(":")[0]), (None, None)),
+        )
+        for each in found
+    ]  # fmt: skip
+    return sorted(found_rows, key=_urgency)
+
+
+def _urgency(each: Synced) -> tuple[int, bool, str, str]:
+    return URGENCY.get(each.run.state, len(URGENCY)), each.missed is None, each.account, each.stream
 
 
 def remarks(run: PullRun) -> str:
@@ -68,6 +103,10 @@ def remarks(run: PullRun) -> str:
     if run.state == "running":
         return f"windows {windows_read(run)}"
     return run.note or (f"{run.deleted:,} deleted" if run.deleted else "")
+
+
+def _missed(each: Synced) -> Cell:
+    return Cell(clock(each.missed.timestamp()), "text-warning") if each.missed else Cell("-")
 
 
 TAB = Tab(
@@ -83,6 +122,8 @@ TAB = Tab(
         count_column("Requests", lambda each: each.run.requests),
         time_column("Last run", lambda each: each.run.started.timestamp()),
         duration_column("Time", lambda each: each.run.seconds(each.now)),
+        time_column("Next run", lambda each: each.next_run.timestamp() if each.next_run else None),
+        Column("Missed", _missed, lambda each: each.missed),
         Column(
             "Remarks",
             lambda each: Cell(remarks(each.run) or "-", "text-danger" if each.run.error else ""),

@@ -74,7 +74,8 @@ class Reading(Generic[R]):
 class Tab(Generic[R]):
     """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
 
-    ``read`` asks Redis or the store, and may take its time.
+    ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
+    somebody is about to see.
     """
 
     title: str
@@ -82,6 +83,7 @@ class Tab(Generic[R]):
     columns: Sequence[Column[R]]
     words: Callable[[R], str]
     empty: str
+    refresh: Callable[[Sequence[R]], Sequence[R]] | None = None
 
     @property
     def name(self) -> str:
@@ -131,18 +133,24 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One page of a table, ready to be shown. ``found`` of ``total`` rows are on ``pages`` pages."""
+class Page(Generic[R]):
+    """The rows of one page. ``found`` of ``total`` rows are on ``pages`` pages."""
 
     query: Query
-    headers: Sequence[Header]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[R]
     found: int
     total: int
     pages: int
 
 
-def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> View:
+@dataclass(frozen=True, slots=True)
+class View(Page[Sequence[Cell]]):
+    """A page that is ready to be shown."""
+
+    headers: Sequence[Header]
+
+
+def choose(tab: Tab[R], rows: Sequence[R], query: Query) -> Page[R]:
     """Return the page that was asked for; a page beyond the last one is the last."""
     found = _matching(tab, rows, query.search)
     if column := next((each for each in tab.columns if each.name == query.sort), None):
@@ -150,8 +158,14 @@ def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> View:
     pages = max(1, -(-len(found) // PAGE_ROWS))
     query = replace(query, page=min(query.page, pages))
     shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
-    cells = [[each.cell(row) for each in tab.columns] for row in shown]
-    return View(query, [_header(each, query) for each in tab.columns], cells, len(found), len(rows), pages)
+    return Page(query, shown, len(found), len(rows), pages)
+
+
+def lay_out(tab: Tab[R], page: Page[R]) -> View:
+    """Return a page as it is shown: nothing is made of the rows that are on others."""
+    cells = [[each.cell(row) for each in tab.columns] for row in page.rows]
+    headers = [_header(each, page.query) for each in tab.columns]
+    return View(page.query, cells, page.found, page.total, page.pages, headers)
 
 
 def _matching(tab: Tab[R], rows: Sequence[R], search: str) -> Sequence[R]:

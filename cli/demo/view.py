@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from types import TracebackType
-from typing import Self
 
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from cli.demo.sandbox import Proof, Seen, SideDoor
 from cli.limits import Row, format_share, format_windows, rows
+from cli.live import LiveView
 from cli.terminal import stdout
 from worker.action import ACTIONS
 from worker.governor import get_governor
@@ -37,28 +35,16 @@ LIVE_INTERVAL_S, LINE_INTERVAL_S, RATE_SPAN_S = 0.5, 5.0, 2.0
 IN_FLIGHT_MIN_WIDTH = 92
 
 
-class View:
+class View(LiveView):
     """Shows what the demo is doing."""
 
     def __init__(self, sandbox: SideDoor) -> None:
-        self._console = stdout()
+        super().__init__(stdout())
         self._sandbox = sandbox
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._began = time.monotonic()
         self._refreshed_at = 0.0
         self._step = ""
         self._history: deque[tuple[float, Counter[str]]] = deque()
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     @property
     def seconds(self) -> float:
@@ -73,11 +59,11 @@ class View:
 
     def explain(self) -> None:
         """Print what the figures mean that are shown from now on."""
-        self._console.print(Text(f"\n{LIVE_LEGEND if self._live else PLAIN_LEGEND}\n", "dim"))
+        self._console.print(Text(f"\n{LIVE_LEGEND if self.lives else PLAIN_LEGEND}\n", "dim"))
 
     def refresh_if_due(self) -> None:
         """Refresh the view if it is time to."""
-        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self._live else LINE_INTERVAL_S):
+        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self.lives else LINE_INTERVAL_S):
             self.refresh()
 
     def refresh(self) -> None:
@@ -86,8 +72,8 @@ class View:
         seen = self._sandbox.seen()
         tiers = _by_tier(list(rows(get_governor().look())))
         rates = self._rates(seen)
-        if self._live:
-            self._live.update(Group(Text(), self._table(tiers, rates, seen)), refresh=True)
+        if self.lives:
+            self.draw(Group(Text(), self._table(tiers, rates, seen)))
         elif tiers:
             busy = (
                 f"{tier.name} {format_windows(busiest.windows)}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cli.live import LiveView
 from cli.tables import Listing, facts, listing, most_frequent
 from cli.terminal import say, stderr
 from cli.times import duration
@@ -39,29 +38,16 @@ class Pace:
     left: float | None
 
 
-class Progress:
+class Progress(LiveView):
     """A live view of a run."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or stderr()
+        super().__init__(console or stderr(), transient=True)
         self._clock = clock
-        lives = self._console.is_terminal
-        self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
         self._began: tuple[float, int] | None = None
         self._told = 0.0
         self._working = True
         self.run: Run | None = None
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def __call__(self, run: Run) -> None:
         """Show the run as it stands."""
@@ -72,8 +58,8 @@ class Progress:
         if run.parts > run.settled:
             self._look_for_workers()
         pace = self.pace(run)
-        if self._live:
-            self._live.update(_living(run, pace), refresh=True)
+        if self.lives:
+            self.draw(_living(run, pace))
         elif self._clock() - self._told >= PLAIN:
             self._told = self._clock()
             self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
@@ -83,7 +69,7 @@ class Progress:
 
         working = bool(get_governor().slots())
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.lives)
         if not working:
             self._began = None
         self._working = working

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Self
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
 from cli.imports.view import NO_WORKER
+from cli.live import LiveView
 from cli.sync.view import Part, windows_read
 from cli.tables import listing
 from cli.terminal import stderr
@@ -59,35 +58,24 @@ def parts_of_request(id: str, alias: str, streams: Sequence[str]) -> Iterator[Pa
             yield Part(alias, name, "failed", run, state)
 
 
-class Progress:
+class Progress(LiveView):
     """Shows the progress of a sync. Use it in a ``with``."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or stderr()
+        super().__init__(console or stderr(), transient=True)
         self._clock = clock
-        lives = self._console.is_terminal
-        self._live = Live(console=self._console, auto_refresh=False, transient=True) if lives else None
         self._printed_at = clock()
         self._working = True
         self._outage: Outage | None = None
         self._first: dict[int, tuple[float, int]] = {}
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
 
     def __call__(self, parts: Sequence[Part]) -> None:
         """Show the progress of its streams."""
         self._look_for_workers()
         self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
-        if self._live:
-            self._live.update(_live_view(parts, rates, self._console.height), refresh=True)
+        if self.lives:
+            self.draw(_live_view(parts, rates, self._console.height))
         elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
             self._printed_at = self._clock()
             self._console.print(Text(line(parts, rates)), soft_wrap=True)
@@ -96,7 +84,7 @@ class Progress:
         """Say once when no worker is running."""
         working = bool(get_governor().slots())
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=self._live is None)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.lives)
         self._working = working
 
     def _look_at_store(self) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console, Group
 
 import tasks.registry  # noqa: F401  registers every action
-from cli import accounts, actions, check, jobs_view, limits, push, revision, schedules, waiting
+from cli import accounts, actions, check, failures, jobs_view, limits, push, revision, schedules, top, waiting
 from cli.account_rows import AccountRow
 from cli.imports import history as imports
 from cli.imports import plan_view, reimport
@@ -24,8 +24,11 @@ from tasks.imports.preview import Column, Preview
 from tasks.jobs.import_runs import Run
 from tasks.jobs.ledger import Job
 from worker.action import ACTIONS
+from worker.failure_groups import Group as FailureGroup
+from worker.failures import Count
 from worker.governor import BucketLook, Look, Pause
 from worker.revision.compare import Difference
+from worker.tiers import QUEUES
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 AT = NOW.timestamp()
@@ -161,6 +164,24 @@ PREVIEW = Preview(
     reasons=(("phone_number: this is not a phone number: it has too few or too many digits for its country", 17),),
 )  # fmt: skip
 
+FAILURES = [
+    Count(
+        FailureGroup("create_event-5f0c9a1b", "create_event", "Unavailable", "Klaviyo answered 503"), 812, AT - 5_000,
+        AT,
+    ),
+    Count(
+        FailureGroup("update_profile-c07e44d2", "update_profile", "BadRequest",
+              "Klaviyo answered 400: Invalid input [/data/attributes/phone_number]"), 140, AT - 90_000, AT - 300,
+    ),
+    Count(
+        FailureGroup("create_list-8a31b6ef", "create_list", "OutcomeUnknown", "no answer from Klaviyo (ReadTimeout)",
+              "the lists of this name"), 2, AT - 7_000, AT - 6_000,
+    ),
+]  # fmt: skip
+
+#: What the workers take at once from each queue.
+SLOTS = {queue: 24 for queue in QUEUES}
+
 #: Everything that a command shows, by the command; of some with one account and with several.
 SCREENS = {
     "klaviyo actions": lambda: actions._listed([each.declaration for each in ACTIONS.values()], with_paths=False),
@@ -181,6 +202,7 @@ SCREENS = {
             "memory is full. Set it to noeviction (CONFIG SET maxmemory-policy noeviction).",
         ),
     ),
+    "klaviyo failures": lambda: failures.table(FAILURES),
     "klaviyo import profiles customers.csv --dry-run": lambda: Group(
         import_view.estimate_table(ESTIMATE), "", import_view.rejects_table(ESTIMATE)
     ),
@@ -195,7 +217,7 @@ SCREENS = {
     "klaviyo accounts": lambda: accounts.table(ACCOUNTS, AT),
     "klaviyo limits": lambda: limits.table(list(limits.rows(LOOKS))),
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
-    "klaviyo limits --watch": lambda: limits.live_view(list(limits.rows(SEVERAL)), PAUSES, 40),
+    "klaviyo top": lambda: top.view(list(limits.rows(SEVERAL, slots=SLOTS)), PAUSES, SLOTS, 1_003, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
     "klaviyo reimport": lambda: reimport._hindered(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}

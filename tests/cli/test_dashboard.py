@@ -11,14 +11,22 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from cli.dashboard import accounts, imports, jobs, limits, syncs
+from cli import schedules
+from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, count_column, text_column
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
+from schedules.entries import scheduled_entries
+from schedules.entry_runs import EntryRecord
 from schedules.stream_status import LatestRun
+from tasks.lists import create_list
+from tasks.profiles import create_profile
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
+from tests.failing import ADA, LOST, fail, refused
 from worker.credentials import Account, Grant
-from worker.governor import Pause
+from worker.governor import Pause, get_governor
+from worker.settings import Settings
+from worker.tiers import Bucket, Limits, Line
 
 NUMBERS = Tab(
     "Numbers", lambda: Reading([]), (text_column("Name", str), count_column("Count", lambda n: n or None)), str, ""
@@ -28,6 +36,10 @@ NUMBERS = Tab(
 def column(tab, title, row):
     """What a row shows under a title."""
     return next(each for each in tab.columns if each.title == title).cell(row)
+
+
+def arrange(tab, rows, query):
+    return lay_out(tab, choose(tab, rows, query))
 
 
 # What a visitor asks for.
@@ -88,7 +100,7 @@ def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
 def test_a_blocked_bucket_says_until_when_and_why():
     blocked = next(each for each in limits.reading(LOOKS, [], AT).rows if each.bucket == "create_list")
 
-    assert (blocked.until, blocked.why) == (AT + 64_800, "Klaviyo answered 429")
+    assert (blocked.until, blocked.row.why) == (AT + 64_800, "Klaviyo answered 429")
 
 
 @pytest.mark.parametrize(
@@ -99,13 +111,85 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
 
     found = limits.reading(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")], AT)
 
-    assert found.rows[0].why == "paused by root: Klaviyo refuses its key"
+    assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
     assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
     assert "klaviyo resume" in found.notes[0]
 
 
 def test_a_pause_elsewhere_blocks_nothing():
-    assert not any(each.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+    assert not any(each.row.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+
+
+def test_a_queue_is_told_when_it_will_be_empty_and_at_what_pace_it_goes():
+    found = limits.reading(LOOKS, [], AT).rows[0]
+
+    assert 800 < found.empty_at - AT <= 900  # 49,415 at 3,500 a minute
+    assert column(limits.TAB, "A minute", found).text == "3,500"
+
+
+def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
+    [each] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m", now=1)]
+    [eaten] = [replace(each, buckets=(replace(each.buckets[0], foreign=60),))]
+
+    [row] = limits.reading([eaten], [], AT).rows
+
+    assert column(limits.TAB, "Others' share", row).text == "40%"
+
+
+def test_without_a_worker_a_queue_has_no_end_and_says_why():
+    [row] = limits.reading([look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)], [], AT, {}).rows
+
+    assert (row.empty_at, row.row.why) == (None, "no worker takes tasks of this tier")
+    assert column(limits.TAB, "Blocked until", row).text == "-"
+
+
+class Lines:
+    """A governor of so many lines, and how often each was looked at."""
+
+    def __init__(self, number):
+        self.names, self.looked = [f"{SHOP}:{n:02}" for n in range(number)], []
+
+    def counts(self):
+        return {name: (0, len(self.looked) + 1, 0) for name in self.names}
+
+    def look(self, lines):
+        self.looked += lines
+        return [look(SHOP, [(line.partition(":")[2], ((5, 10, 1_000),), 0)], "m", bulk=9) for line in lines]
+
+
+def test_of_many_lines_some_are_looked_at_in_turn_and_who_waits_is_known_of_all():
+    governor, looks = Lines(5), limits.Looks(most=2)
+
+    first = limits.reading(looks.read(governor), [], AT).rows
+    assert [(row.waiting, len(row.row.windows)) for row in first] == [(1, 0), (1, 0), (1, 0), (1, 1), (1, 1)][::-1]
+    for _ in range(3):
+        found = limits.reading(looks.read(governor), [], AT).rows
+
+    assert governor.looked == [f"{SHOP}:{n:02}" for n in (0, 1, 2, 3, 4, 0, 1, 2)]
+    assert [(row.waiting, row.share) for row in found] == [(7, 0.5)] * 5
+
+
+def test_of_few_lines_all_are_looked_at_each_time_and_none_twice():
+    governor, looks = Lines(3), limits.Looks(most=10)
+
+    looks.read(governor)
+    looks.read(governor)
+
+    assert sorted(governor.looked) == sorted(governor.names * 2)
+
+
+def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_buckets(settings, real_redis):
+    shared = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    one, two = (Line(SHOP, (Bucket(name, Limits.parse("10/s 150/m")), shared)) for name in ("one", "two"))
+    for number, each in enumerate((one, two, one, two)):
+        get_governor().wait((each.name, each.spec), "bulk", f"task-{number}", "{}")
+    get_governor().beat("worker", 0, [], 10)
+    old = [replace(row, row=replace(row.row, bulk=99)) for row in limits.read().rows if row.row.name == one.name]
+
+    [new] = limits.refresh(old)
+
+    assert set(old[0].lines) == {one.name, two.name}
+    assert (new.row.bulk, new.row.name) == (2, one.name)
 
 
 # Jobs.
@@ -174,10 +258,20 @@ def test_syncs_that_failed_come_first_then_those_that_go_on():
         for state in ("done", "running", "failed")
     ]
 
-    rows = syncs.arranged(found, NOW + timedelta(seconds=1))
+    rows = syncs.arranged(found, NOW + timedelta(seconds=1), {})
 
     assert [row.stream for row in rows] == ["failed", "running", "done"]
     assert [syncs.remarks(row.run) for row in rows] == ["no", "windows 3/7", ""]
+
+
+def test_a_stream_says_when_it_is_read_next_and_which_time_was_missed(settings):
+    plan = [each for each in scheduled_entries(Settings()) if each.entry.name in ("profiles-events", "full-scan")]
+    known = list(schedules.rows(plan, [EntryRecord(since=NOW - timedelta(days=30)), EntryRecord()], NOW))
+    [row] = syncs.arranged([LatestRun("default", "profiles", NOW, pull())], NOW, syncs.due_times(plan, known))
+
+    assert row.next_run == min(each.next_run for each in known)
+    assert row.missed == known[0].missed
+    assert column(syncs.TAB, "Missed", row).tone == "text-warning"
 
 
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
@@ -300,3 +394,40 @@ def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_sho
         return stale
 
     assert asyncio.run(looking()).reading.rows == [1]
+
+
+# Failures.
+
+
+def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
+    for number in range(failures.MAX_SHOWN + 1):
+        fail(create_profile, ADA, refused(), task_id=f"task-{number}")
+    [count] = failures.read().rows
+
+    page = failures.read_group(count.group.id)
+
+    assert column(failures.TAB, "Group", count).link == f"failures/{count.group.id}"
+    assert (len(page.shown), page.count.failures) == (failures.MAX_SHOWN, failures.MAX_SHOWN + 1)
+    assert page.shown[0].parameters == "email"
+    assert ADA["email"] not in str(page)
+
+
+def test_a_group_is_repeated_once_and_what_may_have_been_carried_out_only_by_who_has_looked(settings, real_redis):
+    fail(create_list, {"name": "News"}, LOST, task_id="list")
+    [count] = failures.read().rows
+
+    assert "nothing was repeated" in failures.replay_group(count.group.id, yes_again=False)[0]
+    assert failures.replay_group(count.group.id, yes_again=True) == [f"{count.group.id}: 1 task waits again."]
+    assert failures.replay_group(count.group.id, yes_again=True) == [failures.GONE]
+
+
+def test_a_tab_that_was_changed_is_read_anew_at_once():
+    async def look_twice():
+        clock = iter(range(100))
+        snapshots, reads = Snapshots(lambda: next(clock) / 1_000), []
+        tab = replace(NUMBERS, read=lambda: Reading([len(reads), reads.append(1)][:1]))
+        first = await snapshots.latest(tab)
+        snapshots.forget(tab)
+        return first.reading.rows, (await snapshots.latest(tab)).reading.rows
+
+    assert asyncio.run(look_twice()) == ([0], [1])

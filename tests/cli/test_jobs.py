@@ -123,12 +123,12 @@ def test_an_unknown_job_is_one_sentence_and_exit_code_2(fake_redis):
     assert result.stderr.startswith("There is no job 'nonesuch'")
 
 
-@pytest.mark.parametrize("command", ["jobs", "limits"])
-def test_watching_needs_a_terminal(fake_redis, command):
-    result = run(command, "--watch")
+@pytest.mark.parametrize(("words", "what"), [(["jobs", "--watch"], "--watch"), (["top"], "klaviyo top")])
+def test_watching_needs_a_terminal(fake_redis, words, what):
+    result = run(*words)
 
     assert result.exit_code == 2
-    assert "--watch needs a terminal" in result.stderr
+    assert f"{what} needs a terminal" in result.stderr
 
 
 def test_an_invalid_time_is_one_sentence(fake_redis):

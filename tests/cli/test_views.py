@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from cli import actions, limits
+from cli import actions, limits, top
 from cli.columns import BREAKABLE_WIDTH, break_words, fit_widths, least_width
 from cli.commands import COMMANDS
 from cli.tables import listing
 from cli.terminal import PIPE_WIDTH as WIDE_PIPE
-from tests.cli.screens import PAUSES, SCREENS, shown
+from tests.cli.screens import PAUSES, SCREENS, SLOTS, shown
 from tests.cli.typed import run
 from worker.action import ACTIONS
 
@@ -122,7 +122,7 @@ def bucket(number, **how):
 @pytest.mark.parametrize("lines", [6, 22, 23])
 @pytest.mark.parametrize("pauses", [[], PAUSES])
 def test_a_view_that_is_watched_says_how_many_it_has_no_room_for(width, lines, pauses):
-    told = shown(limits.live_view([bucket(n, now=n) for n in range(1, 51)], pauses, lines), width).splitlines()
+    told = shown(top.view([bucket(n, now=n) for n in range(1, 51)], pauses, SLOTS, 0, lines), width).splitlines()
 
     rows = sum("get_bucket_" in line for line in told)
     assert len(told) <= lines or rows == 0
@@ -130,9 +130,23 @@ def test_a_view_that_is_watched_says_how_many_it_has_no_room_for(width, lines, p
 
 
 def test_a_view_that_is_watched_shows_everything_where_there_is_room():
-    told = shown(limits.live_view([bucket(1), bucket(2)], [], 22), 120)
+    told = shown(top.view([bucket(1), bucket(2)], [], SLOTS, 0, 22), 120)
 
     assert ("get_bucket_1" in told, "get_bucket_2" in told, "more" in told) == (True, True, False)
+
+
+def test_the_first_line_of_top_says_what_there_is_to_see_to():
+    found = [
+        bucket(1, now=3, bulk=2_000, in_flight=5, empty_seconds=700.0),
+        bucket(2, bulk=7, later=40, paused=True, why="the account eu is paused by root: moved"),
+    ]
+
+    told = top.summary(found, {}, 12).plain
+
+    assert told == (
+        "2,010 waiting, 40 for later, 5 under way; empty in 12 min; 1 queue stands still; "
+        "12 failed (klaviyo failures); no worker runs"
+    )
 
 
 def test_unused_buckets_are_only_counted_unless_all_are_requested():

@@ -30,10 +30,12 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 #: What this page shows are tests of an application.
 TESTING = ROOT / "docs" / "testing.md"
+#: What these show are web applications, which have tests of their own: `test_docs_accounts`, `test_docs_webhooks`.
+SERVED = {ROOT / "docs" / "accounts.md", ROOT / "docs" / "webhooks.md"}
 
 
 def examples():
-    for path in (ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {TESTING})):
+    for path in (ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {TESTING, *SERVED})):
         text = path.read_text("utf-8")
         for found in BLOCK.finditer(text):
             line = text.count("\n", 0, found.start()) + 2

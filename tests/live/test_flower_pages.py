@@ -14,13 +14,14 @@ import pytest
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from tasks.profiles import create_profile, get_profile
+from tests.failing import fail, refused
 from tests.live.system import ROOT, end, until
 from worker.api.jsonapi import Request
 from worker.governor import get_governor
 
 LOGIN = ("operator", "secret")
 PERSON = "ada@example.com"
-TABS = ("limits", "jobs", "imports", "syncs", "schedules", "accounts")
+TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts")
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     ledger.accept("a-job", "klaviyos-id", True)
     ledger.keep_errors("a-job", 1, [{"index": 1, "detail": "<i>no</i>"}])
     get_runs().begin("a-run", "profiles", "a", "customers.csv", {"path": "customers.csv"})
+    fail(create_profile, {"email": PERSON}, refused(), account="a", task_id="failed")
     get_governor().pause("account:a", "night-shift", "<b>the shop moves</b>", since=time.time())
 
     # Behind the login, in Flower's navigation bar and frame.
@@ -87,8 +89,9 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     limits = words(found["limits"].text)
     assert "a create_profile L" in limits
     assert "0/750 m 3 - -" in limits
-    assert "until resumed paused by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;" in limits
+    assert "until resumed the account a is paused by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;" in limits
     assert "<b>the shop" not in found["limits"].text
+    assert "no worker takes tasks of this tier" in limits
     assert "2 of 2" in limits
     only = words(pages.get("/klaviyo/limits", params={"search": "b: get", "part": "table"}).text)
     assert "1 of 2" in only
@@ -100,6 +103,20 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     assert "&lt;i&gt;no&lt;/i&gt;" in job.text
     assert pages.get("/klaviyo/jobs/another").status_code == 404
     assert "a-run profiles a customers.csv running" in words(found["imports"].text)
+
+    # What failed, and that it is repeated once by somebody who was shown the page, and by nobody else.
+    group = re.search(r'href="/ops(/klaviyo/failures/[^"]+)"', found["failures"].text)[1]
+    shown = pages.get(group)
+    assert "Klaviyo answered 400: Invalid input" in words(shown.text)
+    assert pages.post(group, data={"deed": "replay"}).status_code == 403
+    token = re.search(r'name="_xsrf" value="([^"]+)"', shown.text)[1]
+    assert pages.post(group, data={"deed": "replay", "_xsrf": token}, auth=None).status_code == 401
+    assert pages.post(group, data={"deed": "burn", "_xsrf": token}).status_code == 400
+    assert "1 task waits again." in words(pages.post(group, data={"deed": "replay", "_xsrf": token}).text)
+    assert pages.get(group).status_code == 404
+    assert "No failed task is kept." in until(
+        lambda: (text := words(pages.get("/klaviyo/failures").text)) * ("No failed" in text), 10, "the list"
+    )
 
     # What cannot be read is a sentence, beside the tabs that can.
     assert "run `klaviyo store`." in words(found["syncs"].text)
@@ -114,7 +131,7 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
 
     # Flower's own broker page counts what waits in each tier.
     counted = {each["name"]: each for each in pages.get("/api/queues/length").json()["active_queues"]}
-    assert sum(each["messages"] for each in counted.values()) == 4
+    assert sum(each["messages"] for each in counted.values()) == 5
     assert sum(each["messages_ready"] for each in counted.values()) == 0
 
     # Without Redis, what was read last stays, and a sentence says why it is old.

@@ -31,23 +31,29 @@ LOADED = (
 
 
 def _serve(wire: socket.socket) -> dict[str, Any] | None:
-    """Fork whatever is asked for. Returns what to run in each fork, and None here once nobody asks any more."""
+    """Fork whatever is asked for. Returns what to run in each fork, and None here once nobody asks any more.
+
+    Then what still runs is ended: the tests that have started it were broken off.
+    """
     woken, wakes = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wakes, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end this
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored wakes nobody
     signal.set_wakeup_fd(wakes)
-    rest = b""
+    rest, running = b"", set[int]()
     while True:
         ready = select.select([wire, woken], [], [])[0]
         if woken in ready:
             os.read(woken, 4096)
             for pid, code in _over():
+                running.discard(pid)
                 wire.sendall(_line({"pid": pid, "code": code}))
         if wire not in ready:
             continue
         if not (data := wire.recv(65_536)):
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
             return None
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
@@ -59,6 +65,7 @@ def _serve(wire: socket.socket) -> dict[str, Any] | None:
                 os.close(wakes)
                 wire.close()
                 return dict(json.loads(line))
+            running.add(pid)
             wire.sendall(_line({"pid": pid}))
 
 

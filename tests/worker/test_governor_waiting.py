@@ -5,7 +5,7 @@ import json
 import pytest
 import redis
 
-from tests.worker.governing import LEASE_MS, line, released
+from tests.worker.governing import LEASE_MS, line, nobody_works, publish, released
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Settlement
 from worker.tiers import Bucket, Limits, Line
@@ -399,3 +399,15 @@ def test_a_delivery_that_is_held_is_not_abandoned(client, governor, clock):
 
     assert governor.abandoned("index", 15, 10) == ["lost"]
     assert client.zcard("index") == 2
+
+
+def test_the_tasks_of_every_line_are_counted_by_lane_without_a_look_at_its_windows(client, governor, monkeypatch):
+    monkeypatch.setattr("worker.governor.governor.LINES_A_COUNT", 2)
+    nobody_works(governor)
+    lines = [line(name=name) for name in ("one", "two", "three")]
+    for number, each in enumerate(lines):
+        publish(governor, each, *(f"{each.name}-{n}" for n in range(number)))
+        publish(governor, each, f"{each.name} bulk", lane="bulk")
+        publish(governor, each, f"{each.name} later", delay=60.0)
+
+    assert governor.counts() == {each.name: (number, 1, 1) for number, each in enumerate(lines)}

@@ -207,23 +207,23 @@ def test_an_address_that_some_client_would_not_understand_is_one_sentence_at_sta
     [
         ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
         ("redis://[::1]/?db=2", "redis://[::1]:6379/2"),
-        ("redis://ada:hush@redis:7000/1?socket_timeout=5", "redis://ada:**@redis:7000/1"),
-        ("rediss://:hush@redis", "rediss://:**@redis:6379/0"),
+        ("redis://ada:hushed@redis:7000/1?socket_timeout=5", "redis://ada:**@redis:7000/1"),
+        ("rediss://:hushed@redis", "rediss://:**@redis:6379/0"),
         ("unix:///run/a%20b.sock?db=3", "unix:///run/a%20b.sock?db=3"),
         ("sentinel://one,two:7000/mymaster", "sentinel://one:26379,two:7000/mymaster/0"),
         (
-            "sentinels://ada:hush@one,[::1]/main/2?sentinel_username=bob&sentinel_password=hush",
+            "sentinels://ada:hushed@one,[::1]/main/2?sentinel_username=bob&sentinel_password=hushed",
             "sentinels://ada:**@one:26379,[::1]:26379/main/2",
         ),
         ("cluster://one:7000,two", "cluster://one:7000,two:6379/0"),
-        ("clusters://:hush@one", "clusters://:**@one:6379/0"),
+        ("clusters://:hushed@one", "clusters://:**@one:6379/0"),
     ],
 )
 def test_an_address_is_shown_short_and_without_its_password(clients, url, shown):
     _, connection = clients(url)
 
     assert parse(url).shown == connection.as_uri() == shown
-    assert "hush" not in parse(url).url + repr(parse(url)) + repr(get_settings())
+    assert "hushed" not in parse(url).url + repr(parse(url)) + repr(get_settings())
 
 
 def test_kombu_does_not_take_a_tls_address_for_an_insecure_one(caplog):

@@ -1,5 +1,6 @@
 """The governor: all windows of all accounts, for every worker that shares a Redis."""
 
+from worker.governor.forecast import Forecast, forecasts
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
 from worker.governor.script import script_of
 from worker.governor.terms import (
@@ -14,6 +15,7 @@ from worker.governor.terms import (
     Claim,
     Delivery,
     End,
+    FailedCall,
     Fate,
     LineRef,
     Look,
@@ -37,7 +39,9 @@ __all__ = [
     "Delivery",
     "End",
     "Expiry",
+    "FailedCall",
     "Fate",
+    "Forecast",
     "Governor",
     "Lane",
     "LineRef",
@@ -46,6 +50,7 @@ __all__ = [
     "Rider",
     "Settlement",
     "Together",
+    "forecasts",
     "get_governor",
     "get_publishing_governor",
     "script_of",

@@ -21,6 +21,7 @@ from worker.governor.terms import (
     Claim,
     Delivery,
     End,
+    FailedCall,
     LineRef,
     Look,
     Pause,
@@ -37,6 +38,9 @@ from worker.tiers import DAY, MINUTE
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.
 LINES_A_LOOK = 50
+
+#: Lines whose tasks are counted in one step, which takes as long.
+LINES_A_COUNT = 1_000
 
 #: From the grant of a request to its answer, at most: it counts from the answer on.
 LONGEST_REQUEST_MS = 120_000
@@ -263,6 +267,69 @@ class Governor:
             arguments += (end.key, end.value, end.ttl)
         return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
 
+    def fail(self, failed: FailedCall, key: str, value: str | bytes, ttl: int) -> None:
+        """End a task that has failed for good, in one step: store its result, and keep the failure.
+
+        Without a ``key`` nobody wants the result; ``ttl`` in seconds. The delivery is acknowledged unless somebody has
+        to be told first.
+        """
+        where = (failed.delivery.unacked_key, failed.delivery.unacked_index_key, failed.delivery.tag)
+        bounds = (failed.most, failed.most_bytes, failed.age_ms)
+        kept = (failed.task_id, failed.group, failed.about, failed.record)
+        self._call("fail", key, value, ttl, *where, int(failed.followed), *kept, *bounds)
+
+    @waits_for_redis
+    def replay(self, failed_id: str, line: LineRef, lane: str, task_id: str, message: str) -> bool:
+        """Put a failed task into its waiting list again, under another id, and forget the failure, in one step.
+
+        Return False if it was no longer there: somebody else has replayed or dropped it.
+        """
+        return bool(self._call("replay", failed_id, *line, lane, task_id, message))
+
+    def failure_groups(self) -> list[tuple[bytes, int, float, float]]:
+        """Return what each group of failures is of, how many it has, and when the first and last were (Unix times)."""
+        found: Any = self._client.hgetall(f"{self._prefix}failure_groups")
+        pipe = self._client.pipeline(transaction=False)
+        for group in found:
+            key = f"{self._prefix}failed:{group.decode()}"
+            pipe.zcard(key)
+            pipe.zrange(key, 0, 0, withscores=True)
+            pipe.zrange(key, -1, -1, withscores=True)
+        told = pipe.execute()
+        return [
+            (about, count, first[0][1] / 1000, last[0][1] / 1000)
+            for about, count, first, last in zip(found.values(), told[::3], told[1::3], told[2::3], strict=True)
+            if count and first and last
+        ]
+
+    @waits_for_redis
+    def failed_ids(self, group: str) -> list[str]:
+        """Return the ids of the tasks of a group, the one that failed first at the front."""
+        found: Any = self._client.zrange(f"{self._prefix}failed:{group}", 0, -1)
+        return [id.decode() for id in found]
+
+    @waits_for_redis
+    def failures(self, group: str, ids: Sequence[str]) -> list[tuple[str, float, bytes]]:
+        """Return the id, the Unix time and the record of each of these failures that is still there."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hmget(f"{self._prefix}failures", list(ids))
+        pipe.zmscore(f"{self._prefix}failed:{group}", list(ids))
+        records, times = pipe.execute()
+        return [
+            (id, at / 1000, record.partition(b"|")[2])
+            for id, at, record in zip(ids, times, records, strict=True)
+            if record is not None and at is not None
+        ]
+
+    @waits_for_redis
+    def drop_failures(self, ids: Sequence[str]) -> int:
+        """Drop failures, and return how many there were."""
+        return int(self._call("drop_failures", *ids))
+
+    def prune_failures(self, most: int, most_bytes: int, age_ms: int) -> int:
+        """Drop the failures that are too old, or beyond so many or so many bytes, and return how many those were."""
+        return int(self._call("prune_failures", most, most_bytes, age_ms))
+
     @waits_for_redis
     def board(self, carrier: str, ttl_ms: int, holder: str) -> list[Rider]:
         """Claim the lease of a request that carries several tasks, and theirs; empty if there is nothing to send."""
@@ -419,6 +486,16 @@ class Governor:
         for first in range(0, len(names), LINES_A_LOOK):
             seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
         return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """Return how many tasks of every line wait in the lane now, in the lane bulk, and for their time.
+
+        It costs Redis a fraction of a look: what is used of the windows has to be counted.
+        """
+        names, found = self.lines(), list[int]()
+        for first in range(0, len(names), LINES_A_COUNT):
+            found += self._call("counts", *names[first : first + LINES_A_COUNT])
+        return dict(zip(names, zip(found[::3], found[1::3], found[2::3], strict=True), strict=True))
 
     def lines(self, account: str = "") -> list[str]:
         """Return the names of all lines that this Redis knows, or of an account's."""

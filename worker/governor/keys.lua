@@ -19,7 +19,7 @@
 --   riding          hash   id of such a request -> "queue|line": its own queue, and the line of what travels with it;
 --                          "@queue|line" while a job of Klaviyo's has it
 --   riders:<id>     list   what travels with it, in order: "id\n" and what is in waiting
---   gone:<line>:<n> how many of its tasks went in the nth ten seconds while others waited (expires)
+--   gone:<line>:<n> how many of its tasks went together in the nth ten seconds while others waited (expires)
 --   aboard          hash   "line thing" -> the request under way with which a task travels that says something of it
 --   outcome:<id>    JSON, what has become of a task that travelled, until the worker that gets it has ended it
 --   alone           set while a worker says that nothing shall travel together
@@ -70,7 +70,7 @@ local BATCH = 16            -- tasks a line may release in one turn, so that lin
 local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
 local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
 local ONCE = 120000         -- how long a second publishing of a task is known as such
-local SPAN, SPANS = 10000, 6  -- how fast a line drains is counted in so many spans of so many ms, and the present one
+local SPAN, SPANS = 10000, 6  -- what goes together is counted in so many spans of so many ms, and the present one
 local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
 local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
 local REUNION = 2000        -- after a failover, for the workers to tell of the requests that they have under way

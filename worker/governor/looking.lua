@@ -1,10 +1,27 @@
 -- What an operator sees, and what the workers say of themselves.
 
--- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked used… of each bucket. Reads only.
+local PARTS = 8  -- of what is used of a window, whose times are told
+
+-- When a window gives back what is used of it: the middle of each of some equal parts, in ms from now, the first one
+-- first. What is under way comes back a whole window after its answer, and that after the rest.
+local function back(b, w, used)
+  local answers, times = used - b.flight, {}
+  for part = 1, math.min(PARTS, used) do
+    local place = math.floor((part - 0.5) * used / math.min(PARTS, used))  -- from the oldest on
+    local at = place < answers and call('LINDEX', key('ring', b.name), answers - 1 - place)
+    times[part] = (at and tonumber(at) or now) + w[2] - now
+  end
+  return table.concat(times, ',')
+end
+
+-- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked urgent (used back)… of each bucket.
+-- Reads only.
 --   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
 --           publisher wrote it, or ""
---   gone    how many went while others waited, in the last minute or so, and the ms for which that has been counted
---   used…   leases out and answers, in each window of the bucket
+--   gone    how many went together while others waited, in the last minute or so, and the ms for which that has been
+--           counted
+--   used    leases out and answers, in each window of the bucket
+--   back    when it gives them back, as above, where somebody waits for a window of a minute or longer
 function ops.look(line)
   local text = call('HGET', P .. 'lines', line)
   if not text then return false end
@@ -17,7 +34,7 @@ function ops.look(line)
     since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
   local gone, counted, spans = 0, 0, {}
-  for back = 0, SPANS do spans[back + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN) - back) end
+  for ago = 0, SPANS do spans[ago + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN) - ago) end
   for i, went in ipairs(call('MGET', unpack(spans))) do
     if went then gone, counted = gone + went, math.max(1000, now % SPAN + (i - 1) * SPAN) end
   end
@@ -25,12 +42,16 @@ function ops.look(line)
     text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
     since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0, gone, counted,
   }
+  local waits = waiting.now + waiting.bulk > 0
   for _, b in ipairs(parse(text).buckets) do
     load_bucket(b)
     local blocked = call('HGET', P .. 'blocked', b.name) or 0
-    for _, value in ipairs({ b.flight, b.limit or 0, b.foreign, blocked }) do seen[#seen + 1] = value end
+    local urgent = b.urgent and call('HGET', key('bucket', b.name), 'urgent') or 0
+    for _, value in ipairs({ b.flight, b.limit or 0, b.foreign, blocked, urgent }) do seen[#seen + 1] = value end
     for _, w in ipairs(b.windows) do
-      seen[#seen + 1] = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
+      local used = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
+      seen[#seen + 1] = used
+      seen[#seen + 1] = waits and w[2] >= 60000 and back(b, w, used) or ''
     end
   end
   return seen
@@ -41,6 +62,17 @@ function ops.look_at(...)
   local seen = {}
   for i, line in ipairs({ ... }) do seen[i] = ops.look(line) end
   return seen
+end
+
+-- line… -> how many tasks wait in the lane now, in the lane bulk, and for their time, of each. Reads only.
+function ops.counts(...)
+  local found = {}
+  for _, line in ipairs({ ... }) do
+    found[#found + 1] = call('LLEN', key('now', line))
+    found[#found + 1] = call('LLEN', key('bulk', line))
+    found[#found + 1] = call('ZCARD', key('later', line))
+  end
+  return found
 end
 
 -- worker slots queues ttl_ms alone -> 1. What the workers can take, summed over those that were heard of lately. alone:

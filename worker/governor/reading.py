@@ -25,19 +25,22 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
     buckets = []
     for part in parts:
         name, _, sizes = part.rpartition("=")
-        windows = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
-        flight, adopted, foreign, until, *used = (int(float(each)) for each in rest[: 4 + len(windows)])
-        rest = rest[4 + len(windows) :]
+        lengths = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
+        flight, adopted, foreign, until, urgent = (int(float(each)) for each in rest[:5])
+        told, rest = rest[5 : 5 + 2 * len(lengths)], rest[5 + 2 * len(lengths) :]
+        windows = (
+            (int(used), adopted if adopted and length == MINUTE else limit, length)
+            for used, (limit, length) in zip(told[::2], lengths, strict=True)
+        )
         buckets.append(
             BucketLook(
                 name,
-                tuple(
-                    (count, adopted if adopted and length == MINUTE else limit, length)
-                    for count, (limit, length) in zip(used, windows, strict=True)
-                ),
+                tuple(windows),
                 flight,
                 foreign,
                 max(0.0, until / 1000 - moment),
+                max(0.0, urgent / 1000 - moment),
+                tuple(_seconds(back) for back in told[1::2]),
             )
         )
     ages = [max(0.0, moment - float(each)) if each else None for each in since.split(b"|")]
@@ -54,6 +57,11 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
         oldest_now=ages[0],
         oldest_bulk=ages[1],
     )
+
+
+def _seconds(times: bytes) -> tuple[float, ...]:
+    """Times in ms, separated by commas."""
+    return tuple(float(each) / 1000 for each in times.split(b",")) if times else ()
 
 
 def read_rider(task_id: bytes, attempts: bytes, stored: bytes) -> Rider:

@@ -8,6 +8,7 @@ function ops.restore(unacked, index, tag, queue, line, spec, lane, id, message, 
   local held = call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   if held == 0 then return 0 end
+  drop_failure(id)  -- it goes on, though it had failed before that was told to those who follow it
   if call('HEXISTS', P .. 'riding', id) == 1 then
     turn_back(id)
     return 1

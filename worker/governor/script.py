@@ -21,7 +21,8 @@ BESIDES = {
     "ticking": ("riders", "sweeping"),
     "claiming": ("riders", "sweeping"),
     "riding": ("riders",),
-    "returning": ("riders",),
+    "failing": ("failures",),
+    "returning": ("riders", "failures"),
     "revoking": ("riders",),
 }
 
@@ -33,6 +34,7 @@ OPERATIONS = {
     "taking": "keys",
     "claiming": "serving",
     "settling": "ending",
+    "failing": "waiting",
     "riding": "ending",
     "returning": "sharing",
     "revoking": "sharing",

@@ -71,9 +71,9 @@ local function serve(line, birth, in_now)
   if carrier and not first and ahead.now + ahead.bulk > 1 then carried, again = carry(line, ahead, birth) end
   if #ids + carried > 0 then
     write_at_end('ZADD', P .. 'served', now, line)
-    if ahead.now + ahead.bulk > 0 then
+    if carried > 0 and ahead.now + ahead.bulk > 0 then
       local gone = key('gone', line) .. ':' .. math.floor(now / SPAN)
-      call('INCRBY', gone, #ids + carried)
+      call('INCRBY', gone, carried)
       call('PEXPIRE', gone, (SPANS + 1) * SPAN)
     end
   end

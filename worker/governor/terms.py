@@ -86,6 +86,25 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCall:
+    """A task that has failed for good, and the bounds within which failures are kept.
+
+    ``followed``: somebody has to be told of its end before its delivery may go. ``about`` says what the ``group`` is
+    of, ``record`` what it takes to repeat the task; both are JSON.
+    """
+
+    task_id: str
+    delivery: Delivery
+    followed: bool
+    group: str
+    about: bytes
+    record: bytes
+    most: int
+    most_bytes: int
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rider:
     """A task that travels with others: the attempts it has used, its lane, what it can share, and its message."""
 
@@ -145,7 +164,10 @@ class Pause:
 class BucketLook:
     """One bucket at one moment. ``windows`` are (used, limit, length in ms), leases out included in the used.
 
-    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now.
+    ``foreign``: requests of other software that Klaviyo has counted in the minute. ``blocked`` is in seconds from now,
+    and so is ``urgent``, until when the lane bulk leaves a part of each window to the lane now. ``back`` tells of each
+    window in how many seconds it gives back the first, the second … of equal parts of what is used, where somebody
+    waits for it.
     """
 
     name: str
@@ -153,6 +175,8 @@ class BucketLook:
     flight: int
     foreign: int
     blocked: float
+    urgent: float = 0.0
+    back: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +184,8 @@ class Look:
     """One line at one moment: who waits in it, and the buckets it draws on. Times are in seconds from now.
 
     ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
-    in each lane; None where nothing waits, or its publisher was not one of ours. ``per_minute``: how many tasks go in a
-    minute at present, those that travel together counted each; None where none went while others waited.
+    in each lane; None where nothing waits, or its publisher was not one of ours. ``together_per_minute``: how many
+    tasks a minute travel with others at present; None where none did while more waited.
     """
 
     line: str
@@ -172,11 +196,6 @@ class Look:
     oldest: float | None
     blocked: float
     buckets: tuple[BucketLook, ...]
-    per_minute: float | None = None
+    together_per_minute: float | None = None
     oldest_now: float | None = None
     oldest_bulk: float | None = None
-
-    @property
-    def empty_in(self) -> float | None:
-        """Seconds until nothing waits any more that could go, if nothing is added and all goes on as it does."""
-        return (self.now + self.bulk) / self.per_minute * 60 if self.per_minute else None

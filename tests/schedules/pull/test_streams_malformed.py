@@ -18,7 +18,7 @@ from schedules.reports.pages import REPORTS
 from schedules.store import runs
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
-from tests.malformed import answered, malformed, many, page, read_or_told
+from tests.malformed import answered, malformed, page, read_or_told, several
 from worker.api.paging import next_page, page_items
 from worker.settings import get_settings
 
@@ -60,7 +60,7 @@ def test_a_page_of_a_stream_is_written_or_refused(name):
     partition = stream.partitions[0].name
     mode = "incremental" if stream.time else "full"
 
-    @many
+    @several
     @given(malformed(PAGE))
     def holds(changed):
         envelope = answered(changed)
@@ -82,7 +82,7 @@ def test_every_stream_takes_what_a_page_has_as_it_comes(name):
     stream = STREAMS[name]
     partition = stream.parent.partition("P1") if stream.parent else stream.partitions[0]
 
-    @many
+    @several
     @given(malformed(PAGE))
     def holds(changed):
         envelope = answered(changed)
@@ -99,7 +99,7 @@ def test_every_stream_takes_what_a_page_has_as_it_comes(name):
 def test_a_page_of_a_report_is_written_or_refused(name):
     report = REPORTS[name]
 
-    @many
+    @several
     @given(malformed({"data": {"type": "report", "attributes": {"results": [RESULT, RESULT]}}, "links": {}}))
     def holds(changed):
         envelope = answered(changed)
@@ -118,7 +118,7 @@ def test_a_plan_reads_what_it_can_or_says_that_it_cannot(name):
     stream = STREAMS[name]
     first = page(RESOURCE, {**RESOURCE, "id": "T2", "attributes": {**ATTRIBUTES, "updated": "2026-11-24T11:30:00Z"}})
 
-    @many
+    @several
     @given(malformed(first))
     def holds(changed):
         envelope = answered(changed)
@@ -139,7 +139,7 @@ def test_metrics_that_are_not_well_formed_are_none_that_is_meant(monkeypatch):
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
     get_settings.cache_clear()
 
-    @many
+    @several
     @given(malformed(page({**RESOURCE, "attributes": {"name": "Placed Order", "updated": TEXT}}, cursor=None)))
     def holds(changed):
         envelope = answered(changed)

@@ -1,5 +1,7 @@
 """Calls that wait travel in one request, and each of them ends as if it had gone alone."""
 
+from dataclasses import replace
+
 import pytest
 from celery.worker import state
 
@@ -8,7 +10,7 @@ from worker import execution
 from worker.api.jsonapi import Envelope
 from worker.connection import NotReplicated
 from worker.errors import BadRequest, NotFound, OutcomeUnknown, SettingsError, Unavailable
-from worker.governor import under_way
+from worker.governor import forecasts, under_way
 from worker.one_per_process import forget
 
 GOOD = {"data": None, "error": None, "successful": True}
@@ -402,12 +404,12 @@ def test_how_fast_a_line_drains_counts_each_call_that_travels(travelers):
     travelers.clock.wait(5)
 
     [look] = [each for each in travelers.governor.look() if each.line == "default:create_event"]
-    assert look.per_minute is not None
-    assert look.empty_in is not None
     gone = 2_500 - look.now
     assert gone >= 1_000
-    assert look.per_minute == pytest.approx(gone * 60 / 5, rel=1.2)
-    assert look.empty_in == pytest.approx(look.now / look.per_minute * 60)
+    assert look.together_per_minute == pytest.approx(gone * 60 / 5, rel=1.2)
+    foretold = forecasts([replace(look, now=3_000)])[look.line]
+    assert foretold.per_minute == look.together_per_minute
+    assert foretold.empty == pytest.approx(3_000 / look.together_per_minute * 60)
 
 
 def test_a_few_calls_for_which_there_is_room_go_one_by_one(travelers):

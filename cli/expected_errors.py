@@ -1,0 +1,22 @@
+"""What a command prints for an expected error, instead of a traceback."""
+
+from __future__ import annotations
+
+import kombu.exceptions
+import redis
+
+from cli.terminal import FAILED, WRONG
+from worker.connection import unreachable
+from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
+
+
+def describe_error(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for an error; None if it was not expected."""
+    if isinstance(error, InputError | SourceError | SettingsError):
+        return str(error), WRONG
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | kombu.exceptions.OperationalError):
+        # This includes a call that was not confirmed: at a terminal, the reason that Redis gives says more.
+        return unreachable(error), FAILED
+    if isinstance(error, KlaviyoError):
+        return str(error), FAILED
+    return None

@@ -1,0 +1,58 @@
+"""`klaviyo top`: the page Limits of Flower, live in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from cli.limits import Row, describe_pause, read, table
+from cli.times import duration
+from cli.watch import Fitting, show_live
+from worker.failures import failure_groups
+from worker.governor import Pause, get_governor
+from worker.patience import asking_redis_once
+
+
+@asking_redis_once()
+def top() -> None:
+    """Show the limits live: what waits, why, and when it will be done, the longest queues first."""
+    show_live(_now, "klaviyo top", "use klaviyo limits, or klaviyo limits --json")
+
+
+def _now(room: int) -> RenderableType:
+    found, pauses = read()
+    return view(found, pauses, get_governor().slots(), sum(each.failures for each in failure_groups()), room)
+
+
+def view(
+    found: Sequence[Row], pauses: Sequence[Pause], slots: Mapping[str, int], failures: int, room: int
+) -> RenderableType:
+    """Lay out a line about all of it, what is paused, then as many buckets as fit into so many lines."""
+    busiest = sorted(found, key=lambda row: (-_waiting(row), not row.why, -_fullest(row)))
+    above = [summary(found, slots, failures), *(Text(describe_pause(pause), "yellow") for pause in pauses)]
+    return Fitting(above, busiest, table, room)
+
+
+def summary(found: Sequence[Row], slots: Mapping[str, int], failures: int) -> Text:
+    """Say how many tasks wait and are under way, when the last will have gone, and what there is to see to."""
+    waiting, later = sum(row.now + row.bulk for row in found), sum(row.later for row in found)
+    text = Text(f"{waiting:,} waiting, {later:,} for later, {sum(row.in_flight or 0 for row in found):,} under way")
+    if ends := [row.empty_seconds for row in found if row.empty_seconds is not None]:
+        text.append(f"; empty in {duration(max(ends))}")
+    if still := sum(_waiting(row) > 0 and bool(row.why) and row.empty_seconds is None for row in found):
+        text.append(f"; {still:,} {'queue stands' if still == 1 else 'queues stand'} still", "red")
+    if failures:
+        text.append(f"; {failures:,} failed (klaviyo failures)", "red")
+    if not slots:
+        text.append("; no worker runs", "red")
+    return text
+
+
+def _waiting(row: Row) -> int:
+    return row.now + row.bulk
+
+
+def _fullest(row: Row) -> float:
+    return max((window["used"] / window["limit"] for window in row.windows), default=0.0)
