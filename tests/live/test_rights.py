@@ -18,13 +18,15 @@ from tasks.imports import import_profiles
 from tasks.jobs import run_job
 from tasks.jobs.import_runs import get_runs
 from tasks.lists import create_list, get_lists
-from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles
 from tests.live.nodes import Guarded
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, System, end, until
 from worker import oauth
 from worker.account_store import get_account_store
 from worker.app import app
+from worker.errors import NotFound
+from worker.failures import drop, failure_groups
 from worker.governor import get_governor
 from worker.redis_rights import COMMANDS
 from worker.token_endpoint import TokenRefused
@@ -75,8 +77,13 @@ def test_everything_runs_with_these_rights_and_needs_each(server_binary, live_sa
             for result in results:
                 result.get(timeout=60)
             assert import_profiles([{"email": "row@example.com"}]).landed == 1
+            with pytest.raises(NotFound):
+                get_profile.delay(id="nobody").get(timeout=60)
+            [failed] = failure_groups()
+            assert drop(failed.group.id) == 1
             assert len(get_runs().recent()) == 1
             get_account_store().change("stored", api_key=SecretStr("pk_stored"))
+            assert [get_governor().join(alias, "key", "one company") for alias in ("default", "stored")] == [0, 1]
             _, state = oauth.authorization_url("installed")
             with pytest.raises(TokenRefused):
                 oauth.exchange("no code of Klaviyo's", state)
