@@ -50,7 +50,8 @@ LINES_PER_LOOK, TASKS_PER_END = 200, 1_000
 
 #: Tasks that are steps of something larger. A larger thing's last step has its id.
 STEP = re.compile(
-    rf"{re.escape(PREFIX)}(?:job_\w+|collect_page|sync_page|sync_resume|sync_streams|report_page|learn_companies|note_company)"
+    rf"{re.escape(PREFIX)}"
+    r"(?:job_\w+|collect_page|sync_page|sync_resume|sync_streams|report_page|learn_companies|note_company)"
 )
 
 #: The last step of a job, in the name of the job.

@@ -210,7 +210,7 @@ def test_another_code_base_can_begin_a_job(idle, foreign):
 
 def test_flower_learns_each_state_of_a_job(system, events):
     system.worker().ready()
-    system.sandbox.jobs(seconds=2, times=None)
+    system.sandbox.jobs(seconds=6, times=None)
 
     task = run_job(bulk_import_profiles).delay(profiles=people(5))
     system.end_of(task.id)

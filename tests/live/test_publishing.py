@@ -1,6 +1,7 @@
 """A call that goes straight into its waiting list leaves there what Celery and kombu would have left."""
 
 import json
+import re
 from base64 import b64decode
 
 import pytest
@@ -11,6 +12,9 @@ from tasks.profiles import create_profile, update_profile
 from tests.live.system import until
 from worker import plain_calls
 from worker.app import app
+
+#: An event may travel with others, but with none of its id: this is a digest of it, and differs with the id.
+MARK = re.compile("![0-9a-f]{18}=")
 
 CALLS = {
     "a plain call": lambda: create_profile.delay(email="ada@example.com", properties={"née": ["Byron", 1, 2.5, None]}),
@@ -34,7 +38,7 @@ def left(publisher, live_server):
         call()
         [stored] = live_server.redis.hvals("klaviyo:waiting")
         told, _, message = (stored.decode() if isinstance(stored, bytes) else stored).partition("\n")
-        return told, _without_chance(json.loads(message))
+        return MARK.sub("!", told), _without_chance(json.loads(MARK.sub("!", message)))
 
     yield read
     live_server.redis.flushall()

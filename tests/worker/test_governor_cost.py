@@ -32,6 +32,7 @@ def test_a_task_that_is_released_costs_few_commands(client, governor, clock):
     answer(governor, "one")
     clock.wait(1.1)
 
+    # One of these asks whose buckets the account draws on, one whether anything may travel together.
     assert commands(client, governor.tick) <= 34
     assert released(client, each)[-1] == "two"
 
