@@ -9,7 +9,7 @@ from __future__ import annotations
 from worker.accounts import all_accounts
 from worker.api.jsonapi import Envelope
 from worker.api.paging import page_items
-from worker.connection import get_redis
+from worker.atomic_writes import write
 from worker.credentials import Account
 from worker.governor import PREFIX, get_governor
 from worker.patience import waits_for_redis
@@ -31,7 +31,7 @@ def unlearned(settings: Settings) -> list[Account]:
 def may_ask(owner: Account) -> bool:
     """Return True to one of those who want to ask whom this key belongs to."""
     name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
-    return bool(get_redis().set(name, 1, nx=True, ex=ASKED_AGAIN_S))
+    return bool(write(("SET", name, 1, "NX", "EX", ASKED_AGAIN_S))[0])
 
 
 def company_of(envelope: Envelope) -> str:

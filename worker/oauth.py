@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from worker.account_store import checked_alias, get_account_store
+from worker.atomic_writes import write
 from worker.connection import get_redis
 from worker.credentials import Account, Grant
 from worker.encryption import get_encryption
@@ -63,7 +64,7 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     address = consent_address(state, verifier, place, asked)
     begun = orjson.dumps({"alias": alias, "verifier": verifier, "redirect_uri": place, "scopes": asked})
-    get_redis().set(_key(state), get_encryption().encrypt(begun, of=_key(state)), ex=CONSENT_S)
+    write(("SET", _key(state), get_encryption().encrypt(begun, of=_key(state)), "EX", CONSENT_S))
     return address, state
 
 
