@@ -29,8 +29,7 @@ def unlearned(settings: Settings) -> list[Account]:
 def may_ask(owner: Account) -> bool:
     """Return True to one of those who want to ask whom this key belongs to."""
     name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
-    [taken] = write(("SET", name, 1, "NX", "EX", ASKED_AGAIN_S))
-    return bool(taken)
+    return bool(write(("SET", name, 1, "NX", "EX", ASKED_AGAIN_S))[0])
 
 
 def company_of(envelope: Envelope) -> str:

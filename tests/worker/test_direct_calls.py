@@ -113,7 +113,7 @@ def test_a_long_wait_is_told_once(answers, caplog):
         send_in_process(declaration, "default", declaration.bind({}), sleep)
 
     assert slept == [execution.TURN_POLL_S] * 3
-    assert [each.message for each in caplog.records if each.name == "worker.now"] == [
+    assert [each.getMessage() for each in caplog.records if each.name == "worker.now"] == [
         "Waiting for the turn of get_tags on account default: 3600 s at present."
     ]
 
