@@ -35,6 +35,7 @@ from worker.errors import (
     Refused,
     SettingsError,
     Throttled,
+    TokenPending,
     Unauthorized,
     Unavailable,
 )
@@ -180,8 +181,9 @@ def exchange(
     except Throttled as throttled:
         # The window ends somewhere inside the last of these seconds.
         end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
-        for meter in meters:
-            meter.throttled(name, call.line.name)
+        if not isinstance(throttled, NotOnRecord | TokenPending):
+            for meter in meters:
+                meter.throttled(name, call.line.name)
         raise
     except SettingsError:
         end = Settlement(used=False, forget=True)

@@ -134,6 +134,7 @@ def test_what_must_not_be_repeated_waits_until_a_replica_knows_that_it_is_about_
         raise away
 
     monkeypatch.setattr(execution, "send", lambda *_: pytest.fail("it was sent"))
+    monkeypatch.setattr(execution, "meters", [None])  # no 429 to count
     told = []
     governor = SimpleNamespace(settle=lambda id, end, holder: told.append(end), confirm=confirm)
     call = Call(create_list.declaration, "default", create_list.declaration.bind({"name": "News"}), "id", "holder")
