@@ -34,8 +34,8 @@ from redis.backoff import NoBackoff
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from worker.connection import get_redis
 from worker.flower_tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
@@ -125,7 +125,7 @@ def count_waiting() -> Counter[str]:
 
     """
     found: Counter[str] = Counter()
-    for line in read_backlog(get_redis()):
+    for line in read_backlog(get_governor()):
         found[line.queue] += line.total
     return found
 
