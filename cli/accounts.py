@@ -133,8 +133,8 @@ def rotate(
 def remove(name: Name, yes: Yes = False) -> None:
     """Remove a stored account, and give its grant back to Klaviyo; says first what still waits for it."""
     found = _stored(name)
-    looks = [look for look in get_governor().look() if look.line.partition(":")[0] == found.alias]
-    waiting = sum(look.now + look.bulk + look.later for look in looks)
+    mine = f"{found.alias}:"
+    waiting = sum(sum(counts) for line, counts in get_governor().counts().items() if line.startswith(mine))
     if waiting:
         say(
             f"{waiting:,} tasks wait for account {found.alias}. Without it each ends as a failure when its turn comes; "

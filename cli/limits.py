@@ -59,30 +59,33 @@ def limits(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
-    found, pauses = read()
+    governor = get_governor()
+    known = governor.lines()
+    lines = known if everything or as_json else [*{*governor.used_lines()} & {*known}]
+    found, pauses = read(lines)
     for pause in pauses:
         say(describe_pause(pause), "yellow")
     if as_json:
         print_json([asdict(row) for row in found])
-    elif not found:
+    elif not known:
         say("No action has been called through this Redis yet, so there is nothing to show.")
     else:
-        stdout().print(overview(found, everything))
+        stdout().print(overview(found, everything, len(known) - len(lines)))
 
 
-def read() -> tuple[list[Row], list[Pause]]:
-    """Read every bucket, and what is paused."""
+def read(lines: Iterable[str]) -> tuple[list[Row], list[Pause]]:
+    """Read the buckets of these lines, and what is paused."""
     governor = get_governor()
     pauses = governor.paused()
-    return list(rows(governor.look(), pauses, governor.slots())), pauses
+    return list(rows(governor.look(lines), pauses, governor.slots())), pauses
 
 
-def overview(found: Sequence[Row], everything: bool) -> RenderableType:
-    """Lay out the table, without idle buckets unless ``everything`` is asked for."""
+def overview(found: Sequence[Row], everything: bool, unread: int = 0) -> RenderableType:
+    """Lay out the table, without idle buckets unless ``everything`` is asked for; so many idle ones were not read."""
     used = found if everything else [row for row in found if not _idle(row)]
-    if len(used) == len(found):
+    if not (unused := len(found) - len(used) + unread):
         return table(found)
-    idle = f"{len(found) - len(used):,} unused (--all)"
+    idle = f"{unused:,} unused (--all)"
     return Group(table(used), Text(f"… and {idle}", "dim")) if used else Text(f"No bucket is in use: {idle}.", "dim")
 
 

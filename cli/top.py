@@ -22,8 +22,9 @@ def top() -> None:
 
 
 def _now(room: int) -> RenderableType:
-    found, pauses = read()
-    return view(found, pauses, get_governor().slots(), sum(each.failures for each in failure_groups()), room)
+    governor = get_governor()
+    found, pauses = read(governor.used_lines())
+    return view(found, pauses, governor.slots(), sum(each.failures for each in failure_groups()), room)
 
 
 def view(

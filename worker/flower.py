@@ -32,8 +32,8 @@ from flower.utils.broker import RedisBase
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from worker.connection import get_redis
 from worker.flower_tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.patience import asking_redis_once
 
@@ -125,7 +125,7 @@ def count_waiting() -> Counter[str]:
 
     """
     found: Counter[str] = Counter()
-    for line in read_backlog(get_redis()):
+    for line in read_backlog(get_governor()):
         found[line.queue] += line.total
     return found
 

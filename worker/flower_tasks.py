@@ -150,7 +150,7 @@ class Look:
 
         """
         client, pauses = get_redis(), get_governor().paused()
-        backlog = read_backlog(client)
+        backlog = read_backlog(get_governor())
         blocked = _blocked(client)
         waiting: dict[str, dict[str, Any]] = {}
         before, left = set(self.notes), self._by_line.keys() - {each.line for each in backlog}

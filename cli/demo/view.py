@@ -70,7 +70,7 @@ class View(LiveView):
         """Read the present figures and show them."""
         self._refreshed_at = time.monotonic()
         seen = self._sandbox.seen()
-        tiers = _by_tier(list(rows(get_governor().look())))
+        tiers = _by_tier(list(rows(get_governor().look(get_governor().used_lines()))))
         rates = self._rates(seen)
         if self.lives:
             self.draw(Group(Text(), self._table(tiers, rates, seen)))

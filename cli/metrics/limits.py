@@ -66,14 +66,16 @@ def read(most: int) -> list[GaugeMetricFamily]:
 
     """
     governor = get_governor()
-    looks, pauses, workers, now = governor.look(), governor.paused(), governor.workers(), governor.now() / 1000
+    looks = governor.look(governor.used_lines())
+    unread = len(governor.lines()) - len(looks)
+    pauses, workers, now = governor.paused(), governor.workers(), governor.now() / 1000
     ready = _ready()
     # As many slots as a worker has here; where none runs, as many as the next one will have.
     slots = sum(workers.values()) / len(workers) if workers else get_settings().concurrency
     wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], slots)
     return [
         *of_tiers(looks),
-        *of_buckets(looks, now, most),
+        *of_buckets(looks, now, most, unread),
         gauge("pause_start_timestamp_seconds", "Since when somebody, or a worker whose key was refused, has paused it.",
               ("what", "cause"), _pauses(pauses[:most])),
         single("pauses", "Accounts, actions and tiers that are paused.", len(pauses)),
@@ -126,8 +128,11 @@ def of_tiers(looks: Iterable[Look]) -> list[GaugeMetricFamily]:
     ]  # fmt: skip
 
 
-def of_buckets(looks: Sequence[Look], now: float, most: int) -> list[GaugeMetricFamily]:
-    """Tell of the most urgent buckets in use, and of their lines; ``now`` is a Unix time."""
+def of_buckets(looks: Sequence[Look], now: float, most: int, unread: int = 0) -> list[GaugeMetricFamily]:
+    """Tell of the most urgent buckets in use, and of their lines; ``now`` is a Unix time.
+
+    ``unread``: idle lines that were not looked at.
+    """
     known: dict[str, InUse] = {}
     for look in looks:
         for bucket in look.buckets:
@@ -146,7 +151,7 @@ def of_buckets(looks: Sequence[Look], now: float, most: int) -> list[GaugeMetric
     states = {
         "blocked": sum(each.blocked for each in used),
         "used": len(used),
-        "idle": len(known) - len(used),
+        "idle": len(known) - len(used) + unread,
         "left_out": len(used) - len(shown),
     }
     own, windowed, laned = ("account", "bucket"), ("account", "bucket", "window"), ("account", "bucket", "lane")

@@ -72,7 +72,8 @@ def estimate_sync(
         known = {each: count.rows or 0 for each, (count, _) in counted.items()}
         found = count_stream(account, name, _mode(name, mode), since, asked, known)
         counted[name] = found, len(asked.seconds) - before
-    looks = get_governor().look()
+    governor = get_governor()
+    looks = governor.look(governor.lines(account))
     with reading() as connection:
         paces = {name: Pace(asked.latency, _seconds_per_row(connection, account, name)) for name in counted}
     return [

@@ -220,7 +220,7 @@ def test_a_collection_that_is_revoked_after_its_first_page_reads_no_other(idle):
 
     collection.revoke()
 
-    assert waiting(idle) == 0
+    until(lambda: waiting(idle) == 0, 10, "the second page to be taken out")
     assert idle.status(collection.id) == "REVOKED"
 
 

@@ -319,7 +319,7 @@ def test_a_lease_that_came_with_its_message_is_short_until_a_thread_has_begun(wo
     assert prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
     worker.channel.qos.refresh()
 
-    assert lease_seconds(worker) > 50
+    assert lease_seconds(worker) > 20
 
 
 def test_the_lease_of_another_delivery_is_not_prolonged(worker, line):

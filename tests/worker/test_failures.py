@@ -36,6 +36,7 @@ def server(settings, real_redis):
     """A real server, and two accounts. No worker runs: what is published waits."""
     settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     forget()
+    acknowledged_by_redis.clear()
     return real_redis
 
 

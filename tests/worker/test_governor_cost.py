@@ -1,6 +1,6 @@
 """What the governor asks of Redis: few commands, and none in vain."""
 
-from tests.worker.governing import answer, known, line, publish, released
+from tests.worker.governing import answer, known, line, nobody_works, publish, released
 from worker.api.jsonapi import Quota
 from worker.governor import Delivery, End, Settlement
 from worker.tiers import Line
@@ -171,6 +171,15 @@ def test_the_lines_of_one_account_are_told(governor):
     assert sorted(governor.lines()) == sorted([line().name, other.name])
 
 
+def test_a_line_whose_tasks_are_held_by_a_pause_is_in_use(governor):
+    nobody_works(governor)
+    publish(governor, line(), "one")
+    governor.pause("account:a", "somebody", "why", since=0.0)
+    governor.tick()
+
+    assert governor.used_lines() == [line().name]
+
+
 def test_a_line_is_in_use_while_something_waits_or_its_windows_may_remember(client, governor, clock):
     today, waiting, lately = line("1/s 15/m 225/d", "today"), line(name="waiting"), line(name="lately")
     direct = line(name="direct")
@@ -183,4 +192,3 @@ def test_a_line_is_in_use_while_something_waits_or_its_windows_may_remember(clie
     governor.reserve((direct.name, direct.spec), "now-1", 60_000)
 
     assert sorted(governor.used_lines()) == ["a:blocked", direct.name, lately.name, today.name, waiting.name]
-    assert governor.waiting_lines() == [waiting.name]

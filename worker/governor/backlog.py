@@ -1,7 +1,7 @@
-"""What waits, told line by line and task by task for whoever watches: plain reads, a few thousand at a time.
+"""What waits, line by line and task by task, for whoever watches.
 
-`Governor.look` counts the windows of every bucket in the script, which holds up everybody else on a Redis with many
-lines. What waits is known without that.
+Lines are counted by `Governor.counts`, which costs Redis a fraction of a look at their windows; messages are read a few
+hundred at a time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 import redis
 
+from worker.governor.governor import Governor
 from worker.governor.terms import PREFIX
 
 T = TypeVar("T")
 
-#: Lines, and messages, that are asked for in one round trip.
-LINES_PER_TRIP, MESSAGES_PER_TRIP = 1_000, 500
+#: Messages that are asked for in one round trip.
+MESSAGES_PER_TRIP = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,13 @@ class Waiting:
     message: bytes | None
 
 
-def read_backlog(client: redis.Redis, prefix: str = PREFIX) -> list[LineBacklog]:
+def read_backlog(governor: Governor) -> list[LineBacklog]:
     """Return every line in which something waits."""
-    if not client.hlen(f"{prefix}waiting"):
+    if not governor.count():
         return []
-    found: list[LineBacklog] = []
-    specs: Any = client.hgetall(f"{prefix}lines")
-    for part in _parts(list(specs.items()), LINES_PER_TRIP):
-        pipe = client.pipeline(transaction=False)
-        for name, _ in part:
-            line = name.decode()
-            pipe.llen(f"{prefix}now:{line}")
-            pipe.llen(f"{prefix}bulk:{line}")
-            pipe.zcard(f"{prefix}later:{line}")
-        counts = pipe.execute()
-        for (name, spec), *lanes in zip(part, counts[::3], counts[1::3], counts[2::3], strict=True):
-            if any(lanes):
-                found.append(LineBacklog(name.decode(), spec.decode(), *lanes))
-    return found
+    lines = {line: counts for line, counts in governor.counts().items() if any(counts)}
+    specs = governor.specs(list(lines))
+    return [LineBacklog(line, spec, *lines[line]) for line, spec in zip(lines, specs, strict=True)]
 
 
 def read_waiting(

@@ -502,25 +502,24 @@ class Governor:
         found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
         return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
 
-    def waiting_lines(self) -> list[str]:
-        """Return the names of the lines in which something waits."""
-        found: list[Any] = self._client.zrange(f"{self._prefix}due", 0, -1)
-        return [name.decode() for name in found]
+    def specs(self, lines: Sequence[str]) -> list[str]:
+        """Return the spec of each line, its queue and its windows; an empty one if this Redis does not know it."""
+        found: list[Any] = self._client.hmget(f"{self._prefix}lines", list(lines)) if lines else []
+        return [(spec or b"").decode() for spec in found]
 
     def used_lines(self) -> list[str]:
         """Return the names of the lines in which something waits, or of whose windows something may be used."""
         moment = self.now()
+        waiting = {line for line, counts in self.counts().items() if any(counts)}
         pipe = self._client.pipeline(transaction=False)
-        pipe.zrange(f"{self._prefix}due", 0, -1)
         pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
         pipe.hkeys(f"{self._prefix}blocked")
-        due, served, blocked = pipe.execute()
-        lately = {name for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        served, blocked = pipe.execute()
+        lately = {name.decode() for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        today = [name.decode() for name, _ in served if name.decode() not in lately]
         # A bucket is called as the line that draws on it alone.
-        found, today = {*due, *lately, *blocked}, [name for name, _ in served if name not in lately]
-        specs: list[Any] = self._client.hmget(f"{self._prefix}lines", today) if today else []
-        found |= {name for name, spec in zip(today, specs, strict=True) if spec and f":{DAY}".encode() in spec}
-        return [name.decode() for name in found]
+        by_day = {name for name, spec in zip(today, self.specs(today), strict=True) if f":{DAY}" in spec}
+        return list(waiting | lately | by_day | {name.decode() for name in blocked})
 
     @waits_for_redis
     def join(self, account: str, fingerprint: str, company_id: str) -> int:

@@ -28,7 +28,9 @@ def looks(store, monkeypatch):
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     known = []
     monkeypatch.setattr(counting, "redis_time", lambda: datetime.now(UTC))
-    monkeypatch.setattr(plan, "get_governor", lambda: SimpleNamespace(look=lambda: known))
+    monkeypatch.setattr(
+        plan, "get_governor", lambda: SimpleNamespace(lines=lambda account: [], look=lambda lines: known)
+    )
     return known
 
 
