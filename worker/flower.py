@@ -32,6 +32,7 @@ from flower.utils.broker import RedisBase
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
+from worker.connection import get_redis
 from worker.flower_tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog

@@ -86,15 +86,16 @@ DATA = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--rep
 
 
 class Sentinels:
-    """A primary, a replica and Sentinels."""
+    """A primary, its replicas and Sentinels."""
 
-    def __init__(self, binary: str, folder: Path, sentinels: int = 3) -> None:
-        first, second, *asked = free_ports(2 + sentinels)
-        self.data = [
-            Node(binary, folder / "first", first, *DATA),
-            Node(binary, folder / "second", second, *DATA, "--replicaof", "127.0.0.1", str(first)),
-        ]
-        until(self.in_step, 10, "a replica in step with its primary")
+    def __init__(self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1) -> None:
+        first, *ports = free_ports(1 + replicas + sentinels)
+        others, asked = ports[:replicas], ports[replicas:]
+        self.data = [Node(binary, folder / "first", first, *DATA)]
+        for number, port in enumerate(others):
+            options = (*DATA, "--replicaof", "127.0.0.1", str(first))
+            self.data.append(Node(binary, folder / f"replica{number}", port, *options))
+        until(self.in_step, 10, "replicas in step with their primary")
         for number in range(sentinels):
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
@@ -108,7 +109,7 @@ class Sentinels:
         self.url = f"sentinel://{','.join(f'127.0.0.1:{port}' for port in asked)}/mymaster/0"
         self.broker_url = ";".join(f"sentinel://127.0.0.1:{port}" for port in asked)
         self.broker_options = {"master_name": "mymaster"}
-        until(self.ready, 20, "Sentinels that know of each other and of the replica")
+        until(self.ready, 20, "Sentinels that know of each other and of the replicas")
 
     def primary(self) -> Node:
         """The server that the Sentinels name."""
@@ -116,14 +117,16 @@ class Sentinels:
         return next(node for node in self.data if node.port == int(port))
 
     def replica(self) -> Node:
-        return next(node for node in self.data if node is not self.primary())
+        primary = self.primary()
+        return next(node for node in self.data if node is not primary)
 
     def in_step(self) -> bool:
-        for node in self.data:
+        def follows(node: Node) -> bool:
             told = node.redis.info("replication") if node.answers() else {}
-            if told.get("role") == "slave" and told.get("master_link_status") == "up":
-                return not told.get("master_sync_in_progress")
-        return False
+            up = told.get("role") == "slave" and told.get("master_link_status") == "up"
+            return up and not told.get("master_sync_in_progress")
+
+        return sum(map(follows, self.data)) == len(self.data) - 1
 
     def ready(self) -> bool:
         def knows(node: Node) -> bool:
@@ -131,7 +134,8 @@ class Sentinels:
             if isinstance(told, list):
                 told = dict(zip(told[::2], told[1::2], strict=True))
             others, replicas = int(told["num-other-sentinels"]), int(told["num-slaves"])
-            return others == len(self.sentinels) - 1 and replicas == 1 and told["flags"] == "master"
+            known = (others, replicas) == (len(self.sentinels) - 1, len(self.data) - 1)
+            return known and told["flags"] == "master"
 
         return self.in_step() and all(knows(node) for node in self.sentinels)
 
@@ -140,16 +144,29 @@ class Sentinels:
 
         Returns when it was, by the monotonic clock. What was killed has been started again.
         """
-        old, new = self.primary(), self.replica()
+        old = self.primary()
         if killed:
             old.kill()
         else:
             self.sentinels[0].redis.execute_command("SENTINEL", "FAILOVER", "mymaster")
-        until(lambda: new.role() == "master" and self.primary() is new, 20, "the promotion")
-        promoted = time.monotonic()
+        promoted = self.await_another(old)
         if killed:
             old.start()
         return promoted
+
+    def await_another(self, old: Node) -> float:
+        """Wait until another server than this one is the primary. Return when it was, by the monotonic clock."""
+
+        def promoted() -> bool:
+            new = self.primary()
+            return new is not old and new.role() == "master"
+
+        until(promoted, 20, "the promotion")
+        return time.monotonic()
+
+    def part(self) -> None:
+        """Have the replica hear no more from the primary; Sentinels mend that after some seconds."""
+        self.replica().redis.replicaof("127.0.0.1", 1)
 
     def close(self) -> None:
         for node in (*self.sentinels, *self.data):

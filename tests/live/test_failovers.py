@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from kombu.exceptions import OperationalError
 
 from schedules.sync import request_sync
 from tasks.imports import import_profiles
+from tasks.jobs import run_job
 from tasks.lists import create_list
-from tasks.profiles import create_profile
+from tasks.profiles import bulk_import_profiles, create_profile
+from tests.live.copies import Copy, states
 from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
@@ -25,6 +28,9 @@ from tests.soak import SOAK, sized
 from worker.tiers import QUEUES
 
 FAILOVERS, WORKERS = sized(2, 20), sized(2, 4)
+
+#: How many the sync has to copy, and how many rows the import has.
+PROFILES, ROWS = sized(200, 2_000), sized(300, 3_000)
 
 #: Seconds after a promotion within which a request comes in again.
 GOES_ON = 5.0
@@ -36,6 +42,7 @@ class Load:
     def __init__(self) -> None:
         self.profiles: dict[str, str] = {}
         self.lists: dict[str, tuple[str, str]] = {}
+        self.jobs: list[str] = []
         self.refused = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._publish)
@@ -50,8 +57,16 @@ class Load:
                 self.profiles[create_profile.on(alias).delay(email=email).id] = email
                 if n % 10 == 0:
                     self.lists[create_list.on(alias).delay(name=name).id] = alias, name
+                if n % 100 == 0:
+                    people = [{"email": f"j{n}-{each}@example.com"} for each in range(3)]
+                    self.jobs.append(run_job(bulk_import_profiles).on(alias).delay(profiles=people).id)
             except OperationalError:
                 self.refused += 1
+
+    @property
+    def published(self) -> list[str]:
+        """Everything that it was told is safe."""
+        return [*self.profiles, *self.lists, *self.jobs]
 
     def __enter__(self) -> Load:
         self._thread.start()
@@ -69,13 +84,12 @@ def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, t
     sandbox = live_sandbox
     sandbox.reset()
     sandbox.limits(steady=100_000)
-    sandbox.seed(account="default", profiles=sized(200, 2_000))
+    sandbox.seed(account="default", profiles=PROFILES)
     people = tmp_path / "people.csv"
-    rows = sized(300, 3_000)
-    people.write_text("email\n" + "".join(f"row{n}@example.com\n" for n in range(rows)))
+    people.write_text("email\n" + "".join(f"row{n}@example.com\n" for n in range(ROWS)))
     try:
         with publishing_to(nodes, sandbox, tmp_path, REDIS_REPLICAS=replicas, STORE_URL=store.url) as system:
-            _run(system, nodes, people, rows, {"REDIS_REPLICAS": replicas, "STORE_URL": store.url}, capsys)
+            _run(system, nodes, people, store, replicas, capsys)
     finally:
         nodes.close()
 
@@ -84,15 +98,15 @@ def _run(
     system: System,
     nodes: Sentinels,
     people: Path,
-    rows: int,
-    settings: dict[str, object],
+    store: Copy,
+    replicas: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sandbox, replicas = system.sandbox, settings["REDIS_REPLICAS"]
+    sandbox = system.sandbox
     pauses: list[float] = []
     for _ in range(WORKERS):
-        system.worker(**settings, READ_TIMEOUT=2).ready()
-    request_sync("default", ["profiles"])
+        system.worker(REDIS_REPLICAS=replicas, STORE_URL=store.url, READ_TIMEOUT=2).ready()
+    request = request_sync("default", ["profiles"])
     imported: list[object] = []
     importer = threading.Thread(target=lambda: imported.append(import_profiles(str(people))))
     importer.start()
@@ -108,8 +122,8 @@ def _run(
     importer.join(120)
 
     def lost() -> list[str]:
-        ended = system.ends([*load.profiles, *load.lists])
-        return [each for each in (*load.profiles, *load.lists) if each not in ended]
+        ended = system.ends(load.published)
+        return [each for each in load.published if each not in ended]
 
     def at_rest() -> bool:
         return not system.redis.exists("klaviyo:waiting", "klaviyo:unacked", "klaviyo:lease", *QUEUES)
@@ -122,7 +136,7 @@ def _run(
         doubled += sum(times - 1 for times in there.values())
     with capsys.disabled():
         print(
-            f"\n{FAILOVERS} failovers, {replicas=}: {len(load.profiles) + len(load.lists)} tasks, "
+            f"\n{FAILOVERS} failovers, {replicas=}: {len(load.published)} tasks, "
             f"{load.refused} refused, {len(missing)} lost, {doubled} doubled, {sandbox.throttled()} 429s; "
             f"went on after {max(pauses):.1f} s at most"
         )
@@ -132,8 +146,31 @@ def _run(
     assert max(pauses) <= stretched(GOES_ON)
     if replicas:
         assert missing == []
-        ends = system.ends([*load.profiles, *load.lists])
+        ends = system.ends(load.published)
         assert {ends[each].error for each in load.profiles} <= {None, "Conflict"}
         assert {ends[each].error for each in load.lists} <= {None, "OutcomeUnknown"}
+        assert {ends[each].status for each in load.jobs} == {"SUCCESS"}
     assert imported
-    assert imported[0].landed == rows, imported
+    assert imported[0].landed == ROWS, imported
+    until(lambda: set(states(system, request).values()) == {"done"}, 60, lambda: f"a sync: {states(system, request)}")
+    assert len(store.rows("profiles")) >= PROFILES
+
+
+def test_with_two_replicas_calls_are_taken_though_the_old_primary_stays_away(server_binary, live_sandbox, tmp_path):
+    nodes = Sentinels(server_binary, tmp_path / "nodes", sentinels=1, replicas=2)
+    try:
+        with publishing_to(nodes, live_sandbox, tmp_path, REDIS_REPLICAS=1) as system:
+            create_profile.delay(email="before@example.com")
+            old = nodes.primary()
+            old.kill()
+            nodes.await_another(old)
+
+            def taken() -> str | None:
+                with suppress(OperationalError):
+                    return str(create_profile.delay(email="after@example.com").id)
+                return None
+
+            assert until(taken, 10, "a call that is taken") in system.redis.hgetall("klaviyo:waiting")
+            assert not old.answers()
+    finally:
+        nodes.close()

@@ -1,6 +1,7 @@
 """A replica is promoted that is behind, and whose clock is another: no window takes more, and the work goes on."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from tests.soak import sized
 from tests.worker.governing import answer, known, line, publish, ref, released
 from tests.worker.simulation import LEASE, Simulation
-from worker.governor import Governor
+from worker.connection import NotReplicated
+from worker.governor import Governor, operations
 from worker.tiers import QUEUES, Bucket, Limits, Line
 
 LIMITS = ["1/s 15/m", "3/s 60/m", "10/s 150/m", "75/s 750/m", "3/s 150/m", "1/s 2/m 225/d", "3/s 15/m"]
@@ -200,6 +202,21 @@ def test_the_same_primary_changes_nothing(governor, client, clock):
     governor._call("history", "first")
 
     assert client.get("klaviyo:born") == born
+
+
+@pytest.mark.parametrize(("slots", "left"), [(0, "nothing was queued"), (4, "a worker has it already")])
+def test_a_task_that_no_replica_confirms_is_taken_back_unless_a_worker_has_it(
+    governor, client, monkeypatch, slots, left
+):
+    each = line("1/s 15/m")
+    governor.beat("worker", slots, list(QUEUES), 10)
+    monkeypatch.setattr(operations, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
+    monkeypatch.setitem(client.connection_pool.connection_kwargs, "socket_timeout", 0.05)
+
+    with pytest.raises(NotReplicated, match=f"0 of 1 replicas .* {left}"):
+        publish(governor, each, "task")
+
+    assert (governor.count(), released(client, each)) == (0, ["task"] if slots else [])
 
 
 def test_a_publication_that_is_repeated_is_queued_once_and_one_that_was_taken_back_again(governor, client, clock):
