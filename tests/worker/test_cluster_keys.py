@@ -1,7 +1,11 @@
 """In a cluster each key has a tag on its way there, and none on its way back."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import worker.governor
 from worker.cluster_keys import SLOT, TAG, tagged, untagged
 
 K = f"{TAG}k"
@@ -44,3 +48,14 @@ def test_what_has_the_tag_is_in_one_slot():
     assert 0 <= SLOT < 16_384
     assert TAG.startswith("{")
     assert TAG[-1] in ":_-.", "Celery's result backend puts an underscore after any other global_keyprefix"
+
+
+def test_a_command_of_the_governors_scripts_names_one_key_or_is_known_to_name_several(client):
+    scripts = "".join(file.read_text("utf-8") for file in Path(worker.governor.__file__).parent.glob("*.lua"))
+    called = set(re.findall(r"(?:call|write_at_end)\('([A-Z]+)'", scripts))
+    known = set(re.findall(r"[A-Z]+", re.search(r"all_keys = {(.*?)}", scripts)[1]))
+
+    told = client.execute_command("COMMAND", "INFO", *called)
+
+    several = {name.upper() for name, each in told.items() if each["last_key_pos"] != each["first_key_pos"]}
+    assert several == known
