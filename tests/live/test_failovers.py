@@ -19,18 +19,22 @@ from schedules.sync import request_sync
 from tasks.imports import import_profiles
 from tasks.jobs import run_job
 from tasks.lists import create_list
+from tasks.metrics import get_metrics
 from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.copies import Copy, states
 from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
+from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from tests.soak import SOAK, sized
-from worker.tiers import QUEUES
 
 FAILOVERS, WORKERS = sized(2, 20), sized(2, 4)
 
 #: How many the sync has to copy, and how many rows the import has.
 PROFILES, ROWS = sized(200, 2_000), sized(300, 3_000)
+
+#: How many calls of an account wait for one window after the other.
+BACKLOG = sized(60, 600)
 
 #: Seconds after a promotion within which a request comes in again.
 GOES_ON = 5.0
@@ -84,6 +88,8 @@ def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, t
     sandbox = live_sandbox
     sandbox.reset()
     sandbox.limits(steady=100_000)
+    sandbox.limits(operation="create_list", daily=100_000)
+    sandbox.limits(operation="get_metrics", steady=150)
     sandbox.seed(account="default", profiles=PROFILES)
     people = tmp_path / "people.csv"
     people.write_text("email\n" + "".join(f"row{n}@example.com\n" for n in range(ROWS)))
@@ -106,6 +112,8 @@ def _run(
     pauses: list[float] = []
     for _ in range(WORKERS):
         system.worker(REDIS_REPLICAS=replicas, STORE_URL=store.url, READ_TIMEOUT=2).ready()
+    # Its windows are full all the time.
+    backlog = [get_metrics.on(alias).delay().id for alias in ACCOUNTS for _ in range(BACKLOG)]
     request = request_sync("default", ["profiles"])
     imported: list[object] = []
     importer = threading.Thread(target=lambda: imported.append(import_profiles(str(people))))
@@ -126,7 +134,7 @@ def _run(
         return [each for each in load.published if each not in ended]
 
     def at_rest() -> bool:
-        return not system.redis.exists("klaviyo:waiting", "klaviyo:unacked", "klaviyo:lease", *QUEUES)
+        return not (system.redis.exists("klaviyo:overdue") or whereabouts(system.redis, ()).all & {*lost()})
 
     until(lambda: not lost() or at_rest(), 120, lambda: f"the end of all tasks, {len(lost())} are left")
     missing = lost()
@@ -141,6 +149,7 @@ def _run(
             f"went on after {max(pauses):.1f} s at most"
         )
 
+    assert_nothing_lost(system.redis, backlog)
     assert doubled == 0
     assert sandbox.throttled() == 0
     assert max(pauses) <= stretched(GOES_ON)
