@@ -127,6 +127,9 @@ def _run(
             arrived = sandbox.arrived()
             until(lambda: sandbox.arrived() > arrived, 30, "work to go on")  # noqa: B023
             pauses.append(time.monotonic() - promoted)
+    # As if the minutes had passed after which workers look after what has fallen silent.
+    if looked_after := system.redis.zrange("klaviyo:overdue", 0, -1):
+        system.redis.zadd("klaviyo:overdue", dict.fromkeys(looked_after, 0), xx=True)
     importer.join(120)
 
     def lost() -> list[str]:
