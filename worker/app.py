@@ -93,7 +93,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
     No password stands where Celery does not mask it when it shows its settings.
     """
-    from worker.connection import ANSWER_TIMEOUT_S, WAITING, Parser, brief
+    from worker import connection
+    from worker.connection import ANSWER_TIMEOUT_S, WAITING, brief
     from worker.transport import OPTIONS
 
     results = {
@@ -108,7 +109,7 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
         "result_backend": address.result_url,
         **{name: value for name, value in results.items() if value},
         "redbeat_redis_url": address.url,
-        "redbeat_redis_options": {**WAITING, **address.keywords, "parser_class": Parser},
+        "redbeat_redis_options": {**WAITING, **address.keywords, **connection.connecting(address)},
     }
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from worker.governor import Governor
+from worker.redis_nodes import at_new_primary
 
 #: Seconds for which such a lease is good. A task held up for longer, by `control rate_limit` or a long step, claims a
 #: new one, so that the lease outlives the request.
@@ -61,3 +62,7 @@ def return_all(governor: Governor) -> None:
     while _leases:
         delivery, (task_id, _) = _leases.popitem()
         governor.release(task_id, delivery)
+
+
+# Another primary may not know of them; whoever takes such a message up asks it.
+at_new_primary.append(lambda connection, primary: _leases.clear())

@@ -168,6 +168,7 @@ def _carried(
     began = time.monotonic()
     params = sharing.join([each.call.params for each in passengers])
     request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
+    unrepeatable = [each.rider.task_id for each in passengers if not each.call.repeat.blindly]
     ends: list[Settlement] = []
 
     def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
@@ -175,7 +176,7 @@ def _carried(
 
     answer: Envelope | KlaviyoError
     try:
-        answer = exchange(request, governor, settings, settle)
+        answer = exchange(request, governor, settings, settle, unrepeatable)
         parts = _divided(sharing, passengers, answer, carrier)
     except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
         answer = error
