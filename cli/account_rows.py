@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.governor import Pause
 
 

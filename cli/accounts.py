@@ -19,12 +19,12 @@ from cli.authorize import authorize_here
 from cli.tables import Listing, listing
 from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import duration
-from worker.account_store import checked_alias, get_account_store
-from worker.accounts import NO_ACCOUNT, all_accounts, configured
-from worker.credentials import Account
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured
+from worker.accounts.oauth import resume_if_replaced, revoke
+from worker.accounts.stored import checked_alias, get_account_store
 from worker.errors import KlaviyoError
 from worker.governor import get_governor
-from worker.oauth import resume_if_replaced, revoke
 from worker.setting_names import alias_of
 from worker.settings import ApiKey, Zone, get_settings
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from cli.processes import LOOPBACK, require_free_port
 from cli.terminal import FAILED, say, stdout, stop
-from worker.credentials import Account
-from worker.oauth import CONSENT_S, authorization_url, exchange
+from worker.accounts.credentials import Account
+from worker.accounts.oauth import CONSENT_S, authorization_url, exchange
 
 #: Where on this machine the answer arrives. Klaviyo knows it only if it is among the application's redirect URIs.
 PATH = "/callback"

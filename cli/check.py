@@ -19,14 +19,15 @@ from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
 from worker import checks
-from worker.account_store import get_account_store
-from worker.accounts import account, aliases
+from worker.accounts.companies import company_of, learn_company, sharing
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import account, aliases
+from worker.accounts.scopes import remedy
+from worker.accounts.stored import get_account_store
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import page_items
-from worker.companies import company_of, learn_company, sharing
-from worker.credentials import Account
 from worker.errors import (
     CredentialsFailed,
     Forbidden,
@@ -42,7 +43,6 @@ from worker.errors import (
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
-from worker.scopes import remedy
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.

@@ -11,8 +11,8 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.terminal import WRONG, say, stop
 from worker.account_and_lane import PREFIX
-from worker.accounts import account as account_of
-from worker.accounts import aliases
+from worker.accounts.lookup import account as account_of
+from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
 from worker.patience import asking_redis_once

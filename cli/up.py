@@ -17,7 +17,7 @@ from cli.sandbox import ACCOUNT, command
 from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
 from schedules.store.migrate import upgrade
-from worker.accounts import NO_ACCOUNT, configured
+from worker.accounts.lookup import NO_ACCOUNT, configured
 from worker.connection import address
 from worker.embedded import find_server, server
 from worker.redis_address import parse

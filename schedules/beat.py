@@ -36,8 +36,8 @@ from redis.lock import Lock
 from schedules.crontab import latest_due
 from schedules.entries import as_setting, entries_of
 from schedules.entry_runs import load_records, plan_entry, run_id
-from worker.account_store import get_account_store
-from worker.accounts import configured
+from worker.accounts.lookup import configured
+from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
 from worker.errors import AlreadyRevoked
 from worker.governor import get_governor

@@ -25,7 +25,7 @@ from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
 from worker.account_and_lane import PREFIX, lane_of
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope

@@ -1,15 +1,15 @@
-"""Klaviyo is asked which company each private key belongs to (`worker.companies`), while other tasks go on."""
+"""Klaviyo is asked which company each private key belongs to (`worker.accounts.companies`), while other tasks go on."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from tasks.accounts import get_accounts
-from worker.accounts import account
+from worker.accounts.companies import company_of, forget_company, learn_company, may_ask, unlearned
+from worker.accounts.lookup import account
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.bootstep import LEARN_COMPANIES
-from worker.companies import company_of, forget_company, learn_company, may_ask, unlearned
 from worker.errors import ScopeMissing
 from worker.settings import get_settings
 from worker.steps import Step

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from worker.account_and_lane import PREFIX, here, place_of, taken
-from worker.accounts import DEFAULT, account
+from worker.accounts.lookup import DEFAULT, account
+from worker.accounts.scopes import require_scopes
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
@@ -16,7 +17,6 @@ from worker.execution import run, send_in_process
 from worker.governor import Together
 from worker.masking import mask_values
 from worker.message_headers import HEADER, TOGETHER
-from worker.scopes import require_scopes
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
 from worker.tiers import Line

@@ -14,9 +14,9 @@ from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
 from worker import failures
-from worker.account_store import get_account_store
-from worker.accounts import account
-from worker.companies import unlearned
+from worker.accounts.companies import unlearned
+from worker.accounts.lookup import account
+from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
 from worker.events import speak_through
 from worker.governor import get_governor

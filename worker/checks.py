@@ -12,8 +12,8 @@ from typing import Any, Literal
 import redis
 
 from worker import default_queue
-from worker.account_store import get_account_store
-from worker.accounts import NO_ACCOUNT, account, configured
+from worker.accounts.lookup import NO_ACCOUNT, account, configured
+from worker.accounts.stored import get_account_store
 from worker.connection import address, get_redis, unreachable
 from worker.embedded import MINIMUM
 from worker.errors import SettingsError

@@ -17,9 +17,11 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases, tokens
+from worker import ending, prefetched_leases
 from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
-from worker.accounts import DEFAULT, account
+from worker.accounts import tokens
+from worker.accounts.lookup import DEFAULT, account
+from worker.accounts.scopes import learn, require_scopes
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
 from worker.api.parameters import Params
@@ -44,7 +46,6 @@ from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
-from worker.scopes import learn, require_scopes
 from worker.settings import Settings, get_settings
 from worker.tiers import Line
 from worker.together.traveling import reached, traveling

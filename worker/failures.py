@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from worker.account_and_lane import LANES, lane_of, place_of
-from worker.accounts import DEFAULT
-from worker.encryption import Undecryptable, get_encryption
+from worker.accounts.encryption import Undecryptable, get_encryption
+from worker.accounts.lookup import DEFAULT
 from worker.errors import InputError, SettingsError
 from worker.failure_groups import Group, group_of
 from worker.governor import Delivery, FailedCall, get_governor

@@ -14,8 +14,8 @@ from urllib.request import getproxies
 
 import httpx
 
+from worker.accounts.credentials import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
-from worker.credentials import Account
 from worker.errors import SettingsError, Unavailable
 from worker.meters import NO_ANSWER, NO_CONNECTION, meters
 from worker.one_connection import OneConnection

@@ -23,7 +23,7 @@ from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.typing import EventDict
 
 from worker.account_and_lane import LANES, PREFIX, place_of
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.errors import KlaviyoError
 from worker.masking import mask_field, mask_line
 from worker.message_headers import ATTEMPT

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from worker.account_and_lane import Place, lane_named
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.app import app
 from worker.calls import received, routed
 from worker.checked_task import Asked

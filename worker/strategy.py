@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from worker import prefetched_leases, unreadable
 from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor

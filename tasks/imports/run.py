@@ -30,7 +30,7 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
 from worker.account_and_lane import checked_id, lane_named
-from worker.accounts import DEFAULT, account
+from worker.accounts.lookup import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane

@@ -19,7 +19,7 @@ from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
 from tasks.jobs.settle import collect
 from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope

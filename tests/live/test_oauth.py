@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from tasks.lists import get_lists
 from tests.live.system import until
 from tests.soak import sized
-from worker.account_store import AccountStore
-from worker.credentials import Grant
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import AccountStore
 from worker.one_per_process import forget
 
 SHOPS, WORKERS, KILLS = sized(8, 1_000), sized(2, 4), sized(0, 3)

@@ -12,7 +12,7 @@ from redbeat.schedulers import get_redis
 import schedules.beat
 from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
-from worker.account_store import AccountStore
+from worker.accounts.stored import AccountStore
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked

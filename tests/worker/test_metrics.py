@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from tests.worker.test_carrying_out import task as task
 from worker import metrics
-from worker.accounts import Account
+from worker.accounts.lookup import Account
 from worker.api.jsonapi import Request
 from worker.errors import BadRequest, OutcomeUnknown, Unavailable
 from worker.governor import BucketLook, Look

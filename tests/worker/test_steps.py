@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from worker import steps
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.errors import NotFound
 from worker.execution import Revoked
 from worker.governor import Governor

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from worker.account_store import get_account_store
-from worker.credentials import Account
+from worker.accounts.credentials import Account
+from worker.accounts.stored import get_account_store
 from worker.errors import Forbidden, ScopeMissing
 
 _SCOPE = re.compile(r"[a-z]+(?:-[a-z]+)*:(?:read|write)")

@@ -13,10 +13,12 @@ from pydantic import SecretStr
 from tasks.lists import get_lists
 from tests.clock import Clock
 from tests.soak import sized
-from worker import execution, oauth, tokens
+from worker import execution
 from worker.account_and_lane import PREFIX
-from worker.account_store import get_account_store
-from worker.credentials import Grant
+from worker.accounts import oauth, tokens
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import get_account_store
+from worker.accounts.token_endpoint import TokenRefused, Tokens
 from worker.errors import Unauthorized
 from worker.execution import Call, attempt
 from worker.governor import Governor
@@ -24,7 +26,6 @@ from worker.http_client import Response
 from worker.message_headers import HEADER
 from worker.one_per_process import forget
 from worker.tiers import QUEUES
-from worker.token_endpoint import TokenRefused, Tokens
 from worker.transport import UNACKED, UNACKED_INDEX, header
 
 DECLARATION = get_lists.declaration

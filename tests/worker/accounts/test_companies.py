@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.companies import LearnCompanies, NoteCompany
-from worker.account_store import get_account_store
-from worker.accounts import account
-from worker.companies import ASKED_AGAIN_S, learn_company, sharing, unlearned
-from worker.credentials import Grant
+from worker.accounts.companies import ASKED_AGAIN_S, learn_company, sharing, unlearned
+from worker.accounts.credentials import Grant
+from worker.accounts.lookup import account
+from worker.accounts.stored import get_account_store
 from worker.errors import ScopeMissing
 from worker.governor import get_governor
 from worker.one_per_process import forget

@@ -8,13 +8,13 @@ from pydantic import SecretStr
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
-from worker.account_store import AccountStore, get_account_store
-from worker.accounts import account
-from worker.credentials import Grant
+from worker.accounts.credentials import Grant
+from worker.accounts.lookup import account
+from worker.accounts.scopes import learn
+from worker.accounts.stored import AccountStore, get_account_store
 from worker.errors import Forbidden, ScopeMissing
 from worker.governor import get_governor
 from worker.one_per_process import forget
-from worker.scopes import learn
 from worker.settings import get_settings
 
 DETAIL = "Your API key is missing the required scopes: profiles:write."

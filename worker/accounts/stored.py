@@ -18,9 +18,9 @@ import orjson
 import redis
 from pydantic import SecretStr
 
+from worker.accounts.credentials import Account, Grant
+from worker.accounts.encryption import get_encryption
 from worker.connection import AWAY, get_publisher, get_redis
-from worker.credentials import Account, Grant
-from worker.encryption import get_encryption
 from worker.errors import SettingsError
 from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.one_per_process import one_per_process

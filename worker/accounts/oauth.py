@@ -18,16 +18,16 @@ from typing import Any
 
 import orjson
 
-from worker.account_store import checked_alias, get_account_store
+from worker.accounts.credentials import Account, Grant
+from worker.accounts.encryption import get_encryption
+from worker.accounts.stored import checked_alias, get_account_store
+from worker.accounts.token_endpoint import consent_address, give_back, redeem
 from worker.atomic_writes import write
 from worker.connection import get_redis
-from worker.credentials import Account, Grant
-from worker.encryption import get_encryption
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
 from worker.setting_names import alias_of
 from worker.settings import get_settings
-from worker.token_endpoint import consent_address, give_back, redeem
 
 #: Seconds for which somebody may take their time to consent.
 CONSENT_S = 600

@@ -13,13 +13,13 @@ import pytest
 from pydantic import SecretStr
 
 from tests.sandbox.in_process import Clock, Sandbox
-from worker import token_endpoint, tokens
-from worker.account_store import get_account_store
-from worker.credentials import Grant
+from worker.accounts import token_endpoint, tokens
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import get_account_store
+from worker.accounts.tokens import authorized, may_renew, refreshed_before_s, renew
 from worker.errors import CredentialsFailed, TokenPending
 from worker.governor import get_governor
 from worker.one_per_process import forget
-from worker.tokens import authorized, may_renew, refreshed_before_s, renew
 
 HOUR = 3_600.0
 

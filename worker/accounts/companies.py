@@ -6,11 +6,11 @@ for each account that has installed it. Klaviyo is asked once for each key, and 
 
 from __future__ import annotations
 
-from worker.accounts import all_accounts
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import Envelope
 from worker.api.paging import page_items
 from worker.atomic_writes import write
-from worker.credentials import Account
 from worker.governor import PREFIX, get_governor
 from worker.patience import waits_for_redis
 from worker.settings import Settings

@@ -16,15 +16,15 @@ from dataclasses import replace
 from random import uniform
 from typing import Any, NoReturn
 
-from worker.account_store import get_account_store
+from worker.accounts.credentials import Account, Grant
+from worker.accounts.stored import get_account_store
+from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
 from worker.connection import AWAY, get_redis
-from worker.credentials import Account, Grant
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
 from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
 from worker.patience import waits_for_redis
 from worker.process import closing
 from worker.tiers import Bucket, Limits, Line
-from worker.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
 
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.
 TOKEN_LIMITS = Limits.parse("10/m")

@@ -1,4 +1,4 @@
-"""Which Klaviyo accounts there are: those of the settings, and those that are stored (`worker.account_store`)."""
+"""Which Klaviyo accounts there are: those of the settings, and those that are stored (`worker.accounts.stored`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from worker.account_store import get_account_store
+from worker.accounts.credentials import DEFAULT as DEFAULT
+from worker.accounts.credentials import Account
+from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
-from worker.credentials import DEFAULT as DEFAULT
-from worker.credentials import Account
 from worker.errors import SettingsError
 from worker.patience import asking_redis_once
 from worker.process import working

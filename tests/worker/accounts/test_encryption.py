@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.encryption import Encryption, Undecryptable, get_encryption
+from worker.accounts.encryption import Encryption, Undecryptable, get_encryption
 from worker.errors import SettingsError
 from worker.one_per_process import forget
 from worker.settings import get_settings

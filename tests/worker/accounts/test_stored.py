@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from worker.account_store import FRESH_S, AccountStore
-from worker.accounts import account, aliases, all_accounts
+from worker.accounts.credentials import Account, Grant
+from worker.accounts.lookup import account, aliases, all_accounts
+from worker.accounts.stored import FRESH_S, AccountStore
 from worker.bootstep import _resume_changed
-from worker.credentials import Account, Grant
 from worker.errors import CredentialsFailed, SettingsError
 from worker.governor import get_governor
 from worker.one_per_process import forget
