@@ -13,8 +13,8 @@ from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time
 from worker.errors import SettingsError
-from worker.failures import Count, Failure, drop, failure_groups, failures_of
-from worker.replay import OutcomeMatters, Replayed, replay
+from worker.failures.kept import Count, Failure, drop, failure_groups, failures_of
+from worker.failures.replay import OutcomeMatters, Replayed, replay
 
 #: How many failures of a group are shown by default.
 MAX_ROWS = 50

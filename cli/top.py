@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.limits import Row, describe_pause, read, table
 from cli.times import duration
 from cli.watch import Fitting, show_live
-from worker.failures import failure_groups
+from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 

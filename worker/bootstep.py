@@ -13,12 +13,12 @@ from celery import bootsteps
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
-from worker import failures
 from worker.accounts.companies import unlearned
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
 from worker.events import speak_through
+from worker.failures import kept
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
@@ -104,7 +104,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (ACCOUNTS_INTERVAL_S, notice_accounts),
             (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
-            (PRUNE_INTERVAL_S, failures.prune),
+            (PRUNE_INTERVAL_S, kept.prune),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))

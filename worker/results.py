@@ -13,7 +13,7 @@ from kombu.utils.encoding import bytes_to_str
 
 from worker import ending, errors
 from worker.connection import Parser
-from worker.failures import failed_call
+from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import delivery_of

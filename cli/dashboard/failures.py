@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
 from cli.failures import sentences, told
 from cli.times import clock
-from worker.failures import Count, drop, failure_groups, failures_of
+from worker.failures.kept import Count, drop, failure_groups, failures_of
+from worker.failures.replay import OutcomeMatters, replay
 from worker.patience import asking_redis_once
-from worker.replay import OutcomeMatters, replay
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100

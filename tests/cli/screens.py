@@ -24,8 +24,8 @@ from tasks.imports.preview import Column, Preview
 from tasks.jobs.import_runs import Run
 from tasks.jobs.ledger import Job
 from worker.action import ACTIONS
-from worker.failure_groups import Group as FailureGroup
-from worker.failures import Count
+from worker.failures.groups import Group as FailureGroup
+from worker.failures.kept import Count
 from worker.governor import BucketLook, Look, Pause
 from worker.revision.compare import Difference
 from worker.tiers import QUEUES

@@ -18,7 +18,7 @@ from worker.account_and_lane import LANES, lane_of, place_of
 from worker.accounts.encryption import Undecryptable, get_encryption
 from worker.accounts.lookup import DEFAULT
 from worker.errors import InputError, SettingsError
-from worker.failure_groups import Group, group_of
+from worker.failures.groups import Group, group_of
 from worker.governor import Delivery, FailedCall, get_governor
 from worker.masking import mask_text
 from worker.message_headers import delivery_of

@@ -20,8 +20,8 @@ from worker.app import app
 from worker.calls import received, routed
 from worker.checked_task import Asked
 from worker.errors import KlaviyoError
-from worker.failure_groups import Group
-from worker.failures import Failure, failures_of
+from worker.failures.groups import Group
+from worker.failures.kept import Failure, failures_of
 from worker.governor import get_governor
 from worker.message_headers import HEADER
 from worker.plain_calls import message_of

@@ -14,17 +14,17 @@ from tasks.events import create_event
 from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.failing import ADA, LOST, fail, refused, waiting
-from worker import failures
 from worker.app import app
 from worker.connection import get_redis
 from worker.errors import Forbidden, InputError, Unavailable
-from worker.failure_groups import group_of
+from worker.failures import kept
+from worker.failures.groups import group_of
+from worker.failures.replay import OutcomeMatters, repeated, repeated_id, replay
 from worker.governor import Delivery, get_governor
 from worker.left_behind import LeftBehind
 from worker.message_headers import DELIVERY, HEADER
 from worker.one_per_process import forget
 from worker.process import acknowledged_by_redis, closing, left_behind, working
-from worker.replay import OutcomeMatters, repeated, repeated_id, replay
 from worker.results import Backend
 from worker.transport import UNACKED, UNACKED_INDEX
 
@@ -47,7 +47,7 @@ def stored_state(task_id):
 
 
 def groups():
-    return {each.group.action: each for each in failures.failure_groups()}
+    return {each.group.action: each for each in kept.failure_groups()}
 
 
 # What is alike.
@@ -80,8 +80,8 @@ def test_a_group_tells_nothing_of_a_person_nor_of_what_a_program_stumbled_over()
 def test_a_failure_is_kept_and_its_delivery_acknowledged_in_the_step_that_stores_its_result(server):
     task_id = fail(create_profile, ADA, refused(), account="eu", lane="bulk")
 
-    [count] = failures.failure_groups()
-    [failure] = failures.failures_of(count.group.id)
+    [count] = kept.failure_groups()
+    [failure] = kept.failures_of(count.group.id)
     assert (count.group.action, count.failures, count.first) == ("create_profile", 1, failure.at)
     assert (failure.id, failure.account, failure.lane) == (task_id, "eu", "bulk")
     assert failure.opened["kwargs"] == ADA
@@ -95,7 +95,7 @@ def test_a_delivery_that_somebody_has_to_be_told_of_stays_on_record_until_they_a
 
     assert server.hlen(UNACKED) == 1
     assert not acknowledged_by_redis
-    assert len(failures.failure_groups()) == 1
+    assert len(kept.failure_groups()) == 1
 
 
 def test_a_failure_is_kept_though_nobody_wants_its_result(server):
@@ -106,20 +106,20 @@ def test_a_failure_is_kept_though_nobody_wants_its_result(server):
 
     app.backend.mark_as_failure(task_id, refused(), request=request, store_result=False)
 
-    assert len(failures.failure_groups()) == 1
+    assert len(kept.failure_groups()) == 1
     assert stored_state(task_id) is None
 
 
 def test_what_was_said_before_the_connection_broke_is_not_kept_again(server):
     fail(create_profile, ADA, refused(), task_id="one")
-    [count] = failures.failure_groups()
+    [count] = kept.failure_groups()
     assert replay(count.group).tasks == 1
     request = Context(id="one", task=create_profile.name, kwargs=ADA, args=[], delivery_info={})
     setattr(request, DELIVERY, (UNACKED, UNACKED_INDEX, "tag of one"))
 
     app.backend.mark_as_failure("one", refused(), request=request)
 
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
 
 
 def test_a_task_that_goes_on_after_its_worker_died_is_no_failure(server):
@@ -128,7 +128,7 @@ def test_a_task_that_goes_on_after_its_worker_died_is_no_failure(server):
     delivery = Delivery(UNACKED, UNACKED_INDEX, "tag of one")
     assert get_governor().restore(delivery, line.queue, (line.name, line.spec), "now", "one", "message")
 
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
 
 
 def test_steps_of_jobs_are_not_kept_here(server):
@@ -137,7 +137,7 @@ def test_steps_of_jobs_are_not_kept_here(server):
 
     app.backend.mark_as_failure("one", refused(), request=request)
 
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
 
 
 def test_a_failure_that_cannot_be_kept_is_a_failure_all_the_same(server, monkeypatch):
@@ -152,13 +152,13 @@ def test_no_more_are_kept_than_is_set_and_the_oldest_goes_first(server, settings
     forget()
     ids = [fail(create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(5)]
 
-    found = [each.id for count in failures.failure_groups() for each in failures.failures_of(count.group.id)]
+    found = [each.id for count in kept.failure_groups() for each in kept.failures_of(count.group.id)]
 
     assert found == ids[5 - kept :]
 
 
 def test_failures_take_no_more_bytes_than_they_may(server, monkeypatch):
-    monkeypatch.setattr(failures, "MAX_BYTES", 3_000)
+    monkeypatch.setattr(kept, "MAX_BYTES", 3_000)
     for n in range(8):
         fail(create_profile, {**ADA, "properties": {"note": "x" * 800}}, refused(), task_id=f"task-{n}")
 
@@ -171,9 +171,9 @@ def test_what_is_too_old_goes_though_nothing_fails_any_more(server, settings):
     settings.setenv("KLAVIYO_FAILURES_DAYS", "0.000000001")
     forget()
 
-    failures.prune()
+    kept.prune()
 
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
     assert [key for key in server.keys("klaviyo:fail*") if key != b"klaviyo:failure_bytes"] == []
 
 
@@ -189,8 +189,8 @@ def test_with_a_key_nothing_of_a_call_can_be_read_in_redis_and_with_a_newer_one_
     assert b"ada@example" not in b"".join(server.hvals("klaviyo:failures"))
     settings.setenv("KLAVIYO_SECRET_KEY", f"{new}, {old}")
     forget()
-    [count] = failures.failure_groups()
-    assert [each.opened["kwargs"] for each in failures.failures_of(count.group.id)] == [ADA]
+    [count] = kept.failure_groups()
+    assert [each.opened["kwargs"] for each in kept.failures_of(count.group.id)] == [ADA]
 
 
 def test_what_was_encrypted_with_a_key_that_is_gone_stays_and_says_so(server, settings):
@@ -199,7 +199,7 @@ def test_what_was_encrypted_with_a_key_that_is_gone_stays_and_says_so(server, se
     fail(create_profile, ADA, refused())
     settings.delenv("KLAVIYO_SECRET_KEY")
     forget()
-    [count] = failures.failure_groups()
+    [count] = kept.failure_groups()
 
     done = replay(count.group)
 
@@ -232,12 +232,12 @@ def test_each_failure_is_replayed_once_by_however_many_and_what_was_replayed_is_
     assert [replay(group).tasks, replay(group).tasks] == [3, 0]
 
     assert {id.decode() for id in server.hkeys("klaviyo:waiting")} == {repeated_id(id) for id in ids}
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
 
 
 def test_a_failure_is_replayed_by_one_of_two_that_have_read_it(server):
     fail(create_profile, ADA, refused(), task_id="one")
-    [failure] = failures.failures_of(groups()["create_profile"].group.id)
+    [failure] = kept.failures_of(groups()["create_profile"].group.id)
     call = repeated(failure)
     again = (call.failed_id, call.line, call.lane, call.task_id, call.message)
 
@@ -259,7 +259,7 @@ def test_a_replay_that_was_interrupted_goes_on_with_those_that_are_left(server, 
         return replayed(failed_id, *how)
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.replay.get_governor", lambda: SimpleNamespace(replay=killed))
+        patch.setattr("worker.failures.replay.get_governor", lambda: SimpleNamespace(replay=killed))
         with pytest.raises(KeyboardInterrupt):
             replay(group)
 
@@ -291,7 +291,7 @@ def test_what_may_have_been_carried_out_is_not_repeated_unless_somebody_has_look
 def test_klaviyo_knows_a_repeated_event_by_the_id_of_the_first(server):
     event = {"metric": "Placed Order", "profile": ADA}
     task_id = fail(create_event, event, AWAY)
-    [failure] = failures.failures_of(groups()["create_event"].group.id)
+    [failure] = kept.failures_of(groups()["create_event"].group.id)
 
     replay(groups()["create_event"].group)
 
@@ -327,9 +327,9 @@ def test_a_group_that_was_dropped_is_gone(server):
     for n in range(3):
         fail(create_profile, ADA, refused(), task_id=f"task-{n}")
 
-    assert failures.drop(groups()["create_profile"].group.id) == 3
+    assert kept.drop(groups()["create_profile"].group.id) == 3
 
-    assert failures.failure_groups() == []
+    assert kept.failure_groups() == []
     assert not server.exists("klaviyo:failures", "klaviyo:failed", "klaviyo:failure_groups")
 
 
