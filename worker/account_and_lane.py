@@ -19,8 +19,8 @@ from worker.accounts.credentials import DEFAULT
 from worker.errors import InputError
 from worker.lane_and_expiry import Lane
 from worker.message_headers import ACCOUNT, HEADER, LANE, TOGETHER
+from worker.telemetry.traces import carry_context
 from worker.tiers import is_line
-from worker.traces import carry_context
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."

@@ -15,10 +15,10 @@ from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.execution import run, send_in_process
 from worker.governor import Together
-from worker.masking import mask_values
 from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
+from worker.telemetry.masking import mask_values
 from worker.tiers import Line
 from worker.together.traveling import traveling
 from worker.transport import header

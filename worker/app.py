@@ -15,9 +15,9 @@ from celery.loaders.app import AppLoader
 from kombu import Queue
 
 from worker import forks
-from worker.events import Events
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
+from worker.telemetry.events import Events
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 from worker.wrong_settings import one_sentence
 
@@ -161,7 +161,7 @@ app = Application(
     loader=Loader,
     amqp="worker.transport:AMQP",
     control="worker.control:Control",
-    log="worker.logs:Logging",
+    log="worker.telemetry.logs:Logging",
     events=Events,
     fixups=(),  # Celery's is Django's: a worker of ours needs no Django where an application that calls us has one
     set_as_current=False,

@@ -17,11 +17,11 @@ from worker.accounts.companies import unlearned
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
-from worker.events import speak_through
 from worker.failures import kept
 from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
+from worker.telemetry.events import speak_through
 from worker.transport import REFRESH_INTERVAL_S
 
 logger = get_logger(__name__)

@@ -11,8 +11,9 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, shutdown, threads, traces
+from worker import checks, flower, shutdown, threads
 from worker.settings import get_settings, misspelled_settings
+from worker.telemetry import traces
 from worker.wrong_settings import one_sentence
 
 __all__ = ["app", "shutdown"]
@@ -63,7 +64,7 @@ def _serve_metrics(**_: Any) -> None:
     settings = get_settings()
     if settings.metrics_port is not None:
         # Imported here because a worker that serves none starts without.
-        from worker.metrics import serve
+        from worker.telemetry.metrics import serve
 
         serve(settings.metrics_host, settings.metrics_port)
 
@@ -90,7 +91,7 @@ def _pages() -> flower.Pages:
 
 
 def _start_flower() -> None:
-    from worker.logs import reformat_root
+    from worker.telemetry.logs import reformat_root
 
     reformat_root()
     _tell_of_misspelled_settings()

@@ -42,14 +42,14 @@ from worker.errors import (
 from worker.governor import ALONE, ANY_KEY, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.http_client import get_client, send
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
-from worker.meters import meters
 from worker.patience import asking_redis_once
 from worker.process import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
+from worker.telemetry.meters import meters
+from worker.telemetry.traces import begin_settle, trace_wait, tracing_request
 from worker.tiers import Line
 from worker.together.traveling import reached, traveling
-from worker.traces import begin_settle, trace_wait, tracing_request
 from worker.transport import together_of
 
 logger = get_logger(__name__)

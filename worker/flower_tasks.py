@@ -29,9 +29,9 @@ from worker.connection import get_redis
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
-from worker.masking import HIDDEN, NO_ARGS
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
+from worker.telemetry.masking import HIDDEN, NO_ARGS
 from worker.waiting_notes import explain_wait
 
 logger = logging.getLogger(__name__)

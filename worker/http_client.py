@@ -17,9 +17,9 @@ import httpx
 from worker.accounts.credentials import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
 from worker.errors import SettingsError, Unavailable
-from worker.meters import NO_ANSWER, NO_CONNECTION, meters
 from worker.one_connection import OneConnection
 from worker.settings import Settings, get_settings
+from worker.telemetry.meters import NO_ANSWER, NO_CONNECTION, meters
 
 #: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
 KEEPALIVE = 4.0

@@ -18,10 +18,10 @@ from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.connection import AWAY
 from worker.governor import get_governor
-from worker.masking import HIDDEN, hide_arguments, mask_values
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
 from worker.process import closing, left_behind
+from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 
 # At DEBUG it logs the first thousand characters of every call.
 logging.getLogger("celery.pool").setLevel(logging.INFO)

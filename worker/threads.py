@@ -14,7 +14,7 @@ from celery.utils.log import get_logger
 from click.core import ParameterSource
 
 from worker.ending import Finisher
-from worker.result_summary import current_summary, forget_summary
+from worker.telemetry.result_summary import current_summary, forget_summary
 
 logger = get_logger(__name__)
 

@@ -35,7 +35,7 @@ from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
 from worker.settings import get_settings
-from worker.traces import tracing
+from worker.telemetry.traces import tracing
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
 

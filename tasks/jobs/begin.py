@@ -28,11 +28,11 @@ from worker.app import app
 from worker.calls import delay_of, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
-from worker.masking import mask_values
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening
-from worker.traces import kept_context
+from worker.telemetry.masking import mask_values
+from worker.telemetry.traces import kept_context
 
 P = ParamSpec("P")
 

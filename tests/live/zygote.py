@@ -24,7 +24,7 @@ from worker.settings import get_settings
 LOADED = (
     "celery.bin.celery", "celery.apps.worker", "celery.worker.autoscale", "celery.worker.components",
     "celery.worker.strategy", "billiard.pool", "schedules.beat", "worker.bootstep", "worker.canvas", "worker.celery",
-    "worker.consumer", "worker.control", "worker.event_dispatcher", "worker.request", "worker.signals",
+    "worker.consumer", "worker.control", "worker.telemetry.event_dispatcher", "worker.request", "worker.signals",
     "worker.strategy", "worker.sweep", "tasks.collect", "tasks.jobs.begin", "tasks.jobs.kinds", "tasks.jobs.outcome",
     "tasks.jobs.settle", "tasks.jobs.spawn", "tasks.jobs.watch", "cli.commands",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from worker.errors import Answered, InputError, KlaviyoError, OutcomeUnknown, SettingsError, Unavailable
-from worker.masking import mask_text
+from worker.telemetry.masking import mask_text
 
 #: The longest reason that a group has.
 MAX_REASON = 300

@@ -20,9 +20,9 @@ from worker.accounts.lookup import DEFAULT
 from worker.errors import InputError, SettingsError
 from worker.failures.groups import Group, group_of
 from worker.governor import Delivery, FailedCall, get_governor
-from worker.masking import mask_text
 from worker.message_headers import delivery_of
 from worker.settings import Settings, get_settings
+from worker.telemetry.masking import mask_text
 
 #: The most bytes that all failures may take.
 MAX_BYTES = 64 * 1024 * 1024

@@ -25,10 +25,10 @@ from structlog.typing import EventDict
 from worker.account_and_lane import LANES, PREFIX, place_of
 from worker.accounts.lookup import DEFAULT
 from worker.errors import KlaviyoError
-from worker.masking import mask_field, mask_line
 from worker.message_headers import ATTEMPT
-from worker.result_summary import current_summary
 from worker.settings import get_settings
+from worker.telemetry.masking import mask_field, mask_line
+from worker.telemetry.result_summary import current_summary
 
 #: The names of this machine and of this worker's host: what stands after the @ in a worker's name.
 HOSTS = {socket.gethostname(), "localhost"}

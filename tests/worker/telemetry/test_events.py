@@ -10,10 +10,10 @@ from celery.exceptions import Retry
 from celery.utils.nodenames import anon_nodename
 
 from tasks.jobs import progress
-from worker import events
 from worker.app import app
 from worker.execution import WaitingReason
 from worker.request import Request
+from worker.telemetry import events
 
 
 @pytest.fixture

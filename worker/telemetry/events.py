@@ -44,7 +44,7 @@ def _named(sender: str, **_: Any) -> None:
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
     """Celery's `Events` with our dispatcher; a worker's consumer makes its own dispatcher."""
 
-    dispatcher_cls = "worker.event_dispatcher:Dispatcher"
+    dispatcher_cls = "worker.telemetry.event_dispatcher:Dispatcher"
 
     @contextmanager
     def default_dispatcher(

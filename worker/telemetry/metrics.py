@@ -25,7 +25,7 @@ from prometheus_client import (
 
 from worker.errors import KlaviyoError
 from worker.governor import Look, get_governor
-from worker.meters import meters
+from worker.telemetry.meters import meters
 
 logger = get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.result_summary import current_summary, forget_summary, keep_summary, summarise
+from worker.telemetry.result_summary import current_summary, forget_summary, keep_summary, summarise
 
 
 def envelope(**fields):

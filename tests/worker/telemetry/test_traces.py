@@ -12,13 +12,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from tasks.profiles import create_profile, get_profiles
-from worker import traces
 from worker.app import app
 from worker.errors import BadRequest, SettingsError, Unavailable
 from worker.message_headers import HEADER
 from worker.messages import Message, read
 from worker.one_per_process import forget
 from worker.successors import run_and_pass_on
+from worker.telemetry import traces
 
 PERSON = "ada@example.com"
 

@@ -15,15 +15,15 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from tests.worker.test_carrying_out import task as task
-from worker import metrics
 from worker.accounts.lookup import Account
 from worker.api.jsonapi import Request
 from worker.errors import BadRequest, OutcomeUnknown, Unavailable
 from worker.governor import BucketLook, Look
 from worker.http_client import make_client, send
-from worker.meters import meters
-from worker.metrics import WorkerMeter, cause_of_429, serve
 from worker.settings import Settings
+from worker.telemetry import metrics
+from worker.telemetry.meters import meters
+from worker.telemetry.metrics import WorkerMeter, cause_of_429, serve
 
 ACCOUNT = Account("default", SecretStr("pk_secret"), "ABC123")
 
@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_is_told_and_the_worker_works_on(caplog, monkeypatc
 
 
 def test_a_worker_that_serves_no_metrics_loads_none_of_it():
-    program = "import sys, worker.celery; print('worker.metrics' in sys.modules)"
+    program = "import sys, worker.celery; print('worker.telemetry.metrics' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from celery._state import _task_stack
 
-from worker import logs
 from worker.errors import BadRequest
-from worker.masking import mask_line
+from worker.telemetry import logs
+from worker.telemetry.masking import mask_line
 
 ID = "12345678-1234-4123-8123-12345678901a"
 SECRETS = ("ada@example.com", "+44 555 000 1234", "5550001234", "(555) 000-1234", "pk_abcdef", "Lovelace")

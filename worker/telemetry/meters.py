@@ -1,4 +1,4 @@
-"""What counts the requests of a worker, if anything does: `worker.metrics`, once it serves them.
+"""What counts the requests of a worker, if anything does: `worker.telemetry.metrics`, once it serves them.
 
 Without it, a request costs a look at an empty list more.
 """
