@@ -90,7 +90,7 @@ COMMANDS = {
         "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
     ),
     "revision": (
-        "revision:revision",
+        "revision.command:revision",
         "Compare the actions with one of Klaviyo's OpenAPI files: the next revision, or the pinned one.",
     ),
     "client": (

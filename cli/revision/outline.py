@@ -1,6 +1,6 @@
 """What may stand in a body, as one tree, whether from a declaration of ours or from an OpenAPI schema. Pure.
 
-Both are read into the same `Outline`, in the terms of the wire, so that `worker.revision.overlay` can lay one over
+Both are read into the same `Outline`, in the terms of the wire, so that `cli.revision.overlay` can lay one over
 the other.
 """
 

@@ -11,12 +11,12 @@ import typer
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.revision.body_table import table, text
+from cli.revision.compare import Difference, compare
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from worker.action import ACTIONS
 from worker.api.jsonapi import REVISION
-from worker.revision.body_table import table, text
-from worker.revision.compare import Difference, compare
 
 
 def revision(

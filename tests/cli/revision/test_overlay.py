@@ -8,9 +8,9 @@ import pytest
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from cli.revision.outline import Outline, annotation_outline, published
+from cli.revision.overlay import Overlay
 from worker.api.wire import Linkages, NotNull
-from worker.revision.outline import Outline, annotation_outline, published
-from worker.revision.overlay import Overlay
 
 
 class Text(TypedDict, total=False):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from cli.revision.body_change import changes
 from worker.api.body import Table, table_of
-from worker.revision.body_change import changes
 
 TABLE: Any = {
     "shapes": {

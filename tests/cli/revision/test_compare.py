@@ -11,8 +11,11 @@ import pytest
 from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
+from worker.revision import compare as revision
 
 from cli.commands import app
+from cli.revision.body_table import table
+from cli.revision.compare import compare
 from tests.openapi import needs_openapi, openapi
 from worker.action import ACTIONS
 from worker.api.declaration import declare
@@ -20,9 +23,6 @@ from worker.api.filter_fields import Filterable
 from worker.api.parameters import Params
 from worker.api.repeat import SAFE
 from worker.api.wire import At, Linkage, Linkages, Resource
-from worker.revision import compare as revision
-from worker.revision.body_table import table
-from worker.revision.compare import compare
 
 
 class Owner(TypedDict, total=False):
@@ -311,7 +311,7 @@ def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_ch
 
     api = copy.deepcopy(API)
     api["components"]["schemas"]["Thing"]["properties"]["data"]["properties"]["attributes"]["properties"].update(free)
-    monkeypatch.setattr("worker.revision.compare.table_of", lambda package: table(api))
+    monkeypatch.setattr("cli.revision.compare.table_of", lambda package: table(api))
     there = ("create_thing", "body data.attributes.extra", "", "there")
 
     assert found(change({"type": "integer"})) == [there]
@@ -359,7 +359,7 @@ def test_the_command_ends_with_1_and_tells_what_differs(file: Path):
 
 
 def test_the_command_ends_with_0_where_nothing_differs(file: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cli.revision.compare", lambda *_: [])
+    monkeypatch.setattr("cli.revision.command.compare", lambda *_: [])
 
     told = CliRunner().invoke(app, ["revision", str(file)])
 

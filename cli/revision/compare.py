@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from cli.revision.body_change import changes
+from cli.revision.body_table import table
+from cli.revision.outline import Schema, declared, published, resolve_reference
+from cli.revision.overlay import Overlay, summarize
 from worker.api.body import table_of
 from worker.api.declaration import Declaration
 from worker.api.filter_fields import Filterable, fields_of
 from worker.api.paging import largest
 from worker.api.parameters import Params
 from worker.api.wire import unwrap
-from worker.revision.body_change import changes
-from worker.revision.body_table import table
-from worker.revision.outline import Schema, declared, published, resolve_reference
-from worker.revision.overlay import Overlay, summarize
 
 #: How the file describes the extra limits of a parameter's value.
 _EXTRA = re.compile(

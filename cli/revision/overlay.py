@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.revision.outline import Form, Kind, Outline
+from cli.revision.outline import Form, Kind, Outline
 
 #: How many of the values that differ are listed.
 MAX_VALUES_LISTED = 8

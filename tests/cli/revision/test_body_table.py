@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 import tasks
 from cli.commands import app
+from cli.revision.body_table import table, text
 from tests.openapi import needs_openapi, openapi
-from worker.revision.body_table import table, text
 
 COMMITTED = Path(tasks.__file__ or "").with_name("bodies.json")
 
