@@ -15,11 +15,13 @@ from worker import default_queue
 from worker.accounts.lookup import NO_ACCOUNT, account, configured
 from worker.accounts.stored import get_account_store
 from worker.connection import address, get_redis, unreachable
-from worker.embedded import MINIMUM
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import resuming, said
 from worker.settings import Settings, misspelled_settings
+
+#: The oldest Redis that will do.
+MINIMUM_VERSION = (6, 2)
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
 Level = Literal["good", "warning", "bad", "wrong"]
@@ -62,8 +64,8 @@ def of_redis() -> Iterator[Finding]:
 def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
     name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
     # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
-    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
-        needed = ".".join(str(part) for part in MINIMUM)
+    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM_VERSION:
+        needed = ".".join(str(part) for part in MINIMUM_VERSION)
         yield Finding("bad", "Redis", f"version {version} is too old: at least {needed} is needed.")
         return
     # Only the embedded server has no port at all.

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import redis
 
-from worker.children import spawn
+from cli.children import spawn
+from worker.checks import MINIMUM_VERSION
 from worker.errors import SettingsError
 from worker.redis_address import RedisAddress
-
-MINIMUM = (6, 2)
 
 
 def find_server() -> tuple[str, str]:
@@ -39,7 +38,7 @@ def find_server() -> tuple[str, str]:
             version = tuple(int(part) for part in number.split(".")[:2])
         except (OSError, subprocess.SubprocessError, IndexError, ValueError):
             continue  # an old C library or a noexec mount shows here
-        if version >= MINIMUM:
+        if version >= MINIMUM_VERSION:
             return candidate, f"{Path(candidate).name} {number}"
     raise SettingsError(
         "there is no Redis: set KLAVIYO_REDIS_URL, or install one (Debian: apt install redis-server, "
