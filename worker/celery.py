@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from importlib.util import find_spec
 from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, shutdown, threads
+from worker import checks, shutdown, threads
 from worker.settings import get_settings, misspelled_settings
 from worker.telemetry import traces
 from worker.wrong_settings import one_sentence
@@ -20,19 +21,21 @@ __all__ = ["app", "shutdown"]
 
 logger = get_logger(__name__)
 
+for package in ("cli", "schedules", "tasks"):
+    found = find_spec(package)
+    folder = Path(found.origin).parent if found and found.origin else Path(package)
+    if folder.parent != Path(__file__).parents[1]:
+        raise ImportError(
+            f"Another package named {package!r} ({folder}) hides the worker's own. "
+            f"Run from the worker's root directory, or take {folder.parent} off PYTHONPATH."
+        )
+
 with one_sentence():
-    import schedules.deferred
-    import tasks.registry
+    import schedules.deferred  # noqa: F401
+    import tasks.registry  # noqa: F401
+    from cli.flower import extension
     from schedules.checks import of_surroundings
     from worker.app import app
-
-for package in (tasks, schedules):
-    found = Path(str(package.__file__)).parent
-    if found.parent != Path(__file__).parents[1]:
-        raise ImportError(
-            f"Another package named {package.__name__!r} ({found}) hides the worker's own. "
-            f"Run from the worker's root directory, or take {found.parent} off PYTHONPATH."
-        )
 
 
 @beat_init.connect
@@ -83,7 +86,7 @@ def _say(found: Iterable[checks.Finding]) -> None:
             logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)
 
 
-def _pages() -> flower.Pages:
+def _pages() -> extension.Pages:
     # Imported here because only Flower shows them: a worker starts without.
     from cli.dashboard.handlers import pages
 
@@ -97,4 +100,4 @@ def _start_flower() -> None:
     _tell_of_misspelled_settings()
 
 
-flower.install(_start_flower, _pages)
+extension.install(_start_flower, _pages)

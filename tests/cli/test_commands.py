@@ -18,10 +18,10 @@ from celery.signals import beat_init, celeryd_after_setup
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
+from cli.flower.extension import Broker
 from tests.cli.typed import klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
-from worker.flower import Broker
 from worker.governor import Governor
 from worker.one_per_process import forget
 from worker.pauses import resuming, said

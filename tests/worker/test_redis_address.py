@@ -10,11 +10,11 @@ from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from cli.embedded import server
+from cli.flower.extension import Broker
 from cli.processes import free_port
 from worker.app import Loader, configuration
 from worker.connection import get_redis
 from worker.errors import SettingsError
-from worker.flower import Broker
 from worker.redis_address import parse
 from worker.settings import get_settings
 

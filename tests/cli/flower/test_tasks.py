@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from cli.flower import tasks as flower_tasks
+from cli.flower.tasks import STEP, WAITING, Look, Seen, State, make_format, read_message
 from schedules.deferred import MODULES
 from tests.worker.governing import line, nobody_works, ref
-from worker import flower_tasks
 from worker.app import app
-from worker.flower_tasks import STEP, WAITING, Look, Seen, State, make_format, read_message
 from worker.governor.backlog import Waiting
 from worker.steps import Opening, Step
 

@@ -8,8 +8,8 @@ import pytest
 from tornado.httputil import HTTPHeaders
 from tornado.web import RequestHandler
 
-from worker import flower
-from worker.flower import AGAIN, SILENT, Broker, Events, PageHandler, Pages, Route, templates_with
+from cli.flower import extension
+from cli.flower.extension import AGAIN, SILENT, Broker, Events, PageHandler, Pages, Route, templates_with
 
 
 class Enough(BaseException):
@@ -19,7 +19,7 @@ class Enough(BaseException):
 @pytest.fixture
 def slept(monkeypatch):
     found = []
-    monkeypatch.setattr(flower, "time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr(extension, "time", SimpleNamespace(sleep=found.append))
     return found
 
 
@@ -63,7 +63,7 @@ def test_events_are_waited_for_no_longer_than_a_silence_that_tells_something(mon
 
     events = Events.__new__(Events)
     events.capp = SimpleNamespace(connection=Connection)
-    monkeypatch.setattr(flower.flower.events, "EventReceiver", Receiver)
+    monkeypatch.setattr(extension.flower.events, "EventReceiver", Receiver)
 
     events.listen()
 
@@ -118,7 +118,7 @@ def test_the_broker_page_counts_what_waits_with_what_a_worker_can_take(settings,
         async def aclose(self):
             pass
 
-    monkeypatch.setattr(flower, "count_waiting", lambda: Counter({"klaviyo.xs": 50_000}))
+    monkeypatch.setattr(extension, "count_waiting", lambda: Counter({"klaviyo.xs": 50_000}))
     broker = Broker("redis://127.0.0.1:6379/0", broker_options={}, broker_use_ssl=False)
     broker.redis = Redis()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from cli.flower.waiting_notes import explain_wait
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.waiting_notes import explain_wait
 
 NOW = 1_800_000_000.0
 LINE = LineBacklog("eu:get_profiles", "klaviyo.l;eu:get_profiles=10:1000,150:60000", now=4, bulk=1_000, later=0)
@@ -23,7 +23,7 @@ def test_the_first_of_a_line_is_the_next_one():
 
 
 def test_one_further_back_says_how_many_are_before_it_and_when_it_may_go_at_the_earliest(monkeypatch):
-    monkeypatch.setattr("worker.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
+    monkeypatch.setattr("cli.flower.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
 
     # 150 a minute; the lane now goes before.
     assert told(place=147, lane="bulk") == (
@@ -40,7 +40,7 @@ def test_what_is_paused_says_by_whom_and_what_lets_it_go_on(what):
 
 @pytest.mark.parametrize("name", ["eu:get_profiles", "eu:get_profiles+include"])
 def test_a_bucket_that_is_blocked_says_until_when(monkeypatch, name):
-    monkeypatch.setattr("worker.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
+    monkeypatch.setattr("cli.flower.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
     line = LineBacklog("eu:get_profiles", f"{LINE.spec};eu:get_profiles+include=1:1000,15:60000", 1, 0, 0)
 
     assert told(line=line, blocked={name: NOW + 30, "us:other": NOW + 99}) == "waits until +30 s: Klaviyo answered 429"
@@ -48,6 +48,6 @@ def test_a_bucket_that_is_blocked_says_until_when(monkeypatch, name):
 
 
 def test_one_whose_time_has_not_come_says_when_that_is(monkeypatch):
-    monkeypatch.setattr("worker.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
+    monkeypatch.setattr("cli.flower.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
 
     assert told(place=0, not_before=NOW + 600) == "waits until +600 s: its time has not come"

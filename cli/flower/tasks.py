@@ -24,6 +24,7 @@ import redis
 from celery import states
 from flower.utils.search import TaskSearchEngine
 
+from cli.flower.waiting_notes import explain_wait
 from worker.account_and_lane import PREFIX
 from worker.connection import get_redis
 from worker.governor import PREFIX as KEYS
@@ -32,7 +33,6 @@ from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_wai
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
 from worker.telemetry.masking import HIDDEN, NO_ARGS
-from worker.waiting_notes import explain_wait
 
 logger = logging.getLogger(__name__)
 

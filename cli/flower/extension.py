@@ -34,7 +34,7 @@ from redis.backoff import NoBackoff
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from worker.flower_tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.patience import asking_redis_once
