@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import redis_server
-from worker.bootstep import TICK_INTERVAL_S
 from worker.governor import Delivery, End, Governor, Settlement
+from worker.process.bootstep import TICK_INTERVAL_S
 from worker.tiers import Bucket, Limits, Line
 
 WORKERS = 4

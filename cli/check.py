@@ -18,7 +18,6 @@ from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import of_surroundings
 from schedules.entries import beat_schedule
-from worker import checks
 from worker.accounts.companies import company_of, learn_company, sharing
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import account, aliases
@@ -43,6 +42,7 @@ from worker.errors import (
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
+from worker.process import checks
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.

@@ -10,8 +10,8 @@ import redis
 
 from schedules.store.file import file_of
 from schedules.store.outage import current_outage
-from worker.checks import Finding, of_redis
 from worker.errors import KlaviyoError, SettingsError
+from worker.process.checks import Finding, of_redis
 from worker.settings import Settings
 
 #: Free disk space for a store that is a file, below which the check warns: one night may need as much.

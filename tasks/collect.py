@@ -39,8 +39,8 @@ from worker.errors import InputError
 from worker.execution import Call, back_to_wait
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
-from worker.left_behind import LeftBehind
 from worker.patience import waits_for_redis
+from worker.process.left_behind import LeftBehind
 from worker.publishing import published
 from worker.redis_memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
 from worker.revocation import ALSO_REVOKED, revoke

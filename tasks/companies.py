@@ -9,8 +9,8 @@ from worker.accounts.companies import company_of, forget_company, learn_company,
 from worker.accounts.lookup import account
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.bootstep import LEARN_COMPANIES
 from worker.errors import ScopeMissing
+from worker.process.bootstep import LEARN_COMPANIES
 from worker.settings import get_settings
 from worker.steps import Step
 

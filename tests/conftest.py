@@ -25,7 +25,7 @@ from tests.left_out import left_out
 from tests.postgres_server import NoServer, started, stop
 from worker.errors import SettingsError
 from worker.one_per_process import forget
-from worker.process import acknowledged_by_redis
+from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
 
 # Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.

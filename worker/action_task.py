@@ -27,8 +27,8 @@ from worker.transport import header
 class ActionTask(CheckedTask):
     """The Celery task of one action."""
 
-    Strategy = "worker.strategy:default"
-    Request = "worker.request:Request"
+    Strategy = "worker.process.strategy:default"
+    Request = "worker.process.request:Request"
     acks_late = True
     typing = False
     # Errors that explain themselves: a line in the log, no traceback.

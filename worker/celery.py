@@ -12,10 +12,10 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, shutdown, threads
+from worker.process import checks, shutdown, threads
+from worker.process.wrong_settings import one_sentence
 from worker.settings import get_settings, misspelled_settings
 from worker.telemetry import traces
-from worker.wrong_settings import one_sentence
 
 __all__ = ["app", "shutdown"]
 

@@ -17,7 +17,7 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending, prefetched_leases
+from worker import ending
 from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts import tokens
 from worker.accounts.lookup import DEFAULT, account
@@ -43,7 +43,8 @@ from worker.governor import ALONE, ANY_KEY, Claim, Delivery, End, Expiry, Govern
 from worker.http_client import get_client, send
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.patience import asking_redis_once
-from worker.process import closing, working
+from worker.process import prefetched_leases
+from worker.process.state import closing, working
 from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters

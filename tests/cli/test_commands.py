@@ -421,7 +421,7 @@ class TestCheck:
             raise redis.ConnectionError("no")
 
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
-        for module in ("worker.checks", "schedules.store.outage"):
+        for module in ("worker.process.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
         monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")

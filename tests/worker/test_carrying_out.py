@@ -10,13 +10,14 @@ from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
 from tests.clock import Clock
-from worker import execution, shutdown
+from worker import execution
 from worker.account_and_lane import PREFIX
 from worker.errors import Unavailable
 from worker.governor import Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
 from worker.one_per_process import forget
+from worker.process import shutdown
 from worker.tiers import QUEUES
 from worker.transport import UNACKED, UNACKED_INDEX, header
 

@@ -15,7 +15,7 @@ from worker.execution import Call, carry_out
 from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
-from worker.process import working
+from worker.process.state import working
 from worker.results import Backend
 from worker.revocation import revoke
 from worker.settings import get_settings

@@ -12,7 +12,7 @@ from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
 from worker.errors import SettingsError
 from worker.patience import asking_redis_once
-from worker.process import working
+from worker.process.state import working
 from worker.setting_names import alias_of
 
 if TYPE_CHECKING:

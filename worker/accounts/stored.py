@@ -2,7 +2,7 @@
 
 An account is read when a process first needs it and then kept in memory. Each change gets the account a new generation,
 a number larger than any before, so that a process asks with one command what has changed since it last looked. Workers
-ask every two seconds (`worker.bootstep`), other processes at a call whose last look is older than `FRESH_S`.
+ask every two seconds (`worker.process.bootstep`), other processes at a call whose last look is older than `FRESH_S`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from worker.errors import SettingsError
 from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.one_per_process import one_per_process
 from worker.patience import asking_redis_once, waits_for_redis
-from worker.process import working
+from worker.process.state import working
 from worker.settings import get_settings
 
 #: Seconds for which what is remembered counts as current.

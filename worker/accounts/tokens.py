@@ -23,7 +23,7 @@ from worker.connection import AWAY, get_redis
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
 from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
 from worker.patience import waits_for_redis
-from worker.process import closing
+from worker.process.state import closing
 from worker.tiers import Bucket, Limits, Line
 
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.

@@ -33,7 +33,7 @@ from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
 from worker.pauses import holders, owner, resuming, said
-from worker.process import working
+from worker.process.state import working
 from worker.tiers import DAY, MINUTE
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.

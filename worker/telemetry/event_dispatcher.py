@@ -11,7 +11,7 @@ BUFFER = 1_000
 
 
 class Dispatcher(EventDispatcher):  # type: ignore[misc,unused-ignore]
-    """Celery's, with room for all that a worker's tasks tell until its loop sends it (`worker.bootstep`)."""
+    """Celery's, with room for all that a worker's tasks tell until its loop sends it (`worker.process.bootstep`)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"buffer_limit": BUFFER, **kwargs})

@@ -13,9 +13,9 @@ from celery.exceptions import Ignore
 
 from worker.app import app
 from worker.governor import Delivery
-from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import DELIVERY
-from worker.process import acknowledged_by_redis, closing, left_behind
+from worker.process.left_behind import unacknowledged_if_left
+from worker.process.state import acknowledged_by_redis, closing, left_behind
 from worker.telemetry.events import tell
 from worker.together.riding import ride
 
@@ -27,8 +27,8 @@ class Carrier(Task):  # type: ignore[type-arg]
     """Carries calls to Klaviyo, several in one request."""
 
     name = TOGETHER
-    Strategy = "worker.strategy:default"
-    Request = "worker.request:Request"
+    Strategy = "worker.process.strategy:default"
+    Request = "worker.process.request:Request"
     acks_late = True
     ignore_result = True
     send_events = False

@@ -8,10 +8,10 @@ from pydantic import SecretStr
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.lookup import account, aliases, all_accounts
 from worker.accounts.stored import FRESH_S, AccountStore
-from worker.bootstep import _resume_changed
 from worker.errors import CredentialsFailed, SettingsError
 from worker.governor import get_governor
 from worker.one_per_process import forget
+from worker.process.bootstep import _resume_changed
 from worker.settings import get_settings
 
 OLD, NEW = "old-" + "a" * 40, "new-" + "b" * 40

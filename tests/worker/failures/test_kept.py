@@ -21,10 +21,10 @@ from worker.failures import kept
 from worker.failures.groups import group_of
 from worker.failures.replay import OutcomeMatters, repeated, repeated_id, replay
 from worker.governor import Delivery, get_governor
-from worker.left_behind import LeftBehind
 from worker.message_headers import DELIVERY, HEADER
 from worker.one_per_process import forget
-from worker.process import acknowledged_by_redis, closing, left_behind, working
+from worker.process.left_behind import LeftBehind
+from worker.process.state import acknowledged_by_redis, closing, left_behind, working
 from worker.results import Backend
 from worker.transport import UNACKED, UNACKED_INDEX
 

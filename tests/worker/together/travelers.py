@@ -13,7 +13,7 @@ from celery.exceptions import Ignore, Retry
 
 import tasks.registry  # noqa: F401 — all actions
 from tests.clock import Clock
-from worker import execution, prefetched_leases
+from worker import execution
 from worker.action import ACTIONS
 from worker.app import app
 from worker.errors import KlaviyoError
@@ -21,6 +21,7 @@ from worker.execution import Revoked
 from worker.governor import ALONE, Delivery, Expiry, Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
+from worker.process import prefetched_leases
 from worker.tiers import QUEUES
 from worker.together import riding
 from worker.together.traveling import traveling

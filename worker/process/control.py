@@ -11,8 +11,8 @@ from celery.worker import state as worker_state
 from celery.worker.control import Panel, control_command
 
 from worker.patience import asking_redis_once
+from worker.process.signals import stop
 from worker.revocation import revoke, revoke_stamped
-from worker.signals import stop
 
 logger = get_logger(__name__)
 

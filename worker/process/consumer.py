@@ -16,13 +16,13 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
 
-from worker import prefetched_leases, unreadable
 from worker.account_and_lane import is_ours
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
-from worker.process import closing
+from worker.process import prefetched_leases, unreadable
+from worker.process.state import closing
 
 logger = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         return handled
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]
-        """Leave the events of tasks to `worker.bootstep`: Celery would send them in every turn of its loop."""
+        """Leave the events of tasks to `worker.process.bootstep`: Celery would send them in every turn of its loop."""
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Let go of the connection, and wait a little before the next one."""

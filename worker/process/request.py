@@ -10,12 +10,12 @@ from celery.utils.log import get_logger
 from celery.worker import request
 from celery.worker.state import task_ready
 
-from worker import prefetched_leases, unreadable
 from worker.errors import InputError
 from worker.governor import get_governor
-from worker.left_behind import LeftBehind
 from worker.messages import parts
-from worker.process import closing
+from worker.process import prefetched_leases, unreadable
+from worker.process.left_behind import LeftBehind
+from worker.process.state import closing
 from worker.revocation import tell
 
 logger = get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from celery.exceptions import Ignore
 
 from worker.message_headers import tag_of
-from worker.process import left_behind
+from worker.process.state import left_behind
 
 
 class LeftBehind(Ignore):

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from worker import signals
-from worker.signals import Signals
+from worker.process import signals
+from worker.process.signals import Signals
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import state
 
-from worker.process import closing, restart_requested
-from worker.shutdown import leave, start_anew
+from worker.process.shutdown import leave, start_anew
+from worker.process.state import closing, restart_requested
 
 logger = get_logger(__name__)
 
@@ -58,7 +58,7 @@ def _do_what_is_asked(asked: SimpleQueue[Callable[[], None]]) -> NoReturn:
 
 
 def stop() -> None:
-    """Begin to stop: take nothing more, and finish what was sent within the limit of `worker.shutdown`."""
+    """Begin to stop: take nothing more, and finish what was sent within the limit of `worker.process.shutdown`."""
     worker_shutting_down.send(sender=None, sig="SIGTERM", how="Warm", exitcode=EX_OK)
     state.should_stop = EX_OK  # type: ignore[assignment]
 

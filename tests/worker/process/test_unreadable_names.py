@@ -4,7 +4,7 @@ import pytest
 
 import tasks.registry  # noqa: F401  registers every action
 from worker.app import app
-from worker.unreadable import unknown
+from worker.process.unreadable import unknown
 
 
 @pytest.mark.parametrize(

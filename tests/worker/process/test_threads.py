@@ -17,11 +17,11 @@ from celery.exceptions import Reject
 from celery.signals import celeryd_after_setup
 
 import worker.celery  # noqa: F401  what Celery's commands load
-from worker import request
 from worker.app import app
-from worker.left_behind import LeftBehind
-from worker.request import Request
-from worker.threads import TaskPool, see_to_pool
+from worker.process import request
+from worker.process.left_behind import LeftBehind
+from worker.process.request import Request
+from worker.process.threads import TaskPool, see_to_pool
 
 
 def pool_of(*words):

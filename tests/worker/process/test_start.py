@@ -9,7 +9,7 @@ from celery.worker import consumer
 import worker.celery  # noqa: F401  the application with every task
 from schedules.deferred import MODULES, LazyTask, load_task
 from worker.app import app
-from worker.consumer import Consumer
+from worker.process.consumer import Consumer
 
 
 def _loaded_by(program: str, *packages: str) -> set[str]:
@@ -29,7 +29,7 @@ def test_klaviyo_up_starts_its_processes_without_loading_what_they_load():
 def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():
     """Else it gives up where a worker waits, and a Redis that is full or an id that is revoked turns its steps away."""
     program = "import worker.celery; from celery.signals import celeryd_init; celeryd_init.send('w1'); "
-    program += "from worker.process import working; print(working.is_set())"
+    program += "from worker.process.state import working; print(working.is_set())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "True"

@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.utils.log import get_logger
 
-from worker.process import closing, restart_requested, working
+from worker.process.state import closing, restart_requested, working
 from worker.settings import get_settings
 
 logger = get_logger(__name__)

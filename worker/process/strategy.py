@@ -12,7 +12,6 @@ from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 from structlog.contextvars import bound_contextvars
 
-from worker import prefetched_leases, unreadable
 from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
 from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
@@ -20,7 +19,8 @@ from worker.connection import AWAY
 from worker.governor import get_governor
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.patience import asking_redis_once
-from worker.process import closing, left_behind
+from worker.process import prefetched_leases, unreadable
+from worker.process.state import closing, left_behind
 from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 
 # At DEBUG it logs the first thousand characters of every call.

@@ -1,4 +1,4 @@
-"""What this process is: a worker or not, and whether it is stopping. Set by `worker.shutdown`, looked at everywhere."""
+"""What this process is: a worker or not, and whether it is stopping. `worker.process.shutdown` sets it."""
 
 from __future__ import annotations
 

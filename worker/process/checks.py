@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import redis
 
-from worker import default_queue
 from worker.accounts.lookup import NO_ACCOUNT, account, configured
 from worker.accounts.stored import get_account_store
 from worker.connection import address, get_redis, unreachable
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import resuming, said
+from worker.process import default_queue
 from worker.settings import Settings, misspelled_settings
 
 #: The oldest Redis that will do.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.app import app
-from worker.bootstep import SWEEP
+from worker.process.bootstep import SWEEP
 from worker.reminders import see_to
 from worker.steps import Step
 
