@@ -17,7 +17,7 @@ from worker.http_client import Response
 from worker.one_per_process import forget
 from worker.process.state import working
 from worker.results import Backend
-from worker.revocation import revoke
+from worker.revocation import Effect, revoke
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
@@ -147,7 +147,7 @@ def test_a_read_that_waits_for_room_is_revoked_and_not_asked_for_again(delivered
     with pytest.raises(Retry):
         delivered(get_lists)
 
-    assert revoke(app, "one")
+    assert revoke(app, "one") is Effect.WITHDRAWN
 
     assert waits(client) == []
     assert json.loads(client.get("celery-task-meta-one"))["status"] == "REVOKED"

@@ -12,7 +12,7 @@ from celery.worker.control import Panel, control_command
 
 from worker.patience import asking_redis_once
 from worker.process.signals import stop
-from worker.revocation import revoke, revoke_stamped
+from worker.revocation import Effect, revoke, revoke_stamped
 
 logger = get_logger(__name__)
 
@@ -45,7 +45,7 @@ class Control(control.Control):
 def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
     """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
     ids = maybe_list(task_id) or []
-    going_on = [each for each in ids if revoke(state.app, each, ours=False) is None]
+    going_on = [each for each in ids if revoke(state.app, each, ours=False) is Effect.GOES_ON]
     worker_state.revoked.update(each for each in ids if each not in going_on)
     running = going_on + [request.id for request in worker_state.active_requests if request.id in ids]
     if running:
