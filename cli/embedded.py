@@ -17,8 +17,8 @@ from pathlib import Path
 import redis
 
 from cli.children import spawn
+from worker.connection import MINIMUM_VERSION
 from worker.errors import SettingsError
-from worker.process.checks import MINIMUM_VERSION
 from worker.redis_address import RedisAddress
 
 

@@ -49,8 +49,6 @@ logger = get_logger(__name__)
 #: Time between two attempts to take the lead, and between two attempts to reach Redis.
 STANDBY_INTERVAL_S, RECONNECT_INTERVAL_S = 1.0, 1.0
 
-beat_init.disconnect(acquire_distributed_beat_lock)
-
 
 class LeaderLock(Lock):
     """The lock of the beat that leads; extending it sets its remaining time instead of adding to it."""
@@ -99,6 +97,8 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         self._generation = 0
         self._stored: dict[str, dict[str, Any]] = {}
         self._paused: set[str] = set()
+        # RedBeat's receiver blocks until it leads; this scheduler stands by.
+        beat_init.disconnect(acquire_distributed_beat_lock)
         # Celery, RedBeat and the entries all take the time from the application.
         app.now = lambda: redis_time(app)
         super().__init__(app, **kwargs)

@@ -17,7 +17,7 @@ from worker.process.wrong_settings import one_sentence
 from worker.settings import get_settings, misspelled_settings
 from worker.telemetry import traces
 
-__all__ = ["app", "shutdown"]
+__all__ = ["app"]
 
 logger = get_logger(__name__)
 
@@ -38,31 +38,25 @@ with one_sentence():
     from worker.app import app
 
 
-@beat_init.connect
 def _tell_of_misspelled_settings(**_: Any) -> None:
     if said := misspelled_settings():
         logger.warning(said)
 
 
-@celeryd_after_setup.connect
 def _see_to_pool(instance: Any, **_: Any) -> None:
     if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
         threads.see_to_pool(instance.pool_cls)
 
 
-@celeryd_after_setup.connect
-@beat_init.connect
 def _trace(**_: Any) -> None:
     with one_sentence():
         traces.set_up_exporter()
 
 
-@celeryd_after_setup.connect
 def _tell_of_settings(**_: Any) -> None:
     _say(checks.of_settings(get_settings()))
 
 
-@celeryd_after_setup.connect
 def _serve_metrics(**_: Any) -> None:
     settings = get_settings()
     if settings.metrics_port is not None:
@@ -72,7 +66,6 @@ def _serve_metrics(**_: Any) -> None:
         serve(settings.metrics_host, settings.metrics_port)
 
 
-@worker_ready.connect
 def _tell_of_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
     found = of_surroundings(get_settings())
@@ -100,4 +93,15 @@ def _start_flower() -> None:
     _tell_of_misspelled_settings()
 
 
-extension.install(_start_flower, _pages)
+def compose() -> None:
+    """Connect what is done when worker, beat or Flower starts and ends. Doing so again changes nothing."""
+    shutdown.watch()
+    for receiver in (_see_to_pool, _trace, _tell_of_settings, _serve_metrics):
+        celeryd_after_setup.connect(receiver)
+    for receiver in (_tell_of_misspelled_settings, _trace):
+        beat_init.connect(receiver)
+    worker_ready.connect(_tell_of_servers)
+    extension.install(_start_flower, _pages)
+
+
+compose()

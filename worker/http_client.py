@@ -24,10 +24,6 @@ from worker.telemetry.meters import NO_ANSWER, NO_CONNECTION, meters
 #: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
 KEEPALIVE = 4.0
 
-# httpx tells the address of every request, and an address may hold a person's: a filter by e-mail.
-for _logger in ("httpx", "httpcore"):
-    logging.getLogger(_logger).setLevel(logging.WARNING)
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -88,6 +84,9 @@ def _address(url: str) -> httpx.URL:
 
 def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> Client:
     """A client for any account. Where the environment names a proxy, httpx finds the way."""
+    # httpx logs the address of every request, and an address may hold a person's: a filter by e-mail.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if transport is None:
         transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE)
     return Client(settings, transport)

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 from celery import bootsteps
+from celery.signals import task_revoked
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
@@ -19,6 +20,7 @@ from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
+from worker.process.prefetched_leases import return_unclaimed
 from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.telemetry.events import speak_through
@@ -57,6 +59,7 @@ class GovernorStep(bootsteps.StartStopStep):
 
     def __init__(self, consumer: Any, **kwargs: Any) -> None:
         super().__init__(consumer, **kwargs)
+        task_revoked.connect(return_unclaimed)
         self._timers: list[Any] = []
         self._failing = False
         self._generation = 0  # of the stored accounts, at the last look

@@ -13,15 +13,12 @@ import redis
 
 from worker.accounts.lookup import NO_ACCOUNT, account, configured
 from worker.accounts.stored import get_account_store
-from worker.connection import address, get_redis, unreachable
+from worker.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import resuming, said
 from worker.process import default_queue
 from worker.settings import Settings, misspelled_settings
-
-#: The oldest Redis that will do.
-MINIMUM_VERSION = (6, 2)
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
 Level = Literal["good", "warning", "bad", "wrong"]

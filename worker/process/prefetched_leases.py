@@ -6,10 +6,14 @@ it to expire.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from worker.governor import Governor
+from worker.connection import AWAY
+from worker.governor import Governor, get_governor
+from worker.patience import asking_redis_once
 
 #: Seconds for which such a lease is good. A task held up for longer, by `control rate_limit` or a long step, claims a
 #: new one, so that the lease outlives the request.
@@ -61,3 +65,13 @@ def return_all(governor: Governor) -> None:
     while _leases:
         delivery, (task_id, _) = _leases.popitem()
         governor.release(task_id, delivery)
+
+
+def return_unclaimed(request: Any, **_: Any) -> None:
+    """Return the lease of a task that has expired or was revoked: it will never claim it.
+
+    A receiver of Celery's signal `task_revoked`. While Redis is away, the lease expires by itself.
+    """
+    with contextlib.suppress(*AWAY), asking_redis_once():
+        return_lease(get_governor(), request.id, request.message.delivery_tag)
+        get_governor().done(request.id)

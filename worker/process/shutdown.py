@@ -20,25 +20,30 @@ logger = get_logger(__name__)
 _limit: list[threading.Timer] = []
 
 
-@celeryd_init.connect
+def watch() -> None:
+    """Follow the start and the end of the worker that this process is, as Celery's signals tell of them."""
+    celeryd_init.connect(_work)
+    worker_init.connect(_open)
+    worker_ready.connect(_keep_what_is_there)
+    worker_shutting_down.connect(_close)
+    worker_shutdown.connect(_closed)
+
+
 def _work(**_: Any) -> None:
     # Only a process of its own is one: a worker that a test has run in its process leaves no trace there.
     working.set()
 
 
-@worker_init.connect
 def _open(**_: Any) -> None:
     closing.clear()
 
 
-@worker_ready.connect
 def _keep_what_is_there(**_: Any) -> None:
     # It stays until the end: Python need not look through it for garbage, nor take it to pieces in half a second then.
     if working.is_set():
         gc.freeze()
 
 
-@worker_shutting_down.connect
 def _close(**_: Any) -> None:
     closing.set()
     if not _limit:
@@ -49,7 +54,6 @@ def _close(**_: Any) -> None:
         _limit.append(timer)
 
 
-@worker_shutdown.connect
 def _closed(**_: Any) -> None:
     while _limit:
         _limit.pop().cancel()

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import InvalidTaskError
-from celery.signals import task_revoked
 from celery.worker.strategy import default as celery_default
 from structlog.contextvars import bound_contextvars
 
@@ -16,23 +15,10 @@ from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
 from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.connection import AWAY
-from worker.governor import get_governor
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
-from worker.patience import asking_redis_once
-from worker.process import prefetched_leases, unreadable
+from worker.process import unreadable
 from worker.process.state import closing, left_behind
 from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
-
-# At DEBUG it logs the first thousand characters of every call.
-logging.getLogger("celery.pool").setLevel(logging.INFO)
-
-
-@task_revoked.connect
-def _return_lease(request: Any, **_: Any) -> None:
-    """Return the lease of an expired or revoked task, which never claims it, so that nobody waits for it to expire."""
-    with contextlib.suppress(*AWAY), asking_redis_once():
-        prefetched_leases.return_lease(get_governor(), request.id, request.message.delivery_tag)
-        get_governor().done(request.id)
 
 
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:

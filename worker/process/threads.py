@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,6 +33,8 @@ class TaskPool(thread.TaskPool):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # At DEBUG, Celery's pool logs the first thousand characters of every call.
+        logging.getLogger("celery.pool").setLevel(logging.INFO)
         self.finisher = Finisher()
 
     def grow(self, n: int = 1) -> None:

@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from celery.signals import beat_init, celeryd_after_setup, celeryd_init, task_revoked, worker_ready
 from celery.worker import consumer
 
-import worker.celery  # noqa: F401  the application with every task
+import worker.celery
 from schedules.deferred import MODULES, LazyTask, load_task
 from worker.app import app
+from worker.process.bootstep import GovernorStep
 from worker.process.consumer import Consumer
+from worker.process.prefetched_leases import return_unclaimed
 
 
 def _loaded_by(program: str, *packages: str) -> set[str]:
@@ -33,6 +37,38 @@ def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "True"
+
+
+def test_an_import_leaves_the_loggers_of_other_packages_and_the_signal_of_a_revocation_alone():
+    modules = "worker.process.strategy, worker.process.threads, worker.process.bootstep, worker.http_client"
+    program = f"""
+import logging
+import {modules}, schedules.beat, schedules.store.migrate
+from celery.signals import task_revoked, worker_shutting_down
+print(*(logging.getLogger(name).level for name in ("celery.pool", "httpx", "httpcore", "alembic")))
+print(len(task_revoked.receivers), len(worker_shutting_down.receivers))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["0"] * 6
+
+
+def test_what_a_process_connects_at_its_start_is_connected_once_however_often_that_is_done():
+    connected = [len(signal.receivers) for signal in (beat_init, celeryd_after_setup, celeryd_init, worker_ready)]
+
+    worker.celery.compose()
+
+    assert [
+        len(signal.receivers) for signal in (beat_init, celeryd_after_setup, celeryd_init, worker_ready)
+    ] == connected
+
+
+def test_a_consumer_returns_the_lease_of_a_revoked_task_however_many_consumers_there_were():
+    for _ in range(2):
+        GovernorStep(SimpleNamespace())
+
+    returning = [each for _, each in task_revoked.receivers if each() is return_unclaimed]
+    assert len(returning) == 1
 
 
 def test_a_worker_asks_no_other_one_before_it_is_ready(monkeypatch):

@@ -66,7 +66,7 @@ def test_a_worker_that_is_told_to_run_another_pool_ends_at_once():
     environment = {**os.environ, "KLAVIYO_API_KEY": "pk_test", "KLAVIYO_REDIS_URL": "redis://127.0.0.1:1/0"}
     told = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "worker", "worker", "-P", "solo"],
-        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=Path(__file__).parents[3], env=environment, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
     assert told.returncode == 1
