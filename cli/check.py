@@ -16,7 +16,7 @@ from rich.text import Text
 import tasks.registry  # noqa: F401  registers every action
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
-from schedules.checks import of_surroundings
+from schedules.checks import check_surroundings
 from schedules.entries import beat_schedule
 from worker.accounts.companies import company_of, learn_company, sharing
 from worker.accounts.credentials import Account
@@ -65,7 +65,9 @@ def check(
     """
     settings = get_settings()
     beat_schedule(settings)
-    found = [_print_finding(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    found = [
+        _print_finding(finding) for finding in chain(checks.check_settings(settings), check_surroundings(settings))
+    ]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
         if level in found:
             raise typer.Exit(code)

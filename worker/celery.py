@@ -34,7 +34,7 @@ with one_sentence():
     import schedules.deferred  # noqa: F401
     import tasks.registry  # noqa: F401
     from cli.flower import extension
-    from schedules.checks import of_surroundings
+    from schedules.checks import check_surroundings
     from worker.app import app
 
 
@@ -54,7 +54,7 @@ def _trace(**_: Any) -> None:
 
 
 def _tell_of_settings(**_: Any) -> None:
-    _say(checks.of_settings(get_settings()))
+    _say(checks.check_settings(get_settings()))
 
 
 def _serve_metrics(**_: Any) -> None:
@@ -68,7 +68,7 @@ def _serve_metrics(**_: Any) -> None:
 
 def _tell_of_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
-    found = of_surroundings(get_settings())
+    found = check_surroundings(get_settings())
     threading.Thread(target=_say, args=(found,), name="checks", daemon=True).start()
 
 

@@ -22,7 +22,7 @@ from worker.settings import Settings, get_settings
 from worker.telemetry.meters import NO_ANSWER, NO_CONNECTION, meters
 
 #: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
-KEEPALIVE = 4.0
+KEEPALIVE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def make_client(settings: Settings, transport: httpx.BaseTransport | None = None
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if transport is None:
-        transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE)
+        transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE_S)
     return Client(settings, transport)
 
 
@@ -96,7 +96,7 @@ class Proxied(httpx.BaseTransport):
     """The way that httpx finds where the environment names a proxy."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(verify=trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
+        self._client = httpx.Client(verify=trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request directly or through the proxy."""

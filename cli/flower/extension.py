@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without an event after which the connection counts as dead, since workers tell every two seconds that they
 #: live; and until another one is tried.
-SILENT, AGAIN = 30.0, 1.0
+SILENCE_S, RETRY_PAUSE_S = 30.0, 1.0
 
 
 class Events(flower.events.Events):  # type: ignore[misc]
@@ -61,16 +61,16 @@ class Events(flower.events.Events):  # type: ignore[misc]
             try:
                 self.listen()
             except TimeoutError:
-                logger.debug("No worker was heard for %.0f s; the connection is made anew.", SILENT)
+                logger.debug("No worker was heard for %.0f s; the connection is made anew.", SILENCE_S)
             except Exception as error:
                 logger.warning("Events cannot be heard (%s); it is tried again.", error)
-                time.sleep(AGAIN)
+                time.sleep(RETRY_PAUSE_S)
 
     def listen(self) -> None:
         """Hand on events for as long as there are any."""
         with self.capp.connection() as connection:
             receiver = flower.events.EventReceiver(connection, handlers={"*": self.on_event}, app=self.capp)
-            receiver.capture(limit=None, timeout=SILENT, wakeup=True)
+            receiver.capture(limit=None, timeout=SILENCE_S, wakeup=True)
 
 
 class Broker(RedisBase):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.pauses import resuming
+from worker.pauses import resume_command
 
 _WINDOW = re.compile(r"(\d+):(\d+)")
 
@@ -22,7 +22,7 @@ def explain_wait(
     """
     for pause in pauses:
         if holds(pause, line):
-            return f"waits: paused by {pause.by} ({pause.why}); {resuming(pause.what)} lets it go on"
+            return f"waits: paused by {pause.by} ({pause.why}); {resume_command(pause.what)} lets it go on"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
     until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)

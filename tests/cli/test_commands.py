@@ -24,7 +24,7 @@ from worker import governor
 from worker.action import ACTIONS
 from worker.governor import Governor
 from worker.one_per_process import forget
-from worker.pauses import resuming, said
+from worker.pauses import describe, resume_command
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -366,7 +366,7 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
+        held = f"{describe(what)}, by ann (for now; {resume_command(what)} lets it go on)"
         assert f"events:write could not be checked, because this is paused: {held}." in told
         assert "may read: accounts" in told
         assert "may write: " in told

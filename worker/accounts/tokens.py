@@ -32,7 +32,7 @@ TOKEN_LIMITS = Limits.parse("10/m")
 #: Seconds before its expiry in which a token is refreshed, and within which it is no longer used; for a short life of a
 #: token, the shares of that.
 EARLIEST_S, LATEST_S, USELESS_S = 300.0, 60.0, 15.0
-EARLIEST, LATEST, USELESS = 0.25, 0.1, 0.02
+EARLIEST_SHARE, LATEST_SHARE, USELESS_SHARE = 0.25, 0.1, 0.02
 
 #: Seconds after which the lock of a process that has died is free: longer than a refresh can take.
 LOCK_S = 20.0
@@ -71,7 +71,7 @@ def authorized(owner: Account, action: str, governor: Governor) -> Account:
     if left > refreshed_before_s(owner.alias, grant):
         return owner
     life = grant.expires - grant.obtained
-    if left <= min(USELESS_S, USELESS * life):
+    if left <= min(USELESS_S, USELESS_SHARE * life):
         return renew(owner, action, governor)
     try:
         return renew(owner, action, governor, patience_s=0.0)
@@ -82,7 +82,7 @@ def authorized(owner: Account, action: str, governor: Governor) -> Account:
 def refreshed_before_s(alias: str, grant: Grant) -> float:
     """How many seconds before its expiry a token is refreshed: the same in each process, another for each account."""
     life = grant.expires - grant.obtained
-    earliest, latest = min(EARLIEST_S, EARLIEST * life), min(LATEST_S, LATEST * life)
+    earliest, latest = min(EARLIEST_S, EARLIEST_SHARE * life), min(LATEST_S, LATEST_SHARE * life)
     chance = zlib.crc32(f"{alias} {grant.expires}".encode()) / 2**32
     return latest + (earliest - latest) * chance
 

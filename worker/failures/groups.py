@@ -10,7 +10,7 @@ from worker.errors import Answered, InputError, KlaviyoError, OutcomeUnknown, Se
 from worker.telemetry.masking import mask_text
 
 #: The longest reason that a group has.
-MAX_REASON = 300
+MAX_REASON_CHARACTERS = 300
 
 #: What Klaviyo says beside a status differs from answer to answer.
 _STATUS = re.compile(r"(Klaviyo answered \d+).*", re.DOTALL)
@@ -62,4 +62,4 @@ def reason_of(error: BaseException) -> str:
         text = type(error).__name__
     else:
         text = f"{type(error).__name__}, which the log of the worker tells more of"
-    return mask_text(text)[:MAX_REASON]
+    return mask_text(text)[:MAX_REASON_CHARACTERS]

@@ -31,7 +31,7 @@ MAX_BYTES = 64 * 1024 * 1024
 READ_AT_ONCE = 200
 
 #: The longest sentence that is kept of an error.
-MAX_SENTENCE = 500
+MAX_SENTENCE_CHARACTERS = 500
 
 _DAY_MS = 86_400_000
 
@@ -83,7 +83,7 @@ def failed_call(task: Any, request: Any, error: BaseException) -> FailedCall | N
     group = group_of(task.declaration.name, error)
     followed = request.callbacks or request.errbacks or request.chain or request.chord
     call = {
-        "error": mask_text(str(error))[:MAX_SENTENCE],
+        "error": mask_text(str(error))[:MAX_SENTENCE_CHARACTERS],
         "args": request.args or (),
         "kwargs": request.kwargs or {},
         **{name: getattr(request, name) for name in ("callbacks", "errbacks", "chain") if getattr(request, name)},

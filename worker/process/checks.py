@@ -1,6 +1,6 @@
-"""What a worker needs, looked at: the settings and Redis. `klaviyo check` and the worker's start say it.
+"""Checks of what a worker needs, settings and Redis: for `klaviyo check` and for the log of a worker that starts.
 
-Klaviyo is not asked here: a key that it refuses shows by itself as soon as there is work.
+Klaviyo is not asked: a key that it refuses shows by itself as soon as there is work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.accounts.stored import get_account_store
 from worker.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.errors import SettingsError
 from worker.governor import get_governor
-from worker.pauses import resuming, said
+from worker.pauses import describe, resume_command
 from worker.process import default_queue
 from worker.settings import Settings, misspelled_settings
 
@@ -26,15 +26,15 @@ Level = Literal["good", "warning", "bad", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """What a check has found."""
 
     level: Level
     what: str
     text: str
 
 
-def of_settings(settings: Settings) -> Iterator[Finding]:
-    """What the settings say by themselves. A value that cannot be is an error, and told before anything starts."""
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Check what the settings say by themselves. An impossible value is an error, which ends a process at its start."""
     yield Finding("good", "settings", "read; Klaviyo is at " + settings.base_url)
     if said := misspelled_settings():
         yield Finding("warning", "settings", said)
@@ -50,15 +50,15 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding(level, f"account {name}", f"{error}.")
 
 
-def of_redis() -> Iterator[Finding]:
-    """What Redis is, what it would do to what is queued, and what keeps that from going on."""
+def check_redis() -> Iterator[Finding]:
+    """Check whether Redis is fit to hold tasks, and what keeps those that wait from being sent."""
     try:
-        yield from _of_redis(get_redis().info())
+        yield from _check_server(get_redis().info())
     except redis.RedisError as error:
         yield Finding("bad", "Redis", unreachable(error))
 
 
-def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
+def _check_server(told: dict[str, Any]) -> Iterator[Finding]:
     name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
     # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
     if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM_VERSION:
@@ -68,24 +68,24 @@ def _of_redis(told: dict[str, Any]) -> Iterator[Finding]:
     # Only the embedded server has no port at all.
     kind = "embedded, on a private socket" if told.get("tcp_port") == 0 else "not embedded"
     yield Finding("good", "Redis", f"{name} {version} at {address()} ({kind})")
-    yield from _of_role_and_memory(told)
+    yield from _check_role_and_memory(told)
     for pause in get_governor().paused():
         why = pause.why.rstrip(".")
-        how = "It resumes by itself." if pause.key else f"To let it go on: {resuming(pause.what)}"
-        yield Finding("warning", "paused", f"{said(pause.what)}, by {pause.by}: {why}. {how}")
-    yield from _of_stored_accounts()
+        how = "It resumes by itself." if pause.key else f"To let it go on: {resume_command(pause.what)}"
+        yield Finding("warning", "paused", f"{describe(pause.what)}, by {pause.by}: {why}. {how}")
+    yield from _check_stored_accounts()
     messages: Any = get_redis().lrange(default_queue.QUEUE, 0, default_queue.MAX_MESSAGES - 1)
     if found := default_queue.count_calls(messages):
         yield Finding("warning", "lost calls", default_queue.describe(found))
 
 
-def _of_stored_accounts() -> Iterator[Finding]:
+def _check_stored_accounts() -> Iterator[Finding]:
     for each in get_account_store().all():
         if each.unreadable:
             yield Finding("bad", f"account {each.alias}", f"{each.unreadable}. Until then its tasks wait.")
 
 
-def _of_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
+def _check_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
     if told.get("role") == "slave":
         yield Finding("bad", "Redis", "it is a replica, and takes no task: set KLAVIYO_REDIS_URL to the primary.")
     if 0 < told.get("maxmemory", 0) <= told["used_memory"]:

@@ -27,10 +27,10 @@ from worker.process.state import closing
 logger = get_logger(__name__)
 
 #: Seconds until an action that nobody here knows is tried again, perhaps by a newer worker.
-UNKNOWN = 30.0
+UNKNOWN_RETRY_S = 30.0
 
 #: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
-RECONNECT = 1.0
+RECONNECT_PAUSE_S = 1.0
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
@@ -74,7 +74,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             # What Celery 6 will do instead with tasks that are under way; here they are left to go on on purpose.
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
             super().on_connection_error_after_connected(exc)
-        closing.wait(RECONNECT)
+        closing.wait(RECONNECT_PAUSE_S)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Let an action of a newer version wait; fail what no worker of ours can know."""
@@ -89,7 +89,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             line = (wait["line"], wait["spec"])
             with asking_redis_once():
                 prefetched_leases.return_lease(get_governor(), task_id, message.delivery_tag)
-                get_governor().park(delivery, line, wait["lane"], task_id, UNKNOWN, at_head=False, attempt=False)
+                get_governor().park(
+                    delivery, line, wait["lane"], task_id, UNKNOWN_RETRY_S, at_head=False, attempt=False
+                )
             message.ack_log_error(logger, self.connection_errors)
             return
         task = unreadable.context(message)

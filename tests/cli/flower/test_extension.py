@@ -9,7 +9,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.web import RequestHandler
 
 from cli.flower import extension
-from cli.flower.extension import AGAIN, SILENT, Broker, Events, PageHandler, Pages, Route, templates_with
+from cli.flower.extension import RETRY_PAUSE_S, SILENCE_S, Broker, Events, PageHandler, Pages, Route, templates_with
 
 
 class Enough(BaseException):
@@ -38,7 +38,7 @@ def test_events_are_listened_for_as_often_however_long_redis_is_away(slept):
     with pytest.raises(Enough):
         listening(*[ConnectionError("away")] * 20, Enough()).run()
 
-    assert slept == [AGAIN] * 20
+    assert slept == [RETRY_PAUSE_S] * 20
 
 
 def test_a_connection_on_which_no_worker_is_heard_is_made_anew_at_once(slept):
@@ -67,7 +67,7 @@ def test_events_are_waited_for_no_longer_than_a_silence_that_tells_something(mon
 
     events.listen()
 
-    assert asked == {"handlers": ["*"], "limit": None, "timeout": SILENT, "wakeup": True}
+    assert asked == {"handlers": ["*"], "limit": None, "timeout": SILENCE_S, "wakeup": True}
 
 
 PAGES = Pages("Klaviyo", "klaviyo", [Route("/klaviyo", RequestHandler, {}, "klaviyo")], {"our.html": "ours"})
