@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tasks.accounts import get_accounts
-from worker.accounts.companies import company_of, forget_company, learn_company, may_ask, unlearned
+from worker.accounts.companies import company_of, find_accounts_to_learn, forget_company, learn_company, may_ask
 from worker.accounts.lookup import account
 from worker.api.jsonapi import Envelope
 from worker.app import app
@@ -23,7 +23,7 @@ class LearnCompanies(Step):
 
     def run(self) -> None:
         """Publish a question for each, whose answer `NoteCompany` gets."""
-        for owner in unlearned(get_settings()):
+        for owner in find_accounts_to_learn(get_settings()):
             if not owner.uses_key:
                 forget_company(owner)
             elif may_ask(owner):

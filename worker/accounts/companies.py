@@ -1,4 +1,4 @@
-"""Which company each private key belongs to: Klaviyo counts the requests of all keys of a company together.
+"""The company that each private key belongs to: Klaviyo counts the requests of all of a company's keys together.
 
 Accounts with keys of one company draw on the same budget (`Governor.join`). An OAuth application has a quota of its own
 for each account that has installed it. Klaviyo is asked once for each key, and only where there are several.
@@ -15,12 +15,12 @@ from worker.governor import PREFIX, get_governor
 from worker.patience import waits_for_redis
 from worker.settings import Settings
 
-#: Seconds until Klaviyo may be asked once more about a key, if there was no answer, or none that tells.
-ASKED_AGAIN_S = 3_600
+#: Seconds until Klaviyo may be asked again about a key whose company it has not told.
+ASK_AGAIN_S = 3_600
 
 
-def unlearned(settings: Settings) -> list[Account]:
-    """Return the accounts whose private key belongs to nobody knows whom, and those that have none any more."""
+def find_accounts_to_learn(settings: Settings) -> list[Account]:
+    """Return the accounts whose private key belongs to an unknown company, and those that no longer have a key."""
     known, found = get_governor().companies(), list(all_accounts(settings))
     keys = [each for each in found if each.uses_key]
     asked = [each for each in keys if known.get(each.alias, ("", ""))[0] != each.fingerprint] if len(keys) > 1 else []
@@ -29,23 +29,23 @@ def unlearned(settings: Settings) -> list[Account]:
 
 @waits_for_redis
 def may_ask(owner: Account) -> bool:
-    """Return True to one of those who want to ask whom this key belongs to."""
+    """Return True to one of the workers that want to ask whom this key belongs to."""
     name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
-    return bool(write(("SET", name, 1, "NX", "EX", ASKED_AGAIN_S))[0])
+    return bool(write(("SET", name, 1, "NX", "EX", ASK_AGAIN_S))[0])
 
 
 def company_of(envelope: Envelope) -> str:
-    """The company in Klaviyo's answer to ``get_accounts``; empty if it tells none."""
+    """Return the company in Klaviyo's answer to ``get_accounts``, or an empty string."""
     return next((str(each.get("id") or "") for each in page_items(envelope)), "")
 
 
 def learn_company(owner: Account, company_id: str) -> None:
-    """Remember which company an account's private key belongs to: its budget is the account's from now on."""
+    """Remember which company an account's private key belongs to: from now on the account draws on its budget."""
     get_governor().join(owner.alias, owner.fingerprint, company_id)
 
 
 def forget_company(owner: Account) -> None:
-    """Give an account that has no private key any more a budget of its own."""
+    """Give an account that no longer has a private key a budget of its own."""
     get_governor().join(owner.alias, "", "")
 
 

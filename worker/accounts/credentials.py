@@ -1,4 +1,4 @@
-"""One Klaviyo account: by what it is known, and with what its requests are authorized. Pure.
+"""One Klaviyo account: its names, and the credentials that authorize its requests. Pure.
 
 Nothing here shows a secret: neither a `repr`, nor an error, nor a traceback.
 """
@@ -32,7 +32,7 @@ class Grant:
     scopes: frozenset[str]
 
     def plain(self) -> dict[str, Any]:
-        """All of it, secrets included, as it is encrypted."""
+        """All of it, secrets included, ready to be encrypted."""
         return {
             "id": self.id,
             "access_token": self.access_token.get_secret_value(),
@@ -55,7 +55,7 @@ class Account:
     """One Klaviyo account, known by its alias.
 
     It has an API key, or a ``grant`` to an OAuth application, or only a company id. ``generation`` tells one state of a
-    stored account from another; 0: it stands in the settings. ``unreadable`` says why its secrets cannot be read.
+    stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read.
     """
 
     alias: str
@@ -75,7 +75,7 @@ class Account:
 
     @property
     def renewing(self) -> str:
-        """What gives this account other credentials."""
+        """What to do so that this account gets other credentials."""
         if self.unreadable:
             return "start the workers with the KLAVIYO_SECRET_KEY that its secrets were stored with"
         if self.grant:
@@ -86,12 +86,12 @@ class Account:
 
     @property
     def uses_key(self) -> bool:
-        """Whether its requests are authorized with a private API key, and so count for the key's company."""
+        """Whether a private API key authorizes its requests, which then count for the key's company."""
         return self.api_key is not None and self.grant is None
 
     @property
     def fingerprint(self) -> str:
-        """Tells this account's credentials from others, and nothing else of them."""
+        """Tells these credentials from others without revealing anything about them."""
         if self.grant:
             return self.grant.id
         key = self.api_key.get_secret_value() if self.api_key else ""

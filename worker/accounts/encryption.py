@@ -1,10 +1,11 @@
-"""Encrypts what is secret and has to be kept in Redis, with keys made from ``KLAVIYO_SECRET_KEY``.
+"""Encrypts the secrets that Redis keeps, with keys derived from ``KLAVIYO_SECRET_KEY``.
 
-AES-256-GCM rather than Fernet, which cannot bind a ciphertext to a name: a text is encrypted `of` something, such as
-``account:eu-store``, and decrypts as that only. So whoever writes to Redis cannot give one account another's secrets.
+AES-256-GCM rather than Fernet, which cannot bind a ciphertext to a name: a text is the secret `of` something, such as
+``account eu-store``, and can be decrypted as that only. So nobody who can write to Redis can give one account another's
+secrets.
 
-The setting may hold several keys. The first encrypts; all of them decrypt, so that the first can be replaced while
-texts that the one before has encrypted are still there. A text says by which key it was encrypted.
+The setting may hold several keys. The first one encrypts, and all of them decrypt: so the first can be replaced while
+there are still texts that the one before it has encrypted. A text says which key has encrypted it.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from worker.settings import get_settings
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-#: The form of a text: this byte, the id of its key, a nonce, the ciphertext with its tag.
+#: An encrypted text is made of this byte, the id of its key, a nonce, and the ciphertext with its tag.
 VERSION, ID_BYTES, NONCE_BYTES = b"\x01", 4, 12
 
-#: How a key is made, as messages say it.
+#: How to make a key, as messages say it.
 HOW_TO_MAKE_ONE = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 class Undecryptable(SettingsError):
-    """A stored text was not encrypted by any of the keys, or as something else, or has been changed."""
+    """A stored text was encrypted by none of the keys or under another name, or has been changed."""
 
 
 class SecretKey:
@@ -38,13 +39,13 @@ class SecretKey:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        #: Tells keys apart, and nothing of the key.
+        #: Tells keys apart without revealing them.
         self.id = hashlib.sha256(b"klaviyo-worker key id\0" + text.encode()).digest()[:ID_BYTES]
 
     @cached_property
     def cipher(self) -> AESGCM:
         """The cipher with the key derived from the text."""
-        # Here, not above: reading these takes 40 ms, and most processes decrypt nothing.
+        # Imported here, as that takes 40 ms and most processes decrypt nothing.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -59,7 +60,7 @@ class Encryption:
         self._keys = [SecretKey(text) for text in texts]
 
     def encrypt(self, plain: bytes, of: str) -> bytes:
-        """Encrypt a text, bound to the name of what it is the secret of."""
+        """Encrypt a text, bound to the name of what it is a secret of."""
         key, nonce = self._keys[0], secrets.token_bytes(NONCE_BYTES)
         return VERSION + key.id + nonce + key.cipher.encrypt(nonce, plain, of.encode())
 

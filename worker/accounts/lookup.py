@@ -1,4 +1,4 @@
-"""Which Klaviyo accounts there are: those of the settings, and those that are stored (`worker.accounts.stored`)."""
+"""Which Klaviyo accounts there are: those in the settings, and those that are stored (`worker.accounts.stored`)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NO_ACCOUNT = (
 
 
 def configured(settings: Settings) -> list[str]:
-    """The aliases of the accounts in the settings, the default one first."""
+    """Return the aliases of the accounts in the settings, the default one first."""
     extra = sorted(alias for alias in settings.accounts if alias != DEFAULT)
     return [DEFAULT, *extra] if settings.api_key or settings.company_id or DEFAULT in settings.accounts else extra
 
 
 def aliases(settings: Settings) -> list[str]:
-    """The aliases of all accounts, the default one first.
+    """Return the aliases of all accounts, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
@@ -45,7 +45,7 @@ def aliases(settings: Settings) -> list[str]:
 
 
 def all_accounts(settings: Settings) -> Iterator[Account]:
-    """Every account, the default one first.
+    """Yield every account, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
@@ -58,7 +58,7 @@ def all_accounts(settings: Settings) -> Iterator[Account]:
 
 
 def account(settings: Settings, name: str = DEFAULT) -> Account:
-    """The account with this alias. Those of the settings are found without asking Redis.
+    """Return the account with this alias. Those in the settings are found without asking Redis.
 
     Raises:
         SettingsError: there is none, or Redis cannot be asked whether it is stored.
@@ -89,7 +89,7 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
 
 
 def _default(settings: Settings) -> Account:
-    """The default account. Without credentials anywhere there is one all the same: a process that only publishes."""
+    """The default account. There is one even without credentials: a process that only publishes needs none."""
     if not (settings.api_key or settings.company_id):
         try:
             with _as_long_as_a_caller_waits():
@@ -101,5 +101,5 @@ def _default(settings: Settings) -> Account:
 
 
 def _as_long_as_a_caller_waits() -> AbstractContextManager[None]:
-    """A worker waits for Redis; whoever makes a call wants to know at once."""
+    """A worker waits for Redis; a caller wants to know at once."""
     return nullcontext() if working.is_set() else asking_redis_once()

@@ -1,10 +1,10 @@
-"""Getting an account's consent to an OAuth application: OAuth 2 with PKCE, for commands and for web applications.
+"""Obtaining consent to an OAuth application: OAuth 2 with PKCE, for commands and for web applications.
 
     url, state = authorization_url("eu-store")  # send the person there; keep the state in their session
     …
-    exchange(code, state)  # once Klaviyo has sent them back with a code, and the state of their session
+    exchange(code, state)  # once Klaviyo has sent them back with a code and the state of their session
 
-The account is then stored, and every worker uses it: docs/accounts.md tells more.
+The account is then stored, and every worker uses it; see docs/accounts.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from worker.governor import PREFIX, get_governor
 from worker.setting_names import alias_of
 from worker.settings import get_settings
 
-#: Seconds for which somebody may take their time to consent.
+#: Seconds within which somebody has to consent.
 CONSENT_S = 600
 
 
@@ -41,13 +41,13 @@ class AuthorizationExpired(SettingsError):
 
 
 def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: str | None = None) -> tuple[str, str]:
-    """Return the address at which somebody consents for an account, and the state that comes back with the code.
+    """Return the address at which somebody can consent for an account, and the state that comes back with the code.
 
-    It asks for ``KLAVIYO_SCOPES``, for those that were granted before, and for ``scopes``. ``redirect_uri`` is by
-    default ``KLAVIYO_OAUTH_REDIRECT_URI``. It can be completed once, within ten minutes.
+    Consent is asked for the scopes of ``KLAVIYO_SCOPES``, those granted before, and ``scopes``. By default,
+    ``redirect_uri`` is ``KLAVIYO_OAUTH_REDIRECT_URI``. An authorization can be completed once, within ten minutes.
 
     Raises:
-        SettingsError: the alias cannot be one, or a setting is missing.
+        SettingsError: the alias is not a possible one, or a setting is missing.
 
     """
     settings, alias = get_settings(), checked_alias(alias_of(account))
@@ -69,11 +69,11 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
 
 
 def exchange(code: str, state: str) -> Account:
-    """Redeem the code that came back with this state, store the grant, and let the account's tasks go on.
+    """Redeem the code that came back with this state, store the grant, and resume the account.
 
     Raises:
-        AuthorizationExpired: the state is not that of an authorization that waits for it.
-        TokenRefused, TokenUnavailable: Klaviyo gives no token for the code; it has to be begun again.
+        AuthorizationExpired: no authorization with this state is waiting for a code.
+        TokenRefused, TokenUnavailable: Klaviyo has issued no token for the code; begin another authorization.
 
     """
     stored: Any = get_redis().getdel(_key(state))
@@ -96,7 +96,7 @@ def exchange(code: str, state: str) -> Account:
 
 
 def resume_if_replaced(account: Account) -> bool:
-    """Resume an account if it is paused because other credentials of it were refused. Return True if it was."""
+    """Resume an account that is paused because its former credentials were refused. Return True if it was."""
     what, governor = f"account:{account.alias}", get_governor()
     refused = [each for each in governor.paused() if each.what == what and each.key not in ("", account.fingerprint)]
     return bool(refused) and governor.resume(what)
@@ -114,5 +114,5 @@ def revoke(account: Account) -> None:
 
 
 def _key(state: str) -> str:
-    """Where an authorization is kept; whoever reads the key's name does not learn the state."""
+    """Where Redis keeps an authorization. The name of the key does not reveal the state."""
     return f"{PREFIX}authorization:{hashlib.sha256(state.encode()).hexdigest()}"

@@ -1,7 +1,7 @@
 """Whether an account's credentials have the scopes that an action needs, before anything is published.
 
-The scopes of a grant stand in it. Those of an API key are known to Klaviyo only: where it has answered that one is
-missing, that is remembered until the account has another key, since the scopes of a key cannot be changed.
+A grant says which scopes it has. Those of an API key only Klaviyo knows: once it has answered that one is missing, that
+is remembered until the account has another key, since the scopes of a key cannot be changed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def missing_scopes(owner: Account, needed: Iterable[str]) -> list[str]:
 
 
 def require_scopes(owner: Account, action: str, needed: Collection[str]) -> None:
-    """Require that nothing is known to be missing.
+    """Refuse an action if a scope that it needs is known to be missing.
 
     Raises:
-        ScopeMissing: something is.
+        ScopeMissing: one is.
 
     """
     if not needed or not missing_scopes(owner, needed):
@@ -44,7 +44,7 @@ def require_scopes(owner: Account, action: str, needed: Collection[str]) -> None
 
 
 def remedy(owner: Account, missing: Iterable[str]) -> str:
-    """What to do so that the account may do it."""
+    """Return what to do so that the account gets these scopes."""
     if owner.grant:
         asked = " ".join(f"--scope {each}" for each in missing)
         return f"To widen its grant, run `klaviyo accounts authorize {owner.alias} {asked}`"
@@ -52,9 +52,9 @@ def remedy(owner: Account, missing: Iterable[str]) -> str:
 
 
 def learn(owner: Account, refused: Forbidden, needed: Collection[str]) -> list[str]:
-    """Remember which scopes a key lacks if Klaviyo's refusal names them, and return those.
+    """Remember the scopes that a key lacks, as far as Klaviyo's refusal names them, and return these.
 
-    A 403 may have other reasons, such as what the account's plan includes: then nothing is remembered.
+    A 403 can have other reasons, such as the account's plan: then nothing is remembered.
     """
     if owner.grant or not owner.api_key:
         return []

@@ -1,8 +1,9 @@
 """Accounts that come and go while the system runs: kept in Redis, encrypted, and remembered by each process.
 
-An account is read when a process first needs it and then kept in memory. Each change gets the account a new generation,
-a number larger than any before, so that a process asks with one command what has changed since it last looked. Workers
-ask every two seconds (`worker.process.bootstep`), other processes at a call whose last look is older than `FRESH_S`.
+A process reads an account when it first needs it and then keeps it in memory. Each change gives the account a new
+generation, a number larger than any before, so that one command tells a process what has changed since it last looked.
+Workers ask every two seconds (`worker.process.bootstep`), other processes at a call if they last asked more than
+`FRESH_S` ago.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from worker.patience import asking_redis_once, waits_for_redis
 from worker.process.state import working
 from worker.settings import get_settings
 
-#: Seconds for which what is remembered counts as current.
+#: Seconds for which a process trusts what it remembers.
 FRESH_S = 5.0
 
-#: What an alias is made of: it is a part of the names of waiting lists and schedule entries.
+#: An alias is part of the names of waiting lists and schedule entries.
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
-#: Stores a row, or with an empty one removes it, if the account is still of the generation that is expected, and
-#: returns the new generation, or 0. A refreshed token must be stored even if Redis is full.
+#: Stores a row, or removes it if the new one is empty, provided that the account still has the expected generation.
+#: Returns the new generation, or 0. A refreshed token must be stored even if Redis is full.
 _CHANGE = (
     EVEN_IF_FULL
     + """
@@ -52,10 +53,10 @@ return generation
 
 
 def checked_alias(alias: str) -> str:
-    """Return the alias if an account can be stored under it.
+    """Return an alias under which an account can be stored.
 
     Raises:
-        SettingsError: it cannot.
+        SettingsError: none can be stored under it.
 
     """
     if not _ALIAS.fullmatch(alias):
@@ -82,7 +83,7 @@ class AccountStore:
         self._scopes = f"{prefix}accounts:lacking"
         self._known: dict[str, Account | None] = {}
         self._seen = 0
-        self._forgotten = 0  # how often something was: what is read meanwhile may be older
+        self._forgotten = 0  # counts up whenever something is forgotten: a row read before that may be outdated
         self._lacking: dict[str, Lacking] = {}
         self._looked: float | None = None
         self._lock = threading.Lock()
@@ -96,7 +97,7 @@ class AccountStore:
             return self.read(alias)
 
     def look_if_old(self) -> None:
-        """Look for changes unless that was done lately. If Redis is away, what is remembered counts for longer."""
+        """Look for changes unless that was done lately. While Redis is away, what is remembered stays current."""
         if self._looked is None or self._moment() - self._looked > FRESH_S:
             self.look()
 
@@ -110,13 +111,13 @@ class AccountStore:
             return
 
     def lacking(self, alias: str) -> Lacking | None:
-        """Return which scopes the key of an account has been found to lack; None if none."""
+        """Return the scopes that an account's key was found to lack; None if there are none."""
         self.look_if_old()
         return self._lacking.get(alias)
 
     @waits_for_redis
     def learn_lacking(self, alias: str, key: str, scopes: Collection[str]) -> None:
-        """Remember that the key of this fingerprint lacks these scopes, and forget what another key lacked."""
+        """Remember that the key with this fingerprint lacks these scopes; forget those that another key lacked."""
         known = self._lacking.get(alias)
         found = Lacking(key, frozenset(scopes) | (known.scopes if known and known.key == key else frozenset()))
         self._client().hset(self._scopes, alias, orjson.dumps({"key": key, "scopes": sorted(found.scopes)}).decode())
@@ -124,13 +125,13 @@ class AccountStore:
 
     @waits_for_redis
     def forget_lacking(self, alias: str) -> None:
-        """Forget which scopes the key of an account lacks."""
+        """Forget which scopes an account's key lacks."""
         self._client().hdel(self._scopes, alias)
         self._lacking = {name: each for name, each in self._lacking.items() if name != alias}
 
     @waits_for_redis
     def read(self, alias: str) -> Account | None:
-        """Read an account anew, and remember it."""
+        """Read an account from Redis, and remember it."""
         before = self._forgotten
         row, generation = self._row(alias)
         found = _account(alias, row, generation) if row else None
@@ -160,11 +161,11 @@ class AccountStore:
         """Store these values of an account, which may be a new one, and keep its others.
 
         ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``.
-        Return the account as it is then; None if it is no longer of the generation that is ``expected`` (0: not
-        stored), and nothing was changed.
+        Return the changed account. Return None, and change nothing, if it no longer has the ``expected`` generation
+        (0: not stored).
 
         Raises:
-            SettingsError: the alias cannot be one, or no secret key is set.
+            SettingsError: the alias is not a possible one, or no secret key is set.
 
         """
         name, encryption = _name(checked_alias(alias)), get_encryption()
@@ -185,7 +186,7 @@ class AccountStore:
 
     @waits_for_redis
     def encrypt_anew(self) -> int:
-        """Encrypt with the first key what another has encrypted, and return how many accounts that were.
+        """Encrypt again, with the first key, what another key has encrypted; return the number of such accounts.
 
         Raises:
             SettingsError: a row cannot be decrypted by any key that is set.
@@ -196,15 +197,15 @@ class AccountStore:
             row, generation = self._row(alias)
             if row and not encryption.is_current(row):
                 plain = encryption.decrypt(row, of=_name(alias))
-                # What has changed meanwhile was encrypted with the first key.
+                # Whoever has changed it meanwhile has encrypted it with the first key.
                 done += bool(self._change(alias, encryption.encrypt(plain, of=_name(alias)), generation))
         return done
 
     @waits_for_redis
     def changes(self, since: int) -> tuple[int, list[str]]:
-        """Return which accounts have changed since a generation, 0 for all, and the newest generation.
+        """Return the newest generation, and the accounts that have changed since another one; 0 for all.
 
-        What this process remembers of them is forgotten.
+        This process forgets what it remembered of them.
         """
         pipe = self._client().pipeline(transaction=False)
         pipe.zrangebyscore(self._changes, f"({since}", "+inf")
@@ -224,7 +225,7 @@ class AccountStore:
         return latest, aliases
 
     def _row(self, alias: str) -> tuple[bytes, int]:
-        """The encrypted row of an account, empty if there is none, and its generation, 0 if there never was one."""
+        """The encrypted row of an account, empty if there is none, and its generation, 0 if it was never stored."""
         pipe = self._client().pipeline(transaction=True)
         pipe.hget(self._rows, alias)
         pipe.zscore(self._changes, alias)
@@ -241,12 +242,12 @@ class AccountStore:
 
 
 def _name(alias: str) -> str:
-    """What the secrets of an account are encrypted as."""
+    """The name to which an account's secrets are bound."""
     return f"account {alias}"
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of an account as they are encrypted."""
+    """The values of an account, ready to be encrypted."""
     plain = dict(values)
     if key := plain.get("api_key"):
         plain["api_key"] = key.get_secret_value()
@@ -256,7 +257,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _account(alias: str, row: bytes, generation: int) -> Account:
-    """An account from its row; without its secrets if they cannot be decrypted here."""
+    """Read an account from its row; without its secrets if they cannot be decrypted here."""
     settings = get_settings()
     try:
         plain = orjson.loads(get_encryption().decrypt(row, of=_name(alias)))
@@ -280,7 +281,7 @@ def _lacking(stored: bytes) -> Lacking:
 
 
 def _client() -> redis.Redis:
-    """A worker waits for Redis as long as it takes; whoever publishes, no longer than its caller does."""
+    """A worker waits for Redis as long as it takes; other processes no longer than their callers do."""
     return get_redis() if working.is_set() else get_publisher()
 
 

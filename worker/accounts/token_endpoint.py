@@ -1,7 +1,7 @@
 """Klaviyo's OAuth endpoints: where people consent, and where tokens are issued and given back.
 
-Authlib's client writes the addresses and forms and reads the answers, on a session of ours: its own for httpx is
-deprecated in favour of another library, and neither tells a Retry-After nor a lost answer from a refusal.
+Authlib's client writes the addresses and forms and reads the answers, but the HTTP session is ours: Authlib's own for
+httpx is deprecated in favour of another library, and tells neither a Retry-After nor a lost answer from a refusal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from worker.settings import Settings, get_settings
 if TYPE_CHECKING:
     from authlib.oauth2 import OAuth2Client
 
-#: Where people consent; another Klaviyo, such as the sandbox, has it where its API is.
+#: Klaviyo's API, and the page on which people consent. The sandbox has both at one address.
 API, CONSENT = "https://a.klaviyo.com", "https://www.klaviyo.com/oauth/authorize"
 
 #: Seconds to wait for an answer. A refresh that takes longer counts as lost, and is repeated.
@@ -37,7 +37,7 @@ _CODE = re.compile(r"[A-Za-z][\w .-]{0,60}")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What Klaviyo has issued. ``life`` of the access token in seconds; ``scopes`` are empty if it has not said."""
+    """What Klaviyo has issued. ``life`` is the access token's, in seconds; ``scopes`` are empty if none is named."""
 
     access_token: SecretStr
     refresh_token: SecretStr
@@ -57,7 +57,7 @@ class TokenRefused(KlaviyoError):
 
 
 class TokenUnavailable(KlaviyoError):
-    """There was no answer that issues or refuses a token; ``retry_after`` in seconds, None if nobody said."""
+    """No answer has issued or refused a token; ``retry_after`` is in seconds, None if Klaviyo has not said."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason, retry_after)
@@ -69,7 +69,7 @@ class TokenUnavailable(KlaviyoError):
 
 
 def consent_address(state: str, verifier: str, redirect_uri: str, scopes: str) -> str:
-    """Where to send somebody who is to consent."""
+    """Return the address at which somebody can consent."""
     settings = get_settings()
     place = CONSENT if settings.base_url == API else f"{settings.base_url}/oauth/authorize"
     with _client(settings) as client:
@@ -80,7 +80,7 @@ def consent_address(state: str, verifier: str, redirect_uri: str, scopes: str) -
 
 
 def redeem(code: str, verifier: str, redirect_uri: str) -> Tokens:
-    """Redeem the code that consent has given. It is good for one request, whatever becomes of the answer.
+    """Redeem the code that a consent has yielded. It can be used once, whatever becomes of the answer.
 
     Raises:
         TokenRefused, TokenUnavailable: there is no token.
@@ -106,7 +106,7 @@ def refresh(refresh_token: SecretStr) -> Tokens:
 
 
 def give_back(refresh_token: SecretStr) -> None:
-    """Revoke a grant, so that its tokens are worth nothing any more.
+    """Revoke a grant, so that its tokens become invalid.
 
     Raises:
         TokenRefused, TokenUnavailable: Klaviyo has not confirmed it.
@@ -137,7 +137,7 @@ def _issued(ask: Callable[[OAuth2Client, str, httpx.BasicAuth], Mapping[str, Any
 
 @contextmanager
 def _client(settings: Settings) -> Iterator[OAuth2Client]:
-    from authlib.oauth2 import OAuth2Client  # here, not above: it takes 40 ms, and few processes refresh a token
+    from authlib.oauth2 import OAuth2Client  # imported here, as that takes 40 ms and few processes refresh a token
 
     with session() as http:
         client = OAuth2Client(http, settings.client_id, None, code_challenge_method="S256")
@@ -180,7 +180,7 @@ def _seconds(text: str) -> float | None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Say what went wrong without what was sent or answered: both hold secrets."""
+    """Say what went wrong, without the request or the answer: both hold secrets."""
     from authlib.oauth2 import OAuth2Error
 
     try:

@@ -1,9 +1,9 @@
-"""Access tokens of OAuth accounts: each is refreshed once, whoever needs it, and ahead of its expiry.
+"""Access tokens of OAuth accounts: each is refreshed ahead of its expiry, and once for all who need it.
 
-Whoever finds a token near its end refreshes it before its own request; the moment is spread over the accounts by
-chance, so that those whose tokens expire together do not ask together. A lock in Redis lets one process do it. What
-Klaviyo answers is stored before it is used, and only if the account is still of the generation that was read under the
-lock: whoever was suspended meanwhile can overwrite neither a newer token nor a new grant.
+A task that finds a token near its end refreshes it before its own request. That moment is spread over the accounts at
+random, so that accounts whose tokens expire together do not ask together. A lock in Redis lets only one process do it.
+Klaviyo's answer is stored before it is used, and only if the account still has the generation that was read under the
+lock: a process that was suspended meanwhile can overwrite neither a newer token nor a new grant.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from worker.tiers import Bucket, Limits, Line
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.
 TOKEN_LIMITS = Limits.parse("10/m")
 
-#: Seconds before its expiry in which a token is refreshed, and within which it is no longer used; for a short life of a
-#: token, the shares of that.
+#: A token is refreshed at some time between the first two of these, in seconds before its expiry, and no longer used
+#: within the third. Where a token lives only briefly, these shares of its life count instead.
 EARLIEST_S, LATEST_S, USELESS_S = 300.0, 60.0, 15.0
 EARLIEST_SHARE, LATEST_SHARE, USELESS_SHARE = 0.25, 0.1, 0.02
 
-#: Seconds after which the lock of a process that has died is free: longer than a refresh can take.
+#: Seconds after which a dead process's lock is free: longer than a refresh can take.
 LOCK_S = 20.0
 
-#: Seconds to wait here for somebody else's refresh, and between two looks.
+#: Seconds to wait for another process's refresh, and between two looks at it.
 PATIENCE_S, LOOK_INTERVAL_S = 1.0, 0.05
 
 #: Seconds after which a task looks for a new token again, and until a refresh that had no answer is repeated.
 PENDING_S, REPEAT_S = 1.0, (2.0, 6.0)
 
-#: Seconds for which a token is new: if Klaviyo refuses one, another would not help.
+#: Seconds for which a token is new. If Klaviyo refuses a new one, another would not help.
 NEW_S = 60.0
 
-#: A full Redis takes it, too: what waits there needs tokens to be worked off.
+#: A full Redis takes this, too: the tasks that fill it need tokens to be carried out.
 _LOCK = EVEN_IF_FULL + "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])"
 _UNLOCK = EVEN_IF_FULL + "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
 
@@ -57,7 +57,7 @@ def token_line(alias: str) -> Line:
 
 
 def authorized(owner: Account, action: str, governor: Governor) -> Account:
-    """Return the account with an access token that holds.
+    """Return the account with an access token that is still valid.
 
     Raises:
         TokenPending: there is no new token yet.
@@ -80,7 +80,7 @@ def authorized(owner: Account, action: str, governor: Governor) -> Account:
 
 
 def refreshed_before_s(alias: str, grant: Grant) -> float:
-    """How many seconds before its expiry a token is refreshed: the same in each process, another for each account."""
+    """Return how many seconds before its expiry a token is refreshed: it depends on the account, not on the process."""
     life = grant.expires - grant.obtained
     earliest, latest = min(EARLIEST_S, EARLIEST_SHARE * life), min(LATEST_S, LATEST_SHARE * life)
     chance = zlib.crc32(f"{alias} {grant.expires}".encode()) / 2**32
@@ -93,7 +93,7 @@ def may_renew(owner: Account) -> bool:
 
 
 def renew(owner: Account, action: str, governor: Governor, patience_s: float = PATIENCE_S) -> Account:
-    """Return the account with another access token than this: somebody's new one, or one that is requested here.
+    """Return the account with another access token than this one: another process's, or one that is requested here.
 
     Raises:
         TokenPending: somebody else is still requesting one, or it cannot be requested now.
@@ -109,7 +109,7 @@ def renew(owner: Account, action: str, governor: Governor, patience_s: float = P
         if time.monotonic() >= until or closing.wait(LOOK_INTERVAL_S):
             raise TokenPending(action, owner.alias, "it is being requested", PENDING_S)
     try:
-        # Somebody may have had the lock in between.
+        # Another process may have had the lock in between.
         return _newer(owner, action) or _request(owner, action, governor)
     finally:
         _unlock(owner.alias, token)
@@ -117,14 +117,14 @@ def renew(owner: Account, action: str, governor: Governor, patience_s: float = P
 
 @waits_for_redis
 def _lock(alias: str) -> str:
-    """Take the lock of an account's refresh. Return what proves that; nothing if somebody else has it."""
+    """Take the lock of an account's refresh. Return what proves that, or an empty string if another process has it."""
     token = uuid.uuid4().hex
     taken: Any = get_redis().eval(_LOCK, 1, _lock_key(alias), token, int(LOCK_S * 1000))
     return token if taken else ""
 
 
 def _unlock(alias: str, token: str) -> None:
-    """Return the lock, unless it took so long that somebody else has it. If Redis is away, it is free in a moment."""
+    """Give the lock back, unless it has expired and another process has it. If Redis is away, it expires by itself."""
     with suppress(*AWAY):
         get_redis().eval(_UNLOCK, 1, _lock_key(alias), token)
 
@@ -134,7 +134,7 @@ def _lock_key(alias: str) -> str:
 
 
 def _newer(owner: Account, action: str) -> Account | None:
-    """The account as it is stored, if that is not what it was."""
+    """The account as it is stored now, if it has changed."""
     latest = get_account_store().read(owner.alias)
     if latest is None:
         raise SettingsError(f"{action}: account {owner.alias} has been removed")
@@ -166,7 +166,7 @@ def _request(owner: Account, action: str, governor: Governor) -> Account:
     finally:
         governor.settle(id, end)
     stored = get_account_store().change(owner.alias, owner.generation, grant=_renewed(owner.grant, issued))
-    # Somebody else has changed it: that is newer.
+    # Nothing is returned if somebody has changed the account: theirs is newer.
     return stored or _newer(owner, action) or owner
 
 

@@ -1,8 +1,8 @@
 """Tasks of actions that have failed for good, as Redis keeps them until somebody replays or drops them.
 
-A failure is kept in the step that ends its task (`worker.results`), so that none is lost and none is kept of a task
-that goes on. What a call carries is encrypted where ``KLAVIYO_SECRET_KEY`` is set. Steps of jobs, imports and syncs are
-not kept here: each of these has a record of its own.
+A failure is kept in the same step that ends its task (`worker.results`): so none is lost, and none is kept of a task
+that goes on. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
+are not kept here, as each of these has its own record.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from worker.telemetry.masking import mask_text
 #: The most bytes that all failures may take.
 MAX_BYTES = 64 * 1024 * 1024
 
-#: How many failures are read from Redis at once.
-READ_AT_ONCE = 200
+#: Failures that are read from Redis, or dropped, in one round trip.
+FAILURES_PER_STEP = 200
 
-#: The longest sentence that is kept of an error.
+#: How much of an error's sentence is kept.
 MAX_SENTENCE_CHARACTERS = 500
 
 _DAY_MS = 86_400_000
@@ -48,7 +48,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One task that has failed, at a Unix time; ``call`` is what it carries, encrypted where a key is set."""
+    """One failed task. ``at`` is a Unix time; ``call`` is what the task carries, encrypted if a key is set."""
 
     id: str
     task: str
@@ -76,7 +76,7 @@ def bounds(settings: Settings) -> tuple[int, int, int]:
 
 
 def failed_call(task: Any, request: Any, error: BaseException) -> FailedCall | None:
-    """Return what is kept of a delivery that has failed; None of what is no call of an action, or is not kept."""
+    """Return what is kept of a delivery that has failed; None if it is no call of an action, or if nothing is kept."""
     delivery, settings = delivery_of(request) if request else None, get_settings()
     if delivery is None or not settings.failures_kept or not hasattr(task, "declaration"):
         return None
@@ -106,7 +106,7 @@ def failed_call(task: Any, request: Any, error: BaseException) -> FailedCall | N
 
 
 def _encrypted(task_id: str, call: bytes, settings: Settings) -> str:
-    """What a call carries, encrypted if a key is set."""
+    """Encrypt what a call carries, if a key is set."""
     if settings.secret_key is None:
         return call.decode()
     return b64encode(get_encryption().encrypt(call, _of(task_id))).decode()
@@ -117,19 +117,19 @@ def _decrypted(task_id: str, call: str) -> str | bytes:
         return call
     try:
         return get_encryption().decrypt(b64decode(call), _of(task_id))
-    except Undecryptable:  # which tells the task: others that cannot be decrypted are to have the same reason
+    except Undecryptable:  # it names the task, but all that cannot be decrypted are to have one reason
         raise SettingsError("the call is encrypted with a key that KLAVIYO_SECRET_KEY does not hold") from None
 
 
 def _of(task_id: str) -> str:
-    """What an encrypted call is bound to."""
+    """The name to which an encrypted call is bound."""
     return f"failed task {task_id}"
 
 
 def _lane(request: Any) -> str:
     try:
         return lane_of(request)
-    except InputError:  # the very reason why it has failed
+    except InputError:  # the very reason why it failed
         return LANES[0]
 
 
@@ -143,11 +143,11 @@ def failure_groups() -> list[Count]:
 
 
 def failures_of(group: str, most: int | None = None) -> Iterator[Failure]:
-    """Yield the failures of a group, the oldest first. One that goes meanwhile may be missed."""
+    """Yield the failures of a group, the oldest first. One that is dropped meanwhile may be left out."""
     governor, read, wanted = get_governor(), 0, most
     ids = governor.failed_ids(group)
     while ids and (wanted is None or read < wanted):
-        part, ids = ids[:READ_AT_ONCE], ids[READ_AT_ONCE:]
+        part, ids = ids[:FAILURES_PER_STEP], ids[FAILURES_PER_STEP:]
         for id, at, record in governor.failures(group, part):
             if wanted is None or read < wanted:
                 read += 1
@@ -161,9 +161,9 @@ def drop(group: str) -> int:
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + READ_AT_ONCE] for start in range(0, len(ids), READ_AT_ONCE))
+    return (ids[start : start + FAILURES_PER_STEP] for start in range(0, len(ids), FAILURES_PER_STEP))
 
 
 def prune() -> None:
-    """Drop what is too old or too much. A worker does so now and then, for a system in which nothing fails any more."""
+    """Drop failures that are too old or too many. Workers do so now and then, in case nothing fails any more."""
     get_governor().prune_failures(*bounds(get_settings()))

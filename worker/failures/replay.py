@@ -1,9 +1,9 @@
-"""Repeating tasks that have failed for good: each goes to its waiting list once more, under an id that follows from its
-own, in the step in which its failure is forgotten. So whatever dies in between, none is repeated twice.
+"""Repeating tasks that have failed for good: each goes back to its waiting list, under an id that follows from its own,
+in the same step that forgets its failure. So none is repeated twice, whatever dies in between.
 
-It travels with no other call, even if it did before. It keeps its account, its lane, and what followed it alone:
-callbacks, errbacks, the rest of its chain. A chord has been told of the failure and does not wait for it. An id that
-Klaviyo knows a repeat by is that of the first task.
+A repeated task shares no request with others, even if it did before. It keeps its account, its lane, and what followed
+it alone: callbacks, errbacks, the rest of its chain. Its chord has been told of the failure and does not wait for it.
+An id by which Klaviyo recognizes a repetition is that of the first task.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from worker.settings import get_settings
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that is to be repeated: what `worker.governor.Governor.replay` takes."""
+    """A call that is to be repeated, as `worker.governor.Governor.replay` takes it."""
 
     failed_id: str
     line: tuple[str, str]
@@ -41,7 +41,7 @@ class Call:
 
 @dataclass(slots=True)
 class Replayed:
-    """How many tasks wait again or, in a rehearsal, would; and why others cannot be repeated, with how many."""
+    """How many tasks wait again or, in a rehearsal, would; and how many cannot be repeated, by the reason."""
 
     tasks: int = 0
     impossible: Counter[str] = field(default_factory=Counter)
@@ -65,11 +65,11 @@ class OutcomeMatters(KlaviyoError):
 def replay(group: Group, *, yes_again: bool = False, rehearse: bool = False) -> Replayed:
     """Repeat every task of a group, the one that failed first at the front.
 
-    A task that cannot be repeated, because its call is wrong or its account is gone, stays where it is. Called again
-    after it was interrupted, it goes on with those that are left.
+    A task that cannot be repeated, because its call is wrong or its account is gone, stays a failure. After an
+    interruption, another call goes on with the tasks that are left.
 
     Raises:
-        OutcomeMatters: they may have been carried out, and ``yes_again`` is not said.
+        OutcomeMatters: they may have been carried out, and ``yes_again`` is not set.
 
     """
     if group.unknown and not yes_again:
@@ -97,7 +97,7 @@ def repeated(failure: Failure) -> Call:
     owner = account(get_settings(), failure.account)
     lane = lane_named(task.called, failure.lane)
     given = received(task.declaration, call["args"], call["kwargs"], follows=True)
-    # Bound under the first task's id, from which follows what Klaviyo knows a repeat by.
+    # Bound under the first task's id, from which follows the id by which Klaviyo recognizes a repetition.
     asked = Asked(failure.id, Place(owner.alias, lane), owner, lane, delay=0.0, expires=None, together=False)
     bound = task.addressed((), given, asked)
     options = {"task_id": repeated_id(failure.id), **routed({}, bound.queue, bound.shown)}

@@ -14,7 +14,7 @@ from celery.signals import task_revoked
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 
-from worker.accounts.companies import unlearned
+from worker.accounts.companies import find_accounts_to_learn
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
@@ -88,7 +88,7 @@ class GovernorStep(bootsteps.StartStopStep):
                 _resume_changed()
 
         def learn_companies() -> None:
-            if unlearned(get_settings()):
+            if find_accounts_to_learn(get_settings()):
                 consumer.app.send_task(LEARN_COMPANIES)
 
         def tell() -> None:

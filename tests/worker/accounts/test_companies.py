@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.companies import LearnCompanies, NoteCompany
-from worker.accounts.companies import ASKED_AGAIN_S, learn_company, sharing, unlearned
+from worker.accounts.companies import ASK_AGAIN_S, find_accounts_to_learn, learn_company, sharing
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
@@ -43,7 +43,7 @@ def asked(monkeypatch):
 
 
 def names():
-    return [each.alias for each in unlearned(get_settings())]
+    return [each.alias for each in find_accounts_to_learn(get_settings())]
 
 
 def note(alias, fingerprint=None, answer=ANSWER):
@@ -57,7 +57,7 @@ def test_klaviyo_is_asked_about_each_key_once(redis, asked):
     asked.clear()
     LearnCompanies().run()
     assert asked == {}
-    assert {redis.ttl(key) for key in redis.scan_iter("klaviyo:companies:asked:*")} == {ASKED_AGAIN_S}
+    assert {redis.ttl(key) for key in redis.scan_iter("klaviyo:companies:asked:*")} == {ASK_AGAIN_S}
 
 
 def test_the_answer_lets_accounts_of_one_company_share(redis, asked):
