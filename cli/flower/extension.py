@@ -1,11 +1,12 @@
-"""Flower, as it reaches Redis wherever the workers do, hears of them whatever becomes of Redis, and ends when told to.
+"""Flower, changed so that it finds Redis as the workers do, hears them however long Redis was away, and ends when told.
 
 Flower's own client for its broker page forgets the database of a unix socket, and what an address says about TLS, the
-protocol and timeouts. It listens for events ever more rarely the longer Redis is away, and for ever on a connection
-whose other side is gone without a word. And it does not end before its threads have given up on Redis, one by one.
+protocol and timeouts. The longer Redis is away, the more rarely Flower tries to listen for events; and it listens for
+ever on a connection whose other side has vanished. And it does not end until its threads have given up on Redis, one
+after the other.
 
-It knows nothing of waiting lists either: here its broker page counts them, and pages of ours find their place in it.
-Whatever depends on the inside of Flower is in this module.
+Nor does it know of waiting lists: here its broker page counts them, and it gets pages of ours. Whatever depends on
+Flower's internals is in this module and, for its page of tasks, in `cli.flower.tasks`.
 """
 
 from __future__ import annotations
@@ -42,39 +43,39 @@ from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)
 
-#: Seconds without an event after which the connection counts as dead, since workers tell every two seconds that they
-#: live; and until another one is tried.
+#: Seconds without an event after which a connection counts as dead, since each worker sends a heartbeat every two; and
+#: seconds before the next one is made.
 SILENCE_S, RETRY_PAUSE_S = 30.0, 1.0
 
 
 class Events(flower.events.Events):  # type: ignore[misc]
-    """What Flower hears, and what it reads of the waiting lists."""
+    """Flower's events, and what it reads of the waiting lists."""
 
     def start(self) -> None:
-        """Begin to hear and to read."""
+        """Start to listen and to read."""
         super().start()
         watch(_look, lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
 
     def run(self) -> None:
-        """Listen, on a new connection whenever nothing comes of the one before."""
+        """Listen, and connect anew whenever a connection fails or falls silent."""
         while True:
             try:
                 self.listen()
             except TimeoutError:
-                logger.debug("No worker was heard for %.0f s; the connection is made anew.", SILENCE_S)
+                logger.debug("No worker was heard for %.0f s: connecting anew.", SILENCE_S)
             except Exception as error:
-                logger.warning("Events cannot be heard (%s); it is tried again.", error)
+                logger.warning("Events cannot be heard (%s); trying again.", error)
                 time.sleep(RETRY_PAUSE_S)
 
     def listen(self) -> None:
-        """Hand on events for as long as there are any."""
+        """Pass events on for as long as they come."""
         with self.capp.connection() as connection:
             receiver = flower.events.EventReceiver(connection, handlers={"*": self.on_event}, app=self.capp)
             receiver.capture(limit=None, timeout=SILENCE_S, wakeup=True)
 
 
 class Broker(RedisBase):  # type: ignore[misc]
-    """What Flower asks for the lengths of queues."""
+    """Tells Flower the lengths of queues."""
 
     def __init__(self, url: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(url, *args, **kwargs)
@@ -83,7 +84,7 @@ class Broker(RedisBase):  # type: ignore[misc]
         self.redis = redis.Redis.from_url(address.url, **{**patience, **address.keywords}, retry=Retry(NoBackoff(), 0))
 
     async def queues(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Count the messages of queues: those that a worker can take, and with them those that wait for room."""
+        """Count the messages of queues: those that a worker can take now, and those that still wait for room."""
         found = await super().queues(names)
         waiting = await asyncio.get_running_loop().run_in_executor(None, _counted.latest)
         return [
@@ -93,7 +94,7 @@ class Broker(RedisBase):  # type: ignore[misc]
 
 
 class Counted:
-    """How many tasks wait for room in each queue, or for their time: counted when asked, and not again too soon."""
+    """How many tasks of each queue wait for room or for their time. Counted on demand, but not too often."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -102,7 +103,7 @@ class Counted:
         self._counting = threading.Lock()
 
     def latest(self) -> Counter[str]:
-        """Return what was counted last.
+        """Return the last count, or a new one if that is due.
 
         Raises:
             redis.RedisError: Redis cannot be asked.
@@ -118,7 +119,7 @@ class Counted:
 
 @asking_redis_once()
 def count_waiting() -> Counter[str]:
-    """Count the tasks that wait for room in each queue, or for their time.
+    """Count the tasks of each queue that wait for room or for their time.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
@@ -135,7 +136,7 @@ _counted, _look = Counted(), Look()
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which handler answers an address; ``pattern`` is a regular expression, below Flower's own prefix."""
+    """An address and its handler; ``pattern`` is a regular expression, below Flower's own prefix."""
 
     pattern: str
     handler: type[RequestHandler]
@@ -145,9 +146,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Pages beside Flower's own, with an entry in its navigation bar that leads to the route called ``name``.
+    """Pages beside Flower's own. An entry in its navigation bar leads to the route called ``name``.
 
-    ``templates`` may extend and include those of Flower by their file names.
+    ``templates`` may extend and include Flower's by their file names.
     """
 
     title: str
@@ -157,20 +158,20 @@ class Pages:
 
 
 class PageHandler(flower.views.BaseHandler):  # type: ignore[misc]
-    """A page of ours: with Flower's login, and what its templates need."""
+    """A page of ours, with Flower's login and whatever its templates need."""
 
     def set_default_headers(self) -> None:
-        """Let no other site read it, as Flower allows wherever its API needs no password."""
+        """Keep other sites from reading it; Flower lets them wherever its API needs no password."""
         super().set_default_headers()
         self.clear_header("Access-Control-Allow-Origin")
 
     def check_xsrf_cookie(self) -> None:
-        """Take no form but our own: Flower looks at the token only where somebody logs in with OAuth."""
+        """Accept no form but our own: Flower checks the token only if people log in with OAuth."""
         RequestHandler.check_xsrf_cookie(self)
 
 
 def templates_with(pages: Pages) -> DictLoader:
-    """Return Flower's templates and these; its navigation bar has one more entry, after its own."""
+    """Return Flower's templates and these, with one more entry at the end of its navigation bar."""
     folder = Path(flower.urls.settings["template_path"])
     known = {path.name: path.read_text("utf-8") for path in folder.glob("*.html")}
     before, end, after = known["navbar.html"].partition("</ul>")
@@ -200,10 +201,10 @@ def _entry(pages: Pages) -> str:
 
 
 def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
-    """Let Flower use such a client, show these pages, and call the first function when it starts."""
+    """Make Flower use all this, show these pages, and call ``at_start`` when it starts."""
 
     class Flower(flower.app.Flower):  # type: ignore[misc]
-        """Flower, which has no signal for its start and no place for other pages."""
+        """Flower, which by itself has no signal for its start and no place for other pages."""
 
         def __init__(self, options: Any = None, **settings: Any) -> None:
             ours = pages()
@@ -227,7 +228,7 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
 
     flower.app.Events = Events
     flower.events.EventsState = State
-    # Before Flower reads its options: what its configuration says comes later, and wins.
+    # Before Flower reads its configuration, which comes later and wins.
     options.tasks_columns = COLUMNS
     options.format_task = make_format(lambda: _look.notes)
     flower.views.Broker = Broker

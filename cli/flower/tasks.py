@@ -1,11 +1,11 @@
-"""Flower's page of tasks, as it tells the truth: what waits has a row, a job has one row, and every row says why.
+"""Flower's page of tasks: it has a row for each task that waits, one row for each job, and a reason in every row.
 
-Flower knows what workers tell by events: a task that waits in Redis is in none, and one that Flower missed never comes
-back. So here Flower reads the waiting lists itself, now and then and only their ends; this costs the workers nothing,
-and a Flower that is started anew sees what waits at once. Steps of a job, a sync or a collection are kept out of the
-list: the row that they work for tells how far it has come, and its page leads to them.
+Flower knows what workers tell by events. No event tells of a task that waits in Redis, and one that Flower missed never
+comes again. So here Flower reads the waiting lists itself, now and then and only their ends: this costs the workers
+nothing, and a Flower that has just started sees at once what waits. The steps of a job, a sync or a collection are left
+out of the list: the row that they work for shows how far it has come, and its page leads to them.
 
-Whatever of Flower's is replaced for that is in this module, and its tests fail where an upgrade changes it.
+Whatever this replaces in Flower is in this module, and the tests fail if an upgrade changes it.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from worker.telemetry.masking import HIDDEN, NO_ARGS
 
 logger = logging.getLogger(__name__)
 
-#: The state of a row whose task no worker has had yet.
+#: The state of a row whose task no worker has received yet.
 WAITING = "WAITING"
 
 #: What Flower's page of tasks shows unless its settings say more.
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
-#: Seconds between two looks at what waits; one that took long is followed by `REST` times as long a pause.
+#: Seconds between two looks at what waits; after a look that took long, the pause is `REST` times as long.
 INTERVAL_S, REST = 2.0, 10
 
-#: Lines that one look covers, and tasks that go next, or came last, of each lane of each.
+#: Lines that one look covers, and tasks that it reads at each end of each of their lanes.
 LINES_PER_LOOK, TASKS_PER_END = 200, 1_000
 
-#: Tasks that are steps of something larger. A larger thing's last step has its id.
+#: Tasks that are steps of something larger, whose last step has its id.
 STEP = re.compile(
     rf"{re.escape(PREFIX)}"
     r"(?:job_\w+|collect_page|sync_page|sync_resume|sync_streams|report_page|learn_companies|note_company)"
@@ -60,7 +60,7 @@ _JOB, _JOBS_END = f"{PREFIX}job", f"{PREFIX}job_collect"
 #: States in which a task may be waiting in Redis.
 _MAY_WAIT = frozenset({WAITING, states.PENDING, states.RETRY})
 
-#: What an event of a job's progress tells, in the order in which a row has it.
+#: The counts in an event of a job's progress, in the order of a row.
 _COUNTERS = ("total", "completed", "failed", "skipped")
 
 
@@ -86,7 +86,7 @@ class State(flower.events.EventsState):  # type: ignore[misc]
         self.search_engine.rebuild(self.tasks.items())
 
     def event(self, event: dict[str, Any]) -> None:
-        """Take an event in."""
+        """Apply an event."""
         if event["type"].startswith("task-"):
             known = self.tasks.get(event["uuid"])
             if event.get("name") == _JOBS_END or (known is None and "job_state" in event):
@@ -102,7 +102,7 @@ class State(flower.events.EventsState):  # type: ignore[misc]
             self.counter[event["hostname"]]["task-failed"] -= 1
 
     def show_waiting(self, seen: Seen) -> None:
-        """Add rows for tasks that wait, and take the state from those that no longer do."""
+        """Add rows for the tasks that wait, and end that state for those that no longer do."""
         for id, event in seen.waiting.items():
             known = self.tasks.get(id)
             if event and (known is None or not known.name):
@@ -125,8 +125,8 @@ class State(flower.events.EventsState):  # type: ignore[misc]
 class Seen:
     """What one look has found.
 
-    ``waiting``: an event for each task that is new in a waiting list, nothing for each other one. ``gone``: those that
-    wait no longer. ``revoked``: those among them that nobody wants any more.
+    ``waiting``: for each task that waits, its event if the task is new in its list, else nothing. ``gone``: those that
+    no longer wait. ``revoked``: those among them that were revoked.
     """
 
     waiting: dict[str, dict[str, Any]]
@@ -135,7 +135,7 @@ class Seen:
 
 
 class Look:
-    """Looks at what waits, again and again, and keeps why. One thread writes; Flower's loop reads."""
+    """Looks at what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
 
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
@@ -168,7 +168,7 @@ class Look:
         return Seen(waiting, gone, _revoked(client, gone))
 
     def _turn(self, lines: list[LineBacklog]) -> list[LineBacklog]:
-        """Return the lines of this look: all of them in turn, where they are many."""
+        """Return the lines of this look. If there are many, the looks take turns."""
         lines.sort(key=lambda each: each.line)
         start = self._next_line if self._next_line < len(lines) else 0
         self._next_line = start + LINES_PER_LOOK
@@ -189,8 +189,8 @@ def _revoked(client: redis.Redis, ids: Iterable[str]) -> set[str]:
 def read_message(task: Waiting, now: float) -> dict[str, Any] | None:
     """Return the event of a waiting task, as its publisher would have sent it.
 
-    None for a step, and for one that has gone meanwhile or cannot be read. What a foreign publisher says of the
-    arguments is hidden.
+    None for a step, for a task that no longer waits, and for one that cannot be read. What a foreign publisher shows of
+    the arguments is hidden.
     """
     try:
         headers = orjson.loads(task.message or b"")["headers"]
@@ -211,7 +211,7 @@ def read_message(task: Waiting, now: float) -> dict[str, Any] | None:
 
 
 def make_format(notes: Callable[[], dict[str, str]]) -> Callable[[Any], Any]:
-    """Return what Flower lets every row pass: its result says why it waits, how far it is, or why it failed."""
+    """Return Flower's formatter of rows: the result says why a task waits, how far it has come, or why it failed."""
 
     def format_task(task: Any) -> Any:
         note = notes().get(task.uuid)
@@ -228,7 +228,7 @@ def make_format(notes: Callable[[], dict[str, str]]) -> Callable[[Any], Any]:
 
 
 def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look at what waits, in a thread of its own, and hand over what was found."""
+    """Look at what waits in a separate thread, and show what was found."""
 
     def run() -> None:
         while True:
@@ -237,9 +237,9 @@ def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
                 with asking_redis_once():
                     show(look.read(time.time()))
             except redis.RedisError as error:
-                logger.debug("What waits cannot be read (%s); it is tried again.", error)
+                logger.debug("The waiting lists cannot be read (%s); trying again.", error)
             except Exception:
-                logger.exception("What waits cannot be shown; it is tried again.")
+                logger.exception("The waiting tasks cannot be shown; trying again.")
             time.sleep(max(INTERVAL_S, REST * (time.monotonic() - began)))
 
     thread = threading.Thread(target=run, name="waiting", daemon=True)

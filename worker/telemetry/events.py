@@ -1,8 +1,8 @@
-"""Task events that code of ours sends: under the name of the worker that it runs in, or not at all.
+"""Task events that our code sends: under the name of the worker in which it runs, or not at all.
 
-Flower takes whoever sends a task event for a worker. Celery makes a name up where it is given none (``gen4711@host``)
-and takes the machine's for a task that is carried out in the caller's process: one worker would count as two, and the
-second would hold tasks that the first carries out.
+Flower takes every sender of task events for a worker. Where Celery is given no name it makes one up (``gen4711@host``),
+and for a task in the caller's own process it uses the machine's: one worker would count as two, and the second would
+seem to hold the tasks of the first.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from celery.signals import celeryd_init
 if TYPE_CHECKING:
     from celery.events.dispatcher import EventDispatcher
 
-#: The name of the worker that this process is, as soon as it is one.
+#: The name of this worker, as soon as this process is one.
 _name: list[str] = []
 
 
-#: What its consumer sends events with, as long as it is connected.
+#: The dispatcher of the worker's consumer, while it is connected.
 _through: list[EventDispatcher] = []
 
 
 def speak_through(dispatcher: EventDispatcher | None) -> None:
-    """Send from now on what `tell` is told with this; with None, nothing."""
+    """Send the events of `tell` with this dispatcher from now on; with None, send nothing."""
     _through[:] = [dispatcher] if dispatcher else []
 
 
 def tell(type: str, **fields: Any) -> None:
-    """Send an event of a task that Celery does not see by itself, if this process is a worker."""
+    """If this process is a worker, send an event of a task that Celery itself does not notice."""
     for dispatcher in _through:
         dispatcher.send(type, **fields)
 
@@ -42,7 +42,7 @@ def _named(sender: str, **_: Any) -> None:
 
 
 class Events(events.Events):  # type: ignore[misc,unused-ignore]
-    """Celery's `Events` with our dispatcher; a worker's consumer makes its own dispatcher."""
+    """Celery's `Events`, with our dispatcher. A worker's consumer makes one of its own."""
 
     dispatcher_cls = "worker.telemetry.event_dispatcher:Dispatcher"
 
@@ -50,7 +50,7 @@ class Events(events.Events):  # type: ignore[misc,unused-ignore]
     def default_dispatcher(
         self, hostname: str | None = None, enabled: bool = True, buffer_while_offline: bool = False
     ) -> Iterator[EventDispatcher]:
-        """Yield a dispatcher; outside of a worker it sends nothing."""
+        """Yield a dispatcher, which sends nothing outside a worker."""
         name = next(iter(_name), None)
         with super().default_dispatcher(name, enabled and name is not None, buffer_while_offline) as dispatcher:
             yield dispatcher

@@ -1,9 +1,9 @@
 """What worker, beat and Flower log: one line an event, for people or as JSON, and nobody's data in it.
 
-Loggers stay those of the standard library, so that Celery, kombu, Tornado and our own modules all end here: structlog
-gives each line its fields and writes it. What a line is about comes from the task that the thread carries out, from the
-error that is being handled, and from ``extra=`` of whoever logs. A line that nobody wants costs nothing: all of this
-happens after the level was looked at.
+The loggers are those of the standard library, so that the lines of Celery, kombu, Tornado and our own modules all end
+here: structlog gives each line its fields and writes it. The fields come from the task that the thread carries out,
+from the error that is being handled, and from the call's own ``extra=``. A line below the level costs nothing, since
+all of this happens after the level was checked.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from worker.settings import get_settings
 from worker.telemetry.masking import mask_field, mask_line
 from worker.telemetry.result_summary import current_summary
 
-#: The names of this machine and of this worker's host: what stands after the @ in a worker's name.
+#: The names of this machine and of this worker's host: what follows the @ in a worker's name.
 HOSTS = {socket.gethostname(), "localhost"}
 
-#: Fields whose values are ours and nobody's data; ids look like phone numbers now and then.
+#: Fields whose values are never anybody's data; now and then an id looks like a phone number.
 OURS = frozenset({"timestamp", "level", "logger", "task_id", "account", "action", "lane", "klaviyo_error_id"})
 
-#: What `extra=` may say, in the order in which a line has it.
+#: What `extra=` may hold, in the order of a line's fields.
 EXTRAS = ("account", "action", "task_id", "lane", "attempt", "status", "klaviyo_error_id")
 
-#: Celery's loggers that tell of other machines' workers by their names, and of nothing else.
+#: Celery's loggers that name the workers of other machines, and nothing else.
 NODES = frozenset({"celery.worker.consumer.gossip", "celery.worker.consumer.mingle"})
 
 
 class Logging(log.Logging):  # type: ignore[misc,unused-ignore]
-    """Celery's, with our formatter at every handler: its options for level and file mean what they do in Celery."""
+    """Celery's, with our formatter in every handler. Celery's options for level and file keep their meaning."""
 
     def setup(self, *args: Any, **options: Any) -> Any:
         """Set up logging for a process; ``hostname`` is the worker's name, which is no email address."""
@@ -64,14 +64,14 @@ class Logging(log.Logging):  # type: ignore[misc,unused-ignore]
 
 
 def reformat_root() -> None:
-    """Let what Flower has set up for itself write as the others do."""
+    """Give the handlers that Flower has set up our formatter."""
     for handler in logging.getLogger().handlers:
         colours = bool(getattr(handler, "stream", None) and handler.stream.isatty())  # type: ignore[attr-defined]
         handler.setFormatter(make_formatter(get_settings().log_format, colours))
 
 
 def make_formatter(style: str, colours: bool = False) -> logging.Formatter:
-    """Return what writes a record of any logger as one line; a traceback follows it, or is a field of its JSON."""
+    """Return a formatter that writes each record as one line; a traceback follows it, or is a field of its JSON."""
     render: Any = JSONRenderer(_as_json) if style == "json" else Console(colours)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[add_origin, _TIME, merge_contextvars, add_task, add_error, add_extras],
@@ -90,7 +90,7 @@ def add_origin(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def add_task(_: Any, __: str, event: EventDict) -> EventDict:
-    """Add which task a line is about: the one that Celery names, else the one that this thread carries out."""
+    """Add the task that a line is about: the one that Celery names, else the one that this thread carries out."""
     told = getattr(event["_record"], "data", None)
     if isinstance(told, dict) and "id" in told:
         event["action"], event["task_id"] = str(told.get("name")).removeprefix(PREFIX), told["id"]
@@ -112,7 +112,7 @@ def add_task(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def add_error(_: Any, __: str, event: EventDict) -> EventDict:
-    """Add what an error of ours says of the request that failed, while it is being handled."""
+    """Add what the error that is being handled, if it is one of ours, says of the failed request."""
     error = sys.exc_info()[1]
     if isinstance(error, KlaviyoError):
         for field, name in (("account", "account"), ("action", "action"), ("status", "status")):
@@ -124,7 +124,7 @@ def add_error(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def add_extras(_: Any, __: str, event: EventDict) -> EventDict:
-    """Add what whoever logs has said in ``extra=``."""
+    """Add the fields of the call's ``extra=``."""
     said = vars(event["_record"])
     for name in EXTRAS:
         if name in said:
@@ -133,7 +133,7 @@ def add_extras(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def mask(_: Any, __: str, event: EventDict) -> EventDict:
-    """Replace people's data and keys, whoever has logged them and in whatever field."""
+    """Mask people's data and keys in every field, whoever has logged them."""
     hosts: Collection[str] = HOSTS
     if event.get("logger") in NODES:
         hosts = {part.partition("@")[2].strip(".,") for part in str(event["event"]).split() if "@" in part}
@@ -148,7 +148,7 @@ _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critica
 
 
 class Console:
-    """Writes a line for people: what has happened, then the fields that the sentence does not name already."""
+    """Writes a line for people: the sentence, then the fields that it does not mention."""
 
     def __init__(self, colours: bool) -> None:
         self._colours = colours

@@ -1,4 +1,4 @@
-"""What events, logs, traces and exceptions show in place of people's data and keys."""
+"""Hides people's data and keys in events, logs, traces and exceptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MASK = "***"
 #: Email addresses and phone numbers.
 _PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
 
-#: Parameters whose values say who somebody is, by the names that Klaviyo and its older revisions give them.
+#: Parameters whose values identify people or hold secrets, by their names in this and older revisions.
 PERSONAL_NAMES = frozenset(
     [
         *("email", "emails", "email_address", "phone", "phone_number", "phone_numbers", "whatsapp_number"),
@@ -31,27 +31,27 @@ PERSONAL_NAMES = frozenset(
     ]
 )
 
-#: Fields that hold a call, or a part of one.
+#: Fields that hold a call or a part of one.
 _CALLS = frozenset(["args", "kwargs", "params", "name", "title", "profile", "profiles", "attributes", "properties"])
 
 _KEY = re.compile(r"\b[ps]k_\w+|\b(?:[Kk]laviyo-(?:api|API)-[Kk]ey|[Bb]earer)\s+[^\s'\",]+")
 
-#: An address with whatever stands before the @: also a worker's name, and the password in a URL.
+#: An address with everything before the @; this also matches a worker's name, and the password in a URL.
 _ADDRESS = re.compile(r"[\w.+'%:-]+@([\w-]+(?:\.[\w-]+)*)")
 
-#: Runs of digits that are a phone number unless `_is_other` knows better. An id's digits have letters or dashes around.
+#: Digits that are a phone number unless `_OTHER` matches. The digits of an id have letters or dashes around them.
 _DIGITS = re.compile(r"(?<![\w./@-])(?<!\d:)\+?\(?\d[\d ()./-]{6,}\d(?![\w-]|[:.]\d)")
 _OTHER = re.compile(r"\d{4}-\d\d-\d\d.*|\d+\.\d+|\d{1,3}(?:\.\d{1,3}){3}")
 #: Fewest digits of a phone number that has no plus.
 _LEAST_DIGITS = 9
 
-#: ``'first_name': 'Ada'`` and ``first_name='Ada'``, as a mapping or a call is written out.
+#: ``'first_name': 'Ada'`` and ``first_name='Ada'``: a mapping or a call, written out.
 _WRITTEN_OUT = re.compile(
     rf"(?P<name>(?:\b|__)(?:{'|'.join(sorted(PERSONAL_NAMES))})['\"]?\s*[:=]\s*)"
     r"(?P<quote>['\"])(?:\\.|(?!(?P=quote)).)*(?P=quote)"
 )
 
-#: What Flower shows of a call's positional arguments, and of parameters whose names are not shown either.
+#: What Flower shows of positional arguments, and of parameters whose very names are hidden.
 NO_ARGS, HIDDEN = "()", "{…}"
 
 
@@ -61,9 +61,9 @@ def mask_text(text: str) -> str:
 
 
 def mask_line(text: str, hosts: Collection[str] = ()) -> str:
-    """Return a line of a log with addresses, phone numbers, keys and named personal values replaced by ``***``.
+    """Return a log's line with addresses, phone numbers, keys and named personal values replaced by ``***``.
 
-    Ids, times and numbers of seconds or bytes stay as they are, and so does ``worker@host`` of these hosts.
+    Ids, times, and numbers of seconds or bytes stay as they are, and so do the names of workers on these hosts.
     """
     if "@" in text:
         text = _ADDRESS.sub(lambda found: found[0] if found[1] in hosts else MASK, text)
@@ -81,7 +81,7 @@ def _masked_digits(found: re.Match[str]) -> str:
 
 
 def mask_field(name: str, value: Any, hosts: Collection[str] = ()) -> Any:
-    """Return the value of a field as a log may show it."""
+    """Return a field's value as a log may show it."""
     if (name in PERSONAL_NAMES or name in _CALLS) and value is not None:
         return MASK
     if isinstance(value, str):
@@ -99,5 +99,5 @@ def mask_values(params: Iterable[str]) -> str:
 
 
 def hide_arguments(headers: dict[str, Any], shown: str = HIDDEN) -> None:
-    """Replace the repr of the arguments in a message's headers, which a foreign publisher has filled with values."""
+    """Hide the arguments in a message's headers, which a foreign publisher has filled with their values."""
     headers["argsrepr"], headers["kwargsrepr"] = NO_ARGS, shown

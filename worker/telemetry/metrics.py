@@ -1,10 +1,10 @@
-"""What a worker counts of its own requests, and the endpoint at which Prometheus reads that.
+"""What a worker counts of its own requests, and the endpoint at which Prometheus reads it.
 
-Loaded only where `KLAVIYO_METRICS_PORT` is set. What Redis knows of the whole deployment, which is the same whichever
-worker one asks, is at Flower's endpoint instead (`cli.metrics`).
+Imported only if ``KLAVIYO_METRICS_PORT`` is set. What is the same whichever worker one asks, since Redis knows it of
+the whole deployment, is at Flower's endpoint (`cli.metrics`).
 
-No label names an account, a record or a task: there are as many series as actions that this worker has sent, times the
-statuses that Klaviyo has answered with.
+No label names an account, a record or a task: the number of series is that of the actions that this worker has sent,
+times that of the statuses that Klaviyo has answered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LATENCY_BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 ATTEMPT_BOUNDS = (1, 2, 3, 5, 10)
 
-#: What a failure is counted as that is none of `worker.errors`.
+#: The label of a failure whose error is not one of `worker.errors`.
 OTHER_ERROR = "other"
 
 
@@ -88,10 +88,10 @@ class WorkerMeter:
 
 
 def cause_of_429(look: Look | None) -> str:
-    """Return whose requests a 429 comes from, as long as the one that met it still counts as under way.
+    """Return whose requests have caused a 429, provided that the throttled request still counts as under way.
 
-    The governor never grants more than the limit, so that a 429 needs another program on the same account, whose use
-    comes on top of ours. If our own count is above the limit, the limit was lowered, or we are wrong.
+    The governor never grants more than the limit, so a 429 takes another program that uses the same account. If our own
+    count exceeds the limit, either the limit was lowered or we have miscounted.
     """
     if look is None:
         return "unknown"
@@ -100,21 +100,21 @@ def cause_of_429(look: Look | None) -> str:
 
 
 def serve(host: str, port: int) -> None:
-    """Begin to count, and answer Prometheus at this address from a thread of its own.
+    """Start to count, and answer Prometheus at this address from a separate thread.
 
-    A port that is taken, as by another worker of this machine, is logged: the worker does its work without metrics.
+    If the port is taken, for example by another worker on this machine, that is logged, and there are no metrics.
     """
     registry = CollectorRegistry()
     try:
         start_http_server(port, host, registry)
     except OSError as error:
         logger.error(
-            "Metrics cannot be served at %s port %d (%s). The worker works on without; give each worker of a machine "
-            "a KLAVIYO_METRICS_PORT of its own.", host, port, error.strerror,
+            "Metrics cannot be served at %s port %d (%s), and the worker runs without them. Give each worker on a "
+            "machine its own KLAVIYO_METRICS_PORT.", host, port, error.strerror,
         )  # fmt: skip
         return
     ProcessCollector(registry=registry)
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which Prometheus makes no use of
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # another series for each, which Prometheus does not use
     meter = WorkerMeter(registry)
     meters.append(meter)
     task_failure.connect(meter.failure, weak=False)

@@ -1,4 +1,4 @@
-"""What events, Flower and logs say of a task's result: of what kind it is and how many there are, and no data."""
+"""What events, Flower and logs say of a task's result: its kind and how many records it has, but no data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Here(threading.local):
-    """What this thread's task has come to."""
+    """The result of this thread's task, in words."""
 
     summary: str | None = None
 
@@ -17,22 +17,22 @@ _here = _Here()
 
 
 def keep_summary(result: Any, attempts: int | None) -> None:
-    """Keep what is to be said of this thread's task, which Celery asks for when the task has ended."""
+    """Keep a summary of the result of this thread's task, until Celery asks for it at the task's end."""
     _here.summary = summarise(result, attempts)
 
 
 def current_summary() -> str | None:
-    """Return what is to be said of this thread's task; None where nothing was kept."""
+    """Return the summary of this thread's task; None if none was kept."""
     return _here.summary
 
 
 def forget_summary() -> None:
-    """Forget it: the thread's next task is another one."""
+    """Forget the summary, since the thread begins another task."""
     _here.summary = None
 
 
 def summarise(result: Any, attempts: int | None) -> str:
-    """Return ``successful, data: 100 profiles, 1 attempt`` for an envelope; ``done`` for whatever is none."""
+    """Return ``successful, data: 100 profiles, 1 attempt`` for an envelope; ``done`` for any other result."""
     if not isinstance(result, Mapping) or "successful" not in result:
         return "done"
     data = result.get("data")

@@ -1,14 +1,14 @@
-"""Traces by OpenTelemetry: one from a call over its waiting and its request to the end, across processes.
+"""OpenTelemetry's traces: one follows a call from its publishing to its end, across processes.
 
-An extra, and off unless ``KLAVIYO_TRACES`` is on: without it nothing of OpenTelemetry is imported. An application has
-set up an exporter of its own, or none, and its spans become the parents of ours; workers set one up
+They need the extra ``otel`` and ``KLAVIYO_TRACES``; without these, nothing of OpenTelemetry is imported. In an
+application, our spans are children of its own and go wherever it exports these. Workers set up an exporter
 (`set_up_exporter`), which OpenTelemetry's variables configure (``OTEL_EXPORTER_OTLP_ENDPOINT``,
 ``OTEL_TRACES_SAMPLER``…).
 
-A look at all jobs of a kind belongs to the trace of the job that asked for it first.
+A poll of all jobs of a kind belongs to the trace of the job that asked for it first.
 
-A message carries its context as W3C's header ``traceparent``, through waiting, retries and chains. No span has a value
-of a parameter, a query, a body, or the text of an error.
+A message carries its context in W3C's header ``traceparent``, through waiting, retries and chains. No span holds the
+value of a parameter, a query, a body, or the text of an error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONTEXT = ("traceparent", "tracestate")
 #: The default of ``OTEL_SERVICE_NAME``.
 SERVICE = "klaviyo-worker"
 
-#: What is told of a span that nobody keeps.
+#: In place of a span, where traces are off.
 _OFF: AbstractContextManager[Any] = nullcontext()
 
 #: Called with the status of an answer.
@@ -42,12 +42,12 @@ OnAnswer = Callable[[int], None]
 
 
 def _ignore(*_: Any) -> None:
-    """Nobody traces."""
+    """Traces are off."""
 
 
 @one_per_process
 def get_tracer() -> Tracer | None:
-    """Return what begins our spans; None where traces are off.
+    """Return what starts our spans; None if traces are off.
 
     Raises:
         SettingsError: they are on, and OpenTelemetry is not installed.
@@ -69,7 +69,7 @@ def _missing() -> SettingsError:
 
 
 def set_up_exporter() -> None:
-    """Send the spans of this process over OTLP, if traces are on and nobody has set up a provider.
+    """Export the spans of this process over OTLP, if traces are on and nothing else has set up a provider.
 
     Raises:
         SettingsError: they are on, and OpenTelemetry is not installed.
@@ -95,7 +95,7 @@ def set_up_exporter() -> None:
 
 
 def carry_context(headers: MutableMapping[str, Any]) -> None:
-    """Write the present context into the headers of a message that has none."""
+    """Write the current context into the headers of a message that has none."""
     if get_tracer() is not None and CONTEXT[0] not in headers:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -103,14 +103,14 @@ def carry_context(headers: MutableMapping[str, Any]) -> None:
 
 
 def kept_context() -> dict[str, Any]:
-    """Return the present context as an option of a signature that somebody else publishes later."""
+    """Return the current context as an option of a signature that another process will publish later."""
     headers: dict[str, Any] = {}
     carry_context(headers)
     return {"headers": headers} if headers else {}
 
 
 def tracing_publish(name: str, task_id: str, headers: MutableMapping[str, Any]) -> AbstractContextManager[Any]:
-    """Trace the publishing of a call, whose headers then carry the context."""
+    """Trace the publishing of a call, and write the context into its headers."""
     tracer = get_tracer()
     return _OFF if tracer is None else _publish(tracer, name, task_id, headers)
 
@@ -126,7 +126,7 @@ def _publish(tracer: Tracer, name: str, task_id: str, headers: MutableMapping[st
 
 
 def tracing_task(name: str, request: Any) -> AbstractContextManager[Any]:
-    """Trace one delivery of a task; its parent is whatever published it."""
+    """Trace one delivery of a task; the parent is the span in which it was published."""
     tracer = get_tracer()
     return _OFF if tracer is None else _task(tracer, name, request)
 
@@ -141,9 +141,9 @@ def _task(tracer: Tracer, name: str, request: Any) -> Iterator[None]:
 
 
 def trace_wait(request: Any, attempt: int) -> None:
-    """Trace how long a task has waited, from the moment from which it was wanted, now that it has its lease.
+    """Trace how long a task has waited since it was due, now that it has its lease.
 
-    Only before its first attempt: when it was put back, no message says.
+    Only before its first attempt: no message says when a task was put back.
     """
     tracer = get_tracer()
     wait = request.get(HEADER)
@@ -193,13 +193,13 @@ def _request(
 
 
 def begin_settle() -> Callable[[], None]:
-    """Begin to trace the settling of a lease, which may end in another thread; call what this returns at its end."""
+    """Start to trace the settling of a lease, which may end in another thread: there, call what this returns."""
     tracer = get_tracer()
     return _ignore if tracer is None else tracer.start_span("settle").end
 
 
 def tracing(name: str, **about: str | int) -> AbstractContextManager[Any]:
-    """Trace something larger, whose parts follow."""
+    """Trace work that consists of many tasks."""
     tracer = get_tracer()
     if tracer is None:
         return _OFF
@@ -210,7 +210,7 @@ def tracing(name: str, **about: str | int) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _span(tracer: Tracer, name: str, kind: Any, about: Mapping[str, Any], parent: Any = None) -> Iterator[Span]:
-    """Open a span; of an error it keeps the kind alone, whose text may be long."""
+    """Open a span. Of an error it keeps the class alone, since the text may hold people's data."""
     from opentelemetry.trace import StatusCode
 
     with tracer.start_as_current_span(

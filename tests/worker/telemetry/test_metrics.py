@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_is_told_and_the_worker_works_on(caplog, monkeypatc
     with socket.create_server(("127.0.0.1", 0)) as taken:
         serve("127.0.0.1", taken.getsockname()[1])
 
-    assert "The worker works on without" in caplog.text
+    assert "the worker runs without them" in caplog.text
     assert meters == []
 
 
