@@ -1,6 +1,6 @@
 """What every worker does beside running tasks.
 
-It turns the governor, says what it can take, shows that it lives, and has what is overdue seen to.
+It turns the governor, announces what it can take, sends signs of life, and takes up what is overdue.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ logger = get_logger(__name__)
 
 TICK_INTERVAL_S, BEAT_INTERVAL_S, BEAT_TTL_S = 0.015, 2.0, 10.0
 
-#: Seconds after which Flower is told of what the tasks have done meanwhile.
+#: Seconds between two sendings of the events of tasks.
 TELL_INTERVAL_S = 0.1
 
-#: Seconds between two checks whether a Redis that was full has room again, if something waits for it.
+#: Seconds between two checks whether a full Redis has room again, if something waits for that.
 ROOM_INTERVAL_S = 2.0
 
 #: Seconds between two looks for accounts that have changed.
@@ -42,14 +42,14 @@ ACCOUNTS_INTERVAL_S = 2.0
 #: Seconds between two looks for failures that are too old to be kept.
 PRUNE_INTERVAL_S = 60.0
 
-#: The task that sees to what is overdue.
+#: The task that takes up what is overdue.
 SWEEP = "klaviyo.job_sweep"
 
-#: The task that finds out which company each private key belongs to, and seconds between two looks for such keys.
+#: The task that asks which company each private key belongs to, and seconds between two looks for such keys.
 LEARN_COMPANIES, COMPANIES_INTERVAL_S = "klaviyo.learn_companies", 30.0
 
-#: Seconds between two looks for what is overdue, and until the same is told again.
-SWEEP_INTERVAL_S, TOLD_AGAIN_S = 2.0, 30.0
+#: Seconds between two looks for what is overdue, and until the same reminder is given again.
+SWEEP_INTERVAL_S, REMIND_AGAIN_S = 2.0, 30.0
 
 
 class GovernorStep(bootsteps.StartStopStep):
@@ -65,7 +65,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._generation = 0  # of the stored accounts, at the last look
 
     def start(self, consumer: Any) -> None:
-        """Begin to turn the governor."""
+        """Start to turn the governor."""
         governor = get_governor()
         name = _name(consumer)
 
@@ -79,7 +79,7 @@ class GovernorStep(bootsteps.StartStopStep):
             consumer.task_consumer.channel.qos.refresh()
 
         def sweep() -> None:
-            if members := get_reminders().overdue(TOLD_AGAIN_S):
+            if members := get_reminders().overdue(REMIND_AGAIN_S):
                 consumer.app.send_task(SWEEP, (members,))
 
         def notice_accounts() -> None:
@@ -113,7 +113,7 @@ class GovernorStep(bootsteps.StartStopStep):
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
 
     def stop(self, consumer: Any) -> None:
-        """Stop turning it, and sign off so that nothing more is released for this worker."""
+        """Stop that, and sign off so that nothing more is released for this worker."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -122,7 +122,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
 
     def _guarded(self, work: Any) -> None:
-        """Run one turn. While Redis is away, warn once; the consumer itself reconnects."""
+        """Do one piece of work. While Redis is away, warn once; the consumer itself reconnects."""
         try:
             work()
         except (redis.RedisError, OperationalError) as error:

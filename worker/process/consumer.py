@@ -1,8 +1,8 @@
-"""The worker's consumer: what it does with a message that it cannot make a task of, and when it is shut down.
+"""The worker's consumer: what it does with messages that are no task it knows, and when it is shut down.
 
-Celery discards such a message, leaves its task PENDING for ever, and writes its body, people's data, into the log; some
-it falls over, and so does the next worker. During a deployment that hits every task that only the new workers know.
-Here such an action waits, any other task fails and says why, and no body is written anywhere.
+Celery discards such a message, leaves its task PENDING for ever, and writes its body, which is people's data, into the
+log; some messages bring down one worker after the other. During a deployment this hits every task that only the new
+workers know. Here an unknown action waits, any other task fails with a reason, and no body is written anywhere.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from worker.process.state import closing
 
 logger = get_logger(__name__)
 
-#: Seconds until an action that nobody here knows is tried again, perhaps by a newer worker.
+#: Seconds until an action that this worker does not know is tried again, perhaps by a newer one.
 UNKNOWN_RETRY_S = 30.0
 
-#: Seconds before a new connection: a Redis that answers each command with a refusal would be asked without a pause.
+#: Seconds before a new connection. A Redis that refuses every command would otherwise be asked without a pause.
 RECONNECT_PAUSE_S = 1.0
 
 
@@ -37,12 +37,12 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
     """Celery's consumer."""
 
     def __init__(self, *args: Any, worker_options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        # Celery's workers ask each other for what was revoked, and wait a second for answers. Here the governor knows.
+        # Celery's workers ask each other what was revoked, and wait a second for the answers. Here the governor knows.
         alone = {**(worker_options or {}), "without_mingle": True}
         super().__init__(*args, worker_options=alone, **kwargs)
 
     def start(self) -> None:
-        """Consume until the worker stops; where remote control stops it, say so as a signal's handler does."""
+        """Consume until the worker stops; if remote control stops it, announce that as a signal's handler does."""
         try:
             super().start()
         except WorkerShutdown:
@@ -51,7 +51,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
             raise
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
-        """Celery's handler of a message, which no message brings down."""
+        """Return Celery's handler of messages, made safe against any message."""
         handle = super().create_task_handler(*args, **kwargs)
 
         def handled(message: Any) -> None:
@@ -65,19 +65,19 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         return handled
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]
-        """Leave the events of tasks to `worker.process.bootstep`: Celery would send them in every turn of its loop."""
+        """Do nothing: Celery would send the events in every turn of its loop, and `worker.process.bootstep` does so."""
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Let go of the connection, and wait a little before the next one."""
-        logger.warning("The connection to Redis is lost: %s. It is made again.", exc)
+        """Give the connection up, and wait a little before the next one."""
+        logger.warning("The connection to Redis is lost: %s. Connecting again.", exc)
         with warnings.catch_warnings():
-            # What Celery 6 will do instead with tasks that are under way; here they are left to go on on purpose.
+            # It announces what Celery 6 will do with tasks that are under way; here they go on, on purpose.
             warnings.simplefilter("ignore", CPendingDeprecationWarning)
             super().on_connection_error_after_connected(exc)
         closing.wait(RECONNECT_PAUSE_S)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Let an action of a newer version wait; fail what no worker of ours can know."""
+        """Let an action of a newer version wait; fail what none of our workers can know."""
         name, task_id = message.headers.get("task"), message.headers.get("id")
         if is_ours(wait := message.headers.get(HEADER), task_id):
             logger.error(
@@ -100,15 +100,15 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Fail a task whose message has headers or a body that are not those of a task."""
+        """Fail a task whose headers or body are not those of a task."""
         self._unreadable(message, exc)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Fail a task whose message has a body that cannot be read."""
+        """Fail a task whose body cannot be read."""
         self._unreadable(message, exc)
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Fail what seems to be a task of some kind."""
+        """Fail what may be a task of some kind."""
         self._unreadable(message, ValueError("it is not a Celery message"))
 
     def _unreadable(self, message: Any, exc: Exception) -> None:
@@ -118,7 +118,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def _fail(self, message: Any, task: Any, error: Exception) -> None:
-        """Enter a task as failed and tell who waits for it; where nobody knows which it is, its message goes."""
+        """Record a task as failed, and tell what waits for it; a message without a task's id is only discarded."""
         if task.id:
             with asking_redis_once():
                 prefetched_leases.return_lease(get_governor(), task.id, message.delivery_tag)

@@ -1,6 +1,6 @@
-"""Calls of ours that lie in Celery's default queue, where an application puts what it names no queue for. Pure.
+"""Calls of ours in Celery's default queue, which gets whatever an application sends without naming a queue. Pure.
 
-No worker of ours reads that queue: other applications' tasks are in it.
+Our workers do not read that queue, since it holds other applications' tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import orjson
 
 from worker.account_and_lane import PREFIX
 
-#: Celery's default queue, and how many of its messages are read.
+#: Celery's default queue, and how many of its messages are examined.
 QUEUE, MAX_MESSAGES = "celery", 1_000
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a task whose worker stops before anybody can say how the task went on."""
+"""What becomes of a task whose worker stops before it is known how the task went on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.process.state import left_behind
 
 
 class LeftBehind(Ignore):
-    """Nobody can say how the task went on; its message stays on record and goes back to wait by itself."""
+    """It is not known how the task went on. Its message stays on record, and goes back to wait by itself."""
 
 
 @contextmanager

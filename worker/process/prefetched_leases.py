@@ -1,7 +1,7 @@
-"""Leases that were claimed together with the pop of their messages, until a thread takes the messages up.
+"""Leases that were claimed when their messages were popped, until a thread takes the messages up.
 
-This saves each task a question to Redis. A lease that leads to no request is returned unused, so that nobody waits for
-it to expire.
+This saves each task a round trip to Redis. A lease that leads to no request is returned unused, so that nobody has to
+wait until it expires.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from worker.connection import AWAY
 from worker.governor import Governor, get_governor
 from worker.patience import asking_redis_once
 
-#: Seconds for which such a lease is good. A task held up for longer, by `control rate_limit` or a long step, claims a
-#: new one, so that the lease outlives the request.
+#: Seconds for which such a lease can be used. A task that is held up for longer, by `control rate_limit` or by a long
+#: step, claims a new one, so that the lease outlives the request.
 FRESH_S = 5.0
 
-#: By delivery: the task, and when it came.
+#: By delivery: its task, and when it arrived.
 _leases: dict[str, tuple[str, float]] = {}
 
-#: By delivery: the task whose lease a thread has taken.
+#: By delivery: the task whose lease a thread has taken up.
 _begun: dict[str, str] = {}
 
 

@@ -1,4 +1,4 @@
-"""Whether this worker is stopping: what has not been sent by then goes back to wait, and it does not take for ever."""
+"""The end of a worker: what has not been sent goes back to wait, and the end takes no longer than its limit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def watch() -> None:
 
 
 def _work(**_: Any) -> None:
-    # Only a process of its own is one: a worker that a test has run in its process leaves no trace there.
+    # Set by a process that is a worker and nothing else, not by a test that runs one inside itself.
     working.set()
 
 
@@ -39,7 +39,7 @@ def _open(**_: Any) -> None:
 
 
 def _keep_what_is_there(**_: Any) -> None:
-    # It stays until the end: Python need not look through it for garbage, nor take it to pieces in half a second then.
+    # All this stays until the end: Python need not search it for garbage, nor spend half a second then on freeing it.
     if working.is_set():
         gc.freeze()
 
@@ -60,11 +60,11 @@ def _closed(**_: Any) -> None:
 
 
 def _time_is_over() -> None:
-    leave("A request has no answer yet and the time to stop is over")
+    leave("A request has no answer yet, and the time to stop is over")
 
 
 def leave(why: str) -> None:
-    """End at once, as safe as any death: what is under way stays on record with Redis and is taken up again."""
+    """End at once, which is as safe as any death: Redis has a record of what is under way, and it is taken up again."""
     logger.warning("%s: what is under way is left to the next worker.", why)
     logging.shutdown()
     start_anew()
@@ -72,6 +72,6 @@ def leave(why: str) -> None:
 
 
 def start_anew() -> None:
-    """Become a new worker, if that was asked for: the same command, in the same process."""
+    """If a restart was requested, become a new worker: the same command in the same process."""
     if restart_requested.is_set():
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

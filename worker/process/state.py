@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 
-#: Set in a worker process, and once it has begun to stop.
+#: ``working`` is set in a worker's process, ``closing`` once it has begun to stop.
 working, closing = threading.Event(), threading.Event()
 
 #: Set if a new worker is to take this process's place when it ends.
 restart_requested = threading.Event()
 
-#: Deliveries that Redis has struck off already: acknowledging them is a matter of this process alone.
+#: Deliveries that Redis has already struck off: only this process still has to acknowledge them.
 acknowledged_by_redis: set[str] = set()
 
 #: Deliveries that this process leaves to the next worker: they must not be acknowledged.

@@ -1,4 +1,4 @@
-"""What the worker does with a message before it becomes a task: no ETA stays in memory, no value reaches an event."""
+"""What the worker does with a message before it becomes a task: no ETA is held in memory, no value gets into events."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 
 
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
-    """Celery's strategy, with the headers of an action's message put right first."""
+    """Return Celery's strategy for a task, which first puts the headers of a message right."""
     handler = celery_default(task, app, consumer, **kwargs)
     tells = logging.getLogger(celery_default.__module__).isEnabledFor(logging.INFO)
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
         if body is not None or not headers.get("id") or not isinstance(headers["id"], str):
-            # A body that is read by now is one of the first protocol, which puts people's data into events and logs.
+            # A body that has been read by now is of the first protocol, which puts people's data into events and logs.
             raise InvalidTaskError("it has no id, or uses Celery's first protocol")
         unreadable.check_message(message)
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
@@ -43,12 +43,12 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
             # Celery goes by this machine's clock, and only once the message is here.
             headers[EXPIRES], headers["expires"] = expires, None
         if HEADER not in headers:
-            # A foreign publisher's repr of the arguments would take people's data into events and logs.
+            # A foreign publisher's repr of the arguments would put people's data into events and logs.
             hide_arguments(headers, show_parameters(task, message.payload[1]))
         channel = message.channel
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
-        # Acknowledged by the thread that ran the task: Celery's own way is through its loop, which no longer turns
-        # when the worker stops, and the task would be run again by the next one.
+        # The thread that ran the task acknowledges it. Celery does so in its loop, which no longer turns while the
+        # worker stops, and the next worker would run the task again.
         with bound_contextvars(**about(headers)) if tells else contextlib.nullcontext():
             return handler(message, body, acknowledge(message), reject, callbacks, **options)
 
@@ -56,7 +56,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
 
 
 def about(headers: dict[str, Any]) -> dict[str, Any]:
-    """What is logged of a task that has come, besides its name and id."""
+    """Return what is logged of a task that has arrived, besides its name and id."""
     wait = headers.get(HEADER)
     place = Place(wait.get("account"), wait.get("lane")) if isinstance(wait, dict) else place_in(headers)
     lane = {"lane": place.lane} if place.lane not in (None, LANES[0]) else {}
@@ -64,7 +64,7 @@ def about(headers: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_parameters(task: Any, kwargs: Mapping[str, Any]) -> str:
-    """Return what events show of the parameters that a publisher has sent: the names that the task knows."""
+    """Return what events show of a foreign publisher's parameters: the names that the task knows."""
     if declaration := getattr(task, "declaration", None):
         return mask_values([name for name in kwargs if name in declaration.parameters])
     kind = kwargs.get("kind")
@@ -84,7 +84,7 @@ def acknowledge(message: Any) -> Any:
                 return
             except AWAY as error:
                 if closing.wait(0.25):
-                    logger.warning("A task has ended, but Redis could not be told (%s): it may run again.", error)
+                    logger.warning("A task has ended, but Redis could not be told (%s): the task may run again.", error)
                     return
 
     return ack

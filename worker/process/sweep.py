@@ -1,4 +1,4 @@
-"""What a dead worker has left lying is taken up again: every worker looks for it, one task sees to it."""
+"""Takes up again what dead workers have left behind: every worker looks for it, and one task resumes it."""
 
 from __future__ import annotations
 

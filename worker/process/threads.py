@@ -1,4 +1,4 @@
-"""The worker's pool of threads, which grows and shrinks while it runs."""
+"""The worker's pool of threads, which can grow and shrink while it runs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from worker.telemetry.result_summary import current_summary, forget_summary
 logger = get_logger(__name__)
 
 
-#: What a pool's module is called where its option has another name.
+#: Pools whose option and module have different names.
 _NAMES = {"prefork": "processes"}
 
 
 class TaskPool(thread.TaskPool):
-    """Celery's pool of threads, with the remote control's `pool_grow` and `pool_shrink`, which hears of every end.
+    """Celery's pool of threads, with remote control's `pool_grow` and `pool_shrink`; it learns of every task's end.
 
-    Celery adapts the prefetch to the pool's limit, and the governor releases no more than fits into it: so a thread
-    too many is idle, and a limit is kept without ending any.
+    Celery adapts the prefetch to the pool's limit, and the governor releases no more than fits into it. So surplus
+    threads stay idle, and none has to be ended to keep the limit.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,14 +38,14 @@ class TaskPool(thread.TaskPool):
         self.finisher = Finisher()
 
     def grow(self, n: int = 1) -> None:
-        """Let so many more tasks run at once."""
+        """Let ``n`` more tasks run at once."""
         self._limit_to(self.limit + n)
 
     def shrink(self, n: int = 1) -> None:
-        """Let so many fewer tasks run at once; what runs is not disturbed.
+        """Let ``n`` fewer tasks run at once. What runs already is not disturbed.
 
         Raises:
-            ValueError: none would be left.
+            ValueError: no thread would be left.
 
         """
         if n >= self.limit:
@@ -64,8 +64,8 @@ class TaskPool(thread.TaskPool):
     ) -> Any:
         """Carry out a task in a thread.
 
-        What Celery itself raises there, over a message that it did not expect, stays in the thread of a stock pool:
-        the message would be held for ever, and a thread's worth of work with it.
+        In Celery's own pool, what Celery itself raises over an unexpected message stays in the thread: the message
+        would be held for ever, and occupy the place of a task.
         """
 
         came: list[Any] = []
@@ -95,7 +95,7 @@ class TaskPool(thread.TaskPool):
         return thread.ApplyResult(self.executor.submit(run))
 
     def on_stop(self) -> None:
-        """Wait for what runs, and for its end."""
+        """Wait until what runs has ended and is recorded."""
         super().on_stop()
         self.finisher.stop()
 
@@ -104,9 +104,9 @@ class TaskPool(thread.TaskPool):
 
 
 def see_to_pool(asked: Any) -> None:
-    """End a worker that is told to run another pool, in one sentence: nothing of what it promises would hold.
+    """End, with one sentence, a worker that is told to run another pool, since no promise of ours would hold there.
 
-    What is under way is finished, given back and kept on record by one process and its threads.
+    Tasks are finished, given back and kept on record by one process and its threads.
     """
     pool = get_implementation(asked)
     if not issubclass(pool, thread.TaskPool):

@@ -1,4 +1,4 @@
-"""Settings that are wrong, told at Celery's command line in one sentence, where it would print a page of traceback."""
+"""Reports wrong settings on Celery's command line in one sentence, where Celery would print a page of traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.errors import SettingsError
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """End Celery's command at settings that are wrong; an application that imports us is given the error itself."""
+    """End Celery's command if the settings are wrong. An application that imports us gets the error itself."""
     try:
         yield
     except SettingsError as error:
