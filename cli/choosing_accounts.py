@@ -1,4 +1,4 @@
-"""The accounts that a command is about."""
+"""Which accounts a command is about."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How a task ends that nobody wants any more: as Celery ends it, whoever finds that out.
+"""Revoking tasks: each ends as Celery would end it, whichever process finds that it was revoked.
 
-Celery's workers keep what was revoked in their memory, which a restart empties and which no worker that is down hears
-of. Here the governor knows it: a task that waits is taken out there and then, and no claim of any other is granted.
+Celery's workers remember what was revoked in their own memory: a restart empties it, and a worker that is down does not
+hear of it. Here the governor knows: a task that waits is taken out at once, and one that does not is refused its claim.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ALSO_STAMPED: list[Callable[[Callable[[Mapping[str, Any]], bool]], list[str]]] =
 
 @contextmanager
 def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
-    """End the task that is being carried out where its claim finds that nobody wants it."""
+    """End the task that is being carried out if its claim finds it revoked."""
     try:
         yield
     except Revoked as revoked:
@@ -67,24 +67,24 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     A task that waits ends as REVOKED at once, and so do its chord and what is chained to it: nobody else would ever
     end these. ``ours``: no other application's task can have this id.
     """
-    app.finalize()  # whoever else is told of it comes with the tasks
+    app.finalize()  # the tasks' modules enter themselves in ALSO_REVOKED
     governor = get_governor()
     backend: Any = app.backend
     for step in readable([governor.message(task_id) or b""]):
-        # By itself it would be published anew: a job is followed to its end.
+        # If only this step ended, another would be published: a job is followed to its end.
         if (job := step.kwargs.get("job")) and revoke(app, job, reason) is Effect.GOES_ON:
             return Effect.GOES_ON
     waiting = governor.revoke(task_id, reason)
     answers = [also(task_id, reason) for also in ALSO_REVOKED]
     if Effect.GOES_ON in answers:
         return Effect.GOES_ON
-    # A last step that waits itself, for room, is taken out below.
+    # A last step that waits for room is taken out below.
     if Effect.WITHDRAWN in answers and waiting is None:
         backend.mark_as_revoked(task_id, reason, store_result=True)
         return Effect.WITHDRAWN
     error = TaskRevokedError(reason)
     for message in readable([waiting or b""]):
-        # Before it is gone: whoever tells it again, should this process die here, tells the same, and that counts once.
+        # Told before it is taken out: if this process dies here, the next one tells the same, and that counts once.
         _tell_chord(app, message.part, error)
         tell(app, message.chain, reason)
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
@@ -95,7 +95,7 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
 
 
 def tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
-    """Tell that parts which will never be published are revoked, and tell their chords."""
+    """Mark parts that will never be published as revoked, and tell their chords."""
     for part in parts:
         app.backend.mark_as_revoked(part.id, reason, store_result=True)
         _tell_chord(app, part, TaskRevokedError(reason))

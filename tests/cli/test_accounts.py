@@ -269,4 +269,4 @@ def test_somebody_who_declines_is_told_apart(sandbox, monkeypatch):
     monkeypatch.setattr(cli.authorize, "require_free_port", lambda *_: None)
     monkeypatch.setattr(cli.authorize, "Callback", Server)
 
-    assert "Klaviyo has sent no code (access_denied)." in run("accounts", "authorize", "a").output
+    assert "Klaviyo sent no code (access_denied)." in run("accounts", "authorize", "a").output

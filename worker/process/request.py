@@ -1,4 +1,4 @@
-"""A worker's view of one task, as it tells it to `inspect` and to Flower's worker page, and how an odd one ends."""
+"""A worker's view of one task: what `inspect` and Flower's page of a worker show, and how an odd one ends."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ logger = get_logger(__name__)
 
 
 class Request(request.Request):  # type: ignore[misc,unused-ignore]
-    """Celery's request, which tells the names of parameters and no value: people's data is in them."""
+    """Celery's request, which shows the names of parameters but no values, since these are people's data."""
 
     def info(self, safe: bool = False) -> Any:
-        """What is told of the task, by Celery's keys."""
+        """Return what is shown of the task, by Celery's keys."""
         return super().info(safe=True)
 
     def on_retry(self, exc_info: Any) -> None:
-        """Tell Flower why the task waits. Celery looks for that one level too high, and finds its own `Retry`."""
+        """Tell Flower why the task waits. Celery looks for the reason one level too high, and finds its own `Retry`."""
         found = exc_info.exception
         retry = found if isinstance(found, Retry) else found.exc
         super().on_retry(SimpleNamespace(exception=retry, traceback=exc_info.traceback))
 
     def revoked(self) -> bool:
-        """Whether this delivery has ended because nobody wants the task, as far as this worker's memory tells."""
+        """Whether this delivery has ended as revoked, as far as this worker remembers."""
         super().revoked()
         return bool(self._already_revoked)
 
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
-        """End this delivery, with what is chained to the task, which Celery would leave PENDING.
+        """End this delivery and what is chained to the task, which Celery would leave PENDING.
 
-        That of an action is left to its claim: Klaviyo may have it already, and then that is to be told.
+        An action's is left to its claim: Klaviyo may already have the request, and then the task ends as that says.
         """
         if hasattr(self.task, "declaration"):
             governor = get_governor()
@@ -54,17 +54,17 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
         super()._announce_revoked(reason, terminated, signum, expired)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
-        """End a task that has failed. ``return_ok``: how is told already; else Celery has stumbled over its message."""
+        """End a failed task. Without ``return_ok``, Celery itself has stumbled over its message."""
         if return_ok:
             super().on_failure(exc_info, send_failed_event, return_ok)
             return
         if closing.is_set() or issubclass(exc_info.type, (LeftBehind, *unreadable.PASSING)):
-            return  # it stays on record, for the next worker
+            return  # its message stays on record for the next worker
         said = (self.type, self.id, exc_info.type.__name__, unreadable.ODD)
         logger.error("Task %s[%s] fails (%s): %s.", *said, extra={"task_id": self.id})
         told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
         prefetched_leases.return_lease(get_governor(), self.id, self._message.delivery_tag)
-        if not issubclass(exc_info.type, Reject):  # which is said of one that has ended well before
+        if not issubclass(exc_info.type, Reject):  # raised for a task that has already succeeded
             unreadable.fail(self.task.backend, told, error)
         task_ready(self)
         self.acknowledge()

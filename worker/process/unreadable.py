@@ -1,4 +1,4 @@
-"""What can be known of a message that no task can be made of: whose it is, who waits for it, what is wrong with it."""
+"""What can be made out about a message that is no task: its id, what waits for it, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from worker.message_headers import ACCOUNT, LANE
 
 logger = get_logger(__name__)
 
-#: Headers that are text where they are there.
+#: Headers that must be text if they are present.
 _TEXTS = ("shadow", "eta", "group", "root_id", "parent_id", ACCOUNT, LANE)
 
-#: What is wrong with a message of which nothing more can be said.
+#: What is wrong with a message about which nothing more can be said.
 ODD = "its message is not that of a task"
 
-#: What says that Redis is away: it tells nothing about a message.
+#: Errors that mean that Redis is away; they say nothing about a message.
 PASSING = (*AWAY, OperationalError)
 
-#: What is told of a task that failed to those who wait for it: its errbacks, its chord, the rest of its chain.
+#: What waits for a task and is told of its failure.
 _WAITING = ("errbacks", "chord", "chain")
 
 
 def check_message(message: Any) -> None:
-    """See that a message of Celery's second protocol is made as they are: Celery finds out only amid the task.
+    """Check that a message has the form of Celery's second protocol; Celery itself finds out only within the task.
 
     Raises:
-        InvalidTaskError: it is not.
+        InvalidTaskError: it does not.
 
     """
     headers, payload = message.headers, message.payload
@@ -55,7 +55,7 @@ def check_message(message: Any) -> None:
 
 
 def _is_signature(part: Any) -> bool:
-    """Whether something is made as the signature of a task is."""
+    """Whether something has the form of a task's signature."""
     if not isinstance(part, Mapping) or not isinstance(part.get("task"), str):
         return False
     kinds = (("args", list | tuple), ("kwargs", Mapping), ("options", Mapping))
@@ -63,9 +63,9 @@ def _is_signature(part: Any) -> bool:
 
 
 def context(message: Any) -> Context:
-    """The task that a message is of, as far as it tells; its ``id`` is None where it does not.
+    """Return the task of a message, as far as it can be made out; its ``id`` is None if that cannot.
 
-    In Celery's first protocol all of it is in the body, in the second only who waits for the task.
+    In Celery's first protocol everything is in the body, in the second only what waits for the task.
     """
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     try:
@@ -106,14 +106,14 @@ def problem(message: Any, error: Exception) -> str:
 
 
 def fail(backend: Any, task: Any, error: Exception) -> None:
-    """Record a task as failed, and notify those who wait for it if they can be made out."""
+    """Record a task as failed, and tell what waits for it, if that can be made out."""
     try:
         backend.mark_as_failure(task.id, error, request=task)
     except PASSING:
         raise
     except Exception as odd:
         logger.error(
-            "Task %s has failed, but nobody could be notified: who waits for it is unreadable (%s).",
+            "Task %s has failed, but what waits for it could not be told: it is unreadable (%s).",
             task.id,
             type(odd).__name__,
         )
