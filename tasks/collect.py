@@ -34,9 +34,10 @@ from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.atomic_writes import write
 from worker.calls import delay_of, routed
+from worker.carrying_out import back_to_wait
 from worker.connection import get_redis
 from worker.errors import InputError
-from worker.execution import Call, back_to_wait
+from worker.execution import Call
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
 from worker.patience import waits_for_redis

@@ -11,9 +11,10 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.calls import received
+from worker.carrying_out import run
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
-from worker.execution import run, send_in_process
+from worker.execution import send_in_process
 from worker.governor import Together
 from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings

@@ -18,7 +18,7 @@ from celery.utils.functional import maybe_list
 from celery.utils.objects import Bunch
 from kombu.utils.encoding import bytes_to_str
 
-from worker.execution import Revoked
+from worker.carrying_out import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
 

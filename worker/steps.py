@@ -26,9 +26,10 @@ from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import until_of
+from worker.carrying_out import Revoked, back_to_wait, carry_out
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
-from worker.execution import Call, Revoked, back_to_wait, carry_out
+from worker.execution import Call
 from worker.governor import Lane, get_governor
 from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.patience import waits_for_redis

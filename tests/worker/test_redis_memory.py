@@ -10,8 +10,9 @@ from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
 from worker import execution, redis_memory
 from worker.app import app
+from worker.carrying_out import carry_out
 from worker.connection import Full
-from worker.execution import Call, carry_out
+from worker.execution import Call
 from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget

@@ -9,7 +9,7 @@ import pytest
 from celery import states
 
 from worker import revocation
-from worker.execution import Revoked
+from worker.carrying_out import Revoked
 from worker.governor import Governor
 from worker.messages import readable
 from worker.revocation import Effect, ended_if_revoked, revoke, revoke_stamped

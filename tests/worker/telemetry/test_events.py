@@ -11,7 +11,7 @@ from celery.utils.nodenames import anon_nodename
 
 from tasks.jobs import progress
 from worker.app import app
-from worker.execution import WaitingReason
+from worker.carrying_out import WaitingReason
 from worker.process.request import Request
 from worker.telemetry import events
 

@@ -13,11 +13,11 @@ from celery.exceptions import Ignore, Retry
 
 import tasks.registry  # noqa: F401 — all actions
 from tests.clock import Clock
-from worker import execution
+from worker import carrying_out, execution
 from worker.action import ACTIONS
 from worker.app import app
+from worker.carrying_out import Revoked
 from worker.errors import KlaviyoError
-from worker.execution import Revoked
 from worker.governor import ALONE, Delivery, Expiry, Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
@@ -206,7 +206,7 @@ class Travelers:
         _, kwargs, _ = orjson.loads(base64.b64decode(message["body"]))
         context = Context({**headers, "klaviyo_delivery": (UNACKED, UNACKED_INDEX, tag)})
         try:
-            end = execution.run(ACTIONS[name].declaration, context, (), kwargs)
+            end = carrying_out.run(ACTIONS[name].declaration, context, (), kwargs)
         except Revoked as revoked:
             if revoked.expired:
                 self.governor.revoke(task_id, revoked.reason)
