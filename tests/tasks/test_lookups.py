@@ -111,7 +111,8 @@ def governor(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubGovernor]:
     monkeypatch.setenv("KLAVIYO_READ_TIMEOUT", "0.1")
     get_settings.cache_clear()
     stub = StubGovernor()
-    monkeypatch.setattr(carrying_out, "get_governor", lambda: stub)
+    for module in (carrying_out, execution):
+        monkeypatch.setattr(module, "get_governor", lambda: stub)
     monkeypatch.setattr(execution, "get_client", lambda: None)
     yield stub
     get_settings.cache_clear()

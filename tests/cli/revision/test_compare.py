@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
-from worker.revision import compare as revision
+from cli.revision import compare as revision
 
 from cli.commands import app
 from cli.revision.body_table import table

@@ -116,7 +116,7 @@ def shop(settings, client, monkeypatch):
     forget()
     monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
     made = Shop(client)
-    for module in (execution, oauth):
+    for module in (carrying_out, oauth):
         monkeypatch.setattr(module, "get_governor", lambda: made.governor)
     monkeypatch.setattr(execution, "send", made.send)
     monkeypatch.setattr(execution, "get_client", lambda: None)

@@ -146,15 +146,15 @@ def test_a_failure_that_cannot_be_kept_is_a_failure_all_the_same(server, monkeyp
     assert stored_state(fail(create_profile, ADA, refused())) == "FAILURE"
 
 
-@pytest.mark.parametrize("kept", [3, 0])
-def test_no_more_are_kept_than_is_set_and_the_oldest_goes_first(server, settings, kept):
-    settings.setenv("KLAVIYO_FAILURES_KEPT", str(kept))
+@pytest.mark.parametrize("most", [3, 0])
+def test_no_more_are_kept_than_is_set_and_the_oldest_goes_first(server, settings, most):
+    settings.setenv("KLAVIYO_FAILURES_KEPT", str(most))
     forget()
     ids = [fail(create_profile, ADA, refused(), task_id=f"task-{n}") for n in range(5)]
 
     found = [each.id for count in kept.failure_groups() for each in kept.failures_of(count.group.id)]
 
-    assert found == ids[5 - kept :]
+    assert found == ids[5 - most :]
 
 
 def test_failures_take_no_more_bytes_than_they_may(server, monkeypatch):

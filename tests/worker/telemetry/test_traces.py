@@ -172,7 +172,7 @@ def test_nothing_of_a_call_is_in_its_spans(exporter, fake_redis):
 def test_an_application_that_has_them_off_loads_nothing_of_opentelemetry():
     # redis-py loads its metrics, where it is installed.
     program = (
-        "import sys, redis; before = set(sys.modules); import worker.celery; from worker import traces; "
+        "import sys, redis; before = set(sys.modules); import worker.celery; from worker.telemetry import traces; "
         "assert traces.get_tracer() is None; "
         "assert traces.tracing_task('x', None) is traces.tracing_publish('x', 'y', {}); "
         "print([name for name in set(sys.modules) - before if name.startswith('opentelemetry')])"

@@ -159,7 +159,7 @@ class Travelers:
         self.ends, self.pops, self.told, self.expiring = {}, 0, [], set()
         client.set("klaviyo:born", self.clock.ms - 100_000)
         self.governor.beat("worker", 1_000, list(QUEUES), 10**6)
-        for module in (execution, riding):
+        for module in (carrying_out, riding):
             monkeypatch.setattr(module, "get_governor", lambda: self.mortal)
         monkeypatch.setattr(execution, "send", self.klaviyo)
         monkeypatch.setattr(execution, "get_client", lambda: None)
