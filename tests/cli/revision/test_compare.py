@@ -11,9 +11,9 @@ import pytest
 from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
-from cli.revision import compare as revision
 
 from cli.commands import app
+from cli.revision import compare as revision
 from cli.revision.body_table import table
 from cli.revision.compare import compare
 from tests.openapi import needs_openapi, openapi

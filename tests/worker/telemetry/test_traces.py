@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from celery.exceptions import Retry
+from celery.signals import task_postrun
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -33,6 +34,7 @@ def exporter(settings, monkeypatch):
     monkeypatch.setattr("worker.checked_task.is_plain", lambda task, options: True)
     yield found
     provider.shutdown()
+    task_postrun.send(sender=None)  # the thread's next work follows none of these tasks
 
 
 def spans(exporter):
