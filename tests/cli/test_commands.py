@@ -486,6 +486,7 @@ WORKER = SimpleNamespace(app=None)
 def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
+    beat_init.disconnect(acquire_distributed_beat_lock)  # as beat's own scheduler does
     for start in (
         lambda: celeryd_after_setup.send(sender="w1", instance=WORKER, conf=None),
         lambda: beat_init.send(sender=None),
