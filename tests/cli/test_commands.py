@@ -15,6 +15,7 @@ import pytest
 import redis
 from celery.exceptions import TaskRevokedError, TimeoutError
 from celery.signals import beat_init, celeryd_after_setup
+from redbeat.schedulers import acquire_distributed_beat_lock
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
