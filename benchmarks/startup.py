@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.processes import ROOT
+from cli.embedded import server
 from cli.processes import free_port
-from worker.embedded import server
 
 RUNS = 9
 COMMANDS = (("--help",), ("limits",), ("jobs",))

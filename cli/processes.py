@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from worker.children import spawn
+from cli.children import spawn
 from worker.errors import KlaviyoError, SettingsError
 
 #: Quiet, because its banner would list hundreds of actions.

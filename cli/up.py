@@ -12,14 +12,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from cli.embedded import find_server, server
 from cli.processes import CELERY, LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
 from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
 from schedules.store.migrate import upgrade
-from worker.accounts import NO_ACCOUNT, configured
+from worker.accounts.lookup import NO_ACCOUNT, configured
 from worker.connection import address
-from worker.embedded import find_server, server
 from worker.redis_address import parse
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 

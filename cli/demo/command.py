@@ -18,13 +18,13 @@ from cli.demo.run import Run
 from cli.demo.sandbox import SideDoor
 from cli.demo.story import Story
 from cli.demo.view import View
+from cli.embedded import find_server, server
 from cli.processes import LOOPBACK, Processes, free_port
 from cli.sandbox import ACCOUNT, command
 from cli.terminal import FAILED, WRONG, say, stop
 from cli.up import interruptible, start_beat, start_flower, start_worker
 from schedules.store.migrate import upgrade
 from worker.app import app, configuration
-from worker.embedded import find_server, server
 from worker.governor import get_governor
 from worker.settings import get_settings
 
