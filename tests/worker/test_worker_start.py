@@ -23,7 +23,9 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
 
 
 def test_klaviyo_up_starts_its_processes_without_loading_what_they_load():
-    assert not _loaded_by("import cli.up", "celery", "httpx", "schedules.deferred", "tasks", "tornado")
+    heavy = ("celery", "httpx", "redis", "schedules.deferred", "sqlalchemy", "tasks", "tornado")
+
+    assert not _loaded_by("import cli.up", *heavy)
 
 
 def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():
