@@ -12,7 +12,6 @@ from worker.api.parameters import Params
 from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
-from worker.execution import run, send_in_process
 from worker.governor import Together
 from worker.masking import mask_values
 from worker.message_headers import HEADER, TOGETHER
@@ -48,6 +47,9 @@ class ActionTask(CheckedTask):
 
     def run(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery."""
+        # Imported where it is used, here and below: a process that only publishes needs no HTTP client.
+        from worker.execution import run
+
         request = self.request
         if not request.is_eager:
             return run(self.declaration, request, args, params)
@@ -66,6 +68,8 @@ class ActionTask(CheckedTask):
 
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
+        from worker.execution import send_in_process
+
         return send_in_process(self.declaration, alias, params)
 
     @property

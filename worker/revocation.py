@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery, Task, states
-from celery.exceptions import TaskRevokedError
+from celery.exceptions import Ignore, TaskRevokedError
 from celery.signals import task_revoked
 from celery.utils.functional import maybe_list
 from celery.utils.objects import Bunch
 from kombu.utils.encoding import bytes_to_str
 
-from worker.execution import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
 
@@ -34,7 +33,12 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
     """End the task that is being carried out where its claim finds that nobody wants it."""
     try:
         yield
-    except Revoked as revoked:
+    except Ignore as revoked:
+        # Imported here: a process that only publishes needs no HTTP client, and every import of this module is its own.
+        from worker.execution import Revoked
+
+        if not isinstance(revoked, Revoked):
+            raise
         request: Any = task.request
         if revoked.expired:
             # Its message may be delivered once more, should this worker die before it is acknowledged.
