@@ -31,7 +31,7 @@ PERSON: dict[str, Any] = {
 IMPORT = (
     "import time, tracemalloc\n{trace}\n{imports}\nprint(time.process_time(), tracemalloc.get_traced_memory()[0] / 1e6)"
 )
-#: What is imported: all actions; those of one section, with what the first call of one loads; and Celery with its client.
+#: What is imported: all actions; those of one section, with what a first call loads; and Celery with its client.
 IMPORTS = {
     "import tasks.registry": "import tasks.registry",
     "tasks.profiles, and what a call loads": "from tasks.profiles import create_profile\ncreate_profile.task",
