@@ -27,7 +27,7 @@ class NoForks(KlaviyoError):
 
 
 class ForkServer:
-    """The process that forks the others, and tells how they end. Whoever forgets it ends it, and what it has forked."""
+    """The process that forks the others, and tells how they end. They end with it, and it with this process."""
 
     def __init__(self) -> None:
         # Its packets keep each request together with the file that it brings.
@@ -129,7 +129,7 @@ class Forked:
 def forking() -> Iterator[ForkServer | None]:
     """Start a server, which imports while the caller goes on; none where a fork is not safe.
 
-    The system's libraries of macOS may not be used in a fork, and proxies are looked up there by one of them.
+    On macOS a fork may not use the system's own libraries, and looking up a proxy does.
     """
     if sys.platform != "linux":
         yield None

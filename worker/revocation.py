@@ -34,7 +34,7 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
     try:
         yield
     except Ignore as revoked:
-        # Imported here: a process that only publishes needs no HTTP client, and every import of this module is its own.
+        # Imported here: a process that only publishes needs no HTTP client.
         from worker.execution import Revoked
 
         if not isinstance(revoked, Revoked):
