@@ -9,7 +9,7 @@ import pytest
 from tasks.jobs import carried, settle
 from tasks.jobs.carried import TellCalls, open_job
 from tests.worker.together.travelers import Killed, Travelers
-from worker.errors import JobCancelled
+from worker.errors import JobCancelled, SettingsError
 from worker.one_per_process import forget
 from worker.together import riding
 
@@ -160,6 +160,37 @@ def test_calls_of_a_job_that_somebody_has_withdrawn_go_alone(travelers, steps):
 
     assert travelers.klaviyo.requests == [("create_profile", 1)] * 12
     assert steps.reminders.overdue(1) == []
+
+
+@pytest.mark.parametrize("gone", range(2))
+def test_calls_whose_account_is_gone_meanwhile_are_told_so(travelers, steps, monkeypatch, gone):
+    carrier = handed_over(travelers, steps)
+    key = f"klaviyo:riders:{carrier}"
+    for place, each in enumerate(travelers.client.lrange(key, 0, -1)[gone:], start=gone):
+        travelers.client.lset(key, place, each.replace(b'"account":"default"', b'"account":"nobody"'))
+
+    end(steps, carrier, monkeypatch)
+    open_job(carrier)
+    travelers.work_all()
+
+    ends = [travelers.outcome(f"c{number}") for number in range(12)]
+    assert all(isinstance(each, SettingsError) for each in ends[gone:])
+    assert all(each["data"]["id"] == "01" for each in ends[:gone])
+    assert not travelers.left()
+
+
+def test_calls_whose_account_is_gone_before_the_job_is_opened_are_told_so(travelers, steps, monkeypatch):
+    monkeypatch.setattr(riding, "see_to", lambda reminders: None)
+    carrier = handed_over(travelers, steps)
+    key = f"klaviyo:riders:{carrier}"
+    for place, each in enumerate(travelers.client.lrange(key, 0, -1)):
+        travelers.client.lset(key, place, each.replace(b'"account":"default"', b'"account":"nobody"'))
+
+    open_job(carrier)
+    travelers.work_all()
+
+    assert all(isinstance(travelers.outcome(f"c{number}"), SettingsError) for number in range(12))
+    assert not travelers.left()
 
 
 def test_a_call_that_is_revoked_meanwhile_ends_as_the_job_says(travelers, steps, monkeypatch):
