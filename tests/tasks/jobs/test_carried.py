@@ -221,3 +221,20 @@ def test_a_purge_leaves_alone_what_klaviyo_has(travelers, steps, monkeypatch):
     end(steps, carrier, monkeypatch)
 
     assert travelers.outcome("c1")["job_id"] == "K1"
+
+
+def test_only_those_of_the_same_person_wait_until_the_job_has_ended(travelers, steps, monkeypatch):
+    carrier = handed_over(travelers, steps)
+    profile(travelers, 100, email="p3@example.com")
+    profile(travelers, 101, email="p3@example.com", first_name="Grace")
+    travelers.call("create_profile", "alone", email="other@example.com")
+    profile(travelers, 102, email="third@example.com")
+    travelers.call("create_profile", "late", lane="bulk", email="fourth@example.com")
+
+    travelers.work(1)
+    assert all(travelers.outcome(each)["successful"] for each in ("alone", "c102", "late"))
+    assert travelers.governor.count() == 2
+
+    end(steps, carrier, monkeypatch)
+    travelers.work_all(step=0.2)
+    assert [each for each in travelers.ends if each in ("c100", "c101")] == ["c100", "c101"]
