@@ -20,6 +20,8 @@ from worker.api.wire import AS_IS, Path
 #: Kinds of calls that are remembered of one action, and sets of names.
 MAX_KINDS = 1_000
 
+_UNSEEN = object()
+
 #: For values that stand in no body.
 _ANYTHING = Node(frozenset(), lambda value: ())
 
@@ -63,9 +65,8 @@ class Kinds:
         None where that takes a closer look.
         """
         names = tuple(given)
-        if names in self._plain:
-            resources = self._plain[names]
-        else:
+        resources: Any = self._plain.get(names, _UNSEEN)
+        if resources is _UNSEEN:
             resources = _put(self._plain, names, self._plain_resources(names))
         if resources is None:
             return None
