@@ -1,4 +1,4 @@
-"""An application of `benchmarks.traveling`: one event for each line that it reads, with the moment of the call in it."""
+"""An application of `benchmarks.traveling`: an event for each line that it reads, with the moment of the call in it."""
 
 from __future__ import annotations
 

@@ -38,6 +38,12 @@ def test_its_promise_is_one(waiting):
         waiting.on_redy  # noqa: B018
 
 
+def test_it_has_what_celery_gives_to_one():
+    celerys = vars(AsyncResult("some-id", app=app))
+
+    assert vars(app.AsyncResult("some-id")) == {name: each for name, each in celerys.items() if name != "on_ready"}
+
+
 def test_it_looks_and_travels_as_any_other(waiting):
     assert repr(waiting) == "<AsyncResult: some-id>"
     assert pickle.loads(pickle.dumps(waiting)) == waiting == AsyncResult("some-id", app=app)
