@@ -8,7 +8,7 @@ import pytest
 from celery.worker import state
 
 from tests.worker.together.travelers import REVOKED, Killed, Travelers
-from worker import execution
+from worker import carrying_out, execution
 from worker.api.jsonapi import Envelope
 from worker.connection import NotReplicated
 from worker.errors import BadRequest, NotFound, OutcomeUnknown, SettingsError, Unavailable
@@ -476,7 +476,7 @@ def test_how_fast_a_line_drains_counts_each_call_that_travels(travelers):
 def test_the_attempts_of_each_are_counted_when_it_has_ended(travelers, monkeypatch):
     counted = []
     told = SimpleNamespace(throttled=lambda *_: None, attempts=lambda action, count: counted.append((action, count)))
-    monkeypatch.setattr(execution, "meters", [told])
+    monkeypatch.setattr(carrying_out, "meters", [told])
     backlog(travelers, 10)
     travelers.klaviyo.script = [503]
 
