@@ -24,9 +24,9 @@ from rich.table import Table
 
 from benchmarks.overhead import TEXT, arrivals, rate
 from benchmarks.processes import ROOT, listening, process
+from cli.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels, free_ports
 from worker.connection import client_of
-from worker.embedded import find_server
 from worker.redis_address import parse
 
 #: A process that publishes so many calls, and tells how many ms half of them took at most.

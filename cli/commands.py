@@ -94,7 +94,7 @@ COMMANDS = {
         "Move everything from another Redis to the one of KLAVIYO_REDIS_URL, while no worker runs.",
     ),
     "revision": (
-        "revision:revision",
+        "revision.command:revision",
         "Compare the actions with one of Klaviyo's OpenAPI files: the next revision, or the pinned one.",
     ),
     "client": (

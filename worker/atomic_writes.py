@@ -12,7 +12,7 @@ from typing import Any
 from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.patience import waits_for_redis
-from worker.process import working
+from worker.process.state import working
 
 #: KEYS[1]: what the keys begin with in a cluster, and more. ARGV[1]: whether it must pass; then each command as the
 #: number of its words, and these, of which the second is its key.

@@ -27,6 +27,9 @@ from worker.settings import get_settings
 #: without a reset shows by nothing else.
 ANSWER_TIMEOUT_S = 5.0
 
+#: The oldest Redis that will do.
+MINIMUM_VERSION = (6, 2)
+
 
 class NotNow(redis.ConnectionError):
     """Redis has answered, and cannot serve this command now; it may later."""

@@ -13,12 +13,12 @@ from kombu.utils.encoding import bytes_to_str
 
 from worker import ending, errors
 from worker.connection import connecting
-from worker.failures import failed_call
+from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
-from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
-from worker.process import acknowledged_by_redis
+from worker.process.left_behind import unacknowledged_if_left
+from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
 
 logger = get_logger(__name__)

@@ -27,7 +27,6 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
     ALONE,
@@ -43,7 +42,8 @@ from worker.governor import (
 )
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
-from worker.process import acknowledged_by_redis, closing, left_behind, working
+from worker.process import prefetched_leases
+from worker.process.state import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
 from worker.redis_nodes import connection_class

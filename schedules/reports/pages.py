@@ -26,7 +26,7 @@ from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.account_and_lane import PREFIX
-from worker.accounts import account as account_of
+from worker.accounts.lookup import account as account_of
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import next_page, page_items

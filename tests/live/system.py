@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import httpx
 import redis
 
+from cli.embedded import start
 from tests.live.forked import Forked
 from tests.live.whereabouts import READY, whereabouts
-from worker.embedded import start
 from worker.tiers import QUEUES
 
 ROOT = Path(__file__).parents[2]

@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from tasks.lists import get_lists
 from tests.live.system import until
 from tests.soak import sized
-from worker.account_store import AccountStore
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import AccountStore
 from worker.connection import client_of
-from worker.credentials import Grant
 from worker.one_per_process import forget
 from worker.redis_address import parse
 

@@ -22,14 +22,14 @@ from tasks.profiles import bulk_import_profiles, create_profile, get_profile, ge
 from tests.live.nodes import Guarded
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, System, end, until
-from worker import oauth
-from worker.account_store import get_account_store
+from worker.accounts import oauth
+from worker.accounts.stored import get_account_store
+from worker.accounts.token_endpoint import TokenRefused
 from worker.app import app
 from worker.errors import NotFound
-from worker.failures import drop, failure_groups
+from worker.failures.kept import drop, failure_groups
 from worker.governor import get_governor
 from worker.redis_rights import COMMANDS
-from worker.token_endpoint import TokenRefused
 
 #: What only rare moments need.
 RARE = {

@@ -8,10 +8,10 @@ from celery import Celery
 from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
+from cli.embedded import server
 from cli.processes import free_port
 from worker.app import Loader, configuration
 from worker.connection import get_redis
-from worker.embedded import server
 from worker.errors import SettingsError
 from worker.redis_address import parse
 from worker.settings import get_settings

@@ -32,8 +32,8 @@ from worker.governor.terms import (
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
-from worker.pauses import holders, owner, resuming, said
-from worker.process import working
+from worker.pauses import describe, holders, owner, resume_command
+from worker.process.state import working
 from worker.tiers import DAY, MINUTE
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.
@@ -233,7 +233,7 @@ class Governor:
         if milliseconds < 0:
             account, action = owner(line[0])
             reasons = "; ".join(
-                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                f"{describe(each.what)}, by {each.by} ({each.why}; {resume_command(each.what)} lets it go on)"
                 for each in self.holding(line)
             )
             raise Paused(action, account, reasons)
