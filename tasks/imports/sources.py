@@ -26,7 +26,7 @@ import orjson
 from tasks.imports.encodings import SAMPLE_BYTES, detect_encoding, encoding_named
 from tasks.imports.footers import drop_footers
 from tasks.imports.grid import Grid, grid_of, quoted_grid_of
-from tasks.imports.headers import name_columns
+from tasks.imports.headers import HEADER_ROWS, is_sparse, name_columns, rows_above_header
 from tasks.imports.packed import DAMAGED, member_of, unpack
 from worker.errors import SourceError
 
@@ -301,22 +301,32 @@ def _table(
             place.line += 1
             yield line
 
+    def whole_lines() -> Iterator[str]:
+        for line in further():
+            if len(line) == MAX_LINE_CHARACTERS:
+                raise too_long(place.line)
+            yield line
+
+    def too_long(line: int) -> SourceError:
+        return SourceError(name, f"line {line:,} is over {MAX_LINE_CHARACTERS:,} characters")
+
     first = next(further(), "")
     if separator := _SEPARATOR.fullmatch(first):
         delimiter, first = delimiter or separator[1], next(further(), "")
     if first.lstrip()[:1] in ("{", "["):
         raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
-    delimiter = delimiter or _sniff_delimiter(first)
-    header = next(filter(None, csv.reader(chain([first], further()), delimiter=delimiter, strict=True)), None)
+    ahead, delimiter = _find_header(first, whole_lines(), delimiter)
+    header = next(filter(None, csv.reader(chain(ahead, further()), delimiter=delimiter, strict=True)), None)
     if header is None:
         raise SourceError(name, "it is empty: the first line must name the columns")
     found.append(Dialect(tuple(header), delimiter, text.encoding))
     yield [header]
-    while block := text.read(BATCH_CHARACTERS) + (end := text.readline(MAX_LINE_CHARACTERS)):
+    read_ahead = "".join(ahead)
+    place.line -= _lines(read_ahead)
+    while block := read_ahead + text.read(BATCH_CHARACTERS) + (end := text.readline(MAX_LINE_CHARACTERS)):
+        read_ahead = ""
         if len(end) == MAX_LINE_CHARACTERS:
-            raise SourceError(
-                name, f"line {place.line + _lines(block) + 1:,} is over {MAX_LINE_CHARACTERS:,} characters"
-            )
+            raise too_long(place.line + _lines(block) + 1)
         place.row = place.line + 1
         try:
             rows = _rows(block, further(), delimiter, len(header))
@@ -374,6 +384,26 @@ def _sniff_delimiter(header: str) -> str:
     """Return the delimiter that a header uses most outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(_DELIMITERS, key=bare.count)
+
+
+def _find_header(first: str, further: Iterator[str], delimiter: str | None) -> tuple[Iterator[str], str]:
+    """Return the lines from the header on, as far as they have been read, and the delimiter.
+
+    Only below a first line that looks like a title are further lines looked at.
+    """
+    sniffed = delimiter or _sniff_delimiter(first)
+    cell_goes_on = first.count('"') % 2
+    if cell_goes_on or not is_sparse(_cells(first, sniffed)):
+        return iter([first]), sniffed
+    lines = [first, *islice(further, HEADER_ROWS - 1)]
+    for each in [sniffed] if delimiter or sniffed in first else _DELIMITERS:
+        if above := rows_above_header([_cells(line, each) for line in lines]):
+            return iter(lines[above:]), each
+    return iter(lines), sniffed
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
 
 
 @contextmanager

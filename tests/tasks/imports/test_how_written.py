@@ -62,3 +62,16 @@ def test_standard_input_is_judged_by_its_first_rows():
     (part,) = split_into_parts(source, plan)
     assert isinstance(part, Part)
     assert len(items_of("profiles", part)) == 10
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("45414", "2024-05-02"), ("45414.5", "2024-05-02T12:00:00"), ("45414,604166666664", "2024-05-02T14:30:00"),
+        ("33217", "1990-12-10"),
+    ],
+)  # fmt: skip
+def test_a_date_may_be_the_days_that_excel_counts(run: Run, cell: str, found: str):
+    made = run("profiles", f'email,x\na@b.c,"{cell}"\n', mapping=("x=properties.x:date",))
+
+    assert made.items[0]["attributes"]["properties"] == {"x": found}
