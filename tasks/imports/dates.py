@@ -57,7 +57,7 @@ _EIGHT = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
 #: Days since `_EXCEL_EPOCH`, of the years 1927 to 2146, and the part of a day that has passed.
 _SERIAL = re.compile(r"([1-8][0-9]{4})(?:[.,]([0-9]{1,15}))?")
-_EXCEL_EPOCH = datetime(1899, 12, 30)
+_EXCEL_EPOCH = date(1899, 12, 30)
 #: A two-digit year lies at most this many years in the future.
 _AHEAD = 10
 
@@ -119,7 +119,9 @@ def _iso(said: str) -> datetime:
 
 def _serial(found: re.Match[str]) -> date | datetime:
     day = _EXCEL_EPOCH + timedelta(days=int(found[1]))
-    return day + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400)) if found[2] else day.date()
+    if not found[2]:
+        return day
+    return datetime(day.year, day.month, day.day) + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400))  # noqa: DTZ001
 
 
 def _numbers(found: re.Match[str], order: Order | None) -> date:

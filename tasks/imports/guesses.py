@@ -30,8 +30,8 @@ _NAMES_THINGS = re.compile(
 )
 #: Words in the names of columns that hold dates: numbers there are Excel's days since 1900.
 _NAMES_DATES = re.compile(
-    r"\b(date|dates|datum|fecha|data|dato|created|updated|joined|registered|since|birthday|birthdate|dob|last (order|purchase|login)"
-    r"|sista köp|senaste köp|geburtstag|födelsedag)\b"
+    r"\b(dates?|datum|fecha|data|dato|created|updated|joined|registered|since|birthday|birthdate|dob|geburtstag"
+    r"|födelsedag|last (order|purchase|login)|(sista|senaste) köp)\b"
 )
 _SERIALS = re.compile(r"[2-6][0-9]{4}([.,][0-9]+)?")
 #: Texts of this many characters are not amounts.

@@ -221,7 +221,7 @@ def _is_of_form(form: str, other: str) -> bool:
 
 def _judge_cells(place: int, field: Field, cells: Sequence[str], styles: dict[int, str], asking: set[int]) -> None:
     proves, is_ambiguous, _ = _EVIDENCE[field.form]
-    for cell in set(cells):
+    for cell in dict.fromkeys(cells):  # in their order, so that a resumed run finds the same
         if cell and (style := proves(cell)):
             styles[place] = style
             return

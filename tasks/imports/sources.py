@@ -328,13 +328,18 @@ def _table(
         if len(end) == MAX_LINE_CHARACTERS:
             raise too_long(place.line + _lines(block) + 1)
         place.row = place.line + 1
-        try:
-            rows = _rows(block, further(), delimiter, len(header))
-        except _Broken as broken:
-            place.row += broken.line
-            raise
-        place.line += _lines(block)
-        yield rows if isinstance(rows, Grid) else drop_footers(rows, len(header))
+        yield _rows_in(block, further(), delimiter, len(header), place)
+
+
+def _rows_in(block: str, further: Iterable[str], delimiter: str, width: int, place: _Place) -> list[list[str]] | Grid:
+    """Return the rows that begin in a block of whole lines, without a report's footer."""
+    try:
+        rows = _rows(block, further, delimiter, width)
+    except _Broken as broken:
+        place.row += broken.line
+        raise
+    place.line += _lines(block)
+    return rows if isinstance(rows, Grid) else drop_footers(rows, width)
 
 
 def _lines(block: str) -> int:

@@ -75,3 +75,12 @@ def test_a_date_may_be_the_days_that_excel_counts(run: Run, cell: str, found: st
     made = run("profiles", f'email,x\na@b.c,"{cell}"\n', mapping=("x=properties.x:date",))
 
     assert made.items[0]["attributes"]["properties"] == {"x": found}
+
+
+def test_a_number_that_shows_its_own_decimal_mark_is_read_by_it_whatever_the_others_show(run: Run):
+    cells = ('"1.040,00"', "40.00", "1.234", '"0,125"')
+    rows = "".join(f"p{number}@example.com,{cell}\n" for number, cell in enumerate(cells))
+
+    made = run("profiles", f"email,x\n{rows}", mapping=("x=properties.x:number",))
+
+    assert [item["attributes"]["properties"]["x"] for item in made.items] == [1040, 40, 1234, 0.125]
