@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
 
 #: Which of two numbers before a year is the day.
@@ -121,7 +121,7 @@ def _serial(found: re.Match[str]) -> date | datetime:
     day = _EXCEL_EPOCH + timedelta(days=int(found[1]))
     if not found[2]:
         return day
-    return datetime(day.year, day.month, day.day) + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400))  # noqa: DTZ001
+    return datetime.combine(day, time()) + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400))
 
 
 def _numbers(found: re.Match[str], order: Order | None) -> date:

@@ -80,7 +80,8 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
         else:
             block.columns[field.name] = _read(values, convert, field, block)
     for name, template in plan.templates.items():
-        made: Values = list(map(template.fill, zip(*map(column, template.places), strict=True)))
+        cells = [column(place) if tidy else tidy_cells(column(place)) for place in template.places]
+        made: Values = list(map(template.fill, zip(*cells, strict=True)))
         if convert := plan.convert(plan.fields[name]):
             made = _read(made, convert, plan.fields[name], block)
         block.columns[name] = [own or text for own, text in zip(block.column(name), made, strict=True)]

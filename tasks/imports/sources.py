@@ -2,8 +2,8 @@
 
 A CSV and JSON Lines may be gzipped, or the only file in a zip archive; a CSV may have any encoding.
 
-Rows are numbered from 1; the header, blank lines and a report's footer do not count. They are read a batch at a time,
-never all at once.
+Rows are numbered from 1; the header, what stands above it, rows without a value and a report's footer do not count.
+They are read a batch at a time, never all at once.
 """
 
 from __future__ import annotations
@@ -361,16 +361,15 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         # Without quotes, splitting by the delimiter takes a third of the reader's time.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
-            return grid_of(lines, delimiter, width) or list(
-                map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
-            )
-    if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
+            grid = None if _has_blank_row(lines, delimiter * (width - 1)) else grid_of(lines, delimiter, width)
+            return grid or list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
+    may_be_grid = len(block) <= MAX_LINE_CHARACTERS and not _has_blank_row(block, delimiter.join(['""'] * width))
+    if may_be_grid and (grid := quoted_grid_of(block, delimiter, width)):
         return grid
     if block.count('"') % 2 == 0:
         # All quotes seem to be closed within the block.
         with suppress(csv.Error):
-            read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
-            return list(filter(None, read)) if [] in read else read
+            return list(filter(any, csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True)))
     own = list(io.StringIO(block, newline=""))
     reader = csv.reader(chain(own, further), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
@@ -378,11 +377,16 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     try:
         while reader.line_num < len(own) and (row := next(reader, None)) is not None:
             begun = reader.line_num
-            if row:
+            if any(row):
                 rows.append(row)
     except csv.Error as error:
         raise _Broken(begun, error) from None
     return rows
+
+
+def _has_blank_row(lines: str, blank: str) -> bool:
+    """Return True if a row may have no value: such rows end many files that a spreadsheet wrote."""
+    return f"\n{blank}\n" in lines or lines.startswith(f"{blank}\n") or f"\n{blank}\r" in lines
 
 
 def _sniff_delimiter(header: str) -> str:

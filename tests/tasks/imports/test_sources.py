@@ -364,3 +364,16 @@ def test_of_what_is_no_file_the_meter_tells_nothing():
 
     assert len(rows_of(source)) == 1
     assert (source.meter.read, source.meter.size) == (0, 0)
+
+
+@pytest.mark.parametrize("blank", [",", '"",""', ""])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_row_without_a_value_is_none_wherever_it_stands(tmp_path: Path, blank: str, quote: str, newline: str):
+    path = tmp_path / "rows.csv"
+    row = f"{quote}a@b.c{quote},{quote}{quote}"
+    path.write_text(newline.join(["email,name", blank, row, blank, blank, row, blank, blank]), newline="")
+
+    (batch,) = open_rows(path).batches()
+
+    assert list(batch.rows) == [["a@b.c", ""], ["a@b.c", ""]]
