@@ -19,10 +19,10 @@ def is_tidy(text: str) -> bool:
     return "'" not in text and "\\" not in text and "NULL" not in text
 
 
-def is_verbatim(lines: str) -> bool:
-    """Return True if the lines have no control characters, which JSON escapes, but for the newlines between them."""
-    bytes = ascii_bytes(lines)
-    return len(bytes.translate(None, _CONTROL)) == len(bytes) - lines.count("\n") - lines.count("\r")
+def count_control_characters(text: str) -> int:
+    """Count the characters that JSON escapes, besides quotes and backslashes."""
+    bytes = ascii_bytes(text)
+    return len(bytes) - len(bytes.translate(None, _CONTROL))
 
 
 def ascii_bytes(text: str) -> bytes:

@@ -361,9 +361,9 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         # Without quotes, splitting by the delimiter takes a third of the reader's time.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
-            grid = None if _has_blank_row(lines, delimiter * (width - 1)) else grid_of(lines, delimiter, width)
+            grid = None if _has_blank_row(lines, delimiter, width) else grid_of(lines, delimiter, width)
             return grid or list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
-    may_be_grid = len(block) <= MAX_LINE_CHARACTERS and not _has_blank_row(block, delimiter.join(['""'] * width))
+    may_be_grid = len(block) <= MAX_LINE_CHARACTERS and not _has_blank_row(block, delimiter, width)
     if may_be_grid and (grid := quoted_grid_of(block, delimiter, width)):
         return grid
     if block.count('"') % 2 == 0:
@@ -384,9 +384,10 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     return rows
 
 
-def _has_blank_row(lines: str, blank: str) -> bool:
+def _has_blank_row(lines: str, delimiter: str, width: int) -> bool:
     """Return True if a row may have no value: such rows end many files that a spreadsheet wrote."""
-    return f"\n{blank}\n" in lines or lines.startswith(f"{blank}\n") or f"\n{blank}\r" in lines
+    blanks = (delimiter * (width - 1), delimiter.join(['""'] * width))
+    return any(f"\n{blank}{end}" in lines or lines.startswith(f"{blank}{end}") for blank in blanks for end in "\r\n")
 
 
 def _sniff_delimiter(header: str) -> str:
