@@ -35,6 +35,11 @@ class Grid:
         start = row * self._step
         return self._cells[start : start + self._width]
 
+    def has_blank_row(self) -> bool:
+        """Return True if a row has no value."""
+        first = self.column(0)
+        return "" in first and any(not any(self[row]) for row, cell in enumerate(first) if not cell)
+
     def __iter__(self) -> Iterator[list[str]]:
         return map(self.__getitem__, range(len(self)))
 
@@ -64,8 +69,7 @@ def quoted_grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
     if len(pieces) % 2 == 0 or width == 1:
         return None
     bare, quoted = pieces[::2], pieces[1::2]
-    row = [*[delimiter] * (width - 1), row_end]
-    if bare[1:-1] == (row * (len(quoted) // width))[:-1] and not (bare[0] or bare[-1]):
+    if _are_all_quoted(bare, delimiter, width, row_end):
         return Grid(quoted, width, lines, row_end)
     # A quote in place of each cell that is in quotes; one that stands for itself is doubled, and so leaves several.
     outline = '"'.join(bare).replace(row_end, f"{delimiter}\n{delimiter}")
@@ -79,3 +83,13 @@ def quoted_grid_of(lines: str, delimiter: str, width: int) -> Grid | None:
             return None
         cells[place] = text
     return Grid(cells, width, lines, row_end, step=width + 1)
+
+
+def _are_all_quoted(bare: list[str], delimiter: str, width: int, row_end: str) -> bool:
+    """Return True if, outside of quotes, there are delimiters and row ends only, each where it belongs."""
+    rows, rest = divmod(len(bare) - 1, width)
+    return (
+        not (rest or bare[0] or bare[-1])
+        and bare[width:-1:width].count(row_end) == rows - 1
+        and bare.count(delimiter) == rows * (width - 1)
+    )

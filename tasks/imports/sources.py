@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 #: Characters of a CSV, or rows of anything else, in a batch. With so few, all items together are mostly smaller than
 #: Klaviyo's limit for a single one, and need not be measured one by one.
-BATCH_CHARACTERS = 1 << 15
+BATCH_CHARACTERS = 1 << 16
 BATCH_ROWS = 500
 #: Longer cells and lines are not read into memory: they lack a closing quote or a newline.
 MAX_LINE_CHARACTERS = 1_000_000
@@ -361,11 +361,12 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         # Without quotes, splitting by the delimiter takes a third of the reader's time.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
-            grid = None if _has_blank_row(lines, delimiter, width) else grid_of(lines, delimiter, width)
-            return grid or list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
-    may_be_grid = len(block) <= MAX_LINE_CHARACTERS and not _has_blank_row(block, delimiter, width)
-    if may_be_grid and (grid := quoted_grid_of(block, delimiter, width)):
-        return grid
+            grid = grid_of(lines, delimiter, width)
+            if grid and not grid.has_blank_row():
+                return grid
+            return list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
+    if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
+        return list(filter(any, grid)) if grid.has_blank_row() else grid
     if block.count('"') % 2 == 0:
         # All quotes seem to be closed within the block.
         with suppress(csv.Error):
@@ -382,12 +383,6 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     except csv.Error as error:
         raise _Broken(begun, error) from None
     return rows
-
-
-def _has_blank_row(lines: str, delimiter: str, width: int) -> bool:
-    """Return True if a row may have no value: such rows end many files that a spreadsheet wrote."""
-    blanks = (delimiter * (width - 1), delimiter.join(['""'] * width))
-    return any(f"\n{blank}{end}" in lines or lines.startswith(f"{blank}{end}") for blank in blanks for end in "\r\n")
 
 
 def _sniff_delimiter(header: str) -> str:
