@@ -35,10 +35,10 @@ class Grid:
         start = row * self._step
         return self._cells[start : start + self._width]
 
-    def has_blank_row(self) -> bool:
-        """Return True if a row has no value."""
-        first = self.column(0)
-        return "" in first and any(not any(self[row]) for row, cell in enumerate(first) if not cell)
+    def has_sparse_row(self) -> bool:
+        """Return True if a row has no value but in its first cell: it is blank, or may be a footer."""
+        second = self.column(1)
+        return "" in second and any(not any(self[row][1:]) for row, cell in enumerate(second) if not cell)
 
     def __iter__(self) -> Iterator[list[str]]:
         return map(self.__getitem__, range(len(self)))

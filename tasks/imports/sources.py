@@ -362,11 +362,11 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
             grid = grid_of(lines, delimiter, width)
-            if grid and not grid.has_blank_row():
+            if grid and not grid.has_sparse_row():
                 return grid
             return list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
     if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
-        return list(filter(any, grid)) if grid.has_blank_row() else grid
+        return list(filter(any, grid)) if grid.has_sparse_row() else grid
     if block.count('"') % 2 == 0:
         # All quotes seem to be closed within the block.
         with suppress(csv.Error):

@@ -79,6 +79,22 @@ ODD = {
             },
         ],
     ),
+    "footers that a spreadsheet made rows of": Odd(
+        f"First Name;Email;City\nAda;{ADA};\n{BO};;\nTotal: 2;;\nCopyright (c) 2024 Example AB;;\n;;\n",
+        [{"email": ADA, "first_name": "Ada"}],
+        {2: "there is no identifier: give one of email, phone_number, external_id, id, _kx"},
+    ),
+    "lines that end as on old Macs": Odd(
+        f"Email,First Name\r{ADA},Ada\r{BO},\"B\"\r",
+        [{"email": ADA, "first_name": "Ada"}, {"email": BO, "first_name": "B"}],
+    ),
+    "times in words": Odd(
+        f"Email,Created\n{ADA},\"May 23, 2024 @ 2:30 pm\"\n{BO},\"23 mai 2024 à 14:30\"\n",
+        [
+            {"email": ADA, "properties": {"Created": "2024-05-23T14:30:00"}},
+            {"email": BO, "properties": {"Created": "2024-05-23T14:30:00"}},
+        ],
+    ),
     "the header again, in words": Odd(
         f"email,first_name,newsletter\nEmail address,First name,Wants news\n{ADA},Ada,Y\n{BO},Bo,N\n",
         [
