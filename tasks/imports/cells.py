@@ -8,6 +8,9 @@ from collections.abc import Sequence
 #: How dumps of MySQL and PostgreSQL, and files made from them, spell NULL.
 NULLS = frozenset(("NULL", "\\N"))
 
+#: What people write where they have no address and no number.
+PLACEHOLDERS = frozenset(("-", "--", "—", "n/a", "n.a.", "na", "none", "null", "nil", "unknown", "?"))
+
 _CONTROL = bytes(range(32))
 
 #: An apostrophe stops Excel from reading a text as a number or a formula. People's names may begin with one, too.
@@ -37,9 +40,10 @@ def tidy_cells(cells: Sequence[str]) -> Sequence[str]:
     """Return a column's cells without Excel's apostrophes, and with `NULL` and ``\\N`` as empty cells."""
     together = "\n".join(cells)
     if "'" in together and ("\n'" in together or together[0] == "'"):
-        if _all_of_digits(together):
+        is_line_each = together.count("\n") == len(cells) - 1
+        if is_line_each and _all_of_digits(together):
             cells = together.removeprefix("'").replace("\n'", "\n").split("\n")
-        elif together.count("\n") == len(cells) - 1:
+        elif is_line_each:
             cells = _KEPT_AS_TEXT.sub("", together).split("\n")
         else:
             cells = [_KEPT_AS_TEXT.sub("", cell, 1) if cell[:1] == "'" else cell for cell in cells]

@@ -27,6 +27,13 @@ def test_a_title_and_the_names_of_groups_stand_above_the_header(above: list[str]
     assert rows_above_header([above, [], HEADER, row]) == 2
 
 
+def test_below_a_title_one_usual_name_among_several_cells_is_enough():
+    header = ["Wer", "Wo", "E-Mail-Adresse", "Umsatz"]
+
+    assert rows_above_header([["Report for Q1"], [], header, ["Ada", "Ulm", "ada@example.com", "7"]]) == 2
+    assert rows_above_header([["Report", "for", "", "", "", ""], header]) == 0
+
+
 @pytest.mark.parametrize(
     "rows",
     [

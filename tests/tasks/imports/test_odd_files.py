@@ -14,6 +14,7 @@ from tests.tasks.imports.import_runs import taken
 ADA, BO = "ada@example.com", "bo@example.com"
 INVISIBLE = "email: this is not an email address: it contains the invisible character U+{}; take it out"
 TOO_MANY = "there are more cells than columns: 4, and the header has 2; put a cell that holds a delimiter in quotes"
+ROUNDED = "phone_number: this is not a phone number any more: a spreadsheet has rounded it; take it from its origin"
 NO_ADDRESS = "email: this is not an email address; write it like name@example.com"
 
 
@@ -79,6 +80,13 @@ ODD = {
             },
         ],
     ),
+    "digits on two lines beside Excel's apostrophes": Odd(
+        f"Email,Code,City\n{ADA},'0042,Umeå\n{BO},\"1\n2\",Lund\n",
+        [
+            {"email": ADA, "location": {"city": "Umeå"}, "properties": {"Code": "0042"}},
+            {"email": BO, "location": {"city": "Lund"}, "properties": {"Code": "1\n2"}},
+        ],
+    ),
     "footers that a spreadsheet made rows of": Odd(
         f"First Name;Email;City\nAda;{ADA};\n{BO};;\nTotal: 2;;\nCopyright (c) 2024 Example AB;;\n;;\n",
         [{"email": ADA, "first_name": "Ada"}],
@@ -94,6 +102,11 @@ ODD = {
             {"email": ADA, "properties": {"Created": "2024-05-23T14:30:00"}},
             {"email": BO, "properties": {"Created": "2024-05-23T14:30:00"}},
         ],
+    ),
+    "nothing, as people write it, and a number that Excel has rounded": Odd(
+        f"Email,Phone\n{ADA},n/a\n{BO},-\nNone,070-111 22 33\neva@example.com,4.67011E+10\n",
+        [{"email": ADA}, {"email": BO}, {"phone_number": "+46701112233"}],
+        {4: ROUNDED},
     ),
     "the header again, in words": Odd(
         f"email,first_name,newsletter\nEmail address,First name,Wants news\n{ADA},Ada,Y\n{BO},Bo,N\n",
