@@ -14,7 +14,7 @@ class AccountRow:
     """An account. Times are in seconds since 1970, None where there is none.
 
     ``scopes``: those of its grant, None where only Klaviyo knows them. ``expires``: its access token, which is
-    refreshed before that. ``used``: when a worker was last given a task of it.
+    refreshed before that. ``used``: when a worker was last given a task of it. ``weight``: its shares of the workers.
     """
 
     alias: str
@@ -24,6 +24,7 @@ class AccountRow:
     scopes: list[str] | None
     expires: float | None
     used: float | None
+    weight: int = 1
 
 
 def account_rows(
@@ -40,6 +41,7 @@ def account_rows(
             sorted(each.grant.scopes) if each.grant else None,
             each.grant.expires if each.grant else None,
             used.get(each.alias),
+            each.weight,
         )
 
 

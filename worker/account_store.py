@@ -159,7 +159,8 @@ class AccountStore:
     def change(self, alias: str, expected: int | None = None, **values: Any) -> Account | None:
         """Store these values of an account, which may be a new one, and keep its others.
 
-        ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``.
+        ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``,
+        ``weight``.
         Return the account as it is then; None if it is no longer of the generation that is ``expected`` (0: not
         stored), and nothing was changed.
 
@@ -271,6 +272,7 @@ def _account(alias: str, row: bytes, generation: int) -> Account:
         plain.get("conversion_metric") or settings.conversion_metric,
         Grant.of(grant) if grant else None,
         generation,
+        weight=plain.get("weight") or 1,
     )
 
 

@@ -23,6 +23,7 @@ from worker.governor import get_governor
 from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.transport import REFRESH_INTERVAL_S
+from worker.weights import tell_all_weights, tell_weights
 
 logger = get_logger(__name__)
 
@@ -83,6 +84,7 @@ class GovernorStep(bootsteps.StartStopStep):
             self._generation, changed = get_account_store().changes(self._generation)
             if changed:
                 _resume_changed()
+                tell_weights(get_settings(), changed)
 
         def learn_companies() -> None:
             if unlearned(get_settings()):
@@ -95,6 +97,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(beat)
         self._guarded(_resume_changed)
         self._guarded(notice_accounts)
+        self._guarded(lambda: tell_all_weights(get_settings()))
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),

@@ -56,6 +56,7 @@ class Account:
 
     It has an API key, or a ``grant`` to an OAuth application, or only a company id. ``generation`` tells one state of a
     stored account from another; 0: it stands in the settings. ``unreadable`` says why its secrets cannot be read.
+    ``weight``: its shares of the workers' slots, while others want some, too.
     """
 
     alias: str
@@ -66,6 +67,7 @@ class Account:
     grant: Grant | None = None
     generation: int = 0
     unreadable: str = field(default="")
+    weight: int = 1
 
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""

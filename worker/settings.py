@@ -55,6 +55,9 @@ ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
 SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
+#: How many shares of the workers' slots an account has, while others want some, too.
+Weight = Annotated[int, Field(ge=1, le=1000)]
+
 
 class AccountSettings(BaseModel):
     """What is set for one more Klaviyo account."""
@@ -65,6 +68,7 @@ class AccountSettings(BaseModel):
     company_id: str | None = Field(None, description="its public company id, for /client actions")
     timezone: Zone | None = Field(None, description="the zone of its schedule")
     conversion_metric: str | None = Field(None, description="the metric whose events its reports count as conversions")
+    weight: Weight = Field(1, description="its shares of the workers, beside 1 of any other account")
 
 
 class PushSettings(BaseModel):
@@ -107,7 +111,11 @@ class Settings(BaseSettings):
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
-        "`…__CONVERSION_METRIC`",
+        "`…__CONVERSION_METRIC`, `…__WEIGHT`",
+    )
+    weight: Weight = Field(
+        1,
+        description="shares of the workers that the account `default` has, while others want some; each of these has 1",
     )
     client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
     client_secret: ApiKey | None = Field(None, description="its secret")

@@ -111,6 +111,21 @@ def test_an_account_is_not_added_twice(store):
     assert store.find("eu").key() == "pk_one"
 
 
+def test_an_account_has_a_weight_that_can_be_changed_and_is_shown_where_any_is_not_one(store):
+    run("accounts", "add", "eu", typed="pk_eu\n")
+    assert "weight" not in run("accounts").stdout
+    run("accounts", "add", "us", "--weight", "3", typed="pk_us\n")
+    assert (store.find("eu").weight, store.find("us").weight) == (1, 3)
+
+    assert "the weight 5" in run("accounts", "weigh", "eu", "5").stderr
+
+    assert store.read("eu").weight == 5
+    assert "weight" in run("accounts").stdout
+    assert {row["alias"]: row["weight"] for row in json.loads(run("accounts", "--json").stdout)} == {
+        "default": 1, "eu": 5, "us": 3
+    }  # fmt: skip
+
+
 def test_another_key_lets_an_account_go_on(store):
     run("accounts", "add", "eu", typed="pk_one")
     refused = store.find("eu").fingerprint

@@ -197,7 +197,7 @@ class Governor(KeptFailures, Observer):
 
         Return the steady limit adopted from Klaviyo's headers; None if it has not changed.
         """
-        how = (int(end.block * 1000), int(end.forget), end.accepted_key)
+        how = (int(end.block * 1000), int(end.forget), end.accepted_key, int(end.unanswered))
         adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
@@ -244,7 +244,14 @@ class Governor(KeptFailures, Observer):
         """
         end = arrival.settlement
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
-        how = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key, int(end.forget))
+        how = (
+            int(end.used),
+            *_quota(end),
+            int(end.block * 1000),
+            end.accepted_key,
+            int(end.forget),
+            int(end.unanswered),
+        )
         arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
         for fate in arrival.fates:
             arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
@@ -348,6 +355,19 @@ class Governor(KeptFailures, Observer):
         """Return the pauses that hold a line: of its account, its action or its tier."""
         held_by = holders(line[0], line[1].partition(";")[0])
         return [each for each in self.paused() if each.what in held_by]
+
+    @waits_for_redis
+    def set_weights(self, weights: Mapping[str, int], others: bool = False) -> None:
+        """Set the weights of these accounts; ``others``: every other account has the weight 1 from now on."""
+        name, pipe = f"{self._prefix}weights", self._client.pipeline(transaction=True)
+        if others:
+            pipe.delete(name)
+        for account, weight in weights.items():
+            if weight == 1:
+                pipe.hdel(name, account)
+            else:
+                pipe.hset(name, account, str(weight))
+        pipe.execute()
 
     @waits_for_redis
     def join(self, account: str, fingerprint: str, company_id: str) -> int:
