@@ -34,7 +34,7 @@ def test_a_task_that_is_released_costs_few_commands(client, governor, clock):
 
     # One of these asks whose buckets the account draws on, one whether anything may travel together, three whether
     # accounts have to share the slots.
-    assert commands(client, governor.tick) <= 37
+    assert commands(client, governor.tick) <= 38
     assert released(client, each)[-1] == "two"
 
 

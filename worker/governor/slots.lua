@@ -48,19 +48,29 @@ local function waits(queue, account)
     and (call('ZSCORE', key('ready', queue), account) or call('ZSCORE', key('capped', queue), account))
 end
 
+-- Write down how many leases each account has out; of one that waits, though it may be none.
+local function write_holdings(queue)
+  local accounts, changes, left, over = {}, {}, {}, {}
+  for account, number in pairs(opened_by[queue]) do
+    if number ~= 0 then accounts[#accounts + 1], changes[#changes + 1] = account, number end
+  end
+  if #accounts == 0 then return end
+  for i, before in ipairs(call('HMGET', key('out', queue), unpack(accounts))) do
+    local number = math.max(0, (tonumber(before) or 0) + changes[i])
+    if number > 0 or waits(queue, accounts[i]) then
+      left[#left + 1], left[#left + 2] = accounts[i], number
+    else
+      over[#over + 1] = accounts[i]
+    end
+  end
+  if #left > 0 then call('HSET', key('out', queue), unpack(left)) end
+  if #over > 0 then call('HDEL', key('out', queue), unpack(over)) end
+end
+
 afterwards[1] = function()
   for queue, number in pairs(opened) do
     if number ~= 0 then call('HINCRBY', P .. 'out', queue, number) end
-    for account, of in pairs(opened_by[queue]) do
-      -- Who waits is counted among those that share the slots, though it may hold none.
-      if of ~= 0 and call('HINCRBY', key('out', queue), account, of) <= 0 then
-        if waits(queue, account) then
-          call('HSET', key('out', queue), account, 0)
-        else
-          call('HDEL', key('out', queue), account)
-        end
-      end
-    end
+    write_holdings(queue)
   end
 end
 
