@@ -58,6 +58,7 @@ bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.publishing
 	$(BIN)/python -m benchmarks.together
 	$(BIN)/python -m benchmarks.buckets
+	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.store
