@@ -12,7 +12,7 @@ from worker.governor import Delivery, End, Governor, Settlement
 from worker.tiers import Bucket, Limits, Line
 
 RECORD = ("unacked", "unacked_index")
-WIDE, TIMEOUT, TICK = Limits.parse("100000/s 1000000/m"), 30_000, 100
+WIDE, TIMEOUT, TICK = Limits.parse("100000/s 1000000/m"), 30_000, 200
 LEASE = 75_000
 
 

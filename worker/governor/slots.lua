@@ -117,8 +117,8 @@ local function is_hanging(account)
   return since and since > now - HANGS
 end
 
--- How many more slots of a queue an account may take. wanted: whether another one waits for some. An account may use
--- what nobody wants but the last one, as long as it is answered; one that hangs has its share, in all tiers together.
+-- How many more slots of a queue an account may take. wanted: whether another one waits for some. Where none does, an
+-- account may hold all but one, unless it hangs: then it has its share, in all tiers together. A lone one may hold all.
 local function allowance(queue, account, wanted)
   local share, others = share_of(queue, account)
   local holds, most, hangs = held(queue, account), slots[queue], is_hanging(account)
@@ -137,11 +137,11 @@ end
 -- The virtual time of a queue: that of the account whose turn is next.
 local function virtual_time(queue)
   local first = call('ZRANGE', key('ready', queue), 0, 0, 'WITHSCORES')[2]
-  return tonumber(first or call('ZREVRANGE', key('capped', queue), 0, 0, 'WITHSCORES')[2]) or 0
+  return tonumber(first or call('ZRANGE', key('capped', queue), 0, 0, 'REV', 'WITHSCORES')[2]) or 0
 end
 
--- A lease of an account is closed: it may wait for its turn again. While it held all that it may, others had turns; who
--- held more than its share of the time for that pays it back.
+-- A lease of an account is closed, so that it is no longer capped. For a fraction of a slot it has had a whole one; if that
+-- took long, it lets others have their turns for a while.
 local function let_in_again(queue, account)
   local time = is_contended(queue) and tonumber(call('ZSCORE', key('capped', queue), account))
   if not time then return end
