@@ -112,9 +112,12 @@ def authorize(
     scope: Annotated[list[str] | None, typer.Option(help="ask for this scope, too")] = None,
     port: Annotated[int, typer.Option(help="port of this machine on which the answer is awaited")] = 8914,
     browser: Annotated[bool, typer.Option("--browser", help="open the address in a browser")] = False,
+    other_account: Annotated[
+        bool, typer.Option("--other-account", help="let the alias stand for another Klaviyo account than before")
+    ] = False,
 ) -> None:
     """Let somebody consent that your OAuth application works on their account; also to widen or renew that."""
-    account = authorize_here(_storable(name), scope or [], port, browser)
+    account = authorize_here(_storable(name), scope or [], port, browser, other_account)
     assert account.grant is not None
     say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")
 

@@ -18,7 +18,7 @@ from worker import token_endpoint
 from worker.account_store import get_account_store
 from worker.credentials import Grant
 from worker.governor import get_governor
-from worker.oauth import AuthorizationExpired, authorization_url, exchange
+from worker.oauth import AuthorizationExpired, OtherCompany, authorization_url, exchange
 from worker.one_per_process import forget
 from worker.tiers import QUEUES
 
@@ -42,8 +42,7 @@ def sandbox(store, monkeypatch):
     made = Sandbox(clock=Clock(now=time.time())).unlimited()
 
     def answer(request):
-        headers = {"content-type": request.headers["content-type"], "Authorization": request.headers["authorization"]}
-        found = made.request("POST", request.url.path, content=request.content, headers=headers)
+        found = made.request(request.method, request.url.path, content=request.content, headers=dict(request.headers))
         return httpx.Response(found.status_code, content=found.content)
 
     monkeypatch.setattr(token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(answer)))
@@ -227,6 +226,25 @@ def test_a_wider_consent_keeps_what_was_granted(sandbox, store):
     assert {"reviews:read", "web-feeds:read", "profiles:write"} <= set(
         parse_qs(urlsplit(address).query)["scope"][0].split()
     )
+
+
+def consented_by(sandbox, company, **how):
+    address, _ = authorization_url("shop")
+    return exchange(**consented(sandbox, f"{address}&account={company}"), **how)
+
+
+def test_a_consent_of_another_klaviyo_account_is_refused_unless_it_is_meant(sandbox, store):
+    before = consented_by(sandbox, "a")
+    assert before.grant.company
+
+    with pytest.raises(
+        OtherCompany, match=r"shop stands for .* Sign in to .* `klaviyo accounts authorize shop --other"
+    ):
+        consented_by(sandbox, "b")
+    assert store.read("shop").grant == before.grant
+
+    assert consented_by(sandbox, "a").grant.company == before.grant.company
+    assert consented_by(sandbox, "b", other_account=True).grant.company not in ("", before.grant.company)
 
 
 def test_an_account_that_was_stopped_goes_on_once_it_is_authorized_again(sandbox, store):
