@@ -13,7 +13,7 @@ from pathlib import Path
 
 import redis
 
-from worker.embedded import server
+from cli.embedded import server
 
 ROOT = Path(__file__).parents[1]
 

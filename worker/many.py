@@ -20,11 +20,11 @@ from worker.calls import confirmed, only, routed
 from worker.checked_task import Asked
 from worker.errors import InputError, KlaviyoError
 from worker.governor import ALONE
-from worker.masking import mask_values
 from worker.message_headers import ACCOUNT, LANE, TOGETHER
 from worker.plain_calls import SHARE, body_of, is_plain, pattern_of, put_many, result_of
+from worker.telemetry.masking import mask_values
+from worker.telemetry.traces import get_tracer
 from worker.tiers import Line
-from worker.traces import get_tracer
 
 #: Calls in one round trip.
 MAX_CALLS_PER_STEP = 250

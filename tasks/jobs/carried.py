@@ -19,8 +19,8 @@ from worker.account_and_lane import PREFIX, Place, lane_named
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import Refused
-from worker.events import tell
 from worker.reminders import remind, sees_to
+from worker.telemetry.events import tell
 from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of
 from worker.together.traveling import Part, divided
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.images import upload_image_from_file
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.errors import InputError
 from worker.http_client import make_client, send
 from worker.settings import Settings

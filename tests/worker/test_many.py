@@ -13,6 +13,7 @@ from celery import signals
 from tasks.events import create_event
 from tests.clock import Clock
 from worker import plain_calls
+from worker.connection import NotReplicated
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Governor
 from worker.many import MAX_CALLS_PER_STEP, new_id
@@ -90,6 +91,22 @@ def test_a_redis_that_is_away_is_told_with_the_first_that_is_not_confirmed(gover
     monkeypatch.setattr(governor, "wait_all", away)
     with pytest.raises(NotConfirmed, match="away"):
         create_event.delay_many([call(0)])
+
+
+@pytest.mark.parametrize(("slots", "left", "queued"), [(0, "nothing was queued", 0), (4, "workers have some", 3)])
+def test_where_no_replica_confirms_them_they_are_taken_back_together_or_not_at_all(
+    governor, monkeypatch, slots, left, queued
+):
+    def unconfirmed(*operation):
+        governor._call(*operation)
+        raise NotReplicated(0, 1, 1.0)
+
+    governor.beat("worker", slots, ["klaviyo.xl"], 10)
+    monkeypatch.setattr(governor, "_call_safely", unconfirmed)
+    with pytest.raises(NotConfirmed, match=left):
+        create_event.on(together=False).delay_many(call(number) for number in range(4))
+
+    assert governor.count() == queued
 
 
 def said_by(stored):

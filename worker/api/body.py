@@ -1,7 +1,7 @@
 """Checks request bodies against the shapes that Klaviyo publishes for them, down to the last leaf. Pure.
 
 A package's ``bodies.json`` holds the shape of each action's body, and the shapes that several bodies share
-(`worker.revision.body_table` writes it). A shape is
+(`cli.revision.body_table` writes it). A shape is
 
 - a word: ``string``, ``integer``, ``number``, ``boolean``; ``date-time``, ``date``, ``time``, a string in that format;
   ``object`` and ``any``, which may hold anything; ``empty``, an object without keys; ``binary``, a file in a form;

@@ -1,13 +1,12 @@
-"""How Python calls the governor's script."""
+"""What every part of the governor is built on: its operations, and the one clock that decides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import redis
 
-from worker.governor.script import script_of
+from worker.governor.operations import Operations
 from worker.governor.terms import PREFIX
 from worker.patience import waits_for_redis
 
@@ -19,32 +18,8 @@ class ScriptCaller:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._scripts: dict[str, Any] = {}
-
-    def _call(self, operation: str, *arguments: Any) -> Any:
-        script, command = self._script(operation), self._arguments(operation, arguments)
-        try:
-            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
-        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return script([self._prefix], command)
-
-    def _script(self, operation: str) -> Any:
-        if operation not in self._scripts:
-            self._scripts[operation] = self._client.register_script(script_of(operation))
-        return self._scripts[operation]
-
-    def _answer(self, *command: Any) -> Any:
-        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
-        pool = self._client.connection_pool
-        connection = pool.get_connection()
-        try:
-            connection.send_command(*command)  # type: ignore[no-untyped-call]
-            return connection.read_response()
-        finally:
-            pool.release(connection)
-
-    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
-        return [operation, self._clock() if self._clock else "", *arguments]
+        operations = Operations(client, prefix, clock)
+        self._call, self._call_safely = operations.call, operations.call_safely
 
     @waits_for_redis
     def now(self) -> int:

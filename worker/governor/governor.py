@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from worker.connection import Full, get_publisher, get_redis
+from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.failing import KeptFailures
 from worker.governor.looking import Observer
@@ -29,12 +29,21 @@ from worker.governor.terms import (
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
-from worker.pauses import holders, owner, resuming, said
-from worker.process import working
+from worker.pauses import describe, holders, owner, resume_command
+from worker.process.state import working
 
 
 class Governor(KeptFailures, Observer):
     """All windows of all accounts, for every worker on every machine that shares this Redis."""
+
+    def confirm(self) -> None:
+        """Wait until replicas have all that was written before, by whichever connection, if the settings ask for it.
+
+        Raises:
+            NotReplicated: they do not have it in time.
+
+        """
+        self._call_safely("confirm")
 
     def wait(
         self,
@@ -54,10 +63,12 @@ class Governor(KeptFailures, Observer):
 
         Raises:
             AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
+            NotReplicated: too few replicas have it; unless a worker has it already, it has been taken back.
 
         """
         arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
-        return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+        answer = self._publish(("", message, task_id), "wait", *line, lane, task_id, message, *arguments)
+        return self._released(task_id, answer)
 
     def wait_all(
         self,
@@ -72,17 +83,30 @@ class Governor(KeptFailures, Observer):
 
         Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
         the same first id, this does nothing.
-        """
-        arguments: list[Any] = []
-        for task_id, message, share in tasks:
-            arguments += (task_id, f"{lane}|{line[0]}|{share}\n{message}")
-        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
-        self._call("wait_all", *line, *how, *arguments)
 
-    def _published(self, task_id: str, answer: Any) -> int:
-        if int(answer) < 0:
+        Raises:
+            NotReplicated: too few replicas have them; unless a worker has one already, all have been taken back.
+
+        """
+        ids, arguments = [], []
+        for task_id, message, share in tasks:
+            ids.append(task_id)
+            arguments += [task_id, f"{lane}|{line[0]}|{share}\n{message}"]
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._publish(("", "", *ids), "wait_all", *line, *how, *arguments)
+
+    def _publish(self, to_take_back: Sequence[str], operation: str, *arguments: Any) -> int:
+        try:
+            # A worker's are followed by the acknowledgement of what they come from: a replica has both or neither.
+            return int((self._call if working.is_set() else self._call_safely)(operation, *arguments))
+        except NotReplicated as error:
+            taken_back = bool(self._call("take_back", *to_take_back))
+            raise error.of_publication(taken_back, several=operation == "wait_all") from None
+
+    def _released(self, task_id: str, answer: int) -> int:
+        if answer == -1:
             raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
-        return int(answer)
+        return max(0, answer)
 
     def restore(
         self,
@@ -105,7 +129,8 @@ class Governor(KeptFailures, Observer):
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
-        self._published(task_id, self._call("put", list_key, queue, task_id, message, int(urgent)))
+        answer = self._publish((list_key, message, task_id), "put", list_key, queue, task_id, message, int(urgent))
+        self._released(task_id, answer)
 
     def bind(self, member: str, tables: list[str]) -> None:
         """Add a queue's binding to these sets. Redis takes a worker's even when full."""
@@ -180,7 +205,7 @@ class Governor(KeptFailures, Observer):
         if milliseconds < 0:
             account, action = owner(line[0])
             reasons = "; ".join(
-                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                f"{describe(each.what)}, by {each.by} ({each.why}; {resume_command(each.what)} lets it go on)"
                 for each in self.holding(line)
             )
             raise Paused(action, account, reasons)

@@ -118,9 +118,8 @@ end
 -- An account has had a turn in a queue: it stands behind by what it took. before: how many leases were opened then.
 local function charge(queue, account, before)
   local took = (opened[queue] or 0) - before
-  if took > 0 and call('ZSCORE', key('ready', queue), account) then
-    call('ZINCRBY', key('ready', queue), took / weight_of(account), account)
-  end
+  local time = took > 0 and call('ZSCORE', key('ready', queue), account)
+  if time then call('ZADD', key('ready', queue), tonumber(time) + took / weight_of(account), account) end
 end
 
 -- Let the accounts that wait for a slot of a queue have what is free of it, each in its turn.

@@ -63,7 +63,9 @@ end
 
 -- One of those that hold all that they may is looked at again, as fewer may share the slots by now.
 local function review(queue)
-  local account = call('ZRANDMEMBER', key('capped', queue))
+  local number = call('ZCARD', key('capped', queue))
+  local which = number > 0 and math.floor(now / WATCH) % number
+  local account = which and call('ZRANGE', key('capped', queue), which, which)[1]
   if not account or allowance(queue, account, call('EXISTS', key('ready', queue)) == 1) < 1 then return end
   call('ZADD', key('ready', queue), call('ZSCORE', key('capped', queue), account), account)
   call('ZREM', key('capped', queue), account)

@@ -22,6 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.account_and_lane import taken
 from worker.api.jsonapi import Envelope
 from worker.backoff import backoff
+from worker.carrying_out import WaitingReason, make_call, pause_account
 from worker.errors import (
     KlaviyoError,
     Malformed,
@@ -32,16 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import (
-    Call,
-    WaitingReason,
-    exchange,
-    given_up,
-    lost,
-    make_call,
-    pause_account,
-    tell_adopted,
-)
+from worker.execution import Call, exchange, given_up, lost, tell_adopted
 from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
@@ -168,6 +160,7 @@ def _carried(
     began = time.monotonic()
     params = sharing.join([each.call.params for each in passengers])
     request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
+    unrepeatable = [each.rider.task_id for each in passengers if not each.call.repeat.blindly]
     ends: list[Settlement] = []
 
     def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
@@ -175,7 +168,7 @@ def _carried(
 
     answer: Envelope | KlaviyoError
     try:
-        answer = exchange(request, governor, settings, settle)
+        answer = exchange(request, governor, settings, settle, unrepeatable)
         parts = _divided(sharing, passengers, answer, carrier)
     except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
         answer = error

@@ -6,9 +6,11 @@ import pytest
 from celery.worker import state
 
 from tests.worker.together.travelers import REVOKED, Killed, Travelers
+from worker import execution
 from worker.api.jsonapi import Envelope
+from worker.connection import NotReplicated
 from worker.errors import BadRequest, NotFound, OutcomeUnknown, SettingsError, Unavailable
-from worker.governor import forecasts
+from worker.governor import forecasts, under_way
 from worker.one_per_process import forget
 
 GOOD = {"data": None, "error": None, "successful": True}
@@ -22,11 +24,16 @@ def travelers(settings, client, monkeypatch):
     return Travelers(client, monkeypatch)
 
 
-def event(travelers, number, **options):
+def event(travelers, number, person=None, **options):
     travelers.call(
-        "create_event", f"e{number}", metric="Placed Order", profile={"email": f"p{number}@example.com"},
-        unique_id=f"u{number}", **options,
+        "create_event", f"e{number}", metric="Placed Order",
+        profile={"email": f"p{number}@example.com", **(person or {})}, unique_id=f"u{number}", **options,
     )  # fmt: skip
+
+
+def edit(travelers, number):
+    """A call that must not be repeated."""
+    event(travelers, number, person={"patch_properties": {"append": {"tags": "x"}}})
 
 
 def backlog(travelers, number, publish=event, **options):
@@ -335,10 +342,6 @@ def test_a_worker_that_dies_at_any_step_loses_and_doubles_nothing(travelers, ste
 
 
 def test_a_worker_that_dies_with_the_request_under_way_leaves_unknown_what_must_not_be_repeated(travelers):
-    def edit(travelers, number):
-        who = {"email": f"p{number}@example.com", "patch_properties": {"append": {"tags": "x"}}}
-        travelers.call("create_event", f"e{number}", metric="M", profile=who, unique_id=f"u{number}")
-
     backlog(travelers, 12, edit)
     travelers.klaviyo.script = ["killed"]
     with pytest.raises(Killed):
@@ -349,6 +352,49 @@ def test_a_worker_that_dies_with_the_request_under_way_leaves_unknown_what_must_
 
     assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(12)}
     assert all(isinstance(travelers.outcome(f"e{each}"), OutcomeUnknown) for each in range(12))
+
+
+def test_what_must_not_be_repeated_travels_once_replicas_know_of_its_request(travelers, settings, monkeypatch):
+    settings.setenv("KLAVIYO_REDIS_REPLICAS", "1")
+    forget()
+    asked = []
+
+    def confirm():
+        asked.append(len(travelers.klaviyo.requests))
+        if len(asked) == 1:
+            raise NotReplicated(0, 1, 1.0)
+
+    monkeypatch.setattr(travelers.governor, "confirm", confirm)
+    monkeypatch.setattr(travelers.governor, "_call_safely", travelers.governor._call)
+    backlog(travelers, 12, edit)
+    travelers.work_all()
+
+    # Once in vain, and then before each request.
+    assert asked == [0, *range(len(travelers.klaviyo.requests))]
+    assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(12)}
+    assert [travelers.outcome(f"e{each}") for each in range(12)] == [GOOD] * 12
+
+    before = len(asked)
+    backlog(travelers, 12)
+    travelers.work_all()
+
+    assert len(asked) == before, "what may be repeated waits for no replica"
+
+
+def test_another_primary_is_told_of_each_call_on_the_way_that_must_not_be_repeated(travelers, monkeypatch):
+    told = []
+
+    def send(*request):
+        told.extend(under_way.to_tell())
+        return travelers.klaviyo(*request)
+
+    monkeypatch.setattr(execution, "send", send)
+    backlog(travelers, 12, edit)
+    travelers.work()
+
+    [carrier] = [each for each in told if each[2]]
+    assert carrier[0].startswith("together-")
+    assert {f"e{each}" for each in range(12)} <= {each[0] for each in told if each[5] == 1}
 
 
 def test_how_fast_a_line_drains_counts_each_call_that_travels(travelers):

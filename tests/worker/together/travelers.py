@@ -13,14 +13,15 @@ from celery.exceptions import Ignore, Retry
 
 import tasks.registry  # noqa: F401 — all actions
 from tests.clock import Clock
-from worker import execution, prefetched_leases
+from worker import carrying_out, execution
 from worker.action import ACTIONS
 from worker.app import app
+from worker.carrying_out import Revoked
 from worker.errors import KlaviyoError
-from worker.execution import Revoked
 from worker.governor import ALONE, Delivery, Expiry, Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
+from worker.process import prefetched_leases
 from worker.tiers import QUEUES
 from worker.together import riding
 from worker.together.traveling import traveling
@@ -158,7 +159,7 @@ class Travelers:
         self.ends, self.pops, self.told, self.expiring = {}, 0, [], set()
         client.set("klaviyo:born", self.clock.ms - 100_000)
         self.governor.beat("worker", 1_000, list(QUEUES), 10**6)
-        for module in (execution, riding):
+        for module in (carrying_out, riding):
             monkeypatch.setattr(module, "get_governor", lambda: self.mortal)
         monkeypatch.setattr(execution, "send", self.klaviyo)
         monkeypatch.setattr(execution, "get_client", lambda: None)
@@ -205,7 +206,7 @@ class Travelers:
         _, kwargs, _ = orjson.loads(base64.b64decode(message["body"]))
         context = Context({**headers, "klaviyo_delivery": (UNACKED, UNACKED_INDEX, tag)})
         try:
-            end = execution.run(ACTIONS[name].declaration, context, (), kwargs)
+            end = carrying_out.run(ACTIONS[name].declaration, context, (), kwargs)
         except Revoked as revoked:
             if revoked.expired:
                 self.governor.revoke(task_id, revoked.reason)
