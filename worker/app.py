@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -50,6 +51,13 @@ class Application(Celery):
         if not self._complete:
             self.finalize(auto=True)
         return self._tasks  # type: ignore[attr-defined]
+
+    @cached_property
+    def AsyncResult(self) -> Any:
+        """The class of a call's result."""
+        from worker.async_result import Result
+
+        return self.subclass_with_self(Result, "AsyncResult", reverse="AsyncResult")
 
     def loads(self, *modules: str) -> None:
         """Load modules, which register tasks, when somebody next asks the application for a task."""

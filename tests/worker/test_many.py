@@ -11,6 +11,8 @@ import redis
 from celery import signals
 
 from tasks.events import create_event
+from tasks.lists import add_profiles_to_list
+from tasks.profiles import create_profile, get_profile
 from tests.clock import Clock
 from worker import plain_calls
 from worker.connection import NotReplicated
@@ -110,22 +112,54 @@ def test_where_no_replica_confirms_them_they_are_taken_back_together_or_not_at_a
 
 
 def said_by(stored):
-    """A message, without what differs from call to call."""
-    message = json.loads(stored.partition(b"\n")[2])
+    """All that is kept of a call, without what differs from call to call."""
+    place, _, message = stored.partition(b"\n")
+    message = json.loads(message)
     task_id, wait = message["headers"]["id"], message["headers"]["klaviyo"]
     body = json.loads(base64.b64decode(message["body"]))
-    wait["since"] = body[1]["time"] = None
-    return json.loads(json.dumps({**message, "body": body}).replace(task_id, "id"))
+    wait["since"] = None
+    if "time" in body[1]:
+        body[1]["time"] = None
+    return json.loads(json.dumps([place.decode(), {**message, "body": body}]).replace(task_id, "id"))
 
 
-def test_a_message_is_what_one_call_would_have_published(governor, client, monkeypatch):
-    odd = call(0, value=9.5, properties={"100 %": "%s ☺"})
-    place = create_event.on(lane="bulk", expires=60)
-    place.delay(**odd)
-    one = client.hvals("klaviyo:waiting")
-    [many] = place.delay_many([odd])
+ODD = {
+    "metric": "M",
+    "unique_id": "u",
+    "profile": {"email": "ada@example.com"},
+    "value": 9.5,
+    "properties": {"100 %": "%s ☺"},
+}
 
-    assert said_by(client.hget("klaviyo:waiting", many.id)) == said_by(one[0])
+
+@pytest.mark.parametrize(
+    ("place", "params"),
+    [
+        (create_event, ODD),
+        (
+            create_event.on(lane="bulk", expires=60),
+            {**ODD, "profile": {"email": "ada@example.com", "external_id": "7"}},
+        ),
+        (create_event.on(together=False, countdown=60), ODD),
+        (create_event, {**ODD, "profile": {"email": "a@example.com", "patch_properties": {"append": {"a": "b"}}}}),
+        (
+            create_event,
+            {"data__attributes__metric__data__attributes__name": "M", "profile": {"id": "01"}, "unique_id": "u"},
+        ),
+        (get_profile, {"id": "01", "fields_profile": ["email"]}),
+        (get_profile, {"id": "01", "include": ["lists"]}),
+        (add_profiles_to_list, {"list_id": "L", "profile_ids": ["01", "02"]}),
+        (create_profile, {"email": "ada@example.com", "location": {"city": "London"}}),
+        (create_profile.on(together=True), {"email": "ada@example.com", "first_name": None}),
+    ],
+)
+def test_a_message_is_what_one_call_would_have_published(governor, client, place, params):
+    place.delay(**params)
+    [one] = client.hvals("klaviyo:waiting")
+    again, many = place.delay_many([params, params])
+
+    assert said_by(client.hget("klaviyo:waiting", again.id)) == said_by(one)
+    assert said_by(client.hget("klaviyo:waiting", many.id)) == said_by(one)
 
 
 def test_calls_that_differ_in_what_they_say_have_messages_of_their_own(governor, client):

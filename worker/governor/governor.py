@@ -269,14 +269,8 @@ class Governor(KeptFailures, Observer):
         """
         end = arrival.settlement
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
-        how = (
-            int(end.used),
-            *_quota(end),
-            int(end.block * 1000),
-            end.accepted_key,
-            int(end.forget),
-            int(end.unanswered),
-        )
+        answer = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key)
+        how = (*answer, int(end.forget), int(end.unanswered))
         arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
         for fate in arrival.fates:
             arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
