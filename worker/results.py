@@ -11,12 +11,13 @@ from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
-from worker import ending, errors
+from worker import errors
 from worker.connection import Parser
 from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
+from worker.process import ending
 from worker.process.left_behind import unacknowledged_if_left
 from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
