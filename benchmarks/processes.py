@@ -32,6 +32,7 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -43,6 +43,7 @@ from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
 from worker.process import checks
+from worker.redis_rights import acl as rights
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -57,6 +58,10 @@ def check(
     name: Annotated[
         str | None, typer.Option("--account", help="alias of one account; all accounts if left out")
     ] = None,
+    acl: Annotated[
+        bool,
+        typer.Option("--acl", help="print the command that makes a user of Redis with the rights it needs"),
+    ] = False,
 ) -> None:
     """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
 
@@ -64,6 +69,9 @@ def check(
     not, and 2 if a setting is wrong.
     """
     settings = get_settings()
+    if acl:
+        typer.echo(rights(settings.redis))
+        return
     beat_schedule(settings)
     found = [
         _print_finding(finding) for finding in chain(checks.check_settings(settings), check_surroundings(settings))

@@ -11,10 +11,8 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.calls import received
-from worker.carrying_out import run
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
-from worker.execution import send_in_process
 from worker.governor import Together
 from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings
@@ -49,6 +47,9 @@ class ActionTask(CheckedTask):
 
     def run(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery."""
+        # Imported where it is used, here and below: a process that only publishes needs no HTTP client.
+        from worker.carrying_out import run
+
         request = self.request
         if not request.is_eager:
             return run(self.declaration, request, args, params)
@@ -67,6 +68,8 @@ class ActionTask(CheckedTask):
 
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
+        from worker.execution import send_in_process
+
         return send_in_process(self.declaration, alias, params)
 
     @property

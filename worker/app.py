@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -51,6 +52,13 @@ class Application(Celery):
             self.finalize(auto=True)
         return self._tasks  # type: ignore[attr-defined]
 
+    @cached_property
+    def AsyncResult(self) -> Any:
+        """The class of a call's result."""
+        from worker.async_result import Result
+
+        return self.subclass_with_self(Result, "AsyncResult", reverse="AsyncResult")
+
     def loads(self, *modules: str) -> None:
         """Load modules, which register tasks, when somebody next asks the application for a task."""
         self._modules.extend(modules)
@@ -93,7 +101,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
     No password stands where Celery does not mask it when it shows its settings.
     """
-    from worker.connection import ANSWER_TIMEOUT_S, WAITING, Parser, brief
+    from worker import connection
+    from worker.connection import ANSWER_TIMEOUT_S, WAITING, brief
     from worker.transport import OPTIONS
 
     results = {
@@ -108,7 +117,7 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
         "result_backend": address.result_url,
         **{name: value for name, value in results.items() if value},
         "redbeat_redis_url": address.url,
-        "redbeat_redis_options": {**WAITING, **address.keywords, "parser_class": Parser},
+        "redbeat_redis_options": {**WAITING, **address.keywords, **connection.connecting(address)},
     }
 
 

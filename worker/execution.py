@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, qu
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, backoff, retry_after
+from worker.connection import AWAY
 from worker.errors import (
     KlaviyoError,
     OutcomeUnknown,
@@ -29,11 +30,13 @@ from worker.errors import (
     Refused,
     SettingsError,
     Throttled,
+    TokenPending,
     Unavailable,
 )
-from worker.governor import ANY_KEY, Governor, Settlement, get_governor
+from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
+from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
-from worker.patience import asking_redis_once
+from worker.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.process.state import closing, working
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
@@ -107,7 +110,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 
     """
     try:
-        return exchange(call, governor, settings, settle)
+        return exchange(call, governor, settings, settle, [] if call.repeat.blindly else [call.task_id])
     except Unavailable as unavailable:
         raise lost(call, unavailable) from None
 
@@ -119,13 +122,21 @@ def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
     return unavailable
 
 
-def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle) -> Envelope:
-    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`."""
+def exchange(
+    call: Call, governor: Governor, settings: Settings, settle: Settle, unrepeatable: Sequence[str]
+) -> Envelope:
+    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`.
+
+    ``unrepeatable``: the tasks whose part in the request must not be repeated.
+    """
     name, alias = call.declaration.name, call.account
     end, envelope = Settlement(used=False, forget=True), None
+    under_way.begin(call.task_id, lambda: _under_way(call, settings), unrepeatable)
     try:
         owner = tokens.authorized(account(settings, alias), name, governor)
         request = call.prepared or call.declaration.request(call.params)
+        if settings.redis_replicas and unrepeatable:
+            require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
         end = Settlement(used=True)
         with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
@@ -147,8 +158,9 @@ def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle)
     except Throttled as throttled:
         # The window ends somewhere inside the last of these seconds.
         end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
-        for meter in meters:
-            meter.throttled(name, call.line.name)
+        if not isinstance(throttled, NotOnRecord | TokenPending):
+            for meter in meters:
+                meter.throttled(name, call.line.name)
         raise
     except SettingsError:
         end = Settlement(used=False, forget=True)
@@ -160,7 +172,39 @@ def exchange(call: Call, governor: Governor, settings: Settings, settle: Settle)
         end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
         raise
     finally:
-        settle(call, governor, end, envelope)
+        try:
+            settle(call, governor, end, envelope)
+        finally:
+            under_way.finish(call.task_id, end.forget)
+
+
+def _under_way(call: Call, settings: Settings) -> UnderWay:
+    line = call.line
+    return call.task_id, call.holder, line.name, line.spec, settings.lease_ms, 0
+
+
+def require_replicas(call: Call, governor: Governor) -> None:
+    """Check that a failover from now on finds on record that this request was sent.
+
+    Raises:
+        NotOnRecord: too few replicas have it, or Redis is away.
+
+    """
+    try:
+        governor.confirm()
+    except AWAY as error:
+        raise NotOnRecord(call.declaration.name, call.account, str(error)) from None
+
+
+class NotOnRecord(Throttled):
+    """A request that must not be repeated was not sent: a failover would have forgotten that it was."""
+
+    def __init__(self, action: str, account: str, reason: str) -> None:
+        super().__init__(action, account, 429, [], RETRY_PAUSE_S)
+        self.args = (action, account, reason)
+
+    def __str__(self) -> str:
+        return f"waiting for replicas of Redis: {self.args[2]}"
 
 
 def send_in_process(

@@ -12,7 +12,7 @@ from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
 from worker import errors
-from worker.connection import Parser
+from worker.connection import connecting
 from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.message_headers import delivery_of
@@ -104,7 +104,7 @@ class Backend(RedisBackend):
         get_governor().store(bytes_to_str(key), value, self.expires if expires is None else expires)
 
     def _get_pool(self, **params: Any) -> Any:
-        return super()._get_pool(**params, parser_class=Parser)
+        return super()._get_pool(**{**params, **connecting(get_settings().redis)})
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None,

@@ -12,13 +12,12 @@ from enum import Enum, auto
 from typing import Any
 
 from celery import Celery, Task, states
-from celery.exceptions import TaskRevokedError
+from celery.exceptions import Ignore, TaskRevokedError
 from celery.signals import task_revoked
 from celery.utils.functional import maybe_list
 from celery.utils.objects import Bunch
 from kombu.utils.encoding import bytes_to_str
 
-from worker.carrying_out import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
 
@@ -47,7 +46,12 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
     """End the task that is being carried out if its claim finds it revoked."""
     try:
         yield
-    except Revoked as revoked:
+    except Ignore as revoked:
+        # Imported here: a process that only publishes needs no HTTP client.
+        from worker.carrying_out import Revoked
+
+        if not isinstance(revoked, Revoked):
+            raise
         request: Any = task.request
         if revoked.expired:
             # Its message may be delivered once more, should this worker die before it is acknowledged.

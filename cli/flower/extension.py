@@ -1,9 +1,9 @@
 """Flower, changed so that it finds Redis as the workers do, hears them however long Redis was away, and ends when told.
 
 Flower's own client for its broker page forgets the database of a unix socket, and what an address says about TLS, the
-protocol and timeouts. The longer Redis is away, the more rarely Flower tries to listen for events; and it listens for
-ever on a connection whose other side has vanished. And it does not end until its threads have given up on Redis, one
-after the other.
+protocol and timeouts, and it knows no Sentinels. The longer Redis is away, the more rarely Flower tries to listen for
+events; and it listens for ever on a connection whose other side has vanished. And it does not end until its threads
+have given up on Redis, one after the other.
 
 Nor does it know of waiting lists: here its broker page counts them, and it gets pages of ours. Whatever depends on
 Flower's internals is in this module and, for its page of tasks, in `cli.flower.tasks`.
@@ -29,17 +29,14 @@ import flower.urls
 import flower.views
 from flower.options import options
 from flower.utils.broker import RedisBase
-from redis import asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
 from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from worker.connection import get_redis
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.patience import asking_redis_once
-from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)
 
@@ -77,19 +74,22 @@ class Events(flower.events.Events):  # type: ignore[misc]
 class Broker(RedisBase):  # type: ignore[misc]
     """Tells Flower the lengths of queues."""
 
-    def __init__(self, url: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(url, *args, **kwargs)
-        address = get_settings().redis
-        patience = {"socket_connect_timeout": self.socket_connect_timeout, "socket_timeout": self.socket_timeout}
-        self.redis = redis.Redis.from_url(address.url, **{**patience, **address.keywords}, retry=Retry(NoBackoff(), 0))
-
     async def queues(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Count the messages of queues: those that a worker can take now, and those that still wait for room."""
-        found = await super().queues(names)
-        waiting = await asyncio.get_running_loop().run_in_executor(None, _counted.latest)
+        # Not with the client that Flower makes: it knows neither our timeouts nor Sentinels and clusters.
+        return await asyncio.get_running_loop().run_in_executor(None, self.count, list(names))
+
+    def count(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Count them with this process's client."""
+        with asking_redis_once(), get_redis().pipeline(transaction=False) as pipe:
+            for name in names:
+                for priority in self.priority_steps:
+                    pipe.llen(self._q_for_pri(name, priority))
+            lengths = iter(pipe.execute())
+        ready = {name: sum(next(lengths) for _ in self.priority_steps) for name in names}
+        waiting = _counted.latest()
         return [
-            {**each, "messages": each["messages"] + waiting[each["name"]], "messages_ready": each["messages"]}
-            for each in found
+            {"name": name, "messages": ready[name] + waiting[name], "messages_ready": ready[name]} for name in names
         ]
 
 

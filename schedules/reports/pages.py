@@ -120,11 +120,14 @@ class ReportPage(StoringStep[ReportPageRef]):
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
     def answered_before(self, account: str, about: ReportPageRef) -> None:
-        """Go on with the next day if this page was the last of its day."""
+        """Go on with the next day if this page was the last of its day; make sure that Redis knows of the run's end."""
         with reading() as connection:
             last = runs.was_last_page(connection, about.run, about.window.partition, 0, about.page)
+            is_over = runs.is_over(connection, about.run)
         if last:
             read_next_day(account, about.request, about.run, about.stream, about.metric)
+        elif is_over:
+            pull.resume_soon(account, about.request, about.stream)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: ReportPageRef) -> None:
         """Write the page, then go on."""

@@ -116,6 +116,8 @@ class Server:
         self._process = start(binary, data, socket)
         self.url = f"unix://{socket}?db=0"
         self.broker_url = f"redis+socket://{socket}?virtual_host=0"
+        #: What an application on the stock transport needs beside the address.
+        self.broker_options: dict[str, Any] = {}
         self.redis = self.connect()
 
     def connect(self) -> redis.Redis:

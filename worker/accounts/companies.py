@@ -12,7 +12,6 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import page_items
 from worker.atomic_writes import write
 from worker.governor import PREFIX, get_governor
-from worker.patience import waits_for_redis
 from worker.settings import Settings
 
 #: Seconds until Klaviyo may be asked again about a key whose company it has not told.
@@ -27,7 +26,6 @@ def find_accounts_to_learn(settings: Settings) -> list[Account]:
     return asked + [each for each in found if each.alias in known and each.grant]
 
 
-@waits_for_redis
 def may_ask(owner: Account) -> bool:
     """Return True to one of the workers that want to ask whom this key belongs to."""
     name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"

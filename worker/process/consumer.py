@@ -15,6 +15,7 @@ from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
+from celery.worker.state import successful_requests
 
 from worker.account_and_lane import is_ours
 from worker.errors import InputError
@@ -23,6 +24,7 @@ from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
 from worker.process import prefetched_leases, unreadable
 from worker.process.state import closing
+from worker.redis_nodes import at_new_primary
 
 logger = get_logger(__name__)
 
@@ -31,6 +33,10 @@ UNKNOWN_RETRY_S = 30.0
 
 #: Seconds before a new connection. A Redis that refuses every command would otherwise be asked without a pause.
 RECONNECT_PAUSE_S = 1.0
+
+
+# What has ended here, by which Celery passes over a second delivery, may not have ended for a replica that is promoted.
+at_new_primary.append(lambda connection, primary: successful_requests.clear())
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]

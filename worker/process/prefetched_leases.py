@@ -14,6 +14,7 @@ from typing import Any
 from worker.connection import AWAY
 from worker.governor import Governor, get_governor
 from worker.patience import asking_redis_once
+from worker.redis_nodes import at_new_primary
 
 #: Seconds for which such a lease can be used. A task that is held up for longer, by `control rate_limit` or by a long
 #: step, claims a new one, so that the lease outlives the request.
@@ -75,3 +76,7 @@ def return_unclaimed(request: Any, **_: Any) -> None:
     with contextlib.suppress(*AWAY), asking_redis_once():
         return_lease(get_governor(), request.id, request.message.delivery_tag)
         get_governor().done(request.id)
+
+
+# Another primary may not know of them; whoever takes such a message up asks it.
+at_new_primary.append(lambda connection, primary: _leases.clear())

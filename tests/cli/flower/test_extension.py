@@ -95,32 +95,13 @@ def test_our_templates_stand_beside_all_of_flowers():
         assert known.load(name)
 
 
-def test_the_broker_page_counts_what_waits_with_what_a_worker_can_take(settings, monkeypatch):
-    class Redis:
-        """Two messages in the first list of each queue."""
-
-        def pipeline(self):
-            return self
-
-        async def __aenter__(self):
-            self.asked = []
-            return self
-
-        async def __aexit__(self, *_):
-            pass
-
-        def llen(self, key):
-            self.asked.append(key)
-
-        async def execute(self):
-            return [0 if "\x06" in key else 2 for key in self.asked]
-
-        async def aclose(self):
-            pass
-
+def test_the_broker_page_counts_what_waits_with_what_a_worker_can_take(monkeypatch, client):
     monkeypatch.setattr(extension, "count_waiting", lambda: Counter({"klaviyo.xs": 50_000}))
+    monkeypatch.setattr(extension, "get_redis", lambda: client)
+    client.lpush("klaviyo.xs", "a")
+    client.lpush("klaviyo.xs\x06\x163", "b")
+    client.lpush("celery", "c", "d")
     broker = Broker("redis://127.0.0.1:6379/0", broker_options={}, broker_use_ssl=False)
-    broker.redis = Redis()
 
     found = asyncio.run(broker.queues(["klaviyo.xs", "celery"]))
 

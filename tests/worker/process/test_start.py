@@ -17,8 +17,8 @@ from worker.process.prefetched_leases import return_unclaimed
 
 
 def _loaded_by(program: str, *packages: str) -> set[str]:
-    """Which of these packages are load_task once the program has run."""
-    told = f"{program}; import sys; print(*{set(packages)!r} & set(sys.modules))"
+    """Which of these packages are loaded once the program has run."""
+    told = f"{program}\nimport sys; print(*{set(packages)!r} & set(sys.modules))"
     return set(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split())
 
 
@@ -27,7 +27,26 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
 
 
 def test_klaviyo_up_starts_its_processes_without_loading_what_they_load():
-    assert not _loaded_by("import cli.up", "celery", "httpx", "schedules.deferred", "tasks", "tornado")
+    heavy = ("celery", "httpx", "redis", "schedules.deferred", "sqlalchemy", "tasks", "tornado")
+
+    assert not _loaded_by("import cli.up", *heavy)
+
+
+def test_a_process_that_publishes_loads_nothing_that_sends_requests():
+    """The first call of a web application's process would wait for that, and each of them would keep it in memory."""
+    publish = """
+import contextlib, os
+os.environ.update(KLAVIYO_REDIS_URL="unix:///nowhere/redis.sock", KLAVIYO_API_KEY="pk_1")
+from tasks.profiles import create_profile
+from worker.errors import NotConfirmed
+with contextlib.suppress(NotConfirmed):
+    create_profile.delay(email="ada@example.com")
+"""
+
+    assert _loaded_by(publish, "httpx", "redis", "worker.execution", "worker.transport") == {
+        "redis",
+        "worker.transport",
+    }
 
 
 def test_a_process_knows_that_it_is_a_worker_as_soon_as_celery_makes_one():

@@ -64,12 +64,12 @@ class Klaviyo:
         self.profiles, self.script, self.bad, self.points = set(), [], set(), True
         #: What brings Klaviyo down, by its id.
         self.poison = set()
-        #: The action and the moment of each request.
+        #: The action, the moment and the account of each request.
         self.arrivals, self.clock = [], lambda: 0
 
-    def __call__(self, _client, _account, action, request):
+    def __call__(self, _client, account, action, request):
         body = orjson.loads(request.body) if request.body else {}
-        self.arrivals.append((action, self.clock()))
+        self.arrivals.append((action, self.clock(), account.alias))
         self.requests.append((action, len(self._records(action, request, body))))
         fault = self.script.pop(0) if self.script else None
         if fault in (429, 503):
@@ -164,18 +164,21 @@ class Travelers:
         monkeypatch.setattr(execution, "send", self.klaviyo)
         monkeypatch.setattr(execution, "get_client", lambda: None)
 
-    def call(self, name, task_id, *, lane="now", expires=None, follows=None, together=None, delay=0.0, **params):
+    def call(
+        self, name, task_id, *, account="default", lane="now", expires=None, follows=None, together=None, delay=0.0,
+        **params,
+    ):  # fmt: skip
         """Publish a call as a caller of ours does."""
         declaration = ACTIONS[name].declaration
         bound = declaration.bind(params, task_id)
         once = not declaration.repeat_of(bound).blindly
-        shared = traveling(declaration, "default", bound, once, together)
-        line = declaration.line("default", bound)
+        shared = traveling(declaration, account, bound, once, together)
+        line = declaration.line(account, bound)
         until = Expiry(expires) if expires else None
         if expires:
             self.expiring.add(task_id)
         blindly = declaration.repeat_of(bound).blindly and not declaration.resolve
-        wait = {**header(line, lane, delay, until, blindly, shared), "account": "default"}
+        wait = {**header(line, lane, delay, until, blindly, shared), "account": account}
         body = base64.b64encode(orjson.dumps([[], bound, follows or {}])).decode()
         headers = {"id": task_id, "task": f"klaviyo.{name}", HEADER: wait, "argsrepr": "()", "kwargsrepr": "{}"}
         message = orjson.dumps({"body": body, "headers": headers, "properties": {"body_encoding": "base64"}}).decode()
