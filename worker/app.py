@@ -17,7 +17,7 @@ from kombu import Queue
 
 from worker.process import forks
 from worker.process.wrong_settings import one_sentence
-from worker.redis_address import RedisAddress
+from worker.redis.address import RedisAddress
 from worker.settings import get_settings
 from worker.telemetry.events import Events
 from worker.tiers import DEFAULT_QUEUE, QUEUES

@@ -45,7 +45,7 @@ from worker.governor import ALONE, Claim, Delivery, End, Expiry, Governor, Settl
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.process import ending, prefetched_leases
 from worker.process.state import closing
-from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_settle, trace_wait

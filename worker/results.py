@@ -30,7 +30,7 @@ class Backend(RedisBackend):
 
     A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
     gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes a worker's results all
-    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis_memory`).
+    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis.memory`).
     And nothing is subscribed to for every task that is published: Celery's way is two round trips more for each, and a
     channel for as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored
     under a module's name that applications of other code bases can have too.

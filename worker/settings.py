@@ -17,7 +17,7 @@ from pydantic_settings import SettingsError as NotJson
 
 from worker.errors import SettingsError
 from worker.one_per_process import one_per_process
-from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
+from worker.redis.address import FILES, OPTIONS, RedisAddress, parse
 from worker.setting_names import PREFIX, meant, misspelled
 from worker.setting_names import alias_of as alias_of
 
