@@ -140,7 +140,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
 
 
 def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left: bool) -> Envelope:
-    """Make the request of a call whose lease is claimed, and see what the answer means."""
+    """Make the request of a call whose lease is claimed, and decide what the answer means."""
     settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
     setattr(request, ATTEMPT, attempts + 1)
@@ -184,7 +184,7 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
 
 
 def count_attempts(call: Call, count: int) -> None:
-    """Have the attempts of a call that has ended counted."""
+    """Tell the meters how many attempts a call took that has ended."""
     for meter in meters:
         meter.attempts(call.declaration.name, count)
 
@@ -301,7 +301,7 @@ def pause_if_all_forbidden(error: Forbidden) -> None:
 
 
 class Revoked(Ignore):
-    """Nobody wants the task any more: it ends as REVOKED, and nothing is sent (`worker.revocation`)."""
+    """The task was revoked, or has expired: it ends as REVOKED, and nothing is sent (`worker.revocation`)."""
 
     def __init__(self, reason: str, expired: bool) -> None:
         super().__init__(reason, expired)
@@ -310,4 +310,4 @@ class Revoked(Ignore):
 
 
 class WaitingReason(KlaviyoError):
-    """Why a task waits, as RETRY in Flower shows it; no error."""
+    """Why a task waits, as Flower shows it beside RETRY. Not an error."""
