@@ -27,7 +27,7 @@ from worker.accounts.oauth import resume_if_replaced, revoke
 from worker.accounts.stored import checked_alias, get_account_store
 from worker.errors import KlaviyoError
 from worker.governor import get_governor
-from worker.homes import at_each, at_home, gathered
+from worker.redis.homes import at_each, at_home, gathered
 from worker.setting_names import alias_of
 from worker.settings import ApiKey, Zone, get_settings
 

@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
-from worker.elsewhere import MAIN, elsewhere
 from worker.errors import SettingsError
 from worker.one_per_process import one_per_process
-from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
+from worker.redis.address import FILES, OPTIONS, RedisAddress, parse
+from worker.redis.elsewhere import MAIN, elsewhere
 from worker.setting_names import PREFIX, meant, misspelled
 from worker.setting_names import alias_of as alias_of
 

@@ -26,7 +26,7 @@ from worker.atomic_writes import write
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
-from worker.homes import at_home
+from worker.redis.homes import at_home
 from worker.setting_names import alias_of
 from worker.settings import get_settings
 
