@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.imports.kinds import KINDS, MARGIN_BYTES
+from tests.soak import sized
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Run, imported
 from worker.api.declaration import MAX_BODY_BYTES
@@ -86,7 +87,8 @@ CELL = st.sampled_from(["", "a@b.c", "A@B.C", "b@b.c", "bad", "x y", '"', "+4917
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3) | st.lists(CELL, min_size=2, max_size=2), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(30, 500), deadline=None)
 @given(table=TABLE)
 def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]
@@ -120,7 +122,8 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(30, 500), deadline=None)
 @given(records=RECORDS)
 def test_every_record_is_in_exactly_one_part_or_rejected(tmp_path_factory: pytest.TempPathFactory, records: list[Any]):
     made = imported(Path(), "profiles", records, moment=NOW)
