@@ -1,7 +1,8 @@
-"""`klaviyo top`: the page Limits of Flower, live in a terminal."""
+"""`klaviyo top`: Flower's page Limits, live in a terminal."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
@@ -10,8 +11,9 @@ from rich.text import Text
 from cli.limits import Row, describe_pause, read, table
 from cli.times import duration
 from cli.watch import Fitting, show_live
-from worker.failures import failure_groups
+from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
+from worker.homes import at_each
 from worker.patience import asking_redis_once
 
 
@@ -22,22 +24,23 @@ def top() -> None:
 
 
 def _now(room: int) -> RenderableType:
-    governor = get_governor()
-    found, pauses = read(governor.used_lines())
-    return view(found, pauses, governor.slots(), sum(each.failures for each in failure_groups()), room)
+    parts = at_each(lambda: (read(get_governor().used_lines()), get_governor().slots())).values()
+    found, pauses = [row for part, _ in parts for row in part[0]], [pause for part, _ in parts for pause in part[1]]
+    slots = sum((Counter(each) for _, each in parts), Counter[str]())
+    return view(found, pauses, slots, sum(each.failures for each in failure_groups()), room)
 
 
 def view(
     found: Sequence[Row], pauses: Sequence[Pause], slots: Mapping[str, int], failures: int, room: int
 ) -> RenderableType:
-    """Lay out a line about all of it, what is paused, then as many buckets as fit into so many lines."""
+    """Lay out a summary, what is paused, and as many buckets as fit into ``room`` lines."""
     busiest = sorted(found, key=lambda row: (-_waiting(row), not row.why, -_fullest(row)))
     above = [summary(found, slots, failures), *(Text(describe_pause(pause), "yellow") for pause in pauses)]
     return Fitting(above, busiest, table, room)
 
 
 def summary(found: Sequence[Row], slots: Mapping[str, int], failures: int) -> Text:
-    """Say how many tasks wait and are under way, when the last will have gone, and what there is to see to."""
+    """Say how many tasks wait and are under way, when none will wait any more, and what needs attention."""
     waiting, later = sum(row.now + row.bulk for row in found), sum(row.later for row in found)
     text = Text(f"{waiting:,} waiting, {later:,} for later, {sum(row.in_flight or 0 for row in found):,} under way")
     if ends := [row.empty_seconds for row in found if row.empty_seconds is not None]:

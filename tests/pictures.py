@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cli.embedded import find_server
 from schedules.store.migrate import upgrade
 from tests.celery_connections import connected_to
 from tests.live import forked
 from tests.live.flower_scene import CROWD, make_scene, open_browser, open_flower, save_picture, show_import_alive
 from tests.live.system import ROOT, Sandbox, Server, System
 from tests.run_folder import make_run_folder
-from worker.embedded import find_server
 from worker.one_per_process import forget
 from worker.settings import get_settings
 

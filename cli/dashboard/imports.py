@@ -93,4 +93,5 @@ TAB = Tab(
     ),
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
+    everywhere=True,
 )

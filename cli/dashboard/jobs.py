@@ -11,6 +11,7 @@ from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, durati
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
+from worker.homes import first
 from worker.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
@@ -63,6 +64,7 @@ TAB = Tab(
     ),
     lambda each: _words(each.job),
     "No job has started in the last day.",
+    everywhere=True,
 )
 
 
@@ -83,6 +85,10 @@ def read_job(id: str) -> JobPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
+    return first(lambda: _read_here(id))
+
+
+def _read_here(id: str) -> JobPage | None:
     ledger = get_ledger()
     job = ledger.job(id) or ledger.known_as(id)
     return job_page(job, jobs_view.errors_of(job), ledger.now()) if job else None

@@ -21,6 +21,8 @@ from cli.dashboard.table import (
 )
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import BucketLook, Governor, Look, Pause, get_governor
+from worker.homes import at_redis, everywhere, home_of
+from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
 
 #: How many lines' windows are counted in one reading.
@@ -84,7 +86,7 @@ def _counted(line: str, known: Look | None, counts: tuple[int, int, int]) -> Loo
     return replace(known, now=counts[0], bulk=counts[1], later=counts[2])
 
 
-_looks = Looks()
+get_looks = one_per_redis(Looks)
 
 
 @asking_redis_once()
@@ -97,7 +99,7 @@ def read() -> Reading[Limit]:
     """
     governor = get_governor()
     pauses = governor.paused()
-    return reading(_looks.read(governor), pauses, time.time(), governor.slots())
+    return reading(get_looks().read(governor), pauses, time.time(), governor.slots())
 
 
 @asking_redis_once()
@@ -108,10 +110,16 @@ def refresh(shown: Sequence[Limit]) -> list[Limit]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    governor = get_governor()
-    looks = governor.look({line for each in shown for line in each.lines})
-    found = reading(looks, governor.paused(), time.time(), governor.slots())
-    anew = {each.row.name: each for each in found.rows}
+    lines: dict[str, set[str]] = {}
+    for each in shown:
+        lines.setdefault(each.account, set()).update(each.lines)
+    anew: dict[str, Limit] = {}
+    for name in everywhere():
+        if here := {line for account, some in lines.items() if home_of(account) == name for line in some}:
+            with at_redis(name):
+                governor = get_governor()
+                found = reading(governor.look(here), governor.paused(), time.time(), governor.slots())
+            anew |= {each.row.name: each for each in found.rows}
     return [anew.get(each.row.name, each) for each in shown]
 
 
@@ -203,4 +211,5 @@ TAB = Tab(
     lambda each: f"{each.row.name} {each.row.tier} {each.row.why}",
     "No action has been called through this Redis yet.",
     refresh,
+    everywhere=True,
 )

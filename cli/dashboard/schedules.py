@@ -12,7 +12,7 @@ from cli.times import clock, duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
-from worker.accounts import NO_ACCOUNT, all_accounts
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
 from worker.patience import asking_redis_once
@@ -65,4 +65,5 @@ TAB = Tab(
     ),
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
     f"Nothing is scheduled. {NO_ACCOUNT}",
+    everywhere=True,
 )

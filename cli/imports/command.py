@@ -31,7 +31,7 @@ from tasks.imports.dates import Order
 from tasks.imports.preview import Preview
 from tasks.imports.public import Mode
 from tasks.imports.sources import STDIN, Format
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.errors import InputError
 from worker.governor import Lane
 
@@ -42,7 +42,8 @@ def import_rows(
         typer.Argument(
             metavar="[KIND] SOURCE…",
             help=f"{', '.join(get_args(Kind))}, or nothing: recognised by the file. "
-            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input; sql:SELECT … is a query",
+            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; a folder is all of its files; - is standard input; "
+            "sql:SELECT … is a query",
         ),
     ],
     mapping: Annotated[

@@ -21,6 +21,7 @@ from schedules.stream_status import last_run
 from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
+from worker.homes import at_home
 
 #: Seconds between two polls, and between two lines if there is no terminal.
 POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0
@@ -38,7 +39,8 @@ def follow(asked: Mapping[str, str], streams: Sequence[str], progress: Progress)
 
 def parts_of_request(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
     """Yield the state of each stream of a request."""
-    request, result = load(id), app.AsyncResult(id)
+    with at_home(alias):
+        request, result = load(id), app.AsyncResult(id)
     if result.failed():
         # It could not even start: the worker's settings differ from those of this process.
         yield from (Part(alias, name, "failed", None, str(result.result)) for name in streams)
@@ -74,7 +76,7 @@ class Progress(LiveView):
         self._look_for_workers()
         self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
-        if self.lives:
+        if self.is_live:
             self.draw(_live_view(parts, rates, self._console.height))
         elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
             self._printed_at = self._clock()
@@ -84,7 +86,7 @@ class Progress(LiveView):
         """Say once when no worker is running."""
         working = bool(get_governor().slots())
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.lives)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.is_live)
         self._working = working
 
     def _look_at_store(self) -> None:

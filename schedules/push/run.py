@@ -31,10 +31,11 @@ from tasks.imports.run import Import, Rows, new_run_id
 from tasks.imports.sending import Sender, Stopped, withdraw_parts
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
-from worker.accounts import DEFAULT
-from worker.accounts import account as account_of
+from worker.accounts.lookup import DEFAULT
+from worker.accounts.lookup import account as account_of
 from worker.errors import KlaviyoError
-from worker.left_behind import LeftBehind
+from worker.homes import at_home
+from worker.process.left_behind import LeftBehind
 from worker.settings import get_settings
 
 #: Seconds between two polls of the parts in flight, and how many of them one poll looks at.
@@ -100,7 +101,7 @@ def run_push(
     """
     kind = wanted.checked()
     alias = account_of(get_settings(), wanted.account).alias
-    with hold_lock(alias, wanted.stream, token or str(uuid4())) as lost:
+    with at_home(alias), hold_lock(alias, wanted.stream, token or str(uuid4())) as lost:
         running = _Running(wanted, kind, alias, progress, lambda: stop() or lost.is_set())
         try:
             return running.carry_through(force)

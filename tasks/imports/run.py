@@ -30,12 +30,13 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
 from worker.account_and_lane import checked_id, lane_named
-from worker.accounts import DEFAULT, account
+from worker.accounts.lookup import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
+from worker.homes import first
 from worker.settings import get_settings
-from worker.traces import tracing
+from worker.telemetry.traces import tracing
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
 
@@ -199,9 +200,13 @@ def run_import(
 
 def cancel_import(run: str) -> int:
     """Cancel a run: stop reading, take back what has not been sent, and return the number of parts taken back."""
+    return first(lambda: _cancel_here(run)) or 0
+
+
+def _cancel_here(run: str) -> int | None:
     known = get_runs().run(run)
     if known is None or known.ended:
-        return 0
+        return None
     get_runs().cancel(run)
     taken = withdraw_parts(run)
     # The process that reads its source may be gone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import tempfile
@@ -16,6 +17,7 @@ from tests.celery_connections import application, connected_to
 from tests.live import forked
 from tests.live.copies import Copy
 from tests.live.fetch import get
+from tests.live.nodes import several
 from tests.live.system import Sandbox, Server, System, end, until
 from worker import http_client as client
 from worker.app import app
@@ -65,6 +67,11 @@ def no_process_is_left():
 
 @pytest.fixture(scope="session")
 def live_server(no_process_is_left, server_binary, tmp_path_factory):
+    if kind := os.environ.get("KLAVIYO_TEST_REDIS"):
+        nodes = several(kind, server_binary, tmp_path_factory.mktemp("nodes"))
+        yield nodes
+        nodes.close()
+        return
     # A socket's path must be short, and the folder of a test is not.
     folder = Path(tempfile.mkdtemp(prefix="klaviyo-"))
     server = Server(server_binary, tmp_path_factory.mktemp("server"), folder / "redis.sock")
@@ -89,7 +96,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
         if name.startswith("KLAVIYO_"):
             patch.setenv(name, value)
     forget()
-    with connected_to(live_server.broker_url, get_settings().redis.result_url):
+    address = get_settings().redis
+    with connected_to(address.broker_url, address.result_url):
         yield
     if opened := vars(client._clients).pop("client", None):
         opened.close()
@@ -100,7 +108,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
 @pytest.fixture(scope="session")
 def foreign(live_server):
     """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues."""
-    with application("shop", live_server.broker_url) as shop:
+    options = {"broker_transport_options": live_server.broker_options}
+    with application("shop", live_server.broker_url, changes=options) as shop:
         yield shop
 
 

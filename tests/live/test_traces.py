@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 from tests.live.system import KEY, Worker, until
-from worker import traces
+from worker.telemetry import traces
 
 PERSON = "ada.lovelace@example.com"
 
