@@ -25,8 +25,8 @@ ACCOUNTS = {"default": "SBX001", "a": "SBX00A", "b": "SBX00B", "c": "SBX00C"}
 UNUSED_SCOPES = frozenset({"data-privacy:read", "conversations:read", "metrics:write", "subscriptions:read"})
 """Scopes that an app may ask for and no operation needs."""
 
-JOB_TICK_S = 0.01
-"""How often jobs do what is due."""
+JOB_TICK_S, IDLE_TICK_S = 0.01, 0.1
+"""How often jobs do what is due, and how often it is looked whether there are any."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,8 @@ class World:
     async def advance_jobs(self) -> None:
         """Do the jobs' work bit by bit, so that no request has to wait for a large job."""
         while True:
-            await asyncio.sleep(JOB_TICK_S)
+            busy = any(store.has_work for store in self.stores.values())
+            await asyncio.sleep(JOB_TICK_S if busy else IDLE_TICK_S)
             for store in self.stores.values():
                 store.run_due(self.config.clock())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -20,15 +20,20 @@ from cli.embedded import find_server, server
 from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
+from tests import postgres_server
 from tests.clock import Clock
-from tests.left_out import left_out
+from tests.live import forked
 from tests.live.nodes import DATA, Node, free_ports
-from tests.postgres_server import NoServer, started, stop
+from tests.run_folder import make_run_folder, run_folder
+from tests.summary import in_short, left_out
 from tests.two_redis import divided
 from worker.errors import SettingsError
 from worker.one_per_process import forget
 from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
+
+#: When this process began to test.
+BEGAN = time.monotonic()
 
 # Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.
 gc.disable()
@@ -53,11 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ("live" not in item.keywords, "soak" not in item.keywords))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in a line what was left out, and how to have it."""
-    skipped = terminalreporter.stats.get("skipped", ())
-    for line in left_out((report.fspath, str(report.longrepr[2])) for report in skipped):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """Say in a line what was left out, and how to have it; of a run of everything, what it comes to."""
+    yield
+    ended = {how: terminalreporter.stats.get(how, ()) for how in ("passed", "failed", "error", "skipped")}
+    for line in left_out((report.fspath, str(report.longrepr[2])) for report in ended["skipped"]):
         terminalreporter.write_line(line)
+    if config.getoption("dist", "no") != "no":
+        failed = len(ended["failed"]) + len(ended["error"])
+        seconds = time.monotonic() - BEGAN
+        terminalreporter.write_line(in_short(len(ended["passed"]), failed, len(ended["skipped"]), seconds))
 
 
 @pytest.fixture(scope="session")
@@ -69,32 +80,27 @@ def server_binary() -> str:
         missing(f"This test needs a real server: {error}")
 
 
-#: The variable that names the folder which all processes of a test run share. It is short: a socket's path, at most 104
-#: bytes, begins with it.
-SHARED = "TEST_RUN_FOLDER"
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of this test run, which those that pytest-xdist starts find by the environment."""
     if not hasattr(config, "workerinput"):
-        os.environ[SHARED] = tempfile.mkdtemp(prefix="klaviyo-")
-        Path(os.environ[SHARED]).chmod(0o755)  # PostgreSQL is not run by root
+        make_run_folder()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End what the processes of this test run have shared."""
     if not hasattr(config, "workerinput"):
-        shared = Path(os.environ.pop(SHARED))
-        stop(shared)
-        shutil.rmtree(shared, ignore_errors=True)
+        folder = run_folder()
+        postgres_server.stop(folder)
+        forked.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> str:
     """The address of a PostgreSQL server's databases, with a place for the name of one."""
     try:
-        return started(Path(os.environ[SHARED]))
-    except NoServer as error:
+        return postgres_server.started()
+    except postgres_server.NoServer as error:
         missing(f"This test needs a PostgreSQL server: {error}")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +18,11 @@ from pathlib import Path
 
 from cli.embedded import find_server
 from schedules.store.migrate import upgrade
+from tests.celery_connections import connected_to
+from tests.live import forked
 from tests.live.flower_scene import CROWD, make_scene, open_browser, open_flower, save_picture, show_import_alive
 from tests.live.system import ROOT, Sandbox, Server, System
-from worker.app import app
+from tests.run_folder import make_run_folder
 from worker.one_per_process import forget
 from worker.settings import get_settings
 
@@ -55,20 +56,17 @@ def as_application(system: System) -> Iterator[None]:
     """Let this process publish to the system, as an application does."""
     os.environ.update({name: value for name, value in system.environment().items() if name.startswith("KLAVIYO_")})
     forget()
-    app.conf.update(broker_url=system.server.broker_url, result_backend=get_settings().redis.result_url)
-    try:
+    with connected_to(system.server.broker_url, get_settings().redis.result_url):
         yield
-    finally:
-        app.pool.force_close_all()
-        forget()
+    forget()
 
 
 def main() -> None:
     """Make the pictures, light and dark."""
     folder, names = (Path(sys.argv[1]), tuple(PAGES)) if len(sys.argv) > 1 else (FOLDER, IN_DOCUMENTS)
-    work = Path(tempfile.mkdtemp(prefix="klaviyo-"))
+    work = make_run_folder()
     server = Server(find_server()[0], work / "data", work / "redis.sock")
-    sandbox = Sandbox()
+    sandbox = Sandbox(work / "sandbox.log")
     system = System(server, sandbox, work)
     try:
         store = f"sqlite:///{work}/store.db"
@@ -88,6 +86,7 @@ def main() -> None:
         system.stop_workers()
         sandbox.close()
         server.close()
+        forked.stop(work)
         shutil.rmtree(work)
 
 

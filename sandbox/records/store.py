@@ -145,6 +145,11 @@ class Store:
         else:
             self._owners[key] = id
 
+    @property
+    def has_work(self) -> bool:
+        """Whether any work is scheduled."""
+        return bool(self._schedule)
+
     def run_due(self, now: float) -> None:
         """Do all scheduled work that is due by now."""
         while self._schedule and self._schedule[0][0] <= now:

@@ -1,7 +1,8 @@
 """Finding out whether Klaviyo began a job whose request was not answered, before it is sent again.
 
 Candidates are jobs in Klaviyo's list that began since, belong to none of ours and have as many records. Their records
-are compared with ours. If none matches, the request has not arrived, and it is sent again.
+are compared with ours. If none matches, the list is read once more a while later, since Klaviyo may still have been
+working on the request. If none matches then, the request has not arrived, and it is sent again.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Search:
     """Which job is searched for, and how far the search has come.
 
     ``candidate`` is the one of Klaviyo's jobs that is compared with ours, "" while the list is read. ``candidates`` are
-    the others that it may be. ``pages`` and ``rounds`` count how often the list was requested.
+    the others that it may be. ``pages`` and ``rounds`` count how often the list was requested. ``second`` is True once
+    a first search has found nothing.
     """
 
     job: str
@@ -60,6 +62,7 @@ class Search:
     candidates: list[Candidate] = field(default_factory=list)
     pages: int = 1
     rounds: int = 0
+    second: bool = False
 
 
 class Find(AskingStep[Search]):
@@ -70,7 +73,9 @@ class Find(AskingStep[Search]):
 
     def publish(self, job: Job, kind: JobKind, after: float) -> None:
         """Publish the search."""
-        search = Search(job.id, kind.name)
+        self._begin(job, kind, Search(job.id, kind.name), after)
+
+    def _begin(self, job: Job, kind: JobKind, search: Search, after: float) -> None:
         if kind.trace == "id":
             campaign = value_at(orjson.loads(self._body(job) or b"{}"), ("data", "id"))
             assert kind.status is not None
@@ -141,9 +146,12 @@ class Find(AskingStep[Search]):
             self._check_next(job, kind, search)
 
     def _check_next(self, job: Job, kind: JobKind, search: Search) -> None:
-        """Compare the next candidate; if none is left, the job was not begun."""
+        """Compare the next candidate; if none is left after two searches, the job was not begun."""
         if not search.candidates:
-            self._resend_or_give_up(job, kind)
+            if search.second:
+                self._resend_or_give_up(job, kind)
+            else:
+                self._begin(job, kind, Search(job.id, kind.name, second=True), get_settings().read_timeout)
             return
         (job_id, where), *rest = search.candidates
         search = replace(search, candidate=job_id, candidates=rest)
@@ -151,9 +159,8 @@ class Find(AskingStep[Search]):
             self._accept(job, kind, search)
         elif where == NOWHERE:
             if all(each[1] == where for each in rest):
-                assert kind.listing is not None
-                retry = Search(job.id, kind.name, rounds=search.rounds + 1)
-                self._ask(job, kind.listing, kind.page(), retry, min(MIN_RETRY_S * 2**search.rounds, MAX_RETRY_S))
+                retry = Search(job.id, kind.name, rounds=search.rounds + 1, second=search.second)
+                self._begin(job, kind, retry, min(MIN_RETRY_S * 2**search.rounds, MAX_RETRY_S))
             else:
                 self._check_next(job, kind, replace(search, candidates=[*rest, (job_id, where)]))
         else:

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from celery import Celery
 from dotenv import dotenv_values
 
 from cli.processes import LOOPBACK, ProcessEnded, Processes
 from cli.up import announce, interruptible, start_beat, start_worker
+from tests.celery_connections import application
 from tests.cli.typed import run
 from worker.settings import RUNNING, Settings
 
@@ -150,7 +150,7 @@ def test_what_runs_is_written_as_a_setting_and_as_celery_spells_it(settings, cli
         assert dotenv_values(RUNNING) == {"KLAVIYO_REDIS_URL": url}
         [celery] = re.findall(r"^# (redis\S+)$", RUNNING.read_text("utf-8"), re.MULTILINE)
 
-    with Celery("shop", broker=celery, backend=celery, set_as_current=False) as shop:
+    with application("shop", celery, backend=celery) as shop:
         assert shop.backend.client.get("here") == b"yes"
         with shop.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1)

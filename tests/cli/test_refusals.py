@@ -1,16 +1,13 @@
 """Every command on a Redis that refuses: one sentence that says why, and no traceback."""
 
 import csv
-import gc
-import warnings
 
 import pytest
-from kombu import pools
 
 from tasks.tags import get_tags
+from tests.celery_connections import connected_to
 from tests.cli.typed import run
 from worker import patience
-from worker.app import app
 from worker.errors import NotConfirmed
 from worker.one_per_process import forget
 from worker.settings import get_settings
@@ -51,28 +48,14 @@ def server(client, settings, monkeypatch, tmp_path):
     with (tmp_path / "people.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["email"], ["ada@example.com"]])
     forget()
-    before = app.conf.broker_url, app.conf.result_backend
-    address = get_settings().redis
-    connect(address.broker_url, address.result_url)
     monkeypatch.setattr(patience, "CALLER_PATIENCE_S", 0.0)
-    assert run("store").exit_code == 0
-    yield client
-    client.config_set("maxmemory", 0)
-    client.replicaof("NO", "ONE")
-    with warnings.catch_warnings():
-        # Connections that earlier tests in this process have left open must not matter.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-    pools.reset()
-    app.backend.client.close()
-    connect(*before)
+    address = get_settings().redis
+    with connected_to(address.broker_url, address.result_url):
+        assert run("store").exit_code == 0
+        yield client
+        client.config_set("maxmemory", 0)
+        client.replicaof("NO", "ONE")
     forget()
-
-
-def connect(broker_url, result_backend):
-    app.conf.update(broker_url=broker_url, result_backend=result_backend)
-    app._after_fork()
-    app._backend_cache, app._local.backend = None, None
 
 
 def full(client):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import socket
@@ -13,10 +12,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from celery import Celery
 
+from tests.celery_connections import application, connected_to
 from tests.live import forked
 from tests.live.copies import Copy
+from tests.live.fetch import get
 from tests.live.nodes import several
 from tests.live.system import Sandbox, Server, System, end, until
 from worker import http_client as client
@@ -60,9 +60,9 @@ def no_process_is_left():
     """The last fixture to end: whatever was started must be gone."""
     before = _children()
     yield
-    forked.close()
     left = {pid: command for pid, command in _children().items() if pid not in before}
     assert not left, f"left running: {left}"
+    assert not forked.running(), f"left running: {forked.running()}"
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +81,8 @@ def live_server(no_process_is_left, server_binary, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def live_sandbox(no_process_is_left):
-    sandbox = Sandbox()
+def live_sandbox(no_process_is_left, tmp_path_factory):
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox") / "log")
     yield sandbox
     sandbox.close()
 
@@ -97,15 +97,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
             patch.setenv(name, value)
     forget()
     address = get_settings().redis
-    app.conf.update(broker_url=address.broker_url, result_backend=address.result_url)
-    # The connections and the backend that another test of this process may have made.
-    app._after_fork()
-    app._backend_cache, app._local.backend = None, None
-    yield
-    gc.collect()  # results say goodbye to the server: it must still be there
-    app.pool.force_close_all()
-    app.backend.result_consumer.stop()
-    app.backend.client.close()
+    with connected_to(address.broker_url, address.result_url):
+        yield
     if opened := vars(client._clients).pop("client", None):
         opened.close()
     forget()
@@ -116,9 +109,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
 def foreign(live_server):
     """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues."""
     options = {"broker_transport_options": live_server.broker_options}
-    with Celery("shop", broker=live_server.broker_url, changes=options, set_as_current=False) as app:
-        yield app
-        app.pool.force_close_all()
+    with application("shop", live_server.broker_url, changes=options) as shop:
+        yield shop
 
 
 def _fresh(server: Server, sandbox: Sandbox) -> None:
@@ -191,7 +183,7 @@ def flower(system):
     def answers() -> bool:
         assert process.poll() is None, (system.folder / "flower.log").read_text()
         try:
-            return httpx.get(f"{url}/healthcheck").status_code == 200
+            return get(f"{url}/healthcheck").status_code == 200
         except httpx.TransportError:
             return False
 

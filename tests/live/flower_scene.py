@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +18,9 @@ from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.jobs.import_runs import get_runs
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles
-from tests.live.system import ROOT, System, end, until
+from tests.live.fetch import get
+from tests.live.forked import Forked
+from tests.live.system import System, end, until
 from worker.governor import get_governor
 
 #: Nobody of these exists; the sandbox rejects the one and refuses the other.
@@ -81,17 +81,16 @@ def open_flower(system: System, **settings: Any) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     environment = {**system.environment(**settings), "FLOWER_UNAUTHENTICATED_API": "true"}
     log = system.folder / "flower.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    process = Forked(command, environment, log)
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(f"{url}/healthcheck").status_code == 200
+            return get(f"{url}/healthcheck").status_code == 200
         except httpx.TransportError:
             return False
 

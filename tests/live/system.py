@@ -6,11 +6,11 @@ Every process is ended by its own id. Nothing here sleeps for a guess of a time:
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ import httpx
 import redis
 
 from cli.embedded import start
-from tests.live.forked import Forked
+from tests.live.forked import Forked, inherited
 from tests.live.whereabouts import READY, whereabouts
 from worker.tiers import QUEUES
 
@@ -146,18 +146,18 @@ class Server:
 class Sandbox:
     """A local Klaviyo and its side door."""
 
-    def __init__(self, latency: str = "5-15") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--port", "0", "--latency", latency, "--seed", "7"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        self.url = said.removeprefix("sandbox: ").strip()
-        assert self.url.startswith("http://"), f"the sandbox did not start: {said!r}"
+    def __init__(self, log: Path, latency: str = "5-15") -> None:
+        command = ["sandbox", "--port", "0", "--latency", latency, "--seed", "7"]
+        self._process = Forked(command, inherited(), log)
+
+        def address() -> str:
+            assert self._process.poll() is None, f"the sandbox did not start: {log.read_text()}"
+            line, end_of_line, _ = log.read_text().partition("\n")
+            return end_of_line and line.removeprefix("sandbox: ")
+
+        self.url = until(address, 20, "the sandbox")
         headers = {"revision": "2026-07-15", "authorization": f"Klaviyo-API-Key {KEY}"}
+        self._seeds = itertools.count(8)
         self._http = httpx.Client(base_url=self.url, timeout=60, headers=headers)
 
     def _door(self, method: str, path: str, **given: Any) -> Any:
@@ -166,8 +166,9 @@ class Sandbox:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def reset(self, seed: int = 7) -> None:
-        self._door("POST", "/reset", seed=seed)
+    def reset(self, seed: int | None = None) -> None:
+        """Forget everything. No id comes again: a ledger that was not emptied would take one job for another."""
+        self._door("POST", "/reset", seed=next(self._seeds) if seed is None else seed)
         #: When records were made or changed last, by a test.
         self.touched = time.monotonic()
 
@@ -258,8 +259,6 @@ class Sandbox:
     def close(self) -> None:
         self._http.close()
         end(self._process)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 #: What every address of the tests' people, and every key of the sandbox, has in it.
@@ -371,7 +370,6 @@ class System:
 
     def environment(self, **settings: Any) -> dict[str, str]:
         """What a process is started with: a clean environment, and the settings as ``KLAVIYO_…``."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         mine = {
             "REDIS_URL": self.server.url,
             "BASE_URL": self.sandbox.url,
@@ -386,7 +384,7 @@ class System:
         }
         # An answer takes as much longer as the machine is crowded: to be cut off is for the requests that hang.
         mine["READ_TIMEOUT"] = min(600, round(stretched(mine["READ_TIMEOUT"]), 2))
-        return {**kept, **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
+        return {**inherited(), **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
 
     def worker(self, *options: str, **settings: Any) -> Worker:
         """Start a worker; it may not be ready yet."""

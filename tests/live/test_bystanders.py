@@ -16,6 +16,7 @@ import pytest
 from cli.processes import free_port
 from tasks.profiles import create_profile
 from tests.live import command_line
+from tests.live.fetch import get
 from tests.live.forked import Forked
 from tests.live.link import Link
 from tests.live.system import ROOT, end, last, over, until
@@ -110,7 +111,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
         task = create_profile.delay(email=f"{next(numbers)}@example.com")
         system.end_of(task.id)
         try:
-            answer = httpx.get(f"http://127.0.0.1:{port}/api/task/info/{task.id}")
+            answer = get(f"http://127.0.0.1:{port}/api/task/info/{task.id}")
         except httpx.TransportError:
             return False  # it is just starting
         return answer.status_code == 200

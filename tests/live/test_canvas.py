@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from celery import Celery, Signature, chain, chord, group
+from celery import Signature, chain, chord, group
 from celery.canvas import StampingVisitor, chunks, xmap, xstarmap
 
 from tasks.collect import collect
@@ -17,6 +17,7 @@ from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from tasks.tags import create_tag, get_tags
+from tests.celery_connections import application
 from tests.live.system import end, until
 from worker.app import app
 from worker.awaiting import aget
@@ -40,10 +41,7 @@ def shop(shared):
     with (shared.folder / "shop.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=Path(__file__).parent, env=environment, stdout=log, stderr=log)
     until(lambda: " ready." in (shared.folder / "shop.log").read_text(), 20, "the other team's worker")
-    with Celery(
-        "shop", broker=addresses["SHOP_BROKER"], backend=addresses["SHOP_RESULTS"], set_as_current=False
-    ) as made:
-        # Its connections are closed with those of `foreign`: kombu keeps one pool for one address.
+    with application("shop", addresses["SHOP_BROKER"], backend=addresses["SHOP_RESULTS"]) as made:
         yield made
     end(process)
 

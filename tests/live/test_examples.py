@@ -18,7 +18,8 @@ from schedules.store.migrate import upgrade
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import create_profile
 from tests.live import other_code_base
-from tests.live.system import ROOT, System, until
+from tests.live.forked import Forked
+from tests.live.system import ROOT, System, over, until
 from worker.action import ACTIONS
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
@@ -97,11 +98,10 @@ def test_an_example_does_what_it_says(documented, fresh, folder, example):
             pytest.skip("This example knows an address and nothing else; KLAVIYO_TEST_REDIS names several servers.")
         other_code_base.run(source.replace(REDIS, documented.server.broker_url), folder)
     else:
-        environment = {**documented.environment(**settings(folder)), "PYTHONPATH": os.fspath(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", source], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
-        )
-        assert done.returncode == 0, done.stderr
+        log = folder / "example.log"
+        log.unlink(missing_ok=True)
+        process = Forked(["-c", source], documented.environment(**settings(folder)), log, folder=folder)
+        assert over(process, 60) == 0, log.read_text()
 
     def at_rest():
         with client.pipeline(transaction=True) as pipe:  # a task that is on its way is seen in one place

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
-import sys
 import time
 
 import httpx
@@ -15,7 +13,8 @@ from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from tasks.profiles import create_profile, get_profile
 from tests.failing import fail, refused
-from tests.live.system import ROOT, end, until
+from tests.live.forked import Forked
+from tests.live.system import end, until
 from worker.api.jsonapi import Request
 from worker.governor import get_governor
 
@@ -30,17 +29,10 @@ def pages(system):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
     environment = system.environment(STORE_URL=f"sqlite:///{system.folder}/none.db")
-    with (system.folder / "flower.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
+    process = Forked([*command, *options], environment, system.folder / "flower.log")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}/ops", auth=LOGIN, timeout=20) as client:
 
         def answers() -> bool:

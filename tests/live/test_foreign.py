@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from celery import Celery
-
 from tasks.profiles import create_profile
+from tests.celery_connections import application
 from tests.live.system import until
 from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from worker import errors
@@ -34,7 +33,7 @@ def test_a_foreign_call_to_the_wrong_queue_is_paced_too(idle, foreign):
 def test_a_route_for_all_our_tasks_to_the_queue_klaviyo_serves_actions_of_every_tier(idle, live_server):
     routes = {"klaviyo.*": {"queue": "klaviyo"}}
     options = {"broker_transport_options": live_server.broker_options, "task_routes": routes}
-    with Celery("shop", broker=live_server.broker_url, set_as_current=False, changes=options) as shop:
+    with application("shop", live_server.broker_url, changes=options) as shop:
         calls = {"create_profile": {"email": "ada@example.com"}, "get_accounts": {}, "create_tag_group": {"name": "x"}}
         ids = [shop.send_task(f"klaviyo.{name}", kwargs=kwargs).id for name, kwargs in calls.items()]
         hour = shop.send_task("klaviyo.create_profile", kwargs={"email": "bo@example.com"}, countdown=3600).id

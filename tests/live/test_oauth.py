@@ -8,19 +8,19 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-import httpx
 import psutil
 import pytest
 from pydantic import SecretStr
 
 from tasks.lists import get_lists
+from tests.live.fetch import get
 from tests.live.system import until
 from tests.soak import sized
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import AccountStore
 from worker.connection import client_of
 from worker.one_per_process import forget
-from worker.redis_address import parse
+from worker.redis.address import parse
 
 SHOPS, WORKERS, KILLS = sized(8, 1_000), sized(2, 4), sized(0, 3)
 SECRET_KEY = "a-key-of-which-nobody-may-see-a-word"
@@ -112,12 +112,12 @@ def test_no_secret_is_told_anywhere(system, store, events, flower):
     ended = system.end_of(done, 40)
     until(lambda: system.redis.hlen("klaviyo:paused") == 2, 30, "both accounts to be paused")
     raw = client_of(parse(system.server.url))
-    page = httpx.get(f"{flower}/klaviyo/accounts", timeout=10).text
+    page = get(f"{flower}/klaviyo/accounts").text
     told = {
         "Redis": contents(raw),
         "the worker's log": worker.text(),
         "an event": "\n".join(map(str, events)),
-        "Flower": page + "".join(httpx.get(f"{flower}/task/{each}", timeout=10).text for each in (done, *waiting)),
+        "Flower": page + "".join(get(f"{flower}/task/{each}").text for each in (done, *waiting)),
         "Flower's log": (system.folder / "flower.log").read_text(),
         "a result": json.dumps([str(ended), *(str(raw.get(f"celery-task-meta-{each}")) for each in waiting)]),
         "a message": str([raw.hget("klaviyo:waiting", each) for each in waiting]),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
-
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
+from tests.live.fetch import get
 from tests.live.system import asked, over, until
 from worker.app import app
 
@@ -14,7 +13,7 @@ def test_flower_shows_a_workers_page(system, flower):
     worker = system.worker().ready()
 
     def shown():
-        answer = httpx.get(f"{flower}/worker/{worker.name}", timeout=60)
+        answer = get(f"{flower}/worker/{worker.name}")
         return answer.status_code == 200 and "klaviyo.xl" in answer.text
 
     until(shown, 10, "the worker's page")
@@ -27,13 +26,13 @@ def test_flower_counts_one_worker_as_one_and_tells_in_a_sentence_why_a_task_fail
     system.ended([job.id, failed.id])
 
     def told():
-        return httpx.get(f"{flower}/api/task/info/{failed.id}", timeout=60).json()["exception"]
+        return get(f"{flower}/api/task/info/{failed.id}").json()["exception"]
 
     until(told, 10, "the task's end in Flower")
     assert told().startswith("NotFound: get_profile on account default: Klaviyo answered 404: ")
-    workers = httpx.get(f"{flower}/workers", params={"json": 1}, timeout=60).json()["data"]
+    workers = get(f"{flower}/workers", json=1).json()["data"]
     assert [each["hostname"] for each in workers] == [worker.name]
-    tasks = httpx.get(f"{flower}/api/tasks", timeout=60).json().values()
+    tasks = get(f"{flower}/api/tasks").json().values()
     assert {each["worker"] for each in tasks} == {worker.name}
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import signal
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -16,8 +14,9 @@ from schedules.push.run import push
 from schedules.store import tables
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
-from tests.live.system import PATIENT, ROOT, end, until
-from tests.soak import SOAK
+from tests.live.forked import Forked
+from tests.live.system import PATIENT, end, until
+from tests.soak import SOAK, sized
 from worker.errors import Unauthorized
 from worker.settings import get_settings
 
@@ -86,9 +85,9 @@ push("catalog_items", sys.argv[1], mapping=["sku=external_id"], delete=sys.argv[
 
 def begin(system, store, source, delete="none"):
     """A push in a process of its own."""
-    command = [sys.executable, "-c", PUSHING, str(source), delete]
+    command = ["-c", PUSHING, str(source), delete]
     environment = system.environment(STORE_URL=store.url.render_as_string(hide_password=False))
-    return subprocess.Popen(command, cwd=ROOT, env=environment)
+    return Forked(command, environment, source.with_suffix(".log"))
 
 
 def rows(store, table):
@@ -101,25 +100,29 @@ def lapse(system):
     system.redis.delete(*system.redis.keys("klaviyo:push:*"))
 
 
+#: Of which there are a hundred in a job.
+ITEMS = sized(1_500, 3_000)
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("parts", [1, 20, *([8] if SOAK else [])])
+@pytest.mark.parametrize("parts", [1, 10, *([4, 20] if SOAK else [])])
 def test_a_push_that_is_killed_and_run_again_doubles_nothing_and_loses_no_change(idle, store, tmp_path, parts):
-    source = write(tmp_path / "items.csv", range(3_000))
+    source = write(tmp_path / "items.csv", range(ITEMS))
     idle.sandbox.jobs(seconds=[0.3, 0.6], times=None)
     process = begin(idle, store, source)
     until(lambda: jobs(idle).total() >= parts, 30, f"{parts} jobs")
     end(process, signal.SIGKILL)
     lapse(idle)
 
-    write(source, range(3_000), changed=range(0, 3_000, 1_000))
+    write(source, range(ITEMS), changed=range(0, ITEMS, 1_000))
     report = push("catalog_items", source, mapping=MAP)
 
     assert [row["state"] for row in rows(store, tables.sync_runs)] == ["done"]
-    assert (report.rows, report.created) == (3_000, 3_000)
+    assert (report.rows, report.created) == (ITEMS, ITEMS)
     assert report.rejected == report.unknown == 0
-    assert jobs(idle)["bulk_create_catalog_items"] <= 31
+    assert jobs(idle)["bulk_create_catalog_items"] <= ITEMS // 100 + 1
     assert titles(idle) == {f"S{number}": f"Mug {number}" + (", new" if number % 1_000 == 0 else "")
-                            for number in range(3_000)}  # fmt: skip
+                            for number in range(ITEMS)}  # fmt: skip
     assert not rows(store, tables.push_parts)
 
 

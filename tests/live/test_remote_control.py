@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import redis
-from celery import Celery
 
 from tasks.profiles import create_profile
+from tests.celery_connections import application
 from tests.live.system import KEY, asked, end, until
 from worker.app import app
 
@@ -39,10 +39,9 @@ def stock(live_server, tmp_path_factory):
     environment = {**os.environ, "STOCK_URL": url}
     with (tmp_path_factory.mktemp("stock") / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=Path(__file__).parent, env=environment, stdout=log, stderr=log)
-    with Celery("asking", broker=url, set_as_current=False) as asking:
+    with application("asking", url) as asking:
         until(lambda: asking.control.ping(["stock@test"], timeout=0.2), 20, "the stock worker")
         yield asking
-        asking.pool.force_close_all()
     end(process)
 
 

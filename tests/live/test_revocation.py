@@ -73,7 +73,9 @@ def test_a_task_expires_while_it_waits(idle, events, expires):
     assert "expired" in str(json.loads(idle.redis.get(f"celery-task-meta-{task.id}"))["result"]["exc_message"])
     assert waiting(idle) == 0
     assert idle.sandbox.ledger() == []
-    assert not idle.redis.exists("klaviyo:expires", "klaviyo:expiring")
+    until(
+        lambda: not idle.redis.exists("klaviyo:expires", "klaviyo:expiring"), 10, "the end of all that is known of it"
+    )
     until(lambda: [e for e in events if e["type"] == "task-revoked" and e["uuid"] == task.id], 10, "its event")
 
 

@@ -88,7 +88,7 @@ def test_a_collection_is_revoked_with_its_page_though_no_worker_is_up(system):
     worker = system.worker().ready()
     get_governor().pause("action:get_lists", "a test", "to have it wait", since=0)
     collection = get_lists.collect()
-    until(lambda: waiting(system) == 1, 20, "the first page to wait")
+    until(lambda: waiting(system) == 1 and not system.redis.exists("klaviyo:unacked"), 20, "the first page to wait")
     worker.kill()
 
     # A process that has imported no action.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.live.copies import assert_equal, seed, sync
+from tests.live.system import stretched
 
 
 def trap(system, **how):
@@ -75,8 +76,9 @@ def test_a_page_that_klaviyo_does_not_give_at_once_costs_no_row(syncing, copied)
 
 def test_a_cursor_that_expires_costs_no_row(syncing, copied):
     seed(syncing, profiles=1_500, items=450)
-    trap(syncing, cursor_seconds=0.25)
-    syncing.sandbox.fault("latency", seconds=0.2, probability=0.3, times=None)
+    # A page after a slow one comes too late, one after another in time: on a crowded machine, too.
+    trap(syncing, cursor_seconds=stretched(0.25))
+    syncing.sandbox.fault("latency", seconds=stretched(0.2), probability=0.3, times=None)
 
     sync(syncing, "profiles", "catalog_items")
 

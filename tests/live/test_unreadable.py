@@ -6,11 +6,12 @@ import json
 from uuid import uuid4
 
 import pytest
-from celery import Celery, chord
+from celery import chord
 from kombu import Connection, Producer
 
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
+from tests.celery_connections import application
 from tests.live.system import until
 from tests.live.whereabouts import whereabouts
 from worker import errors
@@ -117,11 +118,9 @@ def test_what_has_no_id_is_dropped_and_harms_nobody(idle, publish, live_server):
 
 def test_a_call_of_the_old_protocol_fails_with_what_to_do(idle, live_server):
     # An application keeps to the protocol of its first call.
-    with Celery("old", broker=live_server.broker_url, set_as_current=False, task_protocol=1) as old:
+    with application("old", live_server.broker_url, task_protocol=1) as old:
         known = old.send_task(TASK, kwargs=ADA, queue="klaviyo.l").id
         unknown = old.send_task("klaviyo.create_profil", kwargs=ADA, queue="klaviyo.l").id
-        # The pool is one for all applications that speak to this server: it stays open for the next.
-        old.pool.force_close_all(close_pool=False)
 
     ends = idle.ended([known, unknown])
 

@@ -11,12 +11,15 @@ End = Literal["passed", "failed", "hung", "broken", "left out"]
 #: How pytest-timeout begins what it says of a test that it has ended.
 HUNG = "Failed: Timeout"
 
+#: What Python and Redis's Lua say of a name that is nowhere: the break is written wrong, and any test would notice.
+MISWRITTEN = ("NameError: name", "nonexistent global variable")
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One test, or one of its parameter sets: how it ended, and the seconds it took with its fixtures.
 
-    ``broken`` is what ended before it could tell anything: an import or a fixture.
+    ``broken`` is what could not tell anything: an import or a fixture has failed, or a name in the code is nowhere.
     """
 
     test: str
@@ -40,7 +43,10 @@ def _end(case: ElementTree.Element) -> End:
     if case.find("error") is not None:
         return "broken"
     if (failure := case.find("failure")) is not None:
-        return "hung" if failure.get("message", "").startswith(HUNG) else "failed"
+        said = failure.get("message", "")
+        if any(each in said for each in MISWRITTEN):
+            return "broken"
+        return "hung" if said.startswith(HUNG) else "failed"
     return "left out" if case.find("skipped") is not None else "passed"
 
 

@@ -51,6 +51,7 @@ def report(*inside):
         (["<skipped />"], False),
         (["<error message='collection failure' />"], False),
         (["<error message='failed on setup' />", ""], False),
+        (["<failure message=\"NameError: name 'told' is not defined\" />"], False),
         (["<failure message='Failed: Timeout (&gt;60.0s) from pytest-timeout.' />"], False),
         ([], False),
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schedules.crontab import Crontab, latest_due
 from tests.cases import for_each
+from tests.soak import sized
 
 BERLIN = "Europe/Berlin"
 
@@ -173,7 +174,8 @@ def named(text, zone, start, end):
     return sorted(moment for moment in found if start < moment <= end)
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(40, 1_000), deadline=None)
 @given(st.sampled_from(CHANGES), st.sampled_from(TEXTS), st.integers(-86_400, 86_400))
 def test_after_any_moment_comes_the_next_due_time_never_a_past_one(change, text, seconds):
     zone, day = change
@@ -186,7 +188,8 @@ def test_after_any_moment_comes_the_next_due_time_never_a_past_one(change, text,
     assert found == named(text, zone, start, start + timedelta(days=1))
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(40, 1_000), deadline=None)
 @given(st.sampled_from(CHANGES), st.sampled_from(TEXTS[:16]), st.integers(-2 * 86_400, 2 * 86_400))
 def test_between_two_runs_there_is_no_more_than_the_entry_says_and_what_clocks_are_put_back(change, text, seconds):
     zone, day = change

@@ -19,7 +19,7 @@ def line(name, limits, *extra, account="a"):
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(10, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=sized(6, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     limits=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3),

@@ -10,6 +10,7 @@ from schedules.plan.density import MAX_PAGES, Curve, Sample, Survey
 from schedules.plan.probes import MAX_COUNTED_PAGES, Probes
 from schedules.pull.streams import STREAMS
 from tests.schedules.listing import DAY, NOW, Listing, spread
+from tests.soak import sized
 
 UNTIL = datetime.fromtimestamp(NOW + 1, UTC)
 PROFILES, EVENTS = STREAMS["profiles"], STREAMS["events"]
@@ -116,11 +117,12 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_reported_as_at_least():
     assert long == (100 * MAX_COUNTED_PAGES, MAX_COUNTED_PAGES, False)
 
 
+@pytest.mark.soak
 @given(
     st.lists(st.integers(0, 100_000), min_size=1, max_size=300),
     st.integers(2, 50),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=sized(25, 500), deadline=None)
 def test_an_estimate_is_never_less_than_what_was_seen_and_exact_if_all_was_read(times, size):
     times = sorted(map(float, times))
     found = Survey(size)

@@ -1,7 +1,5 @@
 """One function creates and upgrades the store, however often and by however many at once it is called."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +12,7 @@ from schedules.store.connection import get_engine
 from schedules.store.engine import open_engine
 from schedules.store.migrate import _config, is_current, upgrade
 from schedules.store.tables import UNKNOWN_JOIN, list_members, metadata
+from tests.live.forked import Forked, inherited
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings
 
@@ -48,13 +47,14 @@ def test_an_upgrade_may_be_run_twice(engine, empty_store_url):
     assert inspect(engine).get_table_names() == tables
 
 
-def test_two_processes_may_upgrade_at_once(engine, empty_store_url):
+def test_two_processes_may_upgrade_at_once(engine, empty_store_url, tmp_path):
     program = f"from schedules.store.migrate import upgrade; upgrade({empty_store_url!r})"
-    both = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    logs = tmp_path / "one.log", tmp_path / "another.log"
+    both = [Forked(["-c", program], inherited(), log) for log in logs]
 
     codes = [process.wait(timeout=240) for process in both]
 
-    assert codes == [0, 0]
+    assert codes == [0, 0], [log.read_text() for log in logs]
     assert is_current(engine)
 
 

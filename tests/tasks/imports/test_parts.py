@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tasks.imports import sources
 from tasks.imports.kinds import KINDS, MARGIN_BYTES
+from tests.soak import sized
 from tests.tasks.action_samples import NOW
 from tests.tasks.imports.import_runs import Made, Run, imported
 from worker.api.declaration import MAX_BODY_BYTES
@@ -87,7 +88,8 @@ CELL = st.sampled_from(["", "a@b.c", "A@B.C", "b@b.c", "bad", "x y", '"', "+4917
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3) | st.lists(CELL, min_size=2, max_size=2), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(30, 500), deadline=None)
 @given(table=TABLE)
 def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]
@@ -154,7 +156,8 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(30, 500), deadline=None)
 @given(records=RECORDS)
 def test_every_record_is_in_exactly_one_part_or_rejected(tmp_path_factory: pytest.TempPathFactory, records: list[Any]):
     made = imported(Path(), "profiles", records, moment=NOW)

@@ -18,6 +18,7 @@ from tasks.imports.dates import infer_order, is_ambiguous_date, normalise_moment
 from tasks.imports.phones import parse_phone
 from tasks.imports.values import point_in_time
 from tests.cases import for_each
+from tests.soak import sized
 
 # Addresses.
 
@@ -127,7 +128,8 @@ DIGITS = st.text("0123456789", min_size=3, max_size=15)
 MARKS = st.sampled_from(["", " ", "-", "(", ") ", ".", "/"])
 
 
-@settings(max_examples=1_000, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(300, 5_000), deadline=None)
 @given(digits=DIGITS, country=COUNTRIES, marks=st.lists(MARKS, min_size=3, max_size=3))
 @example(digits="0709876543", country="SE", marks=["", "-", " "])
 @example(digits="7755550154", country="US", marks=["(", ") ", "-"])
@@ -142,7 +144,8 @@ def test_what_is_made_of_a_national_number_quickly_is_what_phonenumbers_makes_of
     assert quick in (None, slowly(cell, country))
 
 
-@settings(max_examples=1_000, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(300, 5_000), deadline=None)
 @given(digits=DIGITS, country=COUNTRIES)
 def test_what_is_made_of_an_international_number_quickly_is_what_phonenumbers_makes_of_it(digits: str, country: str):
     code = phonenumbers.country_code_for_region(country)

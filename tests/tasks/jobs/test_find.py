@@ -10,6 +10,7 @@ import pytest
 from tasks.jobs.find import CLOCK_SKEW_S, Find, Search
 from tasks.jobs.ledger import Job
 from worker.errors import NotFound
+from worker.settings import get_settings
 
 NAME = "bulk_import_profiles"
 
@@ -23,6 +24,13 @@ def theirs(id: str, made: float, **counts: int) -> dict[str, Any]:
 def listed(steps: Any, *found: dict[str, Any]) -> None:
     """The list of Klaviyo's jobs, as the search for ours gets it."""
     Find().answered({"data": list(found)}, {}, "default", Search("job", NAME))
+
+
+def listed_again(steps: Any, *found: dict[str, Any]) -> None:
+    """The list that is read some time after the first one, as that search gets it."""
+    about = steps.asked.pop().about
+    assert not about.candidate
+    Find().answered({"data": list(found)}, {}, "default", about)
 
 
 def told(steps: Any, *emails: str) -> None:
@@ -49,6 +57,7 @@ def test_the_job_whose_records_are_ours_is_ours(steps: Any, job: Job):
 def test_a_job_that_shares_a_record_with_ours_is_not_taken_for_it(steps: Any, job: Job):
     listed(steps, theirs("K1", job.sent or 0))
     told(steps, "ada@example.com", "eve@example.com")
+    listed_again(steps)
 
     assert (steps.job().state, steps.job().tries) == ("spawning", 1)
 
@@ -56,6 +65,7 @@ def test_a_job_that_shares_a_record_with_ours_is_not_taken_for_it(steps: Any, jo
 def test_a_job_that_tells_no_record_is_not_taken_for_ours(steps: Any, job: Job):
     listed(steps, theirs("K1", job.sent or 0))
     told(steps)
+    listed_again(steps)
 
     assert (steps.job().state, steps.job().tries) == ("spawning", 1)
 
@@ -69,7 +79,7 @@ def test_a_job_from_before_ours_was_sent_is_not_looked_into(steps: Any, job: Job
 def test_a_job_of_another_size_is_not_looked_into(steps: Any, job: Job):
     listed(steps, theirs("K1", job.sent or 0, total_count=3))
 
-    assert steps.asked == []
+    assert [each.about.candidate for each in steps.asked] == [""]
 
 
 def test_a_job_that_is_known_as_another_of_ours_is_not_looked_into(steps: Any, job: Job):
@@ -77,11 +87,32 @@ def test_a_job_that_is_known_as_another_of_ours_is_not_looked_into(steps: Any, j
 
     listed(steps, theirs("K-other", job.sent or 0))
 
-    assert steps.asked == []
+    assert [each.about.candidate for each in steps.asked] == [""]
+
+
+def test_a_job_that_is_not_listed_yet_is_searched_for_once_more_before_it_is_sent_again(steps: Any, job: Job):
+    listed(steps)
+
+    assert steps.job().sent, "it may be sent again though it was searched for only once"
+    assert [each.after for each in steps.asked] == [get_settings().read_timeout]
+
+    listed_again(steps, theirs("K1", job.sent or 0))
+    told(steps, "ada@example.com", "bob@example.com")
+
+    assert (steps.job().state, steps.job().job_id) == ("accepted", "K1")
+
+
+def test_a_job_without_records_yet_is_searched_for_a_second_time_only_once(steps: Any, job: Job):
+    listed(steps)
+    listed_again(steps, theirs("K1", job.sent or 0, status="queued", completed_count=0))
+    listed_again(steps)
+
+    assert (steps.job().sent, steps.asked, steps.gone_on) == (None, [], ["job"])
 
 
 def test_a_job_that_is_nowhere_is_sent_again(steps: Any, job: Job):
     listed(steps)
+    listed_again(steps)
 
     assert (steps.job().sent, steps.gone_on) == (None, ["job"])
 
@@ -91,6 +122,11 @@ def test_a_campaign_whose_send_is_not_found_is_never_sent_again(steps: Any):
     gone = NotFound("get_campaign_send_job", "default", 404, [])
 
     Find().failed(gone, {}, "default", Search("job", "send_campaign", candidate="C1"))
+
+    assert steps.job().state == "spawning"
+    assert [each.params for each in steps.asked] == [{"id": "C1"}]
+
+    Find().failed(gone, {}, "default", steps.asked.pop().about)
 
     ended = steps.job()
     assert (ended.state, ended.status) == ("ended", "unknown")
