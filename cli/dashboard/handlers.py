@@ -81,28 +81,34 @@ class TabHandler(KlaviyoHandler):
             tab=tab,
             view=lay_out(tab, page),
             notes=snapshot.reading.notes,
+            summary=snapshot.reading.summary,
             failure=failure,
             made=made,
             interval=INTERVAL_S,
         )
 
 
-class JobHandler(KlaviyoHandler):
-    """One job, with Klaviyo's errors."""
+class DetailHandler(KlaviyoHandler):
+    """One job, with Klaviyo's errors, or one import, with the reasons why rows have not landed."""
+
+    def initialize(self, snapshots: Snapshots, tab: Tab[Any], read: Callable[[str], Any], missing: str) -> None:
+        """Take what is shown below which tab, how it is read, and what is said where there is none."""
+        super().initialize(snapshots)
+        self.tab, self.read, self.missing = tab, read, missing
 
     @authenticated
     async def get(self, id: str) -> None:
-        """Show a job."""
+        """Show it."""
+        template = f"klaviyo_{self.tab.name.removesuffix('s')}.html"
         try:
-            job = await asyncio.get_running_loop().run_in_executor(None, jobs.read_job, id)
+            found = await asyncio.get_running_loop().run_in_executor(None, self.read, id)
         except Exception as error:
             self.set_status(503)
-            self.show("klaviyo_job.html", tab=jobs.TAB, job=None, failure=explain_failure(error))
+            self.show(template, tab=self.tab, found=None, failure=explain_failure(error))
             return
-        if job is None:
+        if found is None:
             self.set_status(404)
-        missing = "There is no such job: its id is wrong, or it ended over a week ago."
-        self.show("klaviyo_job.html", tab=jobs.TAB, job=job, failure="" if job else missing)
+        self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
 
 
 class GroupHandler(KlaviyoHandler):
@@ -156,7 +162,26 @@ def pages() -> Pages:
         name="klaviyo",
         routes=(
             Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
-            Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
+            Route(
+                "/klaviyo/jobs/([^/]+)",
+                DetailHandler,
+                {
+                    **shared,
+                    "tab": jobs.TAB,
+                    "read": jobs.read_job,
+                    "missing": "There is no such job: its id is wrong, or it ended over a week ago.",
+                },
+            ),
+            Route(
+                "/klaviyo/imports/([^/]+)",
+                DetailHandler,
+                {
+                    **shared,
+                    "tab": imports.TAB,
+                    "read": imports.read_import,
+                    "missing": "There is no such import: its id is wrong, or it ended over two weeks ago.",
+                },
+            ),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),

@@ -64,10 +64,11 @@ class Column(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[R]):
-    """A tab's rows at one moment, the most urgent first, and the sentences that belong above them."""
+    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary."""
 
     rows: Sequence[R]
     notes: Sequence[str] = ()
+    summary: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +198,16 @@ def text_column(title: str, value: Callable[[R], str]) -> Column[R]:
     return Column(title, lambda row: Cell(value(row) or "-"), value)
 
 
-def count_column(title: str, value: Callable[[R], int | None], tone: str = "") -> Column[R]:
-    """Make a column of whole numbers; zero and None are shown as a dash."""
-    return Column(title, lambda row: _count(value(row), tone), value, number=True)
+def count_column(
+    title: str, value: Callable[[R], int | None], tone: str = "", link: Callable[[R], str] = lambda row: ""
+) -> Column[R]:
+    """Make a column of whole numbers; zero and None are shown as a dash, another one leads to what was counted."""
 
+    def cell(row: R) -> Cell:
+        count = value(row)
+        return Cell(f"{count:,}", tone, link=link(row)) if count else Cell("-")
 
-def _count(value: int | None, tone: str) -> Cell:
-    return Cell(f"{value:,}", tone) if value else Cell("-")
+    return Column(title, cell, value, number=True)
 
 
 def time_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
