@@ -60,7 +60,9 @@ def accounts(
 
 def table(rows: list[AccountRow], now: float) -> Listing:
     """Lay out the accounts."""
-    shown = listing("account", "kind", "from", "last used", "state", "scopes", whole=("account",), below=("scopes",))
+    shown = listing(
+        "account", "credentials", "from", "last used", "state", "scopes", whole=("account",), below=("scopes",)
+    )
     for row in rows:
         used = f"{duration(max(0.0, now - row.used))} ago" if row.used else "never"
         shown.add_row(row.alias, row.kind, row.where, used, row.state, _scopes(row, now))

@@ -91,7 +91,7 @@ TAB = Tab(
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),
         count_column("Not landed", lambda each: each.run.failed, "text-danger", lambda each: f"imports/{each.run.id}"),
-        Column("Rows a second", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
+        Column("Rows/s", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
         time_column("Started", lambda each: each.run.started),
         duration_column("Time", lambda each: seconds(each.run, each.now)),
         time_column("Ready at", lambda each: each.ready_at),

@@ -36,6 +36,9 @@ LOOKED_AT_ONCE = 1_000
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
 
+#: The most pauses, and buckets of which others take so large a share, that are told above the table.
+MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
+
 #: Seconds for which a line that one visitor was shown serves all others; each page asks anew no sooner.
 SHARED_S = 1.5
 
@@ -145,7 +148,7 @@ class Overview:
         }
         self._under = under
         rows = [row for _, limits in self._made.values() for row in limits]
-        return Reading(sorted(rows, key=urgency), [describe_pause(pause) for pause in pauses], summary(rows))
+        return Reading(sorted(rows, key=urgency), notes(pauses), [*summary(rows), *eaten(rows)])
 
 
 def _same(before: Sequence[Look], now: Sequence[Look]) -> bool:
@@ -204,6 +207,29 @@ def urgency(each: Limit) -> tuple[int, bool, float]:
     return -each.waiting, each.until is None and not each.row.why, -each.share
 
 
+def notes(pauses: Sequence[Pause]) -> list[str]:
+    """Say what is paused, by whom and why."""
+    told = [describe_pause(pause) for pause in pauses[:MAX_PAUSES]]
+    if more := len(pauses) - len(told):
+        told.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` tells of all.")
+    return told
+
+
+def eaten(limits: Iterable[Limit]) -> list[Cell]:
+    """Name the buckets of which other programs take most."""
+    found = sorted(
+        (each for each in limits if each.row.others_share >= NOTED_SHARE), key=lambda each: -each.row.others_share
+    )
+    return [
+        Cell(
+            f"{each.account}: another program takes {each.row.others_share:.0%} of {each.bucket}",
+            "text-warning",
+            link=f"limits?{urlencode({'search': each.row.name})}",
+        )
+        for each in found[:MAX_EATEN]
+    ]
+
+
 def summary(limits: Iterable[Limit]) -> list[Cell]:
     """Say how many tasks wait for each account and until when, those with the most first; each leads to its buckets."""
     waited: defaultdict[str, list[Limit]] = defaultdict(list)
@@ -237,7 +263,9 @@ def _until(waited: Sequence[Limit]) -> str:
     goes = f"empty at {clock_or_date(max(ends))}" if ends else ""
     if not still:
         return goes
-    return f"{goes}, but {still:,} of them stand still" if goes else "all of which stand still"
+    if goes:
+        return f"{goes}, but {still:,} of them {'stands' if still == 1 else 'stand'} still"
+    return "paused" if all(each.row.paused for each in waited) else "all of which stand still"
 
 
 def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
@@ -286,6 +314,11 @@ def _blocked(each: Limit) -> Cell:
     return Cell("until resumed", "text-danger") if each.row.paused else Cell("-")
 
 
+def _because(each: Limit) -> str:
+    """Why a bucket stands still; why it is paused is said above the table."""
+    return each.row.why.partition(": ")[0] if each.row.paused else each.row.why
+
+
 def _tasks(each: Limit) -> str:
     """Flower's own page with the tasks that wait."""
     return f"../tasks?{urlencode({'state': WAITING, 'name': f'{PREFIX}{owner(each.row.name)[1]}'})}"
@@ -308,11 +341,11 @@ TAB = Tab(
         count_column("Later", lambda each: each.row.later, link=_tasks),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
-        Column("A minute", _pace, lambda each: each.row.per_minute, number=True),
+        Column("Per minute", _pace, lambda each: each.row.per_minute, number=True),
         count_column("Under way", lambda each: each.row.in_flight),
         Column("Others' share", _others, lambda each: each.row.others_share or None, number=True),
         Column("Blocked until", _blocked, lambda each: each.until),
-        text_column("Because", lambda each: each.row.why),
+        text_column("Because", _because),
     ),
     lambda each: each.words,
     "No action has been called through this Redis yet.",

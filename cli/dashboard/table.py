@@ -211,8 +211,8 @@ def count_column(
 
 
 def time_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
-    """Make a column of Unix times, shown with their zone; None is shown as a dash."""
-    return Column(title, lambda row: Cell(clock_or_date(value(row))), value)
+    """Make a column of Unix times, in the zone that the page names; None is shown as a dash."""
+    return Column(title, lambda row: Cell(clock_or_date(value(row)), "text-nowrap"), value)
 
 
 def clock_or_date(value: float | None) -> str:
@@ -220,7 +220,7 @@ def clock_or_date(value: float | None) -> str:
     if value is None:
         return "-"
     there, today = datetime.fromtimestamp(value).astimezone(), datetime.now().astimezone().date()
-    return f"{there:%H:%M:%S %Z}" if there.date() == today else f"{there:%Y-%m-%d %H:%M %Z}"
+    return f"{there:%H:%M:%S}" if there.date() == today else f"{there:%Y-%m-%d %H:%M}"
 
 
 def duration_column(title: str, value: Callable[[R], float | None]) -> Column[R]:

@@ -118,6 +118,7 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     found = overview(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")])
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
+    assert column(limits.TAB, "Because", found.rows[0]).text.endswith("is paused by root")
     assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
     assert "klaviyo resume" in found.notes[0]
 
@@ -130,7 +131,7 @@ def test_a_queue_is_told_when_it_will_be_empty_and_at_what_pace_it_goes():
     found = overview(LOOKS).rows[0]
 
     assert 800 < found.empty_at - AT <= 900  # 49,415 at 3,500 a minute
-    assert column(limits.TAB, "A minute", found).text == "3,500"
+    assert column(limits.TAB, "Per minute", found).text == "3,500"
 
 
 def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
@@ -155,7 +156,35 @@ def test_the_page_says_how_many_wait_for_each_account_and_until_when():
     busy, paused = found.summary
     assert busy.text.startswith(f"{OTHER}: 49,418 waiting, empty at ")
     assert (busy.link, busy.tone) == (f"limits?search={OTHER}%3A", "")
-    assert (paused.text, paused.tone) == (f"{SHOP}: 3 waiting, all of which stand still", "text-danger")
+    assert (paused.text, paused.tone) == (f"{SHOP}: 3 waiting, paused", "text-danger")
+
+
+def test_the_page_says_of_part_of_an_accounts_tasks_that_they_stand_still():
+    tags, lists = ((name, ((0, 150, 60_000),), 0) for name in ("get_tags", "get_lists"))
+    looks = [look(SHOP, [tags], "m", now=3), look(SHOP, [lists], "m", now=1)]
+
+    [one] = overview(looks, [Pause(f"action:{SHOP}:get_lists", "root", "why", AT, None, "")]).summary
+    [unserved] = overview(looks, slots={}).summary
+
+    assert (one.text.endswith(", but 1 of them stands still"), one.tone) == (True, "text-danger")
+    assert unserved.text == f"{SHOP}: 4 waiting, all of which stand still"
+
+
+def test_the_page_names_the_buckets_of_which_another_program_takes_most():
+    [tags] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m")]
+    eaten = replace(tags, buckets=(replace(tags.buckets[0], foreign=60),))
+
+    [told] = overview([eaten, *[replace(each, now=0, bulk=0) for each in LOOKS]]).summary
+
+    assert told.text == f"{SHOP}: another program takes 40% of get_tags"
+
+
+def test_of_many_pauses_the_first_are_told_and_the_others_counted():
+    pauses = [Pause(f"account:shop-{n}", "root", "why", AT, None, "") for n in range(1_000)]
+
+    told = overview(LOOKS, pauses).notes
+
+    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` tells of all.")
 
 
 def test_of_many_accounts_those_with_the_longest_queues_are_named_and_the_others_counted():
@@ -401,7 +430,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
         Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
 
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT}, NOW.date())
+    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
         ("eu", "company id", "settings", "paused by root: moved"),
@@ -415,9 +444,11 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
 
 
 def test_a_revision_is_counted_down_until_klaviyo_retires_it():
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 13)) == "2026-07-15, retired in 2 days"
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 14)) == "2026-07-15, retired in 1 day"
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 15)).endswith("upgrade the worker")
+    left = {day: accounts.revision_left("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
+
+    assert left[13].endswith("revision 2026-07-15 for 2 more days.")
+    assert left[14].endswith("revision 2026-07-15 for 1 more day.")
+    assert left[15].endswith("since 2028-07-15: upgrade the worker.")
 
 
 def test_every_tab_has_an_address_of_its_own():

@@ -1,19 +1,49 @@
-"""No key and no person in logs, events, Flower or the text of a failure."""
+"""No key and no person in logs, events, metrics, traces, Flower, commands, what is kept of failures, or their texts."""
 
 from __future__ import annotations
 
+import csv
+import re
+import socket
+import time
+
 import httpx
+import psutil
 import pytest
+import redis
+from pydantic import SecretStr
 
 from tasks.events import create_event
+from tasks.imports import import_profiles
 from tasks.jobs import run_job
+from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
-from tests.live.system import KEY, until
+from tasks.webhooks import create_webhook
+from tests.live.collector import collecting
+from tests.live.command_line import Command
+from tests.live.system import KEY, Worker, until
+from worker.account_store import AccountStore
+from worker.credentials import Grant
 from worker.errors import InputError
+from worker.failures import failure_groups, failures_of
+from worker.one_per_process import forget
+from worker.settings import get_settings
 
 PERSON = "ada.lovelace"
 PHONE = "5550001234"
-SECRETS = (KEY, PERSON, PHONE)
+#: What encrypts what is kept, the application's secret, and what signs webhooks.
+SECRET_KEY, CLIENT_SECRET, SIGNING = (
+    "a-key-of-which-nobody-may-see-a-word",
+    "sandbox-secret",
+    "signs-webhooks-0123",
+)
+ACCESS, REFRESH = "at_planted_access_token", "rt_sandbox_planted"
+SECRETS = (KEY, PERSON, PHONE, SECRET_KEY, CLIENT_SECRET, SIGNING, ACCESS, REFRESH)
+
+TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts")
+
+OAUTH = {"SECRET_KEY": SECRET_KEY, "CLIENT_ID": "sandbox-app", "CLIENT_SECRET": CLIENT_SECRET}
+FLOWER = OAUTH
 
 
 def secrets_in(text: str) -> list[str]:
@@ -75,7 +105,7 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
         *(f"{path}/{each}" for each in ends for path in ("/task", "/api/task/info")),
     ):
         shown += httpx.get(f"{flower}{path}", timeout=60).text
-    for tab in ("limits", "jobs", "imports", "syncs", "schedules", "accounts"):
+    for tab in TABS:
         shown += httpx.get(f"{flower}/klaviyo/{tab}", timeout=60).text
     listing = {"draw": 1, "start": 0, "length": 100, "order[0][column]": 0, "columns[0][data]": "name"}
     shown += httpx.get(f"{flower}/tasks/datatable", params=listing, timeout=60).text
@@ -91,4 +121,100 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign, 
         "a failure": "\n".join(f"{end.result} {end.traceback}" for end in ends.values() if end.error),
         "a reason to wait": str(system.redis.get(f"celery-task-meta-{blocked}")),
     }
+    assert {place: lines[:3] for place, text in told.items() if (lines := secrets_in(text))} == {}
+
+
+@pytest.fixture
+def encrypting(system, monkeypatch):
+    """The stored accounts; the process of the test knows the key that encrypts what is kept."""
+    for name, value in OAUTH.items():
+        monkeypatch.setenv(f"KLAVIYO_{name}", value)
+    forget()
+    client = redis.Redis.from_url(system.server.url)
+    yield AccountStore(lambda: client)
+    client.close()
+    forget()
+
+
+def everything_kept(client):
+    """All that Redis keeps of accounts, failures, jobs and imports, as text: not what is still to be sent."""
+    read = {"string": client.get, "hash": client.hgetall, "set": client.smembers,
+            "list": lambda key: client.lrange(key, 0, -1),
+            "zset": lambda key: client.zrange(key, 0, -1)}  # fmt: skip
+    kept = re.compile(r"klaviyo:(accounts?|fail|jobs?:|imports?|reminded|companies|paused|lines|served)")
+    return "\n".join(f"{key} {read[client.type(key)](key)}" for key in client.scan_iter() if kept.match(key))
+
+
+def test_no_planted_secret_is_on_any_surface_of_a_run_in_which_much_fails(
+    system, encrypting, events, flower, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    now, tokens = time.time(), (SecretStr(ACCESS), SecretStr(REFRESH))
+    system.sandbox._door("POST", "/accounts", alias="planted", key="pk_planted", company_id="P00001")
+    encrypting.change("planted", grant=Grant("planted", *tokens, now, now - 1, frozenset({"lists:read"})))
+    with collecting() as (url, spans, bodies):
+        own = {"METRICS_PORT": port, "TRACES": "true", "READ_TIMEOUT": 0.5, "MAX_ATTEMPTS": 2, **OAUTH}
+        environment = {
+            **system.environment(**own),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
+        worker = Worker("traced@test", environment, system.folder / "traced.log", system.redis, ("-l", "DEBUG"))
+        system.workers.append(worker)
+        worker.ready()
+
+        people = [{"email": f"{n}.{PERSON}@{where}.example"} for n, where in enumerate(("here", "reject", "refused"))]
+        with (tmp_path / "customers.csv").open("w", newline="") as file:
+            rows = csv.DictWriter(file, ["email", "first_name"])
+            rows.writeheader()
+            rows.writerows({**each, "first_name": PERSON} for each in (*people, {"email": f"{PERSON}@"}))
+        made = [
+            create_profile.delay(email=f"{PERSON}@example.com", phone_number=f"+44{PHONE}", first_name=PERSON).id,
+            create_profile.delay(email=f"{PERSON}@example").id,
+            run_job(bulk_import_profiles).delay(profiles=people[:2]).id,
+            run_job(bulk_import_profiles).delay(profiles=people[2:]).id,
+            create_webhook.delay(
+                name=PERSON, endpoint_url="http://not-https.example", secret_key=SIGNING, webhook_topic_ids=["none"]
+            ).id,
+            get_lists.on("planted").delay().id,
+        ]
+        report = import_profiles(tmp_path / "customers.csv")
+        ends = system.ended(made, 30)
+        until(lambda: sum(each.failures for each in failure_groups()) >= 2, 10, "failures that are kept")
+        until(lambda: len(spans) > 20, 10, "spans")
+
+        pages = {name: httpx.get(f"{flower}/klaviyo/{name}", timeout=60).text for name in TABS}
+        links = set(re.findall(r'href="/klaviyo/((?:failures|jobs|imports)/[^"?]+)"', "".join(pages.values())))
+        assert {each.partition("/")[0] for each in links} == {"failures", "jobs", "imports"}
+        pages |= {link: httpx.get(f"{flower}/klaviyo/{link}", timeout=60).text for link in links}
+        commands = [
+            Command(system.folder, system.environment(**OAUTH), *words).done()
+            for words in (
+                ("failures", "show", "all"), ("failures", "show", "all", "--json"), ("jobs", "--json"),
+                ("imports", report.run, "--json"), ("accounts", "--json"), ("limits", "--json"),
+            )
+        ]  # fmt: skip
+        told = {
+            "the worker's log": worker.text(),
+            "an event": "\n".join(map(str, events)),
+            "the worker's metrics": httpx.get(f"http://127.0.0.1:{port}/metrics").text,
+            "Flower's metrics": "".join(httpx.get(f"{flower}{path}metrics").text for path in ("/", "/klaviyo/")),
+            "Flower's log": (system.folder / "flower.log").read_text(),
+            "a trace": b"".join(bodies).decode("latin-1"),
+            **{f"the page {name}": text for name, text in pages.items()},
+            **{f"the page of task {id}": httpx.get(f"{flower}/task/{id}", timeout=60).text for id in ends},
+            "what is kept in Redis": everything_kept(system.redis),
+            "a failure": "\n".join(f"{end.result} {end.traceback}" for end in ends.values() if end.error),
+            "a command": "".join(f"{each.stdout}{each.stderr}" for each in commands),
+            "the list of processes": "\n".join(
+                " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])
+            ),
+            "a repr": repr([get_settings(), encrypting.read("planted"),
+                            [each for group in failure_groups() for each in failures_of(group.group.id)]]),
+            "a report": repr(report),
+        }  # fmt: skip
+    assert {"SUCCESS", "FAILURE"} <= {end.status for end in ends.values()}
+    assert "klaviyo_group_failures" in told["Flower's metrics"]
     assert {place: lines[:3] for place, text in told.items() if (lines := secrets_in(text))} == {}
