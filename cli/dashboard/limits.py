@@ -311,7 +311,7 @@ def _tone(share: float) -> str:
 def _blocked(each: Limit) -> Cell:
     if each.until:
         return Cell(clock_or_date(each.until), "text-danger")
-    return Cell("until resumed", "text-danger") if each.row.paused else Cell("-")
+    return Cell("paused", "text-danger") if each.row.paused else Cell("-")
 
 
 def _because(each: Limit) -> str:

@@ -119,7 +119,7 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
     assert column(limits.TAB, "Because", found.rows[0]).text.endswith("is paused by root")
-    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
+    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "paused"
     assert "klaviyo resume" in found.notes[0]
 
 
