@@ -168,13 +168,13 @@ def multiply_waiting(system: System, crowd: int) -> None:
 
 
 def save_picture(browser: webdriver.Chrome, path: Path, whole: bool = False) -> None:
-    """Save what the window shows, or the whole page at two thirds of its size."""
+    """Save what the window shows, or the whole page at six tenths of its size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not whole:
         browser.save_screenshot(str(path))
         return
     height = browser.execute_script("return document.documentElement.scrollHeight")
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 2 / 3}
+    clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 0.6}
     # A window as high as the page: what is fixed to its top, such as a bar, stays there.
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
         "width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False,
