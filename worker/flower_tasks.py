@@ -43,7 +43,7 @@ WAITING = "WAITING"
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
 #: Seconds between two looks at what waits; one that took long is followed by `REST` times as long a pause.
-INTERVAL_S, REST = 2.0, 10
+INTERVAL_S, REST = 2.0, 20
 
 #: Lines that one look covers, and tasks that go next, or came last, of each lane of each.
 LINES_PER_LOOK, TASKS_PER_END = 200, 1_000

@@ -11,6 +11,7 @@ from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, durati
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
+from tasks.jobs.rows import numbers
 from worker.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
@@ -60,23 +61,30 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
 
 
 def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
-    """Return why a job failed, or why which of its records did: ``invalid phone number (records 4, 17, 21, …)``."""
+    """Return why a job failed, or why which of its records did: ``invalid phone number (records 4, 17, 21, …)``.
+
+    Of an import, these are rows of its source.
+    """
     if sentence := jobs_view.failure_sentence(job):
         return sentence
-    records: dict[str, list[str]] = {}
+    rows = numbers(job.rows)
+    found: dict[str, list[str]] = {}
     for each in errors:
         error = _error(each)
-        records.setdefault(error["said"], []).append(str(error["record"]))
-    told = [f"{said.rstrip('.')} ({_numbered(places)})" for said, places in records.items()]
+        place = error["record"]
+        known = isinstance(place, int) and place < len(rows)
+        found.setdefault(error["said"], []).append(str(rows[place] if known else place))
+    what = "row" if rows else "record"
+    told = [f"{said.rstrip('.')} ({_numbered(what, places)})" for said, places in found.items()]
     more = len(told) - MAX_REASONS
     return "; ".join(told[:MAX_REASONS]) + (
         f"; and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
     )
 
 
-def _numbered(places: Sequence[str]) -> str:
+def _numbered(what: str, places: Sequence[str]) -> str:
     named = ", ".join(places[:MAX_RECORDS]) + (", …" if len(places) > MAX_RECORDS else "")
-    return f"record{'' if len(places) == 1 else 's'} {named}"
+    return f"{what}{'' if len(places) == 1 else 's'} {named}"
 
 
 def _words(job: Job) -> str:

@@ -31,7 +31,7 @@ from worker.patience import asking_redis_once
 from worker.pauses import owner
 
 #: How many lines' windows are counted in one reading.
-LOOKED_AT_ONCE = 1_000
+LOOKED_AT_ONCE = 500
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
@@ -315,8 +315,8 @@ def _blocked(each: Limit) -> Cell:
 
 
 def _because(each: Limit) -> str:
-    """Why a bucket stands still; why it is paused is said above the table."""
-    return each.row.why.partition(": ")[0] if each.row.paused else each.row.why
+    """Why a bucket stands still; what is paused, and why, is said above the table."""
+    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
 
 
 def _tasks(each: Limit) -> str:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two readings of a tab. One that took long is repeated after `REST` times as long: Redis itself works
 #: for a third of that time, and so for less than a hundredth of all.
-INTERVAL_S, REST = 2.0, 40
+INTERVAL_S, REST = 2.0, 50
 
 #: Seconds that a visitor waits for a new reading where there is an older one to show, and where there is none.
 PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0

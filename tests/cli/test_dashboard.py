@@ -118,7 +118,7 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     found = overview(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")])
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
-    assert column(limits.TAB, "Because", found.rows[0]).text.endswith("is paused by root")
+    assert column(limits.TAB, "Because", found.rows[0]).text == "paused by root"
     assert column(limits.TAB, "Blocked until", found.rows[0]).text == "paused"
     assert "klaviyo resume" in found.notes[0]
 
@@ -343,7 +343,13 @@ def test_a_jobs_page_counts_the_errors_that_it_leaves_out():
     ],
 )
 def test_a_job_says_in_its_row_which_records_failed_and_why(errors, told):
-    assert jobs.explain(JOB, errors) == told
+    assert jobs.explain(replace(JOB, run="", rows=""), errors) == told
+
+
+def test_a_job_of_an_import_says_which_rows_of_its_source_failed():
+    part = replace(JOB, rows="1-76,78-10001")
+
+    assert jobs.explain(part, [{"index": n, "title": "Invalid"} for n in (3, 398)]) == "Invalid (rows 4, 400)"
 
 
 def test_a_job_that_klaviyo_refused_says_so_in_its_row():
