@@ -56,7 +56,7 @@ bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.governor
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.publishing
-	$(BIN)/python -m benchmarks.together
+	$(BIN)/python -m benchmarks.traveling
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports

@@ -4,7 +4,7 @@
 
 Four workers' governors turn, every bucket of tier XS has tasks waiting, and what is released is taken, with its leases,
 and ended as workers do. Printed: the share of one core that the server used, all in all, and while every bucket was
-full, beside what it used at commit 11a8bd0, where each task was claimed and settled by itself.
+full, beside what the same benchmark of an earlier commit prints, where each task was claimed and settled by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import time
 
 import psutil
@@ -19,6 +20,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.earlier import BASELINE, printed_by
 from benchmarks.processes import redis_server
 from worker.bootstep import TICK_INTERVAL_S
 from worker.governor import Delivery, End, Governor, Settlement
@@ -31,9 +33,6 @@ LIMITS = Limits.parse("1/s 15/m")
 MOST, RECORD = 8, ("bench:unacked", "bench:unacked_index")
 
 _pops = itertools.count()
-
-#: Shares of a core at commit 11a8bd0, flowing and full.
-BEFORE = (0.21, 0.02)
 
 
 def main() -> None:
@@ -56,13 +55,20 @@ def main() -> None:
             pass
         full, _ = measured(client, server, governor, options.seconds // 2)
         client.close()
+    words = ("--buckets", str(options.buckets), "--seconds", str(options.seconds))
+    before = [
+        float(found) / 100 for found in re.findall(r"([\d.]+)%", printed_by(BASELINE, "benchmarks.buckets", words))
+    ]
     table = Table(title=f"{options.buckets:,} backlogged buckets, {WORKERS} workers")
-    for column in ("", "share of one core", "at commit 11a8bd0", "requests/s", "µs a request"):
+    for column in ("", "share of one core", f"at commit {BASELINE}", "÷", "requests/s", "µs a request"):
         table.add_column(column, justify="right" if column else "left")
     sent = requests / options.seconds
-    each = f"{flowing / sent * 1e6:.0f}"
-    table.add_row("every bucket sends once a second", f"{flowing:.1%}", f"{BEFORE[0]:.0%}", f"{sent:.0f}", each)
-    table.add_row("every bucket full", f"{full:.1%}", f"{BEFORE[1]:.0%}", "", "")
+    rows = (
+        ("every bucket sends once a second", flowing, f"{sent:.0f}", f"{flowing / sent * 1e6:.0f}"),
+        ("every bucket full", full, "", ""),
+    )
+    for (name, share, *rest), earlier in zip(rows, before, strict=True):
+        table.add_row(name, f"{share:.1%}", f"{earlier:.1%}", f"{share / earlier:.2f}", *rest)
     Console(width=100).print(table)
 
 

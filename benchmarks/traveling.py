@@ -1,6 +1,6 @@
 """Calls that travel in one request beside the same calls, each alone: how many a full minute takes, and what they cost.
 
-    python -m benchmarks.together [--only create_event,get_profile,add_profiles_to_list]
+    python -m benchmarks.traveling [--only create_event,get_profile,add_profiles_to_list]
 
 One account with exact limits, 10–60 ms each way, one worker, and more calls waiting than a minute takes. Counted are
 the calls that have ended within the minute from the first request, the requests that carried several, and the CPU of
