@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
@@ -89,12 +89,16 @@ class TabHandler(KlaviyoHandler):
 
 
 class DetailHandler(KlaviyoHandler):
-    """One job, with Klaviyo's errors, or one import, with the reasons why rows have not landed."""
+    """One of what a tab has rows of."""
 
-    def initialize(self, snapshots: Snapshots, tab: Tab[Any], read: Callable[[str], Any], missing: str) -> None:
-        """Take what is shown below which tab, how it is read, and what is said where there is none."""
-        super().initialize(snapshots)
-        self.tab, self.read, self.missing = tab, read, missing
+    tab: ClassVar[Tab[Any]]
+    #: What is said where there is none.
+    missing: ClassVar[str]
+
+    @staticmethod
+    def read(id: str) -> Any:
+        """Read it; None if there is none."""
+        raise NotImplementedError
 
     @authenticated
     async def get(self, id: str) -> None:
@@ -109,6 +113,20 @@ class DetailHandler(KlaviyoHandler):
         if found is None:
             self.set_status(404)
         self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
+
+
+class JobHandler(DetailHandler):
+    """One job, with Klaviyo's errors."""
+
+    tab, read = jobs.TAB, staticmethod(jobs.read_job)
+    missing = "There is no such job: its id is wrong, or it ended over a week ago."
+
+
+class ImportHandler(DetailHandler):
+    """One import, with the reasons why rows have not landed."""
+
+    tab, read = imports.TAB, staticmethod(imports.read_import)
+    missing = "There is no such import: its id is wrong, or it ended over two weeks ago."
 
 
 class GroupHandler(KlaviyoHandler):
@@ -162,26 +180,8 @@ def pages() -> Pages:
         name="klaviyo",
         routes=(
             Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
-            Route(
-                "/klaviyo/jobs/([^/]+)",
-                DetailHandler,
-                {
-                    **shared,
-                    "tab": jobs.TAB,
-                    "read": jobs.read_job,
-                    "missing": "There is no such job: its id is wrong, or it ended over a week ago.",
-                },
-            ),
-            Route(
-                "/klaviyo/imports/([^/]+)",
-                DetailHandler,
-                {
-                    **shared,
-                    "tab": imports.TAB,
-                    "read": imports.read_import,
-                    "missing": "There is no such import: its id is wrong, or it ended over two weeks ago.",
-                },
-            ),
+            Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
+            Route("/klaviyo/imports/([^/]+)", ImportHandler, shared),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
