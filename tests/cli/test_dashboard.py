@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
+from cli.dashboard.looks import SHARED_S, Looks
 from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
 from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
 from cli.jobs_view import failure_sentence
@@ -221,7 +222,7 @@ class Lines:
 
 
 def test_of_many_lines_some_are_looked_at_in_turn_and_who_waits_is_known_of_all():
-    governor, looks = Lines(5), limits.Looks(most=2)
+    governor, looks = Lines(5), Looks(most=2)
 
     first = overview(looks.read(governor)).rows
     assert [(row.waiting, row.share) for row in first] == [(1, 0.5), (1, 0.5), (1, 0.0), (1, 0.0), (1, 0.0)]
@@ -234,7 +235,7 @@ def test_of_many_lines_some_are_looked_at_in_turn_and_who_waits_is_known_of_all(
 
 
 def test_of_few_lines_all_are_looked_at_each_time_and_none_twice():
-    governor, looks = Lines(3), limits.Looks(most=10)
+    governor, looks = Lines(3), Looks(most=10)
 
     looks.read(governor)
     looks.read(governor)
@@ -282,9 +283,9 @@ def test_accounts_of_one_company_are_told_together_as_they_draw_on_the_same_buck
 
 def test_a_line_that_one_visitor_was_just_shown_is_not_read_again_for_another():
     governor, now = Lines(3), [100.0]
-    looks = limits.Looks(clock=lambda: now[0])
+    looks = Looks(clock=lambda: now[0])
 
-    for moment, wanted in ((100.0, (0, 1)), (101.0, (1, 2)), (100.0 + limits.SHARED_S, (1, 2))):
+    for moment, wanted in ((100.0, (0, 1)), (101.0, (1, 2)), (100.0 + SHARED_S, (1, 2))):
         now[0] = moment
         looks.read_anew(governor, [governor.names[n] for n in wanted])
 
