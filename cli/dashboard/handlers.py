@@ -68,7 +68,8 @@ class TabHandler(KlaviyoHandler):
             raise HTTPError(404)
         query = Query.parse({each: self.get_query_argument(each, "") for each in ("search", "sort", "page")})
         snapshot = await self.snapshots.latest(tab)
-        page, failure = choose(tab, snapshot.reading.rows, query), snapshot.failure
+        found, failure = snapshot.arranged(tab, query), snapshot.failure
+        page = choose(found, len(snapshot.reading.rows), query)
         if tab.refresh and page.rows:
             try:
                 rows = await asyncio.get_running_loop().run_in_executor(None, tab.refresh, page.rows)

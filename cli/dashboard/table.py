@@ -151,15 +151,20 @@ class View(Page[Sequence[Cell]]):
     headers: Sequence[Header]
 
 
-def choose(tab: Tab[R], rows: Sequence[R], query: Query) -> Page[R]:
-    """Return the page that was asked for; a page beyond the last one is the last."""
+def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> Sequence[R]:
+    """Return the rows that were searched for, in the wanted order."""
     found = _matching(tab, rows, query.search)
     if column := next((each for each in tab.columns if each.name == query.sort), None):
-        found = _sorted(found, column.key, query.descending)
+        return _sorted(found, column.key, query.descending)
+    return found
+
+
+def choose(found: Sequence[R], total: int, query: Query) -> Page[R]:
+    """Return the page that was asked for, of so many found of a total; a page beyond the last one is the last."""
     pages = max(1, -(-len(found) // PAGE_ROWS))
     query = replace(query, page=min(query.page, pages))
     shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
-    return Page(query, shown, len(found), len(rows), pages)
+    return Page(query, shown, len(found), total, pages)
 
 
 def lay_out(tab: Tab[R], page: Page[R]) -> View:

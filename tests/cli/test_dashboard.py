@@ -15,8 +15,8 @@ from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.looks import SHARED_S, Looks
-from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
+from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, choose, count_column, lay_out, text_column
 from cli.jobs_view import failure_sentence
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord
@@ -40,39 +40,39 @@ def column(tab, title, row):
     return next(each for each in tab.columns if each.title == title).cell(row)
 
 
-def arrange(tab, rows, query):
-    return lay_out(tab, choose(tab, rows, query))
+def shown(tab, rows, query):
+    return lay_out(tab, choose(arrange(tab, rows, query), len(rows), query))
 
 
 # What a visitor asks for.
 
 
 def test_rows_keep_their_order_until_another_is_asked_for():
-    view = arrange(NUMBERS, [3, 1, 2], Query())
+    view = shown(NUMBERS, [3, 1, 2], Query())
 
     assert [row[0].text for row in view.rows] == ["3", "1", "2"]
     assert [header.order for header in view.headers] == ["none", "none"]
 
 
 def test_numbers_are_sorted_the_largest_first_and_missing_ones_come_last_either_way():
-    [_, count] = arrange(NUMBERS, [0, 10, 9], Query()).headers
+    [_, count] = shown(NUMBERS, [0, 10, 9], Query()).headers
     assert count.address == "?sort=-count"
 
     for sort, order in (("-count", ["10", "9", "0"]), ("count", ["9", "10", "0"])):
-        assert [row[0].text for row in arrange(NUMBERS, [0, 10, 9], Query.parse({"sort": sort})).rows] == order
+        assert [row[0].text for row in shown(NUMBERS, [0, 10, 9], Query.parse({"sort": sort})).rows] == order
 
 
 def test_a_search_finds_the_rows_that_have_every_word():
     tab = replace(NUMBERS, words=lambda number: f"Shop-{number} create_event")
 
-    view = arrange(tab, [1, 2, 12], Query.parse({"search": " EVENT shop-1 "}))
+    view = shown(tab, [1, 2, 12], Query.parse({"search": " EVENT shop-1 "}))
 
     assert [row[0].text for row in view.rows] == ["1", "12"]
     assert (view.found, view.total) == (2, 3)
 
 
 def test_a_page_beyond_the_last_one_is_the_last():
-    view = arrange(NUMBERS, list(range(2 * PAGE_ROWS + 1)), Query.parse({"page": "99"}))
+    view = shown(NUMBERS, list(range(2 * PAGE_ROWS + 1)), Query.parse({"page": "99"}))
 
     assert (view.query.page, view.pages, len(view.rows)) == (3, 3, 1)
 
@@ -500,6 +500,20 @@ def test_however_many_look_redis_is_asked_once_in_an_interval():
     seen = source.look(0.0, 0.1, INTERVAL_S - 0.1, INTERVAL_S)
 
     assert [each.reading.rows for each in seen] == [[1], [1], [1], [2]]
+
+
+def test_rows_in_an_order_that_was_asked_for_before_are_not_sorted_again():
+    keys = []
+    counting = replace(NUMBERS, columns=[replace(NUMBERS.columns[1], key=lambda row: keys.append(row) or row)])
+    snapshot = Snapshot(Reading([1, 3, 2]))
+
+    orders = [snapshot.arranged(counting, Query(sort="count", page=page)) for page in (1, 2)]
+    for number in range(MAX_ARRANGED):
+        snapshot.arranged(counting, Query(search=str(number)))
+    again = snapshot.arranged(counting, Query(sort="count"))
+
+    assert [*orders, again] == [[1, 2, 3]] * 3
+    assert len(keys) == 2 * 3
 
 
 def test_a_reading_that_took_long_is_repeated_the_later():
