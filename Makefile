@@ -6,12 +6,15 @@ BIN := .venv/bin
 LOCK := requirements.lock
 # Live tests wait most of the time, for a kill to be noticed or a window to pass: more of them than there are cores.
 test: JOBS ?= 6
+redis: JOBS ?= 4
 mutants: JOBS ?= 4
 # Of a soak: 1 is what the project promises, 0.2 takes some minutes.
 SIZE ?= 1
+# What the live tests run on beside a single server; `acl` is one whose user has the least rights.
+KINDS ?= sentinel cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak mutants check bench docs lock
+.PHONY: help setup demo test soak redis mutants check bench docs lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,8 +43,16 @@ demo: setup ## start everything, import customers, send events, show the limits 
 test: setup ## run the tests (JOBS=6 at a time, each file in one process)
 	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-soak: setup ## kill workers by the dozen and sync 600,000 rows (SIZE=0.2 is a fifth of that)
+soak: setup ## kill workers and Redis servers by the dozen, sync 600,000 rows (SIZE=0.2 is a fifth), then `make redis`
 	@SOAK=$(SIZE) $(BIN)/pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 1800 -m soak
+	@$(MAKE) --no-print-directory redis
+
+redis: setup ## run the live tests on other kinds of Redis (KINDS="sentinel cluster acl", JOBS=4 at a time)
+	@for kind in $(KINDS); do \
+		echo "The live tests, on this kind of Redis: $$kind"; \
+		KLAVIYO_TEST_REDIS=$$kind $(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder \
+			tests/live || exit 1; \
+	done
 
 mutants: setup ## break the code on purpose, and see a quick test fail each time (ONLY="name …", JOBS=4 at a time)
 	$(BIN)/python -m tests.mutants --jobs $(JOBS) $(ONLY)
@@ -58,6 +69,7 @@ bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.publishing
 	$(BIN)/python -m benchmarks.traveling
 	$(BIN)/python -m benchmarks.buckets
+	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.store

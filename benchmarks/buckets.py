@@ -22,8 +22,8 @@ from rich.table import Table
 
 from benchmarks.earlier import BASELINE, printed_by
 from benchmarks.processes import redis_server
-from worker.bootstep import TICK_INTERVAL_S
 from worker.governor import Delivery, End, Governor, Settlement
+from worker.process.bootstep import TICK_INTERVAL_S
 from worker.tiers import Bucket, Limits, Line
 
 WORKERS = 4

@@ -97,7 +97,7 @@ def counting(calls: int = 200_000) -> float:
     """Return the microseconds that a task spends on being counted."""
     from prometheus_client import CollectorRegistry
 
-    from worker.metrics import WorkerMeter
+    from worker.telemetry.metrics import WorkerMeter
 
     meter = WorkerMeter(CollectorRegistry())
     began = time.process_time()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import redis
 
-from worker.embedded import server
+from cli.embedded import server
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +32,7 @@ def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

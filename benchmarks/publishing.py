@@ -31,10 +31,10 @@ PERSON: dict[str, Any] = {
 IMPORT = (
     "import time, tracemalloc\n{trace}\n{imports}\nprint(time.process_time(), tracemalloc.get_traced_memory()[0] / 1e6)"
 )
-#: What is imported: all actions; all of what a caller's process has after its first call; and Celery with its client.
+#: What is imported: all actions; those of one section, with what a first call loads; and Celery with its client.
 IMPORTS = {
     "import tasks.registry": "import tasks.registry",
-    "… and all that the first call loads": "import tasks.registry\nfrom worker.app import app\napp.tasks",
+    "tasks.profiles, and what a call loads": "from tasks.profiles import create_profile\ncreate_profile.task",
     "Celery and redis-py, for a plain task": "import celery, redis\ncelery.Celery('x', broker='redis://').amqp.Producer",
 }
 

@@ -2,13 +2,15 @@
 
 python -m benchmarks.startup          the fastest of nine runs, alternating, on a server of its own
 
-Then what `klaviyo up --sandbox` has done after how long, and the CPU seconds that all its processes have used by then.
+Then what `klaviyo up --sandbox` has done after how long, and the CPU seconds that all its processes have used by then:
+the medians of five runs, alternating with others in which each process starts from nothing instead of being forked.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,10 +21,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.processes import ROOT
+from cli.embedded import server
 from cli.processes import free_port
-from worker.embedded import server
 
-RUNS = 9
+RUNS, RUNS_OF_UP = 9, 5
 COMMANDS = (("--help",), ("limits",), ("jobs",))
 
 #: Runs a command; and runs it with every command imported first.
@@ -41,6 +43,9 @@ def seconds(program: str, words: tuple[str, ...], environment: dict[str, str]) -
     return time.perf_counter() - began
 
 
+#: `klaviyo up` where it cannot fork.
+UNFORKED = "import contextlib, cli.up; cli.up.forking = contextlib.nullcontext; "
+
 #: The steps of `klaviyo up`, each with a part of the line that tells of it.
 STEPS = (
     ("the store is there", "The store at"),
@@ -51,7 +56,7 @@ STEPS = (
 )
 
 
-def steps_of_up() -> Iterator[tuple[str, float, float]]:
+def steps_of_up(before: str) -> Iterator[tuple[str, float, float]]:
     """Start `klaviyo up --sandbox` in an empty folder; yield its steps, with the seconds and CPU seconds until each."""
     ports = ("--sandbox-port", str(free_port()), "--flower-port", str(free_port()))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KLAVIYO_")}
@@ -59,7 +64,7 @@ def steps_of_up() -> Iterator[tuple[str, float, float]]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         began = time.perf_counter()
         started = subprocess.Popen(
-            [sys.executable, "-c", THIS, "up", "--sandbox", *ports],
+            [sys.executable, "-c", before + THIS, "up", "--sandbox", *ports],
             cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         try:
@@ -93,9 +98,15 @@ def main() -> None:
                 for program, times in took.items():
                     times.append(seconds(program, words, environment))
             print(f"klaviyo {' '.join(words):<10}{min(took[THIS]):>7.2f} s{min(took[ALL]):>11.2f} s")
-    print(f"\n{'klaviyo up --sandbox':<28}{'after':>8}{'CPU':>10}")
-    for step, took_s, cpu_s in steps_of_up():
-        print(f"{step:<28}{took_s:>6.2f} s{cpu_s:>8.2f} s")
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _ in range(RUNS_OF_UP):
+        for how in ("", UNFORKED):
+            for step, took_s, cpu_s in steps_of_up(how):
+                found.setdefault((step, how), []).append((took_s, cpu_s))
+    print(f"\n{'klaviyo up --sandbox':<28}{'after':>8}{'CPU':>10}{'unforked: after':>20}{'CPU':>10}")
+    for step, _ in STEPS:
+        medians = [statistics.median(each) for how in ("", UNFORKED) for each in zip(*found[step, how], strict=True)]
+        print("{:<28}{:>6.2f} s{:>8.2f} s{:>18.2f} s{:>8.2f} s".format(step, *medians))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
 """Calls that travel in one request beside the same calls, each alone: how many a full minute takes, and what they cost.
 
-    python -m benchmarks.traveling [--only create_event,get_profile,add_profiles_to_list]
+    python -m benchmarks.traveling [--only create_event,get_profile,add_profiles_to_list]     "" for no full minutes
 
 One account with exact limits, 10–60 ms each way, one worker, and more calls waiting than a minute takes. Counted are
 the calls that have ended within the minute from the first request, the requests that carried several, and the CPU of
-the worker and of Redis meanwhile. First: what publishing costs, one by one and many at once.
+the worker and of Redis meanwhile. First: what publishing costs, one by one and many at once, and how long an idle call
+takes to its request, where calls may travel together and, call by call in turn, where KLAVIYO_TOGETHER is off.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import random
+import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -23,19 +27,25 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import cpu
-from benchmarks.processes import listening, redis_server, workers
+from benchmarks.overhead import arrivals, cpu
+from benchmarks.processes import listening, process, redis_server, workers
 
 QUEUES = "klaviyo.xs,klaviyo.s,klaviyo.m,klaviyo.l,klaviyo.xl"
 
 #: Seconds of a minute after which its calls are counted: what was sent in it has ended by then.
 COUNTED = 59.0
 
+#: Seconds after the last request that a minute permits, within which its call has ended.
+ENDING = 2.0
+
 #: Results that are counted in one round trip.
 COUNTED_AT_ONCE = 5_000
 
 #: Calls that are published to see how fast that is, and how often.
 PUBLISHED, ROUNDS = 10_000, 5
+
+#: Idle calls of each side, after some that load and connect, and the seconds between two.
+IDLE_CALLS, FIRST_CALLS, BETWEEN = 600, 30, 0.03
 
 
 @dataclass(frozen=True)
@@ -48,17 +58,19 @@ class Known:
 
 @dataclass(frozen=True)
 class Kind:
-    """Calls of one kind: the nth call's parameters, the action that carries them and its requests a minute.
+    """Calls of one kind: the nth call's parameters, their own limit a minute, the action that carries them and its.
 
-    ``alone`` and ``together`` are more than a minute takes of them.
+    ``alone`` and ``together`` are more than a minute takes of them, ``gain`` is how many times as many it has to take.
     """
 
     name: str
     call: Callable[[int, Known], Mapping[str, Any]]
+    limit: int
     carrier: str
     requests: int
     alone: int
     together: int
+    gain: int
 
 
 def order(number: int, known: Known | None = None) -> dict[str, Any]:
@@ -78,10 +90,12 @@ def one_member(number: int, known: Known) -> dict[str, Any]:
 
 
 KINDS = (
-    Kind("create_event", order, "bulk_create_events", 150, 4_500, 165_000),
-    Kind("get_profile", one_profile, "get_profiles", 750, 1_200, 80_000),
-    Kind("add_profiles_to_list", one_member, "add_profiles_to_list", 150, 400, 155_000),
+    Kind("create_event", order, 3_500, "bulk_create_events", 150, 4_500, 165_000, 40),
+    Kind("get_profile", one_profile, 750, "get_profiles", 750, 1_200, 80_000, 60),
+    Kind("add_profiles_to_list", one_member, 150, "add_profiles_to_list", 150, 400, 155_000, 90),
 )
+#: How many times as many calls a minute has to take, by action.
+GAINS = {kind.name: kind.gain for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -113,10 +127,16 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     on = "on" if together else "off"
     with workers(1, "benchmarks.measured", url, "-Q", QUEUES, KLAVIYO_BASE_URL=base, KLAVIYO_TOGETHER=on) as pids:
         worker = psutil.Process(pids[0])
-        while not door.get("/_sandbox/requests/counts").json()["requests"]:
+        while not _requests(door):
             time.sleep(0.01)
         began, spent, asked = time.monotonic(), cpu(worker), cpu(server)
-        time.sleep(COUNTED)
+        if together:
+            time.sleep(COUNTED)
+        else:
+            # Alone, nothing more happens in the minute once its limit is used up.
+            while _requests(door) < kind.limit and time.monotonic() < began + COUNTED - ENDING:
+                time.sleep(0.5)
+            time.sleep(ENDING)
         spent, asked = cpu(worker) - spent, cpu(server) - asked
         ended = sum(
             client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
@@ -127,6 +147,11 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     client.flushall()
     client.close()
     return Minute(ended, carried / kind.requests, told["throttled"], spent / ended * 1e6, asked / ended * 1e6)
+
+
+def _requests(door: httpx.Client) -> int:
+    found: int = door.get("/_sandbox/requests/counts").json()["requests"]
+    return found
 
 
 def _ids(door: httpx.Client, type: str) -> list[str]:
@@ -158,6 +183,52 @@ def published() -> dict[str, tuple[float, float]]:
     return {name: (min(wall for wall, _ in each[1:]), min(cpu for _, cpu in each[1:])) for name, each in found.items()}
 
 
+@contextlib.contextmanager
+def caller(together: str) -> Iterator[tuple[IO[str], str]]:
+    """An application with a worker, a Redis and a server of its own; what makes it call, and the server's address."""
+    with (
+        redis_server() as url,
+        listening("benchmarks.free_server") as base,
+        workers(1, "benchmarks.measured", url, "-Q", QUEUES, KLAVIYO_BASE_URL=base, KLAVIYO_TOGETHER=together),
+        process("benchmarks.caller", KLAVIYO_REDIS_URL=url, KLAVIYO_TOGETHER=together) as started,
+    ):
+        assert started.stdin is not None
+        yield started.stdin, base
+
+
+def idle() -> dict[str, list[float]]:
+    """Milliseconds from an idle call to its request, where calls may travel together and where they may not."""
+    rng = random.Random(7)
+    with caller("on") as on, caller("off") as off:
+        for _ in range(FIRST_CALLS + IDLE_CALLS):
+            for lines, _ in rng.sample([on, off], 2):
+                lines.write("\n")
+                lines.flush()
+                time.sleep(BETWEEN)
+        return {name: _waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
+
+
+def _waits(base: str) -> list[float]:
+    """Of each call in its order, once all have arrived."""
+    until = time.monotonic() + 60
+    while len(found := sorted((asked, at) for at, asked in arrivals(base) if asked)) < FIRST_CALLS + IDLE_CALLS:
+        assert time.monotonic() < until, f"only {len(found)} requests have arrived"
+        time.sleep(0.2)
+    return [(at - asked) * 1000 for asked, at in found[FIRST_CALLS:]]
+
+
+def waits(found: Mapping[str, Sequence[float]]) -> Table:
+    """How long idle calls took to become requests."""
+    table = Table(title="Idle: from .delay() to the request, ms")
+    for column in ("KLAVIYO_TOGETHER", "p50", "on ÷ off", "p99", "on ÷ off"):
+        table.add_column(column, justify="left" if column == "KLAVIYO_TOGETHER" else "right")
+    cuts = {name: statistics.quantiles(values, n=100) for name, values in found.items()}
+    for name, each in cuts.items():
+        ratios = [f"{each[at] / cuts['off'][at]:.2f}" if name == "on" else "" for at in (49, 98)]
+        table.add_row(name, f"{each[49]:.2f}", ratios[0], f"{each[98]:.2f}", ratios[1])
+    return table
+
+
 def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     """The minutes, a row each."""
     table = Table(title="One account, one worker: calls that ended in a full minute, together and alone")
@@ -166,7 +237,8 @@ def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
         table.add_column(column, justify="right" if column else "left")
     for name, (together, alone) in found.items():
         table.add_row(
-            name, f"{together.calls:,}", f"{alone.calls:,}", f"{together.calls / alone.calls:.1f}",
+            f"{name} (≥ {GAINS[name]} ×)", f"{together.calls:,}", f"{alone.calls:,}",
+            f"{together.calls / alone.calls:.1f}",
             f"{together.use:.1%}", f"{together.refused + alone.refused}",
             f"{together.worker:.0f} / {alone.worker:.0f}", f"{alone.worker / together.worker:.1f}",
             f"{together.redis:.0f} / {alone.redis:.0f}", f"{alone.redis / together.redis:.1f}",
@@ -195,12 +267,15 @@ def main() -> None:
         os.environ.update(KLAVIYO_REDIS_URL=url, KLAVIYO_BASE_URL=base, KLAVIYO_API_KEY="pk_sandbox_default")
         import tasks.registry  # noqa: F401 (registers the actions)
 
-        console.print(rates(published()))
+        publishing, waiting = rates(published()), waits(idle())
+        for table in (publishing, waiting):
+            console.print(table)
         for kind in KINDS:
             if kind.name in options.only.split(","):
                 found[kind.name] = minute(kind, True, base, url), minute(kind, False, base, url)
                 console.print(minutes({kind.name: found[kind.name]}))
-    console.print(minutes(found))
+    for table in (publishing, waiting, *([minutes(found)] if found else [])):
+        console.print(table)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What is told of an account: its kind, whether it may send, what it may do, until when. Nothing secret. Pure."""
+"""What is shown of an account: its credentials' kind, whether its tasks are sent, its scopes; nothing secret. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.governor import Pause
 
 
@@ -13,8 +13,8 @@ from worker.governor import Pause
 class AccountRow:
     """An account. Times are in seconds since 1970, None where there is none.
 
-    ``scopes``: those of its grant, None where only Klaviyo knows them. ``expires``: its access token, which is
-    refreshed before that. ``used``: when a worker was last given a task of it.
+    ``scopes``: its grant's, None if only Klaviyo knows them. ``expires``: when its access token does, which is
+    refreshed before that. ``used``: when a worker was last given one of its tasks.
     """
 
     alias: str
@@ -44,13 +44,13 @@ def account_rows(
 
 
 def credentials_of(account: Account) -> str:
-    """What an account's requests can be authorized with."""
+    """Return what can authorize an account's requests."""
     has = (("private key", account.api_key), ("OAuth", account.grant), ("company id", account.company_id))
     return " and ".join(name for name, value in has if value)
 
 
 def state_of(account: Account, pause: Pause | None) -> str:
-    """Whether an account's tasks are sent, and what to do if they are not."""
+    """Return whether an account's tasks are sent, and why not."""
     if pause:
         return f"paused by {pause.by}: {pause.why}"
     if account.unreadable:
@@ -59,7 +59,7 @@ def state_of(account: Account, pause: Pause | None) -> str:
 
 
 def last_used(served: Mapping[str, float]) -> dict[str, float]:
-    """By alias, when the last of an account's waiting lists was served; ``served`` is that of each list."""
+    """Return when each account was last served, by its alias; ``served`` has that of each waiting list."""
     found: dict[str, float] = {}
     for line, moment in served.items():
         alias = line.partition(":")[0]

@@ -1,6 +1,6 @@
 """`klaviyo accounts`: the accounts, and the commands that store, change and remove them.
 
-No secret is given as an argument, which every user of the machine can read in the list of processes.
+No secret is passed as an argument: every user of the machine can read those in the list of processes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from cli.authorize import authorize_here
 from cli.tables import Listing, listing
 from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import duration
-from worker.account_store import checked_alias, get_account_store
-from worker.accounts import NO_ACCOUNT, all_accounts, configured
-from worker.credentials import Account
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured
+from worker.accounts.oauth import resume_if_replaced, revoke
+from worker.accounts.stored import checked_alias, get_account_store
 from worker.errors import KlaviyoError
 from worker.governor import get_governor
-from worker.oauth import resume_if_replaced, revoke
 from worker.setting_names import alias_of
 from worker.settings import ApiKey, Zone, get_settings
 
-#: How many scopes are named in the table.
+#: How many scopes the table names.
 MAX_SCOPES = 3
 
 #: The command with its own commands.
@@ -70,7 +70,7 @@ def table(rows: list[AccountRow], now: float) -> Listing:
 
 
 def _scopes(row: AccountRow, now: float) -> str:
-    """What a grant is for, and how long its present token holds; of a key, only Klaviyo knows."""
+    """A grant's scopes, and how long its current token is valid. The scopes of a key only Klaviyo knows."""
     if row.scopes is None or row.expires is None:
         return ""
     more = len(row.scopes) - MAX_SCOPES
@@ -127,8 +127,8 @@ def rotate(
         raise stop(f"Account {found.alias} has no key: klaviyo accounts authorize {found.alias}", WRONG)
     changed = store.change(found.alias, api_key=_read_key(from_env))
     assert changed is not None
-    resumed = " Its tasks, which waited for that, go on." if resume_if_replaced(changed) else ""
-    say(f"Account {found.alias} has another key. Workers use it within seconds.{resumed}")
+    resumed = " Its tasks, which were waiting for it, go on." if resume_if_replaced(changed) else ""
+    say(f"Account {found.alias} has a new key. Workers use it within seconds.{resumed}")
 
 
 @subcommands.command()
@@ -156,10 +156,10 @@ def remove(name: Name, yes: Yes = False) -> None:
 
 
 def _storable(name: str) -> str:
-    """The alias of an account that may be stored.
+    """Return the alias of an account that may be stored.
 
     Raises:
-        Exit: the settings define it.
+        Exit: the settings define this account.
 
     """
     alias = checked_alias(alias_of(name))
@@ -176,10 +176,10 @@ def _stored(name: str) -> Account:
 
 
 def _read_key(variable: str | None) -> SecretStr:
-    """The API key, from a variable, from somebody at a terminal, or from a pipe.
+    """Read an API key from a variable, from the terminal, or from a pipe.
 
     Raises:
-        Exit: there is none, or it cannot be one.
+        Exit: there is none, or it is not a possible key.
 
     """
     if variable:
@@ -196,10 +196,10 @@ def _read_key(variable: str | None) -> SecretStr:
 
 
 def _checked(kind: Any, given: str, source: str) -> Any:
-    """A value as the settings would take it.
+    """Check a value as the settings would.
 
     Raises:
-        Exit: they would not; the value is not shown.
+        Exit: it is wrong. The value is not shown.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""An OAuth consent whose answer comes back to this machine: somebody opens an address, and a small server waits."""
+"""An OAuth consent whose answer comes back to this machine: somebody opens an address, and a small server awaits it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import parse_qs, urlsplit
 
 from cli.processes import LOOPBACK, require_free_port
 from cli.terminal import FAILED, say, stdout, stop
-from worker.credentials import Account
-from worker.oauth import CONSENT_S, authorization_url, exchange
+from worker.accounts.credentials import Account
+from worker.accounts.oauth import CONSENT_S, authorization_url, exchange
 
-#: Where on this machine the answer arrives. Klaviyo knows it only if it is among the application's redirect URIs.
+#: The path at which the answer arrives. Klaviyo accepts it only as one of the application's redirect URIs.
 PATH = "/callback"
 
 PAGE = "<!doctype html><title>klaviyo-worker</title><p>{}</p>"
 
 
 class Callback(HTTPServer):
-    """Waits for the one answer that has the right state."""
+    """Waits for the answer that has the right state."""
 
     def __init__(self, port: int, state: str) -> None:
         super().__init__((LOOPBACK, port), Handler)
@@ -29,12 +29,12 @@ class Callback(HTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Takes the answer, and says so to whoever has consented."""
+    """Takes the answer, and confirms that to the person who has consented."""
 
     server: Callback
 
     def do_GET(self) -> None:
-        """Take the answer if it is the one that is awaited."""
+        """Take the answer if it is the awaited one."""
         asked = urlsplit(self.path)
         given = {name: values[0] for name, values in parse_qs(asked.query).items()}
         ours = asked.path == PATH and given.get("state") == self.server.state
@@ -49,14 +49,14 @@ class Handler(BaseHTTPRequestHandler):
             self.server.answer = given
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: a code is in the address."""
+        """Log nothing, as the address holds a code."""
 
 
 def authorize_here(alias: str, scopes: list[str], port: int, browser: bool) -> Account:
-    """Have somebody consent for an account, and wait for that.
+    """Ask somebody to consent for an account, and wait until they have.
 
     Raises:
-        Exit: nobody has in time, or they have declined.
+        Exit: nobody consented in time, or they declined.
         SettingsError: a setting is missing.
 
     """
@@ -74,7 +74,7 @@ def authorize_here(alias: str, scopes: list[str], port: int, browser: bool) -> A
             server.timeout = left
             server.handle_request()
     if not server.answer:
-        raise stop(f"Nobody has consented within {CONSENT_S // 60} minutes.", FAILED)
+        raise stop(f"Nobody consented within {CONSENT_S // 60} minutes.", FAILED)
     if "code" not in server.answer:
-        raise stop(f"Klaviyo has sent no code ({server.answer.get('error', 'and no reason')}).", FAILED)
+        raise stop(f"Klaviyo sent no code ({server.answer.get('error', 'and no reason')}).", FAILED)
     return exchange(server.answer["code"], state)

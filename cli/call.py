@@ -16,8 +16,8 @@ from cli.limits import describe_pause
 from cli.terminal import WRONG, print_json, say, stop, working
 from cli.times import span
 from worker.account_and_lane import PREFIX
-from worker.accounts import DEFAULT
-from worker.accounts import account as account_of
+from worker.accounts.lookup import DEFAULT
+from worker.accounts.lookup import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.governor import Lane, get_governor

@@ -16,17 +16,17 @@ from rich.text import Text
 import tasks.registry  # noqa: F401  registers every action
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
-from schedules.checks import of_surroundings
+from schedules.checks import check_surroundings
 from schedules.entries import beat_schedule
-from worker import checks
-from worker.account_store import get_account_store
-from worker.accounts import account, aliases
+from worker.accounts.companies import company_of, learn_company, sharing
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import account, aliases
+from worker.accounts.scopes import remedy
+from worker.accounts.stored import get_account_store
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import REVISION, Envelope, Request
 from worker.api.paging import page_items
-from worker.companies import company_of, learn_company, sharing
-from worker.credentials import Account
 from worker.errors import (
     CredentialsFailed,
     Forbidden,
@@ -42,7 +42,8 @@ from worker.errors import (
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
-from worker.scopes import remedy
+from worker.process import checks
+from worker.redis_rights import acl as rights
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -57,6 +58,10 @@ def check(
     name: Annotated[
         str | None, typer.Option("--account", help="alias of one account; all accounts if left out")
     ] = None,
+    acl: Annotated[
+        bool,
+        typer.Option("--acl", help="print the command that makes a user of Redis with the rights it needs"),
+    ] = False,
 ) -> None:
     """Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.
 
@@ -64,8 +69,13 @@ def check(
     not, and 2 if a setting is wrong.
     """
     settings = get_settings()
+    if acl:
+        typer.echo(rights(settings.redis))
+        return
     beat_schedule(settings)
-    found = [_print_finding(finding) for finding in chain(checks.of_settings(settings), of_surroundings(settings))]
+    found = [
+        _print_finding(finding) for finding in chain(checks.check_settings(settings), check_surroundings(settings))
+    ]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
         if level in found:
             raise typer.Exit(code)

@@ -1,9 +1,9 @@
-"""The accounts that a command is about."""
+"""Which accounts a command is about."""
 
 from __future__ import annotations
 
 from cli.terminal import WRONG, say, stop
-from worker.accounts import NO_ACCOUNT, account, aliases, configured
+from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
 from worker.connection import AWAY
 from worker.patience import asking_redis_once
 from worker.settings import get_settings

@@ -89,8 +89,12 @@ COMMANDS = {
         "schedules:schedules",
         "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
     ),
+    "move": (
+        "move:move",
+        "Move everything from another Redis to the one of KLAVIYO_REDIS_URL, while no worker runs.",
+    ),
     "revision": (
-        "revision:revision",
+        "revision.command:revision",
         "Compare the actions with one of Klaviyo's OpenAPI files: the next revision, or the pinned one.",
     ),
     "client": (

@@ -13,8 +13,8 @@ from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time
 from worker.errors import SettingsError
-from worker.failures import Count, Failure, drop, failure_groups, failures_of
-from worker.replay import OutcomeMatters, Replayed, replay
+from worker.failures.kept import Count, Failure, drop, failure_groups, failures_of
+from worker.failures.replay import OutcomeMatters, Replayed, replay
 
 #: How many failures of a group are shown by default.
 MAX_ROWS = 50
@@ -22,12 +22,12 @@ MAX_ROWS = 50
 #: Stands for every group.
 ALL = "all"
 
-#: What can be done with groups.
-DEEDS = ("show", "replay", "drop")
+#: What can be done to groups.
+VERBS = ("show", "replay", "drop")
 
 
 def failures(
-    deed: Annotated[str | None, typer.Argument(metavar="[show|replay|drop]", help="what to do with the groups")] = None,
+    verb: Annotated[str | None, typer.Argument(metavar="[show|replay|drop]", help="what to do with the groups")] = None,
     groups: Annotated[list[str] | None, typer.Argument(metavar="[GROUP]…", help="their ids, or all")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with replay, drop: only count")] = False,
     yes_again: Annotated[
@@ -42,21 +42,21 @@ def failures(
     A replay repeats each task once, in its lane and on its account, however often it is interrupted and begun again.
     """
     found = failure_groups()
-    if deed is None:
+    if verb is None:
         _overview(found, as_json)
         return
-    if deed not in DEEDS:
-        raise stop(f"There is no `klaviyo failures {deed}`: it is {', '.join(DEEDS[:-1])} or {DEEDS[-1]}.", WRONG)
-    chosen = _chosen(found, deed, groups or [])
-    if deed == "show":
+    if verb not in VERBS:
+        raise stop(f"There is no `klaviyo failures {verb}`: it is {', '.join(VERBS[:-1])} or {VERBS[-1]}.", WRONG)
+    chosen = _chosen(found, verb, groups or [])
+    if verb == "show":
         _show(chosen, most, as_json)
-    elif deed == "replay":
+    elif verb == "replay":
         _replay(chosen, yes_again, dry_run, as_json)
     else:
         _drop(chosen, dry_run, yes, as_json)
 
 
-def _chosen(found: Sequence[Count], deed: str, ids: Sequence[str]) -> list[Count]:
+def _chosen(found: Sequence[Count], verb: str, ids: Sequence[str]) -> list[Count]:
     """Return the groups that were named.
 
     Raises:
@@ -64,7 +64,7 @@ def _chosen(found: Sequence[Count], deed: str, ids: Sequence[str]) -> list[Count
 
     """
     if not ids:
-        raise stop(f"Name the groups, or `all`: klaviyo failures {deed} GROUP. `klaviyo failures` lists them.", WRONG)
+        raise stop(f"Name the groups, or `all`: klaviyo failures {verb} GROUP. `klaviyo failures` lists them.", WRONG)
     if ALL in ids:
         return list(found)
     known = {each.group.id: each for each in found}
@@ -117,7 +117,7 @@ def _show(chosen: Sequence[Count], most: int, as_json: bool) -> None:
 
 def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
     """Return a failure as JSON-compatible values; of its parameters the names, as values are people's data."""
-    error, parameters = told(failure)
+    error, parameters = describe(failure)
     return {
         "id": failure.id,
         "group": count.group.id,
@@ -130,7 +130,7 @@ def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
     }
 
 
-def told(failure: Failure) -> tuple[str, list[str]]:
+def describe(failure: Failure) -> tuple[str, list[str]]:
     """Return the sentence of a failure's error, and the names of its parameters."""
     try:
         opened = failure.opened
@@ -146,7 +146,7 @@ def failure_table(found: Sequence[Failure]) -> Listing:
         whole=("id", "failed", "lane"), below=("error", "parameters", "account"),
     )  # fmt: skip
     for each in found:
-        error, parameters = told(each)
+        error, parameters = describe(each)
         shown.add_row(each.id, day_and_time(each.at), each.account, each.lane, ", ".join(parameters) or "-", error)
     return shown
 
@@ -162,7 +162,7 @@ def _replay(chosen: Sequence[Count], yes_again: bool, dry_run: bool, as_json: bo
     if as_json:
         print_json([{"group": id, **asdict(replayed)} for id, replayed in done.items()])
     for id, replayed in done.items():
-        for sentence in sentences(id, replayed, dry_run):
+        for sentence in describe_replay(id, replayed, dry_run):
             say(sentence)
     for error in held:
         say(str(error), "yellow")
@@ -170,7 +170,7 @@ def _replay(chosen: Sequence[Count], yes_again: bool, dry_run: bool, as_json: bo
         raise typer.Exit(FAILED)
 
 
-def sentences(group: str, replayed: Replayed, rehearsed: bool = False) -> Iterator[str]:
+def describe_replay(group: str, replayed: Replayed, rehearsed: bool = False) -> Iterator[str]:
     """Say how many tasks of a group wait again, and why others cannot be repeated."""
     tasks = f"{replayed.tasks:,} task{'' if replayed.tasks == 1 else 's'}"
     yield f"{group}: {tasks} {'would wait' if rehearsed else 'wait' if replayed.tasks != 1 else 'waits'} again."

@@ -15,7 +15,7 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
-from worker.pauses import resuming, said
+from worker.pauses import describe, resume_command
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
@@ -105,8 +105,8 @@ def describe_pause(pause: Pause) -> str:
     end = "" if pause.why.endswith(".") else "."
     tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
     return (
-        f"The {said(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To resume it: {resuming(pause.what)}"
+        f"The {describe(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
+        f"To resume it: {resume_command(pause.what)}"
     )
 
 

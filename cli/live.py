@@ -1,4 +1,4 @@
-"""A part of a terminal that is drawn anew again and again; where there is no terminal, nothing of it is drawn."""
+"""A part of the terminal that is redrawn again and again. Without a terminal, nothing of it is drawn."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rich.live import Live
 
 
 class LiveView:
-    """Something that is shown live for as long as a ``with`` lasts.
+    """A view that is live inside a ``with`` block.
 
-    ``transient``: nothing of it stays when it ends; ``screen``: it takes the whole terminal until then.
+    ``transient``: nothing of it remains afterwards; ``screen``: until then it takes up the whole terminal.
     """
 
     def __init__(self, console: Console, *, transient: bool = False, screen: bool = False) -> None:
@@ -23,7 +23,7 @@ class LiveView:
         )
 
     @property
-    def lives(self) -> bool:
+    def is_live(self) -> bool:
         """Whether there is a terminal to draw on."""
         return self._live is not None
 
@@ -37,6 +37,6 @@ class LiveView:
             self._live.stop()
 
     def draw(self, view: RenderableType) -> None:
-        """Draw it, in place of what was drawn before."""
+        """Draw this view in place of the one before."""
         if self._live:
             self._live.update(view, refresh=True)

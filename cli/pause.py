@@ -11,12 +11,12 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.terminal import WRONG, say, stop
 from worker.account_and_lane import PREFIX
-from worker.accounts import account as account_of
-from worker.accounts import aliases
+from worker.accounts.lookup import account as account_of
+from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
-from worker.pauses import resuming, said
+from worker.pauses import describe, resume_command
 from worker.settings import get_settings
 from worker.tiers import Tier
 
@@ -40,7 +40,8 @@ def pause(
     what = target(account, action, tier)
     get_governor().pause(what, getpass.getuser(), why, since=time.time())
     say(
-        f"The {said(what)} is paused. Tasks that a worker already has may still be sent. To resume it: {resuming(what)}"
+        f"The {describe(what)} is paused. Tasks that a worker already has may still be sent. "
+        f"To resume it: {resume_command(what)}"
     )
 
 
@@ -49,7 +50,7 @@ def resume(context: typer.Context, account: Account = None, action: ActionName =
     _require_options("resume", context.args)
     what = target(account, action, tier)
     was = get_governor().resume(what)
-    say(f"The {said(what)} is resumed." if was else f"The {said(what)} was not paused; see `klaviyo limits`.")
+    say(f"The {describe(what)} is resumed." if was else f"The {describe(what)} was not paused; see `klaviyo limits`.")
 
 
 def _require_options(command: str, words: list[str]) -> None:

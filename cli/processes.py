@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from worker.children import spawn
+from cli.children import spawn
+from cli.forked import Forked, ForkServer
 from worker.errors import KlaviyoError, SettingsError
 
 #: Quiet, because its banner would list hundreds of actions.
-CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "worker")
+CELERY = ("celery", "--quiet", "-A", "worker")
 LOOPBACK = "127.0.0.1"
 
 PrintLine = Callable[[str, str], None]
+Process = subprocess.Popen[bytes] | Forked
 
 
 class ProcessEnded(KlaviyoError):
@@ -34,7 +36,7 @@ class Child:
     """One process, the seconds that it may take to stop, and the start of the line that it is printing."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     patience_s: float
     partial_line: bytes = b""
 
@@ -43,17 +45,22 @@ class Processes:
     """Child processes that belong together. Leaving the ``with`` block stops all of them, the last started first.
 
     Their output goes line by line to ``print_line(name, line)``, while `watch` runs and while they stop; or,
-    with ``logs``, into one file each in that folder.
+    with ``logs``, into one file each in that folder. Those of Celery's are forked where there is a server for that.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], print_line: PrintLine | None = None, logs: Path | None = None
+        self,
+        environment: Mapping[str, str],
+        print_line: PrintLine | None = None,
+        logs: Path | None = None,
+        forks: ForkServer | None = None,
     ) -> None:
-        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
+        self._environment = environment
+        self._forks = forks
         self._print_line = print_line
         self._logs = logs
         self._children: list[Child] = []
-        self._output = selectors.DefaultSelector()
+        self._output, self._pipes = selectors.DefaultSelector(), contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -68,27 +75,35 @@ class Processes:
                 child.process.kill()
                 child.process.wait()
         self._output.close()
-        for child in self._children:
-            if child.process.stdout is not None:
-                child.process.stdout.close()
+        self._pipes.close()
 
     def start(self, name: str, command: Sequence[str], patience_s: float = 10.0, **environment: str) -> None:
         """Start a process, which may take ``patience_s`` seconds to stop before it is killed."""
-        with contextlib.ExitStack() as files:
-            log: int | IO[bytes] = subprocess.PIPE
-            if self._logs is not None:
-                log = files.enter_context((self._logs / f"{name}.log").open("wb"))
-            process = spawn(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**self._environment, **environment},
-            )
-        child = Child(name, process, patience_s)
+        self._start(name, lambda output: _spawn(command, output, {**self._environment, **environment}), patience_s)
+
+    def start_celery(self, name: str, words: Sequence[str], patience_s: float = 10.0, **environment: str) -> None:
+        """Start a process of Celery's in the same way; ``words`` are those after `CELERY` on its command line."""
+        line, given = [*CELERY, *words], {**self._environment, **environment}
+
+        def begin(output: IO[bytes]) -> Process:
+            if self._forks:
+                return self._forks.fork(name, line, given, output)
+            return _spawn([sys.executable, "-m", *line], output, given)
+
+        self._start(name, begin, patience_s)
+
+    def _start(self, name: str, begin: Callable[[IO[bytes]], Process], patience_s: float) -> None:
+        """Begin a process, with the file that it is to write to."""
+        if self._logs is not None:
+            with (self._logs / f"{name}.log").open("wb") as log:
+                self._children.append(Child(name, begin(log), patience_s))
+            return
+        reading, writing = os.pipe()
+        output = self._pipes.enter_context(os.fdopen(reading, "rb", 0))
+        with os.fdopen(writing, "wb", 0) as pipe:
+            child = Child(name, begin(pipe), patience_s)
         self._children.append(child)
-        if process.stdout is not None:
-            self._output.register(process.stdout, selectors.EVENT_READ, child)
+        self._output.register(output, selectors.EVENT_READ, child)
 
     def check(self) -> None:
         """Require that all processes are still running.
@@ -156,6 +171,11 @@ class Processes:
             for line in lines:
                 if self._print_line:
                     self._print_line(child.name, line.decode(errors="replace").rstrip())
+
+
+def _spawn(command: Sequence[str], output: IO[bytes], environment: Mapping[str, str]) -> Process:
+    variables = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
+    return spawn(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=variables)
 
 
 def require_free_port(port: int, option: str, host: str = LOOPBACK) -> None:

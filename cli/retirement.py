@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-#: For so many years.
-ALIVE_YEARS = 2
+#: Years from a revision to its retirement.
+LIFE_YEARS = 2
 
 
 def retired_on(revision: str) -> date:
     """Return the day from which Klaviyo no longer answers to a revision."""
     made = date.fromisoformat(revision)
-    return made.replace(year=made.year + ALIVE_YEARS)
+    return made.replace(year=made.year + LIFE_YEARS)

@@ -20,7 +20,7 @@ from schedules.clock import redis_time
 from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries
 from schedules.entry_runs import EntryRecord, due_of, load_records
-from worker.accounts import NO_ACCOUNT, all_accounts
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
 from worker.settings import get_settings

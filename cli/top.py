@@ -1,4 +1,4 @@
-"""`klaviyo top`: the page Limits of Flower, live in a terminal."""
+"""`klaviyo top`: Flower's page Limits, live in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.limits import Row, describe_pause, read, table
 from cli.times import duration
 from cli.watch import Fitting, show_live
-from worker.failures import failure_groups
+from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 
@@ -30,14 +30,14 @@ def _now(room: int) -> RenderableType:
 def view(
     found: Sequence[Row], pauses: Sequence[Pause], slots: Mapping[str, int], failures: int, room: int
 ) -> RenderableType:
-    """Lay out a line about all of it, what is paused, then as many buckets as fit into so many lines."""
+    """Lay out a summary, what is paused, and as many buckets as fit into ``room`` lines."""
     busiest = sorted(found, key=lambda row: (-_waiting(row), not row.why, -_fullest(row)))
     above = [summary(found, slots, failures), *(Text(describe_pause(pause), "yellow") for pause in pauses)]
     return Fitting(above, busiest, table, room)
 
 
 def summary(found: Sequence[Row], slots: Mapping[str, int], failures: int) -> Text:
-    """Say how many tasks wait and are under way, when the last will have gone, and what there is to see to."""
+    """Say how many tasks wait and are under way, when none will wait any more, and what needs attention."""
     waiting, later = sum(row.now + row.bulk for row in found), sum(row.later for row in found)
     text = Text(f"{waiting:,} waiting, {later:,} for later, {sum(row.in_flight or 0 for row in found):,} under way")
     if ends := [row.empty_seconds for row in found if row.empty_seconds is not None]:

@@ -12,14 +12,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.processes import CELERY, LOOPBACK, Processes, require_free_port
+from cli.forked import forking
+from cli.processes import LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
-from cli.store import describe_upgrade
 from cli.terminal import WRONG, say, stdout, stop
-from schedules.store.migrate import upgrade
-from worker.accounts import NO_ACCOUNT, configured
-from worker.connection import address
-from worker.embedded import find_server, server
 from worker.redis_address import parse
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 
@@ -52,12 +48,13 @@ def up(
             }
         else:
             _require_account(settings)
-        say(describe_upgrade(upgrade(extra.get("KLAVIYO_STORE_URL", settings.store_url))), "dim")
-        with _redis(settings, sandbox) as redis_url:
+        # What follows imports and starts while the server does.
+        with forking() as forks, _redis(settings, sandbox) as redis_url:
             environment = {"KLAVIYO_REDIS_URL": redis_url, **extra}
-            with Processes(environment, print_line=_print_line) as processes, announce(environment):
+            with Processes(environment, _print_line, forks=forks) as processes, announce(environment):
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
+                _prepare_store(extra.get("KLAVIYO_STORE_URL", settings.store_url))
                 # Workers first: they are what is waited for, and each process needs a core to start.
                 for number in range(1, workers + 1):
                     start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
@@ -69,19 +66,19 @@ def up(
 
 def start_worker(processes: Processes, name: str, settings: Settings, level: str = "info") -> None:
     """Start a worker; it may take as long to stop as its settings allow."""
-    line = [*CELERY, "worker", "--hostname", f"{name}@%h", "--loglevel", level]
-    processes.start(name, line, patience_s=settings.shutdown_seconds + 15)
+    words = ["worker", "--hostname", f"{name}@%h", "--loglevel", level]
+    processes.start_celery(name, words, patience_s=settings.shutdown_seconds + 15)
 
 
 def start_beat(processes: Processes, level: str = "info") -> None:
     """Start beat, which keeps in Redis what ran when."""
-    processes.start("beat", [*CELERY, "beat", "--loglevel", level])
+    processes.start_celery("beat", ["beat", "--loglevel", level])
 
 
 def start_flower(processes: Processes, port: int) -> None:
     """Start Flower, with an open API because only this machine can reach it."""
-    line = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--logging=warning"]
-    processes.start("flower", line, FLOWER_UNAUTHENTICATED_API="true")
+    words = ["flower", f"--address={LOOPBACK}", f"--port={port}", "--logging=warning"]
+    processes.start_celery("flower", words, FLOWER_UNAUTHENTICATED_API="true")
 
 
 @contextlib.contextmanager
@@ -109,6 +106,9 @@ def _alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
+    from cli.embedded import find_server, server
+    from worker.connection import address
+
     if "redis_url" in settings.model_fields_set:
         say(f"Redis: {address()}, from KLAVIYO_REDIS_URL.", "dim")
         yield settings.redis_url
@@ -118,6 +118,13 @@ def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
     with server(data.absolute()) as url:
         say(f"Redis: embedded {find_server()[1]}, data in {data}.", "dim")
         yield url
+
+
+def _prepare_store(url: str) -> None:
+    from cli.store import describe_upgrade
+    from schedules.store.migrate import upgrade
+
+    say(describe_upgrade(upgrade(url)), "dim")
 
 
 def _fresh_store() -> str:
@@ -142,6 +149,8 @@ def announce(environment: dict[str, str]) -> Iterator[None]:
 
 
 def _require_account(settings: Settings) -> None:
+    from worker.accounts.lookup import NO_ACCOUNT, configured
+
     # With a secret key, accounts may be stored: Redis may not be up yet to ask.
     if not (configured(settings) or settings.secret_key):
         raise stop(f"{NO_ACCOUNT} Or try `klaviyo up --sandbox`.", WRONG)

@@ -17,7 +17,7 @@ from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import Message, readable
-from worker.revocation import revoke
+from worker.revocation import Effect, revoke
 
 #: How many rows are shown by default.
 MAX_ROWS = 50
@@ -72,7 +72,7 @@ def waiting(
         return
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
-    dropped = sum(revoke(app, each.id, "dropped by an operator") or 0 for each in found)
+    dropped = sum(revoke(app, each.id, "dropped by an operator") is Effect.WITHDRAWN for each in found)
     kept = (
         ""
         if dropped == len(found)

@@ -58,7 +58,7 @@ def show_live(
 
     console = stdout()
     screen = LiveView(console, screen=True)
-    if not screen.lives:
+    if not screen.is_live:
         raise stop(f"{what} needs a terminal; {instead}.", WRONG)
     try:
         with screen:

@@ -36,8 +36,8 @@ from redis.lock import Lock
 from schedules.crontab import latest_due
 from schedules.entries import as_setting, entries_of
 from schedules.entry_runs import load_records, plan_entry, run_id
-from worker.account_store import get_account_store
-from worker.accounts import configured
+from worker.accounts.lookup import configured
+from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
 from worker.errors import AlreadyRevoked
 from worker.governor import get_governor
@@ -48,8 +48,6 @@ logger = get_logger(__name__)
 
 #: Time between two attempts to take the lead, and between two attempts to reach Redis.
 STANDBY_INTERVAL_S, RECONNECT_INTERVAL_S = 1.0, 1.0
-
-beat_init.disconnect(acquire_distributed_beat_lock)
 
 
 class LeaderLock(Lock):
@@ -99,6 +97,8 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         self._generation = 0
         self._stored: dict[str, dict[str, Any]] = {}
         self._paused: set[str] = set()
+        # RedBeat's receiver blocks until it leads; this scheduler stands by.
+        beat_init.disconnect(acquire_distributed_beat_lock)
         # Celery, RedBeat and the entries all take the time from the application.
         app.now = lambda: redis_time(app)
         super().__init__(app, **kwargs)

@@ -10,20 +10,20 @@ import redis
 
 from schedules.store.file import file_of
 from schedules.store.outage import current_outage
-from worker.checks import Finding, of_redis
 from worker.errors import KlaviyoError, SettingsError
+from worker.process.checks import Finding, check_redis
 from worker.settings import Settings
 
 #: Free disk space for a store that is a file, below which the check warns: one night may need as much.
 MIN_FREE_BYTES = 1_000_000_000
 
 
-def of_surroundings(settings: Settings) -> Iterator[Finding]:
+def check_surroundings(settings: Settings) -> Iterator[Finding]:
     """Check all of it, in the order in which it is needed."""
-    return chain(of_redis(), of_store(settings.store_url), of_room(settings), of_pushes(settings))
+    return chain(check_redis(), check_store(settings.store_url), check_room(settings), check_pushes(settings))
 
 
-def of_store(url: str) -> Iterator[Finding]:
+def check_store(url: str) -> Iterator[Finding]:
     """Check that the store at this address exists and has this version's tables; it is not created here."""
     need = "Only syncs and pushes need it"
     if (file := file_of(url)) and not file.is_file():
@@ -53,7 +53,7 @@ def of_store(url: str) -> Iterator[Finding]:
         yield Finding("good", "store", f"{where}, up to date")
 
 
-def of_room(settings: Settings) -> Iterator[Finding]:
+def check_room(settings: Settings) -> Iterator[Finding]:
     """Check whether the workers can write to the store, and how much disk space is left."""
     try:
         if found := current_outage():
@@ -69,7 +69,7 @@ def of_room(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "store", f"only {left} are free in {folder}: make room for the next sync.")
 
 
-def of_pushes(settings: Settings) -> Iterator[Finding]:
+def check_pushes(settings: Settings) -> Iterator[Finding]:
     """Check that the source of each push defined in the settings can be read, by reading its first rows."""
     if not settings.pushes:
         return

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schedules.crontab import Crontab
-from worker.accounts import account, configured
-from worker.credentials import Account
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import account, configured
 from worker.errors import SettingsError
 from worker.settings import Settings
 

@@ -23,7 +23,7 @@ from schedules.reports.pages import REPORTS
 from schedules.store import outage
 from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
 from worker.account_and_lane import PREFIX
-from worker.accounts import account as account_of
+from worker.accounts.lookup import account as account_of
 from worker.errors import InputError
 from worker.publishing import published
 from worker.reminders import remind

@@ -25,7 +25,7 @@ from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
 from worker.account_and_lane import PREFIX, lane_of
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
@@ -34,16 +34,17 @@ from worker.api.parameters import Params
 from worker.app import app, registered
 from worker.atomic_writes import write
 from worker.calls import delay_of, routed
+from worker.carrying_out import back_to_wait
 from worker.connection import get_redis
 from worker.errors import InputError
-from worker.execution import Call, back_to_wait
+from worker.execution import Call
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
-from worker.left_behind import LeftBehind
 from worker.patience import waits_for_redis
+from worker.process.left_behind import LeftBehind
 from worker.publishing import published
 from worker.redis_memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
-from worker.revocation import ALSO_REVOKED, revoke
+from worker.revocation import ALSO_REVOKED, Effect, revoke
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended
 from worker.tiers import DEFAULT_QUEUE
@@ -167,13 +168,13 @@ class KeepPage(Step):
             raise back_to_wait(call, self.request, so_far["lane"], full_reason(size), FIRST_RETRY_S)
 
 
-def withdraw(id: str, reason: str) -> bool | None:
-    """Revoke the page that a collection waits for. Return True if there is one, waiting or in a worker."""
+def withdraw(id: str, reason: str) -> Effect | None:
+    """Revoke the page that a collection waits for, be it in a line or in a worker; None if there is no such page."""
     number = _last_asked(id)
     if number is None or has_ended(id):
         return None
     revoke(app, _page(id, number), reason)
-    return True
+    return Effect.WITHDRAWN
 
 
 ALSO_REVOKED.append(withdraw)

@@ -1,16 +1,16 @@
-"""Klaviyo is asked which company each private key belongs to (`worker.companies`), while other tasks go on."""
+"""Klaviyo is asked which company each private key belongs to (`worker.accounts.companies`), while other tasks go on."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from tasks.accounts import get_accounts
-from worker.accounts import account
+from worker.accounts.companies import company_of, find_accounts_to_learn, forget_company, learn_company, may_ask
+from worker.accounts.lookup import account
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.bootstep import LEARN_COMPANIES
-from worker.companies import company_of, forget_company, learn_company, may_ask, unlearned
 from worker.errors import ScopeMissing
+from worker.process.bootstep import LEARN_COMPANIES
 from worker.settings import get_settings
 from worker.steps import Step
 
@@ -23,7 +23,7 @@ class LearnCompanies(Step):
 
     def run(self) -> None:
         """Publish a question for each, whose answer `NoteCompany` gets."""
-        for owner in unlearned(get_settings()):
+        for owner in find_accounts_to_learn(get_settings()):
             if not owner.uses_key:
                 forget_company(owner)
             elif may_ask(owner):

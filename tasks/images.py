@@ -30,9 +30,9 @@ def read_file(given: Any) -> Any:
         return {"filename": given.name, "content": base64.b64encode(given.read_bytes()).decode()}
     if isinstance(given, bytes):
         return {"filename": "image", "content": base64.b64encode(given).decode()}
-    if isinstance(given, dict):
+    if isinstance(given, dict) and all(isinstance(given.get(key), str) for key in ("filename", "content")):
         try:
-            base64.b64decode(given.get("content", ""), validate=True)
+            base64.b64decode(given["content"], validate=True)
         except (ValueError, TypeError):
             raise ValueError("the content is not in base64") from None
         return given

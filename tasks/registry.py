@@ -33,6 +33,6 @@ app.loads(
     "tasks.companies",
     *(f"tasks.jobs.{step}" for step in ("begin", "carried", "find", "read", "spawn", "watch", "withdraw")),
     "worker.canvas",
-    "worker.sweep",
+    "worker.process.sweep",
     "worker.together.carrier",
 )

@@ -99,8 +99,9 @@ def gathered(
         if not found or any(carrier.parameters[name].place == "aside" for name in others):
             return None
         told = tuple(mark for each in found for mark in marks(each)) if marks else ()
-        size = len(orjson.dumps(found)) + AROUND_EACH * len(found)
-        return Share(hashed(others) if others else nothing, told, count(found), size)
+        number = count(found)
+        size = len(orjson.dumps(found)) + AROUND_EACH * max(len(found), number)
+        return Share(hashed(others) if others else nothing, told, number, size)
 
     return Sharing(
         carrier=carrier,

@@ -16,16 +16,16 @@ import pytest
 import redis
 from sqlalchemy.engine import make_url
 
+from cli.embedded import find_server, server
 from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests.clock import Clock
 from tests.left_out import left_out
 from tests.postgres_server import NoServer, started, stop
-from worker.embedded import find_server, server
 from worker.errors import SettingsError
 from worker.one_per_process import forget
-from worker.process import acknowledged_by_redis
+from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
 
 # Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.

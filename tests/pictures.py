@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+from cli.embedded import find_server
 from schedules.store.migrate import upgrade
 from tests.live.flower_scene import (
     CROWD,
@@ -31,7 +32,6 @@ from tests.live.flower_scene import (
 from tests.live.prometheus import DASHBOARD, RULES, Prometheus, asked, configuration, free_port
 from tests.live.system import ROOT, Sandbox, Server, System
 from worker.app import app
-from worker.embedded import find_server
 from worker.one_per_process import forget
 from worker.settings import get_settings
 

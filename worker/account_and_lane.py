@@ -15,12 +15,12 @@ from typing import Any, get_args
 from celery._state import get_current_worker_task
 from celery.signals import before_task_publish
 
-from worker.credentials import DEFAULT
+from worker.accounts.credentials import DEFAULT
 from worker.errors import InputError
 from worker.lane_and_expiry import Lane
 from worker.message_headers import ACCOUNT, HEADER, LANE, TOGETHER
+from worker.telemetry.traces import carry_context
 from worker.tiers import is_line
-from worker.traces import carry_context
 
 #: What every task's name begins with.
 PREFIX = "klaviyo."

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from worker.account_and_lane import PREFIX, here, place_of, taken
-from worker.accounts import DEFAULT, account
+from worker.accounts.lookup import DEFAULT, account
+from worker.accounts.scopes import require_scopes
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
-from worker.execution import run, send_in_process
 from worker.governor import Together
-from worker.masking import mask_values
 from worker.message_headers import HEADER, TOGETHER
-from worker.scopes import require_scopes
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
+from worker.telemetry.masking import mask_values
 from worker.tiers import Line
 from worker.together.traveling import traveling
 from worker.transport import header
@@ -27,8 +26,8 @@ from worker.transport import header
 class ActionTask(CheckedTask):
     """The Celery task of one action."""
 
-    Strategy = "worker.strategy:default"
-    Request = "worker.request:Request"
+    Strategy = "worker.process.strategy:default"
+    Request = "worker.process.request:Request"
     acks_late = True
     typing = False
     # Errors that explain themselves: a line in the log, no traceback.
@@ -48,6 +47,9 @@ class ActionTask(CheckedTask):
 
     def run(self, *args: Any, **params: Any) -> Envelope:
         """Carry out one delivery."""
+        # Imported where it is used, here and below: a process that only publishes needs no HTTP client.
+        from worker.carrying_out import run
+
         request = self.request
         if not request.is_eager:
             return run(self.declaration, request, args, params)
@@ -66,6 +68,8 @@ class ActionTask(CheckedTask):
 
     def here(self, alias: str, params: Params) -> Envelope:
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
+        from worker.execution import send_in_process
+
         return send_in_process(self.declaration, alias, params)
 
     @property

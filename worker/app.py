@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -14,12 +15,12 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
-from worker import forks
-from worker.events import Events
+from worker.process import forks
+from worker.process.wrong_settings import one_sentence
 from worker.redis_address import RedisAddress
 from worker.settings import get_settings
+from worker.telemetry.events import Events
 from worker.tiers import DEFAULT_QUEUE, QUEUES
-from worker.wrong_settings import one_sentence
 
 
 class Loader(AppLoader):
@@ -50,6 +51,13 @@ class Application(Celery):
         if not self._complete:
             self.finalize(auto=True)
         return self._tasks  # type: ignore[attr-defined]
+
+    @cached_property
+    def AsyncResult(self) -> Any:
+        """The class of a call's result."""
+        from worker.async_result import Result
+
+        return self.subclass_with_self(Result, "AsyncResult", reverse="AsyncResult")
 
     def loads(self, *modules: str) -> None:
         """Load modules, which register tasks, when somebody next asks the application for a task."""
@@ -93,7 +101,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
     No password stands where Celery does not mask it when it shows its settings.
     """
-    from worker.connection import ANSWER_TIMEOUT_S, WAITING, Parser, brief
+    from worker import connection
+    from worker.connection import ANSWER_TIMEOUT_S, WAITING, brief
     from worker.transport import OPTIONS
 
     results = {
@@ -108,7 +117,7 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
         "result_backend": address.result_url,
         **{name: value for name, value in results.items() if value},
         "redbeat_redis_url": address.url,
-        "redbeat_redis_options": {**WAITING, **address.keywords, "parser_class": Parser},
+        "redbeat_redis_options": {**WAITING, **address.keywords, **connection.connecting(address)},
     }
 
 
@@ -135,8 +144,8 @@ def configuration() -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_deduplicate_successful_tasks": True,
-        "worker_consumer": "worker.consumer:Consumer",
-        "worker_pool": "worker.threads:TaskPool",
+        "worker_consumer": "worker.process.consumer:Consumer",
+        "worker_pool": "worker.process.threads:TaskPool",
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
@@ -160,15 +169,15 @@ app = Application(
     "klaviyo",
     loader=Loader,
     amqp="worker.transport:AMQP",
-    control="worker.control:Control",
-    log="worker.logs:Logging",
+    control="worker.process.control:Control",
+    log="worker.telemetry.logs:Logging",
     events=Events,
     fixups=(),  # Celery's is Django's: a worker of ours needs no Django where an application that calls us has one
     set_as_current=False,
 )
 app.add_defaults(configuration)
-app.steps["consumer"].add("worker.bootstep:GovernorStep")
-app.steps["worker"].add("worker.signals:Signals")
+app.steps["consumer"].add("worker.process.bootstep:GovernorStep")
+app.steps["worker"].add("worker.process.signals:Signals")
 forks.watch(app)
 
 

@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from worker.connection import get_redis
-from worker.governor import EVEN_IF_FULL
+from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.patience import waits_for_redis
-from worker.process import working
+from worker.process.state import working
 
-#: ARGV[1]: whether it must pass; then each command as the number of its words, and these.
+#: KEYS[1]: what the keys begin with in a cluster, and more. ARGV[1]: whether it must pass; then each command as the
+#: number of its words, and these, of which the second is its key.
 SCRIPT = f"""
+local tag = KEYS[1]:match('^{{[^}}]*}}:') or ''
 if ARGV[1] == '1' then {EVEN_IF_FULL} end
 local answers, at = {{}}, 2
 while ARGV[at] do
   local last = at + tonumber(ARGV[at])
-  answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, last))
+  answers[#answers + 1] = redis.call(ARGV[at + 1], tag .. ARGV[at + 2], unpack(ARGV, at + 3, last))
   at = last + 1
 end
 return answers
@@ -31,5 +33,5 @@ return answers
 def write(*commands: Sequence[Any]) -> list[Any]:
     """Carry out these commands, all or none; what Redis answers to each."""
     words = [word for command in commands for word in (len(command), *command)]
-    answers: list[Any] = get_redis().register_script(SCRIPT)(args=[int(working.is_set()), *words])
+    answers: list[Any] = get_redis().register_script(SCRIPT)([PREFIX], [int(working.is_set()), *words])
     return answers

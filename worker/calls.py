@@ -16,8 +16,8 @@ from worker.api.parameters import Params
 from worker.api.seed_names import Alias
 from worker.errors import InputError, NotConfirmed
 from worker.lane_and_expiry import Expiry
-from worker.masking import NO_ARGS
 from worker.message_headers import COUNTDOWN, ETA, EXPIRES, UNTIL
+from worker.telemetry.masking import NO_ARGS
 
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
 _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "argsrepr", "kwargsrepr", "declare")

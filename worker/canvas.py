@@ -18,9 +18,9 @@ from worker.action_task import ActionTask
 from worker.app import app
 from worker.calls import delay_of, only, routed
 from worker.errors import InputError, KlaviyoError
-from worker.masking import HIDDEN
 from worker.publishing import published
 from worker.successors import run_and_pass_on
+from worker.telemetry.masking import HIDDEN
 from worker.tiers import DEFAULT_QUEUE
 
 

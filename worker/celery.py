@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from importlib.util import find_spec
 from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any
@@ -11,67 +12,63 @@ from typing import Any
 from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
-from worker import checks, flower, shutdown, threads, traces
+from worker.process import checks, shutdown, threads
+from worker.process.wrong_settings import one_sentence
 from worker.settings import get_settings, misspelled_settings
-from worker.wrong_settings import one_sentence
+from worker.telemetry import traces
 
-__all__ = ["app", "shutdown"]
+__all__ = ["app"]
 
 logger = get_logger(__name__)
 
-with one_sentence():
-    import schedules.deferred
-    import tasks.registry
-    from schedules.checks import of_surroundings
-    from worker.app import app
-
-for package in (tasks, schedules):
-    found = Path(str(package.__file__)).parent
-    if found.parent != Path(__file__).parents[1]:
+for package in ("cli", "schedules", "tasks"):
+    found = find_spec(package)
+    folder = Path(found.origin).parent if found and found.origin else Path(package)
+    if folder.parent != Path(__file__).parents[1]:
         raise ImportError(
-            f"Another package named {package.__name__!r} ({found}) hides the worker's own. "
-            f"Run from the worker's root directory, or take {found.parent} off PYTHONPATH."
+            f"Another package named {package!r} ({folder}) hides the worker's own. "
+            f"Run from the worker's root directory, or take {folder.parent} off PYTHONPATH."
         )
 
+with one_sentence():
+    import schedules.deferred  # noqa: F401
+    import tasks.registry  # noqa: F401
+    from cli.flower import extension
+    from schedules.checks import check_surroundings
+    from worker.app import app
 
-@beat_init.connect
+
 def _tell_of_misspelled_settings(**_: Any) -> None:
     if said := misspelled_settings():
         logger.warning(said)
 
 
-@celeryd_after_setup.connect
 def _see_to_pool(instance: Any, **_: Any) -> None:
     if instance.app is app:  # an application's own worker, which only imports this, runs what it likes
         threads.see_to_pool(instance.pool_cls)
 
 
-@celeryd_after_setup.connect
-@beat_init.connect
 def _trace(**_: Any) -> None:
     with one_sentence():
         traces.set_up_exporter()
 
 
-@celeryd_after_setup.connect
 def _tell_of_settings(**_: Any) -> None:
-    _say(checks.of_settings(get_settings()))
+    _say(checks.check_settings(get_settings()))
 
 
-@celeryd_after_setup.connect
 def _serve_metrics(**_: Any) -> None:
     settings = get_settings()
     if settings.metrics_port is not None:
         # Imported here because a worker that serves none starts without.
-        from worker.metrics import serve
+        from worker.telemetry.metrics import serve
 
         serve(settings.metrics_host, settings.metrics_port)
 
 
-@worker_ready.connect
 def _tell_of_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
-    found = of_surroundings(get_settings())
+    found = check_surroundings(get_settings())
     threading.Thread(target=_say, args=(found,), name="checks", daemon=True).start()
 
 
@@ -82,7 +79,7 @@ def _say(found: Iterable[checks.Finding]) -> None:
             logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)
 
 
-def _pages() -> flower.Pages:
+def _pages() -> extension.Pages:
     # Imported here because only Flower shows them: a worker starts without.
     from cli.dashboard.handlers import pages
 
@@ -90,10 +87,21 @@ def _pages() -> flower.Pages:
 
 
 def _start_flower() -> None:
-    from worker.logs import reformat_root
+    from worker.telemetry.logs import reformat_root
 
     reformat_root()
     _tell_of_misspelled_settings()
 
 
-flower.install(_start_flower, _pages)
+def compose() -> None:
+    """Connect what is done when worker, beat or Flower starts and ends. Doing so again changes nothing."""
+    shutdown.watch()
+    for receiver in (_see_to_pool, _trace, _tell_of_settings, _serve_metrics):
+        celeryd_after_setup.connect(receiver)
+    for receiver in (_tell_of_misspelled_settings, _trace):
+        beat_init.connect(receiver)
+    worker_ready.connect(_tell_of_servers)
+    extension.install(_start_flower, _pages)
+
+
+compose()

@@ -13,19 +13,19 @@ from celery import Task
 from celery.result import AsyncResult
 
 from worker.account_and_lane import LANES, Place, by_priority, checked_id, here, lane_named, taken
-from worker.accounts import DEFAULT, account
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import DEFAULT, account
 from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
-from worker.credentials import Account
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
-from worker.masking import HIDDEN
 from worker.message_headers import HEADER, TOGETHER
 from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
 from worker.successors import passing_on
+from worker.telemetry.masking import HIDDEN
+from worker.telemetry.traces import tracing_publish
 from worker.tiers import DEFAULT_QUEUE
-from worker.traces import tracing_publish
 
 
 @dataclass(frozen=True, slots=True)

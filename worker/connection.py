@@ -20,11 +20,15 @@ from redis.retry import Retry
 
 from worker.one_per_process import one_per_process
 from worker.redis_address import RedisAddress
+from worker.redis_nodes import connection_class
 from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped
 #: without a reset shows by nothing else.
 ANSWER_TIMEOUT_S = 5.0
+
+#: The oldest Redis that will do.
+MINIMUM_VERSION = (6, 2)
 
 
 class NotNow(redis.ConnectionError):
@@ -33,6 +37,27 @@ class NotNow(redis.ConnectionError):
 
 class Full(NotNow):
     """Redis has no memory left, and evicts nothing."""
+
+
+class NotReplicated(NotNow):
+    """Too few replicas have confirmed a write in time; the primary has it."""
+
+    def __init__(self, confirmed: int, wanted: int, seconds: float, what: str = "") -> None:
+        super().__init__(confirmed, wanted, seconds, what)
+        self._said = confirmed, wanted, seconds
+        self._what = what
+
+    def of_publication(self, taken_back: bool, several: bool = False) -> NotReplicated:
+        """The same of a task that was published, or of several; ``taken_back``: they are no longer there."""
+        left = "a worker has it already, and only a failover now would lose it"
+        if several:
+            left = "workers have some of these tasks already, and only a failover now would lose any"
+        return NotReplicated(*self._said, "nothing was queued" if taken_back else left)
+
+    def __str__(self) -> str:
+        confirmed, wanted, seconds = self._said
+        said = f"{confirmed} of {wanted} replicas of Redis have confirmed the write within {seconds:.1f} s"
+        return f"{said}: {self._what}" if self._what else said
 
 
 #: What says that Redis cannot take a command now, but will.
@@ -48,6 +73,10 @@ _SAID = {
     "NOREPLICAS": "Redis has fewer replicas than it wants for a write",
     "UNBLOCKED": "Redis has become a replica",
     "NOPERM": "the user of this connection is not allowed to do this",
+    "MOVED": "another node of the cluster has our keys, and the address must begin with cluster:// or clusters://",
+    "ASK": "our keys are moving to another node of the cluster",
+    "TRYAGAIN": "our keys are moving to another node of the cluster",
+    "CLUSTERDOWN": "the cluster serves nobody",
 }
 #: At the beginning, or within what Redis 6 says of an error inside a script.
 _CODE = re.compile(rf"(?:^|-)({'|'.join(_SAID)}) ")
@@ -109,9 +138,19 @@ def brief(address: RedisAddress) -> dict[str, float]:
 
 def _client(timeouts: dict[str, float]) -> redis.Redis:
     """A client whose commands are sent once: who repeats one knows whether that does harm."""
-    address = get_settings().redis
-    options: dict[str, Any] = {**WAITING, **address.keywords, **timeouts}
-    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0), parser_class=Parser)
+    return client_of(get_settings().redis, timeouts)
+
+
+def client_of(address: RedisAddress, timeouts: dict[str, float] | None = None) -> redis.Redis:
+    """A client of the Redis at an address."""
+    options: dict[str, Any] = {**WAITING, **address.keywords, **(timeouts or {}), **connecting(address)}
+    return redis.Redis.from_url(address.url, **options, retry=Retry(NoBackoff(), 0))
+
+
+def connecting(address: RedisAddress) -> dict[str, Any]:
+    """How connections to an address are made, whichever library's client makes them."""
+    found = connection_class(address)
+    return {"parser_class": Parser, **({"connection_class": found} if found else {})}
 
 
 def unreachable(error: Exception) -> str:
@@ -130,4 +169,5 @@ def unreachable(error: Exception) -> str:
 
 def address() -> str:
     """Where Redis is, without the password that its address may carry."""
-    return get_settings().redis.url
+    where = get_settings().redis
+    return where.shown if where.nodes else where.url

@@ -19,8 +19,8 @@ from queue import Empty, SimpleQueue
 from celery.utils.log import get_logger
 
 from worker.governor import End, Settlement, get_governor
-from worker.left_behind import LeftBehind
-from worker.process import acknowledged_by_redis, left_behind
+from worker.process.left_behind import LeftBehind
+from worker.process.state import acknowledged_by_redis, left_behind
 
 logger = get_logger(__name__)
 

@@ -14,19 +14,15 @@ from urllib.request import getproxies
 
 import httpx
 
+from worker.accounts.credentials import Account
 from worker.api.jsonapi import MEDIA_TYPE, REVISION, Request
-from worker.credentials import Account
 from worker.errors import SettingsError, Unavailable
-from worker.meters import NO_ANSWER, NO_CONNECTION, meters
 from worker.one_connection import OneConnection
 from worker.settings import Settings, get_settings
+from worker.telemetry.meters import NO_ANSWER, NO_CONNECTION, meters
 
 #: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
-KEEPALIVE = 4.0
-
-# httpx tells the address of every request, and an address may hold a person's: a filter by e-mail.
-for _logger in ("httpx", "httpcore"):
-    logging.getLogger(_logger).setLevel(logging.WARNING)
+KEEPALIVE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,11 @@ def _address(url: str) -> httpx.URL:
 
 def make_client(settings: Settings, transport: httpx.BaseTransport | None = None) -> Client:
     """A client for any account. Where the environment names a proxy, httpx finds the way."""
+    # httpx logs the address of every request, and an address may hold a person's: a filter by e-mail.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if transport is None:
-        transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE)
+        transport = Proxied() if getproxies() else OneConnection(trust(), KEEPALIVE_S)
     return Client(settings, transport)
 
 
@@ -97,7 +96,7 @@ class Proxied(httpx.BaseTransport):
     """The way that httpx finds where the environment names a proxy."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(verify=trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
+        self._client = httpx.Client(verify=trust(), limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request directly or through the proxy."""

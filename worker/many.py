@@ -20,11 +20,11 @@ from worker.calls import confirmed, only, routed
 from worker.checked_task import Asked
 from worker.errors import InputError, KlaviyoError
 from worker.governor import ALONE
-from worker.masking import mask_values
 from worker.message_headers import ACCOUNT, LANE, TOGETHER
 from worker.plain_calls import SHARE, body_of, is_plain, pattern_of, put_many, result_of
+from worker.telemetry.masking import mask_values
+from worker.telemetry.traces import get_tracer
 from worker.tiers import Line
-from worker.traces import get_tracer
 
 #: Calls in one round trip.
 MAX_CALLS_PER_STEP = 250
@@ -79,20 +79,21 @@ class _Plain:
         task.require_scopes(asked)
         self._task, self._asked = task, asked
         self._ids: list[str] = []
-        self._patterns: dict[tuple[Any, ...], str] = {}
+        #: Of calls that differ only in what is filled in: their message, and where they wait.
+        self._kinds: dict[tuple[Any, ...], tuple[str, list[tuple[str, str, str]]]] = {}
         #: By line and by the request that would carry them: id, message and share of each call.
         self._lines: dict[tuple[Line, str], list[tuple[str, str, str]]] = {}
 
     def add(self, task_id: str, params: Params) -> None:
         line, blindly, (share, carrier) = self._task.way(params, self._asked)
         kind = (line.name, blindly, carrier, *params)
-        if (pattern := self._patterns.get(kind)) is None:
+        if kind not in self._kinds:
             together = (SHARE, carrier) if carrier else ALONE
             options = {"task_id": task_id, **routed({}, line.queue, mask_values(params))}
-            pattern = pattern_of(self._task, headers(line, self._asked, blindly, together), options)
-            self._patterns[kind] = pattern
-        message = pattern % {"body": body_of(params), "id": task_id, "share": share}
-        self._lines.setdefault((line, carrier), []).append((task_id, message, share))
+            made = pattern_of(self._task, headers(line, self._asked, blindly, together), options)
+            self._kinds[kind] = made, self._lines.setdefault((line, carrier), [])
+        pattern, waiting = self._kinds[kind]
+        waiting.append((task_id, pattern % {"body": body_of(params), "id": task_id, "share": share}, share))
         self._ids.append(task_id)
 
     def publish(self) -> list[AsyncResult[Envelope]]:

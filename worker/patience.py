@@ -15,7 +15,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from worker.connection import AWAY
-from worker.process import closing, working
+from worker.process.state import closing, working
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +80,8 @@ def patiently(step: Callable[[], T]) -> T:
                     raise
                 time.sleep(RETRY_PAUSE_S)
             elif closing.wait(RETRY_PAUSE_S):
-                from worker.left_behind import LeftBehind  # here, not above: only a worker needs Celery's exceptions
+                # Imported here, since only a worker needs Celery's exceptions.
+                from worker.process.left_behind import LeftBehind
 
                 raise LeftBehind("Redis is away and the worker is stopping") from None
 

@@ -1,4 +1,4 @@
-"""What can be paused, as people say it and as the commands take it. Pure.
+"""What can be paused: in words, and as the options of a command. Pure.
 
 The governor names it ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
 """
@@ -6,16 +6,16 @@ The governor names it ``account:eu``, ``action:create_profile``, ``action:eu:cre
 from __future__ import annotations
 
 
-def said(what: str) -> str:
-    """``account eu``, ``action create_profile on account eu``, ``tier XS``."""
+def describe(what: str) -> str:
+    """Return ``account eu``, ``action create_profile on account eu`` or ``tier XS``."""
     account, action, tier = _parts(what)
     if action:
         return f"action {action}" + (f" on account {account}" if account else "")
     return f"tier {tier}" if tier else f"account {account}"
 
 
-def resuming(what: str) -> str:
-    """The command that lets it go on."""
+def resume_command(what: str) -> str:
+    """Return the command that ends the pause."""
     options = zip(("--account", "--action", "--tier"), _parts(what), strict=True)
     return " ".join(["klaviyo resume", *(f"{option} {value}" for option, value in options if value)])
 
@@ -33,7 +33,7 @@ def owner(line: str) -> tuple[str, str]:
 
 
 def _parts(what: str) -> tuple[str, str, str]:
-    """Account, action and tier, empty where they do not matter."""
+    """Return account, action and tier; those that play no part are empty."""
     kind, _, which = what.partition(":")
     account, _, action = which.rpartition(":")
     if kind == "action":

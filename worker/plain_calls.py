@@ -28,7 +28,7 @@ from worker.connection import AWAY
 from worker.governor import ALONE, get_publishing_governor
 from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
-from worker.process import working
+from worker.process.state import working
 from worker.results import Backend
 
 #: What a call has of Celery's options that asks for nothing but to be queued (`worker.calls.routed`).

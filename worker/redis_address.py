@@ -2,6 +2,10 @@
 
 redis-py, kombu, Celery's result backend and Flower each read another dialect of the same URL, and each fails in another
 way on the rest. Here one dialect, redis-py's, is read into a value, from which each gets what it understands.
+
+Behind Sentinels or in a cluster the server to speak to changes, and each library would have to look for it in a way of
+its own. So they are told of the first node as of a single server, and of a class of connections that finds the right
+one whenever it connects (`worker.redis_nodes`).
 """
 
 from __future__ import annotations
@@ -12,7 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-PORT = 6379
+PORT, SENTINEL_PORT = 6379, 26379
+
+#: The schemes of addresses that name several nodes, and what their connections are encrypted with.
+SENTINEL, CLUSTER = ("sentinel", "sentinels"), ("cluster", "clusters")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL, *CLUSTER)
+ENCRYPTED = ("rediss", "sentinels", "clusters")
 
 #: Seconds: a worker's connection is silent for a quarter of one while it waits for messages.
 SHORTEST = 1.0
@@ -73,6 +82,8 @@ OPTIONS: dict[str, Callable[[str], Any]] = {
     "ssl_certfile": str,
     "ssl_keyfile": str,
     "ssl_check_hostname": _one_of(true=True, false=False, yes=True, no=False, **{"1": True, "0": False}),
+    "sentinel_username": str,
+    "sentinel_password": str,
 }
 
 #: Options that name files.
@@ -84,7 +95,9 @@ class RedisAddress:
     """A Redis server, and how to connect to it.
 
     ``path`` is that of a unix socket; where there is one, ``host`` and ``port`` mean nothing. ``options`` are those of
-    the query, but the database.
+    the query, but the database. ``nodes`` are the Sentinels that know where ``primary`` is, or nodes of a cluster; none
+    for a single server. Then ``host`` and ``port`` are those of the first. So many ``replicas`` have to confirm what
+    must be safe.
     """
 
     host: str = "localhost"
@@ -95,6 +108,16 @@ class RedisAddress:
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     options: tuple[tuple[str, Any], ...] = ()
+    nodes: tuple[tuple[str, int], ...] = ()
+    primary: str = ""
+    replicas: int = 0
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
+
+    @property
+    def cluster(self) -> bool:
+        """Whether it is a cluster."""
+        return bool(self.nodes) and not self.primary
 
     @property
     def url(self) -> str:
@@ -104,7 +127,13 @@ class RedisAddress:
     @property
     def shown(self) -> str:
         """The address as it may be shown anywhere."""
-        return self._spelled("**" if self.password else "", self.username)
+        hidden = "**" if self.password else ""
+        if not self.nodes:
+            return self._spelled(hidden, self.username)
+        who = f"{self.username or ''}:{hidden}@" if self.username or hidden else ""
+        kind = (CLUSTER if self.cluster else SENTINEL)[self.tls]
+        where = ",".join(_host_and_port(*node) for node in self.nodes)
+        return f"{kind}://{who}{where}/{'' if self.cluster else f'{self.primary}/'}{self.db}"
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -147,9 +176,12 @@ class RedisAddress:
     def _spelled(self, password: str, username: str | None = None) -> str:
         if self.path:
             return f"unix://{quote(self.path)}?db={self.db}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
         who = f"{quote(username or '', safe='')}:{password}@" if username or password else ""
-        return f"{'rediss' if self.tls else 'redis'}://{who}{host}:{self.port}/{self.db}"
+        return f"{'rediss' if self.tls else 'redis'}://{who}{_host_and_port(self.host, self.port)}/{self.db}"
+
+
+def _host_and_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse(url: str) -> RedisAddress:
@@ -161,31 +193,55 @@ def parse(url: str) -> RedisAddress:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or PORT
+        nodes = _nodes(parts)
     except ValueError:  # its text may show the password
         raise ValueError(f"its host and port cannot be read; {UNENCODED}") from None
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"it must begin with {'://, '.join(SCHEMES[:-1])}:// or {SCHEMES[-1]}://")
     if parts.scheme == "unix":
         _refuse_no_socket(parts)
     elif "@" in f"{parts.path}{parts.query}{parts.fragment}" or parts.fragment:
         raise ValueError(UNENCODED)
     options = _options(parts)
-    db = _database(parts, options.pop("db", None))
+    primary, db = _primary(parts), _database(parts, options.pop("db", None))
     if parts.scheme == "unix":
         return RedisAddress(path=unquote(parts.path), db=db, options=tuple(options.items()))
-    tls = parts.scheme == "rediss"
-    if tls:
+    if db and parts.scheme in CLUSTER:
+        raise ValueError("a cluster has one database only, 0")
+    if parts.scheme in ENCRYPTED:
         options.setdefault("ssl_cert_reqs", "required")
+    several = parts.scheme in (*SENTINEL, *CLUSTER)
+    who = {name: options.pop(name, None) for name in ("sentinel_username", "sentinel_password")}
     return RedisAddress(
-        host=unquote(parts.hostname or "localhost"),
-        port=port,
+        *nodes[0],
         db=db,
         username=unquote(parts.username or "") or None,
         password=unquote(parts.password or "") or None,
-        tls=tls,
+        tls=parts.scheme in ENCRYPTED,
         options=tuple(options.items()),
+        nodes=nodes if several else (),
+        primary=primary,
+        **who,
     )
+
+
+def _nodes(parts: SplitResult) -> tuple[tuple[str, int], ...]:
+    """The hosts and ports that an address names: one, but for those of Sentinels and clusters."""
+    several = parts.scheme in (*SENTINEL, *CLUSTER)
+    default = SENTINEL_PORT if parts.scheme in SENTINEL else PORT
+    where = parts.netloc.rpartition("@")[2]
+    each = [urlsplit(f"//{node}") for node in (where.split(",") if several else [where])]
+    return tuple((unquote(node.hostname or "localhost"), node.port or default) for node in each)
+
+
+def _primary(parts: SplitResult) -> str:
+    """The name under which Sentinels know the primary."""
+    name = unquote(parts.path.removeprefix("/").partition("/")[0]) if parts.scheme in SENTINEL else ""
+    if parts.scheme in SENTINEL and not name:
+        raise ValueError(
+            "the primary's name comes after the Sentinels, as in sentinel://host:26379,host:26379/mymaster/0"
+        )
+    return name
 
 
 def _refuse_no_socket(parts: SplitResult) -> None:
@@ -202,8 +258,12 @@ def _options(parts: SplitResult) -> dict[str, Any]:
             raise ValueError(f"{name!r} is no option of such an address; {_advice(name)}")
         if name in found:
             raise ValueError(f"{name} is given twice")
-        if name.startswith("ssl_") and parts.scheme != "rediss":
-            raise ValueError(f"{name} needs an address that begins with rediss://")
+        if name.startswith("ssl_") and parts.scheme not in ENCRYPTED:
+            raise ValueError(
+                f"{name} needs an address that begins with {'://, '.join(ENCRYPTED[:-1])}:// or clusters://"
+            )
+        if name.startswith("sentinel_") and parts.scheme not in SENTINEL:
+            raise ValueError(f"{name} needs an address that begins with sentinel:// or sentinels://")
         if not value:
             raise ValueError(f"{name} has no value")
         try:
@@ -221,6 +281,8 @@ def _advice(name: str) -> str:
 def _database(parts: SplitResult, asked: int | None) -> int:
     """The database, which may stand in the path, in the query, or in both where they agree."""
     path = parts.path.removeprefix("/") if parts.scheme != "unix" else ""
+    if parts.scheme in SENTINEL:
+        path = path.partition("/")[2]
     if not path:
         return asked or 0
     if not (path.isascii() and path.isdigit()):

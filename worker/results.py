@@ -12,13 +12,13 @@ from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
 from worker import ending, errors
-from worker.connection import Parser
-from worker.failures import failed_call
+from worker.connection import connecting
+from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
-from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
-from worker.process import acknowledged_by_redis
+from worker.process.left_behind import unacknowledged_if_left
+from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
 
 logger = get_logger(__name__)
@@ -103,7 +103,7 @@ class Backend(RedisBackend):
         get_governor().store(bytes_to_str(key), value, self.expires if expires is None else expires)
 
     def _get_pool(self, **params: Any) -> Any:
-        return super()._get_pool(**params, parser_class=Parser)
+        return super()._get_pool(**{**params, **connecting(get_settings().redis)})
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None,

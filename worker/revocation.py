@@ -1,29 +1,41 @@
-"""How a task ends that nobody wants any more: as Celery ends it, whoever finds that out.
+"""Revoking tasks: each ends as Celery would end it, whichever process finds that it was revoked.
 
-Celery's workers keep what was revoked in their memory, which a restart empties and which no worker that is down hears
-of. Here the governor knows it: a task that waits is taken out there and then, and no claim of any other is granted.
+Celery's workers remember what was revoked in their own memory: a restart empties it, and a worker that is down does not
+hear of it. Here the governor knows: a task that waits is taken out at once, and one that does not is refused its claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import Enum, auto
 from typing import Any
 
 from celery import Celery, Task, states
-from celery.exceptions import TaskRevokedError
+from celery.exceptions import Ignore, TaskRevokedError
 from celery.signals import task_revoked
 from celery.utils.functional import maybe_list
 from celery.utils.objects import Bunch
 from kombu.utils.encoding import bytes_to_str
 
-from worker.execution import Revoked
 from worker.governor import get_governor
 from worker.messages import Part, parts, readable
 
-#: Who else is told of a revoked id and the reason. True: nothing of it is sent any more; False: it goes on; None: it is
-#: not theirs. A job's id is that of its last step, a collection's that of what follows its pages.
-ALSO_REVOKED: list[Callable[[str, str], bool | None]] = []
+
+class Effect(Enum):
+    """What revoking an id has come to."""
+
+    #: It waited; nothing of it will be sent.
+    WITHDRAWN = auto()
+    #: It did not wait. A worker that has it sends nothing, unless it already has.
+    FLAGGED = auto()
+    #: Klaviyo has it: a job, which is followed to its end.
+    GOES_ON = auto()
+
+
+#: Who else is told of a revoked id and the reason, and says what that has come to; None where the id is not theirs. A
+#: job's id is that of its last step, a collection's that of what follows its pages.
+ALSO_REVOKED: list[Callable[[str, str], Effect | None]] = []
 
 #: Who else is asked which of the things that wait, without a message, have stamps that match.
 ALSO_STAMPED: list[Callable[[Callable[[Mapping[str, Any]], bool]], list[str]]] = []
@@ -31,10 +43,15 @@ ALSO_STAMPED: list[Callable[[Callable[[Mapping[str, Any]], bool]], list[str]]] =
 
 @contextmanager
 def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
-    """End the task that is being carried out where its claim finds that nobody wants it."""
+    """End the task that is being carried out if its claim finds it revoked."""
     try:
         yield
-    except Revoked as revoked:
+    except Ignore as revoked:
+        # Imported here: a process that only publishes needs no HTTP client.
+        from worker.carrying_out import Revoked
+
+        if not isinstance(revoked, Revoked):
+            raise
         request: Any = task.request
         if revoked.expired:
             # Its message may be delivered once more, should this worker die before it is acknowledged.
@@ -48,41 +65,41 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
         raise
 
 
-def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = True) -> bool | None:
-    """Revoke a task, durably: whether it waited, and is gone; None for a job that Klaviyo has, which goes on.
+def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = True) -> Effect:
+    """Revoke a task, durably, and return what that has come to.
 
-    One that waits is told at once as REVOKED, and so are its chord and what is chained to it: nobody else would ever
-    end that. One that a worker has been handed is not sent any more, unless it has been. ``ours``: no other
-    application's task can have this id.
+    A task that waits ends as REVOKED at once, and so do its chord and what is chained to it: nobody else would ever
+    end these. ``ours``: no other application's task can have this id.
     """
-    app.finalize()  # whoever else is told of it comes with the tasks
+    app.finalize()  # the tasks' modules enter themselves in ALSO_REVOKED
     governor = get_governor()
     backend: Any = app.backend
     for step in readable([governor.message(task_id) or b""]):
-        # By itself it would be published anew: a job is followed to its end.
-        if (job := step.kwargs.get("job")) and revoke(app, job, reason) is None:
-            return None
+        # If only this step ended, another would be published: a job is followed to its end.
+        if (job := step.kwargs.get("job")) and revoke(app, job, reason) is Effect.GOES_ON:
+            return Effect.GOES_ON
     waiting = governor.revoke(task_id, reason)
     answers = [also(task_id, reason) for also in ALSO_REVOKED]
-    if False in answers:
-        return None
-    # A last step that waits itself, for room, is taken out below.
-    if True in answers and waiting is None:
+    if Effect.GOES_ON in answers:
+        return Effect.GOES_ON
+    # A last step that waits for room is taken out below.
+    if Effect.WITHDRAWN in answers and waiting is None:
         backend.mark_as_revoked(task_id, reason, store_result=True)
-        return True
+        return Effect.WITHDRAWN
     error = TaskRevokedError(reason)
     for message in readable([waiting or b""]):
-        # Before it is gone: whoever tells it again, should this process die here, tells the same, and that counts once.
+        # Told before it is taken out: if this process dies here, the next one tells the same, and that counts once.
         _tell_chord(app, message.part, error)
         tell(app, message.chain, reason)
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
     meta["task_id"] = task_id
     key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
-    return governor.withdraw(task_id, key, backend.encode(meta), ttl, ours)
+    withdrawn = governor.withdraw(task_id, key, backend.encode(meta), ttl, ours)
+    return Effect.WITHDRAWN if withdrawn else Effect.FLAGGED
 
 
 def tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
-    """Tell that parts which will never be published are revoked, and tell their chords."""
+    """Mark parts that will never be published as revoked, and tell their chords."""
     for part in parts:
         app.backend.mark_as_revoked(part.id, reason, store_result=True)
         _tell_chord(app, part, TaskRevokedError(reason))
@@ -95,7 +112,7 @@ def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
 
 
 def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
-    """Revoke everything that waits and has one of these stamps; the ids of that."""
+    """Revoke everything that waits and has one of these stamps, and return the ids of what was withdrawn."""
     app.finalize()
     wanted = {name: set(map(str, maybe_list(values))) for name, values in stamps.items()}
 
@@ -104,4 +121,4 @@ def revoke_stamped(app: Celery, stamps: Mapping[str, Any]) -> list[str]:
 
     ids = [message.id for message in readable(get_governor().waiting()) if matches(message.stamps)]
     ids += [each for also in ALSO_STAMPED for each in also(matches)]
-    return [each for each in ids if revoke(app, each)]
+    return [each for each in ids if revoke(app, each) is Effect.WITHDRAWN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -131,8 +132,16 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,  # it may hold a password
-        description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` (TLS) or `unix:///path?db=0`; options: "
-        + ", ".join(f"`{name}`" for name in OPTIONS),
+        description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` (TLS), `unix:///path?db=0`, "
+        "`sentinel://host:26379,host:26379/mymaster/0`, `cluster://host:6379,host:6379` (with TLS `sentinels://`, "
+        "`clusters://`: [docs/redis.md](docs/redis.md)); options: " + ", ".join(f"`{name}`" for name in OPTIONS),
+    )
+    redis_replicas: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="replicas of Redis that must have a task before `.delay()` returns, and a request that must not be "
+        "repeated on record before it is sent",
     )
     store_url: str = Field(
         "sqlite:///.klaviyo/store.db",
@@ -233,7 +242,7 @@ class Settings(BaseSettings):
     @property
     def redis(self) -> RedisAddress:
         """Where Redis is, for every client of it."""
-        return parse(self.redis_url)
+        return replace(parse(self.redis_url), replicas=self.redis_replicas)
 
     @property
     def lease_ms(self) -> int:

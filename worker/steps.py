@@ -17,7 +17,8 @@ from celery.exceptions import Ignore, Retry
 from celery.states import READY_STATES
 
 from worker.account_and_lane import checked_id, lane_of, place_of
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
+from worker.accounts.scopes import require_scopes
 from worker.action import ACTIONS, Action
 from worker.action_task import ActionTask
 from worker.api.declaration import Declaration
@@ -25,14 +26,14 @@ from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.app import app
 from worker.calls import until_of
+from worker.carrying_out import Revoked, back_to_wait, carry_out
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unavailable
-from worker.execution import Call, Revoked, back_to_wait, carry_out
+from worker.execution import Call
 from worker.governor import Lane, get_governor
 from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
 from worker.patience import waits_for_redis
 from worker.publishing import published
-from worker.scopes import require_scopes
 from worker.successors import run_and_pass_on
 from worker.tiers import DEFAULT_QUEUE
 from worker.transport import header

@@ -21,13 +21,13 @@ from celery.canvas import maybe_signature
 from celery.signals import task_postrun
 from celery.utils.log import get_logger
 
-from worker.left_behind import LeftBehind, unacknowledged_if_left
 from worker.message_headers import ATTEMPT
 from worker.patience import waits_for_redis
+from worker.process.left_behind import LeftBehind, unacknowledged_if_left
 from worker.publishing import published
-from worker.result_summary import keep_summary
 from worker.revocation import ended_if_revoked
-from worker.traces import tracing_task
+from worker.telemetry.result_summary import keep_summary
+from worker.telemetry.traces import tracing_task
 
 logger = get_logger(__name__)
 T = TypeVar("T")

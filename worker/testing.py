@@ -23,8 +23,8 @@ from unittest import mock
 import pytest
 
 from worker.account_and_lane import PREFIX, lane_of, place_of
-from worker.account_store import AccountStore
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
+from worker.accounts.stored import AccountStore
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.action_task import ActionTask
 from worker.api.declaration import Declaration

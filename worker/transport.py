@@ -27,7 +27,6 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker import prefetched_leases
 from worker.connection import Parser, get_redis
 from worker.governor import (
     ALONE,
@@ -43,9 +42,11 @@ from worker.governor import (
 )
 from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
-from worker.process import acknowledged_by_redis, closing, left_behind, working
+from worker.process import prefetched_leases
+from worker.process.state import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis_address import PORT, RedisAddress
+from worker.redis_nodes import connection_class
 from worker.settings import get_settings
 from worker.tiers import Line, is_line, is_together
 
@@ -60,6 +61,12 @@ MAX_MESSAGES_PER_POP = 8
 
 #: A message goes back to wait this many seconds after its worker's last refresh; and seconds between refreshes.
 VISIBILITY_S, REFRESH_INTERVAL_S = 15, 3
+
+#: First lines of kombu's script that is told of keys by arguments: in a cluster each key has a tag.
+TAG_ARGUMENTS = """
+local tag = KEYS[1]:match('^{[^}]*}:') or ''
+ARGV[1], ARGV[2] = tag .. ARGV[1], tag .. ARGV[2]
+"""
 
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
@@ -197,6 +204,8 @@ class Channel(stock.Channel):
         self._sleeping = False
         self._tag = f"{uuid.uuid4()}."
         self._tags = count()
+        if found := connection_class(get_settings().redis):
+            self.connection_class = self.connection_class_ssl = found
         super().__init__(*args, **kwargs)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
@@ -312,6 +321,10 @@ class Channel(stock.Channel):
     def _refresh_binding(self) -> Any:
         return self._create_client().register_script(EVEN_IF_FULL + stock.REFRESH_BINDING)
 
+    @cached_property
+    def _sweep_bindings(self) -> Any:
+        return self._create_client().register_script(TAG_ARGUMENTS + stock.SWEEP_BINDINGS)
+
     def _purge(self, queue: str) -> int:
         """Drop what is in a queue and what waits for it, and return how many tasks those were."""
         return int(super()._purge(queue)) + get_governor().purge(queue)
@@ -341,6 +354,8 @@ class Ours:
         if include_password:
             whole: str = super().as_uri(include_password=True, mask=mask, **kwargs)
             return whole
+        if get_settings().redis.nodes:
+            return get_settings().redis.shown
         if self.uri_prefix:
             parts = url_to_parts(self.hostname)
             return RedisAddress(path=f"/{parts.path}", db=int(parts.query.get("virtual_host", 0))).shown

@@ -1,6 +1,6 @@
-"""Webhooks of Klaviyo's, as your web application receives them: whether one is genuine, and what in it is new.
+"""Klaviyo's webhooks, as your web application receives them: whether one is genuine, and which of its events are new.
 
-Nothing here needs Celery or speaks to Klaviyo. `docs/webhooks.md` has the routes for Starlette, FastAPI and Django.
+Nothing here needs Celery or speaks to Klaviyo. docs/webhooks.md has routes for Starlette, FastAPI and Django.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from worker.connection import AWAY, get_publisher
 from worker.errors import SettingsError, WebhookInProgress, WebhookRefused
 from worker.governor import PREFIX
 
-#: Seconds by which the time of a delivery may differ from ours.
+#: Seconds by which a delivery's time may differ from ours.
 TOLERANCE_S = 300.0
 
-#: Seconds for which an event belongs to who handles it (Klaviyo waits 5 for the answer), and for which one that was
-#: handled is remembered: Klaviyo disables a webhook that has failed for two days.
+#: Seconds for which an event belongs to its handler (Klaviyo waits 5 for the answer), and for which a handled event is
+#: remembered: Klaviyo disables a webhook that has failed for two days.
 HANDLING_S, REMEMBERED_S = 60, 3 * 86_400
 
 _HANDLED = b"handled"
@@ -45,7 +45,7 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one genuine request of Klaviyo's holds: up to 1,000 events of one webhook of one account."""
+    """The content of one genuine request: up to 1,000 events of one webhook of one account."""
 
     webhook_id: str
     account_id: str
@@ -60,18 +60,18 @@ def verify_webhook(
     tolerance_s: float = TOLERANCE_S,
     clock: Callable[[], float] = time.time,
 ) -> Delivery:
-    """Return what a request holds if it is a recent one of Klaviyo's.
+    """Return the delivery in a request that is genuine and recent.
 
     Args:
-        headers: the request's, in any case.
+        headers: those of the request, in upper or lower case.
         body: the bytes as they arrived; JSON that was parsed and written again has another signature.
-        secret: the webhook's ``secret_key``; while you replace it, the new one and the old one.
+        secret: the webhook's ``secret_key``; while you replace it, both the new and the old one.
         tolerance_s: how far the time of the request may be from ours, in seconds, before it counts as a replay.
         clock: the time now, in seconds since 1970.
 
     Raises:
         WebhookRefused: it is not from Klaviyo, or not recent. Answer 401, and do nothing with it.
-        SettingsError: there is no secret, or an empty one, with which anybody could sign.
+        SettingsError: the secret is missing or empty, and anybody could sign.
 
     """
     given = {name.lower(): value for name, value in headers.items()}
@@ -85,8 +85,9 @@ def verify_webhook(
         raise WebhookRefused("its body is not that of a webhook of Klaviyo's") from None
     if given.get("klaviyo-webhook-id", delivery.webhook_id) != delivery.webhook_id:
         raise WebhookRefused("the webhook in its headers is not that in its body")
-    # Both times are signed. A recorded delivery had a header five hours ahead of its body, which was right; and nobody
-    # has said whether a body that is sent again is stamped again. So one of them has to be recent.
+    # Both times are signed. In a recorded delivery the header was five hours ahead of the body, whose time was right;
+    # and Klaviyo does not say whether a repeated delivery gets a new time in its body. So one of the two has to be
+    # recent.
     times = [_seconds(stamp), _seconds(document["meta"].get("timestamp"))]
     if not any(each is not None and abs(clock() - each) <= tolerance_s for each in times):
         raise WebhookRefused(f"it was not sent within {tolerance_s:.0f} s of now: a replay, or a wrong clock here")
@@ -97,17 +98,17 @@ def verify_webhook(
 def new_events(delivery: Delivery) -> Iterator[list[WebhookEvent]]:
     """Handle the events of a delivery that were not handled before, by the ids that Klaviyo gives them.
 
-    Klaviyo delivers again what was not answered in 5 seconds with 200, 201 or 202. Whoever leaves the block without an
-    exception has handled these events, and nobody gets them again for three days; after an exception the next delivery
-    has them. The application needs the workers' ``KLAVIYO_REDIS_URL``.
+    Klaviyo repeats a delivery that is not answered with 200, 201 or 202 within 5 seconds. Once the block ends without
+    an exception, its events count as handled, and nobody gets them again for three days; after an exception, the next
+    delivery has them again. The application needs the workers' ``KLAVIYO_REDIS_URL``.
 
-    While Redis is away, nothing is handled: an exception is raised within a few seconds, and Klaviyo delivers again
-    later. If Redis goes away while the block runs, that is logged, since the events are handled then; they could be
-    handled twice only if Klaviyo delivered them again in spite of the answer.
+    While Redis is away, nothing is handled: an exception is raised within a few seconds, and Klaviyo repeats the
+    delivery later. If Redis goes away while the block runs, the events are handled all the same, and that is logged:
+    they could be handled twice only if Klaviyo repeated the delivery in spite of your answer.
 
     Raises:
-        WebhookInProgress: the same events are being handled right now, or their handler died within the last minute.
-            Answer 503, so that Klaviyo delivers them again.
+        WebhookInProgress: some of these events are being handled right now, or their handler died within the last
+            minute. Answer 503, so that Klaviyo repeats the delivery.
         redis.ConnectionError, redis.TimeoutError: Redis cannot be asked. Answer 503.
 
     """
@@ -122,10 +123,10 @@ def new_events(delivery: Delivery) -> Iterator[list[WebhookEvent]]:
 
 
 def _claim(keys: list[str]) -> list[str]:
-    """The keys of the events that nobody has handled; they are claimed.
+    """Claim the events that nobody has handled, and return their keys.
 
     Raises:
-        WebhookInProgress: others handle some of them; none is claimed.
+        WebhookInProgress: others are handling some of them; none is claimed.
 
     """
     pipe = get_publisher().pipeline(transaction=True)
@@ -142,7 +143,7 @@ def _claim(keys: list[str]) -> list[str]:
 
 
 def _release(keys: list[str]) -> None:
-    """Let the next delivery have these events; if Redis is away, their claims expire."""
+    """Leave these events to the next delivery. While Redis is away, their claims expire by themselves."""
     try:
         if keys:
             get_publisher().delete(*keys)
@@ -165,7 +166,7 @@ def _key(delivery: Delivery, event: WebhookEvent) -> str:
 
 
 def _is_signed(signature: str, message: bytes, secret: str | Iterable[str]) -> bool:
-    """Whether one of the secrets has made the signature. How long it takes tells nothing about either."""
+    """Whether one of the secrets made the signature. The time that this takes reveals nothing about either."""
     secrets = [secret] if isinstance(secret, str) else list(secret)
     if not all(secrets) or not secrets:
         raise SettingsError("the secret of the webhook is empty: set it to the secret_key that it was created with")
@@ -175,7 +176,7 @@ def _is_signed(signature: str, message: bytes, secret: str | Iterable[str]) -> b
 
 
 def _delivery(document: Any) -> Delivery:
-    """The delivery in a body; KeyError, TypeError or ValueError if it has not the shape of one."""
+    """Read the delivery in a body. KeyError, TypeError or ValueError: it does not have the shape of one."""
     meta, data = document["meta"], document["data"]
     events = tuple(WebhookEvent(each["external_id"], each["topic"], each["payload"]) for each in data)
     named = [meta["klaviyo_webhook_id"], *(each.id for each in events), *(each.topic for each in events)]
@@ -187,7 +188,7 @@ def _delivery(document: Any) -> Delivery:
 
 
 def _seconds(stamp: Any) -> float | None:
-    """A time as HTTP or as ISO 8601 write it, in seconds since 1970; None if it is neither."""
+    """Read a time in HTTP's or ISO 8601's form, in seconds since 1970; None if it has neither form."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read(stamp)

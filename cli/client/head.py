@@ -44,6 +44,7 @@ class Action(Generic[P]):
     lane: Literal["now", "bulk"] | None = None
     countdown: float | None = None
     expires: float | datetime | None = None
+    together: bool | None = None
     app: Celery | None = None
 
     @property
@@ -58,14 +59,19 @@ class Action(Generic[P]):
         lane: Literal["now", "bulk"] | None = None,
         countdown: float | None = None,
         expires: float | datetime | None = None,
+        together: bool | None = None,
         app: Celery | None = None,
     ) -> Action[P]:
         """Return the action for another account, in another lane, later (any number of seconds) or by this application.
 
-        A task that has not been sent when it ``expires`` (seconds from the call, or a time) ends as REVOKED. In a
-        chain, a part without an account runs on that of the part before it.
+        A task that has not been sent when it ``expires`` (seconds from the call, or a time) ends as REVOKED.
+        ``together=False``: it has a request of its own, however many like it wait; ``together=True``: it may also go as
+        a record of a bulk job, and ends with that. In a chain, a part without an account runs on that of the part
+        before it.
         """
-        return replace(self, account=account, lane=lane, countdown=countdown, expires=expires, app=app)
+        return replace(
+            self, account=account, lane=lane, countdown=countdown, expires=expires, together=together, app=app
+        )
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[Envelope]:
         """Queue it: once this returns, it will be carried out."""
@@ -94,7 +100,11 @@ class Action(Generic[P]):
     def _sent(
         self, task: str, queue: str, args: Any, kwargs: Any, shown: str, immutable: bool = True
     ) -> Signature[Envelope]:
-        headers = {"klaviyo_account": self.account, "klaviyo_lane": self.lane}
+        headers = {
+            "klaviyo_account": self.account,
+            "klaviyo_lane": self.lane,
+            "klaviyo_together": self.together,
+        }
         options = {
             "queue": queue,
             "headers": {name: value for name, value in headers.items() if value is not None},

@@ -11,9 +11,9 @@ from cli.account_rows import AccountRow, account_rows, last_used
 from cli.dashboard.table import Cell, Column, Reading, Tab, text_column, time_column
 from cli.retirement import retired_on
 from schedules.clock import redis_time
-from worker.accounts import NO_ACCOUNT, all_accounts
+from worker.accounts.credentials import Account
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.api.jsonapi import REVISION
-from worker.credentials import Account
 from worker.governor import Pause, get_governor
 from worker.patience import asking_redis_once
 from worker.settings import get_settings

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
-from cli.failures import sentences, told
+from cli.failures import describe, describe_replay
 from cli.times import clock
-from worker.failures import Count, drop, failure_groups, failures_of
+from worker.failures.kept import Count, drop, failure_groups, failures_of
+from worker.failures.replay import OutcomeMatters, replay
 from worker.patience import asking_redis_once
-from worker.replay import OutcomeMatters, replay
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
@@ -78,7 +78,7 @@ def read_group(id: str) -> GroupPage | None:
         return None
     found = []
     for each in failures_of(id, MAX_SHOWN):
-        error, parameters = told(each)
+        error, parameters = describe(each)
         found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
     return GroupPage(count, found)
 
@@ -94,7 +94,7 @@ def replay_group(id: str, yes_again: bool) -> list[str]:
     if (count := _group(id)) is None:
         return [GONE]
     try:
-        return list(sentences(id, replay(count.group, yes_again=yes_again)))
+        return list(describe_replay(id, replay(count.group, yes_again=yes_again)))
     except OutcomeMatters as error:
         return [
             f"The tasks of {error.group} may have been carried out: nothing was repeated. Say that you have looked."

@@ -15,8 +15,8 @@ from tornado.web import HTTPError, StaticFileHandler, authenticated
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
 from cli.dashboard.table import Query, Tab, choose, lay_out
+from cli.flower.extension import PageHandler, Pages, Route
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
-from worker.flower import PageHandler, Pages, Route
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
 TABS: Sequence[Tab[Any]] = (

@@ -22,9 +22,9 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
+from cli.flower.tasks import WAITING
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.account_and_lane import PREFIX
-from worker.flower_tasks import WAITING
 from worker.governor import Look, Pause, get_governor
 from worker.patience import asking_redis_once
 from worker.pauses import owner

@@ -22,7 +22,7 @@ from cli.times import duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
-from worker.accounts import NO_ACCOUNT, all_accounts
+from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
 from worker.patience import asking_redis_once

@@ -18,13 +18,14 @@ from cli.demo.run import Run
 from cli.demo.sandbox import SideDoor
 from cli.demo.story import Story
 from cli.demo.view import View
+from cli.embedded import find_server, server
+from cli.forked import forking
 from cli.processes import LOOPBACK, Processes, free_port
 from cli.sandbox import ACCOUNT, command
 from cli.terminal import FAILED, WRONG, say, stop
 from cli.up import interruptible, start_beat, start_flower, start_worker
 from schedules.store.migrate import upgrade
 from worker.app import app, configuration
-from worker.embedded import find_server, server
 from worker.governor import get_governor
 from worker.settings import get_settings
 
@@ -45,12 +46,12 @@ def demo(
     """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
     if orders and not data:
         raise stop("--orders needs --data, the file of the customers whose orders these are.", WRONG)
-    with interruptible(), _folder() as folder:
+    with interruptible(), _folder() as folder, forking() as forks:
         loaded = _loaded(data, orders, folder)
         port, flower = free_port(), free_port()
         with (
             server(folder / "redis") as redis_url,
-            Processes(_settings(redis_url, port, folder), logs=folder) as processes,
+            Processes(_settings(redis_url, port, folder), logs=folder, forks=forks) as processes,
         ):
             sandbox = _started(processes, folder, port, flower)
             with View(sandbox) as view:

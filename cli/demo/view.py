@@ -59,11 +59,11 @@ class View(LiveView):
 
     def explain(self) -> None:
         """Print what the figures mean that are shown from now on."""
-        self._console.print(Text(f"\n{LIVE_LEGEND if self.lives else PLAIN_LEGEND}\n", "dim"))
+        self._console.print(Text(f"\n{LIVE_LEGEND if self.is_live else PLAIN_LEGEND}\n", "dim"))
 
     def refresh_if_due(self) -> None:
         """Refresh the view if it is time to."""
-        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self.lives else LINE_INTERVAL_S):
+        if time.monotonic() - self._refreshed_at >= (LIVE_INTERVAL_S if self.is_live else LINE_INTERVAL_S):
             self.refresh()
 
     def refresh(self) -> None:
@@ -72,7 +72,7 @@ class View(LiveView):
         seen = self._sandbox.seen()
         tiers = _by_tier(list(rows(get_governor().look(get_governor().used_lines()))))
         rates = self._rates(seen)
-        if self.lives:
+        if self.is_live:
             self.draw(Group(Text(), self._table(tiers, rates, seen)))
         elif tiers:
             busy = (

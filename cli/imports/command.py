@@ -31,7 +31,7 @@ from tasks.imports.dates import Order
 from tasks.imports.preview import Preview
 from tasks.imports.public import Mode
 from tasks.imports.sources import STDIN, Format
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.errors import InputError
 from worker.governor import Lane
 

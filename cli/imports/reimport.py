@@ -17,7 +17,7 @@ from cli.terminal import FAILED, WRONG, say, stdout, stop
 from cli.times import clock, day_and_time, moment
 from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.errors import KlaviyoError, SettingsError
 from worker.settings import get_settings
 

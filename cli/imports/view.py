@@ -58,7 +58,7 @@ class Progress(LiveView):
         if run.parts > run.settled:
             self._look_for_workers()
         pace = self.pace(run)
-        if self.lives:
+        if self.is_live:
             self.draw(_living(run, pace))
         elif self._clock() - self._told >= PLAIN:
             self._told = self._clock()
@@ -69,7 +69,7 @@ class Progress(LiveView):
 
         working = bool(get_governor().slots())
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.lives)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.is_live)
         if not working:
             self._began = None
         self._working = working

@@ -16,11 +16,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
+from cli.flower.extension import PageHandler
 from cli.metrics import failures, imports, jobs, limits, schedules, server, syncs
 from cli.metrics.gauges import gauge, single
 from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.flower import PageHandler
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
 

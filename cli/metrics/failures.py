@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import gauge, single
-from worker.failures import Count, failure_groups
+from worker.failures.kept import Count, failure_groups
 
 
 def read(most: int) -> list[GaugeMetricFamily]:

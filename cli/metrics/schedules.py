@@ -14,7 +14,7 @@ from cli.schedules import Row, rows
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
-from worker.accounts import all_accounts
+from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import REVISION
 from worker.app import app
 from worker.connection import get_redis

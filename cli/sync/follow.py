@@ -74,7 +74,7 @@ class Progress(LiveView):
         self._look_for_workers()
         self._look_at_store()
         rates = {each.run.id: self._rate(each.run.id, each.run.rows) for each in parts if each.run}
-        if self.lives:
+        if self.is_live:
             self.draw(_live_view(parts, rates, self._console.height))
         elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
             self._printed_at = self._clock()
@@ -84,7 +84,7 @@ class Progress(LiveView):
         """Say once when no worker is running."""
         working = bool(get_governor().slots())
         if self._working and not working:
-            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.lives)
+            self._console.print(Text(NO_WORKER, "yellow"), soft_wrap=not self.is_live)
         self._working = working
 
     def _look_at_store(self) -> None:

@@ -110,11 +110,14 @@ class PullPage(StoringStep[PageRef]):
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
     def answered_before(self, account: str, about: PageRef) -> None:
-        """End the run if this page was its last."""
+        """End the run if this page was its last; if it is over, make sure that Redis knows it."""
         with reading() as connection:
             last = runs.was_last_page(connection, about.run, about.partition, about.slice, about.page)
+            is_over = runs.is_over(connection, about.run)
         if last:
             finish_if_complete(account, about)
+        elif is_over:
+            resume_soon(account, about.request, about.stream)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: PageRef) -> None:
         """Write the page and the progress of its window in one transaction, then go on."""
@@ -313,6 +316,11 @@ def renew_reminder(account: str, request: str, stream: str) -> None:
     reminders.remind(_reminder(account, request, stream), STALLED_AFTER_S)
     if entry_runs.is_scheduled(request):
         entry_runs.renew_run(request, entry_runs.DEAD_AFTER_S)
+
+
+def resume_soon(account: str, request: str, stream: str) -> None:
+    """Have Redis told that a run is over: whoever should have may have died, or a promoted replica has missed it."""
+    reminders.remind(_reminder(account, request, stream), 0.0)
 
 
 def _reminder(account: str, request: str, stream: str) -> str:

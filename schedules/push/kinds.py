@@ -15,7 +15,7 @@ from tasks.imports.kinds import KINDS as IMPORT_KINDS
 from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.run import Rows
 from tasks.imports.upsert import READ
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.action import Action
 from worker.errors import InputError
 

@@ -31,10 +31,10 @@ from tasks.imports.run import Import, Rows, new_run_id
 from tasks.imports.sending import Sender, Stopped, withdraw_parts
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
-from worker.accounts import DEFAULT
-from worker.accounts import account as account_of
+from worker.accounts.lookup import DEFAULT
+from worker.accounts.lookup import account as account_of
 from worker.errors import KlaviyoError
-from worker.left_behind import LeftBehind
+from worker.process.left_behind import LeftBehind
 from worker.settings import get_settings
 
 #: Seconds between two polls of the parts in flight, and how many of them one poll looks at.

@@ -19,9 +19,9 @@ from schedules.push.run import run_push
 from schedules.store import outage
 from tasks.imports.sending import Stopped
 from worker.errors import KlaviyoError, SettingsError
-from worker.left_behind import LeftBehind
 from worker.one_per_process import one_per_process
-from worker.process import closing
+from worker.process.left_behind import LeftBehind
+from worker.process.state import closing
 from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import alias_of, get_settings

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from schedules.store import tables
 from schedules.store.connection import reading
 from tasks.metrics import get_metrics
-from worker.accounts import account as account_of
+from worker.accounts.lookup import account as account_of
 from worker.api.paging import attributes
 from worker.errors import SettingsError
 from worker.settings import get_settings

@@ -26,7 +26,7 @@ from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
 from worker.account_and_lane import PREFIX
-from worker.accounts import account as account_of
+from worker.accounts.lookup import account as account_of
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import next_page, page_items
@@ -120,11 +120,14 @@ class ReportPage(StoringStep[ReportPageRef]):
         return window is not None and not window["closed"] and window["pages"] <= about.page
 
     def answered_before(self, account: str, about: ReportPageRef) -> None:
-        """Go on with the next day if this page was the last of its day."""
+        """Go on with the next day if this page was the last of its day; make sure that Redis knows of the run's end."""
         with reading() as connection:
             last = runs.was_last_page(connection, about.run, about.window.partition, 0, about.page)
+            is_over = runs.is_over(connection, about.run)
         if last:
             read_next_day(account, about.request, about.run, about.stream, about.metric)
+        elif is_over:
+            pull.resume_soon(account, about.request, about.stream)
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: ReportPageRef) -> None:
         """Write the page, then go on."""

@@ -19,9 +19,6 @@ from worker.errors import SettingsError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# It tells a worker's log what it is made of.
-logging.getLogger("alembic").setLevel(logging.WARNING)
-
 #: The advisory lock that two upgrades of one PostgreSQL database compete for: "klaviyo" as positions in the alphabet.
 UPGRADE_LOCK_ID = 11_12_01_22_09_25_15
 
@@ -80,6 +77,8 @@ def is_current(engine: Engine) -> bool:
 def _version(connection: Connection) -> str | None:
     from alembic.migration import MigrationContext
 
+    # At INFO, Alembic tells a worker's log what it is made of.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     return MigrationContext.configure(connection).get_current_revision()
 
 

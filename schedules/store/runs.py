@@ -124,11 +124,16 @@ def count_page(
     return bool(connection.execute(counted).rowcount)
 
 
+def is_over(connection: Connection, id: int) -> bool:
+    """Return True if a run has ended."""
+    return bool(get(connection, id)["state"] != "running")
+
+
 def was_last_page(connection: Connection, id: int, partition: str, slice: int, page: int) -> bool:
     """Return True if this page closed its window and the run has not ended."""
     found = get_window(connection, id, partition, slice)
     closed = found is not None and found["closed"] is not None and found["pages"] == page
-    return closed and get(connection, id)["state"] == "running"
+    return closed and not is_over(connection, id)
 
 
 def set_report(connection: Connection, run: int, report: dict[str, Any]) -> None:

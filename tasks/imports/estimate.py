@@ -10,7 +10,7 @@ from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
 from tasks.imports.run import Import, route_parts
 from tasks.jobs.rows import numbers
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.action import ACTIONS
 from worker.governor import Look
 from worker.settings import get_settings

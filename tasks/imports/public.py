@@ -23,7 +23,7 @@ from tasks.imports.report import Report
 from tasks.imports.run import Import, Rows, run_import
 from tasks.imports.sources import Format
 from tasks.jobs.import_runs import Run
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
 from worker.governor import Lane
 
 Mode = Literal["create", "update", "delete", "upsert"]

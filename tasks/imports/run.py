@@ -30,12 +30,12 @@ from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
 from worker.account_and_lane import checked_id, lane_named
-from worker.accounts import DEFAULT, account
+from worker.accounts.lookup import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
 from worker.settings import get_settings
-from worker.traces import tracing
+from worker.telemetry.traces import tracing
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
 

@@ -19,7 +19,7 @@ from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
 from tasks.jobs.settle import collect
 from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
-from worker.accounts import account
+from worker.accounts.lookup import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
@@ -28,11 +28,11 @@ from worker.app import app
 from worker.calls import delay_of, received, time_to_send, until_of
 from worker.errors import InputError, SettingsError
 from worker.governor import Lane, get_governor
-from worker.masking import mask_values
 from worker.revocation import revoke
 from worker.settings import get_settings
 from worker.steps import Opening
-from worker.traces import kept_context
+from worker.telemetry.masking import mask_values
+from worker.telemetry.traces import kept_context
 
 P = ParamSpec("P")
 

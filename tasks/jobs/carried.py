@@ -19,9 +19,9 @@ from worker.account_and_lane import PREFIX, Place, lane_named
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import Refused
-from worker.events import tell
 from worker.reminders import remind, sees_to
-from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of
+from worker.telemetry.events import tell
+from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of, set_down
 from worker.together.traveling import Part, divided
 
 #: Why a call goes again.
@@ -40,10 +40,12 @@ class TellCalls(SettleJob):
         id, ledger = self.task_id, get_ledger()
         job = ledger.job(id)
         passengers = passengers_of(app, id)
-        if passengers and job is not None and job.state == "ended":
+        if job is not None and job.state == "ended" and len(passengers) == job.items:
             request = ledger.request(id)
             listed = records(request.body if request else None, JOB_KINDS[job.kind].path)
             end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, tell)
+        else:
+            set_down(id)  # some cannot be made any more, as their account is gone: by itself, each is told why
         remind(f"{CARRIED}|{id}", None)
         return super().run()
 
@@ -56,6 +58,7 @@ def open_job(carrier: str) -> None:
     """Open the job for calls that were handed over; if it is there already, see that it still will tell them."""
     passengers, ledger = passengers_of(app, carrier), get_ledger()
     if not passengers:
+        set_down(carrier)
         remind(f"{CARRIED}|{carrier}", None)
         return
     job = ledger.job(carrier)

@@ -20,7 +20,7 @@ from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
-from worker.process import working
+from worker.process.state import working
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
 

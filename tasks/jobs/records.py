@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from tasks.jobs.ledger import Counters
-from worker.masking import mask_text
 from worker.pointers import record_index
+from worker.telemetry.masking import mask_text
 
 #: The attributes that identify a record, in requests and answers alike.
 NAMES = ("email", "phone_number", "external_id", "unique_code")

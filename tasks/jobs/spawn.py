@@ -22,6 +22,7 @@ from worker.api.jsonapi import Envelope, outcome_unknown
 from worker.api.paging import attributes, one
 from worker.api.repeat import SAFE
 from worker.app import app
+from worker.carrying_out import Revoked, claim_lease, pause_account, retry_or_give_up
 from worker.errors import (
     BadRequest,
     KlaviyoError,
@@ -32,7 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, Revoked, attempt, claim_lease, given_up, pause_account, retry_or_give_up
+from worker.execution import Call, attempt, given_up
 from worker.governor import Expiry, Settlement, get_governor
 from worker.message_headers import HEADER
 from worker.publishing import published

@@ -12,13 +12,13 @@ from celery.utils.objects import Bunch
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from worker.app import app
-from worker.revocation import ALSO_REVOKED, ALSO_STAMPED
+from worker.revocation import ALSO_REVOKED, ALSO_STAMPED, Effect
 
 
-def withdraw(id: str, reason: str = "revoked") -> bool | None:
-    """Withdraw a job. Return True if it had not been sent yet, None if there is no such job.
+def withdraw(id: str, reason: str = "revoked") -> Effect | None:
+    """Withdraw a job unless it has been sent; None if there is no such job.
 
-    Its remaining steps find it settled, and end.
+    The remaining steps of one that was withdrawn find it settled, and end.
     """
     ledger = get_ledger()
     job = ledger.job(id)
@@ -30,7 +30,7 @@ def withdraw(id: str, reason: str = "revoked") -> bool | None:
     if done and options.get("chord"):
         part = Bunch(id=id, group=options["group_id"], group_index=options["group_index"], chord=options["chord"])
         app.backend.on_chord_part_return(part, states.REVOKED, TaskRevokedError(reason))
-    return done
+    return Effect.WITHDRAWN if done else Effect.GOES_ON
 
 
 def waiting_with_stamps(matches: Callable[[Mapping[str, Any]], bool]) -> list[str]:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console, Group
 
 import tasks.registry  # noqa: F401  registers every action
-from cli import accounts, actions, check, failures, jobs_view, limits, push, revision, schedules, top, waiting
+from cli import accounts, actions, check, failures, jobs_view, limits, push, schedules, top, waiting
 from cli.account_rows import AccountRow
 from cli.imports import history as imports
 from cli.imports import plan_view, reimport
 from cli.imports import view as import_view
+from cli.revision import command as revision
+from cli.revision.compare import Difference
 from cli.sync.view import Part, parts_table, plan_table, status_table
 from schedules.plan.estimate import Estimate as Plan
 from schedules.push.report import PushReport
@@ -24,10 +26,9 @@ from tasks.imports.preview import Column, Preview
 from tasks.jobs.import_runs import Run
 from tasks.jobs.ledger import Job
 from worker.action import ACTIONS
-from worker.failure_groups import Group as FailureGroup
-from worker.failures import Count
+from worker.failures.groups import Group as FailureGroup
+from worker.failures.kept import Count
 from worker.governor import BucketLook, Look, Pause
-from worker.revision.compare import Difference
 from worker.tiers import QUEUES
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)

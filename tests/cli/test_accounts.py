@@ -14,11 +14,11 @@ from pydantic import SecretStr
 import cli.authorize
 from tests.cli.typed import run
 from tests.sandbox.in_process import Clock, Sandbox
-from worker import token_endpoint
-from worker.account_store import get_account_store
-from worker.credentials import Grant
+from worker.accounts import token_endpoint
+from worker.accounts.credentials import Grant
+from worker.accounts.oauth import AuthorizationExpired, authorization_url, exchange
+from worker.accounts.stored import get_account_store
 from worker.governor import get_governor
-from worker.oauth import AuthorizationExpired, authorization_url, exchange
 from worker.one_per_process import forget
 from worker.tiers import QUEUES
 
@@ -269,4 +269,4 @@ def test_somebody_who_declines_is_told_apart(sandbox, monkeypatch):
     monkeypatch.setattr(cli.authorize, "require_free_port", lambda *_: None)
     monkeypatch.setattr(cli.authorize, "Callback", Server)
 
-    assert "Klaviyo has sent no code (access_denied)." in run("accounts", "authorize", "a").output
+    assert "Klaviyo sent no code (access_denied)." in run("accounts", "authorize", "a").output

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from schedules.store.migrate import upgrade
 from tests.cli.typed import klaviyo, run
-from worker.account_store import get_account_store
-from worker.credentials import Grant
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import get_account_store
 from worker.one_per_process import forget
 
 ACCOUNT = {"data": [{"type": "account", "id": "SHP001", "attributes": {"contact_information": {}}}]}

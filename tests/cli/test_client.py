@@ -12,12 +12,15 @@ from typing import get_type_hints
 
 import pytest
 from celery import Celery
+from celery.app.task import Context
 from pydantic import TypeAdapter
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.client.module import module
+from tasks.profiles import create_profile
 from tests.cli.typed import run
 from worker import errors
+from worker.account_and_lane import together_asked
 from worker.action import ACTIONS
 from worker.app import app
 
@@ -103,6 +106,20 @@ def test_a_signature_is_a_message_of_the_application_that_is_given(client):
         "kwargsrepr": "{'email': '***'}",
     }
     assert not chosen.s(email="ada@example.com").immutable
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_whether_a_call_may_share_a_request_is_told_to_the_worker(client, together):
+    signature = client.create_profile.on(together=together).si(email="ada@example.com")
+
+    context = Context({"task": signature.task, "headers": signature.options["headers"]})
+    assert together_asked(context) is together
+
+
+def test_what_is_told_is_what_ours_take(client):
+    ours = inspect.signature(create_profile.on).parameters.keys()
+
+    assert inspect.signature(client.create_profile.on).parameters.keys() - {"account", "app"} == ours - {"name"}
 
 
 def test_what_names_no_account_leaves_it_to_the_chain(client):

@@ -15,16 +15,17 @@ import pytest
 import redis
 from celery.exceptions import TaskRevokedError, TimeoutError
 from celery.signals import beat_init, celeryd_after_setup
+from redbeat.schedulers import acquire_distributed_beat_lock
 
 import schedules.beat  # noqa: F401  it takes RedBeat's own receiver off the signal
 import worker.celery  # noqa: F401  what Celery's commands load
+from cli.flower.extension import Broker
 from tests.cli.typed import klaviyo, run
 from worker import governor
 from worker.action import ACTIONS
-from worker.flower import Broker
 from worker.governor import Governor
 from worker.one_per_process import forget
-from worker.pauses import resuming, said
+from worker.pauses import describe, resume_command
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -366,7 +367,7 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        held = f"{said(what)}, by ann (for now; {resuming(what)} lets it go on)"
+        held = f"{describe(what)}, by ann (for now; {resume_command(what)} lets it go on)"
         assert f"events:write could not be checked, because this is paused: {held}." in told
         assert "may read: accounts" in told
         assert "may write: " in told
@@ -421,7 +422,7 @@ class TestCheck:
             raise redis.ConnectionError("no")
 
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
-        for module in ("worker.checks", "schedules.store.outage"):
+        for module in ("worker.process.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
         monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
@@ -486,6 +487,7 @@ WORKER = SimpleNamespace(app=None)
 def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
+    beat_init.disconnect(acquire_distributed_beat_lock)  # as beat's own scheduler does
     for start in (
         lambda: celeryd_after_setup.send(sender="w1", instance=WORKER, conf=None),
         lambda: beat_init.send(sender=None),

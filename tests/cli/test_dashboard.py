@@ -25,7 +25,7 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, SLOTS, look, pull
 from tests.failing import ADA, LOST, fail, refused
-from worker.credentials import Account, Grant
+from worker.accounts.credentials import Account, Grant
 from worker.governor import Pause, get_governor
 from worker.settings import Settings
 from worker.tiers import Bucket, Limits, Line

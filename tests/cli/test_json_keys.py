@@ -11,7 +11,7 @@ import pytest
 from cli import failures, jobs_view, limits, schedules
 from schedules.stream_status import PullRun, StreamStatus
 from tests.cli.screens import AT, FAILURES, JOB
-from worker.failures import Failure
+from worker.failures.kept import Failure
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

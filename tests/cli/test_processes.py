@@ -72,7 +72,7 @@ def test_with_a_folder_for_logs_each_process_writes_its_own_file(tmp_path):
 def test_children_of_a_killed_parent_end_too():
     code = """
 import sys, time
-from worker.children import spawn
+from cli.children import spawn
 child = spawn([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
 time.sleep(60)

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from cli import metrics
-from worker.metrics import WorkerMeter
+from worker.telemetry.metrics import WorkerMeter
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/klaviyo.json").read_text("utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import socket
 import tempfile
@@ -16,6 +17,7 @@ from celery import Celery
 
 from tests.live import forked
 from tests.live.copies import Copy
+from tests.live.nodes import several
 from tests.live.system import Sandbox, Server, System, end, until
 from worker import http_client as client
 from worker.app import app
@@ -65,6 +67,11 @@ def no_process_is_left():
 
 @pytest.fixture(scope="session")
 def live_server(no_process_is_left, server_binary, tmp_path_factory):
+    if kind := os.environ.get("KLAVIYO_TEST_REDIS"):
+        nodes = several(kind, server_binary, tmp_path_factory.mktemp("nodes"))
+        yield nodes
+        nodes.close()
+        return
     # A socket's path must be short, and the folder of a test is not.
     folder = Path(tempfile.mkdtemp(prefix="klaviyo-"))
     server = Server(server_binary, tmp_path_factory.mktemp("server"), folder / "redis.sock")
@@ -89,7 +96,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
         if name.startswith("KLAVIYO_"):
             patch.setenv(name, value)
     forget()
-    app.conf.update(broker_url=live_server.broker_url, result_backend=get_settings().redis.result_url)
+    address = get_settings().redis
+    app.conf.update(broker_url=address.broker_url, result_backend=address.result_url)
     # The connections and the backend that another test of this process may have made.
     app._after_fork()
     app._backend_cache, app._local.backend = None, None
@@ -107,7 +115,8 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
 @pytest.fixture(scope="session")
 def foreign(live_server):
     """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues."""
-    with Celery("shop", broker=live_server.broker_url, set_as_current=False) as app:
+    options = {"broker_transport_options": live_server.broker_options}
+    with Celery("shop", broker=live_server.broker_url, changes=options, set_as_current=False) as app:
         yield app
         app.pool.force_close_all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class Link:
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._silent = threading.Event()
         self._saying: bytes | None = None
+        self._late = 0.0
         self._listener: socket.socket | None = None
         self.port = 0
         self.said = 0
@@ -50,6 +52,10 @@ class Link:
         """Take everything and pass nothing on, in either direction, without a reset: as when packets are dropped."""
         self._silent.set()
 
+    def be_late(self, seconds: float) -> None:
+        """Pass on what is asked so many seconds later."""
+        self._late = seconds
+
     def say(self, error: str) -> None:
         """Answer every command with an error instead of passing it on."""
         self._saying = f"-{error}\r\n".encode()
@@ -57,7 +63,7 @@ class Link:
     def mend(self) -> None:
         """Lead to the server again; connections that have lost a byte are closed."""
         lost = self._silent.is_set() or self._saying is not None
-        self._saying = None
+        self._saying, self._late = None, 0.0
         self._silent.clear()
         if lost:
             self.cut()
@@ -101,6 +107,8 @@ class Link:
                     self.said += commands
                     source.sendall(self._saying * commands)
                 else:
+                    if asking and self._late:
+                        time.sleep(self._late)
                     target.sendall(data)
         except OSError:
             pass

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import httpx
 import redis
 
+from cli.embedded import start
 from tests.live.forked import Forked
 from tests.live.whereabouts import READY, whereabouts
-from worker.embedded import start
 from worker.tiers import QUEUES
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +116,8 @@ class Server:
         self._process = start(binary, data, socket)
         self.url = f"unix://{socket}?db=0"
         self.broker_url = f"redis+socket://{socket}?virtual_host=0"
+        #: What an application on the stock transport needs beside the address.
+        self.broker_options: dict[str, Any] = {}
         self.redis = self.connect()
 
     def connect(self) -> redis.Redis:

@@ -14,7 +14,8 @@ import pytest
 
 from schedules.entries import ENTRIES
 from tests.live.forked import Forked
-from tests.live.system import ROOT, end, last, until
+from tests.live.nodes import Sentinels, Several
+from tests.live.system import ROOT, System, end, last, until
 
 HERE = Path(__file__).parent
 LOCK = "klaviyo:redbeat:lock"
@@ -71,15 +72,18 @@ class Scheduled:
         self.redis.hset(f"klaviyo:redbeat:{entry}", "meta", json.dumps({"last_run_at": last}))
         self.redis.zadd("klaviyo:redbeat::schedule", {f"klaviyo:redbeat:{entry}": 1})
 
+    def end(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                end(process, seconds=20)
+
 
 @pytest.fixture
 def scheduled(system, tmp_path):
     scheduled = Scheduled(system, tmp_path)
     yield scheduled
-    for process in scheduled.processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            end(process, seconds=20)
+    scheduled.end()
 
 
 def seconds_between(dues):
@@ -191,6 +195,37 @@ def test_beat_goes_on_when_redis_is_back(scheduled, system):
 
     assert beat.poll() is None
     assert max(scheduled.published("often")) == scheduled.published("often")[-1]
+
+
+def test_a_run_of_which_a_new_primary_has_not_heard_is_caught_up_once(server_binary, live_sandbox, tmp_path):
+    nodes = Sentinels(server_binary, tmp_path / "nodes", sentinels=1)
+    scheduled = Scheduled(System(Several(nodes), live_sandbox, tmp_path), tmp_path)
+    try:
+        beat = scheduled.beat(rarely=3600, often=1)
+        scheduled.until(beat, "This beat leads")
+        until(lambda: scheduled.published("often"), 10, "the other entry at work")
+        beat.send_signal(signal.SIGSTOP)
+        last = datetime.now(UTC) - timedelta(hours=1.5)
+        scheduled.ran("rarely", last)
+        until(lambda: scheduled.redis.wait(1, 1000), 10, "a replica that knows when it ran last")
+        nodes.part()
+        beat.send_signal(signal.SIGCONT)
+        due = (last + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        until(lambda: scheduled.published("rarely") == [due], 10, "the run, published to the primary alone")
+
+        old = nodes.primary()
+        old.kill()
+        nodes.await_another(old)
+        before = len(scheduled.published("often"))
+        until(lambda: len(scheduled.published("often")) >= before + 3, 20, "the other entry at work")
+
+        assert scheduled.published("rarely") == [due]
+        scheduled.worker(rarely=3600, often=1)
+        until(lambda: scheduled.began("rarely"), 20, "the run")
+        assert len(scheduled.began("rarely")) == 1
+    finally:
+        scheduled.end()
+        nodes.close()
 
 
 def test_settings_move_an_entry_and_switch_one_off(scheduled, system):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.metrics import get_metrics
 from tests.live.system import until
 from worker.app import app
-from worker.bootstep import LEARN_COMPANIES
+from worker.process.bootstep import LEARN_COMPANIES
 
 
 def test_accounts_with_keys_of_one_company_stay_within_its_limit(system):

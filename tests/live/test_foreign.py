@@ -33,7 +33,8 @@ def test_a_foreign_call_to_the_wrong_queue_is_paced_too(idle, foreign):
 
 def test_a_route_for_all_our_tasks_to_the_queue_klaviyo_serves_actions_of_every_tier(idle, live_server):
     routes = {"klaviyo.*": {"queue": "klaviyo"}}
-    with Celery("shop", broker=live_server.broker_url, set_as_current=False, task_routes=routes) as shop:
+    options = {"broker_transport_options": live_server.broker_options, "task_routes": routes}
+    with Celery("shop", broker=live_server.broker_url, set_as_current=False, changes=options) as shop:
         calls = {"create_profile": {"email": "ada@example.com"}, "get_accounts": {}, "create_tag_group": {"name": "x"}}
         ids = [shop.send_task(f"klaviyo.{name}", kwargs=kwargs).id for name, kwargs in calls.items()]
         hour = shop.send_task("klaviyo.create_profile", kwargs={"email": "bo@example.com"}, countdown=3600).id

@@ -11,15 +11,16 @@ from dataclasses import replace
 import httpx
 import psutil
 import pytest
-import redis
 from pydantic import SecretStr
 
 from tasks.lists import get_lists
 from tests.live.system import until
 from tests.soak import sized
-from worker.account_store import AccountStore
-from worker.credentials import Grant
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import AccountStore
+from worker.connection import client_of
 from worker.one_per_process import forget
+from worker.redis_address import parse
 
 SHOPS, WORKERS, KILLS = sized(8, 1_000), sized(2, 4), sized(0, 3)
 SECRET_KEY = "a-key-of-which-nobody-may-see-a-word"
@@ -33,7 +34,7 @@ def store(system, monkeypatch):
     for name, value in OAUTH.items():
         monkeypatch.setenv(f"KLAVIYO_{name}", value)
     forget()
-    client = redis.Redis.from_url(system.server.url)
+    client = client_of(parse(system.server.url))
     yield AccountStore(lambda: client)
     client.close()
     forget()
@@ -110,7 +111,7 @@ def test_no_secret_is_told_anywhere(system, store, events, flower):
     waiting = [get_lists.on("stored").delay().id, get_lists.on(gone).delay().id]
     ended = system.end_of(done, 40)
     until(lambda: system.redis.hlen("klaviyo:paused") == 2, 30, "both accounts to be paused")
-    raw = redis.Redis.from_url(system.server.url)
+    raw = client_of(parse(system.server.url))
     page = httpx.get(f"{flower}/klaviyo/accounts", timeout=10).text
     told = {
         "Redis": contents(raw),

@@ -46,7 +46,7 @@ def test_a_worker_says_what_is_not_as_it_should_be_and_remote_shutdown_lets_its_
     system.redis.config_set("maxmemory-policy", "noeviction")
     assert worker.text().count("eviction: maxmemory-policy is allkeys-lru") == 1
     assert worker.text().count("KLAVIYO_CONCURENCY is no setting; did you mean KLAVIYO_CONCURRENCY?") == 1
-    assert ".> transport:   unix:///" in worker.text()
+    assert f".> transport:   {system.server.url.partition(':')[0]}://" in worker.text()
     system.sandbox.fault("latency", seconds=0.4, times=1)
     done = create_profile.delay(email="ada@example.com").id
     until(lambda: asked(app, worker.name, "active"), 5, "a task under way")

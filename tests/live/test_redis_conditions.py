@@ -83,6 +83,28 @@ def cut(system, link):
     return lambda: None
 
 
+def cut_again_and_again(system, link):
+    over = threading.Event()
+
+    def cutting():
+        while not over.wait(0.5):
+            link.cut()
+
+    thread = threading.Thread(target=cutting)
+    thread.start()
+
+    def end():
+        over.set()
+        thread.join()
+
+    return end
+
+
+def slow(system, link):
+    link.be_late(2.0)
+    return link.mend
+
+
 def half_open(system, link):
     link.fall_silent()
     return link.mend
@@ -104,6 +126,8 @@ CONDITIONS = {
     "without scripts": without_scripts,
     "refused": refused,
     "cut": cut,
+    "cut again and again": cut_again_and_again,
+    "two seconds late": slow,
     "half-open": half_open,
     **{name: saying(text) for name, text in ANSWERS.items()},
 }

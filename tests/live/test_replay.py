@@ -11,8 +11,8 @@ from tests.cli.typed import run
 from tests.live.system import until
 from tests.live.whereabouts import assert_nothing_lost
 from tests.soak import sized
-from worker.failures import failure_groups, failures_of
-from worker.replay import repeated_id
+from worker.failures.kept import failure_groups, failures_of
+from worker.failures.replay import repeated_id
 
 #: Failures of the two large groups each; the third has an eighth of that, as a day allows 150 lists.
 FAILURES = sized(50, 472)

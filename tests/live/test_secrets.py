@@ -22,10 +22,10 @@ from tasks.webhooks import create_webhook
 from tests.live.collector import collecting
 from tests.live.command_line import Command
 from tests.live.system import KEY, Worker, until
-from worker.account_store import AccountStore
-from worker.credentials import Grant
+from worker.accounts.credentials import Grant
+from worker.accounts.stored import AccountStore
 from worker.errors import InputError
-from worker.failures import failure_groups, failures_of
+from worker.failures.kept import failure_groups, failures_of
 from worker.one_per_process import forget
 from worker.settings import get_settings
 

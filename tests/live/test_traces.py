@@ -13,7 +13,7 @@ from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
 from tests.live.collector import collecting
 from tests.live.system import KEY, Worker, until
-from worker import traces
+from worker.telemetry import traces
 
 PERSON = "ada.lovelace@example.com"
 

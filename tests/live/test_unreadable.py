@@ -62,7 +62,7 @@ ODD |= {
 @pytest.fixture
 def publish(live_server):
     """Puts a message of any kind into a queue, as another application's publisher does."""
-    with Connection(live_server.broker_url) as connection:
+    with Connection(live_server.broker_url, transport_options=live_server.broker_options) as connection:
         producer = Producer(connection)
 
         def one(body=BODY, headers=(), content_type="application/json", task_id=None):
@@ -102,7 +102,7 @@ def test_a_task_that_nobody_knows_fails_though_nobody_can_tell_who_waits_for_it(
 
 def test_what_has_no_id_is_dropped_and_harms_nobody(idle, publish, live_server):
     publish(headers={"id": None})
-    with Connection(live_server.broker_url) as connection:
+    with Connection(live_server.broker_url, transport_options=live_server.broker_options) as connection:
         producer = Producer(connection)
         for headers in ({"task": TASK}, {}, {"task": 5, "id": 5}):
             producer.publish(BODY, routing_key="klaviyo.l", content_type="application/json", headers=headers)

@@ -23,10 +23,11 @@ from worker.settings import get_settings
 #: What a worker, a beat and a command load once they start, besides the tasks.
 LOADED = (
     "celery.bin.celery", "celery.apps.worker", "celery.worker.autoscale", "celery.worker.components",
-    "celery.worker.strategy", "billiard.pool", "schedules.beat", "worker.bootstep", "worker.canvas", "worker.celery",
-    "worker.consumer", "worker.control", "worker.event_dispatcher", "worker.request", "worker.signals",
-    "worker.strategy", "worker.sweep", "tasks.collect", "tasks.jobs.begin", "tasks.jobs.kinds", "tasks.jobs.outcome",
-    "tasks.jobs.settle", "tasks.jobs.spawn", "tasks.jobs.watch", "cli.commands",
+    "celery.worker.strategy", "billiard.pool", "schedules.beat", "worker.process.bootstep", "worker.canvas",
+    "worker.celery", "worker.process.consumer", "worker.process.control", "worker.telemetry.event_dispatcher",
+    "worker.process.request", "worker.process.signals", "worker.process.strategy", "worker.process.sweep",
+    "tasks.collect", "tasks.jobs.begin", "tasks.jobs.kinds", "tasks.jobs.outcome", "tasks.jobs.settle",
+    "tasks.jobs.spawn", "tasks.jobs.watch", "cli.commands",
 )  # fmt: skip
 
 

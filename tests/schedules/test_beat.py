@@ -6,13 +6,14 @@ from unittest import mock
 import pytest
 import redis
 from celery import Celery
+from celery.signals import beat_init
 from kombu.exceptions import OperationalError
-from redbeat.schedulers import get_redis
+from redbeat.schedulers import acquire_distributed_beat_lock, get_redis
 
 import schedules.beat
 from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
-from worker.account_store import AccountStore
+from worker.accounts.stored import AccountStore
 from worker.app import configuration
 from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked
@@ -389,3 +390,11 @@ def test_every_kind_of_address_reaches_redbeat(monkeypatch, url, kwargs):
 
     assert {name: made[name] for name in kwargs} == kwargs
     assert made["socket_timeout"] == ANSWER_TIMEOUT_S
+
+
+def test_each_scheduler_that_is_made_keeps_redbeats_from_blocking_until_it_leads(beat):
+    beat_init.connect(acquire_distributed_beat_lock)
+
+    beat()
+
+    assert acquire_distributed_beat_lock not in [each() for _, each in beat_init.receivers]

@@ -12,7 +12,7 @@ from redbeat.schedulers import get_redis
 
 from schedules.beat import Scheduler
 from schedules.entries import ENTRIES
-from worker.account_store import AccountStore
+from worker.accounts.stored import AccountStore
 from worker.app import configuration
 from worker.governor import Governor
 from worker.one_per_process import forget

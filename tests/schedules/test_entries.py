@@ -9,7 +9,7 @@ import pytest
 from schedules.entries import ENTRIES, beat_schedule, entries_of, scheduled_entries
 from schedules.pull.streams import STREAMS
 from schedules.sync import resolve_streams
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.errors import InputError, SettingsError
 from worker.settings import Settings, get_settings
 

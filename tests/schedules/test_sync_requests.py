@@ -9,7 +9,7 @@ import pytest
 from schedules import sync_requests
 from schedules.sync_requests import SyncRequest, claim, load, save
 from worker import atomic_writes
-from worker.process import working
+from worker.process.state import working
 
 
 @pytest.fixture(autouse=True)

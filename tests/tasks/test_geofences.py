@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tasks.client import get_client_geofences
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.http_client import make_client, send
 from worker.settings import Settings
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.images import upload_image_from_file
-from worker.credentials import Account
+from worker.accounts.credentials import Account
 from worker.errors import InputError
 from worker.http_client import make_client, send
 from worker.settings import Settings
@@ -56,7 +56,9 @@ def test_the_form_has_the_file_and_what_goes_with_it():
     assert b'name="hidden"\r\n\r\ntrue\r\n' in request.body
 
 
-@pytest.mark.parametrize("wrong", ["/etc/passwd", {"filename": "a", "content": "not base64!"}, 1, None])
+@pytest.mark.parametrize(
+    "wrong", ["/etc/passwd", {"filename": "a", "content": "not base64!"}, {"content": "R0lG"}, 1, None]
+)
 def test_text_is_no_path_and_content_is_base64(wrong: Any):
     with pytest.raises(InputError, match="file"):
         bound(file=wrong)

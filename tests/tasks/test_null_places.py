@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli.revision.outline import Outline, declared
 from tests.cases import for_each
 from tests.tasks.action_samples import declaration, smallest_call
 from tests.tasks.body_mutants import TABLE, example, whole
@@ -17,7 +18,6 @@ from worker.api.body_leaves import Place
 from worker.api.declaration import Declaration
 from worker.api.wire import take
 from worker.errors import InputError
-from worker.revision.outline import Outline, declared
 
 #: All but the one that is a form.
 ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})

@@ -29,6 +29,7 @@ CALLS = dedent("""
     assert_type(klaviyo.create_profile.delay(email="ada@example.com"), AsyncResult[dict[str, Any]])
     assert_type(klaviyo.create_profile.si(email=None), Signature[dict[str, Any]])
     klaviyo.create_profile.on("eu-store", lane="bulk", countdown=60, app=app).delay(properties={"tier": "gold"})
+    klaviyo.create_profile.on(together=True).delay(email="ada@example.com")
     klaviyo.bulk_import_profiles.delay(profiles=[row])
     klaviyo.create_event.delay(metric="Bought", profile={"email": "a@example.com"}, time=datetime.now(UTC), value=9.5)
     klaviyo.get_profile.delay(id="01ABC", include=["lists"])
@@ -57,6 +58,7 @@ CALLS = dedent("""
     klaviyo.run_job(klaviyo.bulk_import_profiles).delay(profiles=[7])  # type: ignore[list-item]
     klaviyo.run_job(klaviyo.bulk_import_profiles).si(rows=[row])  # type: ignore[call-arg]
     klaviyo.create_profile.on(lane="slow")  # type: ignore[arg-type]
+    klaviyo.create_profile.on(together="yes")  # type: ignore[arg-type]
     klaviyo.create_profile.on(app="shop")  # type: ignore[arg-type]
     klaviyo.create_profile(email="ada@example.com")  # type: ignore[operator]
 """)

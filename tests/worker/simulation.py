@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from worker.api.jsonapi import Quota
 from worker.governor import Delivery, End, Governor, Settlement
-from worker.prefetched_leases import FRESH_S
+from worker.process.prefetched_leases import FRESH_S
 from worker.tiers import Line
 
 RECORD = ("unacked", "unacked_index")

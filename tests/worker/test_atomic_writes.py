@@ -13,7 +13,7 @@ from worker import atomic_writes
 from worker.atomic_writes import write
 from worker.connection import NotNow, Parser
 from worker.patience import asking_redis_once
-from worker.process import working
+from worker.process.state import working
 
 
 @pytest.fixture

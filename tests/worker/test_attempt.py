@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+import redis
 
 from tasks.client import create_client_profile
 from tasks.lists import create_list, get_lists
 from worker import execution
 from worker.api.jsonapi import Quota
 from worker.backoff import DEFAULT_RETRY_AFTER_S
+from worker.connection import NotReplicated
 from worker.errors import BadRequest, OutcomeUnknown, SettingsError, Throttled, Unavailable
 from worker.execution import Call, attempt
 from worker.http_client import Response
@@ -122,3 +124,22 @@ def test_only_what_klaviyo_takes_proves_that_a_key_is_right(settled, status, act
     end, _ = settled((status, {}), action, **params)
 
     assert bool(end.accepted_key) is proves
+
+
+@pytest.mark.parametrize(
+    "away", [NotReplicated(0, 1, 1.0), redis.ConnectionError("another server has become the primary")]
+)
+def test_what_must_not_be_repeated_waits_until_a_replica_knows_that_it_is_about_to_be_sent(monkeypatch, away):
+    def confirm():
+        raise away
+
+    monkeypatch.setattr(execution, "send", lambda *_: pytest.fail("it was sent"))
+    monkeypatch.setattr(execution, "meters", [None])  # no 429 to count
+    told = []
+    governor = SimpleNamespace(settle=lambda id, end, holder: told.append(end), confirm=confirm)
+    call = Call(create_list.declaration, "default", create_list.declaration.bind({"name": "News"}), "id", "holder")
+
+    with pytest.raises(Throttled, match="waiting for replicas of Redis"):
+        attempt(call, governor, Settings(_env_file=None, api_key="pk_a", redis_replicas=1))
+
+    assert [(end.used, end.forget) for end in told] == [(False, True)]

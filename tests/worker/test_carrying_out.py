@@ -10,13 +10,14 @@ from celery.exceptions import Ignore, Retry
 
 from tasks.lists import get_lists
 from tests.clock import Clock
-from worker import execution, shutdown
+from worker import carrying_out, execution
 from worker.account_and_lane import PREFIX
 from worker.errors import Unavailable
 from worker.governor import Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
 from worker.one_per_process import forget
+from worker.process import shutdown
 from worker.tiers import QUEUES
 from worker.transport import UNACKED, UNACKED_INDEX, header
 
@@ -51,7 +52,7 @@ class Task:
         )
 
     def carry_out(self):
-        return execution.run(DECLARATION, self.delivered(), (), {})
+        return carrying_out.run(DECLARATION, self.delivered(), (), {})
 
     def send(self, *_):
         self.sent += 1
@@ -68,7 +69,7 @@ def task(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_MAX_ATTEMPTS", "3")
     forget()
     made = Task(client)
-    monkeypatch.setattr(execution, "get_governor", lambda: made.governor)
+    monkeypatch.setattr(carrying_out, "get_governor", lambda: made.governor)
     monkeypatch.setattr(execution, "send", made.send)
     monkeypatch.setattr(execution, "get_client", lambda: None)
     yield made
@@ -116,7 +117,7 @@ def test_a_worker_that_is_stopping_sends_nothing_more(task):
     shutdown.closing.set()
 
     with pytest.raises(Retry):
-        execution.run(DECLARATION, request, (), {})
+        carrying_out.run(DECLARATION, request, (), {})
 
     assert task.sent == 0
     [look] = task.governor.look()
@@ -129,6 +130,6 @@ def test_a_delivery_that_is_no_longer_ours_is_left_to_whoever_has_it(task):
     task.client.delete(UNACKED)
 
     with pytest.raises(Ignore):
-        execution.run(DECLARATION, request, (), {})
+        carrying_out.run(DECLARATION, request, (), {})
 
     assert task.governor.count() == 0

@@ -17,7 +17,7 @@ from tasks.imports import import_profiles
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles, update_profile
-from worker import successors
+from worker import canvas, successors  # noqa: F401  canvas has the tasks of map and chunks
 from worker.account_and_lane import Place, placed
 from worker.action import ACTIONS
 from worker.app import app

@@ -10,10 +10,11 @@ import pytest
 import redis
 from kombu import Consumer, Producer, Queue
 
-from worker import prefetched_leases, transport
+from worker import transport
 from worker.governor import Governor, Settlement
 from worker.message_headers import HEADER
-from worker.process import acknowledged_by_redis, left_behind, working
+from worker.process import prefetched_leases
+from worker.process.state import acknowledged_by_redis, left_behind, working
 from worker.tiers import Bucket, Limits, Line
 from worker.transport import OPTIONS, UNACKED, UNACKED_INDEX, Connection, header
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.sandbox.in_process import Clock, Sandbox
-from worker import token_endpoint
-from worker.account_store import get_account_store
+from worker.accounts import token_endpoint
+from worker.accounts.stored import get_account_store
 from worker.one_per_process import forget
 
 PAGE = Path(__file__).parents[2] / "docs" / "accounts.md"

@@ -7,8 +7,8 @@ import pytest
 from worker import ending
 from worker.ending import Finisher
 from worker.governor import Delivery, End, Settlement
-from worker.left_behind import LeftBehind
-from worker.process import acknowledged_by_redis, left_behind
+from worker.process.left_behind import LeftBehind
+from worker.process.state import acknowledged_by_redis, left_behind
 
 GOOD = Settlement(used=True)
 

@@ -8,7 +8,8 @@ from tasks.events import create_event
 from worker import ending
 from worker.api.repeat import SAFE, never
 from worker.backoff import backoff
-from worker.execution import Call, ends_without_follower, together_with
+from worker.carrying_out import ends_without_follower, together_with
+from worker.execution import Call
 from worker.governor import ALONE
 from worker.message_headers import HEADER
 from worker.settings import Settings

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from worker.accounts.credentials import Account
 from worker.api.jsonapi import Request
-from worker.credentials import Account
 from worker.errors import SettingsError, Unavailable
 from worker.http_client import make_client, send
 from worker.settings import Settings

@@ -11,8 +11,11 @@ import redis
 from celery import signals
 
 from tasks.events import create_event
+from tasks.lists import add_profiles_to_list
+from tasks.profiles import create_profile, get_profile
 from tests.clock import Clock
 from worker import plain_calls
+from worker.connection import NotReplicated
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Governor
 from worker.many import MAX_CALLS_PER_STEP, new_id
@@ -92,23 +95,71 @@ def test_a_redis_that_is_away_is_told_with_the_first_that_is_not_confirmed(gover
         create_event.delay_many([call(0)])
 
 
+@pytest.mark.parametrize(("slots", "left", "queued"), [(0, "nothing was queued", 0), (4, "workers have some", 3)])
+def test_where_no_replica_confirms_them_they_are_taken_back_together_or_not_at_all(
+    governor, monkeypatch, slots, left, queued
+):
+    def unconfirmed(*operation):
+        governor._call(*operation)
+        raise NotReplicated(0, 1, 1.0)
+
+    governor.beat("worker", slots, ["klaviyo.xl"], 10)
+    monkeypatch.setattr(governor, "_call_safely", unconfirmed)
+    with pytest.raises(NotConfirmed, match=left):
+        create_event.on(together=False).delay_many(call(number) for number in range(4))
+
+    assert governor.count() == queued
+
+
 def said_by(stored):
-    """A message, without what differs from call to call."""
-    message = json.loads(stored.partition(b"\n")[2])
+    """All that is kept of a call, without what differs from call to call."""
+    place, _, message = stored.partition(b"\n")
+    message = json.loads(message)
     task_id, wait = message["headers"]["id"], message["headers"]["klaviyo"]
     body = json.loads(base64.b64decode(message["body"]))
-    wait["since"] = body[1]["time"] = None
-    return json.loads(json.dumps({**message, "body": body}).replace(task_id, "id"))
+    wait["since"] = None
+    if "time" in body[1]:
+        body[1]["time"] = None
+    return json.loads(json.dumps([place.decode(), {**message, "body": body}]).replace(task_id, "id"))
 
 
-def test_a_message_is_what_one_call_would_have_published(governor, client, monkeypatch):
-    odd = call(0, value=9.5, properties={"100 %": "%s ☺"})
-    place = create_event.on(lane="bulk", expires=60)
-    place.delay(**odd)
-    one = client.hvals("klaviyo:waiting")
-    [many] = place.delay_many([odd])
+ODD = {
+    "metric": "M",
+    "unique_id": "u",
+    "profile": {"email": "ada@example.com"},
+    "value": 9.5,
+    "properties": {"100 %": "%s ☺"},
+}
 
-    assert said_by(client.hget("klaviyo:waiting", many.id)) == said_by(one[0])
+
+@pytest.mark.parametrize(
+    ("place", "params"),
+    [
+        (create_event, ODD),
+        (
+            create_event.on(lane="bulk", expires=60),
+            {**ODD, "profile": {"email": "ada@example.com", "external_id": "7"}},
+        ),
+        (create_event.on(together=False, countdown=60), ODD),
+        (create_event, {**ODD, "profile": {"email": "a@example.com", "patch_properties": {"append": {"a": "b"}}}}),
+        (
+            create_event,
+            {"data__attributes__metric__data__attributes__name": "M", "profile": {"id": "01"}, "unique_id": "u"},
+        ),
+        (get_profile, {"id": "01", "fields_profile": ["email"]}),
+        (get_profile, {"id": "01", "include": ["lists"]}),
+        (add_profiles_to_list, {"list_id": "L", "profile_ids": ["01", "02"]}),
+        (create_profile, {"email": "ada@example.com", "location": {"city": "London"}}),
+        (create_profile.on(together=True), {"email": "ada@example.com", "first_name": None}),
+    ],
+)
+def test_a_message_is_what_one_call_would_have_published(governor, client, place, params):
+    place.delay(**params)
+    [one] = client.hvals("klaviyo:waiting")
+    again, many = place.delay_many([params, params])
+
+    assert said_by(client.hget("klaviyo:waiting", again.id)) == said_by(one)
+    assert said_by(client.hget("klaviyo:waiting", many.id)) == said_by(one)
 
 
 def test_calls_that_differ_in_what_they_say_have_messages_of_their_own(governor, client):

@@ -13,12 +13,13 @@ from kombu.exceptions import OperationalError
 
 from tasks.jobs.import_runs import Runs
 from tasks.jobs.ledger import Ledger
-from worker import patience, process, strategy
+from worker import patience
 from worker.app import app
 from worker.connection import NotNow
 from worker.governor import Governor
-from worker.left_behind import LeftBehind, unacknowledged_if_left
 from worker.patience import asking_redis_once, waits_for_redis
+from worker.process import state, strategy
+from worker.process.left_behind import LeftBehind, unacknowledged_if_left
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,12 +36,12 @@ ASKED_BY_OTHERS = (
 
 @pytest.fixture
 def stopping():
-    process.working.set()
-    process.closing.set()
+    state.working.set()
+    state.closing.set()
     yield
-    process.working.clear()
-    process.closing.clear()
-    process.left_behind.clear()
+    state.working.clear()
+    state.closing.clear()
+    state.left_behind.clear()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from worker import plain_calls
 from worker.app import app
 from worker.connection import Full
 from worker.errors import AlreadyRevoked, NotConfirmed
-from worker.process import working
+from worker.process.state import working
 
 ADA = {"email": "ada@example.com"}
 

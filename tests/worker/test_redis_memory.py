@@ -10,14 +10,15 @@ from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
 from worker import execution, redis_memory
 from worker.app import app
+from worker.carrying_out import carry_out
 from worker.connection import Full
-from worker.execution import Call, carry_out
+from worker.execution import Call
 from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
-from worker.process import working
+from worker.process.state import working
 from worker.results import Backend
-from worker.revocation import revoke
+from worker.revocation import Effect, revoke
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
@@ -147,7 +148,7 @@ def test_a_read_that_waits_for_room_is_revoked_and_not_asked_for_again(delivered
     with pytest.raises(Retry):
         delivered(get_lists)
 
-    assert revoke(app, "one")
+    assert revoke(app, "one") is Effect.WITHDRAWN
 
     assert waits(client) == []
     assert json.loads(client.get("celery-task-meta-one"))["status"] == "REVOKED"

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW
+from worker.carrying_out import pause_account, pause_if_all_forbidden
 from worker.errors import Forbidden, Unauthorized
-from worker.execution import pause_account, pause_if_all_forbidden
 from worker.governor import get_governor
 from worker.one_per_process import forget
 

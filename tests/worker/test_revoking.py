@@ -9,10 +9,10 @@ import pytest
 from celery import states
 
 from worker import revocation
-from worker.execution import Revoked
+from worker.carrying_out import Revoked
 from worker.governor import Governor
 from worker.messages import readable
-from worker.revocation import ended_if_revoked, revoke, revoke_stamped
+from worker.revocation import Effect, ended_if_revoked, revoke, revoke_stamped
 from worker.tiers import Bucket, Limits, Line
 
 LINE = Line("default", (Bucket("operation", Limits.parse("3/s 60/m")),))
@@ -77,11 +77,19 @@ def test_a_task_that_waits_is_gone_and_told_as_revoked(governor, app, client):
     waiting(governor, "one")
     waiting(governor, "two")
 
-    assert revoke(app, "one")
+    assert revoke(app, "one") is Effect.WITHDRAWN
 
     assert those_that_wait(governor) == {"two"}
     assert json.loads(client.get("celery-task-meta-one"))["status"] == states.REVOKED
-    assert not revoke(app, "one")
+    assert revoke(app, "one") is Effect.FLAGGED
+
+
+def test_what_klaviyo_has_goes_on_though_it_is_revoked(governor, app):
+    revocation.ALSO_REVOKED.append(lambda id, reason: Effect.GOES_ON)
+    waiting(governor, "job")
+
+    assert revoke(app, "job") is Effect.GOES_ON
+    assert those_that_wait(governor) == {"job"}
 
 
 def test_a_chord_is_told_of_a_part_that_was_revoked_while_it_waited(governor, app):
@@ -96,7 +104,7 @@ def test_what_is_chained_to_a_revoked_task_ends_with_it(governor, app):
     followers = [{"task": "klaviyo.y", "options": {"task_id": id, "chord": CHORD}} for id in ("second", "third")]
     waiting(governor, "first", chain=followers)
 
-    assert revoke(app, "first", "it was dropped")
+    assert revoke(app, "first", "it was dropped") is Effect.WITHDRAWN
 
     assert app.backend.revoked == ["second", "third"]
     assert app.backend.parts == ["second", "third"]

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from worker.accounts import account, configured
+from worker.accounts.lookup import account, configured
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings, misspelled_settings
 

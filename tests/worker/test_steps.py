@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from worker import steps
-from worker.accounts import DEFAULT
+from worker.accounts.lookup import DEFAULT
+from worker.carrying_out import Revoked
 from worker.errors import NotFound
-from worker.execution import Revoked
 from worker.governor import Governor
 from worker.steps import AskingStep, Opening, Step
 

@@ -36,7 +36,7 @@ def test_a_source_that_cannot_be_read_is_told_and_one_that_can_is_too(settings, 
             settings.setenv(f"KLAVIYO_PUSHES__{name}__DATABASE_URL", database)
     forget()
 
-    told = {each.what.removeprefix("push "): each.text for each in checks.of_pushes(get_settings())}
+    told = {each.what.removeprefix("push "): each.text for each in checks.check_pushes(get_settings())}
 
     assert told["good"] == "its source can be read"
     assert "the query has no column for external_id" in told["lacks"]
@@ -51,7 +51,7 @@ def test_a_store_that_takes_nothing_and_a_disk_that_soon_will_not_are_told(setti
     monkeypatch.setattr(checks, "current_outage", lambda: Outage("database or disk is full", 0.0))
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
 
-    first, second = checks.of_room(get_settings())
+    first, second = checks.check_room(get_settings())
 
     assert first.level == "bad"
     assert "cannot be written: database or disk is full." in first.text

@@ -127,7 +127,7 @@ def test_a_task_of_the_applications_own_calls_it_from_celerys_worker(klaviyo, ce
 def test_eager_without_it_makes_the_request_here(monkeypatch):
     made = []
     monkeypatch.setattr(
-        "worker.action_task.send_in_process", lambda declaration, alias, params: made.append((alias, params)) or {}
+        "worker.execution.send_in_process", lambda declaration, alias, params: made.append((alias, params)) or {}
     )
     monkeypatch.setitem(app.conf.changes, "task_always_eager", True)
 

@@ -1,7 +1,7 @@
 """Checks request bodies against the shapes that Klaviyo publishes for them, down to the last leaf. Pure.
 
 A package's ``bodies.json`` holds the shape of each action's body, and the shapes that several bodies share
-(`worker.revision.body_table` writes it). A shape is
+(`cli.revision.body_table` writes it). A shape is
 
 - a word: ``string``, ``integer``, ``number``, ``boolean``; ``date-time``, ``date``, ``time``, a string in that format;
   ``object`` and ``any``, which may hold anything; ``empty``, an object without keys; ``binary``, a file in a form;
@@ -20,7 +20,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
+from pathlib import Path as FilePath
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ from worker.api.body_leaves import TYPES, Check, Problem, closed_set_check, desc
 
 #: A shape as it stands in the table.
 Shape = str | list[Any] | dict[str, Any]
+#: The keys that lead to a value in a body.
+Path = tuple[str, ...]
 #: ``{"shapes": {name: shape}, "bodies": {action: shape}}``.
 Table = dict[str, dict[str, Shape]]
 
@@ -45,13 +47,19 @@ def check_of(package: str, action: str) -> Check | None:
     return shapes.body(action) if shapes else None
 
 
+def node_at(package: str, action: str, place: Path) -> Node | None:
+    """The check of what stands at a place in an action's body, if that is the same whatever stands beside it."""
+    shapes = _shapes_of(package)
+    return shapes.at(action, place) if shapes else None
+
+
 def table_of(package: str) -> Table | None:
     """A package's table; None if it has none. The package itself is not imported."""
     spec = None
     with suppress(ValueError):  # a module run as a script has no spec
         spec = importlib.util.find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
-        file = Path(folder, "bodies.json")
+        file = FilePath(folder, "bodies.json")
         if file.is_file():
             found: Table = orjson.loads(file.read_bytes())
             return found
@@ -64,7 +72,7 @@ def _shapes_of(package: str) -> Shapes | None:
     return Shapes(table) if table else None
 
 
-class _Node(NamedTuple):
+class Node(NamedTuple):
     """A compiled shape: values of exactly these types are accepted, all others go through the check."""
 
     accepted: frozenset[type]
@@ -82,6 +90,16 @@ class Shapes:
         """The check for an action's body; None if the table does not have it."""
         return self._node(self._bodies[action]).check if action in self._bodies else None
 
+    def at(self, action: str, place: Path) -> Node | None:
+        """As `node_at`."""
+        shape, closed = self._bodies.get(action, "any"), False
+        for key in place:
+            whole, _ = self.resolve(shape)
+            if not isinstance(whole, dict) or key not in whole.get("keys", ()):
+                return None
+            shape, closed = whole["keys"][key], key in _owned(whole["keys"])
+        return self._node(shape, closed=closed)
+
     def resolve(self, shape: Shape) -> tuple[Shape, bool]:
         """Follow references to the shape itself; also whether it may be null, wherever along the way that is said."""
         null = False
@@ -95,12 +113,12 @@ class Shapes:
             return shape, null or None in shape
         return shape, null or bool(shape.get("null"))
 
-    def _node(self, shape: Shape, *, closed: bool = False) -> _Node:
+    def _node(self, shape: Shape, *, closed: bool = False) -> Node:
         """Compile a shape. ``closed``: it has no keys but those that it lists."""
         if not isinstance(shape, str) or not shape.startswith("#"):
             return self._build(*self.resolve(shape), closed)
         # Compiled when first needed: a shape may contain itself, and most are never sent.
-        return _Node(
+        return Node(
             frozenset({NoneType} if self.resolve(shape)[1] else ()), lambda value: self._named(shape, closed)(value)
         )
 
@@ -127,19 +145,19 @@ class Shapes:
         whole, _ = self.resolve(shape)
         return isinstance(whole, list) and len(whole) == 1
 
-    def _build(self, shape: Shape, null: bool, closed: bool) -> _Node:
+    def _build(self, shape: Shape, null: bool, closed: bool) -> Node:
         nothing = frozenset({NoneType} if null else ())
         if isinstance(shape, str):
-            return _Node(nothing.union(TYPES.get(shape, ())), _nullable(scalar_check(shape), null))
+            return Node(nothing.union(TYPES.get(shape, ())), _nullable(scalar_check(shape), null))
         if isinstance(shape, list):
-            return _Node(nothing, _nullable(closed_set_check(shape), null))
+            return Node(nothing, _nullable(closed_set_check(shape), null))
         if "items" in shape:
-            return _Node(nothing, _nullable(_array(self._node(shape["items"])), null))
+            return Node(nothing, _nullable(_array(self._node(shape["items"])), null))
         if "oneOf" in shape:
             return self._union(shape["oneOf"], null)
-        return _Node(nothing, _nullable(self._object(shape, closed), null))
+        return Node(nothing, _nullable(self._object(shape, closed), null))
 
-    def _union(self, alternatives: list[Shape], null: bool) -> _Node:
+    def _union(self, alternatives: list[Shape], null: bool) -> Node:
         # Numbers first: a float is never accepted by its type alone, and a string's check would refuse it first.
         wholes = sorted((self.resolve(each)[0] for each in alternatives), key=lambda whole: whole != "number")
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
@@ -160,7 +178,7 @@ class Shapes:
             return _closest(found) if found else mismatch(told, value)
 
         accepted = frozenset({NoneType} if null else ()).union(*(node.accepted for node in others))
-        return _Node(accepted, _nullable(check, null))
+        return Node(accepted, _nullable(check, null))
 
     def _choice(self, kinds: list[dict[str, Any]]) -> Check:
         wholes = [{key: self.resolve(each)[0] for key, each in kind["keys"].items()} for kind in kinds]
@@ -169,7 +187,7 @@ class Shapes:
             [{key: each for key, each in keys.items() if isinstance(each, list)} for keys in wholes],
             [frozenset(kind.get("required", ())) for kind in kinds],
         )
-        ready: dict[int, _Node] = {}
+        ready: dict[int, Node] = {}
 
         def check(value: dict[str, Any]) -> Sequence[Problem]:
             meant, problem = choice.narrow(value)
@@ -189,8 +207,7 @@ class Shapes:
 
     def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
         told = shape["keys"]
-        # A resource has the attributes and relationships that its shape lists, and no others.
-        owned = ("attributes", "relationships") if {"type", "attributes"} <= told.keys() else ()
+        owned = _owned(told)
         keys = {key: self._node(each, closed=key in owned) for key, each in told.items()}
         for key in owned:
             keys.setdefault(key, self._node({"keys": {}}, closed=True))
@@ -221,6 +238,11 @@ class Shapes:
         return check
 
 
+def _owned(keys: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of an object in which nothing unknown may stand: a resource has its own attributes and relationships."""
+    return ("attributes", "relationships") if {"type", "attributes"} <= keys.keys() else ()
+
+
 def _closest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
     """The alternative that was probably meant: the one with the fewest problems, and the deepest."""
     return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
@@ -230,7 +252,7 @@ def _nullable(check: Check, null: bool) -> Check:
     return (lambda value: () if value is None else check(value)) if null else check
 
 
-def _array(item: _Node) -> Check:
+def _array(item: Node) -> Check:
     accepted, check_item = item
 
     def check(value: Any) -> Sequence[Problem]:

@@ -21,12 +21,13 @@ import orjson
 from pydantic import ValidationError
 
 from worker.api.binding import drop_nulls, empty_id_problems, explain, item_size_problems, model_of, validate
-from worker.api.body import check_of
+from worker.api.body import check_of, node_at
 from worker.api.body_leaves import Check, Problem
 from worker.api.filter_fields import fields_of
 from worker.api.filters import as_text, filter_problems
 from worker.api.json_value import NotJson
 from worker.api.jsonapi import MEDIA_TYPE, Request, encode_form
+from worker.api.kinds import Kinds
 from worker.api.parameters import (
     DeclarationError,
     Extra,
@@ -144,14 +145,9 @@ class Declaration:
             InputError: naming each parameter that is unknown, missing, given twice or wrong. No value is echoed.
 
         """
-        params, problems = to_plain_names(given, self.parameters, self.aliases, self._dropped)
-        problems += drop_nulls(params, self.parameters, updates=self.method == "PATCH")
-        if "filter" in params:
-            several = get_origin(unwrap(self.parameters["filter"].annotation)[0]) is list
-            problems += filter_problems(params["filter"], fields_of(self.package, self.name), several)
-            params["filter"] = as_text(params["filter"])
-        if problems:
-            raise InputError(self.name, problems)
+        params = self._kinds.plain(given)
+        if params is None:
+            params = self._plain_names(given)
         try:
             params = validate(params, self._model)
         except ValidationError as error:
@@ -167,13 +163,32 @@ class Declaration:
             self.prepare(params)
         if self.stamp and stamped:
             self.stamp(params, key)
+        if not self._kinds.fits(params):
+            self._check_request(params, stamped)
+        return params
+
+    def _plain_names(self, given: Mapping[str, Any]) -> Params:
+        """The parameters under their plain names, without those that are as good as left out."""
+        params, problems = to_plain_names(given, self.parameters, self.aliases, self._dropped)
+        problems += drop_nulls(params, self.parameters, updates=self.method == "PATCH")
+        if "filter" in params:
+            several = get_origin(unwrap(self.parameters["filter"].annotation)[0]) is list
+            problems += filter_problems(params["filter"], fields_of(self.package, self.name), several)
+            params["filter"] = as_text(params["filter"])
+        if problems:
+            raise InputError(self.name, problems)
+        return params
+
+    def _check_request(self, params: Params, stamped: bool) -> None:
+        """See that Klaviyo would take the request."""
         body = self._body(params)
         content = self._check_body(params, body, stamped)
         if problems := list(item_size_problems(params, self.parameters)):
             raise InputError(self.name, problems)
         if body and len(content) > self.max_body:
             raise InputError(self.name, [f"the request is {len(content):,} bytes; Klaviyo takes {self.max_body:,}"])
-        return params
+        if not (self.multipart or self.sends_id) and (stamped or not self.stamp):
+            self._kinds.learn(params, len(content))
 
     def request(self, params: Params) -> Request:
         """The HTTP request for valid parameters."""
@@ -236,15 +251,18 @@ class Declaration:
 
     def buckets(self, params: Mapping[str, Any]) -> tuple[Bucket, ...]:
         """The endpoint's own bucket, and the extra ones that these parameters draw on."""
-        used = [extra.bucket for extra in self.extras if extra.value in (params.get(extra.parameter) or ())]
-        return (Bucket(self.name, self.limits), *used)
+        return (Bucket(self.name, self.limits), *self._extras_used(params))
+
+    def _extras_used(self, params: Mapping[str, Any]) -> Sequence[Bucket]:
+        if not self.extra:
+            return ()
+        return [extra.bucket for extra in self.extras if extra.value in (params.get(extra.parameter) or ())]
 
     def line(self, account: str, params: Mapping[str, Any]) -> Line:
         """The waiting list of a call with these parameters."""
-        buckets = self.buckets(params)
-        key = account, *(bucket.name for bucket in buckets)
+        key = account, *(bucket.name for bucket in self._extras_used(params))
         if key not in self._lines:
-            self._lines[key] = Line(account, buckets)
+            self._lines[key] = Line(account, self.buckets(params))
         return self._lines[key]
 
     @cached_property
@@ -254,6 +272,11 @@ class Declaration:
         for (*above, last), constant in self.constants:
             found.setdefault(tuple(above), {})[last] = constant
         return tuple(found.items())
+
+    @cached_property
+    def _kinds(self) -> Kinds:
+        at = partial(node_at, self.package, self.name) if self._shape_check else None
+        return Kinds(self.parameters, at, self.max_body, self._dropped)
 
     @cached_property
     def _aside(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ import orjson
 
 from worker.api.document import problem
 from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
-from worker.masking import mask_text
+from worker.telemetry.masking import mask_text
 
 if TYPE_CHECKING:
     from celery.result import AsyncResult

@@ -154,7 +154,8 @@ class Codec:
 
     ``render`` and ``parse`` convert a value to JSON:API and back. ``plain`` translates a place on the wire into the
     keys by which a caller reaches it. ``leaves`` are the wire paths below this value, each with those keys;
-    ``constants`` are the wire paths whose value is fixed.
+    ``constants`` are the wire paths whose value is fixed; ``keys`` are the keys of a dictionary that travels as one
+    resource, each with its path and codec.
     """
 
     render: Callable[[Any], Any]
@@ -162,6 +163,7 @@ class Codec:
     plain: Callable[[Place], Place]
     leaves: tuple[tuple[Path, Path], ...] = (((), ()),)
     constants: tuple[tuple[Path, str], ...] = ()
+    keys: Mapping[str, tuple[Path, Codec]] = field(default_factory=dict)
 
 
 #: For values that travel unchanged.
@@ -305,6 +307,7 @@ def _resource(kind: str, attributes: Any) -> Codec:
         keys.plain,
         tuple(keys.leaves()),
         ((("type",), kind), *keys.constants()),
+        keys.places,
     )
 
 

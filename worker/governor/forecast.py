@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.governor.terms import BucketLook, Look, Pause
-from worker.pauses import holders, said
+from worker.pauses import describe, holders
 from worker.tiers import MINUTE, SECOND
 
 #: What a window keeps for the lane now while that is used, as the script has it (keys.lua).
@@ -61,7 +61,7 @@ def pause_of(look: Look, paused: Mapping[str, Pause]) -> Pause | None:
 def stands_still(look: Look, paused: Mapping[str, Pause], slots: Mapping[str, int] | None = None) -> str:
     """Return why nothing of a line goes, whatever its windows say; empty if that is not so."""
     if pause := pause_of(look, paused):
-        return f"the {said(pause.what)} is paused by {pause.by}: {pause.why}"
+        return f"the {describe(pause.what)} is paused by {pause.by}: {pause.why}"
     if slots is not None and not slots.get(look.queue):
         return "no worker takes tasks of this tier"
     return ""

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import redis
 
-from worker.connection import Full, get_publisher, get_redis
+from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
+from worker.governor.operations import Operations
 from worker.governor.reading import read_look, read_pause, read_rider
-from worker.governor.script import script_of
 from worker.governor.terms import (
     ALONE,
     PREFIX,
@@ -32,8 +32,8 @@ from worker.governor.terms import (
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_process
 from worker.patience import waits_for_redis
-from worker.pauses import holders, owner, resuming, said
-from worker.process import working
+from worker.pauses import describe, holders, owner, resume_command
+from worker.process.state import working
 from worker.tiers import DAY, MINUTE
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.
@@ -53,32 +53,17 @@ class Governor:
         self._client = client
         self._prefix = prefix
         self._clock = clock
-        self._scripts: dict[str, Any] = {}
+        operations = Operations(client, prefix, clock)
+        self._call, self._call_safely = operations.call, operations.call_safely
 
-    def _call(self, operation: str, *arguments: Any) -> Any:
-        script, command = self._script(operation), self._arguments(operation, arguments)
-        try:
-            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
-        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
-            return script([self._prefix], command)
+    def confirm(self) -> None:
+        """Wait until replicas have all that was written before, by whichever connection, if the settings ask for it.
 
-    def _script(self, operation: str) -> Any:
-        if operation not in self._scripts:
-            self._scripts[operation] = self._client.register_script(script_of(operation))
-        return self._scripts[operation]
+        Raises:
+            NotReplicated: they do not have it in time.
 
-    def _answer(self, *command: Any) -> Any:
-        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
-        pool = self._client.connection_pool
-        connection = pool.get_connection()
-        try:
-            connection.send_command(*command)  # type: ignore[no-untyped-call]
-            return connection.read_response()
-        finally:
-            pool.release(connection)
-
-    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
-        return [operation, self._clock() if self._clock else "", *arguments]
+        """
+        self._call_safely("confirm")
 
     @waits_for_redis
     def now(self) -> int:
@@ -106,10 +91,12 @@ class Governor:
 
         Raises:
             AlreadyRevoked: the id has been revoked, and the publisher is not a worker.
+            NotReplicated: too few replicas have it; unless a worker has it already, it has been taken back.
 
         """
         arguments = (int(delay * 1000), expires.script_argument if expires else "", int(urgent), *together)
-        return self._published(task_id, self._call("wait", *line, lane, task_id, message, *arguments))
+        answer = self._publish(("", message, task_id), "wait", *line, lane, task_id, message, *arguments)
+        return self._released(task_id, answer)
 
     def wait_all(
         self,
@@ -124,17 +111,30 @@ class Governor:
 
         Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
         the same first id, this does nothing.
-        """
-        arguments: list[Any] = []
-        for task_id, message, share in tasks:
-            arguments += (task_id, f"{lane}|{line[0]}|{share}\n{message}")
-        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
-        self._call("wait_all", *line, *how, *arguments)
 
-    def _published(self, task_id: str, answer: Any) -> int:
-        if int(answer) < 0:
+        Raises:
+            NotReplicated: too few replicas have them; unless a worker has one already, all have been taken back.
+
+        """
+        ids, arguments = [], []
+        for task_id, message, share in tasks:
+            ids.append(task_id)
+            arguments += [task_id, f"{lane}|{line[0]}|{share}\n{message}"]
+        how = (lane, int(delay * 1000), expires.script_argument if expires else "", carrier)
+        self._publish(("", "", *ids), "wait_all", *line, *how, *arguments)
+
+    def _publish(self, to_take_back: Sequence[str], operation: str, *arguments: Any) -> int:
+        try:
+            # A worker's are followed by the acknowledgement of what they come from: a replica has both or neither.
+            return int((self._call if working.is_set() else self._call_safely)(operation, *arguments))
+        except NotReplicated as error:
+            taken_back = bool(self._call("take_back", *to_take_back))
+            raise error.of_publication(taken_back, several=operation == "wait_all") from None
+
+    def _released(self, task_id: str, answer: int) -> int:
+        if answer == -1:
             raise AlreadyRevoked(task_id, self._revoked(task_id) or "revoked")
-        return int(answer)
+        return max(0, answer)
 
     def restore(
         self,
@@ -157,7 +157,8 @@ class Governor:
 
     def put(self, list_key: str, queue: str, task_id: str, message: str, urgent: bool) -> None:
         """Put a message that has no line into its queue's list, and wake a worker. Otherwise as `wait`."""
-        self._published(task_id, self._call("put", list_key, queue, task_id, message, int(urgent)))
+        answer = self._publish((list_key, message, task_id), "put", list_key, queue, task_id, message, int(urgent))
+        self._released(task_id, answer)
 
     def bind(self, member: str, tables: list[str]) -> None:
         """Add a queue's binding to these sets. Redis takes a worker's even when full."""
@@ -232,7 +233,7 @@ class Governor:
         if milliseconds < 0:
             account, action = owner(line[0])
             reasons = "; ".join(
-                f"{said(each.what)}, by {each.by} ({each.why}; {resuming(each.what)} lets it go on)"
+                f"{describe(each.what)}, by {each.by} ({each.why}; {resume_command(each.what)} lets it go on)"
                 for each in self.holding(line)
             )
             raise Paused(action, account, reasons)

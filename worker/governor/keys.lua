@@ -2,7 +2,7 @@
 -- worker.governor.script joins it from the files of this directory in a fixed order: a file uses the locals of those
 -- before it.
 --
--- KEYS[1]  prefix of every key below, "klaviyo:"
+-- KEYS[1]  prefix of every key below, "klaviyo:"; in a cluster with the tag before it that every key has there
 -- ARGV[1]  operation; ARGV[2] now in ms, or "" for the server's clock (a test passes its own); ARGV[3…] as described there
 --
 -- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
@@ -33,6 +33,7 @@
 --   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
+--                          unheard:<ms> (after a failover: what may be missing in a window),
 --                          urgent (until when a part of each window is kept for the lane now), wanted_until
 --   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself; looked at before wanted_until
 --   blocked         hash   bucket or line -> until (ms), after a 429
@@ -45,9 +46,14 @@
 --   companies       hash   account -> "fingerprint of its key|company id", as far as that is known
 --   shared          hash   account -> the account whose buckets it draws on, since both have keys of one company
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
---   born            string when this state began: a flushed Redis is recognised by its absence
+--   born            string when this state began: a flushed Redis is recognised by its absence; after a failover
+--                          "when|ms that may be missing before|ms by which times before are moved"
+--   history         string replication id of the primary that the workers have seen last; only where there are replicas
+--   alive           string when a worker has last told of itself: a replica that is promoted knows all until then
 
-local P, op = KEYS[1], ARGV[1]
+local TAG, P = KEYS[1]:match('^({[^}]*}:)(.*)$')
+P = P or KEYS[1]
+local op = ARGV[1]
 local now = tonumber(ARGV[2])
 if not now then
   local t = redis.call('TIME')
@@ -67,6 +73,9 @@ local ONCE = 120000         -- how long a second publishing of a task is known a
 local SPAN, SPANS = 10000, 6  -- what goes together is counted in so many spans of so many ms, and the present one
 local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
 local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
+local REUNION = 2000        -- after a failover, for the workers to tell of the requests that they have under way
+local MISSING = { 5000, 60000 }  -- ms that a promoted replica may lack: workers tell of themselves every two seconds, and
+                                 -- none is promoted that is a minute behind
 local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
 local DAY = 86400000
 
@@ -78,6 +87,16 @@ local LONE = 4              -- keys that only one task has, which are passed ove
 local LOOK_BYTES = 2e7      -- and so many bytes of messages
 
 local call = redis.call
+if TAG then
+  -- Names of keys come with what is asked, too: each gets its tag here. A channel is called as the key that it tells of.
+  local all_keys = { DEL = true, EXISTS = true, MGET = true }
+  call = function(command, first, ...)
+    if not all_keys[command] then return redis.call(command, TAG .. first, ...) end
+    local keys = { first, ... }
+    for i = 1, #keys do keys[i] = TAG .. keys[i] end
+    return redis.call(command, unpack(keys))
+  end
+end
 local function key(name, part) return P .. name .. ':' .. part end
 
 -- A server that is full refuses a script's writes until one that needs no memory has passed; then it takes them all.

@@ -79,6 +79,7 @@ end
 -- 1 where this one says that nothing shall travel together, which then holds for all.
 function ops.beat(worker, slots, queues, ttl, alone)
   if alone == '1' then call('SET', P .. 'alone', 1, 'PX', ttl) end
+  call('SET', P .. 'alive', now)
   if tonumber(slots) > 0 then
     call('HSET', P .. 'workers', worker, (now + tonumber(ttl)) .. '|' .. slots .. '|' .. queues)
   else

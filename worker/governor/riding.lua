@@ -70,13 +70,14 @@ end
 --   how = done  the result is stored, key "" where nobody wants one: it is over
 --   how = told  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
 --   how = wait  it waits again, with `what` as its share, after the delay; the result tells that and why
--- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named waits again, and goes alone.
+-- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named was not sent: it waits again, and
+-- goes alone.
 function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten, delay,
     attempt, ttl, ...)
   local riding = call('HGET', P .. 'riding', carrier)
   local held_by = call('HGET', P .. 'holder', carrier)
   if not riding or held_by and held_by ~= tag then return -1 end
-  local told, riders, fates, over, waiting = { ... }, riders_of(carrier), {}, {}, {}
+  local told, riders, fates, over, waiting, unsent = { ... }, riders_of(carrier), {}, {}, {}, {}
   for i = 1, #told, 5 do fates[told[i]] = i end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
@@ -97,18 +98,23 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
       call('SET', key('outcome', each.id), what, 'PX', 7 * DAY)
       call('LPUSH', queue, each.message)
       wake(queue, 1)
-    else
-      each.share = i and what or ''
+    elseif i then
+      each.share = what
       if forgotten == '1' then call('DEL', key('sent', each.id)) end
       if attempt == '1' then call('HINCRBY', P .. 'attempts', each.id, 1) end
-      if i and name ~= '' and not has_ended(name) then publish(name, value, ttl) end
+      if name ~= '' and not has_ended(name) then publish(name, value, ttl) end
       waiting[#waiting + 1] = each
+    else
+      each.share = ''
+      call('DEL', key('sent', each.id))
+      unsent[#unsent + 1] = each
     end
   end
   for _, what in ipairs(#over > 0 and { 'attempts', 'expires', 'roomless' } or {}) do
     call('HDEL', P .. what, unpack(over))
   end
   back_in_line(waiting, now + tonumber(delay))
+  back_in_line(unsent, now)
   call('ZADD', P .. 'due', 'LT', now, riding:match('|(.*)$'))
   serve_due(8)
   return adopted

@@ -39,6 +39,7 @@ OPERATIONS = {
     "returning": "sharing",
     "revoking": "sharing",
     "pausing": "waiting",
+    "promoting": "waiting",
     "looking": "windows",
     "joining": "windows",
 }

@@ -39,13 +39,13 @@ local function serve(line, birth, in_now)
   local limit = math.min(free, most or BATCH, ahead.now + ahead.bulk)
   for _, b in ipairs(spec.buckets) do load_bucket(b) end
   while #ids < free and #ids < (most or BATCH) and ahead.now + ahead.bulk > 0 do
-    local lane = ahead.now > 0 and 'now' or 'bulk'
-    at, fallback = next_grant(spec, birth, lane, blocked, limit - #ids)
-    if not at or at > now then break end
-    if guarded and must_stay(line, lane) then
+    local lane = next_lane(line, ahead, guarded)
+    if not lane then
       at, fallback = nil, now + BEHIND
       break
     end
+    at, fallback = next_grant(spec, birth, lane, blocked, limit - #ids)
+    if not at or at > now then break end
     local id = call('RPOP', key(lane, line))
     ahead[lane] = ahead[lane] - 1
     local _, _, message = find(id)

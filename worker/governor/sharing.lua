@@ -134,11 +134,33 @@ local function carry(line, ahead, birth)
   return #ids, now
 end
 
--- Whether the first of a lane has to stay until something has arrived that went before it.
-local function must_stay(line, lane)
-  local id = call('LINDEX', key(lane, line), -1)
-  if not id then return false end
-  local _, _, _, share = find(id)
-  local part = share and part_of(share)
-  return part and is_behind(line, part)
+-- Bring the first task of a lane that may go to its head, past those that have to stay until something has arrived that
+-- went before them. behind: what those say, which nothing after them may go before. Returns whether there is one.
+local function bring_forward(line, lane, behind)
+  local list = key(lane, line)
+  for place = 1, LOOK_FIRST do
+    local id = call('LINDEX', list, -place)
+    if not id then return false end
+    local _, _, _, share = find(id)
+    local part = share and part_of(share)
+    local fields, stays = part and fields_of(line, part) or {}, part and is_behind(line, part)
+    for _, field in ipairs(fields) do stays = stays or behind[field] end
+    if not stays then
+      if place > 1 then
+        call('LREM', list, -1, id)
+        call('RPUSH', list, id)
+      end
+      return true
+    end
+    for _, field in ipairs(fields) do behind[field] = true end
+  end
+  return false
+end
+
+-- The lane that is next, nothing where nobody may go; guarded: something is under way that a task may have to wait for.
+local function next_lane(line, ahead, guarded)
+  local behind = {}
+  for _, lane in ipairs({ 'now', 'bulk' }) do
+    if ahead[lane] > 0 and (not guarded or bring_forward(line, lane, behind)) then return lane end
+  end
 end

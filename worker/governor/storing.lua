@@ -1,4 +1,4 @@
--- Store results and bindings, and tell whether there is room for them.
+-- Store results and bindings, and tell whether there is room for them and whether replicas have them.
 
 -- key value ttl_s urgent early -> 1. Store a result and tell who listens. urgent: 1 where a server that is full must
 -- take it. early: 1 where it is no end; it is not stored over one, which may have come in between.
@@ -12,6 +12,12 @@ end
 -- -> 1. A server that is full refuses it.
 function ops.room()
   call('SET', P .. 'room', 1, 'PX', 1000)
+  return 1
+end
+
+-- -> 1. Written so that replicas have something to confirm, and with it all that was written before.
+function ops.confirm()
+  call('SET', P .. 'confirmed', 1, 'PX', 1000)
   return 1
 end
 

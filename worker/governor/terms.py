@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 PREFIX = "klaviyo:"
 
-#: First line of a foreign script that a full server must take, too (see keys.lua).
-EVEN_IF_FULL = f"redis.call('DEL', '{PREFIX}none')\n"
+#: First line of a foreign script that a full server must take, too (see keys.lua). In a cluster every key has a tag.
+EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{PREFIX}none')\n"
 
 #: Instead of a fingerprint: Klaviyo accepts a worker's key, whichever was refused before.
 ANY_KEY = "*"

@@ -87,13 +87,51 @@ local function load_bucket(b)
   b.wanted = (tonumber(f[6]) or 0) > now and call('ZCOUNT', key('wanted', b.name), now, '+inf') or 0
 end
 
+-- How many ms before its birth this state may lack, 0 unless it is a replica's that was promoted; and by how many the
+-- times before are moved.
+local missing, moved = 0, 0
+
 local function born()
-  local at = tonumber(call('GET', P .. 'born'))
-  if not at then
-    at = now
-    call('SET', P .. 'born', now)
+  local text = call('GET', P .. 'born')
+  local at = tonumber(text)
+  if at then return at end
+  if text then
+    at, missing, moved = text:match('^(%d+)|(%d+)|(%-?%d+)$')
+    missing, moved = tonumber(missing), tonumber(moved)
+    return tonumber(at)
   end
-  return at
+  call('SET', P .. 'born', now)
+  return now
+end
+
+-- How many answers of a ring, of the newest `most`, are not older than a moment.
+local function answered_since(ring, moment, most)
+  local low, high = 0, math.min(most, call('LLEN', ring))
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- After a failover: how many requests of a window of n in t ms may have been answered that the replica has not heard of.
+-- As many as the shortest window lets through in the time that is missing; but no more than this one had room for.
+local function unheard(b, ring, n, t, birth)
+  local field, name, shortest = 'unheard:' .. t, key('bucket', b.name)
+  local of, number = (call('HGET', name, field) or ''):match('^(%d+)|(%d+)$')
+  if tonumber(of) == birth then return tonumber(number) end
+  for _, w in ipairs(b.windows) do
+    if not shortest or w[2] < shortest[2] then shortest = w end
+  end
+  local room = n - b.flight - answered_since(ring, now - t - moved, n)
+  number = math.max(0, math.min(shortest[1] * (math.ceil(missing / shortest[2]) + 1), room))
+  call('HSET', name, field, birth .. '|' .. number)
+  return number
+end
+
+-- When an answer came that an old primary has stamped, by the clock of the new one: at the latest that it can have been.
+local function by_this_clock(entry, birth)
+  return (entry < birth or entry > now) and math.min(entry + moved, birth) or entry
 end
 
 local nothing_blocked
@@ -129,6 +167,7 @@ end
 -- blocked: until when the line is; most: how many may follow it at once.
 local function next_grant(spec, birth, lane, blocked, most)
   local at = blocked
+  if missing > 0 and now < birth + REUNION then return nil, birth + REUNION end
   for _, b in ipairs(spec.buckets) do
     local ring = key('ring', b.name)
     if b.flight > 0 and now < birth + PROBATION and call('LLEN', ring) == 0 then
@@ -137,12 +176,14 @@ local function next_grant(spec, birth, lane, blocked, most)
     for _, w in ipairs(b.windows) do
       local n, t = w[1], w[2]
       if t == 60000 then n = (b.limit or n) - b.foreign end
+      if missing > 0 and now < birth + t then n = n - unheard(b, ring, n, t, birth) end
       if lane == 'bulk' and b.urgent then n = n - math.floor(n * SPARE) end
       local back = n - b.flight - b.wanted - 1
       if back < 0 then
         return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
       end
       local entry = answered_at(ring, w, back, most)
+      if entry and missing > 0 then entry = by_this_clock(entry, birth) end
       -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
       if not entry and t == 1000 then entry = call('LLEN', ring) > 0 and birth end
       -- When others' window ends there may be room before.
@@ -151,14 +192,4 @@ local function next_grant(spec, birth, lane, blocked, most)
     end
   end
   return at
-end
-
--- How many answers of a ring, of the newest `most`, are not older than a moment.
-local function answered_since(ring, moment, most)
-  local low, high = 0, math.min(most, call('LLEN', ring))
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if tonumber(call('LINDEX', ring, middle)) >= moment then low = middle + 1 else high = middle end
-  end
-  return low
 end

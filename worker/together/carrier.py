@@ -12,11 +12,11 @@ from celery import Task
 from celery.exceptions import Ignore
 
 from worker.app import app
-from worker.events import tell
 from worker.governor import Delivery
-from worker.left_behind import unacknowledged_if_left
 from worker.message_headers import DELIVERY
-from worker.process import acknowledged_by_redis, closing, left_behind
+from worker.process.left_behind import unacknowledged_if_left
+from worker.process.state import acknowledged_by_redis, closing, left_behind
+from worker.telemetry.events import tell
 from worker.together.riding import ride
 
 #: As the governor's script writes it.
@@ -27,8 +27,8 @@ class Carrier(Task):  # type: ignore[type-arg]
     """Carries calls to Klaviyo, several in one request."""
 
     name = TOGETHER
-    Strategy = "worker.strategy:default"
-    Request = "worker.request:Request"
+    Strategy = "worker.process.strategy:default"
+    Request = "worker.process.request:Request"
     acks_late = True
     ignore_result = True
     send_events = False

@@ -22,6 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.account_and_lane import taken
 from worker.api.jsonapi import Envelope
 from worker.backoff import backoff
+from worker.carrying_out import WaitingReason, count_attempts, make_call, pause_account
 from worker.errors import (
     KlaviyoError,
     Malformed,
@@ -32,16 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import (
-    Call,
-    WaitingReason,
-    exchange,
-    given_up,
-    lost,
-    make_call,
-    pause_account,
-    tell_adopted,
-)
+from worker.execution import Call, exchange, given_up, lost, tell_adopted
 from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
@@ -62,6 +54,9 @@ CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
 
 #: Of calls that a job carries there is no delivery of the broker's.
 NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
+
+#: What is logged where their own messages, or the answer, are not what they should be.
+ODD = "%d calls that were to share a request wait again, each by itself."
 
 #: Sends one task event: its type, and its fields.
 Tell = Callable[..., None]
@@ -95,17 +90,17 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
     riders = governor.board(carrier, settings.lease_ms, delivery.tag)
     if not riders:
         return False
+    passengers, arrival = [], Arrival(Settlement(used=False, forget=True), [])
     try:
         # What a stock client has revoked it has told this worker, and nobody else: by itself, such a call ends so.
         wanted = [rider for rider in riders if rider.task_id not in revoked]
         passengers = _alike(_passengers(app, wanted, delivery))
-        by_job = bool(passengers) and passengers[0].sharing.by_job
-        arrival = None if by_job else _carried(app, passengers, carrier, delivery, governor, settings, tell)
     except Exception:
-        logger.exception("%d calls that were to share a request wait again, each by itself.", len(riders))
-        passengers, arrival = [], Arrival(Settlement(used=True), [Fate(each.task_id, "wait") for each in riders])
-    if arrival is None:
+        logger.exception(ODD, len(riders))
+    if passengers and passengers[0].sharing.by_job:
         return _handed_over(passengers, carrier, delivery, governor, tell)
+    if passengers:
+        arrival = _carried(app, passengers, carrier, delivery, governor, settings, tell)
     adopted = governor.arrive(delivery, carrier, arrival)
     if adopted is None:
         return False
@@ -141,6 +136,11 @@ def end_with_job(app: Celery, passengers: Sequence[Passenger], parts: Sequence[P
     get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), fates, ttl=settings.result_expires))
 
 
+def set_down(carrier: str) -> None:
+    """Let all calls of a request that nobody will make wait again, each to go by itself; nothing if it has ended."""
+    get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), []))
+
+
 def _alike(passengers: Sequence[Passenger]) -> list[Passenger]:
     """Those that belong to the account of the first and ask for the same action, whatever their messages say."""
     return [
@@ -159,15 +159,12 @@ def _carried(
     settings: Settings,
     tell: Tell,
 ) -> Arrival:
-    """Send the request, and say what becomes of each call; who cannot travel is not named, and waits again."""
-    if not passengers:
-        return Arrival(Settlement(used=False, forget=True), [])
+    """Send the request, and say what becomes of each call."""
     first = passengers[0].call
     sharing = passengers[0].sharing
     _tell_begun(passengers, tell)
     began = time.monotonic()
-    params = sharing.join([each.call.params for each in passengers])
-    request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
+    unrepeatable = [each.rider.task_id for each in passengers if not each.call.repeat.blindly]
     ends: list[Settlement] = []
 
     def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
@@ -175,11 +172,17 @@ def _carried(
 
     answer: Envelope | KlaviyoError
     try:
-        answer = exchange(request, governor, settings, settle)
-        parts = _divided(sharing, passengers, answer, carrier)
-    except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
-        answer = error
-        parts = _divided(sharing, passengers, error, carrier)
+        params = sharing.join([each.call.params for each in passengers])
+        request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
+        try:
+            answer = exchange(request, governor, settings, settle, unrepeatable)
+        except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
+            answer = error
+        parts = _divided(sharing, passengers, answer, carrier, settings.max_attempts)
+    except Exception:
+        logger.exception(ODD, len(passengers))
+        end = ends[0] if ends else Settlement(used=False, forget=True)
+        return Arrival(end, [Fate(each.rider.task_id, "wait") for each in passengers])
     if isinstance(answer, Unauthorized):
         pause_account(answer)
     attempt = isinstance(answer, Unavailable)
@@ -207,7 +210,9 @@ def _fates(
     """What becomes of each call, told as events where Celery does not see it."""
     results = Results(app)
     fates = [_fate(each, part, answer, settings, results) for each, part in zip(passengers, parts, strict=True)]
-    for part, fate in zip(parts, fates, strict=True):
+    for each, part, fate in zip(passengers, parts, fates, strict=True):
+        if fate.how != "wait":
+            count_attempts(each.call, each.rider.attempts + 1)
         if fate.how == "done":
             tell("task-succeeded", uuid=fate.task_id, result="…", runtime=seconds)
         elif fate.how == "wait":
@@ -217,16 +222,25 @@ def _fates(
 
 
 def _divided(
-    sharing: Sharing, passengers: Sequence[Passenger], answer: Envelope | KlaviyoError, carrier: str
+    sharing: Sharing,
+    passengers: Sequence[Passenger],
+    answer: Envelope | KlaviyoError,
+    carrier: str,
+    max_attempts: int,
 ) -> list[Part]:
     """What the answer means for each call; one that says nothing of the calls lets them wait again."""
-    if isinstance(answer, Throttled | Unavailable | Unauthorized):
-        shares = [each.rider.share for each in passengers]
-        if isinstance(answer, Unavailable) and answer.sent and min(each.rider.attempts for each in passengers):
-            # Twice in a row: it may be one of them that Klaviyo cannot take, and the others are not to fail for it.
-            shares = split(shares, QUARTERS, carrier)
-        return [Part(share=share, why=str(answer)) for share in shares]
-    return divided(sharing, [(each.call.params, each.rider.share) for each in passengers], answer, carrier)
+    if not isinstance(answer, Throttled | Unavailable | Unauthorized):
+        return divided(sharing, [(each.call.params, each.rider.share) for each in passengers], answer, carrier)
+    shares = [each.rider.share for each in passengers]
+    if isinstance(answer, Unavailable) and answer.sent:
+        # It may be one of them that Klaviyo cannot take, and the others are not to fail for it: who has failed before
+        # goes with fewer, and makes its last attempt alone.
+        again = [place for place, each in enumerate(passengers) if each.rider.attempts]
+        for place, share in zip(again, split([shares[place] for place in again], QUARTERS, carrier), strict=True):
+            shares[place] = share
+        last = [each.rider.attempts + 2 >= max_attempts for each in passengers]
+        shares = ["" if alone else share for alone, share in zip(last, shares, strict=True)]
+    return [Part(share=share, why=str(answer)) for share in shares]
 
 
 def _fate(
@@ -301,4 +315,6 @@ def _is_plain(embedded: dict[str, Any]) -> bool:
     """Whether nothing follows a task's success, and nobody listens for it in this process."""
     if any(embedded.get(name) for name in ("callbacks", "chain", "chord")):
         return False
-    return not (signals.task_success.receivers or signals.task_prerun.receivers)
+    # One receiver of `task_postrun` is ours (`worker.successors`).
+    listeners = (*signals.task_success.receivers, *signals.task_prerun.receivers, *signals.task_postrun.receivers[1:])
+    return not listeners

@@ -27,7 +27,7 @@ class Pulling:
 
     def __init__(self):
         self.now = NOON
-        self.asked, self.told = [], []
+        self.asked, self.told, self.resumed = [], [], []
 
     def start_run(self, stream, mode="incremental", request="R1", since=None):
         self.now += timedelta(minutes=1)
@@ -50,6 +50,7 @@ def pulling(store, monkeypatch):
     monkeypatch.setattr(pull, "current_time", lambda: made.now)
     monkeypatch.setattr(pull, "renew_reminder", lambda *which: None)
     monkeypatch.setattr(pull, "end_stream", lambda *how: made.told.append(how))
+    monkeypatch.setattr(pull, "resume_soon", lambda *which: made.resumed.append(which))
     monkeypatch.setattr(
         pull.page, "_ask_page", lambda account, stream, params, about: made.asked.append((params, about))
     )
@@ -268,6 +269,19 @@ def test_a_run_ends_even_if_the_worker_that_wrote_its_last_page_died_before_endi
 
     assert pulling.last("profiles")["state"] == "done"
     assert len(pulling.told) == 1
+
+
+def test_a_page_that_comes_again_after_the_end_of_its_run_has_redis_told_of_that(pulling):
+    pulling.start_run("profiles")
+    _, first = pulling.asked[0]
+    pulling.answer(profile("P1"), following=cursor("b"))
+    pull.page.answered_before("default", first)
+    assert pulling.resumed == []
+
+    pulling.answer(profile("P2"))
+    pull.page.answered_before("default", first)
+
+    assert pulling.resumed == [("default", "R1", "profiles")]
 
 
 def test_a_window_that_a_page_has_split_off_is_read_even_if_its_worker_died_before_starting_it(pulling, monkeypatch):

@@ -17,8 +17,8 @@ from schedules.push.task import PushStep, configured_push
 from tasks.imports.parts import split_into_parts
 from tasks.imports.sending import Stopped
 from worker.errors import InputError, SettingsError
-from worker.left_behind import LeftBehind
-from worker.process import closing
+from worker.process.left_behind import LeftBehind
+from worker.process.state import closing
 from worker.settings import get_settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from tasks.jobs import carried, settle
 from tasks.jobs.carried import TellCalls, open_job
 from tests.worker.together.travelers import Killed, Travelers
-from worker.errors import JobCancelled
+from worker.errors import JobCancelled, SettingsError
 from worker.one_per_process import forget
 from worker.together import riding
 
@@ -162,6 +162,37 @@ def test_calls_of_a_job_that_somebody_has_withdrawn_go_alone(travelers, steps):
     assert steps.reminders.overdue(1) == []
 
 
+@pytest.mark.parametrize("gone", range(2))
+def test_calls_whose_account_is_gone_meanwhile_are_told_so(travelers, steps, monkeypatch, gone):
+    carrier = handed_over(travelers, steps)
+    key = f"klaviyo:riders:{carrier}"
+    for place, each in enumerate(travelers.client.lrange(key, 0, -1)[gone:], start=gone):
+        travelers.client.lset(key, place, each.replace(b'"account":"default"', b'"account":"nobody"'))
+
+    end(steps, carrier, monkeypatch)
+    open_job(carrier)
+    travelers.work_all()
+
+    ends = [travelers.outcome(f"c{number}") for number in range(12)]
+    assert all(isinstance(each, SettingsError) for each in ends[gone:])
+    assert all(each["data"]["id"] == "01" for each in ends[:gone])
+    assert not travelers.left()
+
+
+def test_calls_whose_account_is_gone_before_the_job_is_opened_are_told_so(travelers, steps, monkeypatch):
+    monkeypatch.setattr(riding, "see_to", lambda reminders: None)
+    carrier = handed_over(travelers, steps)
+    key = f"klaviyo:riders:{carrier}"
+    for place, each in enumerate(travelers.client.lrange(key, 0, -1)):
+        travelers.client.lset(key, place, each.replace(b'"account":"default"', b'"account":"nobody"'))
+
+    open_job(carrier)
+    travelers.work_all()
+
+    assert all(isinstance(travelers.outcome(f"c{number}"), SettingsError) for number in range(12))
+    assert not travelers.left()
+
+
 def test_a_call_that_is_revoked_meanwhile_ends_as_the_job_says(travelers, steps, monkeypatch):
     carrier = handed_over(travelers, steps)
 
@@ -190,3 +221,20 @@ def test_a_purge_leaves_alone_what_klaviyo_has(travelers, steps, monkeypatch):
     end(steps, carrier, monkeypatch)
 
     assert travelers.outcome("c1")["job_id"] == "K1"
+
+
+def test_only_those_of_the_same_person_wait_until_the_job_has_ended(travelers, steps, monkeypatch):
+    carrier = handed_over(travelers, steps)
+    profile(travelers, 100, email="p3@example.com")
+    profile(travelers, 101, email="p3@example.com", first_name="Grace")
+    travelers.call("create_profile", "alone", email="other@example.com")
+    profile(travelers, 102, email="third@example.com")
+    travelers.call("create_profile", "late", lane="bulk", email="fourth@example.com")
+
+    travelers.work(1)
+    assert all(travelers.outcome(each)["successful"] for each in ("alone", "c102", "late"))
+    assert travelers.governor.count() == 2
+
+    end(steps, carrier, monkeypatch)
+    travelers.work_all(step=0.2)
+    assert [each for each in travelers.ends if each in ("c100", "c101")] == ["c100", "c101"]

@@ -10,7 +10,7 @@ from celery.exceptions import Retry
 
 from tasks.jobs import spawn as spawning
 from tasks.jobs.spawn import Spawn
-from worker import execution
+from worker import carrying_out
 from worker.errors import BadRequest, OutcomeUnknown, Throttled, Unavailable
 from worker.governor import Claim
 
@@ -38,7 +38,7 @@ def spawn(steps: Any, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> 
     governor = SimpleNamespace(release=leases.append, settle=lambda id, *_: leases.append(id), done=nothing)
     monkeypatch.setattr(spawning, "get_governor", lambda: governor)
     monkeypatch.setattr(spawning, "claim_lease", lambda *_: Claim("ok", 0))
-    monkeypatch.setattr(execution, "back_to_wait", lambda call, request, lane, why, delay, **_: Retry(why))
+    monkeypatch.setattr(carrying_out, "back_to_wait", lambda call, request, lane, why, delay, **_: Retry(why))
     for name in ("task_id", "holder"):
         monkeypatch.setattr(Spawn, name, "step")
 

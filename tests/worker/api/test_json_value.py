@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import OrderedDict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from uuid import UUID
 
 import pytest
 
-from worker.api.json_value import NotJson, json_value
+from worker.api.json_value import MAX_DEPTH, NotJson, _copy, json_value
 
 
 class Text(str):
@@ -124,6 +125,31 @@ def test_what_json_cannot_carry_is_refused_with_its_place(value: Any, why: str):
 
     assert f"parameter 'profiles.1.properties.photo' {why}" in str(caught.value)
     assert "grace" not in str(caught.value)
+
+
+def test_what_is_nested_too_deeply_is_refused_though_it_could_be_written():
+    deep: Any = 1
+    for _ in range(MAX_DEPTH + 5):
+        deep = [deep]
+
+    with pytest.raises(NotJson, match="deeper"):
+        json_value({"deep": deep})
+
+
+def test_what_is_plain_is_copied_as_step_by_step():
+    rng = random.Random(1)
+    leaves = [0, -1, 2**64 - 1, 0.1, -0.0, 1e22, 5e-324, True, None, "", "null", "é☺\x00", "a" * 99, [], {}]
+
+    def made(depth: int) -> Any:
+        kind = rng.random()
+        if depth == 0 or kind < 0.4:
+            return rng.choice(leaves)
+        if kind < 0.7:
+            return {rng.choice(["a", "é", "", "null"]): made(depth - 1) for _ in range(3)}
+        return [made(depth - 1) for _ in range(3)]
+
+    for value in ({"a": made(4)} for _ in range(200)):
+        assert repr(json_value(value)) == repr(_copy(value)) == repr(value)
 
 
 def test_what_holds_itself_is_refused_in_a_short_sentence():

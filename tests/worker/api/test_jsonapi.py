@@ -19,7 +19,7 @@ from worker.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from worker.masking import mask_text
+from worker.telemetry.masking import mask_text
 
 
 def answer(status, document=None, content_type="application/vnd.api+json", content=None, reads=False, **headers):

@@ -1,15 +1,20 @@
 """Calls that wait travel in one request, and each of them ends as if it had gone alone."""
 
+import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from celery.worker import state
 
 from tests.worker.together.travelers import REVOKED, Killed, Travelers
+from worker import carrying_out, execution
 from worker.api.jsonapi import Envelope
+from worker.connection import NotReplicated
 from worker.errors import BadRequest, NotFound, OutcomeUnknown, SettingsError, Unavailable
-from worker.governor import forecasts
+from worker.governor import forecasts, under_way
 from worker.one_per_process import forget
+from worker.together import riding
 
 GOOD = {"data": None, "error": None, "successful": True}
 
@@ -22,11 +27,16 @@ def travelers(settings, client, monkeypatch):
     return Travelers(client, monkeypatch)
 
 
-def event(travelers, number, **options):
+def event(travelers, number, person=None, **options):
     travelers.call(
-        "create_event", f"e{number}", metric="Placed Order", profile={"email": f"p{number}@example.com"},
-        unique_id=f"u{number}", **options,
+        "create_event", f"e{number}", metric="Placed Order",
+        profile={"email": f"p{number}@example.com", **(person or {})}, unique_id=f"u{number}", **options,
     )  # fmt: skip
+
+
+def edit(travelers, number):
+    """A call that must not be repeated."""
+    event(travelers, number, person={"patch_properties": {"append": {"tags": "x"}}})
 
 
 def backlog(travelers, number, publish=event, **options):
@@ -187,14 +197,72 @@ def test_a_call_that_klaviyo_cannot_take_fails_and_none_of_those_it_went_with(tr
     assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(1_000) if each != 500}
 
 
-def test_an_answer_that_is_lost_leaves_unknown_what_must_not_be_repeated(travelers):
-    def subscribe(travelers, number):
-        consent = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
-        travelers.call(
-            "bulk_subscribe_profiles", f"s{number}", list_id="L",
-            profiles=[{"email": f"p{number}@example.com", "subscriptions": consent}],
-        )  # fmt: skip
+@pytest.mark.parametrize("seed", range(3))
+def test_none_fails_for_what_others_of_its_request_are_however_many_join_them(travelers, settings, seed):
+    settings.setenv("KLAVIYO_MAX_ATTEMPTS", "4")
+    forget()
+    rng = random.Random(seed)
+    travelers.klaviyo.poison = {"u7"}
+    for number in range(0, 400, 40):
+        travelers.governor.beat("worker", 0, [], 1)
+        for each in range(number, number + 40):
+            event(travelers, each)
+        travelers.governor.beat("worker", 8, ["klaviyo.xl", "klaviyo.m"], 10**6)
+        travelers.work(rng.choice([0.1, 1, 3]))
 
+    travelers.work_all()
+
+    assert {name for name, [end] in travelers.ends.items() if isinstance(end, Unavailable)} == {"e7"}
+    assert travelers.outcome("e7").attempts == 4
+    assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(400) if each != 7}
+
+
+def subscribe(travelers, number):
+    """A call that must not be repeated blindly."""
+    consent = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
+    travelers.call(
+        "bulk_subscribe_profiles", f"s{number}", list_id="L",
+        profiles=[{"email": f"p{number}@example.com", "subscriptions": consent}],
+    )  # fmt: skip
+
+
+def test_what_was_left_behind_was_not_sent_and_ends_as_it_would_have_alone(travelers):
+    backlog(travelers, 10, subscribe)
+    stored = travelers.client.hget("klaviyo:waiting", "s4")
+    travelers.client.hset("klaviyo:waiting", "s4", stored.replace(b'"account":"default"', b'"account":"nobody"'))
+    travelers.klaviyo.script = [503]
+    state.revoked.add("s7")
+    try:
+        travelers.work_all()
+    finally:
+        state.revoked.discard("s7")
+
+    ends = {number: travelers.outcome(f"s{number}") for number in range(10)}
+    assert isinstance(ends.pop(4), SettingsError)
+    assert ends.pop(7)["successful"]
+    assert all(isinstance(each, OutcomeUnknown) for each in ends.values())
+
+
+@pytest.mark.parametrize("at", ["join", "tell"])
+def test_what_goes_wrong_with_a_shared_request_leaves_each_call_to_itself(travelers, monkeypatch, at):
+    def odd(*_):
+        raise KeyError("profile")
+
+    known = riding.sharing_of
+    monkeypatch.setattr(riding, "sharing_of", lambda declaration: replace(known(declaration), **{at: odd}))
+    backlog(travelers, 10, subscribe)
+
+    travelers.work_all()
+
+    ends = [travelers.outcome(f"s{number}") for number in range(10)]
+    if at == "join":
+        assert all(each["successful"] for each in ends)
+    else:
+        assert all(isinstance(each, OutcomeUnknown) for each in ends)
+    assert set(travelers.klaviyo.members.values()) == {1}
+
+
+def test_an_answer_that_is_lost_leaves_unknown_what_must_not_be_repeated(travelers):
     backlog(travelers, 20, subscribe)
     travelers.klaviyo.script = ["cut"]
 
@@ -335,10 +403,6 @@ def test_a_worker_that_dies_at_any_step_loses_and_doubles_nothing(travelers, ste
 
 
 def test_a_worker_that_dies_with_the_request_under_way_leaves_unknown_what_must_not_be_repeated(travelers):
-    def edit(travelers, number):
-        who = {"email": f"p{number}@example.com", "patch_properties": {"append": {"tags": "x"}}}
-        travelers.call("create_event", f"e{number}", metric="M", profile=who, unique_id=f"u{number}")
-
     backlog(travelers, 12, edit)
     travelers.klaviyo.script = ["killed"]
     with pytest.raises(Killed):
@@ -349,6 +413,49 @@ def test_a_worker_that_dies_with_the_request_under_way_leaves_unknown_what_must_
 
     assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(12)}
     assert all(isinstance(travelers.outcome(f"e{each}"), OutcomeUnknown) for each in range(12))
+
+
+def test_what_must_not_be_repeated_travels_once_replicas_know_of_its_request(travelers, settings, monkeypatch):
+    settings.setenv("KLAVIYO_REDIS_REPLICAS", "1")
+    forget()
+    asked = []
+
+    def confirm():
+        asked.append(len(travelers.klaviyo.requests))
+        if len(asked) == 1:
+            raise NotReplicated(0, 1, 1.0)
+
+    monkeypatch.setattr(travelers.governor, "confirm", confirm)
+    monkeypatch.setattr(travelers.governor, "_call_safely", travelers.governor._call)
+    backlog(travelers, 12, edit)
+    travelers.work_all()
+
+    # Once in vain, and then before each request.
+    assert asked == [0, *range(len(travelers.klaviyo.requests))]
+    assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(12)}
+    assert [travelers.outcome(f"e{each}") for each in range(12)] == [GOOD] * 12
+
+    before = len(asked)
+    backlog(travelers, 12)
+    travelers.work_all()
+
+    assert len(asked) == before, "what may be repeated waits for no replica"
+
+
+def test_another_primary_is_told_of_each_call_on_the_way_that_must_not_be_repeated(travelers, monkeypatch):
+    told = []
+
+    def send(*request):
+        told.extend(under_way.to_tell())
+        return travelers.klaviyo(*request)
+
+    monkeypatch.setattr(execution, "send", send)
+    backlog(travelers, 12, edit)
+    travelers.work()
+
+    [carrier] = [each for each in told if each[2]]
+    assert carrier[0].startswith("together-")
+    assert {f"e{each}" for each in range(12)} <= {each[0] for each in told if each[5] == 1}
 
 
 def test_how_fast_a_line_drains_counts_each_call_that_travels(travelers):
@@ -364,6 +471,18 @@ def test_how_fast_a_line_drains_counts_each_call_that_travels(travelers):
     foretold = forecasts([replace(look, now=3_000)])[look.line]
     assert foretold.per_minute == look.together_per_minute
     assert foretold.empty == pytest.approx(3_000 / look.together_per_minute * 60)
+
+
+def test_the_attempts_of_each_are_counted_when_it_has_ended(travelers, monkeypatch):
+    counted = []
+    told = SimpleNamespace(throttled=lambda *_: None, attempts=lambda action, count: counted.append((action, count)))
+    monkeypatch.setattr(carrying_out, "meters", [told])
+    backlog(travelers, 10)
+    travelers.klaviyo.script = [503]
+
+    travelers.work_all()
+
+    assert counted == [("create_event", 2)] * 10
 
 
 def test_a_few_calls_for_which_there_is_room_go_one_by_one(travelers):
@@ -401,13 +520,13 @@ def test_what_is_said_of_a_person_waits_until_what_was_said_before_has_arrived(t
     publish(travelers, 11, "Ada")
     event(travelers, 9_999)
     travelers.tick()
-    assert travelers.take() == []
+    assert [message["headers"]["id"] for _, message in travelers.take()] == ["e9999"]
 
     travelers.carry_out(tag, message)
     travelers.tick()
 
     assert travelers.klaviyo.sizes("bulk_create_events") == [11]
-    assert [message["headers"]["id"] for _, message in travelers.take()] == ["e11", "e9999"]
+    assert [message["headers"]["id"] for _, message in travelers.take()] == ["e11"]
     assert not travelers.client.exists("klaviyo:aboard")
 
 

@@ -25,8 +25,12 @@ CONSENT = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
 def travelers(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_MAX_ATTEMPTS", "4")
     settings.setenv("KLAVIYO_BACKOFF_MAX_SECONDS", "2")
+    for account in ("EU", "US"):
+        settings.setenv(f"KLAVIYO_ACCOUNTS__{account}__API_KEY", f"pk_{account}")
     forget()
     made = Travelers(client, monkeypatch)
+    for account in ("default", "eu"):
+        made.governor.join(account, account, "one company")
     made.klaviyo.clock = made.clock
     return made
 
@@ -35,15 +39,23 @@ def publish(travelers, rng, number):
     """One call of some kind; returns what kind that is."""
     lane = rng.choice(["now", "bulk"])
     expires = rng.choice([None, None, None, rng.uniform(0.5, 30)])
-    options = {"lane": lane, "expires": expires, "together": rng.random() > 0.1}
-    kind = rng.choice(["event", "event", "event", "edit", "profile", "member", "consent"])
+    options = {
+        "account": rng.choice(["default", "default", "eu", "us"]),
+        "lane": lane,
+        "expires": expires,
+        "together": rng.random() > 0.1,
+        "delay": rng.choice([0.0, 0.0, 0.0, rng.uniform(0.5, 20)]),
+        "follows": rng.choice([None, None, {"callbacks": [{"task": "after"}]}]),
+    }
+    kind = rng.choice(["event", "event", "event", "twin", "edit", "profile", "member", "consent"])
     name = f"{kind}-{number}"
-    if kind in ("event", "edit"):
+    if kind in ("event", "edit", "twin"):
         who = {"email": f"p{rng.randrange(30)}@example.com"}
         if kind == "edit":
             who["patch_properties"] = {"append": {"tags": str(number)}}
-        travelers.call("create_event", name, metric="M", profile=who, unique_id=name, **options)
-        if rng.random() < 0.05:
+        id = f"twin-{rng.randrange(9)}" if kind == "twin" else name
+        travelers.call("create_event", name, metric="M", profile=who, unique_id=id, **options)
+        if kind != "twin" and rng.random() < 0.05:
             travelers.klaviyo.bad.add(name)
     elif kind == "profile":
         if rng.random() < 0.9:
@@ -114,8 +126,9 @@ def assert_ended_well(travelers, name, revoked):
 
 def assert_within_limits(klaviyo):
     for action, (burst, steady) in LIMITS.items():
-        times = sorted(at for name, at in klaviyo.arrivals if name == action)
-        for limit, length in ((burst, 1_000), (steady, 60_000)):
-            for first, last in zip(times, times[limit:], strict=False):
-                assert last - first >= length, action
-    assert all(a <= b for a, b in pairwise([at for _, at in klaviyo.arrivals]))
+        for company in ({"default", "eu"}, {"us"}):
+            times = sorted(at for name, at, account in klaviyo.arrivals if name == action and account in company)
+            for limit, length in ((burst, 1_000), (steady, 60_000)):
+                for first, last in zip(times, times[limit:], strict=False):
+                    assert last - first >= length, action
+    assert all(a <= b for a, b in pairwise([at for _, at, _ in klaviyo.arrivals]))

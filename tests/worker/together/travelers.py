@@ -13,14 +13,15 @@ from celery.exceptions import Ignore, Retry
 
 import tasks.registry  # noqa: F401 — all actions
 from tests.clock import Clock
-from worker import execution, prefetched_leases
+from worker import carrying_out, execution
 from worker.action import ACTIONS
 from worker.app import app
+from worker.carrying_out import Revoked
 from worker.errors import KlaviyoError
-from worker.execution import Revoked
 from worker.governor import ALONE, Delivery, Expiry, Governor
 from worker.http_client import Response
 from worker.message_headers import HEADER
+from worker.process import prefetched_leases
 from worker.tiers import QUEUES
 from worker.together import riding
 from worker.together.traveling import traveling
@@ -63,12 +64,12 @@ class Klaviyo:
         self.profiles, self.script, self.bad, self.points = set(), [], set(), True
         #: What brings Klaviyo down, by its id.
         self.poison = set()
-        #: The action and the moment of each request.
+        #: The action, the moment and the account of each request.
         self.arrivals, self.clock = [], lambda: 0
 
-    def __call__(self, _client, _account, action, request):
+    def __call__(self, _client, account, action, request):
         body = orjson.loads(request.body) if request.body else {}
-        self.arrivals.append((action, self.clock()))
+        self.arrivals.append((action, self.clock(), account.alias))
         self.requests.append((action, len(self._records(action, request, body))))
         fault = self.script.pop(0) if self.script else None
         if fault in (429, 503):
@@ -158,23 +159,26 @@ class Travelers:
         self.ends, self.pops, self.told, self.expiring = {}, 0, [], set()
         client.set("klaviyo:born", self.clock.ms - 100_000)
         self.governor.beat("worker", 1_000, list(QUEUES), 10**6)
-        for module in (execution, riding):
+        for module in (carrying_out, riding):
             monkeypatch.setattr(module, "get_governor", lambda: self.mortal)
         monkeypatch.setattr(execution, "send", self.klaviyo)
         monkeypatch.setattr(execution, "get_client", lambda: None)
 
-    def call(self, name, task_id, *, lane="now", expires=None, follows=None, together=None, delay=0.0, **params):
+    def call(
+        self, name, task_id, *, account="default", lane="now", expires=None, follows=None, together=None, delay=0.0,
+        **params,
+    ):  # fmt: skip
         """Publish a call as a caller of ours does."""
         declaration = ACTIONS[name].declaration
         bound = declaration.bind(params, task_id)
         once = not declaration.repeat_of(bound).blindly
-        shared = traveling(declaration, "default", bound, once, together)
-        line = declaration.line("default", bound)
+        shared = traveling(declaration, account, bound, once, together)
+        line = declaration.line(account, bound)
         until = Expiry(expires) if expires else None
         if expires:
             self.expiring.add(task_id)
         blindly = declaration.repeat_of(bound).blindly and not declaration.resolve
-        wait = {**header(line, lane, delay, until, blindly, shared), "account": "default"}
+        wait = {**header(line, lane, delay, until, blindly, shared), "account": account}
         body = base64.b64encode(orjson.dumps([[], bound, follows or {}])).decode()
         headers = {"id": task_id, "task": f"klaviyo.{name}", HEADER: wait, "argsrepr": "()", "kwargsrepr": "{}"}
         message = orjson.dumps({"body": body, "headers": headers, "properties": {"body_encoding": "base64"}}).decode()
@@ -205,7 +209,7 @@ class Travelers:
         _, kwargs, _ = orjson.loads(base64.b64decode(message["body"]))
         context = Context({**headers, "klaviyo_delivery": (UNACKED, UNACKED_INDEX, tag)})
         try:
-            end = execution.run(ACTIONS[name].declaration, context, (), kwargs)
+            end = carrying_out.run(ACTIONS[name].declaration, context, (), kwargs)
         except Revoked as revoked:
             if revoked.expired:
                 self.governor.revoke(task_id, revoked.reason)

@@ -1,0 +1,68 @@
+"""Why a task waits and until when, as a sentence. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from worker.governor import Pause
+from worker.governor.backlog import LineBacklog, Waiting
+from worker.pauses import describe, owner, resume_command
+
+_WINDOW = re.compile(r"(\d+):(\d+)")
+
+
+def explain_wait(
+    task: Waiting, line: LineBacklog, blocked: Mapping[str, float], pauses: Iterable[Pause], now: float
+) -> str:
+    """Return why a task of a line waits at a moment (Unix time), and until when, as far as that is known.
+
+    ``blocked``: buckets and lines after a 429, with the Unix time at which they are free.
+    """
+    for pause in pauses:
+        if holds(pause, line):
+            paused = f"the {describe(pause.what)} is paused by {pause.by}: {_sentence(pause.why)}"
+            return f"waits: {paused} To resume it: {resume_command(pause.what)}"
+    if task.not_before is not None and task.not_before > now:
+        return f"waits until {_clock(task.not_before)}: its time has not come"
+    until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)
+    if until > now:
+        return f"waits until {_clock(until)}: Klaviyo answered 429"
+    ahead = task.place - 1 + (line.now if task.lane == "bulk" else 0)
+    soonest = now + ahead / rate(line)
+    limits = f"waits for Klaviyo's limits on account {owner(line.line)[0]}"
+    lane = " in lane bulk" if task.lane == "bulk" else ""
+    if not ahead:
+        return f"{limits}: the next of {line.total:,}{lane}"
+    return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
+
+
+def _sentence(why: str) -> str:
+    return why if why.endswith(".") else f"{why}."
+
+
+def holds(pause: Pause, line: LineBacklog) -> bool:
+    """Return True if a pause holds a line: its account, its action or its tier is paused."""
+    account, _, rest = line.line.partition(":")
+    action = rest.partition("+")[0]
+    return pause.what in {
+        f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{line.queue}"
+    }  # fmt: skip
+
+
+def buckets(line: LineBacklog) -> list[str]:
+    """Return the names of the buckets that a line draws on."""
+    return [part.rpartition("=")[0] for part in line.spec.split(";")[1:]]
+
+
+def rate(line: LineBacklog) -> float:
+    """Return how many of its tasks may go in a second, in the long run."""
+    return min(int(limit) / int(length_ms) * 1000 for limit, length_ms in _WINDOW.findall(line.spec.partition(";")[2]))
+
+
+def _clock(moment: float) -> str:
+    """Return a time of day, with the date where that is not today's."""
+    there = datetime.fromtimestamp(moment).astimezone()
+    today = there.date() == datetime.now().astimezone().date()
+    return f"{there:%H:%M:%S %Z}" if today else f"{there:%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,33 @@
+"""`klaviyo move`: take everything from one Redis to another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.terminal import WRONG, stdout, stop
+from worker.connection import client_of, get_redis
+from worker.moving import move as move_keys
+from worker.patience import asking_redis_once
+from worker.redis_address import parse
+from worker.settings import get_settings
+
+
+@asking_redis_once()
+def move(
+    old: Annotated[str, typer.Argument(metavar="OLD_URL", help="where everything is now, as in KLAVIYO_REDIS_URL")],
+) -> None:
+    """Move everything from another Redis to the one of KLAVIYO_REDIS_URL, while no worker runs.
+
+    Tasks that wait, results, jobs, imports, schedules and windows keep their lifetimes. In a cluster all keys come into
+    one slot. What was broken off is begun again in the same way.
+    """
+    try:
+        source = parse(old)
+    except ValueError as error:
+        raise stop(f"The old address: {error}.", WRONG) from None
+    if source.shown == get_settings().redis.shown:
+        raise stop("KLAVIYO_REDIS_URL is the old address, too: set it to the new one.", WRONG)
+    number = move_keys(client_of(source), get_redis())
+    stdout(soft_wrap=True).print(f"{number:,} keys were moved from {source.shown} to {get_settings().redis.shown}.")

@@ -1,0 +1,80 @@
+"""Everything is moved from one Redis to another, counted, while nobody works at either."""
+
+from collections import deque
+
+import pytest
+
+from tests.live.nodes import Cluster
+from tests.worker.governing import line, publish
+from worker.connection import client_of
+from worker.errors import SettingsError
+from worker.governor import Governor, under_way
+from worker.moving import move
+from worker.redis_address import parse
+from worker.tiers import QUEUES
+
+
+@pytest.fixture(scope="module")
+def cluster(server_binary, tmp_path_factory):
+    made = Cluster(server_binary, tmp_path_factory.mktemp("cluster"), primaries=3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def new(cluster, monkeypatch):
+    # What other tests of this process have sent is not told to it.
+    monkeypatch.setattr(under_way, "_unrepeatable", deque())
+    for node in cluster.nodes:
+        node.redis.flushall()
+    with client_of(parse(cluster.url)) as client:
+        yield client
+
+
+def test_every_key_comes_into_one_slot_of_a_cluster_with_its_lifetime(governor, client, new, cluster):
+    governor.beat("worker", 0, list(QUEUES), 10)
+    publish(governor, line(), "one", "two")
+    client.set("celery-task-meta-one", "result", ex=500)
+    client.set("another application's", "stays")
+    before = client.dbsize()
+
+    number = move(client, new)
+
+    assert number == before - 1
+    assert client.keys() == [b"another application's"]
+    assert Governor(new).count() == 2
+    assert [each.line for each in Governor(new).look()] == [line().name]
+    assert 0 < new.ttl("celery-task-meta-one") <= 500
+    assert [node.redis.dbsize() for node in cluster.nodes if node is not cluster.primary()] == [0, 0]
+
+
+def test_nothing_is_moved_while_a_worker_runs(client, new):
+    Governor(client).beat("worker", 5, list(QUEUES), 10)
+
+    with pytest.raises(SettingsError, match="at the old Redis workers are running, and must be stopped before: worker"):
+        move(client, new)
+
+    assert new.keys() == []
+
+
+def test_nothing_is_moved_to_a_redis_that_has_work_of_its_own(governor, client, new):
+    publish(Governor(new), line(), "theirs")
+    governor.beat("worker", 0, list(QUEUES), 10)
+    publish(governor, line(), "one")
+
+    with pytest.raises(SettingsError, match="keys of a deployment: give it an empty one"):
+        move(client, new)
+
+
+def test_what_was_broken_off_is_begun_again(governor, client, new, monkeypatch):
+    governor.beat("worker", 0, list(QUEUES), 10)
+    publish(governor, line(), "one")
+    monkeypatch.setattr(client, "delete", lambda *keys: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        move(client, new)
+    monkeypatch.undo()
+
+    move(client, new)
+
+    assert client.keys() == []
+    assert Governor(new).count() == 1

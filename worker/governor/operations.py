@@ -1,0 +1,98 @@
+"""The governor's operations as Redis is asked for them, and as replicas confirm them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from worker.connection import NotReplicated
+from worker.governor import under_way
+from worker.governor.script import script_of
+from worker.governor.terms import PREFIX
+from worker.redis_nodes import at_new_primary
+from worker.settings import get_settings
+
+#: Part of the time that a client waits for an answer in which replicas have to confirm a write.
+CONFIRMING = 0.8
+
+
+class Operations:
+    """The operations, by their names in the scripts."""
+
+    def __init__(self, client: redis.Redis, prefix: str, clock: Callable[[], int] | None) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._clock = clock
+        self._scripts: dict[str, Any] = {}
+
+    def call(self, operation: str, *arguments: Any) -> Any:
+        """Carry out an operation, and return its answer."""
+        script, command = self._script(operation), self._arguments(operation, arguments)
+        try:
+            return self._answer("EVALSHA", script.sha, 1, self._prefix, *command)
+        except redis.exceptions.NoScriptError:  # Redis is new, or was restarted or flushed
+            return script([self._prefix], command)
+
+    def _script(self, operation: str) -> Any:
+        if operation not in self._scripts:
+            self._scripts[operation] = self._client.register_script(script_of(operation))
+        return self._scripts[operation]
+
+    def _answer(self, *command: Any) -> Any:
+        """What Redis answers: redis-py's own way without its retries and telemetry, which are a third of its cost."""
+        pool = self._client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        finally:
+            pool.release(connection)
+
+    def call_safely(self, operation: str, *arguments: Any) -> Any:
+        """Carry out an operation that writes; it is over once as many replicas have it as the settings ask for.
+
+        Raises:
+            NotReplicated: they do not have it in time; the primary does.
+
+        """
+        if not (replicas := get_settings().redis_replicas):
+            return self.call(operation, *arguments)
+        sha, pool = self._script(operation).sha, self._client.connection_pool
+        seconds = CONFIRMING * pool.connection_kwargs["socket_timeout"]
+        command = ("EVALSHA", sha, 1, self._prefix, *self._arguments(operation, arguments))
+        connection: Any = pool.get_connection()
+        try:
+            # On one connection: Redis waits for what was last written by whoever asks.
+            confirm = ("WAIT", replicas, int(seconds * 1000))
+            connection.send_packed_command(connection.pack_commands([command, confirm]))
+            answer, confirmed = connection.read_response(), connection.read_response()
+        except redis.exceptions.NoScriptError:
+            connection.disconnect()
+            self._client.script_load(script_of(operation))
+            return self.call_safely(operation, *arguments)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
+        if confirmed < replicas:
+            raise NotReplicated(confirmed, replicas, seconds)
+        return answer
+
+    def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
+        return [operation, self._clock() if self._clock else "", *arguments]
+
+
+def tell_of_requests(connection: redis.Connection, primary: str) -> None:
+    """Tell a primary, which may have been a replica until now, who was it before and what is under way here."""
+    operations: list[tuple[Any, ...]] = [("history", "", primary)]
+    operations += [("under_way", "", *each) for each in under_way.to_tell()]
+    for operation in operations:
+        command = ("EVAL", script_of(operation[0]), 1, PREFIX, *operation)
+        connection.send_command(*command, check_health=False)  # type: ignore[no-untyped-call]
+        connection.read_response()
+
+
+at_new_primary.append(tell_of_requests)

@@ -1,0 +1,37 @@
+-- Another server has taken the primary's place, and may not have heard of what was last done on the old one.
+
+-- id -> 1 if the primary was another one before. The last moment at which a worker was heard counts as the last that is
+-- known, and what may have been missed since counts as done (windows.lua). All times before are moved as if that had
+-- been just now: nobody knows whether the time since then has passed, or the new clock is ahead or behind.
+function ops.history(id)
+  local known = call('GET', P .. 'history')
+  if known == id then return 0 end
+  call('SET', P .. 'history', id)
+  if not known then return 0 end
+  local alive = tonumber(call('GET', P .. 'alive')) or now
+  local moved = math.min(now - alive, MISSING[2])
+  call('SET', P .. 'born', now .. '|' .. math.max(moved, MISSING[1]) .. '|' .. moved)
+  local blocked = call('HGETALL', P .. 'blocked')
+  for i = 1, #blocked, 2 do call('HSET', P .. 'blocked', blocked[i], tonumber(blocked[i + 1]) + moved) end
+  for _, state in ipairs({ 'granted', 'claimed' }) do
+    for _, leased in ipairs(call('ZRANGE', P .. state, 0, -1)) do call('ZINCRBY', P .. state, moved, leased) end
+  end
+  wake_all()
+  return 1
+end
+
+-- id holder line spec ttl_ms unrepeatable -> 1. A request that a process has under way, or has had a moment ago where
+-- the line is "": what the new primary may not know of it.
+function ops.under_way(id, holder, line, spec, ttl, unrepeatable)
+  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY) end
+  if line == '' or call('HGET', P .. 'holder', id) then return 1 end
+  enter_line(line, spec)
+  local queue = ''
+  if is_leased(id) then
+    queue = call('HGET', P .. 'lease', id):match('^[^|]*')
+    close_lease(id, false)
+  end
+  open_leases({ id }, line, load_line(line), 'claimed', tonumber(ttl), queue)
+  if holder ~= '' then call('HSET', P .. 'holder', id, holder) end
+  return 1
+end

@@ -1,0 +1,47 @@
+"""The requests that this process has under way, which a replica that is promoted may not have heard of."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+
+#: Seconds for which a request that must not be repeated is remembered after its end: no replica is promoted that is
+#: further behind.
+REMEMBERED_S = 60.0
+
+#: What the script is told of a request: its task, holder, line and spec, ms that it may take, and 1 if unrepeatable.
+UnderWay = tuple[str, str, str, str, int, int]
+
+#: By the task, or by the id that several share: what to tell of the request, and whose part in it must not be repeated.
+_requests: dict[str, tuple[Callable[[], UnderWay], Collection[str]]] = {}
+
+#: When they ended, and whose they were.
+_unrepeatable: deque[tuple[float, str]] = deque()
+
+
+def begin(task_id: str, tell: Callable[[], UnderWay], unrepeatable: Collection[str]) -> None:
+    """Note that a request is about to be sent. ``unrepeatable``: the tasks whose part in it must not be repeated."""
+    _requests[task_id] = tell, unrepeatable
+
+
+def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    """Note that it has ended. ``forget``: it was certainly not carried out."""
+    _, unrepeatable = _requests.pop(task_id, (None, ()))
+    if unrepeatable and not forget:
+        _unrepeatable.extend((clock(), each) for each in unrepeatable)
+        while clock() - _unrepeatable[0][0] > REMEMBERED_S:
+            _unrepeatable.popleft()
+
+
+def to_tell() -> Iterator[UnderWay]:
+    """Every request that is under way, and those of the last minute that must not be repeated."""
+    for tell, unrepeatable in list(_requests.values()):
+        yield from map(_sent, unrepeatable)
+        yield tell()
+    for _, task_id in list(_unrepeatable):
+        yield _sent(task_id)
+
+
+def _sent(task_id: str) -> UnderWay:
+    return task_id, "", "", "", 0, 1

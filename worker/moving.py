@@ -1,0 +1,70 @@
+"""All that a deployment keeps in Redis, moved to another Redis: the primary of Sentinels, or a slot of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import redis
+
+from worker.errors import SettingsError
+from worker.governor import PREFIX
+from worker.redis_rights import KEYS
+
+#: Keys that are copied with one round trip.
+BATCH = 200
+
+#: What says nothing of work: a worker or a command has only been here.
+EMPTY = {f"{PREFIX}{name}".encode() for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers")}
+
+
+def move(old: redis.Redis, new: redis.Redis) -> int:
+    """Move every key of ours, with what is left of its lifetime. Return how many those were.
+
+    The old ones are deleted once all have been copied, so that it may be broken off and begun again.
+
+    Raises:
+        SettingsError: a worker lives at either, or the new one has work of its own.
+
+    """
+    for where, client in (("the old", old), ("the new", new)):
+        if names := sorted(living(client)):
+            raise SettingsError(f"at {where} Redis workers are running, and must be stopped before: {', '.join(names)}")
+    keys, there = sorted(ours(old)), set(ours(new)) - EMPTY
+    if there - set(keys):
+        raise SettingsError(f"the new Redis already has {len(there)} keys of a deployment: give it an empty one")
+    left = iter(keys)
+    while batch := list(islice(left, BATCH)):
+        _copy(old, new, batch)
+    left = iter(keys)
+    while batch := list(islice(left, BATCH)):
+        old.delete(*batch)
+    return len(keys)
+
+
+def living(client: redis.Redis) -> set[str]:
+    """The workers that were heard of lately."""
+    now: Any = client.time()
+    told: Any = client.hgetall(f"{PREFIX}workers")
+    return {name.decode() for name, said in told.items() if int(said.partition(b"|")[0]) > now[0] * 1000}
+
+
+def ours(client: redis.Redis) -> Iterator[bytes]:
+    """Every key of ours."""
+    for pattern in KEYS:
+        yield from client.scan_iter(match=pattern, count=1_000)
+
+
+def _copy(old: redis.Redis, new: redis.Redis, keys: list[bytes]) -> None:
+    reading = old.pipeline(transaction=False)
+    for key in keys:
+        reading.dump(key)
+        reading.pttl(key)
+    told = iter(reading.execute())
+    writing = new.pipeline(transaction=False)
+    for key in keys:
+        value, ttl = next(told), next(told)
+        if value is not None:
+            writing.restore(key, max(0, ttl), value, replace=True)
+    writing.execute()

@@ -1,0 +1,205 @@
+"""Which server to speak to where there are several: a connection finds it whenever it connects.
+
+redis-py, kombu, Celery's result backend and RedBeat each have another way of following a failover, and none of a
+cluster's that leaves our scripts whole. All of them make their connections by a class that can be given. So one class
+does it for everybody: it asks the Sentinels, or the cluster, connects to the server that they name, and asks that one
+whether it is the primary. Any answer that says otherwise later ends the connection, and the next one is made to
+whichever server is right by then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import SSLConnection
+from redis.retry import Retry
+
+from worker.cluster_keys import SLOT, tagged, untagged
+from worker.redis_address import RedisAddress
+
+#: Seconds for one Sentinel or node of a cluster to tell where the primary is.
+ASKING_TIMEOUT_S = 1.0
+
+#: Seconds between two questions of a process whether the Sentinels name another primary by now. They demote the old one
+#: some ten seconds later only, and it forgets then what it was told meanwhile.
+ASKING_INTERVAL_S = 1.0
+
+#: What is done on a process's first connection to another primary, before anything else: with the connection and the
+#: primary's replication id, which a replica that is promoted makes anew.
+at_new_primary: list[Callable[[redis.Connection, str], None]] = []
+
+_met = ""
+
+
+@lru_cache
+def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
+    """The class of connections to an address; None where any library's own will do.
+
+    A single server that has replicas may one day be another one behind the same address.
+    """
+    if address.path or not (address.nodes or address.replicas):
+        return None
+    kind = _InCluster if address.cluster else _ToPrimary
+    base = SSLConnection if address.tls else redis.Connection
+    return type(kind.__name__.strip("_"), (kind, base), {"address": address})
+
+
+class _ToPrimary(redis.Connection):
+    """A connection to whichever server is the primary when it connects."""
+
+    address: RedisAddress
+
+    def _connect(self) -> Any:
+        self.host, self.port = _directory(self.address).locate()
+        return super()._connect()  # type: ignore[no-untyped-call]
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send a command, unless the Sentinels name another primary by now."""
+        primary = self.host, self.port
+        if self.address.primary and self.is_connected and _directory(self.address).names_another(primary):
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.ConnectionError("another server has become the primary")
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        """Log in, then make sure that it is the primary."""
+        super().on_connect_check_health(check_health=check_health)
+        told = _replication(self)
+        if told.get("role") != "master":
+            raise redis.ConnectionError(f"{self.host}:{self.port} is a replica: a failover is under way")
+        _meet(self, told.get("master_replid", ""))
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Read an answer; one that says that another server has to be asked, or later, ends the connection."""
+        try:
+            return super().read_response(*args, **kwargs)
+        except redis.ConnectionError:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise
+
+
+class _InCluster(_ToPrimary):
+    """A connection to the node that has our slot, in which every key of ours is."""
+
+    def send_command(self, *args: Any, **kwargs: Any) -> None:
+        """Send a command, its keys in our slot."""
+        super().send_command(*tagged(args), **kwargs)  # type: ignore[no-untyped-call]
+
+    def pack_command(self, *args: Any) -> Any:
+        """Pack a command, its keys in our slot."""
+        return super().pack_command(*tagged(args))  # type: ignore[no-untyped-call]
+
+    def pack_commands(self, commands: Iterable[Any]) -> Any:
+        """Pack commands, their keys in our slot."""
+        return super().pack_commands([tagged(each) for each in commands])  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Read an answer, its keys as we call them."""
+        return untagged(super().read_response(*args, **kwargs))
+
+
+def _meet(connection: redis.Connection, primary: str) -> None:
+    global _met
+    if primary != _met:
+        for step in at_new_primary:
+            step(connection, primary)
+        _met = primary
+
+
+def _replication(connection: redis.Connection) -> dict[str, str]:
+    """What a server says of its role."""
+    connection.send_command("INFO", "replication", check_health=False)  # type: ignore[no-untyped-call]
+    said = connection.read_response()
+    text = said.decode() if isinstance(said, bytes) else str(said)
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+class _Directory:
+    """Where the primary is: what the nodes of an address say."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        self._nodes = list(address.nodes)
+        self._asking = threading.Lock()
+        self._asked_at, self._said = time.monotonic(), ("", 0)
+
+    def locate(self) -> tuple[str, int]:
+        """Where it is, by the first node that knows; the next time that one is asked first.
+
+        Raises:
+            redis.ConnectionError: none does.
+
+        """
+        if not self._nodes:
+            return self._address.host, self._address.port
+        why = []
+        for node in list(self._nodes):
+            try:
+                if found := _told(self._address, *node):
+                    self._nodes.remove(node)
+                    self._nodes.insert(0, node)
+                    self._asked_at, self._said = time.monotonic(), found
+                    return found
+                why.append(f"{node[0]}:{node[1]} does not know")
+            except redis.RedisError as error:
+                why.append(f"{node[0]}:{node[1]}: {type(error).__name__}")
+        name = self._address.primary
+        what = f"the primary {name!r}" if name else "the cluster's node that has our keys"
+        raise redis.ConnectionError(f"nobody says where {what} is ({'; '.join(why)})")
+
+    def names_another(self, primary: tuple[str, int]) -> bool:
+        """Whether it is elsewhere by now; asked now and then, by one thread of all."""
+        if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
+            try:
+                self.locate()
+            except redis.ConnectionError:
+                self._asked_at = time.monotonic()  # without Sentinels the primary goes on serving
+            finally:
+                self._asking.release()
+        return self._said != primary
+
+
+@lru_cache
+def _directory(address: RedisAddress) -> _Directory:
+    return _Directory(address)
+
+
+def _told(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
+    """What one node says."""
+    client = _asking(address, host, port)
+    try:
+        return _owner(client, host) if address.cluster else _named(client, address.primary)
+    finally:
+        client.close()
+
+
+def _asking(address: RedisAddress, host: str, port: int) -> redis.Redis:
+    """A client for one question to a Sentinel or a node of a cluster."""
+    who: dict[str, Any] = {"username": address.username, "password": address.password}
+    if address.primary:
+        who = {"username": address.sentinel_username, "password": address.sentinel_password}
+    how: dict[str, Any] = {**who, "ssl": address.tls, **address.ssl, **address.dialect}
+    timeouts: dict[str, Any] = {"socket_timeout": ASKING_TIMEOUT_S, "socket_connect_timeout": ASKING_TIMEOUT_S}
+    return redis.Redis(host, port, **how, **timeouts, retry=Retry(NoBackoff(), 0), decode_responses=True)
+
+
+def _named(client: redis.Redis, primary: str) -> tuple[str, int] | None:
+    """What a Sentinel says."""
+    found: Any = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary)  # type: ignore[no-untyped-call]
+    return (found[0], int(found[1])) if found else None
+
+
+def _owner(client: redis.Redis, asked: str) -> tuple[str, int] | None:
+    """What a node of a cluster says; of itself it may not know the host."""
+    connection: Any = client.connection_pool.get_connection()
+    connection.send_command("CLUSTER", "SLOTS")  # what redis-py makes of the answer loses what we look for
+    for first, last, (host, port, *_), *_ in connection.read_response():
+        if first <= SLOT <= last:
+            return host or asked, int(port)
+    return None
