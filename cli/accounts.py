@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -17,14 +18,16 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from cli.account_rows import AccountRow, account_rows, last_used
 from cli.authorize import authorize_here
 from cli.tables import Listing, listing
-from cli.terminal import WRONG, print_json, say, stdout, stop
+from cli.terminal import WRONG, print_json, say, stdout, stop, working
 from cli.times import duration
+from cli.up import interruptible
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured
 from worker.accounts.oauth import resume_if_replaced, revoke
 from worker.accounts.stored import checked_alias, get_account_store
 from worker.errors import KlaviyoError
 from worker.governor import get_governor
+from worker.homes import at_each, at_home, gathered
 from worker.setting_names import alias_of
 from worker.settings import ApiKey, Zone, get_settings
 
@@ -47,15 +50,18 @@ def accounts(
     """List the accounts, or add, authorize, rotate and remove one that is stored in Redis."""
     if context.invoked_subcommand:
         return
-    governor = get_governor()
-    used = last_used(governor.last_served())
-    rows = list(account_rows(all_accounts(get_settings()), governor.paused(), used))
+    rows = gathered(_read)
     if as_json:
         print_json([asdict(row) for row in rows])
     elif rows:
         stdout().print(table(rows, time.time()))
     else:
         say(NO_ACCOUNT)
+
+
+def _read() -> Iterator[AccountRow]:
+    governor = get_governor()
+    return account_rows(all_accounts(get_settings()), governor.paused(), last_used(governor.last_served()))
 
 
 def table(rows: list[AccountRow], now: float) -> Listing:
@@ -89,7 +95,7 @@ def add(
 ) -> None:
     """Store an account with a private API key, which is asked for, or read from a pipe or a variable."""
     alias = _storable(name)
-    if get_account_store().read(alias):
+    if any(at_each(lambda: get_account_store().read(alias)).values()):
         raise stop(f"Account {alias} is stored already. For another key: klaviyo accounts rotate {alias}", WRONG)
     zone = _checked(Zone, timezone, "--timezone") if timezone else None
     key = _read_key(from_env)
@@ -117,17 +123,18 @@ def rotate(
     name: Annotated[str | None, typer.Argument(help="alias of the account")] = None, from_env: FromEnv = None
 ) -> None:
     """Replace the API key of a stored account; without a name, encrypt all accounts with the first secret key."""
-    store = get_account_store()
     if name is None:
-        done = store.encrypt_anew()
+        done = sum(at_each(lambda: get_account_store().encrypt_anew()).values())
         say(f"{done:,} accounts encrypted anew. All are encrypted with the first key of KLAVIYO_SECRET_KEY.")
         return
     found = _stored(name)
     if found.grant:
         raise stop(f"Account {found.alias} has no key: klaviyo accounts authorize {found.alias}", WRONG)
-    changed = store.change(found.alias, api_key=_read_key(from_env))
-    assert changed is not None
-    resumed = " Its tasks, which were waiting for it, go on." if resume_if_replaced(changed) else ""
+    key = _read_key(from_env)
+    with at_home(found.alias):
+        changed = get_account_store().change(found.alias, api_key=key)
+        assert changed is not None
+        resumed = " Its tasks, which were waiting for it, go on." if resume_if_replaced(changed) else ""
     say(f"Account {found.alias} has a new key. Workers use it within seconds.{resumed}")
 
 
@@ -136,7 +143,8 @@ def remove(name: Name, yes: Yes = False) -> None:
     """Remove a stored account, and give its grant back to Klaviyo; says first what still waits for it."""
     found = _stored(name)
     mine = f"{found.alias}:"
-    waiting = sum(sum(counts) for line, counts in get_governor().counts().items() if line.startswith(mine))
+    with at_home(found.alias):
+        waiting = sum(sum(counts) for line, counts in get_governor().counts().items() if line.startswith(mine))
     if waiting:
         say(
             f"{waiting:,} tasks wait for account {found.alias}. Without it each ends as a failure when its turn comes; "
@@ -151,8 +159,27 @@ def remove(name: Name, yes: Yes = False) -> None:
             f"Its grant could not be given back ({error}): whoever owns it can remove the application in Klaviyo.",
             "yellow",
         )
-    get_account_store().remove(found.alias)
+    with at_home(found.alias):
+        get_account_store().remove(found.alias)
     say(f"Account {found.alias} is removed.")
+
+
+@subcommands.command()
+def move(
+    name: Name,
+    to: Annotated[str, typer.Argument(metavar="REDIS", help="the name that KLAVIYO_REDIS_URLS gives it; or main")],
+) -> None:
+    """Move a stored account to another Redis: its new calls wait there until what it began before has ended."""
+    from cli.moving_account import begin, finish, until_all_has_ended
+
+    alias = _storable(name)
+    source = begin(alias, to)
+    with working(f"Account {alias} moves from {source} to {to} …") as show, interruptible():
+        for left in until_all_has_ended(alias, source):
+            things = ", ".join(f"{number:,} {what}" for what, number in left.items())
+            show(f"Still on {source}: {things}. Ctrl-C leaves it so; the same command goes on.")
+    finish(alias, source, to)
+    say(f"Account {alias} lives on {to} now.")
 
 
 def _storable(name: str) -> str:
@@ -170,8 +197,9 @@ def _storable(name: str) -> str:
 
 def _stored(name: str) -> Account:
     alias = _storable(name)
-    if found := get_account_store().read(alias):
-        return found
+    with at_home(alias):
+        if found := get_account_store().read(alias):
+            return found
     raise stop(f"No account {alias} is stored: `klaviyo accounts` lists them.", WRONG)
 
 

@@ -21,6 +21,7 @@ from worker.accounts.lookup import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.governor import Lane, get_governor
+from worker.homes import at_home
 from worker.settings import get_settings
 from worker.tiers import Line
 
@@ -66,7 +67,8 @@ def call(
         return
     alias = account_of(get_settings(), account).alias
     line = action.declaration.line(alias, action.declaration.bind(params, stamped=False))
-    print_json(_await_result(task_id, line))
+    with at_home(alias):
+        print_json(_await_result(task_id, line))
 
 
 def _await_result(task_id: str, line: Line) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cli.terminal import WRONG, say, stop
 from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
 from worker.connection import AWAY
+from worker.homes import gathered
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
@@ -19,7 +20,7 @@ def choose_accounts(name: str | None) -> list[str]:
         return [account(settings, name).alias]
     try:
         with asking_redis_once():
-            found = aliases(settings)
+            found = gathered(lambda: aliases(settings))
     except AWAY:
         found = configured(settings)
         if settings.secret_key:  # without one, none is stored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -12,6 +12,7 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
+from worker.homes import first, gathered
 from worker.patience import asking_redis_once
 
 #: How far back jobs are shown by default.
@@ -44,12 +45,15 @@ def jobs(
 
 def select_jobs(since: str, failed: bool, most: int | None = None) -> list[Job]:
     """Return the jobs in progress, however old, then the others since then, each newest first."""
-    ledger = get_ledger()
-    now = ledger.now()
-    recent = ledger.recent(moment(since, now), now, None if failed else most)
-    both = {job.id: job for job in (*recent, *ledger.all_in_progress())}
+    both = {job.id: job for job in gathered(lambda: _read(since, None if failed else most))}
     chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
     return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
+
+
+def _read(since: str, most: int | None) -> list[Job]:
+    ledger = get_ledger()
+    now = ledger.now()
+    return [*ledger.recent(moment(since, now), now, most), *ledger.all_in_progress()]
 
 
 def _table(since: str, failed: bool) -> None:
@@ -67,15 +71,20 @@ def _live_view(since: str, failed: bool, room: int) -> RenderableType:
 
 
 def _one(id: str, as_json: bool) -> None:
-    ledger = get_ledger()
-    job = ledger.job(id) or ledger.known_as(id)
-    if job is None:
+    found = first(lambda: _read_one(id))
+    if found is None:
         raise stop(
             f"There is no job {id!r}: the id is wrong, or the job ended over a week ago. `klaviyo jobs` lists them.",
             WRONG,
         )
-    errors = view.errors_of(job)
+    job, errors, now = found
     if as_json:
         print_json({**view.as_dict(job), "errors": errors})
     else:
-        stdout().print(view.details(job, errors, ledger.now()))
+        stdout().print(view.details(job, errors, now))
+
+
+def _read_one(id: str) -> tuple[Job, list[dict[str, Any]], float] | None:
+    ledger = get_ledger()
+    job = ledger.job(id) or ledger.known_as(id)
+    return (job, view.errors_of(job), ledger.now()) if job else None

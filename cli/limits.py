@@ -15,6 +15,7 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
+from worker.homes import at_each
 from worker.pauses import describe, resume_command
 from worker.tiers import DAY, MINUTE, SECOND
 
@@ -59,10 +60,9 @@ def limits(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
-    governor = get_governor()
-    known = governor.lines()
-    lines = known if everything or as_json else [*{*governor.used_lines()} & {*known}]
-    found, pauses = read(lines)
+    parts = at_each(lambda: _read(everything or as_json)).values()
+    found, pauses = [row for part in parts for row in part[0]], [pause for part in parts for pause in part[1]]
+    known, unread = sum(part[2] for part in parts), sum(part[3] for part in parts)
     for pause in pauses:
         say(describe_pause(pause), "yellow")
     if as_json:
@@ -70,7 +70,15 @@ def limits(
     elif not known:
         say("No action has been called through this Redis yet, so there is nothing to show.")
     else:
-        stdout().print(overview(found, everything, len(known) - len(lines)))
+        stdout().print(overview(found, everything, unread))
+
+
+def _read(everything: bool) -> tuple[list[Row], list[Pause], int, int]:
+    """Read the buckets, and what is paused. Return too how many lines there are, and how many were not read."""
+    governor = get_governor()
+    known = governor.lines()
+    lines = known if everything else [*{*governor.used_lines()} & {*known}]
+    return (*read(lines), len(known), len(known) - len(lines))
 
 
 def read(lines: Iterable[str]) -> tuple[list[Row], list[Pause]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -15,10 +16,13 @@ from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
+from worker.homes import at_each, at_home, gathered
 from worker.patience import asking_redis_once
 from worker.pauses import describe, resume_command
 from worker.settings import get_settings
 from worker.tiers import Tier
+
+T = TypeVar("T")
 
 NAME_ONE = "Name one of --account, --action (with or without --account) and --tier."
 
@@ -38,7 +42,7 @@ def pause(
     """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts."""
     _require_options("pause", context.args)
     what = target(account, action, tier)
-    get_governor().pause(what, getpass.getuser(), why, since=time.time())
+    _at_places(account, lambda: get_governor().pause(what, getpass.getuser(), why, since=time.time()))
     say(
         f"The {describe(what)} is paused. Tasks that a worker already has may still be sent. "
         f"To resume it: {resume_command(what)}"
@@ -49,7 +53,7 @@ def resume(context: typer.Context, account: Account = None, action: ActionName =
     """Resume what was paused."""
     _require_options("resume", context.args)
     what = target(account, action, tier)
-    was = get_governor().resume(what)
+    was = any(_at_places(account, lambda: get_governor().resume(what)))
     say(f"The {describe(what)} is resumed." if was else f"The {describe(what)} was not paused; see `klaviyo limits`.")
 
 
@@ -67,9 +71,17 @@ def _require_options(command: str, words: list[str]) -> None:
         raise stop(f"{words[0]} is an action: klaviyo {command} --action {word}", WRONG)
     if word.upper() in Tier.__members__:
         raise stop(f"{words[0]} is a tier: klaviyo {command} --tier {word.upper()}", WRONG)
-    if word in aliases(get_settings()):
+    if word in gathered(lambda: aliases(get_settings())):
         raise stop(f"{words[0]} is an account: klaviyo {command} --account {word}", WRONG)
     raise stop(f"There is no account, action or tier {words[0]!r}. {NAME_ONE}", WRONG)
+
+
+def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
+    """Do it at the Redis on which an account lives; without one, at each."""
+    if account is None:
+        return list(at_each(do).values())
+    with at_home(account):
+        return [do()]
 
 
 def target(account: str | None, action: str | None, tier: str | None) -> str:

@@ -23,6 +23,7 @@ from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
+from worker.homes import at_each, gathered
 from worker.settings import get_settings
 
 #: How late a run may start before it counts as missed: its message may have to wait for a free thread.
@@ -52,9 +53,7 @@ class Row:
 
 def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False) -> None:
     """Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed."""
-    settings = get_settings()
-    plan = list(scheduled_entries(settings, all_accounts(settings)))
-    found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
+    found = gathered(_read)
     if as_json:
         print_json([_plain(row) for row in found])
         return
@@ -64,8 +63,17 @@ def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, 
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
     stdout().print(_reasons())
-    if not get_redis().exists(app.conf.redbeat_lock_key):
-        say("Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`.", "yellow")
+    for name, beats in at_each(lambda: get_redis().exists(app.conf.redbeat_lock_key)).items():
+        if not beats:
+            where = f" for the Redis {name}" if get_settings().redis_urls else ""
+            start = "run `celery -A worker beat`, or `klaviyo up`"
+            say(f"Beat is not running{where}, so none of this starts: {start}.", "yellow")
+
+
+def _read() -> Iterator[Row]:
+    settings = get_settings()
+    plan = list(scheduled_entries(settings, all_accounts(settings)))
+    return rows(plan, load_records(each.name for each in plan), redis_time())
 
 
 def rows(plan: Iterable[ScheduledEntry], known: Iterable[EntryRecord], now: datetime) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
@@ -12,6 +13,7 @@ from cli.times import duration
 from cli.watch import Fitting, show_live
 from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
+from worker.homes import at_each
 from worker.patience import asking_redis_once
 
 
@@ -22,9 +24,10 @@ def top() -> None:
 
 
 def _now(room: int) -> RenderableType:
-    governor = get_governor()
-    found, pauses = read(governor.used_lines())
-    return view(found, pauses, governor.slots(), sum(each.failures for each in failure_groups()), room)
+    parts = at_each(lambda: (read(get_governor().used_lines()), get_governor().slots())).values()
+    found, pauses = [row for part, _ in parts for row in part[0]], [pause for part, _ in parts for pause in part[1]]
+    slots = sum((Counter(each) for _, each in parts), Counter[str]())
+    return view(found, pauses, slots, sum(each.failures for each in failure_groups()), room)
 
 
 def view(

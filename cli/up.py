@@ -16,6 +16,7 @@ from cli.forked import forking
 from cli.processes import LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
 from cli.terminal import WRONG, say, stdout, stop
+from worker.elsewhere import MAIN
 from worker.redis_address import parse
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 
@@ -56,23 +57,30 @@ def up(
                     processes.start("sandbox", command(sandbox_port))
                 _prepare_store(extra.get("KLAVIYO_STORE_URL", settings.store_url))
                 # Workers first: they are what is waited for, and each process needs a core to start.
-                for number in range(1, workers + 1):
-                    start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings)
-                start_beat(processes)
+                for redis in settings.redis_names:
+                    for number in range(1, workers + 1):
+                        start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings, redis=redis)
+                for redis in settings.redis_names:
+                    start_beat(processes, redis=redis)
                 start_flower(processes, flower_port)
                 say(f"Flower: http://{LOOPBACK}:{flower_port}    Ctrl-C stops everything.", "bold")
                 processes.watch()
 
 
-def start_worker(processes: Processes, name: str, settings: Settings, level: str = "info") -> None:
-    """Start a worker; it may take as long to stop as its settings allow."""
+def start_worker(processes: Processes, name: str, settings: Settings, level: str = "info", redis: str = MAIN) -> None:
+    """Start a worker for the Redis of this name; it may take as long to stop as its settings allow."""
+    name = _at(name, redis)
     words = ["worker", "--hostname", f"{name}@%h", "--loglevel", level]
-    processes.start_celery(name, words, patience_s=settings.shutdown_seconds + 15)
+    processes.start_celery(name, words, patience_s=settings.shutdown_seconds + 15, KLAVIYO_REDIS_NAME=redis)
 
 
-def start_beat(processes: Processes, level: str = "info") -> None:
-    """Start beat, which keeps in Redis what ran when."""
-    processes.start_celery("beat", ["beat", "--loglevel", level])
+def start_beat(processes: Processes, level: str = "info", redis: str = MAIN) -> None:
+    """Start beat, which keeps in the Redis of this name what ran when."""
+    processes.start_celery(_at("beat", redis), ["beat", "--loglevel", level], KLAVIYO_REDIS_NAME=redis)
+
+
+def _at(name: str, redis: str) -> str:
+    return name if redis == MAIN else f"{name}-{redis}"
 
 
 def start_flower(processes: Processes, port: int) -> None:

@@ -164,7 +164,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         self._generation, aliases = store.changes(self._generation)
         for alias in set(aliases) - set(configured(settings)):
             owner = store.find(alias)
-            wanted = as_setting(entries_of(owner, settings)) if owner else {}
+            wanted = as_setting(entries_of(owner, settings)) if owner and not owner.moved_to else {}
             before = self._stored.pop(alias, {})
             if wanted:
                 self._stored[alias] = wanted

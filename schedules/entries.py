@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from schedules.crontab import Crontab
 from worker.accounts.credentials import Account
-from worker.accounts.lookup import account, configured
+from worker.accounts.lookup import account, living_here
 from worker.errors import SettingsError
+from worker.homes import here, home_of
 from worker.settings import Settings
 
 SyncMode = Literal["changes", "full", "reports"]
@@ -115,11 +116,11 @@ def scheduled_entries(settings: Settings, accounts: Iterable[Account] | None = N
         known = ", ".join(_variable(name) for name in sorted(names))
         raise SettingsError(f"{_variable(unknown[0])}: there is no such entry. The entries are set by {known}.")
     if accounts is None:
-        accounts = [account(settings, alias) for alias in configured(settings)]
+        accounts = [account(settings, alias) for alias in living_here(settings)]
     for each in accounts:
         yield from entries_of(each, settings)
     for name, push in settings.pushes.items():
-        if push.schedule:
+        if push.schedule and home_of(push.account) == here():
             owner = account(settings, push.account)
             reason = f"What has changed in {push.source.partition(' ')[0]} is sent to Klaviyo."
             entry = Entry(f"push-{name}", push.schedule, PUSH, {"name": name}, reason, 12 * HOUR_S)

@@ -25,6 +25,7 @@ from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, sav
 from worker.account_and_lane import PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.errors import InputError
+from worker.homes import at_home
 from worker.publishing import published
 from worker.reminders import remind
 from worker.settings import get_settings
@@ -171,4 +172,5 @@ def request_sync(
         "mode": mode,
         "since": since.isoformat() if since else None,
     }
-    return str(published(lambda: sync.apply_async((), kwargs)).id)
+    with at_home(alias):
+        return str(published(lambda: sync.apply_async((), kwargs)).id)

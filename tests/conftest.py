@@ -22,7 +22,9 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests.clock import Clock
 from tests.left_out import left_out
+from tests.live.nodes import DATA, Node, free_ports
 from tests.postgres_server import NoServer, started, stop
+from tests.two_redis import divided
 from worker.errors import SettingsError
 from worker.one_per_process import forget
 from worker.process.state import acknowledged_by_redis
@@ -227,3 +229,20 @@ def real_redis(client, monkeypatch):
     yield client
     acknowledged_by_redis.clear()
     forget()
+
+
+@pytest.fixture(scope="module")
+def two_servers(server_binary, tmp_path_factory):
+    """Two real servers on ports."""
+    folder = tmp_path_factory.mktemp("two")
+    made = [Node(server_binary, folder / str(port), port, *DATA) for port in free_ports(2)]
+    yield made
+    for node in made:
+        node.close()
+
+
+@pytest.fixture
+def two_redis(two_servers, settings):
+    """The Redis of this process and another one, among which its accounts are divided."""
+    with divided(two_servers, settings):
+        yield two_servers

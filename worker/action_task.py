@@ -14,6 +14,7 @@ from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.governor import Together
+from worker.homes import at_home
 from worker.message_headers import HEADER, TOGETHER
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
@@ -70,7 +71,8 @@ class ActionTask(CheckedTask):
         """Make the request now, in this process, within everybody's budget; wait for it if need be."""
         from worker.execution import send_in_process
 
-        return send_in_process(self.declaration, alias, params)
+        with at_home(alias):
+            return send_in_process(self.declaration, alias, params)
 
     @property
     def called(self) -> str:

@@ -15,6 +15,8 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
+from worker.elsewhere import elsewhere
+from worker.one_per_process import one_per_redis
 from worker.process import forks
 from worker.process.wrong_settings import one_sentence
 from worker.redis_address import RedisAddress
@@ -36,7 +38,7 @@ class Loader(AppLoader):
 
 
 class Application(Celery):
-    """Celery's application, whose tasks can be declared without being made."""
+    """Celery's application, whose tasks can be declared without being made, and which follows `worker.elsewhere`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,6 +46,24 @@ class Application(Celery):
         self._wanted: list[Callable[[], object]] = []
         self._thread = threading.local()
         self._complete = False
+
+    @property
+    def backend(self) -> Any:
+        """The results of the Redis that is turned to."""
+        return get_peer().backend if elsewhere() else super().backend
+
+    @property
+    def pool(self) -> Any:
+        """The connections to the Redis that is turned to."""
+        return get_peer().pool if elsewhere() else super().pool
+
+    def _acquire_producer(self, timeout: float | None = None) -> Any:
+        peer: Any = get_peer() if elsewhere() else super()
+        return peer._acquire_producer(timeout)
+
+    def _connection(self, url: str, **options: Any) -> Any:
+        peer: Any = get_peer() if elsewhere() else super()
+        return peer._connection(peer.conf.broker_url if elsewhere() else url, **options)
 
     @property
     def tasks(self) -> Any:
@@ -162,6 +182,14 @@ def configuration() -> dict[str, Any]:
     }
 
 
+@one_per_redis
+def get_peer() -> Any:
+    """The connections and the results of another Redis that is turned to: an application without tasks."""
+    peer: Any = Celery("klaviyo", loader=Loader, amqp="worker.transport:AMQP", fixups=[], set_as_current=False)
+    peer.add_defaults(configuration())
+    return peer
+
+
 with one_sentence():
     get_settings()  # here: Celery would read them amid whatever needs them first
 
@@ -178,7 +206,7 @@ app = Application(
 app.add_defaults(configuration)
 app.steps["consumer"].add("worker.process.bootstep:GovernorStep")
 app.steps["worker"].add("worker.process.signals:Signals")
-forks.watch(app)
+forks.watch(lambda: [app, *get_peer.made()])
 
 
 def registered(name: str) -> Any:

@@ -17,6 +17,7 @@ from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
 from worker.connection import AWAY
+from worker.homes import gathered
 
 #: Seconds between two polls for results.
 POLL_INTERVAL_S = 0.1
@@ -63,13 +64,11 @@ async def _end_of(id: str) -> None:
 
 
 async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
-    """Look for the results that are waited for, until there are none; while Redis is away, look again."""
+    """Look for the results that are waited for, until there are none; where Redis is away, look again."""
     while waiting:
         error, ended = None, list(waiting)
         try:
             ended = await asyncio.to_thread(_ended, ended)
-        except AWAY:
-            ended = []
         except Exception as found:
             error = found
         for future in [each for id in ended for each in waiting.pop(id, ())]:
@@ -81,6 +80,17 @@ async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
 
 
 def _ended(ids: list[str]) -> list[str]:
+    return gathered(lambda: _ended_unless_away(ids))
+
+
+def _ended_unless_away(ids: list[str]) -> list[str]:
+    try:
+        return _ended_here(ids)
+    except AWAY:
+        return []
+
+
+def _ended_here(ids: list[str]) -> list[str]:
     backend: Any = app.backend
     found = backend.mget([backend.get_key_for_task(id) for id in ids])
     states_found = [backend.decode(meta)["status"] if meta else None for meta in found]

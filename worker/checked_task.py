@@ -19,6 +19,7 @@ from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
+from worker.homes import at_home_of_call
 from worker.message_headers import HEADER, TOGETHER
 from worker.plain_calls import is_plain, publish
 from worker.settings import get_settings
@@ -120,7 +121,7 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
 
         Raises:
             InputError: the call is wrong; nothing was published.
-            SettingsError: there is no such account.
+            SettingsError: there is no such account, or it lives on another Redis than what the call is a part of.
             ScopeMissing: its credentials lack a scope that the call needs.
             AlreadyRevoked: its ``task_id`` is that of a task that was revoked.
             NotConfirmed: Redis has not said in time that it has the task.
@@ -132,16 +133,17 @@ class CheckedTask(Task, ABC):  # type: ignore[type-arg]
             place = place.inside(Place(lane=by_priority(priority)))
         place = place.inside(here())
         together = options.pop(TOGETHER, None)
-        try:
-            asked = self.asked(place, options.get("task_id"), countdown, eta, expires, together)
-            call = self.addressed(args, kwargs, asked)
-        except KlaviyoError:
-            if not passing_on():
-                raise
-            # The task that it follows has succeeded: this one fails by itself, in the worker that takes it.
-            call = Addressed(args, kwargs, place.options(), self.unchecked, HIDDEN)
-            options["expires"] = expires
-        return self.publish(call, options.pop("task_id", None) or str(uuid4()), sent_headers, options)
+        with at_home_of_call(place.account, options):
+            try:
+                asked = self.asked(place, options.get("task_id"), countdown, eta, expires, together)
+                call = self.addressed(args, kwargs, asked)
+            except KlaviyoError:
+                if not passing_on():
+                    raise
+                # The task that it follows has succeeded: this one fails by itself, in the worker that takes it.
+                call = Addressed(args, kwargs, place.options(), self.unchecked, HIDDEN)
+                options["expires"] = expires
+            return self.publish(call, options.pop("task_id", None) or str(uuid4()), sent_headers, options)
 
     def publish(
         self,

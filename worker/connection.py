@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
 from redis.retry import Retry
 
-from worker.one_per_process import one_per_process
+from worker.one_per_process import one_per_redis
 from worker.redis_address import RedisAddress
 from worker.redis_nodes import connection_class
 from worker.settings import get_settings
@@ -99,13 +99,13 @@ class Parser(DefaultParser):  # type: ignore[valid-type,misc,unused-ignore]
 WAITING = {"socket_connect_timeout": ANSWER_TIMEOUT_S, "socket_timeout": ANSWER_TIMEOUT_S, "health_check_interval": 30}
 
 
-@one_per_process
+@one_per_redis
 def get_redis() -> redis.Redis:
     """A thread-safe client; its connections are made at the first command."""
     return _client({})
 
 
-@one_per_process
+@one_per_redis
 def get_publisher() -> redis.Redis:
     """The client that callers publish with: it gives up in time for a second try within their patience."""
     return _client(brief(get_settings().redis))
@@ -118,9 +118,8 @@ def unlock(pool: Any) -> None:
 
 def _leave_to_parent() -> None:
     """Keep the clients in a forked child; their locks may be those of threads that there are in the parent only."""
-    for client in (get_redis, get_publisher):
-        if client.cache_info().currsize:
-            unlock(client().connection_pool)
+    for client in (*get_redis.made(), *get_publisher.made()):
+        unlock(client.connection_pool)
 
 
 os.register_at_fork(after_in_child=_leave_to_parent)

@@ -20,6 +20,7 @@ from worker.calls import confirmed, only, routed
 from worker.checked_task import Asked
 from worker.errors import InputError, KlaviyoError
 from worker.governor import ALONE
+from worker.homes import at_home_of_call
 from worker.message_headers import ACCOUNT, LANE, TOGETHER
 from worker.plain_calls import SHARE, body_of, is_plain, pattern_of, put_many, result_of
 from worker.telemetry.masking import mask_values
@@ -39,22 +40,23 @@ def publish_all(
     """Queue calls, as `worker.action.Action.delay_many` tells."""
     options = dict(options)
     place = Place(options.pop(ACCOUNT, None), options.pop(LANE, None)).inside(here())
-    asked = task.asked(place, together=options.pop(TOGETHER, None), **options)
-    # Each call begins a trace of its own, which a prepared message cannot carry.
-    plain = is_plain(task, {"task_id": "", **routed({}, "", "")}) and get_tracer() is None
-    publisher = _Plain(task, asked) if plain else _ByCelery(task, asked)
-    for number, call in enumerate(calls):
-        task_id = new_id()
-        try:
-            params = task.declaration.bind(only(task.called, call), task_id)
-        except KlaviyoError as error:
-            if aside is None:
-                problems = error.problems if isinstance(error, InputError) else [str(error)]
-                raise InputError(task.called, [f"call {number}: {each}" for each in problems]) from None
-            aside.append((number, error))
-        else:
-            publisher.add(task_id, params)
-    return publisher.publish()
+    with at_home_of_call(place.account, {}):
+        asked = task.asked(place, together=options.pop(TOGETHER, None), **options)
+        # Each call begins a trace of its own, which a prepared message cannot carry.
+        plain = is_plain(task, {"task_id": "", **routed({}, "", "")}) and get_tracer() is None
+        publisher = _Plain(task, asked) if plain else _ByCelery(task, asked)
+        for number, call in enumerate(calls):
+            task_id = new_id()
+            try:
+                params = task.declaration.bind(only(task.called, call), task_id)
+            except KlaviyoError as error:
+                if aside is None:
+                    problems = error.problems if isinstance(error, InputError) else [str(error)]
+                    raise InputError(task.called, [f"call {number}: {each}" for each in problems]) from None
+                aside.append((number, error))
+            else:
+                publisher.add(task_id, params)
+        return publisher.publish()
 
 
 class _ByCelery:

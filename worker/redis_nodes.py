@@ -32,9 +32,10 @@ ASKING_INTERVAL_S = 1.0
 
 #: What is done on a process's first connection to another primary, before anything else: with the connection and the
 #: primary's replication id, which a replica that is promoted makes anew.
-at_new_primary: list[Callable[[redis.Connection, str], None]] = []
+at_new_primary: list[Callable[[ToPrimary, str], None]] = []
 
-_met = ""
+#: By address, the primary that was met last.
+_met: dict[RedisAddress, str] = {}
 
 
 @lru_cache
@@ -45,12 +46,12 @@ def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
     """
     if address.path or not (address.nodes or address.replicas):
         return None
-    kind = _InCluster if address.cluster else _ToPrimary
+    kind = InCluster if address.cluster else ToPrimary
     base = SSLConnection if address.tls else redis.Connection
-    return type(kind.__name__.strip("_"), (kind, base), {"address": address})
+    return type(kind.__name__, (kind, base), {"address": address})
 
 
-class _ToPrimary(redis.Connection):
+class ToPrimary(redis.Connection):
     """A connection to whichever server is the primary when it connects."""
 
     address: RedisAddress
@@ -73,7 +74,13 @@ class _ToPrimary(redis.Connection):
         told = _replication(self)
         if told.get("role") != "master":
             raise redis.ConnectionError(f"{self.host}:{self.port} is a replica: a failover is under way")
-        _meet(self, told.get("master_replid", ""))
+        self._meet(told.get("master_replid", ""))
+
+    def _meet(self, primary: str) -> None:
+        if primary != _met.get(self.address):
+            for step in at_new_primary:
+                step(self, primary)
+            _met[self.address] = primary
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Read an answer; one that says that another server has to be asked, or later, ends the connection."""
@@ -84,7 +91,7 @@ class _ToPrimary(redis.Connection):
             raise
 
 
-class _InCluster(_ToPrimary):
+class InCluster(ToPrimary):
     """A connection to the node that has our slot, in which every key of ours is."""
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
@@ -102,14 +109,6 @@ class _InCluster(_ToPrimary):
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Read an answer, its keys as we call them."""
         return untagged(super().read_response(*args, **kwargs))
-
-
-def _meet(connection: redis.Connection, primary: str) -> None:
-    global _met
-    if primary != _met:
-        for step in at_new_primary:
-            step(connection, primary)
-        _met = primary
 
 
 def _replication(connection: redis.Connection) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
+from worker.elsewhere import MAIN, elsewhere
 from worker.errors import SettingsError
 from worker.one_per_process import one_per_process
 from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
@@ -66,6 +67,7 @@ class AccountSettings(BaseModel):
     company_id: str | None = Field(None, description="its public company id, for /client actions")
     timezone: Zone | None = Field(None, description="the zone of its schedule")
     conversion_metric: str | None = Field(None, description="the metric whose events its reports count as conversions")
+    redis: Annotated[str, AfterValidator(alias_of)] | None = Field(None, description="the Redis that it lives on")
 
 
 class PushSettings(BaseModel):
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
-        "`…__CONVERSION_METRIC`",
+        "`…__CONVERSION_METRIC`, `…__REDIS`",
     )
     client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
     client_secret: ApiKey | None = Field(None, description="its secret")
@@ -135,6 +137,15 @@ class Settings(BaseSettings):
         description="Redis or Valkey ≥ 6.2: `redis://`, `rediss://` (TLS), `unix:///path?db=0`, "
         "`sentinel://host:26379,host:26379/mymaster/0`, `cluster://host:6379,host:6379` (with TLS `sentinels://`, "
         "`clusters://`: [docs/redis.md](docs/redis.md)); options: " + ", ".join(f"`{name}`" for name in OPTIONS),
+    )
+    redis_urls: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="more of them, among which accounts are divided: `KLAVIYO_REDIS_URLS__<NAME>` "
+        "([docs/redis.md](docs/redis.md#more-than-one))",
+    )
+    redis_name: Annotated[str, AfterValidator(alias_of)] = Field(
+        MAIN, description="which of them this process works for; `main` is that of `KLAVIYO_REDIS_URL`"
     )
     redis_replicas: int = Field(
         0,
@@ -224,6 +235,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} is not a readable file")
         return value
 
+    @field_validator("redis_urls")
+    @classmethod
+    def _are_redis(cls, value: dict[str, str]) -> dict[str, str]:
+        return {alias_of(name): cls._is_redis(url) for name, url in value.items()}
+
     @field_validator("accounts")
     @classmethod
     def _aliases(cls, value: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
@@ -241,8 +257,18 @@ class Settings(BaseSettings):
 
     @property
     def redis(self) -> RedisAddress:
-        """Where Redis is, for every client of it."""
-        return replace(parse(self.redis_url), replicas=self.redis_replicas)
+        """Where the Redis is that is turned to, for every client of it."""
+        return self.redis_called(elsewhere() or self.redis_name)
+
+    def redis_called(self, name: str) -> RedisAddress:
+        """Where the Redis of this name is."""
+        url = self.redis_url if name == MAIN else self.redis_urls[name]
+        return replace(parse(url), replicas=self.redis_replicas)
+
+    @property
+    def redis_names(self) -> list[str]:
+        """Every Redis by its name, that of ``KLAVIYO_REDIS_URL`` first."""
+        return [MAIN, *sorted(self.redis_urls)]
 
     @property
     def lease_ms(self) -> int:
@@ -267,13 +293,32 @@ def get_settings() -> Settings:
 
     """
     try:
-        return Settings()
+        return _placed(Settings())
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_input=False, include_url=False)]
         raise SettingsError("; ".join(problems) + f" (environment or {Path('.env').absolute()})") from None
     except NotJson as error:
         field = error.args[0].partition('"')[2].partition('"')[0]
         raise SettingsError(f"KLAVIYO_{field.upper()}: this value must be JSON") from None
+
+
+def _placed(settings: Settings) -> Settings:
+    """The settings, in which every Redis that is named is one.
+
+    Raises:
+        SettingsError: there is none of this name.
+
+    """
+    asked = {"REDIS_NAME": settings.redis_name}
+    for alias, each in settings.accounts.items():
+        if each.redis:
+            asked[f"ACCOUNTS__{alias.upper().replace('-', '_')}__REDIS"] = each.redis
+    known = settings.redis_names
+    if wrong := [
+        f"{PREFIX}{variable}: there is no Redis {name!r}" for variable, name in asked.items() if name not in known
+    ]:
+        raise SettingsError(f"{'; '.join(wrong)} (known: {', '.join(known)}; KLAVIYO_REDIS_URLS__<NAME> adds one)")
+    return settings
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -80,4 +80,5 @@ TAB = Tab(
     ),
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
     NO_ACCOUNT,
+    everywhere=True,
 )

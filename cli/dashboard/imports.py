@@ -22,6 +22,7 @@ from cli.dashboard.table import (
 from cli.imports.history import jobs_that_ended_badly, reasons_of, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
+from worker.homes import first
 from worker.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows.
@@ -99,6 +100,7 @@ TAB = Tab(
     ),
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
+    everywhere=True,
 )
 
 
@@ -133,6 +135,10 @@ def read_import(id: str) -> ImportPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
+    return first(lambda: _read_here(id))
+
+
+def _read_here(id: str) -> ImportPage | None:
     run = get_runs().run(id)
     return import_page(run, reasons_of(run), jobs_that_ended_badly(run), get_runs().now()) if run else None
 

@@ -12,6 +12,7 @@ from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers
+from worker.homes import at_home, first
 from worker.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
@@ -52,12 +53,12 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return [
-        replace(each, because=explain(each.job, jobs_view.errors_of(each.job)))
-        if jobs_view.ended_badly(each.job)
-        else each
-        for each in shown
-    ]
+    return [_explained(each) if jobs_view.ended_badly(each.job) else each for each in shown]
+
+
+def _explained(each: Dated) -> Dated:
+    with at_home(each.job.account):
+        return replace(each, because=explain(each.job, jobs_view.errors_of(each.job)))
 
 
 def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
@@ -122,6 +123,7 @@ TAB = Tab(
     lambda each: _words(each.job),
     "No job has started in the last day.",
     refresh,
+    everywhere=True,
 )
 
 
@@ -142,6 +144,10 @@ def read_job(id: str) -> JobPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
+    return first(lambda: _read_here(id))
+
+
+def _read_here(id: str) -> JobPage | None:
     ledger = get_ledger()
     job = ledger.job(id) or ledger.known_as(id)
     return job_page(job, jobs_view.errors_of(job), ledger.now()) if job else None

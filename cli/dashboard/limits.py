@@ -26,6 +26,8 @@ from cli.flower.tasks import WAITING
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.account_and_lane import PREFIX
 from worker.governor import Look, Pause, get_governor
+from worker.homes import at_redis, everywhere, home_of
+from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
 from worker.pauses import owner
 
@@ -92,7 +94,7 @@ def _same(before: Sequence[Look], now: Sequence[Look]) -> bool:
     return len(before) == len(now) and all(map(operator.is_, before, now))
 
 
-_looks, _overview = Looks(), Overview()
+get_looks, get_overview = one_per_redis(Looks), one_per_redis(Overview)
 
 
 @asking_redis_once()
@@ -105,7 +107,7 @@ def read() -> Reading[Limit]:
     """
     governor = get_governor()
     pauses, slots = governor.paused(), governor.slots()
-    return _overview.reading(_looks.read(governor), pauses, time.time(), slots)
+    return get_overview().reading(get_looks().read(governor), pauses, time.time(), slots)
 
 
 @asking_redis_once()
@@ -116,10 +118,17 @@ def refresh(shown: Sequence[Limit]) -> list[Limit]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    governor = get_governor()
-    looks = _looks.read_anew(governor, {line for each in shown for line in each.lines})
-    found = limits_of(looks, governor.paused(), time.time(), governor.slots())
-    anew = {each.row.name: each for each in found}
+    lines: dict[str, set[str]] = {}
+    for each in shown:
+        lines.setdefault(each.account, set()).update(each.lines)
+    anew: dict[str, Limit] = {}
+    for name in everywhere():
+        if here := {line for account, some in lines.items() if home_of(account) == name for line in some}:
+            with at_redis(name):
+                governor = get_governor()
+                looks = get_looks().read_anew(governor, here)
+                found = limits_of(looks, governor.paused(), time.time(), governor.slots())
+            anew |= {each.row.name: each for each in found}
     return [anew.get(each.row.name, each) for each in shown]
 
 
@@ -287,4 +296,5 @@ TAB = Tab(
     lambda each: each.words,
     "No action has been called through this Redis yet.",
     refresh,
+    everywhere=True,
 )

@@ -75,4 +75,5 @@ TAB = Tab(
     ),
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
     f"Nothing is scheduled. {NO_ACCOUNT}",
+    everywhere=True,
 )

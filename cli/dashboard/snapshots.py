@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from cli.dashboard.table import Query, Reading, Tab, arrange
 from worker.connection import AWAY, unreachable
 from worker.errors import SettingsError
+from worker.homes import at_each
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Snapshots:
         began = self._clock()
         try:
             # In a thread: Flower's own pages go on meanwhile.
-            found = await asyncio.get_running_loop().run_in_executor(None, tab.read)
+            found = await asyncio.get_running_loop().run_in_executor(None, read_everywhere, tab)
             self._kept[tab.name] = Snapshot(found, time.time())
         except Exception as error:
             before = self._kept.get(tab.name) or Snapshot(Reading([]))
@@ -82,6 +83,16 @@ class Snapshots:
             ended = self._clock()
             self._due[tab.name] = ended + max(INTERVAL_S, REST * (ended - began))
             del self._readings[tab.name]
+
+
+def read_everywhere(tab: Tab[Any]) -> Reading[Any]:
+    """Return what a tab reads at every Redis, in one reading."""
+    readings = list(at_each(tab.read).values()) if tab.everywhere else [tab.read()]
+    return Reading(
+        [row for each in readings for row in each.rows],
+        list(dict.fromkeys(note for each in readings for note in each.notes)),
+        list(dict.fromkeys(cell for each in readings for cell in each.summary)),
+    )
 
 
 def explain_failure(error: Exception) -> str:

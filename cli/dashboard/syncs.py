@@ -28,6 +28,7 @@ from schedules.entry_runs import load_records
 from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import LatestRun, PullRun, latest_runs
+from worker.homes import at_each
 from worker.patience import asking_redis_once
 from worker.settings import get_settings
 
@@ -64,9 +65,13 @@ def read() -> Reading[Synced]:
     outage = current_outage()
     with reading() as connection:
         found = list(latest_runs(connection))
-    plan = list(scheduled_entries(get_settings()))
-    times = due_times(plan, rows(plan, load_records(each.name for each in plan), redis_time()))
+    times = {which: when for each in at_each(_read_times).values() for which, when in each.items()}
     return Reading(arranged(found, datetime.now(UTC), times), [f"{outage}."] if outage else [])
+
+
+def _read_times() -> Times:
+    plan = list(scheduled_entries(get_settings()))
+    return due_times(plan, rows(plan, load_records(each.name for each in plan), redis_time()))
 
 
 def due_times(plan: Sequence[ScheduledEntry], known: Iterable[Row]) -> Times:

@@ -76,7 +76,7 @@ class Tab(Generic[R]):
     """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
 
     ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
-    somebody is about to see.
+    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several.
     """
 
     title: str
@@ -85,6 +85,7 @@ class Tab(Generic[R]):
     words: Callable[[R], str]
     empty: str
     refresh: Callable[[Sequence[R]], Sequence[R]] | None = None
+    everywhere: bool = False
 
     @property
     def name(self) -> str:

@@ -17,9 +17,11 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,11 @@ from tornado.web import RequestHandler, url
 
 from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
 from worker.connection import get_redis
+from worker.elsewhere import elsewhere
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
+from worker.homes import at_each, gathered
+from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
 
 logger = logging.getLogger(__name__)
@@ -54,9 +59,15 @@ class Events(flower.events.Events):  # type: ignore[misc]
     """Flower's events, and what it reads of the waiting lists."""
 
     def start(self) -> None:
-        """Start to listen and to read."""
+        """Start to listen and to read, at every Redis."""
         super().start()
-        watch(_look, lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
+        at_each(self._begin)
+
+    def _begin(self) -> None:
+        watch(get_look(), lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
+        if elsewhere():  # this thread's own listens at this process's Redis
+            listen = partial(copy_context().run, self.run)
+            threading.Thread(target=listen, name=f"events of {elsewhere()}", daemon=True).start()
 
     def run(self) -> None:
         """Listen, and connect anew whenever a connection fails or falls silent."""
@@ -85,17 +96,21 @@ class Broker(RedisBase):  # type: ignore[misc]
         return await asyncio.get_running_loop().run_in_executor(None, self.count, list(names))
 
     def count(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Count them with this process's client."""
-        with asking_redis_once(), get_redis().pipeline(transaction=False) as pipe:
-            for name in names:
-                for priority in self.priority_steps:
-                    pipe.llen(self._q_for_pri(name, priority))
-            lengths = iter(pipe.execute())
-        ready = {name: sum(next(lengths) for _ in self.priority_steps) for name in names}
+        """Count them with this process's clients."""
+        ready = sum((Counter(each) for each in at_each(lambda: self._ready(names)).values()), Counter[str]())
         waiting = _counted.latest()
         return [
             {"name": name, "messages": ready[name] + waiting[name], "messages_ready": ready[name]} for name in names
         ]
+
+    @asking_redis_once()
+    def _ready(self, names: Sequence[str]) -> dict[str, int]:
+        with get_redis().pipeline(transaction=False) as pipe:
+            for name in names:
+                for priority in self.priority_steps:
+                    pipe.llen(self._q_for_pri(name, priority))
+            lengths = iter(pipe.execute())
+        return {name: sum(next(lengths) for _ in self.priority_steps) for name in names}
 
 
 class Counted:
@@ -131,12 +146,12 @@ def count_waiting() -> Counter[str]:
 
     """
     found: Counter[str] = Counter()
-    for line in read_backlog(get_governor()):
+    for line in gathered(lambda: read_backlog(get_governor())):
         found[line.queue] += line.total
     return found
 
 
-_counted, _look = Counted(), Look()
+_counted, get_look = Counted(), one_per_redis(Look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +251,6 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
     flower.events.EventsState = State
     # Before Flower reads its configuration, which comes later and wins.
     options.tasks_columns = COLUMNS
-    options.format_task = make_format(lambda: _look.notes)
+    options.format_task = make_format(lambda: ChainMap(*(look.notes for look in get_look.made())))
     flower.views.Broker = Broker
     flower.command.Flower = Flower

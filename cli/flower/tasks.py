@@ -14,7 +14,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,7 +211,7 @@ def read_message(task: Waiting, now: float) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def make_format(notes: Callable[[], dict[str, str]]) -> Callable[[Any], Any]:
+def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
     """Return Flower's formatter of rows: the result says why a task waits, how far it has come, or why it failed."""
 
     def format_task(task: Any) -> Any:
@@ -228,7 +229,7 @@ def make_format(notes: Callable[[], dict[str, str]]) -> Callable[[Any], Any]:
 
 
 def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look at what waits in a separate thread, and show what was found."""
+    """Look at what waits at the Redis that is turned to, in a separate thread, and show what was found."""
 
     def run() -> None:
         while True:
@@ -242,6 +243,6 @@ def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
                 logger.exception("The waiting tasks cannot be shown; trying again.")
             time.sleep(max(INTERVAL_S, REST * (time.monotonic() - began)))
 
-    thread = threading.Thread(target=run, name="waiting", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="waiting", daemon=True)
     thread.start()
     return thread

@@ -42,7 +42,8 @@ def import_rows(
         typer.Argument(
             metavar="[KIND] SOURCE…",
             help=f"{', '.join(get_args(Kind))}, or nothing: recognised by the file. "
-            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; - is standard input; sql:SELECT … is a query",
+            "Files: CSV, JSON Lines, Excel, Parquet, packed or not; a folder is all of its files; - is standard input; "
+            "sql:SELECT … is a query",
         ),
     ],
     mapping: Annotated[

@@ -16,6 +16,7 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
+from worker.homes import at_home, first, gathered
 from worker.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
@@ -29,13 +30,17 @@ def imports(
     as_json: Annotated[bool, typer.Option("--json", help="for other programs")] = False,
 ) -> None:
     """Show the imports, newest first; or one, with the reasons why rows did not land."""
-    if cancel:
-        _cancel(_known(run))
-    elif run is not None:
-        _one(_known(run), as_json)
-    elif as_json:
-        print_json([described(each) for each in get_runs().recent()])
-    elif found := get_runs().recent():
+    if cancel and run is None:
+        raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", WRONG)
+    if run is not None:
+        known = _known(run)
+        with at_home(known.account):
+            _cancel(known) if cancel else _one(known, as_json)
+        return
+    found = sorted(gathered(lambda: get_runs().recent()), key=lambda each: -each.started)
+    if as_json:
+        print_json([described(each) for each in found])
+    elif found:
         stdout().print(_table(found, get_runs().now()))
     else:
         say("There was no import in the last two weeks.")
@@ -61,15 +66,12 @@ def seconds(run: Run, now: float) -> float:
     return (run.ended or now) - run.started
 
 
-def _known(id: str | None) -> Run:
-    if id is None:
-        raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", WRONG)
-    run = get_runs().run(id)
-    if run is None:
-        raise stop(
-            f"There is no run {id!r}: it never was, or ended over two weeks ago. `klaviyo imports` lists them.", WRONG
-        )
-    return run
+def _known(id: str) -> Run:
+    if run := first(lambda: get_runs().run(id)):
+        return run
+    raise stop(
+        f"There is no run {id!r}: it never was, or ended over two weeks ago. `klaviyo imports` lists them.", WRONG
+    )
 
 
 def _cancel(run: Run) -> None:

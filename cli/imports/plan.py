@@ -10,6 +10,7 @@ from typing import cast, get_args
 
 import typer
 
+from cli.imports.files import list_files
 from cli.imports.options import Kind, Own, kind_named
 from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
@@ -31,15 +32,15 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
     """Return the kind, if one was typed, and the files.
 
     Raises:
-        InputError: the first word is neither a kind nor looks like a file.
+        InputError: the first word is neither a kind nor looks like a file, or there is no file.
 
     """
     first, *others = given
     if first in get_args(Kind) and others:
-        return kind_named(first), others
+        return kind_named(first), list(list_files(others))
     if others and first != STDIN and "." not in first and ":" not in first and not Path(first).exists():
         kind_named(first)
-    return None, given
+    return None, list(list_files(given))
 
 
 def rows_of(file: str, database_url: str | None) -> Rows:

@@ -19,6 +19,7 @@ from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs
 from worker.accounts.lookup import account
 from worker.errors import KlaviyoError, SettingsError
+from worker.homes import gathered
 from worker.settings import get_settings
 
 #: Kinds that set what people themselves may have changed by now.
@@ -41,7 +42,7 @@ def reimport(
     if first > last:
         raise stop(f"The span ends before it begins: {clock(first)} to {clock(last)}.", WRONG)
     say(f"Imports that went on between {clock(first)} and {clock(last)}:", "bold")
-    found = going_on(get_runs().recent(until=last), first)
+    found = going_on(gathered(lambda: get_runs().recent(until=last)), first)
     hindered = {run.id: why for run in found if (why := hindrance(run))}
     chosen = [run for run in found if run.id not in hindered]
     if hindered:

@@ -13,6 +13,7 @@ from tasks.imports.sending import AnotherSource, Stopped
 from tasks.jobs.import_runs import Run
 from worker.connection import AWAY, unreachable
 from worker.errors import KlaviyoError
+from worker.homes import at_home
 
 #: Exit code of what Ctrl-C has ended, as a shell knows it.
 INTERRUPTED = 130
@@ -28,7 +29,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     """
     progress = Progress()
     try:
-        with interruptible(), progress:
+        with interruptible(), progress, at_home(wanted.account):
             report = run_import(wanted, run, rejects, progress)
     except KeyboardInterrupt:
         return _interrupted(progress.run)

@@ -21,6 +21,7 @@ from schedules.stream_status import last_run
 from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
+from worker.homes import at_home
 
 #: Seconds between two polls, and between two lines if there is no terminal.
 POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0
@@ -38,7 +39,8 @@ def follow(asked: Mapping[str, str], streams: Sequence[str], progress: Progress)
 
 def parts_of_request(id: str, alias: str, streams: Sequence[str]) -> Iterator[Part]:
     """Yield the state of each stream of a request."""
-    request, result = load(id), app.AsyncResult(id)
+    with at_home(alias):
+        request, result = load(id), app.AsyncResult(id)
     if result.failed():
         # It could not even start: the worker's settings differ from those of this process.
         yield from (Part(alias, name, "failed", None, str(result.result)) for name in streams)

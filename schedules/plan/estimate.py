@@ -20,6 +20,7 @@ from schedules.stream_status import last_complete_run
 from tasks.imports.estimate import seconds_at
 from worker.action import Action
 from worker.governor import Look, get_governor
+from worker.homes import at_home
 from worker.tiers import DAY
 
 #: Seconds that it takes to parse and write a row, until a run of this many pages has shown how many it takes.
@@ -72,8 +73,9 @@ def estimate_sync(
         known = {each: count.rows or 0 for each, (count, _) in counted.items()}
         found = count_stream(account, name, _mode(name, mode), since, asked, known)
         counted[name] = found, len(asked.seconds) - before
-    governor = get_governor()
-    looks = governor.look(governor.lines(account))
+    with at_home(account):
+        governor = get_governor()
+        looks = governor.look(governor.lines(account))
     with reading() as connection:
         paces = {name: Pace(asked.latency, _seconds_per_row(connection, account, name)) for name in counted}
     return [

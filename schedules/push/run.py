@@ -34,6 +34,7 @@ from tasks.jobs.ledger import get_ledger
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
 from worker.errors import KlaviyoError
+from worker.homes import at_home
 from worker.process.left_behind import LeftBehind
 from worker.settings import get_settings
 
@@ -100,7 +101,7 @@ def run_push(
     """
     kind = wanted.checked()
     alias = account_of(get_settings(), wanted.account).alias
-    with hold_lock(alias, wanted.stream, token or str(uuid4())) as lost:
+    with at_home(alias), hold_lock(alias, wanted.stream, token or str(uuid4())) as lost:
         running = _Running(wanted, kind, alias, progress, lambda: stop() or lost.is_set())
         try:
             return running.carry_through(force)

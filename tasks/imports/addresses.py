@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tasks.imports.cells import PLACEHOLDERS
+
 _UNSEEN = "\\x00-\\x1f\\x7f\\xa0\\xad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff"
 _LABEL = rf'[^@.\s{_UNSEEN},;:<>()\[\]"\\]++'
 #: One ``@``; before it, dots only between other characters; after it, at least one dot; no invisible characters.
@@ -31,7 +33,7 @@ def parse_address(text: str) -> str:
         if inner := wrapped.fullmatch(found):
             found = _EDGES.sub("", inner[2] if wrapped is _QUOTED else inner[1])
     found = found.rstrip(",;")
-    if not found:
+    if not found or found.casefold() in PLACEHOLDERS:
         return ""
     if ADDRESS.fullmatch(found) and len(found) <= MAX_CHARACTERS and found.index("@") <= MAX_LOCAL_CHARACTERS:
         return found

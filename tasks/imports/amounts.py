@@ -16,10 +16,10 @@ _AMOUNT = re.compile(
     rf"(?P<digits>[0-9](?:[0-9.,'’\s]*[0-9])?(?:,-|\.-|:-)?)\s*(?:{_MONEY})?\s*(?P<end>\))?"
 )
 _GROUPED = {
-    "decimal-point": re.compile(r"[0-9]{1,3}(?:[,'’ ][0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"),
-    "decimal-comma": re.compile(r"[0-9]{1,3}(?:[.'’ ][0-9]{3})+(?:,[0-9]+)?|[0-9]+(?:,[0-9]+)?"),
+    "decimal-point": re.compile(r"[1-9][0-9]{0,2}(?:[,'’ ][0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"),
+    "decimal-comma": re.compile(r"[1-9][0-9]{0,2}(?:[.'’ ][0-9]{3})+(?:,[0-9]+)?|[0-9]+(?:,[0-9]+)?"),
 }
-_ONE_MARK = re.compile(r"[0-9]{1,3},[0-9]{3}")
+_ONE_MARK = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 
 
 def infer_decimal(text: str) -> Decimal | None:
@@ -59,7 +59,7 @@ def parse_amount(text: str, decimal: Decimal | None = None) -> int | float:
         raise ValueError(
             "this can be read as two numbers: say which decimal mark it has (--decimals), or write it like 1234.5"
         )
-    decimal = decimal or infer_decimal(digits) or "decimal-point"
+    decimal = infer_decimal(digits) or decimal or "decimal-point"  # what a number itself proves goes first
     if not _GROUPED[decimal].fullmatch(digits):
         raise ValueError("this is not a number; write it like 1234.5")
     mark = "." if decimal == "decimal-point" else ","

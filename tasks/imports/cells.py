@@ -8,6 +8,9 @@ from collections.abc import Sequence
 #: How dumps of MySQL and PostgreSQL, and files made from them, spell NULL.
 NULLS = frozenset(("NULL", "\\N"))
 
+#: What people write where they have no address and no number.
+PLACEHOLDERS = frozenset(("-", "--", "—", "n/a", "n.a.", "na", "none", "null", "nil", "unknown", "?"))
+
 _CONTROL = bytes(range(32))
 
 #: An apostrophe stops Excel from reading a text as a number or a formula. People's names may begin with one, too.
@@ -19,10 +22,10 @@ def is_tidy(text: str) -> bool:
     return "'" not in text and "\\" not in text and "NULL" not in text
 
 
-def is_verbatim(lines: str) -> bool:
-    """Return True if the lines have no control characters, which JSON escapes, but for the newlines between them."""
-    bytes = ascii_bytes(lines)
-    return len(bytes.translate(None, _CONTROL)) == len(bytes) - lines.count("\n") - lines.count("\r")
+def count_control_characters(text: str) -> int:
+    """Count the characters that JSON escapes, besides quotes and backslashes."""
+    bytes = ascii_bytes(text)
+    return len(bytes) - len(bytes.translate(None, _CONTROL))
 
 
 def ascii_bytes(text: str) -> bytes:
@@ -37,9 +40,10 @@ def tidy_cells(cells: Sequence[str]) -> Sequence[str]:
     """Return a column's cells without Excel's apostrophes, and with `NULL` and ``\\N`` as empty cells."""
     together = "\n".join(cells)
     if "'" in together and ("\n'" in together or together[0] == "'"):
-        if _all_of_digits(together):
+        is_line_each = together.count("\n") == len(cells) - 1
+        if is_line_each and _all_of_digits(together):
             cells = together.removeprefix("'").replace("\n'", "\n").split("\n")
-        elif together.count("\n") == len(cells) - 1:
+        elif is_line_each:
             cells = _KEPT_AS_TEXT.sub("", together).split("\n")
         else:
             cells = [_KEPT_AS_TEXT.sub("", cell, 1) if cell[:1] == "'" else cell for cell in cells]

@@ -116,6 +116,12 @@ def check_event_limits(block: Block) -> None:
                 block.reject(place, f"properties: {problem}")
 
 
+def write_currencies_in_capitals(block: Block) -> None:
+    """Write the codes of currencies as ISO 4217 does; Stripe writes ``usd``."""
+    if not all(map(str.isupper, set(values := block.columns.get("value_currency", ())) - {""})):
+        block.columns["value_currency"] = [value.upper() for value in values]
+
+
 def _are_well_within(times: Values) -> bool:
     """Return True if the first and the last time are days away from the bounds, whatever their offsets."""
     given = list(filter(None, times))

@@ -1,6 +1,7 @@
 """Dates and times as exports spell them. Whether the day or the month comes first is inferred, never guessed.
 
-``12-04-2022 09:30``, ``5/23/2024, 3:14 PM``, ``June 3, 2024``, ``2026-05-01 10:00:00 +0200``, seconds since 1970.
+``12-04-2022 09:30``, ``5/23/2024, 3:14 PM``, ``June 3, 2024``, ``2026-05-01 10:00:00 +0200``, seconds since 1970, and
+the days since 1900 that Excel writes where a cell is not formatted as a date: ``45414.5``.
 No message repeats a value.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
 
 #: Which of two numbers before a year is the day.
@@ -42,7 +43,7 @@ _DAY_AND_NAME = re.compile(
 )
 _NAME_AND_DAY = re.compile(r"(?:[^\W\d]{2,10},? )?([^\W\d]{3,10})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})")
 _TIME = re.compile(
-    r"(?:[T,]? *(?:at |um |kl\.? ?)?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r"(?:[T,]? *(?:at |um |kl\.? ?|@ ?|à |a las )?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}:?[0-9]{0,2})?"
 )
 #: ISO 8601 times, one a line, with a blank instead of the ``T`` or ``Z`` instead of the offset allowed.
@@ -54,6 +55,9 @@ _MOMENTS = re.compile(
 )
 _EIGHT = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
+#: Days since `_EXCEL_EPOCH`, of the years 1927 to 2146, and the part of a day that has passed.
+_SERIAL = re.compile(r"([1-8][0-9]{4})(?:[.,]([0-9]{1,15}))?")
+_EXCEL_EPOCH = date(1899, 12, 30)
 #: A two-digit year lies at most this many years in the future.
 _AHEAD = 10
 
@@ -98,6 +102,8 @@ def parse_date_or_time(text: str, order: Order | None = None) -> date | datetime
         return _iso(said).date() if len(said) <= 10 else _iso(said)
     if _SECONDS.fullmatch(said):
         return datetime.fromtimestamp(int(said[:10]), UTC)
+    if found := _SERIAL.fullmatch(said):
+        return _serial(found)
     for pattern, read in ((_NUMBERS, _numbers), (_DAY_AND_NAME, _day_and_name), (_NAME_AND_DAY, _name_and_day)):
         if found := pattern.match(said):
             return _with_time(read(found, order), said[found.end() :])
@@ -109,6 +115,13 @@ def _iso(said: str) -> datetime:
         return datetime.fromisoformat(said)
     except ValueError:
         raise _no_date() from None
+
+
+def _serial(found: re.Match[str]) -> date | datetime:
+    day = _EXCEL_EPOCH + timedelta(days=int(found[1]))
+    if not found[2]:
+        return day
+    return datetime.combine(day, time()) + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400))
 
 
 def _numbers(found: re.Match[str], order: Order | None) -> date:

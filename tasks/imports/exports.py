@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,9 @@ NONE = "none"
 _DOUBLED = re.compile(r" \([0-9]+\)$")
 _CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
 _ITEM = "it goes into the list of items"
+_TIME_OF_DAY = "it goes into the time"
+#: Fields that a second column fills where the first is empty. Of addresses, it would mix parts of two.
+_FILLED_BY_SECOND = frozenset(("phone_number", "profile.phone_number", "profile.email", "description"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,19 @@ class Catalog:
     variant: Sequence[str]
     variant_item: Sequence[str] = ()
     variant_rows: str = ""
+    item_rows: str = ""
+    of_item: Sequence[str] = ()
+    images: Sequence[str] = ()
     variants: Mapping[str, str] = field(default_factory=dict)
     shared: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Which columns hold the items of an order, packed, and how a name in them looks; see `exports.toml`."""
+
+    columns: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,10 @@ class Export:
     metric: str | None = None
     order: str | None = None
     items: Mapping[str, str] = field(default_factory=dict)
+    packed: Packed | None = None
+    time_of_day: str | None = None
+    no_order: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    one_by: str | None = None
     time_zone: str | None = None
     catalog: Catalog | None = None
 
@@ -57,7 +76,10 @@ class Matched:
     """An export's columns as one file names them.
 
     mapping: as in ``--map``. left_out: columns that are not sent, and why. order: the column with the order's id.
-    items: the keys of an order's item, each with its column and type. consent: the columns of consent, by channel.
+    items: the keys of an order's item, each with its column and type. packed: the columns that hold items as texts;
+    the columns of ``items`` are then those that unpacking adds. time_of_day: the column that adds to the order's time.
+    no_order: by column, what says that no order was placed. consent: the columns of consent, by channel. seconds: by
+    field, the column that fills it where its own is empty.
     """
 
     export: Export
@@ -66,6 +88,10 @@ class Matched:
     order: str | None
     items: Mapping[str, tuple[str, str]]
     consent: Mapping[str, str] = field(default_factory=dict)
+    packed: Sequence[str] = ()
+    time_of_day: str | None = None
+    no_order: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    seconds: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -76,8 +102,9 @@ def exports() -> Mapping[str, Export]:
 
 
 def _export(name: str, fields: Mapping[str, Any]) -> Export:
-    catalog = fields.get("catalog")
-    return Export(name, **{**fields, "known_by": tuple(fields["known_by"]), "catalog": catalog and Catalog(**catalog)})
+    catalog, packed = fields.get("catalog"), fields.get("packed")
+    made = {"catalog": catalog and Catalog(**catalog), "packed": packed and Packed(**packed)}
+    return Export(name, **{**fields, "known_by": tuple(fields["known_by"]), **made})
 
 
 def export_named(name: str) -> Export:
@@ -118,17 +145,30 @@ def match_columns(
         names.setdefault(plain_name(each), each)
     mapping: list[str] = []
     left_out: dict[str, str] = {}
+    seconds: dict[str, str] = {}
     for column, target in (export.columns if columns is None else columns).items():
-        name = names.get(plain_name(column))
-        if name is None or name in own or _field(f"={target}") in taken:
+        name, field = names.get(plain_name(column)), _field(f"={target}")
+        if name is None or name in own:
             continue
-        taken |= {_field(f"={target}")} - {""}
+        if field in taken:
+            if field in _FILLED_BY_SECOND and field not in map(_field, said):
+                seconds.setdefault(field, name)
+            continue
+        taken |= {field} - {""}
         mapping.append(f"{name}={target}")
         if not target:
             left_out[name] = "Klaviyo has no use for it"
+    packed = tuple(_packed_columns(export, names))
     typed = {key: _typed(each) for key, each in export.items.items()}
-    items = {key: (names[plain_name(each)], type) for key, (each, type) in typed.items() if plain_name(each) in names}
-    for why, unsent in ((_CONSENT, export.consent.values()), (_ITEM, [each for each, _ in items.values()])):
+    if packed:
+        items = {key: (key, type) for key, (_, type) in typed.items()}
+    else:
+        items = {
+            key: (names[plain_name(each)], type) for key, (each, type) in typed.items() if plain_name(each) in names
+        }
+    of_items = packed or [each for each, _ in items.values()]
+    of_times = [export.time_of_day] if export.time_of_day else []
+    for why, unsent in ((_CONSENT, export.consent.values()), (_ITEM, of_items), (_TIME_OF_DAY, of_times)):
         left_out |= {found: why for each in unsent if (found := names.get(plain_name(each))) and found not in own}
     doubled = {name: base for name in header if (base := _DOUBLED.sub("", name)) != name and base in left_out}
     left_out |= {name: left_out[base] for name, base in doubled.items()}
@@ -137,7 +177,17 @@ def match_columns(
     consent = {
         channel: names[plain_name(each)] for channel, each in export.consent.items() if plain_name(each) in names
     }
-    return Matched(export, tuple(mapping), left_out, order, items, consent)
+    time_of_day = names.get(plain_name(export.time_of_day)) if export.time_of_day else None
+    no_order = {
+        name: words for each, words in export.no_order.items() if (name := names.get(plain_name(each))) is not None
+    }
+    return Matched(export, tuple(mapping), left_out, order, items, consent, packed, time_of_day, no_order, seconds)
+
+
+def _packed_columns(export: Export, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the columns that hold packed items, given all columns by their plain names."""
+    if export.packed:
+        yield from (name for plain, name in names.items() if fnmatchcase(plain, plain_name(export.packed.columns)))
 
 
 def _field(mapping: str) -> str:

@@ -18,16 +18,24 @@ _FOOTER = re.compile(
 
 
 def drop_footers(rows: list[list[str]], width: int) -> list[list[str]]:
-    """Drop runs of single-cell lines in which one line is a report's footer."""
-    if width < FEWEST_COLUMNS or not any(map(_is_single, rows)):
+    """Drop footers: runs of single-cell lines of which one is a footer, and rows that a spreadsheet made of footers."""
+    if width < FEWEST_COLUMNS or not any(map(_may_be_footer, rows)):
         return rows
     kept: list[list[str]] = []
     for single, group in groupby(rows, _is_single):
         lines = list(group)
-        if not (single and any(_FOOTER.fullmatch(line[0]) for line in lines)):
-            kept += lines
+        if not (single and any(map(_is_footer, lines))):
+            kept += (line for line in lines if not (_may_be_footer(line) and _is_footer(line)))
     return kept
+
+
+def _is_footer(row: Sequence[str]) -> bool:
+    return _FOOTER.fullmatch(row[0]) is not None
 
 
 def _is_single(row: Sequence[str]) -> bool:
     return len(row) == 1
+
+
+def _may_be_footer(row: Sequence[str]) -> bool:
+    return len(row) == 1 or not (row[1] or any(row[1:]))  # mostly, one look is enough

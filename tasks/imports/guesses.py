@@ -6,16 +6,15 @@ A guess is shown before anything is sent; it is never acted on silently.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from importlib.resources import files
+from functools import partial
 from typing import Any
 
 from tasks.imports.addresses import parse_address
 from tasks.imports.amounts import Decimal, is_ambiguous_amount, parse_amount
 from tasks.imports.cards import are_cards
+from tasks.imports.column_names import column_names, plain_words
 from tasks.imports.dates import Order, parse_date_or_time
 from tasks.imports.values import parse_boolean
 from tasks.imports.withheld import is_secret
@@ -29,17 +28,17 @@ _LISTS = frozenset(("tags", "labels", "interests", "segments", "groups", "catego
 _NAMES_THINGS = re.compile(
     r"\b(id|ids|zip|postal|postcode|code|phone|tel|nr|no|number|num|sku|isbn\w*|ean|gtin|upc|plz|key|ref)\b"
 )
+#: Words in the names of columns that hold dates: numbers there are Excel's days since 1900.
+_NAMES_DATES = re.compile(
+    r"\b(dates?|datum|fecha|data|dato|created|updated|joined|registered|since|birthday|birthdate|dob|geburtstag"
+    r"|födelsedag|last (order|purchase|login)|(sista|senaste) köp)\b"
+)
+_SERIALS = re.compile(r"[2-6][0-9]{4}([.,][0-9]+)?")
 #: Texts of this many characters are not amounts.
 LONGEST_NUMBER = 20
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 _INTERNATIONAL = re.compile(r"(\+|00)[1-9][0-9 ()./-]{6,20}")
 _CURRENCY = re.compile(r" (usd|eur|gbp|sek|nok|dkk|chf|pln|czk|cad|aud|nzd|jpy)$")
-
-
-@cache
-def _names() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """Return the usual names of columns, by what the rows are about and by field."""
-    return tomllib.loads(files("tasks.imports").joinpath("column_names.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def guess(
 
     kind: the kind of import, if it is known. is_field: whether a name is a field of a kind, which needs no guess.
     """
-    plain = {name: _plain(name) for name in header if not is_secret(name)}
+    plain = {name: plain_words(name) for name in header if not is_secret(name)}
     values = {name: [cell for cell in cells if cell.strip()] for name, cells in zip(header, columns, strict=True)}
     kind = kind or _kind(plain, values)
     known = {name for name in plain if is_field(kind, name)}
@@ -81,13 +80,13 @@ def guess(
 
 
 def _kind(plain: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> str:
-    people = _by_name(_names()["people"], plain)
-    events = _by_name(_names()["events"], plain)
+    people = _by_name(column_names()["people"], plain)
+    events = _by_name(column_names()["events"], plain)
     somebody = {"email", "external_id", "phone_number"} & set(people.values())
     ordered = {"time", "value"} <= set(events.values())
     if somebody and ordered and ("unique_id" in events.values() or _repeats(people, values)):
         return "events"
-    items = _by_name(_names()["items"], plain)
+    items = _by_name(column_names()["items"], plain)
     return "items" if not somebody and {"external_id", "title"} <= set(items.values()) else "profiles"
 
 
@@ -99,15 +98,15 @@ def _repeats(people: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> 
 
 def _targets(kind: str, plain: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> dict[str, str]:
     if kind == "items":
-        return _by_name(_names()["items"], plain)
-    people = _by_name(_names()["people"], plain)
+        return _by_name(column_names()["items"], plain)
+    people = _by_name(column_names()["people"], plain)
     for target, holds in (("email", _is_address), ("phone_number", _is_international)):
         if target not in people.values():
             found = [name for name in plain if name not in people and _mostly(values[name], holds)]
             people |= {found[0]: target} if found else {}
     if kind == "profiles":
         return people
-    events = _by_name(_names()["events"], plain)
+    events = _by_name(column_names()["events"], plain)
     return {**{name: f"profile.{target}" for name, target in people.items() if name not in events}, **events}
 
 
@@ -125,10 +124,12 @@ def _by_name(fields: Mapping[str, Sequence[str]], plain: Mapping[str, str]) -> d
 
 def _type(name: str, cells: Sequence[str]) -> str:
     """Return the type of a property, if all of its values have it."""
-    if _plain(name) in _LISTS:
+    if plain_words(name) in _LISTS:
         return ":list"
-    if not cells or _NAMES_THINGS.search(_plain(name)):
+    if not cells or _NAMES_THINGS.search(plain_words(name)):
         return ""
+    if _NAMES_DATES.search(plain_words(name)) and all(map(_SERIALS.fullmatch, cells)):
+        return ":date"
     if all(map(_is_truth, cells)):
         return ":boolean"
     if all(map(_is_amount, cells)):
@@ -171,8 +172,3 @@ def _is_date(cell: str) -> bool:
     return not cell.strip().isdigit() and any(
         _reads(partial(parse_date_or_time, order=order), cell) for order in orders
     )
-
-
-def _plain(name: str) -> str:
-    spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", name)
-    return " ".join(re.findall(r"[^\W_]+", spaced)).casefold()

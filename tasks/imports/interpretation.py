@@ -15,6 +15,7 @@ from tasks.imports.consents import channels, consent_rows
 from tasks.imports.dates import infer_order, is_ambiguous_date
 from tasks.imports.exports import NONE, Matched, export_named, match_columns, recognise
 from tasks.imports.fields import Field
+from tasks.imports.further_rows import leave_out_further_rows
 from tasks.imports.grid import Grid
 from tasks.imports.kinds import KINDS, VARIANTS, Kind
 from tasks.imports.options import Options
@@ -100,7 +101,13 @@ def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> 
     export, fixed = found.export, dict(options.fixed)
     if export.metric and not any(each.endswith("=metric") for each in options.mapping):
         fixed.setdefault("metric", export.metric)
+    if fixed.get("metric") not in (export.metric, ORDERED_PRODUCT):
+        found = replace(found, no_order={})
+    for field, column in found.seconds.items():
+        fixed.setdefault(field, f"{{{column}}}")
     mapping = [*found.mapping]
+    if export.one_by and export.one_by in (source.columns or ()):
+        source = leave_out_further_rows(source, export.one_by)
     if found.order and fixed.get("metric") == ORDERED_PRODUCT:
         source = list_ordered_products(source, found, options.decimals)
         items = {name: f"properties.{key}:{type}" for key, (name, type) in found.items.items()}
@@ -115,6 +122,7 @@ def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> 
         source = variant_rows(source, export.catalog)
         mapping += [f"{VARIANT_ID}=external_id", f"{PRODUCT_ID}=item_id"]
         fixed.setdefault("sku", f"{{{VARIANT_ID}}}")  # Klaviyo requires one, and many shops have none
+        fixed.setdefault("inventory_quantity", 0)  # the same; without an inventory policy, 0 hides no variant
     elif export.catalog:
         source = item_rows(source, export.catalog)
         mapping.append(f"{PRODUCT_ID}=external_id")
@@ -126,7 +134,7 @@ def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> 
         options,
         mapping=(*mapping, *options.mapping),
         fixed=fixed,
-        time_zone=options.time_zone or export.time_zone,
+        time_zone=export.time_zone or options.time_zone,
     )
 
 
@@ -221,7 +229,7 @@ def _is_of_form(form: str, other: str) -> bool:
 
 def _judge_cells(place: int, field: Field, cells: Sequence[str], styles: dict[int, str], asking: set[int]) -> None:
     proves, is_ambiguous, _ = _EVIDENCE[field.form]
-    for cell in set(cells):
+    for cell in dict.fromkeys(cells):  # in their order, so that a resumed run finds the same
         if cell and (style := proves(cell)):
             styles[place] = style
             return

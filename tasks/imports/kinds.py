@@ -10,7 +10,13 @@ from typing import Any
 from typing_extensions import get_type_hints, is_typeddict
 
 from tasks.imports.block import Rule
-from tasks.imports.checks import assign_event_ids, check_consent_times, check_event_limits, consent_rule
+from tasks.imports.checks import (
+    assign_event_ids,
+    check_consent_times,
+    check_event_limits,
+    consent_rule,
+    write_currencies_in_capitals,
+)
 from tasks.imports.fields import Field, fields_of, item_type, longest
 from worker.action import ACTIONS
 from worker.api.declaration import Declaration
@@ -187,7 +193,7 @@ KINDS = {
             "events",
             identifiers=tuple(f"profile.{name}" for name in (*_PROFILES, "anonymous_id")),
             key=("unique_id",),
-            rules=(check_event_limits, assign_event_ids),
+            rules=(write_currencies_in_capitals, check_event_limits, assign_event_ids),
             group="events",
         ),
         *_catalog("items", "item"),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tasks.imports.cells import PLACEHOLDERS
+
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CODES = 20
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION = str.maketrans("", "", " \t\xa0()-./\u2010\u2011\u2012\u2013")
+#: A long number as Excel shows it where it was not told that it is text.
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]+", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{4,15}")
 _EDGES = " \t\r\n\xa0\x00\u200b\u200e\u202a\u202c\ufeff"
 
@@ -81,8 +85,10 @@ def parse_phone(text: str, country: str | None, international: bool = False) -> 
 
     """
     said = text.strip(_EDGES)
-    if not said:
+    if not said or said.casefold() in PLACEHOLDERS:
         return ""
+    if _ROUNDED.fullmatch(said):
+        raise ValueError("this is not a phone number any more: a spreadsheet has rounded it; take it from its origin")
     if international and not said.startswith("+"):
         said = f"+{said.removeprefix('00')}"
     return _quickly(said, country) or _parsed(said, country)

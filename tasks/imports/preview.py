@@ -167,6 +167,7 @@ def _sent(cell: Any, row: Any, field: Field, plan: Plan) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a value on one line, shortened."""
+    """Return a value on one line, shortened, with escapes for what cannot be seen or acts on a terminal."""
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN_CHARACTERS else f"{line[: SHOWN_CHARACTERS - 1]}…"
+    line = line if len(line) <= SHOWN_CHARACTERS else f"{line[: SHOWN_CHARACTERS - 1]}…"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

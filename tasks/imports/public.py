@@ -25,6 +25,7 @@ from tasks.imports.sources import Format
 from tasks.jobs.import_runs import Run
 from worker.accounts.lookup import DEFAULT
 from worker.governor import Lane
+from worker.homes import at_home
 
 Mode = Literal["create", "update", "delete", "upsert"]
 
@@ -69,9 +70,8 @@ def _run(
         kind, rows, options, given.get("account", DEFAULT), given.get("lane", "bulk"),
         given.get("format"), given.get("delimiter"), given.get("encoding"),
     )  # fmt: skip
-    return run_import(
-        wanted, given.get("run"), given.get("rejects"), given.get("progress", lambda run: None)
-    )  # fmt: skip
+    with at_home(wanted.account):
+        return run_import(wanted, given.get("run"), given.get("rejects"), given.get("progress", lambda run: None))
 
 
 def import_profiles(rows: Rows, *, list_ids: Sequence[str] | None = None, **given: Unpack[Common]) -> Report:

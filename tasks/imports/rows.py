@@ -80,7 +80,8 @@ def _read_cells(rows: Sequence[Sequence[str]] | Grid, plan: Plan, header: Sequen
         else:
             block.columns[field.name] = _read(values, convert, field, block)
     for name, template in plan.templates.items():
-        made: Values = list(map(template.fill, zip(*map(column, template.places), strict=True)))
+        cells = [column(place) if tidy else tidy_cells(column(place)) for place in template.places]
+        made: Values = list(map(template.fill, zip(*cells, strict=True)))
         if convert := plan.convert(plan.fields[name]):
             made = _read(made, convert, plan.fields[name], block)
         block.columns[name] = [own or text for own, text in zip(block.column(name), made, strict=True)]
@@ -201,13 +202,25 @@ def _typed(field: Field, value: Any, plan: Plan) -> Any:
 
 def _fitting(lines: bytes, most: int, block: Block) -> bytes:
     """Reject items that are too large for Klaviyo."""
-    if len(lines) <= most or max(map(len, items := lines.split(b"\n"))) <= most:
+    if _are_lines_within(lines, most):
         return lines
+    items = lines.split(b"\n")
     for place, item in enumerate(items):
         if len(item) > most:
             block.reject(place, f"the row is {len(item):,} bytes; Klaviyo takes {most:,}")
     block.settle()
     return b"\n".join([item for item in items if len(item) <= most])
+
+
+def _are_lines_within(lines: bytes, most: int) -> bool:
+    """Return True if no line is longer than ``most``: a newline is found within so many bytes of the one before."""
+    start = 0
+    while len(lines) - start > most:
+        end = lines.rfind(b"\n", start, start + most + 1)
+        if end < 0:
+            return False
+        start = end + 1
+    return True
 
 
 def _new(lines: bytes, key: Sequence[str], block: Block, lost: Mapping[int, str]) -> tuple[bytes, dict[int, str]]:
@@ -251,4 +264,4 @@ def _key(block: Block, name: str) -> Values:
     values = block.column(name)
     if block.fields[name].form != "email":
         return values
-    return "\n".join(values).casefold().split("\n")  # no address has a newline
+    return list(map(str.casefold, values))

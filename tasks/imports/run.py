@@ -34,6 +34,7 @@ from worker.accounts.lookup import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
+from worker.homes import first
 from worker.settings import get_settings
 from worker.telemetry.traces import tracing
 
@@ -199,9 +200,13 @@ def run_import(
 
 def cancel_import(run: str) -> int:
     """Cancel a run: stop reading, take back what has not been sent, and return the number of parts taken back."""
+    return first(lambda: _cancel_here(run)) or 0
+
+
+def _cancel_here(run: str) -> int | None:
     known = get_runs().run(run)
     if known is None or known.ended:
-        return 0
+        return None
     get_runs().cancel(run)
     taken = withdraw_parts(run)
     # The process that reads its source may be gone.

@@ -42,8 +42,8 @@ class Seen:
         """Add the keys of further rows, and return the places of those that were there, or are repeated here."""
         if len(self._set) >= self._in_set:
             return self._add_to_table(keys)
-        if len(set(keys)) == len(keys) and self._set.isdisjoint(keys):
-            self._set.update(keys)
+        if len(new := set(keys)) == len(keys) and self._set.isdisjoint(new):
+            self._set |= new
             return []
         return [place for place, key in enumerate(keys) if self._known(key)]
 

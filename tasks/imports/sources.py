@@ -2,8 +2,8 @@
 
 A CSV and JSON Lines may be gzipped, or the only file in a zip archive; a CSV may have any encoding.
 
-Rows are numbered from 1; the header, blank lines and a report's footer do not count. They are read a batch at a time,
-never all at once.
+Rows are numbered from 1; the header, what stands above it, rows without a value and a report's footer do not count.
+They are read a batch at a time, never all at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import orjson
 from tasks.imports.encodings import SAMPLE_BYTES, detect_encoding, encoding_named
 from tasks.imports.footers import drop_footers
 from tasks.imports.grid import Grid, grid_of, quoted_grid_of
-from tasks.imports.headers import name_columns
+from tasks.imports.headers import HEADER_ROWS, is_sparse, name_columns, rows_above_header
 from tasks.imports.packed import DAMAGED, member_of, unpack
 from worker.errors import SourceError
 
@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 #: Characters of a CSV, or rows of anything else, in a batch. With so few, all items together are mostly smaller than
 #: Klaviyo's limit for a single one, and need not be measured one by one.
-BATCH_CHARACTERS = 1 << 15
+BATCH_CHARACTERS = 1 << 16
 BATCH_ROWS = 500
 #: Longer cells and lines are not read into memory: they lack a closing quote or a newline.
 MAX_LINE_CHARACTERS = 1_000_000
@@ -301,30 +301,45 @@ def _table(
             place.line += 1
             yield line
 
+    def whole_lines() -> Iterator[str]:
+        for line in further():
+            if len(line) == MAX_LINE_CHARACTERS:
+                raise too_long(place.line)
+            yield line
+
+    def too_long(line: int) -> SourceError:
+        return SourceError(name, f"line {line:,} is over {MAX_LINE_CHARACTERS:,} characters")
+
     first = next(further(), "")
     if separator := _SEPARATOR.fullmatch(first):
         delimiter, first = delimiter or separator[1], next(further(), "")
     if first.lstrip()[:1] in ("{", "["):
         raise SourceError(name, "this is JSON, not CSV; say that its format is jsonl")
-    delimiter = delimiter or _sniff_delimiter(first)
-    header = next(filter(None, csv.reader(chain([first], further()), delimiter=delimiter, strict=True)), None)
+    ahead, delimiter = _find_header(first, whole_lines(), delimiter)
+    header = next(filter(None, csv.reader(chain(ahead, further()), delimiter=delimiter, strict=True)), None)
     if header is None:
         raise SourceError(name, "it is empty: the first line must name the columns")
     found.append(Dialect(tuple(header), delimiter, text.encoding))
     yield [header]
-    while block := text.read(BATCH_CHARACTERS) + (end := text.readline(MAX_LINE_CHARACTERS)):
+    read_ahead = "".join(ahead)
+    place.line -= _lines(read_ahead)
+    while block := read_ahead + text.read(BATCH_CHARACTERS) + (end := text.readline(MAX_LINE_CHARACTERS)):
+        read_ahead = ""
         if len(end) == MAX_LINE_CHARACTERS:
-            raise SourceError(
-                name, f"line {place.line + _lines(block) + 1:,} is over {MAX_LINE_CHARACTERS:,} characters"
-            )
+            raise too_long(place.line + _lines(block) + 1)
         place.row = place.line + 1
-        try:
-            rows = _rows(block, further(), delimiter, len(header))
-        except _Broken as broken:
-            place.row += broken.line
-            raise
-        place.line += _lines(block)
-        yield rows if isinstance(rows, Grid) else drop_footers(rows, len(header))
+        yield _rows_in(block, further(), delimiter, len(header), place)
+
+
+def _rows_in(block: str, further: Iterable[str], delimiter: str, width: int, place: _Place) -> list[list[str]] | Grid:
+    """Return the rows that begin in a block of whole lines, without a report's footer."""
+    try:
+        rows = _rows(block, further, delimiter, width)
+    except _Broken as broken:
+        place.row += broken.line
+        raise
+    place.line += _lines(block)
+    return rows if isinstance(rows, Grid) else drop_footers(rows, width)
 
 
 def _lines(block: str) -> int:
@@ -346,16 +361,16 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
         # Without quotes, splitting by the delimiter takes a third of the reader's time.
         lines = block.replace("\r\n", "\n") if "\r" in block else block
         if "\r" not in lines:
-            return grid_of(lines, delimiter, width) or list(
-                map(str.split, filter(None, lines.split("\n")), repeat(delimiter))
-            )
+            grid = grid_of(lines, delimiter, width)
+            if grid and not grid.has_sparse_row():
+                return grid
+            return list(filter(any, map(str.split, lines.split("\n"), repeat(delimiter))))
     if len(block) <= MAX_LINE_CHARACTERS and (grid := quoted_grid_of(block, delimiter, width)):
-        return grid
+        return list(filter(any, grid)) if grid.has_sparse_row() else grid
     if block.count('"') % 2 == 0:
         # All quotes seem to be closed within the block.
         with suppress(csv.Error):
-            read = list(csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True))
-            return list(filter(None, read)) if [] in read else read
+            return list(filter(any, csv.reader(io.StringIO(block, newline=""), delimiter=delimiter, strict=True)))
     own = list(io.StringIO(block, newline=""))
     reader = csv.reader(chain(own, further), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
@@ -363,7 +378,7 @@ def _rows(block: str, further: Iterable[str], delimiter: str, width: int) -> lis
     try:
         while reader.line_num < len(own) and (row := next(reader, None)) is not None:
             begun = reader.line_num
-            if row:
+            if any(row):
                 rows.append(row)
     except csv.Error as error:
         raise _Broken(begun, error) from None
@@ -374,6 +389,26 @@ def _sniff_delimiter(header: str) -> str:
     """Return the delimiter that a header uses most outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return max(_DELIMITERS, key=bare.count)
+
+
+def _find_header(first: str, further: Iterator[str], delimiter: str | None) -> tuple[Iterator[str], str]:
+    """Return the lines from the header on, as far as they have been read, and the delimiter.
+
+    Only below a first line that looks like a title are further lines looked at.
+    """
+    sniffed = delimiter or _sniff_delimiter(first)
+    cell_goes_on = first.count('"') % 2
+    if cell_goes_on or not is_sparse(_cells(first, sniffed)):
+        return iter([first]), sniffed
+    lines = [first, *islice(further, HEADER_ROWS - 1)]
+    for each in [sniffed] if delimiter or sniffed in first else _DELIMITERS:
+        if above := rows_above_header([_cells(line, each) for line in lines]):
+            return iter(lines[above:]), each
+    return iter(lines), sniffed
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
 
 
 @contextmanager

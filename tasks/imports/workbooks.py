@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+from tasks.imports.headers import HEADER_ROWS, rows_above_header
 from worker.errors import SourceError
 
 
@@ -35,8 +36,10 @@ def rows_of(path: Path, name: str, most: int) -> Generator[list[list[str]], None
     if sheet is None:
         raise SourceError(name, "it is empty: the first row must name the columns")
     rows = filter(any, ([_text(cell) for cell in row] for row in sheet.iter_rows()))
-    yield [next(rows)]
-    yield from _grouped(rows, most)
+    first = list(islice(rows, HEADER_ROWS))
+    above = rows_above_header(first)
+    yield [first[above]]
+    yield from _grouped(chain(first[above + 1 :], rows), most)
 
 
 def _grouped(rows: Iterator[list[str]], most: int) -> Iterator[list[list[str]]]:

@@ -18,7 +18,7 @@ import redis
 from worker.api.jsonapi import Request
 from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
-from worker.one_per_process import one_per_process
+from worker.one_per_process import one_per_redis
 from worker.patience import waits_for_redis
 from worker.process.state import working
 
@@ -452,7 +452,7 @@ def _ids(found: Any) -> list[str]:
     return [each.decode() for each in found]
 
 
-@one_per_process
+@one_per_redis
 def get_ledger() -> Ledger:
     """Return the ledger of this process."""
     return Ledger(get_redis())

@@ -14,9 +14,9 @@ from celery import Celery
 from dotenv import dotenv_values
 
 from cli.processes import LOOPBACK, ProcessEnded, Processes
-from cli.up import announce, interruptible
+from cli.up import announce, interruptible, start_beat, start_worker
 from tests.cli.typed import run
-from worker.settings import RUNNING
+from worker.settings import RUNNING, Settings
 
 PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(3600)"
@@ -37,6 +37,21 @@ def test_the_last_process_started_stops_first_and_every_line_has_its_name():
         processes.start("worker", python(PATIENT))
         processes.wait_for("both", is_up(lines, "redis", "worker"))
     assert lines[-2:] == [("worker", "bye"), ("redis", "bye")]
+
+
+def test_each_redis_has_a_worker_and_a_beat_of_its_own():
+    started = {}
+
+    class Started:
+        def start_celery(self, name, words, patience_s=0.0, **environment):
+            started[name] = environment
+
+    for redis in ("main", "eu"):
+        start_worker(Started(), "worker", Settings(_env_file=None), redis=redis)
+        start_beat(Started(), redis=redis)
+
+    names = {name: environment["KLAVIYO_REDIS_NAME"] for name, environment in started.items()}
+    assert names == {"worker": "main", "beat": "main", "worker-eu": "eu", "beat-eu": "eu"}
 
 
 def test_a_process_that_ends_by_itself_stops_all_with_a_sentence():

@@ -39,7 +39,7 @@ class Store:
 @pytest.fixture
 def store(monkeypatch):
     made = Store()
-    monkeypatch.setattr(awaiting, "_ended", made.ended)
+    monkeypatch.setattr(awaiting, "_ended_here", made.ended)
     monkeypatch.setattr(awaiting, "_told", made.told)
     monkeypatch.setattr(awaiting, "POLL_INTERVAL_S", 0.001)
     return made

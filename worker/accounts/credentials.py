@@ -55,7 +55,8 @@ class Account:
     """One Klaviyo account, known by its alias.
 
     It has an API key, or a ``grant`` to an OAuth application, or only a company id. ``generation`` tells one state of a
-    stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read.
+    stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read;
+    ``moved_to`` is the name of the Redis on which it lives by now, if it is about to leave this one.
     """
 
     alias: str
@@ -66,6 +67,7 @@ class Account:
     grant: Grant | None = None
     generation: int = 0
     unreadable: str = field(default="")
+    moved_to: str = ""
 
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""

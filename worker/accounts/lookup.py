@@ -11,6 +11,7 @@ from worker.accounts.credentials import Account
 from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
 from worker.errors import SettingsError
+from worker.homes import at_home, here, home_of_configured
 from worker.patience import asking_redis_once
 from worker.process.state import working
 from worker.setting_names import alias_of
@@ -32,27 +33,34 @@ def configured(settings: Settings) -> list[str]:
     return [DEFAULT, *extra] if settings.api_key or settings.company_id or DEFAULT in settings.accounts else extra
 
 
+def living_here(settings: Settings) -> list[str]:
+    """The aliases of the accounts in the settings that live on the Redis that is turned to, the default one first."""
+    return [alias for alias in configured(settings) if home_of_configured(settings, alias) == here()]
+
+
 def aliases(settings: Settings) -> list[str]:
-    """Return the aliases of all accounts, the default one first.
+    """Return the aliases of all accounts that live on the Redis that is turned to, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
 
     """
-    known = configured(settings)
-    found = sorted({*known, *get_account_store().aliases()} - {DEFAULT})
-    return [DEFAULT, *found] if DEFAULT in known or get_account_store().find(DEFAULT) else found
+    stored = get_account_store()
+    names = [each.alias for each in stored.all() if not each.moved_to] if settings.redis_urls else stored.aliases()
+    known = living_here(settings)
+    found = sorted({*known, *names} - {DEFAULT})
+    return [DEFAULT, *found] if DEFAULT in known or DEFAULT in names else found
 
 
 def all_accounts(settings: Settings) -> Iterator[Account]:
-    """Yield every account, the default one first.
+    """Yield every account that lives on the Redis that is turned to, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
 
     """
-    stored = {each.alias: each for each in get_account_store().all()}
-    known = {alias: account(settings, alias) for alias in configured(settings)}
+    stored = {each.alias: each for each in get_account_store().all() if not each.moved_to}
+    known = {alias: account(settings, alias) for alias in living_here(settings)}
     found = {**stored, **known}
     yield from sorted(found.values(), key=lambda each: (each.alias != DEFAULT, each.alias))
 
@@ -73,8 +81,12 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
     missing = Account(alias, None, None)
     try:
         with _as_long_as_a_caller_waits():
-            if stored := get_account_store().find(alias) or get_account_store().read(alias):
+            # What was begun before it moved is ended with what is stored here.
+            if stored := get_account_store().find(alias):
                 return stored
+            with at_home(alias):
+                if stored := get_account_store().find(alias) or get_account_store().read(alias):
+                    return stored
             known = ", ".join(aliases(settings)) or "none"
     except AWAY as error:
         known = ", ".join(configured(settings)) or "none"
@@ -92,7 +104,7 @@ def _default(settings: Settings) -> Account:
     """The default account. There is one even without credentials: a process that only publishes needs none."""
     if not (settings.api_key or settings.company_id):
         try:
-            with _as_long_as_a_caller_waits():
+            with _as_long_as_a_caller_waits(), at_home(DEFAULT):
                 if stored := get_account_store().find(DEFAULT):
                     return stored
         except AWAY:

@@ -26,6 +26,7 @@ from worker.atomic_writes import write
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
+from worker.homes import at_home
 from worker.setting_names import alias_of
 from worker.settings import get_settings
 
@@ -58,7 +59,8 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
         raise SettingsError("KLAVIYO_OAUTH_REDIRECT_URI is not set: where Klaviyo sends people back to")
     if alias in settings.accounts or (alias == "default" and settings.api_key):
         raise SettingsError(f"account {alias} has its key in the settings: remove it there, or choose another alias")
-    before = get_account_store().read(alias)
+    with at_home(alias):
+        before = get_account_store().read(alias)
     granted = before.grant.scopes if before and before.grant else frozenset()
     asked = " ".join(sorted({*settings.scopes.split(), *granted, *scopes}))
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
@@ -89,9 +91,10 @@ def exchange(code: str, state: str) -> Account:
         now + issued.life,
         issued.scopes or frozenset(begun["scopes"].split()),
     )
-    account = get_account_store().change(begun["alias"], api_key=None, grant=grant)
-    assert account is not None, "no generation was expected"
-    resume_if_replaced(account)
+    with at_home(begun["alias"]):
+        account = get_account_store().change(begun["alias"], api_key=None, grant=grant)
+        assert account is not None, "no generation was expected"
+        resume_if_replaced(account)
     return account
 
 

@@ -24,7 +24,7 @@ from worker.accounts.encryption import get_encryption
 from worker.connection import AWAY, get_publisher, get_redis
 from worker.errors import SettingsError
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.one_per_process import one_per_process
+from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once, waits_for_redis
 from worker.process.state import working
 from worker.settings import get_settings
@@ -160,7 +160,8 @@ class AccountStore:
     def change(self, alias: str, expected: int | None = None, **values: Any) -> Account | None:
         """Store these values of an account, which may be a new one, and keep its others.
 
-        ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``.
+        ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``,
+        ``moved_to``.
         Return the changed account. Return None, and change nothing, if it no longer has the ``expected`` generation
         (0: not stored).
 
@@ -272,6 +273,7 @@ def _account(alias: str, row: bytes, generation: int) -> Account:
         plain.get("conversion_metric") or settings.conversion_metric,
         Grant.of(grant) if grant else None,
         generation,
+        moved_to=plain.get("moved_to") or "",
     )
 
 
@@ -285,7 +287,7 @@ def _client() -> redis.Redis:
     return get_redis() if working.is_set() else get_publisher()
 
 
-@one_per_process
+@one_per_redis
 def get_account_store() -> AccountStore:
     """The stored accounts as this process sees them."""
     return AccountStore(_client)

@@ -30,7 +30,7 @@ from worker.governor.terms import (
     Together,
 )
 from worker.lane_and_expiry import Expiry
-from worker.one_per_process import one_per_process
+from worker.one_per_process import one_per_redis
 from worker.patience import waits_for_redis
 from worker.pauses import describe, holders, owner, resume_command
 from worker.process.state import working
@@ -579,13 +579,13 @@ def _quota(end: Settlement) -> tuple[Any, Any, Any]:
     return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
 
 
-@one_per_process
+@one_per_redis
 def get_governor() -> Governor:
     """The governor of this process."""
     return Governor(get_redis())
 
 
-@one_per_process
+@one_per_redis
 def get_publishing_governor() -> Governor:
     """The same for publishers, who wait no longer than `worker.connection.get_publisher` does."""
     return Governor(get_publisher())

@@ -11,7 +11,7 @@ from worker.connection import NotReplicated
 from worker.governor import under_way
 from worker.governor.script import script_of
 from worker.governor.terms import PREFIX
-from worker.redis_nodes import at_new_primary
+from worker.redis_nodes import ToPrimary, at_new_primary
 from worker.settings import get_settings
 
 #: Part of the time that a client waits for an answer in which replicas have to confirm a write.
@@ -85,10 +85,14 @@ class Operations:
         return [operation, self._clock() if self._clock else "", *arguments]
 
 
-def tell_of_requests(connection: redis.Connection, primary: str) -> None:
-    """Tell a primary, which may have been a replica until now, who was it before and what is under way here."""
+def tell_of_requests(connection: ToPrimary, primary: str) -> None:
+    """Tell a primary, which may have been a replica until now, who was it before and what is under way there."""
     operations: list[tuple[Any, ...]] = [("history", "", primary)]
-    operations += [("under_way", "", *each) for each in under_way.to_tell()]
+    settings = get_settings()
+    for name in settings.redis_names:
+        if settings.redis_called(name) == connection.address:
+            told = under_way.to_tell(None if name == settings.redis_name else name)
+            operations += [("under_way", "", *each) for each in told]
     for operation in operations:
         command = ("EVAL", script_of(operation[0]), 1, PREFIX, *operation)
         connection.send_command(*command, check_health=False)  # type: ignore[no-untyped-call]

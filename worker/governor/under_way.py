@@ -6,6 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 
+from worker.elsewhere import elsewhere
+
 #: Seconds for which a request that must not be repeated is remembered after its end: no replica is promoted that is
 #: further behind.
 REMEMBERED_S = 60.0
@@ -13,34 +15,40 @@ REMEMBERED_S = 60.0
 #: What the script is told of a request: its task, holder, line and spec, ms that it may take, and 1 if unrepeatable.
 UnderWay = tuple[str, str, str, str, int, int]
 
-#: By the task, or by the id that several share: what to tell of the request, and whose part in it must not be repeated.
-_requests: dict[str, tuple[Callable[[], UnderWay], Collection[str]]] = {}
+#: By the task, or by the id that several share: what to tell of the request, whose part in it must not be repeated, and
+#: which other Redis was turned to.
+_requests: dict[str, tuple[Callable[[], UnderWay], Collection[str], str | None]] = {}
 
-#: When they ended, and whose they were.
-_unrepeatable: deque[tuple[float, str]] = deque()
+#: When they ended, whose they were, and where.
+_unrepeatable: deque[tuple[float, str, str | None]] = deque()
 
 
 def begin(task_id: str, tell: Callable[[], UnderWay], unrepeatable: Collection[str]) -> None:
     """Note that a request is about to be sent. ``unrepeatable``: the tasks whose part in it must not be repeated."""
-    _requests[task_id] = tell, unrepeatable
+    _requests[task_id] = tell, unrepeatable, elsewhere()
 
 
 def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monotonic) -> None:
     """Note that it has ended. ``forget``: it was certainly not carried out."""
-    _, unrepeatable = _requests.pop(task_id, (None, ()))
+    _, unrepeatable, name = _requests.pop(task_id, (None, (), None))
     if unrepeatable and not forget:
-        _unrepeatable.extend((clock(), each) for each in unrepeatable)
+        _unrepeatable.extend((clock(), each, name) for each in unrepeatable)
         while clock() - _unrepeatable[0][0] > REMEMBERED_S:
             _unrepeatable.popleft()
 
 
-def to_tell() -> Iterator[UnderWay]:
-    """Every request that is under way, and those of the last minute that must not be repeated."""
-    for tell, unrepeatable in list(_requests.values()):
-        yield from map(_sent, unrepeatable)
-        yield tell()
-    for _, task_id in list(_unrepeatable):
-        yield _sent(task_id)
+def to_tell(name: str | None = None) -> Iterator[UnderWay]:
+    """Every request that is under way, and those of the last minute that must not be repeated.
+
+    ``name``: those of another Redis (`worker.elsewhere`).
+    """
+    for tell, unrepeatable, of in list(_requests.values()):
+        if of == name:
+            yield from map(_sent, unrepeatable)
+            yield tell()
+    for _, task_id, of in list(_unrepeatable):
+        if of == name:
+            yield _sent(task_id)
 
 
 def _sent(task_id: str) -> UnderWay:

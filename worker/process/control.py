@@ -10,6 +10,7 @@ from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 from celery.worker.control import Panel, control_command
 
+from worker.homes import at_each
 from worker.patience import asking_redis_once
 from worker.process.signals import stop
 from worker.revocation import Effect, revoke, revoke_stamped
@@ -24,15 +25,15 @@ class Control(control.Control):
     def revoke(self, task_id: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke a task, or several, by id; `worker.revocation.revoke` says what that does."""
         self._know_all()
-        for each in maybe_list(task_id):
-            revoke(self.app, each)
+        # An id does not tell on which Redis its task is.
+        at_each(lambda: [revoke(self.app, each) for each in maybe_list(task_id)])
         return super().revoke(task_id, *args, **kwargs)
 
     @asking_redis_once()
     def revoke_by_stamped_headers(self, headers: Any, *args: Any, **kwargs: Any) -> Any:
         """Revoke what waits with these stamps, durably, and have the workers of this moment refuse what comes later."""
         self._know_all()
-        revoke_stamped(self.app, headers)
+        at_each(lambda: revoke_stamped(self.app, headers))
         return super().revoke_by_stamped_headers(headers, *args, **kwargs)
 
     def _know_all(self) -> None:

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import Celery
 from kombu.utils.objects import cached_property
 
 
-def watch(app: Celery) -> None:
-    """Let each child of this process have an application of its own."""
-    os.register_at_fork(after_in_child=lambda: _leave_to_parent(app))
+def watch(applications: Callable[[], Iterable[Celery]]) -> None:
+    """Let each child of this process have applications of its own."""
+
+    def leave_to_parent() -> None:
+        for app in applications():
+            _leave_to_parent(app)
+
+    os.register_at_fork(after_in_child=leave_to_parent)
 
 
 def _leave_to_parent(app: Any) -> None:

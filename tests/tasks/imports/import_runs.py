@@ -13,6 +13,7 @@ from tasks.imports.interpretation import interpret
 from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
+from tasks.imports.proposals import propose
 from tasks.imports.rejects import Rejected
 from tasks.imports.sources import open_rows
 from tasks.jobs.rows import numbers
@@ -61,3 +62,25 @@ def items_of(kind: str, part: Part) -> list[Any]:
     for name in KINDS[kind].path:
         found = found[name]
     return list(found)
+
+
+def taken(path: Path, **options: Any) -> tuple[str | None, list[Any], dict[int, str], dict[str, str]]:
+    """What a file of a kind that nobody said is recognised as, its items, its rejected rows, and what is left out."""
+    found = propose(open_rows(path), options.pop("mapping", ()), options.get("export"))
+    how = Options(**{"mapping": found.mapping, "fixed": found.fixed, "moment": NOW, **options})
+    kind = "create_catalog_items" if found.kind == "items" else found.kind
+    source, plan = interpret(open_rows(path), kind, how)
+    made = list(split_into_parts(source, plan))
+    items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
+    rejected = {each.row: each.reason for each in made if isinstance(each, Rejected)}
+    return plan.export, items, rejected, dict(plan.left_out)
+
+
+def event(item: Any) -> dict[str, Any]:
+    (told,) = item["events"]["data"]
+    attributes = told["attributes"]
+    return {
+        "metric": attributes["metric"]["data"]["attributes"]["name"],
+        "profile": item["profile"]["data"]["attributes"],
+        **{name: value for name, value in attributes.items() if name != "metric"},
+    }

@@ -12,29 +12,16 @@ from tasks.imports.cards import is_card
 from tasks.imports.exports import Export, export_named, exports, match_columns, recognise
 from tasks.imports.interpretation import interpret
 from tasks.imports.options import Options
-from tasks.imports.parts import Part, split_into_parts
-from tasks.imports.proposals import propose
+from tasks.imports.parts import split_into_parts
 from tasks.imports.rejects import Rejected, open_reject_file
 from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
-from tests.tasks.imports.import_runs import Run, imported, items_of
+from tests.tasks.imports.import_runs import Run, event, taken
 from worker.errors import InputError
 
 FILES = Path(__file__).with_name("exports")
 CONSENT = "it says who wants marketing; an import of profiles changes nobody's consent (see --consent)"
 SECRETS = "by its name it holds secrets, which an import never sends"
-
-
-def taken(path: Path, **options: Any) -> tuple[str | None, list[Any], dict[int, str], dict[str, str]]:
-    """What a file is recognised as, its items, its rejected rows with their reasons, and what is left out."""
-    found = propose(open_rows(path), options.pop("mapping", ()), options.get("export"))
-    how = Options(**{"mapping": found.mapping, "fixed": found.fixed, "moment": NOW, **options})
-    kind = "create_catalog_items" if found.kind == "items" else found.kind
-    source, plan = interpret(open_rows(path), kind, how)
-    made = list(split_into_parts(source, plan))
-    items = [item["attributes"] for part in made if isinstance(part, Part) for item in items_of(kind, part)]
-    rejected = {each.row: each.reason for each in made if isinstance(each, Rejected)}
-    return plan.export, items, rejected, dict(plan.left_out)
 
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
@@ -168,16 +155,6 @@ def test_customers_become_profiles(name: str):
     assert items == PROFILES[name]
     assert rejected == REJECTED.get(name, {})
     assert left_out.items() >= LEFT_OUT.get(name, {}).items()
-
-
-def event(item: Any) -> dict[str, Any]:
-    (told,) = item["events"]["data"]
-    attributes = told["attributes"]
-    return {
-        "metric": attributes["metric"]["data"]["attributes"]["name"],
-        "profile": item["profile"]["data"]["attributes"],
-        **{name: value for name, value in attributes.items() if name != "metric"},
-    }
 
 
 def test_an_order_is_one_event_however_many_items_it_has():
@@ -458,78 +435,3 @@ def test_a_catalogue_is_guessed_by_its_article_numbers_and_titles(tmp_path: Path
     assert items[0].items() >= {
         "external_id": "B1", "title": "A Book", "price": 24.21, "custom_metadata": {"isbn13": "9780385388894"},
     }.items()  # fmt: skip
-
-
-# Products.
-
-SHOPIFY_PRODUCTS = """\
-Handle,Title,Body (HTML),Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Inventory Qty,Image Src
-shirt,Shirt,<p>Soft</p>,Engines,Size,S,SH-S,19.90,4,https://cdn.example/shirt.jpg
-shirt,,,,,M,SH-M,21.90,0,https://cdn.example/back.jpg
-shirt,,,,,,,,,https://cdn.example/side.jpg
-mug,Mug,<p>Blue</p>,Engines,Title,Default Title,,9.00,7,
-"""
-WOOCOMMERCE_PRODUCTS = """\
-ID,Type,SKU,Name,Published,Short description,Regular price,Stock,Parent
-10,variable,,Shirt,1,Soft,,,
-11,variation,SH-S,Shirt - S,1,Soft,19.90,4,id:10
-12,variation,,Shirt - M,1,Soft,21.90,0,id:10
-13,simple,MUG,Mug,1,Blue,9.00,7,
-"""
-
-
-def product_rows(tmp_path, kind: str, text: str, column: str) -> list[dict[str, Any]]:
-    made = imported(tmp_path, kind, text, fixed={"url": f"https://shop.example/products/{{{column}}}"})
-    assert not made.rejected
-    return [item["attributes"] | {"item": item.get("relationships", {}).get("item", {}).get("data", {}).get("id")}
-            for item in made.items]  # fmt: skip
-
-
-def test_an_export_of_products_is_one_item_for_all_rows_of_a_product(tmp_path):
-    items = product_rows(tmp_path, "create_catalog_items", SHOPIFY_PRODUCTS, "Handle")
-
-    assert [(each["external_id"], each["title"], each["price"], each["url"]) for each in items] == [
-        ("shirt", "Shirt", 19.9, "https://shop.example/products/shirt"),
-        ("mug", "Mug", 9, "https://shop.example/products/mug"),
-    ]
-
-
-def test_each_row_of_a_product_that_has_a_variant_is_one_of_its_item(tmp_path):
-    variants = product_rows(
-        tmp_path, "create_catalog_variants", SHOPIFY_PRODUCTS.replace(",,9.00", ",MUG,9.00"), "Handle"
-    )
-
-    assert [(each["external_id"], each["item"], each["title"], each["inventory_quantity"]) for each in variants] == [
-        ("SH-S", "$custom:::$default:::shirt", "Shirt", 4),
-        ("SH-M", "$custom:::$default:::shirt", "Shirt", 0),
-        ("MUG", "$custom:::$default:::mug", "Mug", 7),
-    ]
-
-
-def test_a_variant_without_a_sku_has_the_id_that_its_options_make(tmp_path):
-    variants = product_rows(tmp_path, "create_catalog_variants", SHOPIFY_PRODUCTS, "Handle")
-
-    assert (variants[2]["external_id"], variants[2]["sku"]) == ("mug-Default Title", "mug-Default Title")
-
-
-def test_variations_are_variants_of_the_item_that_they_name_and_no_items(tmp_path):
-    items = product_rows(tmp_path, "create_catalog_items", WOOCOMMERCE_PRODUCTS, "ID")
-    text = WOOCOMMERCE_PRODUCTS.replace("12,variation,,", "12,variation,SH-M,")
-    variants = product_rows(tmp_path, "create_catalog_variants", text, "ID")
-
-    assert [each["external_id"] for each in items] == ["id:10", "MUG"]
-    assert [(each["external_id"], each["item"]) for each in variants] == [
-        ("SH-S", "$custom:::$default:::id:10"),
-        ("SH-M", "$custom:::$default:::id:10"),
-    ]
-
-
-def test_a_value_for_all_rows_may_name_columns_and_is_missing_where_one_of_them_is_empty(tmp_path):
-    text = "external_id,title,description,slug\nA,Mug,Blue,mug\nB,Cup,Red,\n"
-
-    made = imported(
-        tmp_path, "create_catalog_items", text, mapping=["slug="], fixed={"url": "https://shop.example/{slug}"}
-    )
-
-    assert [item["attributes"]["url"] for item in made.items] == ["https://shop.example/mug"]
-    assert made.reasons == {2: "url: is missing"}

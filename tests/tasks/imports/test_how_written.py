@@ -62,3 +62,25 @@ def test_standard_input_is_judged_by_its_first_rows():
     (part,) = split_into_parts(source, plan)
     assert isinstance(part, Part)
     assert len(items_of("profiles", part)) == 10
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("45414", "2024-05-02"), ("45414.5", "2024-05-02T12:00:00"), ("45414,604166666664", "2024-05-02T14:30:00"),
+        ("33217", "1990-12-10"),
+    ],
+)  # fmt: skip
+def test_a_date_may_be_the_days_that_excel_counts(run: Run, cell: str, found: str):
+    made = run("profiles", f'email,x\na@b.c,"{cell}"\n', mapping=("x=properties.x:date",))
+
+    assert made.items[0]["attributes"]["properties"] == {"x": found}
+
+
+def test_a_number_that_shows_its_own_decimal_mark_is_read_by_it_whatever_the_others_show(run: Run):
+    cells = ('"1.040,00"', "40.00", "1.234", '"0,125"')
+    rows = "".join(f"p{number}@example.com,{cell}\n" for number, cell in enumerate(cells))
+
+    made = run("profiles", f"email,x\n{rows}", mapping=("x=properties.x:number",))
+
+    assert [item["attributes"]["properties"]["x"] for item in made.items] == [1040, 40, 1234, 0.125]

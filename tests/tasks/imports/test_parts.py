@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.imports import sources
 from tasks.imports.kinds import KINDS, MARGIN_BYTES
 from tests.tasks.action_samples import NOW
-from tests.tasks.imports.import_runs import Run, imported
+from tests.tasks.imports.import_runs import Made, Run, imported
 from worker.api.declaration import MAX_BODY_BYTES
 
 
@@ -96,6 +97,7 @@ def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
 
     made = imported(tmp_path_factory.mktemp("rows"), "profiles", text.getvalue(), moment=NOW)
 
+    table = list(filter(any, table))  # a row without a value is none
     rejected = [each.row for each in made.rejected]
     assert sorted([*made.rows, *rejected]) == list(range(1, len(table) + 1))
     assert made.rows == sorted(made.rows)
@@ -103,6 +105,38 @@ def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
     titles = [item["attributes"].get("title", "") for item in made.items]
     assert titles == [[*table[row - 1], ""][2] for row in made.rows]
     assert [each.original for each in made.rejected] == [table[row - 1] for row in rejected]
+
+
+PLAIN = st.sampled_from(
+    ["", "a@b.co", "Ö@b.co", "+4917012345678", "'+46701112233", "NULL", "a\\b", "x, y", "1\n2"]
+) | st.text(st.characters(exclude_characters='"', exclude_categories=["Cs"]), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    table=st.lists(st.lists(PLAIN, min_size=3, max_size=3), min_size=1, max_size=20),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    row_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_quick_way_of_reading_makes_the_same_requests_as_the_reader_of_csv(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[str]], quoting: int, row_end: str
+):
+    text = io.StringIO()
+    csv.writer(text, quoting=quoting, lineterminator=row_end).writerows([["email", "phone_number", "title"], *table])
+
+    def made() -> Made:
+        return imported(tmp_path_factory.mktemp("rows"), "profiles", text.getvalue(), moment=NOW)
+
+    quick = made()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("grid_of", "quoted_grid_of"):
+            patch.setattr(sources, name, lambda lines, delimiter, width: None)
+        slow = made()
+
+    assert quick.parts == slow.parts
+    assert [(each.row, each.reason, list(each.original)) for each in quick.rejected] == [
+        (each.row, each.reason, list(each.original)) for each in slow.rejected
+    ]
 
 
 RECORDS = st.lists(

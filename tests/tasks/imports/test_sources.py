@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pyarrow
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from tasks.imports import sources
 from tasks.imports.grid import quoted_grid_of
 from tasks.imports.sources import Unreadable, open_rows
+from tests.tasks.imports.import_runs import Run
 from worker.errors import SourceError
 
 TABLE = "email,title\nada@example.com,Countess\ngrace@example.com,Admiral\n"
@@ -210,9 +212,44 @@ def test_rows_in_quotes_are_those_that_a_reader_sees(rows: list[list[str]], row_
     assert (grid is None) == any('"' in cell for row in rows for cell in row)
 
 
-@pytest.mark.parametrize("block", ['"a"b,"c"\n', '"a","b"\n"c",d\n', '"a","b"\n\n"c","d"\n', '"a";"b"\n', '"a"\n"b"\n'])
-def test_rows_that_are_not_all_in_quotes_are_left_to_the_reader(block: str):
+@settings(max_examples=500, deadline=None)
+@given(
+    rows=QUOTED,
+    row_end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+    empty=st.sampled_from([None, "", 1]),
+)
+def test_rows_of_which_some_cells_are_in_quotes_are_those_that_a_reader_sees(
+    rows: list[list[Any]], row_end: str, quoting: int, empty: Any
+):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=quoting, lineterminator=row_end).writerows([[empty, *row, "x"] for row in rows])
+
+    grid = quoted_grid_of(text.getvalue(), ",", 4)
+
+    read = list(csv.reader(io.StringIO(text.getvalue(), newline=""), strict=True))
+    assert grid is None or list(grid) == read
+    if grid is not None:
+        assert [grid.column(place) for place in range(4)] == [[row[place] for row in read] for place in range(4)]
+        assert grid.verbatim == (not any(mark in "".join(map("".join, read)) for mark in "\r\n"))
+    assert (grid is None) <= any(mark in cell for row in rows for cell in row for mark in '"\r\n')
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        '"a"b,"c"\n', 'a"b",c\n', '"a","b"\n\n"c","d"\n', '"a";"b"\n', '"a"\n"b"\n', '"a",b\nc\n', '"a",b\rc,d\n',
+        '"a",b\r\nc,d\n', '"a",b\nc,d\r\n', '"a ""b""",c\n', '"",b"\n',
+    ],
+)  # fmt: skip
+def test_rows_whose_quotes_are_not_those_of_cells_are_left_to_the_reader(block: str):
     assert quoted_grid_of(block, ",", 2) is None
+
+
+def test_a_cell_in_quotes_keeps_its_lines(run: Run):
+    made = run("profiles", '"email","title"\n"a@b.co","one\ntwo"\n"b@b.co","x"\n')
+
+    assert [item["attributes"].get("title") for item in made.items] == ["one\ntwo", "x"]
 
 
 def test_a_blank_line_is_no_row_of_a_single_column(tmp_path: Path):
@@ -364,3 +401,16 @@ def test_of_what_is_no_file_the_meter_tells_nothing():
 
     assert len(rows_of(source)) == 1
     assert (source.meter.read, source.meter.size) == (0, 0)
+
+
+@pytest.mark.parametrize("blank", [",", '"",""', ""])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_row_without_a_value_is_none_wherever_it_stands(tmp_path: Path, blank: str, quote: str, newline: str):
+    path = tmp_path / "rows.csv"
+    row = f"{quote}a@b.c{quote},{quote}{quote}"
+    path.write_text(newline.join(["email,name", blank, row, blank, blank, row, blank, blank]), newline="")
+
+    (batch,) = open_rows(path).batches()
+
+    assert list(batch.rows) == [["a@b.c", ""], ["a@b.c", ""]]

@@ -104,7 +104,8 @@ def test_a_number_may_begin_with_the_code_of_its_country_where_that_is_said():
     ("cell", "country", "told"),
     [
         ("070-111 22 33", None, "has no country code"),
-        ("none", "SE", "this is not a phone number; write it like"),
+        ("ring mig", "SE", "this is not a phone number; write it like"),
+        ("4.67E+10", "SE", "a spreadsheet has rounded it"),
         ("555-0154", "US", "too few or too many digits"),
         ("+1775555", None, "too few or too many digits"),
     ],

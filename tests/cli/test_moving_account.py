@@ -1,0 +1,152 @@
+"""A stored account moves from one Redis to another: what hinders that, what is carried over, and how it is taken up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pydantic import SecretStr
+
+from cli.moving_account import begin, finish, what_is_left
+from schedules.sync import request_sync
+from tasks.metrics import get_metrics
+from tests.live.system import until
+from worker.accounts.credentials import Grant
+from worker.accounts.lookup import account, aliases
+from worker.accounts.stored import get_account_store
+from worker.connection import get_redis
+from worker.errors import SettingsError
+from worker.governor import Settlement, get_governor
+from worker.homes import at_redis, home_of
+from worker.settings import get_settings
+from worker.tiers import QUEUES
+
+
+@pytest.fixture
+def begun(two_redis):
+    """The stored account has begun something on the Redis from which it moves; another one moves nowhere."""
+    with at_redis("eu"):
+        get_governor().beat("worker", 0, list(QUEUES), 10)
+    return get_metrics.on("stored").delay().id
+
+
+def answered(name, task_id):
+    """A worker of a Redis makes the request of a task, now."""
+    with at_redis(name):
+        governor = get_governor()
+        governor.beat("worker", 100, list(QUEUES), 10_000)
+
+        def claimed() -> bool:
+            governor.tick()
+            return bool(governor.claim(task_id, 60_000, True, "holder").state == "ok")
+
+        until(claimed, 10, "a lease")
+        governor.settle(task_id, Settlement(used=True), "holder")
+        get_redis().delete(*QUEUES)
+
+
+def test_new_calls_wait_where_it_goes_until_what_was_begun_has_ended(begun):
+    assert begin("stored", "main") == "eu"
+    new = get_metrics.on("stored").delay().id
+
+    assert home_of("stored") == "main"
+    assert aliases(get_settings()) == ["default", "outlet", "stored"]
+    assert get_governor().message(new)
+    assert "account:stored" in [pause.what for pause in get_governor().paused()]
+    with at_redis("eu"):
+        assert what_is_left("stored") == {"tasks": 1}
+        assert account(get_settings(), "stored").key() == "pk_stored", "what was begun still needs its key"
+        assert aliases(get_settings()) == ["shop"]
+    answered("eu", begun)
+    with at_redis("eu"):
+        assert what_is_left("stored") == {}
+
+
+def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
+    begin("stored", "main")
+    answered("eu", begun)
+    before = time.time() * 1000
+
+    finish("stored", "eu", "main")
+
+    [at] = get_redis().lrange("klaviyo:ring:stored:get_metrics", 0, -1)
+    assert before - 5_000 < int(at) < time.time() * 1000
+    assert get_governor().paused() == []
+    with at_redis("eu"):
+        assert get_account_store().read("stored") is None
+
+
+def test_a_token_that_was_refreshed_meanwhile_is_taken_over(two_redis):
+    def grant(token, obtained):
+        return Grant("one", SecretStr(token), SecretStr("rt"), obtained, obtained + 3_600, frozenset({"lists:read"}))
+
+    with at_redis("eu"):
+        get_account_store().change("shop2", grant=grant("old", 1.0))
+    begin("shop2", "main")
+    with at_redis("eu"):
+        get_account_store().change("shop2", grant=grant("fresh", 2.0))
+
+    finish("shop2", "eu", "main")
+
+    assert account(get_settings(), "shop2").authorization("get_lists") == "Bearer fresh"
+
+
+def test_a_key_that_was_replaced_meanwhile_stays(begun):
+    begin("stored", "main")
+    get_account_store().change("stored", api_key=SecretStr("pk_new"))
+    assert begin("stored", "main") == "eu"
+
+    answered("eu", begun)
+    finish("stored", "eu", "main")
+
+    assert account(get_settings(), "stored").key() == "pk_new"
+
+
+def test_a_message_of_a_sync_counts_as_its_accounts(two_redis):
+    with at_redis("eu"):
+        request_sync("shop", ["profiles"])
+        assert what_is_left("shop") == {"messages": 1}
+        assert what_is_left("stored") == {}
+
+
+def test_what_was_broken_off_goes_on_with_the_same_command(begun):
+    assert begin("stored", "main") == "eu"
+    assert begin("stored", "main") == "eu"
+
+    answered("eu", begun)
+    finish("stored", "eu", "main")
+
+    with pytest.raises(SettingsError, match="account 'stored' lives on main already"):
+        begin("stored", "main")
+    assert account(get_settings(), "stored").key() == "pk_stored"
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "said"),
+    [
+        ("nobody", "eu", "account 'nobody' is not stored"),
+        ("stored", "eu", "account 'stored' lives on eu already"),
+        ("stored", "us", r"there is no Redis 'us' \(known: main, eu\)"),
+    ],
+)
+def test_what_cannot_move_is_told(two_redis, name, to, said):
+    with pytest.raises(SettingsError, match=said):
+        begin(name, to)
+
+
+def test_an_account_that_is_paused_does_not_move_since_what_waits_would_never_end(begun):
+    with at_redis("eu"):
+        get_governor().pause("account:stored", "somebody", "a refused key", since=time.time())
+
+    with pytest.raises(SettingsError, match="is paused on eu"):
+        begin("stored", "main")
+    assert home_of("stored") == "eu"
+
+
+def test_an_account_that_shares_its_budget_stays_where_the_others_are(two_redis):
+    with at_redis("eu"):
+        get_account_store().change("twin", api_key=SecretStr("pk_stored"))
+        get_redis().hset("klaviyo:shared", "twin", "stored")
+
+    with pytest.raises(SettingsError, match="has a key of the same company as twin"):
+        begin("stored", "main")

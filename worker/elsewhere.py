@@ -1,0 +1,32 @@
+"""Which Redis is turned to, where there are several: that of this process, or for a while another one.
+
+Each is a deployment of its own, with its own workers, windows and jobs. A process belongs to one of them. What it does
+for an account that lives on another, it does within `at` that one: whatever speaks to Redis asks here which one is
+meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+#: The name of the Redis that ``KLAVIYO_REDIS_URL`` leads to.
+MAIN = "main"
+
+_name: ContextVar[str | None] = ContextVar("redis", default=None)
+
+
+def elsewhere() -> str | None:
+    """The name of the other Redis that is turned to; None for that of this process."""
+    return _name.get()
+
+
+@contextmanager
+def at(name: str | None) -> Iterator[None]:
+    """Turn to another Redis within this block; None: to that of this process."""
+    token = _name.set(name)
+    try:
+        yield
+    finally:
+        _name.reset(token)
