@@ -138,7 +138,7 @@ def exchange(
         if settings.redis_replicas and unrepeatable:
             require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
-        end = Settlement(used=True)
+        end = Settlement(used=True, unanswered=True)
         with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
             response = send(get_client(), owner, name, request)
             if response.status == 401 and tokens.may_renew(owner):
@@ -169,7 +169,8 @@ def exchange(
         end = replace(end, forget=True)
         raise
     except Unavailable as unavailable:
-        end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
+        sent = unavailable.sent
+        end = Settlement(used=sent, quota=end.quota, forget=not sent, unanswered=end.unanswered)
         raise
     finally:
         try:
