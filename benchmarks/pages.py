@@ -54,10 +54,10 @@ def main() -> None:
     with redis_server() as url, listening("sandbox", "--port", "0", "--latency", "5-15") as base:
         client = redis.Redis.from_url(url)
         server = psutil.Process(int(client.info("server")["process_id"]))
-        fill(client, options.accounts, options.buckets)
         settings = {"KLAVIYO_REDIS_URL": url, "KLAVIYO_BASE_URL": base, "KLAVIYO_API_KEY": "pk_sandbox_default"}
-        port = free_port()
         os.environ |= settings
+        fill(client, options.accounts, options.buckets)
+        port = free_port()
         publish(int(options.seconds * 2 * 3_500 / 60) + 3_500)
         with (
             process("celery", "-A", "worker", "worker", "-l", "CRITICAL", "-Q", "klaviyo.xl", **settings),

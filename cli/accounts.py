@@ -67,7 +67,7 @@ def _read() -> Iterator[AccountRow]:
 def table(rows: list[AccountRow], now: float) -> Listing:
     """Lay out the accounts."""
     weighted = ["weight"] if any(row.weight != 1 for row in rows) else []
-    names = ("account", "kind", "from", *weighted, "last used", "state", "scopes")
+    names = ("account", "credentials", "from", *weighted, "last used", "state", "scopes")
     shown = listing(*names, whole=("account",), below=("scopes",))
     for row in rows:
         used = f"{duration(max(0.0, now - row.used))} ago" if row.used else "never"

@@ -89,7 +89,7 @@ def details(job: Job, errors: Sequence[dict[str, Any]], now: float) -> Group:
         ("state", state_text(job)),
         ("because", Text(failure_sentence(job), "red")),
         ("import", job.run),
-        ("rows", _rows(job)),
+        ("rows", row_span(job)),
         ("records", f"{record_count(job):,}"),
         ("Klaviyo counts", ", ".join(f"{count:,} {name}" for name, count in job.counters.items())),
         ("landed", f"{job.landed:,}" if job.run and job.state == "settled" else None),
@@ -140,9 +140,10 @@ def state_text(job: Job) -> Text:
     return Text(text, "red" if ended_badly(job) else "green" if good else "")
 
 
-def _rows(job: Job) -> str | None:
+def row_span(job: Job) -> str:
+    """Return which rows of an import it has: ``1 to 10,000``; empty for a job of no import."""
     rows = re.findall(r"\d+", job.rows)
-    return f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else None
+    return f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else ""
 
 
 def _not_landed(job: Job) -> str | None:

@@ -163,10 +163,15 @@ def _share_of_minute(bucket: BucketLook) -> float:
 
 def table(found: Sequence[Row]) -> Listing:
     """Lay out a row for each bucket."""
+    # What is paused, and why, is said above.
+    reasons = {row.name: row.why for row in found if row.why and not row.paused}
     several = "account" if len({_account(row) for row in found}) > 1 else ""
+    others = "others" if any(row.others_share for row in found) else ""
+    because = "because" if reasons else ""
     shown = listing(
-        several, "bucket", "tier", "used", "now>", "bulk>", "later>", "oldest>", "empty in>", "in flight>", "blocked>",
-        whole=("tier", "used"), optional=("tier", "in flight"), below=("used", several),
+        several, "bucket", "tier", "used", f"{others}>" if others else "", "now>", "bulk>", "later>", "oldest>",
+        "empty in>", "under way>", "blocked>", because,
+        whole=("tier", "used"), optional=("tier", "under way"), below=(because, "used", others, several),
     )  # fmt: skip
     for row in found:
         shown.add_row(
@@ -174,11 +179,13 @@ def table(found: Sequence[Row]) -> Listing:
             row.name.partition(":")[2],
             row.tier,
             format_windows(row.windows),
+            *([Text(f"{row.others_share:.0%}" if row.others_share else "-", "yellow")] if others else []),
             *(f"{count:,}" if count else "-" for count in (row.now, row.bulk, row.later)),
             duration(row.oldest_seconds),
             duration(row.empty_seconds),
             f"{row.in_flight:,}" if row.in_flight else "-",
-            Text(duration(row.blocked_seconds or None), "red"),
+            Text("paused" if row.paused else duration(row.blocked_seconds or None), "red"),
+            *([reasons.get(row.name, "")] if because else []),
         )
     return shown
 

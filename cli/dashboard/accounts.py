@@ -21,11 +21,10 @@ from worker.settings import get_settings
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An account, and how long Klaviyo answers to our revision."""
+    """An account, and its time zone."""
 
     row: AccountRow
     timezone: str
-    revision: str
 
 
 @asking_redis_once()
@@ -38,14 +37,14 @@ def read() -> Reading[Known]:
     """
     governor = get_governor()
     used = last_used(governor.last_served())
-    return Reading(known(list(all_accounts(get_settings())), governor.paused(), used, redis_time().date()))
+    found = known(list(all_accounts(get_settings())), governor.paused(), used)
+    return Reading(found, summary=[Cell(revision_left(REVISION, redis_time().date()))])
 
 
-def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float], today: date) -> list[Known]:
+def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float]) -> list[Known]:
     """Return every account."""
-    revision = revision_left(REVISION, today)
     rows = account_rows(accounts, pauses, used)
-    found = [Known(row, each.timezone, revision) for each, row in zip(accounts, rows, strict=True)]
+    found = [Known(row, each.timezone) for each, row in zip(accounts, rows, strict=True)]
     return sorted(found, key=lambda each: each.row.state == "ready")
 
 
@@ -53,9 +52,9 @@ def revision_left(revision: str, today: date) -> str:
     """Say which revision of Klaviyo's API is used, and for how many more days Klaviyo answers to it."""
     retired = retired_on(revision)
     if today >= retired:
-        return f"{revision}, retired on {retired}: upgrade the worker"
+        return f"Klaviyo has not answered to its API's revision {revision} since {retired}: upgrade the worker."
     days = (retired - today).days
-    return f"{revision}, retired in {days:,} day{'' if days == 1 else 's'}"
+    return f"Klaviyo answers to its API's revision {revision} for {days:,} more day{'' if days == 1 else 's'}."
 
 
 def _state(each: Known) -> Cell:
@@ -77,7 +76,6 @@ TAB = Tab(
         time_column("Token until", lambda each: each.row.expires),
         time_column("Last used", lambda each: each.row.used),
         text_column("Time zone", lambda each: each.timezone),
-        text_column("Revision", lambda each: each.revision),
         Column("State", _state, lambda each: each.row.state),
     ),
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",

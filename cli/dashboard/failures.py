@@ -35,7 +35,7 @@ TAB = Tab(
         text_column("Action", lambda each: each.group.action),
         text_column("Error", lambda each: each.group.error),
         text_column("Reason", lambda each: each.group.reason),
-        count_column("Failures", lambda each: each.failures, "text-danger"),
+        count_column("Failures", lambda each: each.failures, "text-danger", lambda each: f"failures/{each.group.id}"),
         time_column("First", lambda each: each.first),
         time_column("Last", lambda each: each.last),
         text_column("Look at", lambda each: each.group.look_at),

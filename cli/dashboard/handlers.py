@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
@@ -68,7 +68,8 @@ class TabHandler(KlaviyoHandler):
             raise HTTPError(404)
         query = Query.parse({each: self.get_query_argument(each, "") for each in ("search", "sort", "page")})
         snapshot = await self.snapshots.latest(tab)
-        page, failure = choose(tab, snapshot.reading.rows, query), snapshot.failure
+        found, failure = snapshot.arranged(tab, query), snapshot.failure
+        page = choose(found, len(snapshot.reading.rows), query)
         if tab.refresh and page.rows:
             try:
                 rows = await asyncio.get_running_loop().run_in_executor(None, tab.refresh, page.rows)
@@ -81,28 +82,52 @@ class TabHandler(KlaviyoHandler):
             tab=tab,
             view=lay_out(tab, page),
             notes=snapshot.reading.notes,
+            summary=snapshot.reading.summary,
             failure=failure,
             made=made,
             interval=INTERVAL_S,
         )
 
 
-class JobHandler(KlaviyoHandler):
-    """One job, with Klaviyo's errors."""
+class DetailHandler(KlaviyoHandler):
+    """One of what a tab has rows of."""
+
+    tab: ClassVar[Tab[Any]]
+    #: What is said where there is none.
+    missing: ClassVar[str]
+
+    @staticmethod
+    def read(id: str) -> Any:
+        """Read it; None if there is none."""
+        raise NotImplementedError
 
     @authenticated
     async def get(self, id: str) -> None:
-        """Show a job."""
+        """Show it."""
+        template = f"klaviyo_{self.tab.name.removesuffix('s')}.html"
         try:
-            job = await asyncio.get_running_loop().run_in_executor(None, jobs.read_job, id)
+            found = await asyncio.get_running_loop().run_in_executor(None, self.read, id)
         except Exception as error:
             self.set_status(503)
-            self.show("klaviyo_job.html", tab=jobs.TAB, job=None, failure=explain_failure(error))
+            self.show(template, tab=self.tab, found=None, failure=explain_failure(error))
             return
-        if job is None:
+        if found is None:
             self.set_status(404)
-        missing = "There is no such job: its id is wrong, or it ended over a week ago."
-        self.show("klaviyo_job.html", tab=jobs.TAB, job=job, failure="" if job else missing)
+        self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
+
+
+class JobHandler(DetailHandler):
+    """One job, with Klaviyo's errors."""
+
+    tab, read = jobs.TAB, staticmethod(jobs.read_job)
+    missing = "There is no such job: its id is wrong, or it ended over a week ago."
+
+
+class ImportHandler(DetailHandler):
+    """One import, with the reasons why rows have not landed."""
+
+    tab, read = imports.TAB, staticmethod(imports.read_import)
+    missing = "There is no such import: its id is wrong, or it ended over two weeks ago."
 
 
 class GroupHandler(KlaviyoHandler):
@@ -157,6 +182,7 @@ def pages() -> Pages:
         routes=(
             Route("/klaviyo/static/(.*)", StaticFileHandler, {"path": str(here / "static")}),
             Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
+            Route("/klaviyo/imports/([^/]+)", ImportHandler, shared),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from cli import jobs_view
 from cli.dashboard.table import (
     Bar,
     Cell,
@@ -17,9 +19,14 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
-from cli.imports.history import seconds, state
+from cli.imports.history import jobs_that_ended_badly, reasons_of, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
+from tasks.jobs.ledger import Job
 from worker.patience import asking_redis_once
+from worker.redis.homes import first
+
+#: The most jobs that the page of an import shows.
+MAX_JOBS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ TAB = Tab(
     "Imports",
     read,
     (
-        text_column("Run", lambda each: each.run.id),
+        Column("Run", lambda each: Cell(each.run.id, link=f"imports/{each.run.id}"), lambda each: each.run.id),
         text_column("Kind", lambda each: each.run.kind),
         text_column("Account", lambda each: each.run.account),
         text_column("Source", lambda each: PurePath(each.run.source).name),
@@ -84,8 +91,8 @@ TAB = Tab(
         Column("Progress", _progress, lambda each: each.read_share, number=True),
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),
-        count_column("Not landed", lambda each: each.run.failed, "text-danger"),
-        Column("Rows a second", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
+        count_column("Not landed", lambda each: each.run.failed, "text-danger", lambda each: f"imports/{each.run.id}"),
+        Column("Rows/s", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
         time_column("Started", lambda each: each.run.started),
         duration_column("Time", lambda each: seconds(each.run, each.now)),
         time_column("Ready at", lambda each: each.ready_at),
@@ -95,3 +102,53 @@ TAB = Tab(
     "There was no import in the last two weeks.",
     everywhere=True,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BadJob:
+    """A job of an import that failed, or some of whose rows did."""
+
+    id: str
+    state: str
+    rows: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPage:
+    """Everything that may be told of one import: why rows have not landed, and the jobs in which they have not.
+
+    ``left_out`` of these jobs did not fit.
+    """
+
+    facts: Sequence[tuple[str, str]]
+    reasons: Sequence[tuple[str, int]]
+    jobs: Sequence[BadJob]
+    left_out: int
+
+
+@asking_redis_once()
+def read_import(id: str) -> ImportPage | None:
+    """Read one import; None if there is none.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    return first(lambda: _read_here(id))
+
+
+def _read_here(id: str) -> ImportPage | None:
+    run = get_runs().run(id)
+    return import_page(run, reasons_of(run), jobs_that_ended_badly(run), get_runs().now()) if run else None
+
+
+def import_page(run: Run, reasons: Sequence[tuple[str, int]], jobs: Sequence[Job], now: float) -> ImportPage:
+    """Return what an import's page shows; of the files on another machine, the names."""
+    told = {**dict(run_facts(run, now)), "source": PurePath(run.source).name, "reject file": PurePath(run.rejects).name}
+    shown = [
+        BadJob(each.id, jobs_view.state_text(each).plain, jobs_view.row_span(each), jobs_view.failure_count(each))
+        for each in jobs[:MAX_JOBS]
+    ]
+    facts = [(f"{name[:1].upper()}{name[1:]}", str(value)) for name, value in told.items() if value]
+    return ImportPage(facts, reasons, shown, len(jobs) - len(shown))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli import jobs_view
@@ -11,19 +11,24 @@ from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, durati
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
+from tasks.jobs.rows import numbers
 from worker.patience import asking_redis_once
-from worker.redis.homes import first
+from worker.redis.homes import at_home, first
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000
 
+#: Of one job, the most reasons that the tab has, and records of each.
+MAX_REASONS, MAX_RECORDS = 2, 3
+
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A job and how old it was when it was read, in seconds."""
+    """A job and how old it was when it was read, in seconds; ``because``: why it, or records of it, failed."""
 
     job: Job
     age: float
+    because: str = ""
 
 
 @asking_redis_once()
@@ -38,6 +43,49 @@ def read() -> Reading[Dated]:
     found = select_jobs(DEFAULT_SINCE, False, MAX_JOBS)
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
     return Reading([Dated(job, now - job.opened) for job in found], notes)
+
+
+@asking_redis_once()
+def refresh(shown: Sequence[Dated]) -> list[Dated]:
+    """Say of each job that ended badly why it did.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    return [_explained(each) if jobs_view.ended_badly(each.job) else each for each in shown]
+
+
+def _explained(each: Dated) -> Dated:
+    with at_home(each.job.account):
+        return replace(each, because=explain(each.job, jobs_view.errors_of(each.job)))
+
+
+def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
+    """Return why a job failed, or why which of its records did: ``invalid phone number (records 4, 17, 21, …)``.
+
+    Of an import, these are rows of its source.
+    """
+    if sentence := jobs_view.failure_sentence(job):
+        return sentence
+    rows = numbers(job.rows)
+    found: dict[str, list[str]] = {}
+    for each in errors:
+        error = _error(each)
+        place = error["record"]
+        known = isinstance(place, int) and place < len(rows)
+        found.setdefault(error["said"], []).append(str(rows[place] if known else place))
+    what = "row" if rows else "record"
+    told = [f"{said.rstrip('.')} ({_numbered(what, places)})" for said, places in found.items()]
+    more = len(told) - MAX_REASONS
+    return "; ".join(told[:MAX_REASONS]) + (
+        f"; and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
+    )
+
+
+def _numbered(what: str, places: Sequence[str]) -> str:
+    named = ", ".join(places[:MAX_RECORDS]) + (", …" if len(places) > MAX_RECORDS else "")
+    return f"{what}{'' if len(places) == 1 else 's'} {named}"
 
 
 def _words(job: Job) -> str:
@@ -58,12 +106,23 @@ TAB = Tab(
         text_column("Klaviyo's id", lambda each: each.job.job_id),
         count_column("Records", lambda each: jobs_view.record_count(each.job)),
         count_column("Done", lambda each: jobs_view.landed_count(each.job)),
-        count_column("Failed", lambda each: jobs_view.failure_count(each.job), "text-danger"),
+        count_column(
+            "Failed",
+            lambda each: jobs_view.failure_count(each.job),
+            "text-danger",
+            lambda each: f"jobs/{each.job.id}",
+        ),
+        text_column("Because", lambda each: each.because),
         duration_column("Age", lambda each: each.age),
-        text_column("Import", lambda each: each.job.run),
+        Column(
+            "Import",
+            lambda each: Cell(each.job.run, link=f"imports/{each.job.run}") if each.job.run else Cell("-"),
+            lambda each: each.job.run,
+        ),
     ),
     lambda each: _words(each.job),
     "No job has started in the last day.",
+    refresh,
     everywhere=True,
 )
 
@@ -96,7 +155,6 @@ def _read_here(id: str) -> JobPage | None:
 
 def job_page(job: Job, errors: list[dict[str, Any]], now: float) -> JobPage:
     """Return what a job's page shows."""
-    rows = re.findall(r"\d+", job.rows)
     landed = jobs_view.landed_count(job)
     facts = [
         ("Job", job.id),
@@ -106,7 +164,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float) -> JobPage:
         ("State", jobs_view.state_text(job).plain),
         ("Because", jobs_view.failure_sentence(job)),
         ("Import", job.run),
-        ("Rows", f"{int(rows[0]):,} to {int(rows[-1]):,}" if rows else ""),
+        ("Rows", jobs_view.row_span(job)),
         ("Records", f"{jobs_view.record_count(job):,}"),
         ("Done", "" if landed is None else f"{landed:,}"),
         ("Failed", f"{jobs_view.failure_count(job):,}"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from cli.dashboard.looks import Looks
 from cli.dashboard.table import (
     Bar,
     Cell,
@@ -19,14 +22,20 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
+from cli.flower.tasks import WAITING
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
-from worker.governor import BucketLook, Governor, Look, Pause, get_governor
+from worker.account_and_lane import PREFIX
+from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
+from worker.pauses import owner
 from worker.redis.homes import at_redis, everywhere, home_of
 
-#: How many lines' windows are counted in one reading.
-LOOKED_AT_ONCE = 1_000
+#: The most accounts of which it is said above the table how many tasks wait.
+MAX_ACCOUNTS = 6
+
+#: The most pauses, and buckets of which others take so large a share, that are told above the table.
+MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,8 @@ class Limit:
     """A bucket. ``until`` and ``empty_at`` are Unix times: until when it is blocked, and when nothing waits any more.
 
     Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
-    it, from which all this follows.
+    it, from which all this follows. ``share``: how much of its fullest window is used. ``words``: what a search
+    looks in.
     """
 
     row: Row
@@ -43,50 +53,48 @@ class Limit:
     lines: Sequence[str]
     until: float | None
     empty_at: float | None
+    share: float
+    words: str
 
     @property
     def waiting(self) -> int:
         """How many tasks wait, in all lanes."""
         return self.row.now + self.row.bulk + self.row.later
 
-    @property
-    def share(self) -> float:
-        """How much of its fullest window is used."""
-        return max((window["used"] / window["limit"] for window in self.row.windows), default=0.0)
+
+class Overview:
+    """The rows of all buckets. Those of an account are made anew only where one of its lines has changed."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Sequence[Look], Sequence[Limit]]] = {}
+        self._under: object = None
+
+    def reading(
+        self, looks: Iterable[Look], pauses: Sequence[Pause], now: float, slots: Mapping[str, int]
+    ) -> Reading[Limit]:
+        """Return every bucket, those with the longest queues first; the rest as `reading` has it."""
+        under = ({(each.what, each.by, each.why) for each in pauses}, slots)
+        made = self._made if under == self._under else {}
+        # Lines share the buckets of one account only, which is not always their own: that of the first of its company.
+        owned: defaultdict[str, list[Look]] = defaultdict(list)
+        for look in looks:
+            owned[look.buckets[0].name.partition(":")[0]].append(look)
+        self._made = {
+            account: before
+            if (before := made.get(account)) and _same(before[0], found)
+            else (found, limits_of(found, pauses, now, slots))
+            for account, found in owned.items()
+        }
+        self._under = under
+        rows = [row for _, limits in self._made.values() for row in limits]
+        return Reading(sorted(rows, key=urgency), notes(pauses), [*summary(rows), *eaten(rows)])
 
 
-class Looks:
-    """What is known of every line: who waits is read each time, the windows of so many lines at a time, in turn.
-
-    So it is soon there, and costs Redis little however many lines there are; what a visitor sees is read anew.
-    """
-
-    def __init__(self, most: int = LOOKED_AT_ONCE) -> None:
-        self._most = most
-        self._known: dict[str, Look] = {}
-        self._seen_to = ""
-
-    def read(self, governor: Governor) -> list[Look]:
-        """Return every line."""
-        counts = governor.counts()
-        names = sorted(counts)
-        due = [name for name in names if name > self._seen_to][: self._most]
-        due += names[: min(self._most - len(due), len(names) - len(due))]
-        self._seen_to = due[-1] if due else ""
-        known = self._known | {look.line: look for look in governor.look(due)}
-        self._known = {line: _counted(line, known.get(line), count) for line, count in counts.items()}
-        return list(self._known.values())
+def _same(before: Sequence[Look], now: Sequence[Look]) -> bool:
+    return len(before) == len(now) and all(map(operator.is_, before, now))
 
 
-def _counted(line: str, known: Look | None, counts: tuple[int, int, int]) -> Look:
-    if known is None:
-        return Look(line, "", *counts, None, 0.0, (BucketLook(line, (), 0, 0, 0.0),))
-    if (known.now, known.bulk, known.later) == counts:
-        return known
-    return replace(known, now=counts[0], bulk=counts[1], later=counts[2])
-
-
-get_looks = one_per_redis(Looks)
+get_looks, get_overview = one_per_redis(Looks), one_per_redis(Overview)
 
 
 @asking_redis_once()
@@ -98,8 +106,8 @@ def read() -> Reading[Limit]:
 
     """
     governor = get_governor()
-    pauses = governor.paused()
-    return reading(get_looks().read(governor), pauses, time.time(), governor.slots())
+    pauses, slots = governor.paused(), governor.slots()
+    return get_overview().reading(get_looks().read(governor), pauses, time.time(), slots)
 
 
 @asking_redis_once()
@@ -118,15 +126,16 @@ def refresh(shown: Sequence[Limit]) -> list[Limit]:
         if here := {line for account, some in lines.items() if home_of(account) == name for line in some}:
             with at_redis(name):
                 governor = get_governor()
-                found = reading(governor.look(here), governor.paused(), time.time(), governor.slots())
-            anew |= {each.row.name: each for each in found.rows}
+                looks = get_looks().read_anew(governor, here)
+                found = limits_of(looks, governor.paused(), time.time(), governor.slots())
+            anew |= {each.row.name: each for each in found}
     return [anew.get(each.row.name, each) for each in shown]
 
 
-def reading(
+def limits_of(
     looks: Sequence[Look], pauses: Sequence[Pause], now: float, slots: Mapping[str, int] | None = None
-) -> Reading[Limit]:
-    """Return the buckets at a moment; ``slots`` as `cli.limits.rows` takes them."""
+) -> list[Limit]:
+    """Return the buckets of some lines at a moment; ``slots`` as `cli.limits.rows` takes them."""
     sharing: dict[str, list[str]] = {}
     for look in looks:
         for bucket in look.buckets:
@@ -136,9 +145,73 @@ def reading(
         for look in looks
         if len(look.buckets) > 1
     }
-    found = [_limit(row, now, lines[row.name]) for row in rows(looks, pauses, slots)]
-    found.sort(key=lambda each: (-each.waiting, each.until is None and not each.row.why, -each.share))
-    return Reading(found, [describe_pause(pause) for pause in pauses])
+    return [_limit(row, now, lines[row.name]) for row in rows(looks, pauses, slots)]
+
+
+def urgency(each: Limit) -> tuple[int, bool, float]:
+    """The longest queue comes first, then what stands still, and the fullest window."""
+    return -each.waiting, each.until is None and not each.row.why, -each.share
+
+
+def notes(pauses: Sequence[Pause]) -> list[str]:
+    """Say what is paused, by whom and why."""
+    told = [describe_pause(pause) for pause in pauses[:MAX_PAUSES]]
+    if more := len(pauses) - len(told):
+        told.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` tells of all.")
+    return told
+
+
+def eaten(limits: Iterable[Limit]) -> list[Cell]:
+    """Name the buckets of which other programs take most."""
+    found = sorted(
+        (each for each in limits if each.row.others_share >= NOTED_SHARE), key=lambda each: -each.row.others_share
+    )
+    return [
+        Cell(
+            f"{each.account}: another program takes {each.row.others_share:.0%} of {each.bucket}",
+            "text-warning",
+            link=f"limits?{urlencode({'search': each.row.name})}",
+        )
+        for each in found[:MAX_EATEN]
+    ]
+
+
+def summary(limits: Iterable[Limit]) -> list[Cell]:
+    """Say how many tasks wait for each account and until when, those with the most first; each leads to its buckets."""
+    waited: defaultdict[str, list[Limit]] = defaultdict(list)
+    for each in limits:
+        if each.row.now + each.row.bulk:
+            waited[each.account].append(each)
+    counts = {account: sum(each.row.now + each.row.bulk for each in found) for account, found in waited.items()}
+    order = sorted(counts, key=lambda account: (-counts[account], account))
+    told = [
+        Cell(
+            f"{account}: {counts[account]:,} waiting, {_until(waited[account])}",
+            "text-danger" if any(_stands(each) for each in waited[account]) else "",
+            link=f"limits?{urlencode({'search': f'{account}:'})}",
+        )
+        for account in order[:MAX_ACCOUNTS]
+    ]
+    if rest := order[MAX_ACCOUNTS:]:
+        others = f"{len(rest):,} other account{'' if len(rest) == 1 else 's'}"
+        told.append(Cell(f"{others}: {sum(counts[account] for account in rest):,} waiting"))
+    return told
+
+
+def _stands(each: Limit) -> bool:
+    return each.empty_at is None
+
+
+def _until(waited: Sequence[Limit]) -> str:
+    """Until when these wait; of those that stand still, nobody can tell."""
+    ends = [each.empty_at for each in waited if each.empty_at is not None]
+    still = sum(each.row.now + each.row.bulk for each in waited if _stands(each))
+    goes = f"empty at {clock_or_date(max(ends))}" if ends else ""
+    if not still:
+        return goes
+    if goes:
+        return f"{goes}, but {still:,} of them {'stands' if still == 1 else 'stand'} still"
+    return "paused" if all(each.row.paused for each in waited) else "all of which stand still"
 
 
 def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
@@ -150,6 +223,8 @@ def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
         lines,
         until=now + row.blocked_seconds if row.blocked_seconds else None,
         empty_at=None if row.empty_seconds is None else now + row.empty_seconds,
+        share=max((window["used"] / window["limit"] for window in row.windows), default=0.0),
+        words=f"{row.name} {row.tier} {row.why}",
     )
 
 
@@ -182,7 +257,17 @@ def _tone(share: float) -> str:
 def _blocked(each: Limit) -> Cell:
     if each.until:
         return Cell(clock_or_date(each.until), "text-danger")
-    return Cell("until resumed", "text-danger") if each.row.paused else Cell("-")
+    return Cell("paused", "text-danger") if each.row.paused else Cell("-")
+
+
+def _because(each: Limit) -> str:
+    """Why a bucket stands still; what is paused, and why, is said above the table."""
+    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
+
+
+def _tasks(each: Limit) -> str:
+    """Flower's own page with the tasks that wait."""
+    return f"../tasks?{urlencode({'state': WAITING, 'name': f'{PREFIX}{owner(each.row.name)[1]}'})}"
 
 
 TAB = Tab(
@@ -197,18 +282,18 @@ TAB = Tab(
         text_column("Bucket", lambda each: each.bucket),
         text_column("Tier", lambda each: each.row.tier),
         Column("Used", _bars, lambda each: each.share, number=True),
-        count_column("Now", lambda each: each.row.now),
-        count_column("Bulk", lambda each: each.row.bulk),
-        count_column("Later", lambda each: each.row.later),
+        count_column("Now", lambda each: each.row.now, link=_tasks),
+        count_column("Bulk", lambda each: each.row.bulk, link=_tasks),
+        count_column("Later", lambda each: each.row.later, link=_tasks),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
-        Column("A minute", _pace, lambda each: each.row.per_minute, number=True),
+        Column("Per minute", _pace, lambda each: each.row.per_minute, number=True),
         count_column("Under way", lambda each: each.row.in_flight),
         Column("Others' share", _others, lambda each: each.row.others_share or None, number=True),
         Column("Blocked until", _blocked, lambda each: each.until),
-        text_column("Because", lambda each: each.row.why),
+        text_column("Because", _because),
     ),
-    lambda each: f"{each.row.name} {each.row.tier} {each.row.why}",
+    lambda each: each.words,
     "No action has been called through this Redis yet.",
     refresh,
     everywhere=True,

@@ -6,9 +6,19 @@ from datetime import datetime
 
 from rich.text import Text
 
-from cli.dashboard.table import Cell, Column, Reading, Tab, duration_column, styled_column, text_column, time_column
+from cli.dashboard.table import (
+    Cell,
+    Column,
+    Reading,
+    Tab,
+    clock_or_date,
+    duration_column,
+    styled_column,
+    text_column,
+    time_column,
+)
 from cli.schedules import STYLES, Row, rows
-from cli.times import clock, duration
+from cli.times import duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
@@ -44,7 +54,7 @@ def _unix(moment: datetime | None) -> float | None:
 def _missed(row: Row) -> Cell:
     if row.missed is None:
         return Cell("-")
-    return Cell(f"{clock(row.missed.timestamp())}, {duration(row.late_seconds)} late", "text-warning")
+    return Cell(f"{clock_or_date(row.missed.timestamp())}, {duration(row.late_seconds)} late", "text-warning")
 
 
 TAB = Tab(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from cli.dashboard.table import Reading, Tab
+from cli.dashboard.table import Query, Reading, Tab, arrange
 from worker.connection import AWAY, unreachable
 from worker.errors import SettingsError
 from worker.redis.homes import at_each
@@ -19,8 +19,11 @@ from worker.redis.homes import at_each
 logger = logging.getLogger(__name__)
 
 #: Seconds between two readings of a tab. One that took long is repeated after `REST` times as long: Redis itself works
-#: for a fifth of that time, and so for little more than a hundredth of all.
-INTERVAL_S, REST = 2.0, 15
+#: for a third of that time, and so for less than a hundredth of all.
+INTERVAL_S, REST = 2.0, 50
+
+#: The most orders of one reading's rows that are kept.
+MAX_ARRANGED = 50
 
 #: Seconds that a visitor waits for a new reading where there is an older one to show, and where there is none.
 PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0
@@ -33,6 +36,16 @@ class Snapshot:
     reading: Reading[Any]
     made: float | None = None
     failure: str = ""
+    _arranged: dict[tuple[str, str, bool], Sequence[Any]] = field(default_factory=dict)
+
+    def arranged(self, tab: Tab[Any], query: Query) -> Sequence[Any]:
+        """Return the rows that were searched for, in the wanted order, which visitors ask for again and again."""
+        asked = query.search, query.sort, query.descending
+        if asked not in self._arranged:
+            if len(self._arranged) >= MAX_ARRANGED:
+                self._arranged.clear()
+            self._arranged[asked] = arrange(tab, self.reading.rows, query)
+        return self._arranged[asked]
 
 
 class Snapshots:
@@ -74,9 +87,12 @@ class Snapshots:
 
 def read_everywhere(tab: Tab[Any]) -> Reading[Any]:
     """Return what a tab reads at every Redis, in one reading."""
-    readings = at_each(tab.read).values() if tab.everywhere else [tab.read()]
-    rows = [row for each in readings for row in each.rows]
-    return Reading(rows, list(dict.fromkeys(note for each in readings for note in each.notes)))
+    readings = list(at_each(tab.read).values()) if tab.everywhere else [tab.read()]
+    return Reading(
+        [row for each in readings for row in each.rows],
+        list(dict.fromkeys(note for each in readings for note in each.notes)),
+        list(dict.fromkeys(cell for each in readings for cell in each.summary)),
+    )
 
 
 def explain_failure(error: Exception) -> str:

@@ -13,6 +13,7 @@ from cli.dashboard.table import (
     Column,
     Reading,
     Tab,
+    clock_or_date,
     count_column,
     duration_column,
     styled_column,
@@ -21,7 +22,6 @@ from cli.dashboard.table import (
 )
 from cli.schedules import Row, rows
 from cli.sync.view import STYLES, windows_read
-from cli.times import clock
 from schedules.clock import redis_time
 from schedules.entries import ScheduledEntry, scheduled_entries
 from schedules.entry_runs import load_records
@@ -111,7 +111,7 @@ def remarks(run: PullRun) -> str:
 
 
 def _missed(each: Synced) -> Cell:
-    return Cell(clock(each.missed.timestamp()), "text-warning") if each.missed else Cell("-")
+    return Cell(clock_or_date(each.missed.timestamp()), "text-warning") if each.missed else Cell("-")
 
 
 TAB = Tab(

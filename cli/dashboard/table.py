@@ -64,10 +64,11 @@ class Column(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[R]):
-    """A tab's rows at one moment, the most urgent first, and the sentences that belong above them."""
+    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary."""
 
     rows: Sequence[R]
     notes: Sequence[str] = ()
+    summary: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +152,20 @@ class View(Page[Sequence[Cell]]):
     headers: Sequence[Header]
 
 
-def choose(tab: Tab[R], rows: Sequence[R], query: Query) -> Page[R]:
-    """Return the page that was asked for; a page beyond the last one is the last."""
+def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> Sequence[R]:
+    """Return the rows that were searched for, in the wanted order."""
     found = _matching(tab, rows, query.search)
     if column := next((each for each in tab.columns if each.name == query.sort), None):
-        found = _sorted(found, column.key, query.descending)
+        return _sorted(found, column.key, query.descending)
+    return found
+
+
+def choose(found: Sequence[R], total: int, query: Query) -> Page[R]:
+    """Return the page that was asked for, of so many found of a total; a page beyond the last one is the last."""
     pages = max(1, -(-len(found) // PAGE_ROWS))
     query = replace(query, page=min(query.page, pages))
     shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
-    return Page(query, shown, len(found), len(rows), pages)
+    return Page(query, shown, len(found), total, pages)
 
 
 def lay_out(tab: Tab[R], page: Page[R]) -> View:
@@ -198,18 +204,21 @@ def text_column(title: str, value: Callable[[R], str]) -> Column[R]:
     return Column(title, lambda row: Cell(value(row) or "-"), value)
 
 
-def count_column(title: str, value: Callable[[R], int | None], tone: str = "") -> Column[R]:
-    """Make a column of whole numbers; zero and None are shown as a dash."""
-    return Column(title, lambda row: _count(value(row), tone), value, number=True)
+def count_column(
+    title: str, value: Callable[[R], int | None], tone: str = "", link: Callable[[R], str] = lambda row: ""
+) -> Column[R]:
+    """Make a column of whole numbers; zero and None are shown as a dash, another one leads to what was counted."""
 
+    def cell(row: R) -> Cell:
+        count = value(row)
+        return Cell(f"{count:,}", tone, link=link(row)) if count else Cell("-")
 
-def _count(value: int | None, tone: str) -> Cell:
-    return Cell(f"{value:,}", tone) if value else Cell("-")
+    return Column(title, cell, value, number=True)
 
 
 def time_column(title: str, value: Callable[[R], float | None]) -> Column[R]:
-    """Make a column of Unix times, shown with their zone; None is shown as a dash."""
-    return Column(title, lambda row: Cell(clock_or_date(value(row))), value)
+    """Make a column of Unix times, in the zone that the page names; None is shown as a dash."""
+    return Column(title, lambda row: Cell(clock_or_date(value(row)), "text-nowrap"), value)
 
 
 def clock_or_date(value: float | None) -> str:
@@ -217,7 +226,7 @@ def clock_or_date(value: float | None) -> str:
     if value is None:
         return "-"
     there, today = datetime.fromtimestamp(value).astimezone(), datetime.now().astimezone().date()
-    return f"{there:%H:%M:%S %Z}" if there.date() == today else f"{there:%Y-%m-%d %H:%M %Z}"
+    return f"{there:%H:%M:%S}" if there.date() == today else f"{there:%Y-%m-%d %H:%M}"
 
 
 def duration_column(title: str, value: Callable[[R], float | None]) -> Column[R]:

@@ -19,7 +19,7 @@ from worker.tiers import MINUTE, SECOND, Tier
 
 #: What the figures mean, in a terminal and without one.
 LIVE_LEGEND = (
-    "For each tier, XS to XL: the tasks waiting in Redis, the requests in flight, and how much of its second and its "
+    "For each tier, XS to XL: the tasks waiting in Redis, the requests under way, and how much of its second and its "
     "minute the busiest action has used. 10/10 is a window that is used up: Klaviyo would refuse another request."
 )
 PLAIN_LEGEND = (
@@ -31,7 +31,7 @@ PLAIN_LEGEND = (
 LIVE_INTERVAL_S, LINE_INTERVAL_S, RATE_SPAN_S = 0.5, 5.0, 2.0
 
 
-#: The width from which the live table has room for the requests in flight beside the longest name of an action.
+#: The width from which the live table has room for the requests under way beside the longest name of an action.
 IN_FLIGHT_MIN_WIDTH = 92
 
 
@@ -119,13 +119,13 @@ class View(LiveView):
         with_flight = self._console.width >= IN_FLIGHT_MIN_WIDTH
         for name, width in (
             ("waiting", 7),
-            ("in flight", 9),
+            ("under way", 9),
             ("done/s", 6),
             ("second", 7),
             ("minute", 11),
             ("429s", 4),
         ):
-            if name != "in flight" or with_flight:
+            if name != "under way" or with_flight:
                 table.add_column(name, justify="right", min_width=width, no_wrap=True)
         table.add_column("busiest action", no_wrap=True, overflow="ellipsis")
         throttled = _tiers_of(seen.throttled)

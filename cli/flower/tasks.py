@@ -44,7 +44,7 @@ WAITING = "WAITING"
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
 #: Seconds between two looks at what waits; after a look that took long, the pause is `REST` times as long.
-INTERVAL_S, REST = 2.0, 10
+INTERVAL_S, REST = 2.0, 20
 
 #: Lines that one look covers, and tasks that it reads at each end of each of their lanes.
 LINES_PER_LOOK, TASKS_PER_END = 200, 1_000

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.pauses import resume_command
+from worker.pauses import describe, owner, resume_command
 
 _WINDOW = re.compile(r"(\d+):(\d+)")
 
@@ -22,7 +22,8 @@ def explain_wait(
     """
     for pause in pauses:
         if holds(pause, line):
-            return f"waits: paused by {pause.by} ({pause.why}); {resume_command(pause.what)} lets it go on"
+            paused = f"the {describe(pause.what)} is paused by {pause.by}: {_sentence(pause.why)}"
+            return f"waits: {paused} To resume it: {resume_command(pause.what)}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
     until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)
@@ -30,10 +31,15 @@ def explain_wait(
         return f"waits until {_clock(until)}: Klaviyo answered 429"
     ahead = task.place - 1 + (line.now if task.lane == "bulk" else 0)
     soonest = now + ahead / rate(line)
+    limits = f"waits for Klaviyo's limits on account {owner(line.line)[0]}"
     lane = " in lane bulk" if task.lane == "bulk" else ""
     if not ahead:
-        return f"waits for Klaviyo's limits: the next of {line.total:,}{lane}"
-    return f"waits for Klaviyo's limits, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
+        return f"{limits}: the next of {line.total:,}{lane}"
+    return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
+
+
+def _sentence(why: str) -> str:
+    return why if why.endswith(".") else f"{why}."
 
 
 def holds(pause: Pause, line: LineBacklog) -> bool:

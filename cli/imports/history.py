@@ -110,16 +110,20 @@ def _table(found: list[Run], now: float) -> Listing:
 
 
 def _one(run: Run, as_json: bool) -> None:
-    jobs = get_ledger().jobs(get_runs().jobs(run.id)).values()
-    badly = [job for job in jobs if jobs_view.ended_badly(job)]
-    reasons = _reasons(run)
+    badly, reasons = jobs_that_ended_badly(run), reasons_of(run)
     if as_json:
         print_json({**described(run), "reasons": reasons, "jobs": [jobs_view.as_dict(job) for job in badly]})
     else:
         stdout().print(_shown(run, badly, reasons, get_runs().now()))
 
 
-def _reasons(run: Run) -> list[tuple[str, int]]:
+def jobs_that_ended_badly(run: Run) -> list[Job]:
+    """Return the jobs of a run that failed, or have failed records."""
+    jobs = get_ledger().jobs(get_runs().jobs(run.id)).values()
+    return [job for job in jobs if jobs_view.ended_badly(job)]
+
+
+def reasons_of(run: Run) -> list[tuple[str, int]]:
     """Why rows have not landed: a run that is over has summed it up, else what Klaviyo turned down is still to be."""
     if run.state == "complete":
         return list(run.reasons)
@@ -130,9 +134,10 @@ def _reasons(run: Run) -> list[tuple[str, int]]:
     return [*run.reasons, *counted.most_frequent()]
 
 
-def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: float) -> Group:
+def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:
+    """Return what is known of a run, by name; None of what does not concern it."""
     path, share = run.asked["path"], f", {run.read / run.size:.0%} of the file" if run.size else ""
-    known = facts(
+    return [
         ("run", run.id),
         ("kind", run.kind),
         ("account", run.account),
@@ -150,8 +155,11 @@ def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: floa
         ("on their way", f"{run.on_their_way:,}" if run.on_their_way else None),
         ("jobs", f"{run.parts:,} begun, {run.settled:,} settled"),
         ("reject file", run.rejects),
-    )
-    blocks: list[Any] = [known]
+    ]
+
+
+def _shown(run: Run, badly: list[Job], reasons: list[tuple[str, int]], now: float) -> Group:
+    blocks: list[Any] = [facts(*run_facts(run, now))]
     if reasons:
         why = listing("rows>", "did not land because")
         for reason, count in reasons:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
 from cli.flower.extension import PageHandler
-from cli.metrics import imports, jobs, limits, schedules, server, syncs
+from cli.metrics import failures, imports, jobs, limits, schedules, server, syncs
 from cli.metrics.gauges import gauge, single
 from worker.connection import AWAY
 from worker.errors import SettingsError
@@ -32,6 +32,7 @@ Read = Callable[[int], Iterable[GaugeMetricFamily]]
 PARTS: Sequence[tuple[str, Read]] = (
     ("redis", server.read),
     ("limits", limits.read),
+    ("failures", failures.read),
     ("jobs", jobs.read),
     ("imports", imports.read),
     ("syncs", syncs.read),

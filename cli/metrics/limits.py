@@ -6,7 +6,7 @@ at most; what is told of a tier covers every line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import GaugeMetricFamily
@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from cli.metrics.gauges import gauge, single
 from cli.metrics.scaling import workers_wanted
 from worker.connection import get_redis
-from worker.governor import BucketLook, Look, Pause, get_governor
+from worker.governor import BucketLook, Forecast, Look, Pause, forecasts, get_governor
 from worker.settings import get_settings
 from worker.tiers import DAY, DEFAULT_QUEUE, MINUTE, QUEUES, SECOND, Tier
 from worker.transport import Channel
@@ -69,13 +69,13 @@ def read(most: int) -> list[GaugeMetricFamily]:
     looks = governor.look(governor.used_lines())
     unread = len(governor.lines()) - len(looks)
     pauses, workers, now = governor.paused(), governor.workers(), governor.now() / 1000
-    ready = _ready()
+    ready, slots = _ready(), governor.slots()
     # As many slots as a worker has here; where none runs, as many as the next one will have.
-    slots = sum(workers.values()) / len(workers) if workers else get_settings().concurrency
-    wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], slots)
+    each_worker = sum(workers.values()) / len(workers) if workers else get_settings().concurrency
+    wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], each_worker)
     return [
-        *of_tiers(looks),
-        *of_buckets(looks, now, most, unread),
+        *of_tiers(looks, slots),
+        *of_buckets(looks, now, most, unread, pauses, slots),
         gauge("pause_start_timestamp_seconds", "Since when somebody, or a worker whose key was refused, has paused it.",
               ("what", "cause"), _pauses(pauses[:most])),
         single("pauses", "Accounts, actions and tiers that are paused.", len(pauses)),
@@ -102,8 +102,8 @@ def _pauses(pauses: Iterable[Pause]) -> Iterable[tuple[tuple[str, str], float]]:
     return (((each.what, "refused_key" if each.key else "operator"), each.since) for each in pauses)
 
 
-def of_tiers(looks: Iterable[Look]) -> list[GaugeMetricFamily]:
-    """Tell what waits in each tier, over all accounts."""
+def of_tiers(looks: Iterable[Look], slots: Mapping[str, int]) -> list[GaugeMetricFamily]:
+    """Tell what waits in each tier, over all accounts, and who takes it; ``slots``: of the workers, by queue."""
     counts: dict[tuple[str, str], int] = dict.fromkeys(((tier.name, lane) for tier in Tier for lane in LANES), 0)
     oldest: dict[tuple[str, str], float] = dict.fromkeys(
         ((tier.name, lane) for tier in Tier for lane in LANES[:2]), 0.0
@@ -121,6 +121,8 @@ def of_tiers(looks: Iterable[Look]) -> list[GaugeMetricFamily]:
     return [
         gauge("tier_in_flight_requests", "Requests under way, and those that a worker is about to make.", ("tier",),
               (((tier,), count) for tier, count in in_flight.items())),
+        gauge("tier_worker_slots", "Tasks that workers take at once of a tier; 0 where no worker serves it.", ("tier",),
+              (((tier.name,), slots.get(tier.queue, 0)) for tier in Tier)),
         gauge("tier_waiting_tasks", "Tasks that wait for budget, or for their time, in a tier of all accounts.",
               ("tier", "lane"), counts.items()),
         gauge("tier_oldest_waiting_seconds", "How long the oldest of them that could go has been wanted.",
@@ -128,10 +130,17 @@ def of_tiers(looks: Iterable[Look]) -> list[GaugeMetricFamily]:
     ]  # fmt: skip
 
 
-def of_buckets(looks: Sequence[Look], now: float, most: int, unread: int = 0) -> list[GaugeMetricFamily]:
+def of_buckets(
+    looks: Sequence[Look],
+    now: float,
+    most: int,
+    unread: int = 0,
+    pauses: Iterable[Pause] = (),
+    slots: Mapping[str, int] | None = None,
+) -> list[GaugeMetricFamily]:
     """Tell of the most urgent buckets in use, and of their lines; ``now`` is a Unix time.
 
-    ``unread``: idle lines that were not looked at.
+    ``unread``: idle lines that were not looked at. ``slots`` as `worker.governor.forecasts` takes them.
     """
     known: dict[str, InUse] = {}
     for look in looks:
@@ -140,6 +149,9 @@ def of_buckets(looks: Sequence[Look], now: float, most: int, unread: int = 0) ->
     used = sorted((each for each in known.values() if not each.idle), key=lambda each: each.urgency)
     shown = used[:most]
     lines = list({look.line: look for each in shown for look in each.lines}.values())
+    drawn_on = {bucket.name for look in lines for bucket in look.buckets}
+    sharing = [look for look in looks if any(bucket.name in drawn_on for bucket in look.buckets)]
+    foretold = forecasts(sharing, pauses, slots)
     buckets = [(_named(each.bucket.name), each.bucket) for each in shown]
     windows = [
         ((*name, WINDOWS[length]), used, limit, bucket.foreign if length == MINUTE else 0)
@@ -173,7 +185,23 @@ def of_buckets(looks: Sequence[Look], now: float, most: int, unread: int = 0) ->
         gauge("oldest_waiting_seconds", "How long the oldest of them that could go has been wanted.", laned,
               (((*_named(each.line), lane), age) for each in lines
                for lane, age in (("now", each.oldest_now), ("bulk", each.oldest_bulk)))),
+        gauge("empty_at_timestamp_seconds",
+              "When the last of them that could go will have gone, if no more come; no sample where nobody can tell.",
+              laned, _empty_at(lines, foretold, now)),
     ]  # fmt: skip
+
+
+def _empty_at(
+    lines: Iterable[Look], foretold: Mapping[str, Forecast], now: float
+) -> Iterable[tuple[tuple[str, ...], float]]:
+    for each in lines:
+        forecast = foretold.get(each.line)
+        if forecast is None or forecast.empty is None:
+            continue
+        if forecast.now is not None:
+            yield (*_named(each.line), "now"), now + forecast.now
+        if each.bulk:
+            yield (*_named(each.line), "bulk"), now + forecast.empty
 
 
 def _waiting(lines: Iterable[Look]) -> Iterable[tuple[tuple[str, ...], int]]:

@@ -14,14 +14,16 @@ from pydantic import SecretStr
 from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
-from cli.dashboard.snapshots import INTERVAL_S, REST, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, choose, count_column, lay_out, text_column
+from cli.dashboard.looks import SHARED_S, Looks
+from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
+from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, choose, count_column, lay_out, text_column
+from cli.jobs_view import failure_sentence
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord
 from schedules.stream_status import LatestRun
 from tasks.lists import create_list
 from tasks.profiles import create_profile
-from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, look, pull
+from tests.cli.screens import AT, ERRORS, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SHOP, SLOTS, look, pull
 from tests.failing import ADA, LOST, fail, refused
 from worker.accounts.credentials import Account, Grant
 from worker.governor import Pause, get_governor
@@ -38,39 +40,39 @@ def column(tab, title, row):
     return next(each for each in tab.columns if each.title == title).cell(row)
 
 
-def arrange(tab, rows, query):
-    return lay_out(tab, choose(tab, rows, query))
+def shown(tab, rows, query):
+    return lay_out(tab, choose(arrange(tab, rows, query), len(rows), query))
 
 
 # What a visitor asks for.
 
 
 def test_rows_keep_their_order_until_another_is_asked_for():
-    view = arrange(NUMBERS, [3, 1, 2], Query())
+    view = shown(NUMBERS, [3, 1, 2], Query())
 
     assert [row[0].text for row in view.rows] == ["3", "1", "2"]
     assert [header.order for header in view.headers] == ["none", "none"]
 
 
 def test_numbers_are_sorted_the_largest_first_and_missing_ones_come_last_either_way():
-    [_, count] = arrange(NUMBERS, [0, 10, 9], Query()).headers
+    [_, count] = shown(NUMBERS, [0, 10, 9], Query()).headers
     assert count.address == "?sort=-count"
 
     for sort, order in (("-count", ["10", "9", "0"]), ("count", ["9", "10", "0"])):
-        assert [row[0].text for row in arrange(NUMBERS, [0, 10, 9], Query.parse({"sort": sort})).rows] == order
+        assert [row[0].text for row in shown(NUMBERS, [0, 10, 9], Query.parse({"sort": sort})).rows] == order
 
 
 def test_a_search_finds_the_rows_that_have_every_word():
     tab = replace(NUMBERS, words=lambda number: f"Shop-{number} create_event")
 
-    view = arrange(tab, [1, 2, 12], Query.parse({"search": " EVENT shop-1 "}))
+    view = shown(tab, [1, 2, 12], Query.parse({"search": " EVENT shop-1 "}))
 
     assert [row[0].text for row in view.rows] == ["1", "12"]
     assert (view.found, view.total) == (2, 3)
 
 
 def test_a_page_beyond_the_last_one_is_the_last():
-    view = arrange(NUMBERS, list(range(2 * PAGE_ROWS + 1)), Query.parse({"page": "99"}))
+    view = shown(NUMBERS, list(range(2 * PAGE_ROWS + 1)), Query.parse({"page": "99"}))
 
     assert (view.query.page, view.pages, len(view.rows)) == (3, 3, 1)
 
@@ -89,8 +91,13 @@ def test_an_address_keeps_what_was_asked_for():
 # Limits.
 
 
+def overview(looks, pauses=(), slots=SLOTS):
+    """The page Limits of these lines."""
+    return limits.Overview().reading(looks, pauses, AT, slots)
+
+
 def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
-    first = limits.reading(LOOKS, [], AT).rows[0]
+    first = overview(LOOKS).rows[0]
 
     assert (first.account, first.bucket, first.waiting) == (OTHER, "create_event", 49_415)
     bars = column(limits.TAB, "Used", first).bars
@@ -98,7 +105,7 @@ def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
 
 
 def test_a_blocked_bucket_says_until_when_and_why():
-    blocked = next(each for each in limits.reading(LOOKS, [], AT).rows if each.bucket == "create_list")
+    blocked = next(each for each in overview(LOOKS).rows if each.bucket == "create_list")
 
     assert (blocked.until, blocked.row.why) == (AT + 64_800, "Klaviyo answered 429")
 
@@ -109,38 +116,92 @@ def test_a_blocked_bucket_says_until_when_and_why():
 def test_a_paused_bucket_says_who_paused_it_and_why(what):
     looks = [look(SHOP, [("create_event", ((0, 350, 1_000),), 0)], "xl", now=1)]
 
-    found = limits.reading(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")], AT)
+    found = overview(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")])
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
-    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "until resumed"
+    assert column(limits.TAB, "Because", found.rows[0]).text == "paused by root"
+    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "paused"
     assert "klaviyo resume" in found.notes[0]
 
 
 def test_a_pause_elsewhere_blocks_nothing():
-    assert not any(each.row.why for each in limits.reading(LOOKS[:1], PAUSES, AT).rows)
+    assert not any(each.row.why for each in overview(LOOKS[:1], PAUSES).rows)
 
 
 def test_a_queue_is_told_when_it_will_be_empty_and_at_what_pace_it_goes():
-    found = limits.reading(LOOKS, [], AT).rows[0]
+    found = overview(LOOKS).rows[0]
 
     assert 800 < found.empty_at - AT <= 900  # 49,415 at 3,500 a minute
-    assert column(limits.TAB, "A minute", found).text == "3,500"
+    assert column(limits.TAB, "Per minute", found).text == "3,500"
 
 
 def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
     [each] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m", now=1)]
     [eaten] = [replace(each, buckets=(replace(each.buckets[0], foreign=60),))]
 
-    [row] = limits.reading([eaten], [], AT).rows
+    [row] = overview([eaten]).rows
 
     assert column(limits.TAB, "Others' share", row).text == "40%"
 
 
 def test_without_a_worker_a_queue_has_no_end_and_says_why():
-    [row] = limits.reading([look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)], [], AT, {}).rows
+    [row] = overview([look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)], slots={}).rows
 
     assert (row.empty_at, row.row.why) == (None, "no worker takes tasks of this tier")
     assert column(limits.TAB, "Blocked until", row).text == "-"
+
+
+def test_the_page_says_how_many_wait_for_each_account_and_until_when():
+    found = overview([*LOOKS, look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m", now=3)], PAUSES)
+
+    busy, paused = found.summary
+    assert busy.text.startswith(f"{OTHER}: 49,418 waiting, empty at ")
+    assert (busy.link, busy.tone) == (f"limits?search={OTHER}%3A", "")
+    assert (paused.text, paused.tone) == (f"{SHOP}: 3 waiting, paused", "text-danger")
+
+
+def test_the_page_says_of_part_of_an_accounts_tasks_that_they_stand_still():
+    tags, lists = ((name, ((0, 150, 60_000),), 0) for name in ("get_tags", "get_lists"))
+    looks = [look(SHOP, [tags], "m", now=3), look(SHOP, [lists], "m", now=1)]
+
+    [one] = overview(looks, [Pause(f"action:{SHOP}:get_lists", "root", "why", AT, None, "")]).summary
+    [unserved] = overview(looks, slots={}).summary
+
+    assert (one.text.endswith(", but 1 of them stands still"), one.tone) == (True, "text-danger")
+    assert unserved.text == f"{SHOP}: 4 waiting, all of which stand still"
+
+
+def test_the_page_names_the_buckets_of_which_another_program_takes_most():
+    [tags] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m")]
+    eaten = replace(tags, buckets=(replace(tags.buckets[0], foreign=60),))
+
+    [told] = overview([eaten, *[replace(each, now=0, bulk=0) for each in LOOKS]]).summary
+
+    assert told.text == f"{SHOP}: another program takes 40% of get_tags"
+
+
+def test_of_many_pauses_the_first_are_told_and_the_others_counted():
+    pauses = [Pause(f"account:shop-{n}", "root", "why", AT, None, "") for n in range(1_000)]
+
+    told = overview(LOOKS, pauses).notes
+
+    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` tells of all.")
+
+
+def test_of_many_accounts_those_with_the_longest_queues_are_named_and_the_others_counted():
+    shops = [look(f"shop-{n}", [("get_tags", ((0, 150, 60_000),), 0)], "m", bulk=n + 1) for n in range(20)]
+
+    found = overview(shops).summary
+
+    assert found[0].text.startswith("shop-19: 20 waiting")
+    assert found[-1].text == f"14 other accounts: {sum(range(1, 15))} waiting"
+    assert len(found) == limits.MAX_ACCOUNTS + 1
+
+
+def test_a_number_of_tasks_that_wait_leads_to_their_rows():
+    first = overview(LOOKS).rows[0]
+
+    assert column(limits.TAB, "Bulk", first).link == "../tasks?state=WAITING&name=klaviyo.create_event"
 
 
 class Lines:
@@ -152,30 +213,83 @@ class Lines:
     def counts(self):
         return {name: (0, len(self.looked) + 1, 0) for name in self.names}
 
+    def specs(self, lines):
+        return [f"klaviyo.m;{line}=10:1000" for line in lines]
+
     def look(self, lines):
         self.looked += lines
         return [look(SHOP, [(line.partition(":")[2], ((5, 10, 1_000),), 0)], "m", bulk=9) for line in lines]
 
 
 def test_of_many_lines_some_are_looked_at_in_turn_and_who_waits_is_known_of_all():
-    governor, looks = Lines(5), limits.Looks(most=2)
+    governor, looks = Lines(5), Looks(most=2)
 
-    first = limits.reading(looks.read(governor), [], AT).rows
-    assert [(row.waiting, len(row.row.windows)) for row in first] == [(1, 0), (1, 0), (1, 0), (1, 1), (1, 1)][::-1]
+    first = overview(looks.read(governor)).rows
+    assert [(row.waiting, row.share) for row in first] == [(1, 0.5), (1, 0.5), (1, 0.0), (1, 0.0), (1, 0.0)]
+    assert {(row.row.tier, row.row.why) for row in first} == {("M", "")}
     for _ in range(3):
-        found = limits.reading(looks.read(governor), [], AT).rows
+        found = overview(looks.read(governor)).rows
 
     assert governor.looked == [f"{SHOP}:{n:02}" for n in (0, 1, 2, 3, 4, 0, 1, 2)]
     assert [(row.waiting, row.share) for row in found] == [(7, 0.5)] * 5
 
 
 def test_of_few_lines_all_are_looked_at_each_time_and_none_twice():
-    governor, looks = Lines(3), limits.Looks(most=10)
+    governor, looks = Lines(3), Looks(most=10)
 
     looks.read(governor)
     looks.read(governor)
 
     assert sorted(governor.looked) == sorted(governor.names * 2)
+
+
+def test_only_the_rows_of_an_account_whose_lines_have_changed_are_made_anew():
+    one, two = (look(alias, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1) for alias in ("one", "two"))
+    page = limits.Overview()
+    before = {each.account: each for each in page.reading([one, two], [], AT, SLOTS).rows}
+
+    after = {each.account: each for each in page.reading([one, replace(two, now=2)], [], AT + 60, SLOTS).rows}
+
+    assert after["one"] is before["one"]
+    assert (before["two"].waiting, after["two"].waiting) == (1, 2)
+
+
+def test_a_pause_and_workers_that_come_or_go_make_all_rows_anew():
+    [one] = [look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)]
+    page, pause = limits.Overview(), Pause("tier:klaviyo.m", "root", "why", AT, None, "")
+
+    found = [
+        page.reading([one], *under).rows[0].row.why for under in (([], AT, SLOTS), ([pause], AT, SLOTS), ([], AT, {}))
+    ]
+
+    assert found == ["", "the tier M is paused by root: why", "no worker takes tasks of this tier"]
+
+
+def test_a_line_that_is_gone_has_no_row():
+    page = limits.Overview()
+    page.reading(LOOKS, [], AT, SLOTS)
+
+    assert page.reading([], [], AT, SLOTS).rows == []
+
+
+def test_accounts_of_one_company_are_told_together_as_they_draw_on_the_same_bucket():
+    one, two = (look(alias, [("get_tags", ((5, 10, 1_000),), 0)], "m", now=1) for alias in ("one", "two"))
+    joined = replace(two, buckets=one.buckets)
+
+    found = overview([one, joined]).rows
+
+    assert {each.row.name: each.lines for each in found}["one:get_tags"] == ["one:get_tags", "two:get_tags"]
+
+
+def test_a_line_that_one_visitor_was_just_shown_is_not_read_again_for_another():
+    governor, now = Lines(3), [100.0]
+    looks = Looks(clock=lambda: now[0])
+
+    for moment, wanted in ((100.0, (0, 1)), (101.0, (1, 2)), (100.0 + SHARED_S, (1, 2))):
+        now[0] = moment
+        looks.read_anew(governor, [governor.names[n] for n in wanted])
+
+    assert governor.looked == [governor.names[n] for n in (0, 1, 2, 1)]
 
 
 def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_buckets(settings, real_redis):
@@ -217,7 +331,47 @@ def test_a_jobs_page_counts_the_errors_that_it_leaves_out():
     assert (len(page.errors), page.left_out) == (50, 20)
 
 
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (ERRORS[:1], "The phone number provided either does not exist or is ineligible (record 17)"),
+        ([{"index": n, "title": "Invalid."} for n in range(5)], "Invalid (records 0, 1, 2, …)"),
+        (
+            [{"index": n, "title": f"reason {n}"} for n in range(3)],
+            "reason 0 (record 0); reason 1 (record 1); and 1 other reason",
+        ),
+        ([], ""),
+    ],
+)
+def test_a_job_says_in_its_row_which_records_failed_and_why(errors, told):
+    assert jobs.explain(replace(JOB, run="", rows=""), errors) == told
+
+
+def test_a_job_of_an_import_says_which_rows_of_its_source_failed():
+    part = replace(JOB, rows="1-76,78-10001")
+
+    assert jobs.explain(part, [{"index": n, "title": "Invalid"} for n in (3, 398)]) == "Invalid (rows 4, 400)"
+
+
+def test_a_job_that_klaviyo_refused_says_so_in_its_row():
+    stuck = replace(JOB, status="vanished", rejected=0)
+
+    assert jobs.explain(stuck, ERRORS) == failure_sentence(stuck) != ""
+
+
 # Imports.
+
+
+def test_an_import_leads_to_its_reasons_and_the_jobs_that_ended_badly():
+    page = imports.import_page(RUN, RUN.reasons, [JOB], AT)
+
+    facts = dict(page.facts)
+    assert (facts["Not landed"], facts["Reject file"]) == ("15: 3 before sending, 12 by Klaviyo", RUN.rejects)
+    assert facts["Source"] == "customers.csv"  # of the path, its name
+    assert page.reasons[0][1] == 12
+    assert [(job.id, job.rows, job.failed) for job in page.jobs] == [(JOB.id, "1 to 10,000", 12)]
+    for title in ("Run", "Not landed"):
+        assert column(imports.TAB, title, imports.Seen(RUN, AT)).link == f"imports/{RUN.id}"
 
 
 def test_an_import_halfway_through_its_file_is_ready_after_as_long_again():
@@ -283,7 +437,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
         Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
 
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT}, NOW.date())
+    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
         ("eu", "company id", "settings", "paused by root: moved"),
@@ -297,9 +451,11 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
 
 
 def test_a_revision_is_counted_down_until_klaviyo_retires_it():
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 13)) == "2026-07-15, retired in 2 days"
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 14)) == "2026-07-15, retired in 1 day"
-    assert accounts.revision_left("2026-07-15", date(2028, 7, 15)).endswith("upgrade the worker")
+    left = {day: accounts.revision_left("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
+
+    assert left[13].endswith("revision 2026-07-15 for 2 more days.")
+    assert left[14].endswith("revision 2026-07-15 for 1 more day.")
+    assert left[15].endswith("since 2028-07-15: upgrade the worker.")
 
 
 def test_every_tab_has_an_address_of_its_own():
@@ -344,6 +500,20 @@ def test_however_many_look_redis_is_asked_once_in_an_interval():
     seen = source.look(0.0, 0.1, INTERVAL_S - 0.1, INTERVAL_S)
 
     assert [each.reading.rows for each in seen] == [[1], [1], [1], [2]]
+
+
+def test_rows_in_an_order_that_was_asked_for_before_are_not_sorted_again():
+    keys = []
+    counting = replace(NUMBERS, columns=[replace(NUMBERS.columns[1], key=lambda row: keys.append(row) or row)])
+    snapshot = Snapshot(Reading([1, 3, 2]))
+
+    orders = [snapshot.arranged(counting, Query(sort="count", page=page)) for page in (1, 2)]
+    for number in range(MAX_ARRANGED):
+        snapshot.arranged(counting, Query(search=str(number)))
+    again = snapshot.arranged(counting, Query(sort="count"))
+
+    assert [*orders, again] == [[1, 2, 3]] * 3
+    assert len(keys) == 2 * 3
 
 
 def test_a_reading_that_took_long_is_repeated_the_later():

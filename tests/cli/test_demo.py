@@ -254,7 +254,7 @@ def test_the_living_table_breaks_no_name(width, monkeypatch):
 
     assert name in out.getvalue()
     assert "1,204" in out.getvalue()
-    assert ("in flight" in out.getvalue()) is (width > 80)
+    assert ("under way" in out.getvalue()) is (width > 80)
 
 
 def test_every_tier_has_an_action_that_the_demo_saturates():

@@ -170,13 +170,14 @@ def events():
 
 
 @pytest.fixture
-def flower(system):
-    """Flower, as an operator starts it; the value is its address."""
+def flower(request, system):
+    """Flower, as an operator starts it, with the settings that a file calls ``FLOWER``; the value is its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
-    environment = {**system.environment(), "FLOWER_UNAUTHENTICATED_API": "true"}
+    settings = system.environment(**getattr(request.module, "FLOWER", {}))
+    environment = {**settings, "FLOWER_UNAUTHENTICATED_API": "true"}
     process = forked.Forked(command, environment, system.folder / "flower.log")
     url = f"http://127.0.0.1:{port}"
 

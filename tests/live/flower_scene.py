@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,9 @@ from selenium.webdriver.common.by import By
 from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.jobs.import_runs import get_runs
+from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles
+from tasks.tags import get_tags
 from tests.live.fetch import get
 from tests.live.forked import Forked
 from tests.live.system import System, end, until
@@ -30,7 +33,7 @@ REJECTED, REFUSED = "ada@reject.example", "ada@refused.example"
 #: How many tasks wait in the one line that matters.
 CROWD = 50_000
 
-TABS = ("limits", "jobs", "imports", "syncs", "schedules", "accounts")
+TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts")
 #: Flower's own pages.
 OWN = ("workers", "tasks", "broker")
 
@@ -101,19 +104,25 @@ def open_flower(system: System, **settings: Any) -> Iterator[str]:
         end(process)
 
 
-def make_scene(system: System, crowd: int = CROWD) -> str:
-    """A day at the shop: some work done, a job that failed in part and one that was refused, and a crowd that waits.
+def make_scene(system: System, crowd: int = CROWD, **settings: Any) -> str:
+    """A day at the shop: some work done, a job that failed in part and one that was refused, a call of which nobody
+    knows the end, an account whose key is refused, a bucket that another program eats, and a crowd that waits.
 
-    A worker works on it meanwhile. Return the id of the job that was refused.
+    A worker with these settings works on it meanwhile. Return the id of the job that was refused.
     """
-    system.worker().ready()
+    system.worker(**settings).ready()
     done = [
         create_profile.on("a").delay(email=PERSON, first_name="Ada").id,
         get_profile.on("a").delay(id="nobody").id,
         run_job(bulk_import_profiles).on("a").delay(profiles=[{"email": PERSON}, {"email": REJECTED}]).id,
     ]
     refused = run_job(bulk_import_profiles).on("a").delay(profiles=[{"email": REFUSED}]).id
+    system.sandbox.fault("cut_after_commit", operation="create_list", times=1)
+    done += [create_list.on("a").delay(name="News").id, *(get_profile.on("b").delay(id=f"n{n}").id for n in range(3))]
     system.ended([*done, refused])
+    system.sandbox.fault("status", status=401, account="default", times=None)
+    get_lists.delay()
+    system.sandbox.drain(account="b", operation="get_tags", per_second=0.6)
     system.sandbox.fault("throttle", retry_after=3600)
     blocked = create_event.on("b").delay(metric="Placed Order", profile={"email": PERSON}).id
     until(lambda: system.status(blocked) == "RETRY", 10, "the 429")
@@ -130,6 +139,11 @@ def make_scene(system: System, crowd: int = CROWD) -> str:
     return refused
 
 
+def see_others() -> None:
+    """Ask for something of the bucket that another program eats: its share is told by the answer."""
+    get_tags.on("b").delay()
+
+
 def show_import_alive() -> None:
     """Note how far the import is, as its process does again and again."""
     counts = {"rows": 18_000, "read": 9_000_000, "size": 15_000_000, "checked": 12, "landed": 11_500}
@@ -142,7 +156,9 @@ def multiply_waiting(system: System, crowd: int) -> None:
     [id] = system.redis.lrange(lane, 0, -1)
     stored = system.redis.hget("klaviyo:waiting", id)
     for start in range(1, crowd, 5_000):
-        copies = {f"{id[:-6]}{number:06}": "" for number in range(start, min(crowd, start + 5_000))}
+        # Flower shows the first eight characters of an id.
+        numbers = range(start, min(crowd, start + 5_000))
+        copies = {f"{number * 7_919 % 2**20:05x}{id[5:]}": "" for number in numbers}
         copies = {each: stored.replace(id, each) for each in copies}
         pipe = system.redis.pipeline(transaction=False)
         pipe.hset("klaviyo:waiting", mapping=copies)
@@ -150,7 +166,17 @@ def multiply_waiting(system: System, crowd: int) -> None:
         pipe.execute()
 
 
-def save_picture(browser: webdriver.Chrome, path: Path) -> None:
-    """Save what the window shows."""
+def save_picture(browser: webdriver.Chrome, path: Path, whole: bool = False) -> None:
+    """Save what the window shows, or the whole page at six tenths of its size."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(str(path))
+    if not whole:
+        browser.save_screenshot(str(path))
+        return
+    height = browser.execute_script("return document.documentElement.scrollHeight")
+    clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 0.6}
+    # A window as high as the page: what is fixed to its top, such as a bar, stays there.
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False,
+    })  # fmt: skip
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    path.write_bytes(b64decode(picture["data"]))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from datetime import datetime, timedelta
 
-import httpx
 import pytest
 
 from schedules.clock import redis_time
@@ -29,14 +26,11 @@ from tasks.webhooks import get_webhooks
 from tests.conftest import missing
 from tests.live.fetch import get
 from tests.live.forked import Forked
-from tests.live.system import ROOT, end, until
+from tests.live.prometheus import DASHBOARD, DEPLOY, RULES, Prometheus, asked, configuration, free_port
+from tests.live.system import end, until
 from worker.governor import get_governor
 from worker.settings import get_settings
-
-DEPLOY = ROOT / "deploy"
-CONFIG = (DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8")
-RULES = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
-DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "klaviyo.json").read_text("utf-8"))
+from worker.tiers import DEFAULT_QUEUE, Tier
 
 PERSON = "ada@example.com"
 
@@ -45,6 +39,7 @@ SHORTENED = {
     '{cause="operator"} > 86400': '{cause="operator"} > 3600',
     '{lane="now"}) > 900': '{lane="now"}) > 1',
     "> 21600": "> 1",
+    "first_failure_timestamp_seconds > 86400": "first_failure_timestamp_seconds > 1",
     "klaviyo_import_silent_seconds > 300": "klaviyo_import_silent_seconds > 1",
     "> 129600": "> 1",
     "/ 86400 < 90": "/ 86400 < 9000",
@@ -53,12 +48,6 @@ SHORTENED = {
 #: The alerts of a system that cannot tell of the others any more.
 LATER = ("KlaviyoNoWorkers", "KlaviyoTooFewWorkers", "KlaviyoRedisFull", "KlaviyoStoreUnreadable")
 LAST = ("KlaviyoRedisUnreachable", "KlaviyoMetricsMissing")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def hurried(rules):
@@ -70,53 +59,6 @@ def hurried(rules):
     return re.sub(r"^( *for:) \d+m$", r"\1 0s", rules, flags=re.MULTILINE)
 
 
-def hurried_config(flower, worker):
-    """The configuration as deployed, with addresses of this machine and two scrapes a second."""
-    config = CONFIG.replace("15s", "500ms").replace("flower:5555", f"127.0.0.1:{flower}")
-    found = config.partition("    dns_sd_configs:")
-    assert found[2].startswith("\n      - names: [worker]\n        type: A\n        port: 9540\n")
-    rest = found[2].partition("9540\n")[2]
-    return f'{found[0]}    static_configs:\n      - targets: ["127.0.0.1:{worker}"]\n{rest}'
-
-
-class Prometheus:
-    """A Prometheus server, and which alerts it has fired."""
-
-    def __init__(self, folder, flower, worker):
-        folder.mkdir()
-        (folder / "prometheus.yml").write_text(hurried_config(flower, worker))
-        (folder / "alerts.yml").write_text(hurried(RULES))
-        self.url, self.fired = f"http://127.0.0.1:{(port := free_port())}", set()
-        self._log = folder / "log"
-        command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log
-            )
-        until(self.answers, 20, "Prometheus")
-
-    def answers(self):
-        assert self._process.poll() is None, self._log.read_text()
-        try:
-            return get(f"{self.url}/-/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def firing(self):
-        """Every alert that has fired so far."""
-        alerts = get(f"{self.url}/api/v1/alerts").json()["data"]["alerts"]
-        self.fired |= {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
-        return self.fired
-
-    def query(self, text):
-        answer = get(f"{self.url}/api/v1/query", query=text).json()
-        assert answer["status"] == "success", (text, answer)
-        return answer["data"]["result"]
-
-    def close(self):
-        end(self._process)
-
-
 @pytest.fixture
 def watched(system, store):
     """A worker that serves metrics, and a Flower and a Prometheus that an operator would have."""
@@ -124,14 +66,16 @@ def watched(system, store):
         missing("This test needs prometheus: install Debian's package of that name")
     flower, worker = free_port(), free_port()
     known = {"STORE_URL": store.url, "MAX_ATTEMPTS": 2, "CONCURRENCY": 32}
-    system.worker(METRICS_PORT=worker, **known)
+    # No worker takes the tasks of tier XL.
+    served = ",".join([DEFAULT_QUEUE, *(tier.queue for tier in Tier if tier is not Tier.XL)])
+    system.worker("-l", "INFO", "-Q", served, METRICS_PORT=worker, **known)
     command = ["celery", "-A", "worker", "flower", f"--port={flower}"]
     process = Forked(
         [*command, f"--conf={DEPLOY / 'flower' / 'flowerconfig.py'}"],
         system.environment(**known),
         system.folder / "flower.log",
     )
-    prometheus = Prometheus(system.folder / "prometheus", flower, worker)
+    prometheus = Prometheus(system.folder / "prometheus", configuration(flower, worker, "500ms"), hurried(RULES))
     system.workers[0].ready()
     # Before its first scrape, everything is missing.
     missed = 'sum(up) < 3 or absent(up) or ALERTS{alertname="KlaviyoMetricsMissing"}'
@@ -139,13 +83,6 @@ def watched(system, store):
     yield prometheus, process, [f"http://127.0.0.1:{flower}/klaviyo/metrics", f"http://127.0.0.1:{worker}/metrics"]
     prometheus.close()
     end(process)
-
-
-def expressions():
-    """Each query of the dashboard, as Grafana asks it."""
-    for panel in DASHBOARD["panels"]:
-        for target in panel.get("targets", ()):
-            yield target["expr"].replace("$__rate_interval", "20s").replace("$account", ".*")
 
 
 def break_requests(system):
@@ -224,7 +161,7 @@ def test_each_alert_fires_for_its_fault_and_the_dashboard_has_an_answer_to_each_
 
     # There is data for each query of the dashboard; for one of them once a beat holds its lock.
     system.redis.set("klaviyo:redbeat:lock", "a beat", px=60_000)
-    left = set(expressions())
+    left = {query for panel in DASHBOARD["panels"] for query in asked(panel)}
 
     def all_answered():
         # Not at one moment: on a busy machine, Prometheus misses a scrape now and then.

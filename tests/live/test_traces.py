@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from celery import chain
 from opentelemetry import trace
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tasks.jobs import run_job
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from tests.live.collector import collecting
 from tests.live.system import KEY, Worker, until
 from worker.telemetry import traces
 
@@ -24,29 +20,8 @@ PERSON = "ada.lovelace@example.com"
 
 @pytest.fixture
 def collector():
-    """What a worker has sent: each span, and everything as it came."""
-    spans, bodies = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            if self.headers.get("content-encoding") == "gzip":
-                body = gzip.decompress(body)
-            bodies.append(body)
-            told = ExportTraceServiceRequest.FromString(body)
-            spans.extend(span for each in told.resource_spans for scope in each.scope_spans for span in scope.spans)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", spans, bodies
-        server.shutdown()
-        thread.join(10)
+    with collecting() as found:
+        yield found
 
 
 @pytest.fixture

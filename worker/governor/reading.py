@@ -21,11 +21,9 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
     """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
     spec, now, bulk, later, since, blocked, gone, counted, *rest = seen
-    queue, *parts = spec.decode().split(";")
+    queue, parts = _read_spec(spec.decode())
     buckets = []
-    for part in parts:
-        name, _, sizes = part.rpartition("=")
-        lengths = [tuple(int(number) for number in size.split(":")) for size in sizes.split(",")]
+    for name, lengths in parts:
         flight, adopted, foreign, until, urgent = (int(float(each)) for each in rest[:5])
         told, rest = rest[5 : 5 + 2 * len(lengths)], rest[5 + 2 * len(lengths) :]
         windows = (
@@ -57,6 +55,27 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
         oldest_now=ages[0],
         oldest_bulk=ages[1],
     )
+
+
+def read_spec(line: str, spec: str, now: int, bulk: int, later: int) -> Look:
+    """Return a line of which only this is known: how many wait in each lane, and its spec. Nothing of it is used."""
+    queue, parts = _read_spec(spec)
+    buckets = (
+        BucketLook(name, tuple((0, limit, length) for limit, length in lengths), 0, 0, 0.0) for name, lengths in parts
+    )
+    return Look(line, queue, now, bulk, later, None, 0.0, tuple(buckets))
+
+
+def _read_spec(spec: str) -> tuple[str, list[tuple[str, list[tuple[int, int]]]]]:
+    """The queue of a line, and the windows of each of its buckets: how many requests in how many ms."""
+    queue, *parts = spec.split(";")
+    split = (part.rpartition("=") for part in parts)
+    return queue, [(name, [_window(size) for size in sizes.split(",")]) for name, _, sizes in split]
+
+
+def _window(size: str) -> tuple[int, int]:
+    limit, _, length = size.partition(":")
+    return int(limit), int(length)
 
 
 def _seconds(times: bytes) -> tuple[float, ...]:

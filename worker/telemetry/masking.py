@@ -8,8 +8,12 @@ from typing import Any
 
 MASK = "***"
 
-#: Email addresses and phone numbers.
-_PERSONAL = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*|\+?\d[\d\s().-]{6,}\d")
+#: Email addresses and phone numbers; and ids, some of whose digits would pass for one.
+_PERSONAL = re.compile(
+    r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)*"
+    r"|(?P<id>(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-]))"
+    r"|\+?\d[\d\s().-]{6,}\d"
+)
 
 #: Parameters whose values identify people or hold secrets, by their names in this and older revisions.
 PERSONAL_NAMES = frozenset(
@@ -57,7 +61,7 @@ NO_ARGS, HIDDEN = "()", "{…}"
 
 def mask_text(text: str) -> str:
     """Return the text with email addresses and phone numbers replaced by ``***``."""
-    return _PERSONAL.sub(MASK, text)
+    return _PERSONAL.sub(lambda found: found["id"] or MASK, text)
 
 
 def mask_line(text: str, hosts: Collection[str] = ()) -> str:

@@ -19,7 +19,7 @@ def pause(what):
 
 
 def test_the_first_of_a_line_is_the_next_one():
-    assert told() == "waits for Klaviyo's limits: the next of 1,004"
+    assert told() == "waits for Klaviyo's limits on account eu: the next of 1,004"
 
 
 def test_one_further_back_says_how_many_are_before_it_and_when_it_may_go_at_the_earliest(monkeypatch):
@@ -27,7 +27,7 @@ def test_one_further_back_says_how_many_are_before_it_and_when_it_may_go_at_the_
 
     # 150 a minute; the lane now goes before.
     assert told(place=147, lane="bulk") == (
-        "waits for Klaviyo's limits, until +60 s at the earliest: 150 before it in lane bulk"
+        "waits for Klaviyo's limits on account eu, until +60 s at the earliest: 150 before it in lane bulk"
     )
 
 
@@ -35,7 +35,8 @@ def test_one_further_back_says_how_many_are_before_it_and_when_it_may_go_at_the_
 def test_what_is_paused_says_by_whom_and_what_lets_it_go_on(what):
     said = told(pauses=[pause("account:us"), pause(what)])
 
-    assert said.startswith("waits: paused by night-shift (the shop moves); klaviyo resume --")
+    assert said.startswith("waits: the ")
+    assert " is paused by night-shift: the shop moves. To resume it: klaviyo resume --" in said
 
 
 @pytest.mark.parametrize("name", ["eu:get_profiles", "eu:get_profiles+include"])
@@ -44,7 +45,7 @@ def test_a_bucket_that_is_blocked_says_until_when(monkeypatch, name):
     line = LineBacklog("eu:get_profiles", f"{LINE.spec};eu:get_profiles+include=1:1000,15:60000", 1, 0, 0)
 
     assert told(line=line, blocked={name: NOW + 30, "us:other": NOW + 99}) == "waits until +30 s: Klaviyo answered 429"
-    assert told(line=line, blocked={name: NOW - 1}) == "waits for Klaviyo's limits: the next of 1"
+    assert told(line=line, blocked={name: NOW - 1}) == "waits for Klaviyo's limits on account eu: the next of 1"
 
 
 def test_one_whose_time_has_not_come_says_when_that_is(monkeypatch):

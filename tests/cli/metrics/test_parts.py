@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cli.metrics import imports, jobs, limits, schedules, syncs
+from cli.limits import rows
+from cli.metrics import failures, imports, jobs, limits, schedules, syncs
 from cli.retirement import retired_on
 from cli.schedules import Row
 from schedules.stream_status import LatestRun
 from tasks.jobs.ledger import Unsettled
-from tests.cli.screens import AT, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, look, pull
+from tests.cli.screens import AT, FAILURES, JOB, LONG_RUN, LOOKS, NOW, OTHER, PAUSES, RUN, SLOTS, look, pull
 from worker.governor import Pause
 
 
@@ -61,6 +62,40 @@ def test_each_lane_tells_how_many_wait_and_since_when():
     assert found["oldest_waiting_seconds", OTHER, "create_event", "bulk"] == 90.0
 
 
+def test_each_lane_tells_when_it_will_be_empty_as_the_page_and_the_commands_do():
+    [each] = rows(LOOKS[:1], (), SLOTS)
+
+    found = told(limits.of_buckets(LOOKS, AT, 10, 0, (), SLOTS))
+
+    assert found["empty_at_timestamp_seconds", OTHER, "create_event", "now"] == AT + each.now_empty_seconds
+    assert found["empty_at_timestamp_seconds", OTHER, "create_event", "bulk"] == AT + each.empty_seconds
+    assert not any(labels[0].startswith("empty_at") and "predictive_analytics" in labels[2] for labels in found)
+
+
+def test_nobody_can_tell_when_what_is_paused_or_served_by_no_worker_will_be_empty():
+    paused = told(limits.of_buckets(LOOKS[:1], AT, 10, 0, [replace(PAUSES[0], what=f"account:{OTHER}")], SLOTS))
+    unserved = told(limits.of_buckets(LOOKS[:1], AT, 10, 0, (), {"klaviyo.l": 24}))
+
+    assert not [labels for labels in (*paused, *unserved) if labels[0].startswith("empty_at")]
+
+
+def test_a_line_that_is_left_out_counts_in_the_forecast_of_one_that_shares_its_bucket():
+    minute = ((60, 60, 60_000),)
+    alone = look("eu", [("get_profiles", minute, 0)], "l", bulk=600)
+    both = look("eu", [("get_profiles", minute, 0), ("include=lists", minute, 0)], "l", bulk=600)
+
+    first, few = (told(limits.of_buckets([alone, both], AT, most)) for most in (10, 1))
+
+    name = ("empty_at_timestamp_seconds", "eu", "get_profiles", "bulk")
+    assert few[name] == first[name] > AT + 1_000
+
+
+def test_a_tier_tells_how_many_tasks_its_workers_take_at_once():
+    found = told(limits.of_tiers([], {"klaviyo.xl": 24}))
+
+    assert (found["tier_worker_slots", "XL"], found["tier_worker_slots", "L"]) == (24, 0)
+
+
 def test_a_thousand_accounts_tell_of_the_most_urgent_buckets_and_count_the_rest():
     idle = ((0, 75, 1_000), (0, 750, 60_000))
     crowd = [look(f"shop-{n}", [(f"action-{m}", idle, 0)], "l", bulk=n) for n in range(1_000) for m in range(20)]
@@ -69,12 +104,12 @@ def test_a_thousand_accounts_tell_of_the_most_urgent_buckets_and_count_the_rest(
     found = told(limits.of_buckets([*crowd, blocked], AT, 200))
 
     assert len({labels[1:3] for labels in found if labels[0] == "waiting_tasks"}) == 200
-    assert len(found) < 200 * 11 + 10
+    assert len(found) < 200 * 12 + 10
     assert found["bucket_blocked_until_timestamp_seconds", "shop-2000", "create_list"] == AT + 60
     assert found["waiting_tasks", "shop-999", "action-0", "bulk"] == 999
     counted = [found["buckets", state] for state in ("blocked", "used", "idle", "left_out")]
     assert counted == [1, 999 * 20 + 1, 20, 999 * 20 + 1 - 200]
-    tiers = told(limits.of_tiers([*crowd, blocked]))
+    tiers = told(limits.of_tiers([*crowd, blocked], SLOTS))
     assert tiers["tier_waiting_tasks", "L", "bulk"] == 20 * sum(range(1_000))
     assert tiers["tier_waiting_tasks", "XS", "bulk"] == 0
 
@@ -84,7 +119,7 @@ def test_a_request_that_draws_on_two_buckets_is_under_way_once():
     alone = look("eu", [("get_profiles", minute, 10)], "l")
     both = look("eu", [("get_profiles", minute, 10), ("include=lists", minute, 4)], "l")
 
-    found = told(limits.of_tiers([alone, both, LOOKS[0]]))
+    found = told(limits.of_tiers([alone, both, LOOKS[0]], SLOTS))
 
     assert (found["tier_in_flight_requests", "L"], found["tier_in_flight_requests", "XL"]) == (10, 40)
 
@@ -98,6 +133,20 @@ def test_what_is_paused_tells_nobodys_name():
         ("account:a-shop-with-a-long-name", "refused_key"): AT,
         ("action:send_campaign", "operator"): AT,
     }
+
+
+# Failures.
+
+
+def test_the_largest_groups_of_failures_tell_their_reason_and_the_rest_is_counted():
+    found = told(failures.families(FAILURES, 2))
+
+    group = FAILURES[0].group
+    assert found["group_failures", group.id, "create_event", "Unavailable", "Klaviyo answered 503"] == 812
+    first = "group_first_failure_timestamp_seconds"
+    assert found[first, group.id, "create_event", "Unavailable", "Klaviyo answered 503"] == AT - 5_000
+    assert found["kept_failures",] == 812 + 140 + 2
+    assert len([labels for labels in found if labels[0] == "group_failures"]) == 2
 
 
 # Jobs, imports, syncs, schedules.

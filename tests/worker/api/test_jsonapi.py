@@ -96,6 +96,13 @@ def test_a_persons_address_is_masked(text):
     assert "555" not in mask_text(text)
 
 
+def test_an_id_some_of_whose_digits_would_pass_for_a_phone_number_stays_whole():
+    text = "Klaviyo's error id: 569c1234-5678-4012-9055-92f3fb29ccbe."
+
+    assert mask_text(text) == text
+    assert mask_text(f"{text} +44 555 000 1234") == f"{text} ***"
+
+
 @pytest.mark.parametrize("where", ["title", "detail"])
 def test_what_klaviyo_says_of_an_error_names_no_person(where):
     with pytest.raises(BadRequest) as caught:
