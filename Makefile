@@ -69,6 +69,7 @@ bench: setup ## run the measurements of docs/measurements.md
 	$(BIN)/python -m benchmarks.publishing
 	$(BIN)/python -m benchmarks.traveling
 	$(BIN)/python -m benchmarks.buckets
+	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.watching
 	$(BIN)/python -m benchmarks.imports

@@ -27,7 +27,7 @@ from benchmarks.processes import ROOT, listening, process
 from cli.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels, free_ports
 from worker.connection import client_of
-from worker.redis_address import parse
+from worker.redis.address import parse
 
 #: A process that publishes so many calls, and tells how many ms half of them took at most.
 PUBLISH = """

@@ -14,7 +14,8 @@ class AccountRow:
     """An account. Times are in seconds since 1970, None where there is none.
 
     ``scopes``: its grant's, None if only Klaviyo knows them. ``expires``: when its access token does, which is
-    refreshed before that. ``used``: when a worker was last given one of its tasks.
+    refreshed before that. ``used``: when a worker was last given one of its tasks. ``weight``: its shares of the
+    workers.
     """
 
     alias: str
@@ -24,6 +25,7 @@ class AccountRow:
     scopes: list[str] | None
     expires: float | None
     used: float | None
+    weight: int = 1
 
 
 def account_rows(
@@ -40,6 +42,7 @@ def account_rows(
             sorted(each.grant.scopes) if each.grant else None,
             each.grant.expires if each.grant else None,
             used.get(each.alias),
+            each.weight,
         )
 
 

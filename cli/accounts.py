@@ -27,7 +27,7 @@ from worker.accounts.oauth import resume_if_replaced, revoke
 from worker.accounts.stored import checked_alias, get_account_store
 from worker.errors import KlaviyoError
 from worker.governor import get_governor
-from worker.homes import at_each, at_home, gathered
+from worker.redis.homes import at_each, at_home, gathered
 from worker.setting_names import alias_of
 from worker.settings import ApiKey, Zone, get_settings
 
@@ -66,10 +66,13 @@ def _read() -> Iterator[AccountRow]:
 
 def table(rows: list[AccountRow], now: float) -> Listing:
     """Lay out the accounts."""
-    shown = listing("account", "kind", "from", "last used", "state", "scopes", whole=("account",), below=("scopes",))
+    weighted = ["weight"] if any(row.weight != 1 for row in rows) else []
+    names = ("account", "kind", "from", *weighted, "last used", "state", "scopes")
+    shown = listing(*names, whole=("account",), below=("scopes",))
     for row in rows:
         used = f"{duration(max(0.0, now - row.used))} ago" if row.used else "never"
-        shown.add_row(row.alias, row.kind, row.where, used, row.state, _scopes(row, now))
+        weight = [f"{row.weight:,}"] if weighted else []
+        shown.add_row(row.alias, row.kind, row.where, *weight, used, row.state, _scopes(row, now))
     return shown
 
 
@@ -90,6 +93,7 @@ def add(
     company_id: Annotated[str | None, typer.Option(help="its public company id, for /client actions")] = None,
     timezone: Annotated[str | None, typer.Option(help="the zone of its schedule")] = None,
     conversion_metric: Annotated[str | None, typer.Option(help="the metric that reports count")] = None,
+    weight: Annotated[int, typer.Option(min=1, max=1000, help="its shares of the workers, beside 1 of others")] = 1,
 ) -> None:
     """Store an account with a private API key, which is asked for, or read from a pipe or a variable."""
     alias = _storable(name)
@@ -98,7 +102,12 @@ def add(
     zone = _checked(Zone, timezone, "--timezone") if timezone else None
     key = _read_key(from_env)
     get_account_store().change(
-        alias, api_key=key, company_id=company_id, timezone=zone, conversion_metric=conversion_metric
+        alias,
+        api_key=key,
+        company_id=company_id,
+        timezone=zone,
+        conversion_metric=conversion_metric,
+        weight=weight,
     )
     say(f"Account {alias} is stored. Workers use it within seconds; `klaviyo check --account {alias}` tries its key.")
 
@@ -109,9 +118,12 @@ def authorize(
     scope: Annotated[list[str] | None, typer.Option(help="ask for this scope, too")] = None,
     port: Annotated[int, typer.Option(help="port of this machine on which the answer is awaited")] = 8914,
     browser: Annotated[bool, typer.Option("--browser", help="open the address in a browser")] = False,
+    other_account: Annotated[
+        bool, typer.Option("--other-account", help="let the alias stand for another Klaviyo account than before")
+    ] = False,
 ) -> None:
     """Let somebody consent that your OAuth application works on their account; also to widen or renew that."""
-    account = authorize_here(_storable(name), scope or [], port, browser)
+    account = authorize_here(_storable(name), scope or [], port, browser, other_account)
     assert account.grant is not None
     say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")
 
@@ -134,6 +146,16 @@ def rotate(
         assert changed is not None
         resumed = " Its tasks, which were waiting for it, go on." if resume_if_replaced(changed) else ""
     say(f"Account {found.alias} has a new key. Workers use it within seconds.{resumed}")
+
+
+@subcommands.command()
+def weigh(
+    name: Name, weight: Annotated[int, typer.Argument(min=1, max=1000, help="its shares, beside 1 of others")]
+) -> None:
+    """Give a stored account so many shares of the workers, for as long as others want some, too."""
+    found = _stored(name)
+    get_account_store().change(found.alias, weight=weight)
+    say(f"Account {found.alias} has the weight {weight:,}. Workers go by it within seconds.")
 
 
 @subcommands.command()

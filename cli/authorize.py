@@ -52,12 +52,13 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing, as the address holds a code."""
 
 
-def authorize_here(alias: str, scopes: list[str], port: int, browser: bool) -> Account:
+def authorize_here(alias: str, scopes: list[str], port: int, browser: bool, other_account: bool = False) -> Account:
     """Ask somebody to consent for an account, and wait until they have.
 
     Raises:
         Exit: nobody consented in time, or they declined.
-        SettingsError: a setting is missing.
+        SettingsError: a setting is missing, or the consent came from another Klaviyo account than before, and that
+            was not meant (``other_account``).
 
     """
     require_free_port(port, "--port")
@@ -77,4 +78,4 @@ def authorize_here(alias: str, scopes: list[str], port: int, browser: bool) -> A
         raise stop(f"Nobody consented within {CONSENT_S // 60} minutes.", FAILED)
     if "code" not in server.answer:
         raise stop(f"Klaviyo sent no code ({server.answer.get('error', 'and no reason')}).", FAILED)
-    return exchange(server.answer["code"], state)
+    return exchange(server.answer["code"], state, other_account)

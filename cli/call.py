@@ -21,7 +21,7 @@ from worker.accounts.lookup import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
 from worker.governor import Lane, get_governor
-from worker.homes import at_home
+from worker.redis.homes import at_home
 from worker.settings import get_settings
 from worker.tiers import Line
 

@@ -43,7 +43,7 @@ from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
 from worker.process import checks
-from worker.redis_rights import acl as rights
+from worker.redis.rights import acl as rights
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.

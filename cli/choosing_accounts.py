@@ -5,8 +5,8 @@ from __future__ import annotations
 from cli.terminal import WRONG, say, stop
 from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
 from worker.connection import AWAY
-from worker.homes import gathered
 from worker.patience import asking_redis_once
+from worker.redis.homes import gathered
 from worker.settings import get_settings
 
 

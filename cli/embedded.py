@@ -19,7 +19,7 @@ import redis
 from cli.children import spawn
 from worker.connection import MINIMUM_VERSION
 from worker.errors import SettingsError
-from worker.redis_address import RedisAddress
+from worker.redis.address import RedisAddress
 
 
 def find_server() -> tuple[str, str]:

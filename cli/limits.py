@@ -15,8 +15,8 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
-from worker.homes import at_each
 from worker.pauses import describe, resume_command
+from worker.redis.homes import at_each
 from worker.tiers import DAY, MINUTE, SECOND
 
 UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}

@@ -8,9 +8,9 @@ import typer
 
 from cli.terminal import WRONG, stdout, stop
 from worker.connection import client_of, get_redis
-from worker.moving import move as move_keys
 from worker.patience import asking_redis_once
-from worker.redis_address import parse
+from worker.redis.address import parse
+from worker.redis.moving import move as move_keys
 from worker.settings import get_settings
 
 

@@ -23,10 +23,10 @@ from worker.accounts.stored import FRESH_S, get_account_store
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
-from worker.homes import at_each, at_redis, here
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
 from worker.patience import waits_for_redis
+from worker.redis.homes import at_each, at_redis, here
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 

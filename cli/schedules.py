@@ -23,7 +23,7 @@ from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.connection import get_redis
-from worker.homes import at_each, gathered
+from worker.redis.homes import at_each, gathered
 from worker.settings import get_settings
 
 #: How late a run may start before it counts as missed: its message may have to wait for a free thread.

@@ -16,8 +16,8 @@ from cli.forked import forking
 from cli.processes import LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
 from cli.terminal import WRONG, say, stdout, stop
-from worker.elsewhere import MAIN
-from worker.redis_address import parse
+from worker.redis.address import parse
+from worker.redis.elsewhere import MAIN
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
 
 FOLDER = Path(".klaviyo")

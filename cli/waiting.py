@@ -16,8 +16,8 @@ from cli.times import duration, moment
 from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.governor import get_governor
-from worker.homes import at_each, at_home, gathered
 from worker.messages import Message, readable
+from worker.redis.homes import at_each, at_home, gathered
 from worker.revocation import revoke
 
 #: How many rows are shown by default.

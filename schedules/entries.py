@@ -11,7 +11,7 @@ from schedules.crontab import Crontab
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import account, living_here
 from worker.errors import SettingsError
-from worker.homes import here, home_of
+from worker.redis.homes import here, home_of
 from worker.settings import Settings
 
 SyncMode = Literal["changes", "full", "reports"]

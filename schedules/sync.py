@@ -25,8 +25,8 @@ from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, sav
 from worker.account_and_lane import PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.errors import InputError
-from worker.homes import at_home
 from worker.publishing import published
+from worker.redis.homes import at_home
 from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step

@@ -43,7 +43,7 @@ from worker.governor import get_governor
 from worker.patience import waits_for_redis
 from worker.process.left_behind import LeftBehind
 from worker.publishing import published
-from worker.redis_memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
+from worker.redis.memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
 from worker.revocation import ALSO_REVOKED, Effect, revoke
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended

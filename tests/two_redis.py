@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from tests.live.nodes import Node
 from worker.accounts.stored import get_account_store
 from worker.app import app
-from worker.homes import at_redis
 from worker.one_per_process import forget
+from worker.redis.homes import at_redis
 from worker.settings import get_settings
 
 

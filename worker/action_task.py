@@ -14,8 +14,8 @@ from worker.calls import received
 from worker.checked_task import Addressed, Asked, CheckedTask
 from worker.errors import KlaviyoError
 from worker.governor import Together
-from worker.homes import at_home
 from worker.message_headers import HEADER, TOGETHER
+from worker.redis.homes import at_home
 from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
 from worker.telemetry.masking import mask_values

@@ -15,11 +15,11 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu import Queue
 
-from worker.elsewhere import elsewhere
 from worker.one_per_process import one_per_redis
 from worker.process import forks
 from worker.process.wrong_settings import one_sentence
-from worker.redis_address import RedisAddress
+from worker.redis.address import RedisAddress
+from worker.redis.elsewhere import elsewhere
 from worker.settings import get_settings
 from worker.telemetry.events import Events
 from worker.tiers import DEFAULT_QUEUE, QUEUES
@@ -38,7 +38,7 @@ class Loader(AppLoader):
 
 
 class Application(Celery):
-    """Celery's application, whose tasks can be declared without being made, and which follows `worker.elsewhere`."""
+    """Celery's application. Its tasks can be declared without being made; it follows `worker.redis.elsewhere`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

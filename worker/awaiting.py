@@ -17,7 +17,7 @@ from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
 from worker.connection import AWAY
-from worker.homes import gathered
+from worker.redis.homes import gathered
 
 #: Seconds between two polls for results.
 POLL_INTERVAL_S = 0.1

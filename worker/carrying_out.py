@@ -15,7 +15,6 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker import ending
 from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
 from worker.accounts.scopes import learn
@@ -44,9 +43,9 @@ from worker.execution import (
 )
 from worker.governor import ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
-from worker.process import prefetched_leases
+from worker.process import ending, prefetched_leases
 from worker.process.state import closing
-from worker.redis_memory import full_reason, has_memory, retry_delay, size_if_large
+from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_settle, trace_wait
@@ -128,7 +127,7 @@ def run(declaration: Declaration, request: Any, args: Sequence[Any], params: Par
 def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     """Carry out one delivery of a call; raises as `run` does.
 
-    ``may_be_left``: the task is over with the answer, so that its end may be left to `worker.ending`.
+    ``may_be_left``: the task is over with the answer, so that its end may be left to `worker.process.ending`.
     """
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
@@ -141,7 +140,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
 
 
 def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left: bool) -> Envelope:
-    """Make the request of a call whose lease is claimed, and see what the answer means."""
+    """Make the request of a call whose lease is claimed, and decide what the answer means."""
     settings, governor = get_settings(), get_governor()
     attempts = claim.attempts
     setattr(request, ATTEMPT, attempts + 1)
@@ -185,7 +184,7 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
 
 
 def count_attempts(call: Call, count: int) -> None:
-    """Have the attempts of a call that has ended counted."""
+    """Tell the meters how many attempts a call took that has ended."""
     for meter in meters:
         meter.attempts(call.declaration.name, count)
 
@@ -212,7 +211,7 @@ def ends_without_follower(call: Call, request: Any) -> bool:
 
 
 def leave_success(request: Any) -> Settle:
-    """Return how to settle: a success is left to `worker.ending`, anything else is settled at once."""
+    """Return how to settle: a success is left to `worker.process.ending`, anything else is settled at once."""
 
     def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
         if envelope is None or (call.declaration.reads and size_if_large(envelope)):
@@ -302,7 +301,7 @@ def pause_if_all_forbidden(error: Forbidden) -> None:
 
 
 class Revoked(Ignore):
-    """Nobody wants the task any more: it ends as REVOKED, and nothing is sent (`worker.revocation`)."""
+    """The task was revoked, or has expired: it ends as REVOKED, and nothing is sent (`worker.revocation`)."""
 
     def __init__(self, reason: str, expired: bool) -> None:
         super().__init__(reason, expired)
@@ -311,4 +310,4 @@ class Revoked(Ignore):
 
 
 class WaitingReason(KlaviyoError):
-    """Why a task waits, as RETRY in Flower shows it; no error."""
+    """Why a task waits, as Flower shows it beside RETRY. Not an error."""

@@ -19,9 +19,9 @@ from worker.api.jsonapi import Envelope
 from worker.calls import confirmed, expiry, routed, seconds_until
 from worker.errors import KlaviyoError
 from worker.governor import Expiry, Lane
-from worker.homes import at_home_of_call
 from worker.message_headers import HEADER, TOGETHER
 from worker.plain_calls import is_plain, publish
+from worker.redis.homes import at_home_of_call
 from worker.settings import get_settings
 from worker.successors import passing_on
 from worker.telemetry.masking import HIDDEN

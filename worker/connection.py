@@ -19,8 +19,8 @@ from redis.connection import DefaultParser
 from redis.retry import Retry
 
 from worker.one_per_process import one_per_redis
-from worker.redis_address import RedisAddress
-from worker.redis_nodes import connection_class
+from worker.redis.address import RedisAddress
+from worker.redis.nodes import connection_class
 from worker.settings import get_settings
 
 #: Seconds to wait for an answer. Nothing that we ask for takes a tenth of it; a connection whose packets are dropped

@@ -91,7 +91,7 @@ def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Enve
 
 
 def tell_adopted(call: Call, adopted: int) -> None:
-    """Log that Klaviyo's headers give another limit than the declaration."""
+    """Log that Klaviyo's headers name another limit than the declaration does."""
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
         adopted, call.declaration.name, call.account, call.declaration.limits.steady,
@@ -116,7 +116,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 
 
 def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
-    """What it means for a call that its request had no answer."""
+    """Return what a lost answer means for a call."""
     if unavailable.sent and not call.repeat.blindly:
         return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
     return unavailable
@@ -125,7 +125,7 @@ def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
 def exchange(
     call: Call, governor: Governor, settings: Settings, settle: Settle, unrepeatable: Sequence[str]
 ) -> Envelope:
-    """The same, whoever may repeat it: raises what `attempt` does but for `OutcomeUnknown`.
+    """Do what `attempt` does, but let the caller say what a lost answer means: this raises no `OutcomeUnknown`.
 
     ``unrepeatable``: the tasks whose part in the request must not be repeated.
     """
@@ -138,7 +138,7 @@ def exchange(
         if settings.redis_replicas and unrepeatable:
             require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
-        end = Settlement(used=True)
+        end = Settlement(used=True, unanswered=True)
         with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
             response = send(get_client(), owner, name, request)
             if response.status == 401 and tokens.may_renew(owner):
@@ -169,7 +169,8 @@ def exchange(
         end = replace(end, forget=True)
         raise
     except Unavailable as unavailable:
-        end = Settlement(used=unavailable.sent, quota=end.quota, forget=not unavailable.sent)
+        sent = unavailable.sent
+        end = Settlement(used=sent, quota=end.quota, forget=not sent, unanswered=end.unanswered)
         raise
     finally:
         try:
@@ -197,7 +198,7 @@ def require_replicas(call: Call, governor: Governor) -> None:
 
 
 class NotOnRecord(Throttled):
-    """A request that must not be repeated was not sent: a failover would have forgotten that it was."""
+    """A request that must not be repeated was not sent, since a failover would have forgotten that it was."""
 
     def __init__(self, action: str, account: str, reason: str) -> None:
         super().__init__(action, account, 429, [], RETRY_PAUSE_S)
@@ -210,7 +211,7 @@ class NotOnRecord(Throttled):
 def send_in_process(
     declaration: Declaration, alias: str, params: Params, sleep: Callable[[float], None] = time.sleep
 ) -> Envelope:
-    """Make the request in this process, within everybody's budget, waiting and trying again as a task would."""
+    """Make the request in this process, within everybody's budget: wait and try again as a task would."""
     settings, governor = get_settings(), get_governor()
     owner = account(settings, alias)
     if not declaration.client_side:

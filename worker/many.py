@@ -20,9 +20,9 @@ from worker.calls import confirmed, only, routed
 from worker.checked_task import Asked
 from worker.errors import InputError, KlaviyoError
 from worker.governor import ALONE
-from worker.homes import at_home_of_call
 from worker.message_headers import ACCOUNT, LANE, TOGETHER
 from worker.plain_calls import SHARE, body_of, is_plain, pattern_of, put_many, result_of
+from worker.redis.homes import at_home_of_call
 from worker.telemetry.masking import mask_values
 from worker.telemetry.traces import get_tracer
 from worker.tiers import Line

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import _lru_cache_wrapper, lru_cache
 from typing import Any, Generic, TypeVar
 
-from worker.elsewhere import elsewhere
+from worker.redis.elsewhere import elsewhere
 
 T = TypeVar("T")
 

@@ -11,12 +11,13 @@ from celery.backends.redis import CHORD_PART_RETURN_LUA, RedisBackend
 from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
-from worker import ending, errors
+from worker import errors
 from worker.connection import connecting
 from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.message_headers import delivery_of
 from worker.patience import waits_for_redis
+from worker.process import ending
 from worker.process.left_behind import unacknowledged_if_left
 from worker.process.state import acknowledged_by_redis
 from worker.settings import get_settings
@@ -29,7 +30,7 @@ class Backend(RedisBackend):
 
     A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
     gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes a worker's results all
-    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis_memory`).
+    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis.memory`).
     And nothing is subscribed to for every task that is published: Celery's way is two round trips more for each, and a
     channel for as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored
     under a module's name that applications of other code bases can have too.

@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJson
 
-from worker.elsewhere import MAIN, elsewhere
 from worker.errors import SettingsError
 from worker.one_per_process import one_per_process
-from worker.redis_address import FILES, OPTIONS, RedisAddress, parse
+from worker.redis.address import FILES, OPTIONS, RedisAddress, parse
+from worker.redis.elsewhere import MAIN, elsewhere
 from worker.setting_names import PREFIX, meant, misspelled
 from worker.setting_names import alias_of as alias_of
 
@@ -57,6 +57,9 @@ ApiKey = Annotated[SecretStr, AfterValidator(_sendable)]
 SecretKeys = Annotated[SecretStr, AfterValidator(_long_enough)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
+#: How many shares of the workers' slots an account has, while others want some, too.
+Weight = Annotated[int, Field(ge=1, le=1000)]
+
 
 class AccountSettings(BaseModel):
     """What is set for one more Klaviyo account."""
@@ -68,6 +71,7 @@ class AccountSettings(BaseModel):
     timezone: Zone | None = Field(None, description="the zone of its schedule")
     conversion_metric: str | None = Field(None, description="the metric whose events its reports count as conversions")
     redis: Annotated[str, AfterValidator(alias_of)] | None = Field(None, description="the Redis that it lives on")
+    weight: Weight = Field(1, description="its shares of the workers, beside 1 of any other account")
 
 
 class PushSettings(BaseModel):
@@ -110,7 +114,11 @@ class Settings(BaseSettings):
     accounts: dict[str, AccountSettings] = Field(
         default_factory=dict,
         description="more accounts: `KLAVIYO_ACCOUNTS__<ALIAS>__API_KEY`, `…__COMPANY_ID`, `…__TIMEZONE`, "
-        "`…__CONVERSION_METRIC`, `…__REDIS`",
+        "`…__CONVERSION_METRIC`, `…__REDIS`, `…__WEIGHT`",
+    )
+    weight: Weight = Field(
+        1,
+        description="shares of the workers that the account `default` has, while others want some; each of these has 1",
     )
     client_id: str | None = Field(None, description="id of your OAuth application at Klaviyo")
     client_secret: ApiKey | None = Field(None, description="its secret")

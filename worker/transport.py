@@ -45,8 +45,8 @@ from worker.patience import asking_redis_once
 from worker.process import prefetched_leases
 from worker.process.state import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
-from worker.redis_address import PORT, RedisAddress
-from worker.redis_nodes import connection_class
+from worker.redis.address import PORT, RedisAddress
+from worker.redis.nodes import connection_class
 from worker.settings import get_settings
 from worker.tiers import Line, is_line, is_together
 

@@ -11,8 +11,8 @@ from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, durati
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
-from worker.homes import first
 from worker.patience import asking_redis_once
+from worker.redis.homes import first
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000

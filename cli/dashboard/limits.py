@@ -21,9 +21,9 @@ from cli.dashboard.table import (
 )
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import BucketLook, Governor, Look, Pause, get_governor
-from worker.homes import at_redis, everywhere, home_of
 from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
+from worker.redis.homes import at_redis, everywhere, home_of
 
 #: How many lines' windows are counted in one reading.
 LOOKED_AT_ONCE = 1_000

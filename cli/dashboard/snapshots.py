@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from cli.dashboard.table import Reading, Tab
 from worker.connection import AWAY, unreachable
 from worker.errors import SettingsError
-from worker.homes import at_each
+from worker.redis.homes import at_each
 
 logger = logging.getLogger(__name__)
 

@@ -36,12 +36,12 @@ from tornado.web import RequestHandler, url
 
 from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
 from worker.connection import get_redis
-from worker.elsewhere import elsewhere
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
-from worker.homes import at_each, gathered
 from worker.one_per_process import one_per_redis
 from worker.patience import asking_redis_once
+from worker.redis.elsewhere import elsewhere
+from worker.redis.homes import at_each, gathered
 
 logger = logging.getLogger(__name__)
 

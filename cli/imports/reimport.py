@@ -19,7 +19,7 @@ from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs
 from worker.accounts.lookup import account
 from worker.errors import KlaviyoError, SettingsError
-from worker.homes import gathered
+from worker.redis.homes import gathered
 from worker.settings import get_settings
 
 #: Kinds that set what people themselves may have changed by now.

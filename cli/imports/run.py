@@ -13,7 +13,7 @@ from tasks.imports.sending import AnotherSource, Stopped
 from tasks.jobs.import_runs import Run
 from worker.connection import AWAY, unreachable
 from worker.errors import KlaviyoError
-from worker.homes import at_home
+from worker.redis.homes import at_home
 
 #: Exit code of what Ctrl-C has ended, as a shell knows it.
 INTERRUPTED = 130

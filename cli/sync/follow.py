@@ -21,7 +21,7 @@ from schedules.stream_status import last_run
 from schedules.sync_requests import load
 from worker.app import app
 from worker.governor import get_governor
-from worker.homes import at_home
+from worker.redis.homes import at_home
 
 #: Seconds between two polls, and between two lines if there is no terminal.
 POLL_INTERVAL_S, LINE_INTERVAL_S = 0.5, 10.0

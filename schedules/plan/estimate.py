@@ -20,7 +20,7 @@ from schedules.stream_status import last_complete_run
 from tasks.imports.estimate import seconds_at
 from worker.action import Action
 from worker.governor import Look, get_governor
-from worker.homes import at_home
+from worker.redis.homes import at_home
 from worker.tiers import DAY
 
 #: Seconds that it takes to parse and write a row, until a run of this many pages has shown how many it takes.

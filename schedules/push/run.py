@@ -34,8 +34,8 @@ from tasks.jobs.ledger import get_ledger
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
 from worker.errors import KlaviyoError
-from worker.homes import at_home
 from worker.process.left_behind import LeftBehind
+from worker.redis.homes import at_home
 from worker.settings import get_settings
 
 #: Seconds between two polls of the parts in flight, and how many of them one poll looks at.

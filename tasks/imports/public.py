@@ -25,7 +25,7 @@ from tasks.imports.sources import Format
 from tasks.jobs.import_runs import Run
 from worker.accounts.lookup import DEFAULT
 from worker.governor import Lane
-from worker.homes import at_home
+from worker.redis.homes import at_home
 
 Mode = Literal["create", "update", "delete", "upsert"]
 

@@ -34,7 +34,7 @@ from worker.accounts.lookup import DEFAULT, account
 from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
-from worker.homes import first
+from worker.redis.homes import first
 from worker.settings import get_settings
 from worker.telemetry.traces import tracing
 

@@ -16,7 +16,7 @@ from tests.cli.typed import run
 from tests.sandbox.in_process import Clock, Sandbox
 from worker.accounts import token_endpoint
 from worker.accounts.credentials import Grant
-from worker.accounts.oauth import AuthorizationExpired, authorization_url, exchange
+from worker.accounts.oauth import AuthorizationExpired, OtherCompany, authorization_url, exchange
 from worker.accounts.stored import get_account_store
 from worker.governor import get_governor
 from worker.one_per_process import forget
@@ -42,8 +42,7 @@ def sandbox(store, monkeypatch):
     made = Sandbox(clock=Clock(now=time.time())).unlimited()
 
     def answer(request):
-        headers = {"content-type": request.headers["content-type"], "Authorization": request.headers["authorization"]}
-        found = made.request("POST", request.url.path, content=request.content, headers=headers)
+        found = made.request(request.method, request.url.path, content=request.content, headers=dict(request.headers))
         return httpx.Response(found.status_code, content=found.content)
 
     monkeypatch.setattr(token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(answer)))
@@ -109,6 +108,21 @@ def test_an_account_is_not_added_twice(store):
 
     assert "klaviyo accounts rotate eu" in run("accounts", "add", "eu", typed="pk_two").output
     assert store.find("eu").key() == "pk_one"
+
+
+def test_an_account_has_a_weight_that_can_be_changed_and_is_shown_where_any_is_not_one(store):
+    run("accounts", "add", "eu", typed="pk_eu\n")
+    assert "weight" not in run("accounts").stdout
+    run("accounts", "add", "us", "--weight", "3", typed="pk_us\n")
+    assert (store.find("eu").weight, store.find("us").weight) == (1, 3)
+
+    assert "the weight 5" in run("accounts", "weigh", "eu", "5").stderr
+
+    assert store.read("eu").weight == 5
+    assert "weight" in run("accounts").stdout
+    assert {row["alias"]: row["weight"] for row in json.loads(run("accounts", "--json").stdout)} == {
+        "default": 1, "eu": 5, "us": 3
+    }  # fmt: skip
 
 
 def test_another_key_lets_an_account_go_on(store):
@@ -212,6 +226,25 @@ def test_a_wider_consent_keeps_what_was_granted(sandbox, store):
     assert {"reviews:read", "web-feeds:read", "profiles:write"} <= set(
         parse_qs(urlsplit(address).query)["scope"][0].split()
     )
+
+
+def consented_by(sandbox, company, **how):
+    address, _ = authorization_url("shop")
+    return exchange(**consented(sandbox, f"{address}&account={company}"), **how)
+
+
+def test_a_consent_of_another_klaviyo_account_is_refused_unless_it_is_meant(sandbox, store):
+    before = consented_by(sandbox, "a")
+    assert before.grant.company
+
+    with pytest.raises(
+        OtherCompany, match=r"shop stands for .* Sign in to .* `klaviyo accounts authorize shop --other"
+    ):
+        consented_by(sandbox, "b")
+    assert store.read("shop").grant == before.grant
+
+    assert consented_by(sandbox, "a").grant.company == before.grant.company
+    assert consented_by(sandbox, "b", other_account=True).grant.company not in ("", before.grant.company)
 
 
 def test_an_account_that_was_stopped_goes_on_once_it_is_authorized_again(sandbox, store):

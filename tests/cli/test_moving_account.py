@@ -17,7 +17,7 @@ from worker.accounts.stored import get_account_store
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import Settlement, get_governor
-from worker.homes import at_redis, home_of
+from worker.redis.homes import at_redis, home_of
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 

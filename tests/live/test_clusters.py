@@ -13,7 +13,7 @@ from tests.live.nodes import Cluster
 from tests.live.publishing_to import publishing_to
 from tests.live.system import until
 from tests.soak import SOAK
-from worker.cluster_keys import SLOT, TAG
+from worker.redis.cluster_keys import SLOT, TAG
 
 PROFILES, LISTS = 60, 6
 

@@ -16,7 +16,7 @@ from tests.live.nodes import Sentinels, free_ports
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, end, until
 from worker.connection import client_of
-from worker.redis_address import parse
+from worker.redis.address import parse
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 

@@ -29,7 +29,7 @@ from worker.app import app
 from worker.errors import NotFound
 from worker.failures.kept import drop, failure_groups
 from worker.governor import get_governor
-from worker.redis_rights import COMMANDS
+from worker.redis.rights import COMMANDS
 
 #: What only rare moments need.
 RARE = {

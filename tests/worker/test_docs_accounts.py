@@ -32,8 +32,7 @@ def sandbox(settings, client, monkeypatch):
     monkeypatch.setattr(token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(answer)))
 
     def answer(request):
-        headers = {"content-type": request.headers["content-type"], "Authorization": request.headers["authorization"]}
-        found = made.request("POST", request.url.path, content=request.content, headers=headers)
+        found = made.request(request.method, request.url.path, content=request.content, headers=dict(request.headers))
         return httpx.Response(found.status_code, content=found.content)
 
     yield made

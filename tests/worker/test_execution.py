@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.events import create_event
-from worker import ending
 from worker.api.repeat import SAFE, never
 from worker.backoff import backoff
 from worker.carrying_out import ends_without_follower, together_with
 from worker.execution import Call
 from worker.governor import ALONE
 from worker.message_headers import HEADER
+from worker.process import ending
 from worker.settings import Settings
 
 

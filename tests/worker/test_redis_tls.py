@@ -12,7 +12,7 @@ from tests.live.tls_door import Authority, Door
 from worker.app import Loader, configuration
 from worker.connection import client_of, get_publisher, get_redis
 from worker.one_per_process import forget
-from worker.redis_address import parse
+from worker.redis.address import parse
 
 
 @pytest.fixture(scope="module")

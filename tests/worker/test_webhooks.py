@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.worker.webhook_requests import NOW, SECRET, body_of, event, headers_of
+from worker import webhooks
 from worker.errors import SettingsError, WebhookInProgress, WebhookRefused
 from worker.webhooks import HANDLING_S, REMEMBERED_S, new_events, verify_webhook
 
@@ -169,6 +170,9 @@ def test_while_redis_is_away_nothing_is_handled(settings):
 
 
 def test_what_was_handled_stays_so_if_redis_goes_away_meanwhile(remembered, monkeypatch, caplog):
+    # Whatever Celery has made of its loggers in this process by now.
+    monkeypatch.setattr(webhooks.logger, "handlers", [caplog.handler])
+    monkeypatch.setattr(webhooks.logger, "disabled", False)
     with new_events(deliver("e-1")) as events:
         monkeypatch.setattr("worker.webhooks.get_publisher", lambda: redis.Redis(port=1, retry=None))
 

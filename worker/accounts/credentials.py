@@ -21,7 +21,8 @@ class Grant:
     """What an OAuth application may do on an account, and the tokens that prove it.
 
     ``id`` stays the same while tokens are refreshed; a new authorization has another. ``obtained`` and ``expires`` are
-    of the access token, in seconds since 1970. ``scopes`` are those that were granted.
+    of the access token, in seconds since 1970. ``scopes`` are those that were granted; ``company`` is the id of the
+    Klaviyo account that has granted them, empty where that is not known.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Grant:
     obtained: float
     expires: float
     scopes: frozenset[str]
+    company: str = ""
 
     def plain(self) -> dict[str, Any]:
         """All of it, secrets included, ready to be encrypted."""
@@ -40,6 +42,7 @@ class Grant:
             "obtained": self.obtained,
             "expires": self.expires,
             "scopes": sorted(self.scopes),
+            "company": self.company,
         }
 
     @classmethod
@@ -47,7 +50,7 @@ class Grant:
         """Read what `plain` has returned."""
         tokens = {name: SecretStr(plain[name]) for name in ("access_token", "refresh_token")}
         return cls(plain["id"], **tokens, obtained=plain["obtained"], expires=plain["expires"],
-                   scopes=frozenset(plain["scopes"]))  # fmt: skip
+                   scopes=frozenset(plain["scopes"]), company=plain.get("company", ""))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Account:
 
     It has an API key, or a ``grant`` to an OAuth application, or only a company id. ``generation`` tells one state of a
     stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read;
-    ``moved_to`` is the name of the Redis on which it lives by now, if it is about to leave this one.
+    ``moved_to`` is the name of the Redis on which it lives by now, if it is about to leave this one. ``weight``: its
+    shares of the workers' slots, while others want some, too.
     """
 
     alias: str
@@ -68,6 +72,7 @@ class Account:
     generation: int = 0
     unreadable: str = field(default="")
     moved_to: str = ""
+    weight: int = 1
 
     def variable(self, setting: str) -> str:
         """The environment variable that holds one of this account's settings."""

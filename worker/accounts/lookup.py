@@ -11,9 +11,9 @@ from worker.accounts.credentials import Account
 from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.homes import at_home, here, home_of_configured
 from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis.homes import at_home, here, home_of_configured
 from worker.setting_names import alias_of
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
     alias = alias_of(name)
     if found := settings.accounts.get(alias):
         zone, metric = found.timezone or settings.timezone, found.conversion_metric or settings.conversion_metric
-        return Account(alias, found.api_key, found.company_id, zone, metric)
+        return Account(alias, found.api_key, found.company_id, zone, metric, weight=found.weight)
     if alias == DEFAULT:
         return _default(settings)
     missing = Account(alias, None, None)
@@ -109,7 +109,8 @@ def _default(settings: Settings) -> Account:
                     return stored
         except AWAY:
             pass
-    return Account(DEFAULT, settings.api_key, settings.company_id, settings.timezone, settings.conversion_metric)
+    zone, metric = settings.timezone, settings.conversion_metric
+    return Account(DEFAULT, settings.api_key, settings.company_id, zone, metric, weight=settings.weight)
 
 
 def _as_long_as_a_caller_waits() -> AbstractContextManager[None]:

@@ -21,12 +21,12 @@ import orjson
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.encryption import get_encryption
 from worker.accounts.stored import checked_alias, get_account_store
-from worker.accounts.token_endpoint import consent_address, give_back, redeem
+from worker.accounts.token_endpoint import company_of, consent_address, give_back, redeem
 from worker.atomic_writes import write
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
-from worker.homes import at_home
+from worker.redis.homes import at_home
 from worker.setting_names import alias_of
 from worker.settings import get_settings
 
@@ -39,6 +39,21 @@ class AuthorizationExpired(SettingsError):
 
     def __init__(self) -> None:
         super().__init__("this authorization has expired or was completed before: begin it again")
+
+
+class OtherCompany(SettingsError):
+    """The consent came from another Klaviyo account than the one that the alias stands for; nothing was changed."""
+
+    def __init__(self, alias: str, known: str, consenting: str) -> None:
+        super().__init__(alias, known, consenting)
+        self.alias, self.known, self.consenting = alias, known, consenting
+
+    def __str__(self) -> str:
+        return (
+            f"account {self.alias} stands for the Klaviyo account {self.known}, and the consent came from "
+            f"{self.consenting}: nothing was changed. Sign in to {self.known} and begin again; if {self.alias} is to "
+            f"stand for {self.consenting} from now on, run `klaviyo accounts authorize {self.alias} --other-account`"
+        )
 
 
 def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: str | None = None) -> tuple[str, str]:
@@ -70,11 +85,14 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
     return address, state
 
 
-def exchange(code: str, state: str) -> Account:
+def exchange(code: str, state: str, other_account: bool = False) -> Account:
     """Redeem the code that came back with this state, store the grant, and resume the account.
+
+    ``other_account``: the alias may stand for another Klaviyo account from now on. What waits for it is sent there.
 
     Raises:
         AuthorizationExpired: no authorization with this state is waiting for a code.
+        OtherCompany: the consent came from another Klaviyo account than before.
         TokenRefused, TokenUnavailable: Klaviyo has issued no token for the code; begin another authorization.
 
     """
@@ -83,6 +101,10 @@ def exchange(code: str, state: str) -> Account:
         raise AuthorizationExpired
     begun = orjson.loads(get_encryption().decrypt(stored, of=_key(state)))
     issued, now = redeem(code, begun["verifier"], begun["redirect_uri"]), time.time()
+    company = company_of(issued.access_token)
+    known = _known_company(begun["alias"])
+    if company and known not in ("", company) and not other_account:
+        raise OtherCompany(begun["alias"], known, company)
     grant = Grant(
         uuid.uuid4().hex[:12],
         issued.access_token,
@@ -90,12 +112,21 @@ def exchange(code: str, state: str) -> Account:
         now,
         now + issued.life,
         issued.scopes or frozenset(begun["scopes"].split()),
+        company or known,
     )
     with at_home(begun["alias"]):
         account = get_account_store().change(begun["alias"], api_key=None, grant=grant)
         assert account is not None, "no generation was expected"
         resume_if_replaced(account)
     return account
+
+
+def _known_company(alias: str) -> str:
+    """The id of the Klaviyo account that an alias stands for; empty where that is not known."""
+    before = get_account_store().read(alias)
+    if before and before.grant:
+        return before.grant.company
+    return get_governor().companies().get(alias, ("", ""))[1] if before else ""
 
 
 def resume_if_replaced(account: Account) -> bool:

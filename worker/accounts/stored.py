@@ -161,7 +161,7 @@ class AccountStore:
         """Store these values of an account, which may be a new one, and keep its others.
 
         ``values`` are those of `Account`: ``api_key``, ``company_id``, ``timezone``, ``conversion_metric``, ``grant``,
-        ``moved_to``.
+        ``moved_to``, ``weight``.
         Return the changed account. Return None, and change nothing, if it no longer has the ``expected`` generation
         (0: not stored).
 
@@ -274,6 +274,7 @@ def _account(alias: str, row: bytes, generation: int) -> Account:
         Grant.of(grant) if grant else None,
         generation,
         moved_to=plain.get("moved_to") or "",
+        weight=plain.get("weight") or 1,
     )
 
 

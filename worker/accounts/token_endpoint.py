@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import SecretStr
 
+from worker.api.jsonapi import REVISION
 from worker.errors import KlaviyoError, SettingsError
 from worker.http_client import trust
 from worker.settings import Settings, get_settings
@@ -103,6 +104,17 @@ def refresh(refresh_token: SecretStr) -> Tokens:
     """
     known = refresh_token.get_secret_value()
     return _issued(lambda client, address, auth: client.refresh_token(address, refresh_token=known, auth=auth))
+
+
+def company_of(access_token: SecretStr) -> str:
+    """The id of the Klaviyo account that a token is for; empty if the token may not ask, or there is no answer."""
+    headers = {"authorization": f"Bearer {access_token.get_secret_value()}", "revision": REVISION}
+    try:
+        with session() as http:
+            answer = http.get(f"{get_settings().base_url}/api/accounts", headers=headers)
+            return str(answer.json()["data"][0]["id"]) if answer.status_code == 200 else ""
+    except (httpx.RequestError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def give_back(refresh_token: SecretStr) -> None:

@@ -29,12 +29,22 @@ local function correct(line, b, limit, remaining, reset)
   return adopted
 end
 
--- Klaviyo has accepted an account's credentials: what waits because it had refused them goes on. accepted_key: their
--- fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused one proves nothing
--- of the workers' key.
-local function note_accepted_key(line, accepted_key)
-  if accepted_key == '' or call('EXISTS', P .. 'forbidden', P .. 'paused') == 0 then return end
-  local account = line:match('^[^:]*')
+local nothing_noted
+
+-- Whether there is nothing about any account that an answer could end.
+local function is_nothing_noted()
+  if nothing_noted == nil then nothing_noted = call('EXISTS', P .. 'forbidden', P .. 'paused', P .. 'unanswered') == 0 end
+  return nothing_noted
+end
+
+-- Klaviyo has answered. If it has accepted an account's credentials, what waits because it had refused them goes on.
+-- accepted_key: their fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused
+-- one proves nothing of the workers' key.
+local function note_answer(line, accepted_key)
+  if is_nothing_noted() then return end
+  local account = account_of(line)
+  call('HDEL', P .. 'unanswered', account)
+  if accepted_key == '' then return end
   call('HDEL', P .. 'forbidden', account)
   local value = call('HGET', P .. 'paused', 'account:' .. account) or '0|'
   local same = accepted_key == '*' or value:find('"key":"' .. accepted_key .. '"', 1, true)
@@ -45,10 +55,15 @@ local function note_accepted_key(line, accepted_key)
 end
 
 -- Close the lease of a request that has ended; the arguments and the result are those of ops.settle.
-local function settled(id, used, limit, remaining, reset, block, accepted_key)
+local function settled(id, used, limit, remaining, reset, block, accepted_key, unanswered)
   local line, spec = close_lease(id, used == '1')
   if not line then return 0 end
-  note_accepted_key(line, accepted_key)
+  if unanswered == '1' then
+    call('HSET', P .. 'unanswered', account_of(line), now)
+    hanging = true
+  elseif used == '1' or tonumber(block) > 0 then
+    note_answer(line, accepted_key)
+  end
   if tonumber(block) > 0 then
     -- With several buckets nobody says which one was full: only this combination waits.
     local who = #spec.buckets == 1 and spec.buckets[1].name or line

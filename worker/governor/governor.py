@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-import redis
 
 from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor.operations import Operations
-from worker.governor.reading import read_look, read_pause, read_rider
+from worker.governor.failing import KeptFailures
+from worker.governor.looking import Observer
+from worker.governor.reading import read_pause, read_rider
 from worker.governor.terms import (
     ALONE,
-    PREFIX,
     REVOKED_MS,
     SMALL_RESULT,
     Arrival,
     Claim,
     Delivery,
     End,
-    FailedCall,
     LineRef,
-    Look,
     Pause,
     Rider,
     Settlement,
@@ -34,27 +31,10 @@ from worker.one_per_process import one_per_redis
 from worker.patience import waits_for_redis
 from worker.pauses import describe, holders, owner, resume_command
 from worker.process.state import working
-from worker.tiers import DAY, MINUTE
-
-#: Lines that are looked at in one step, which takes Redis a few milliseconds.
-LINES_A_LOOK = 50
-
-#: Lines whose tasks are counted in one step, which takes as long.
-LINES_A_COUNT = 1_000
-
-#: From the grant of a request to its answer, at most: it counts from the answer on.
-LONGEST_REQUEST_MS = 120_000
 
 
-class Governor:
+class Governor(KeptFailures, Observer):
     """All windows of all accounts, for every worker on every machine that shares this Redis."""
-
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
-        self._client = client
-        self._prefix = prefix
-        self._clock = clock
-        operations = Operations(client, prefix, clock)
-        self._call, self._call_safely = operations.call, operations.call_safely
 
     def confirm(self) -> None:
         """Wait until replicas have all that was written before, by whichever connection, if the settings ask for it.
@@ -64,14 +44,6 @@ class Governor:
 
         """
         self._call_safely("confirm")
-
-    @waits_for_redis
-    def now(self) -> int:
-        """The time by Redis's clock, in ms since 1970: the one clock that decides."""
-        if self._clock:
-            return self._clock()
-        seconds, micros = self._client.time()
-        return int(seconds * 1000 + micros / 1000)
 
     def wait(
         self,
@@ -250,7 +222,7 @@ class Governor:
 
         Return the steady limit adopted from Klaviyo's headers; None if it has not changed.
         """
-        how = (int(end.block * 1000), int(end.forget), end.accepted_key)
+        how = (int(end.block * 1000), int(end.forget), end.accepted_key, int(end.unanswered))
         adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
@@ -266,69 +238,6 @@ class Governor:
             arguments += (end.task_id, end.delivery.tag, *_quota(end.settlement), end.settlement.accepted_key)
             arguments += (end.key, end.value, end.ttl)
         return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
-
-    def fail(self, failed: FailedCall, key: str, value: str | bytes, ttl: int) -> None:
-        """End a task that has failed for good, in one step: store its result, and keep the failure.
-
-        Without a ``key`` nobody wants the result; ``ttl`` in seconds. The delivery is acknowledged unless somebody has
-        to be told first.
-        """
-        where = (failed.delivery.unacked_key, failed.delivery.unacked_index_key, failed.delivery.tag)
-        bounds = (failed.most, failed.most_bytes, failed.age_ms)
-        kept = (failed.task_id, failed.group, failed.about, failed.record)
-        self._call("fail", key, value, ttl, *where, int(failed.followed), *kept, *bounds)
-
-    @waits_for_redis
-    def replay(self, failed_id: str, line: LineRef, lane: str, task_id: str, message: str) -> bool:
-        """Put a failed task into its waiting list again, under another id, and forget the failure, in one step.
-
-        Return False if it was no longer there: somebody else has replayed or dropped it.
-        """
-        return bool(self._call("replay", failed_id, *line, lane, task_id, message))
-
-    def failure_groups(self) -> list[tuple[bytes, int, float, float]]:
-        """Return what each group of failures is of, how many it has, and when the first and last were (Unix times)."""
-        found: Any = self._client.hgetall(f"{self._prefix}failure_groups")
-        pipe = self._client.pipeline(transaction=False)
-        for group in found:
-            key = f"{self._prefix}failed:{group.decode()}"
-            pipe.zcard(key)
-            pipe.zrange(key, 0, 0, withscores=True)
-            pipe.zrange(key, -1, -1, withscores=True)
-        told = pipe.execute()
-        return [
-            (about, count, first[0][1] / 1000, last[0][1] / 1000)
-            for about, count, first, last in zip(found.values(), told[::3], told[1::3], told[2::3], strict=True)
-            if count and first and last
-        ]
-
-    @waits_for_redis
-    def failed_ids(self, group: str) -> list[str]:
-        """Return the ids of the tasks of a group, the one that failed first at the front."""
-        found: Any = self._client.zrange(f"{self._prefix}failed:{group}", 0, -1)
-        return [id.decode() for id in found]
-
-    @waits_for_redis
-    def failures(self, group: str, ids: Sequence[str]) -> list[tuple[str, float, bytes]]:
-        """Return the id, the Unix time and the record of each of these failures that is still there."""
-        pipe = self._client.pipeline(transaction=False)
-        pipe.hmget(f"{self._prefix}failures", list(ids))
-        pipe.zmscore(f"{self._prefix}failed:{group}", list(ids))
-        records, times = pipe.execute()
-        return [
-            (id, at / 1000, record.partition(b"|")[2])
-            for id, at, record in zip(ids, times, records, strict=True)
-            if record is not None and at is not None
-        ]
-
-    @waits_for_redis
-    def drop_failures(self, ids: Sequence[str]) -> int:
-        """Drop failures, and return how many there were."""
-        return int(self._call("drop_failures", *ids))
-
-    def prune_failures(self, most: int, most_bytes: int, age_ms: int) -> int:
-        """Drop the failures that are too old, or beyond so many or so many bytes, and return how many those were."""
-        return int(self._call("prune_failures", most, most_bytes, age_ms))
 
     @waits_for_redis
     def board(self, carrier: str, ttl_ms: int, holder: str) -> list[Rider]:
@@ -360,7 +269,8 @@ class Governor:
         """
         end = arrival.settlement
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
-        how = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key, int(end.forget))
+        answer = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key)
+        how = (*answer, int(end.forget), int(end.unanswered))
         arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
         for fate in arrival.fates:
             arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)
@@ -425,11 +335,6 @@ class Governor:
         reason: Any = self._client.get(f"{self._prefix}revoked:{task_id}")
         return None if reason is None else reason.decode()
 
-    def waiting(self) -> Iterator[bytes]:
-        """Yield the message of every waiting task, in no order. What comes or goes meanwhile may be missed."""
-        for _, stored in self._client.hscan_iter(f"{self._prefix}waiting", count=500):
-            yield stored.partition(b"\n")[2]
-
     @waits_for_redis
     def withdraw(self, task_id: str, result_key: str, result: str | bytes, ttl: int, ours: bool = True) -> bool:
         """Take a task out of its waiting list and store how it ended. Return True if it waited.
@@ -438,11 +343,6 @@ class Governor:
         out, or it has ended. ``ours``: no other application's task can have this id.
         """
         return bool(self._call("withdraw", task_id, result_key, result, ttl, int(ours)))
-
-    def count(self) -> int:
-        """Return how many tasks wait."""
-        found: Any = self._client.hlen(f"{self._prefix}waiting")
-        return int(found)
 
     def purge(self, queue: str) -> int:
         """Drop every task that waits for a queue, and return how many those were."""
@@ -475,51 +375,18 @@ class Governor:
         held_by = holders(line[0], line[1].partition(";")[0])
         return [each for each in self.paused() if each.what in held_by]
 
-    def look(self, lines: Iterable[str] | None = None) -> list[Look]:
-        """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
-
-        Each is read in one step; nothing is changed. What is not known is left out.
-        """
-        names = sorted(self.lines() if lines is None else set(lines))
-        seen: list[Any] = []
-        moment = self.now() / 1000
-        for first in range(0, len(names), LINES_A_LOOK):
-            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
-        return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
-
-    def counts(self) -> dict[str, tuple[int, int, int]]:
-        """Return how many tasks of every line wait in the lane now, in the lane bulk, and for their time.
-
-        It costs Redis a fraction of a look: what is used of the windows has to be counted.
-        """
-        names, found = self.lines(), list[int]()
-        for first in range(0, len(names), LINES_A_COUNT):
-            found += self._call("counts", *names[first : first + LINES_A_COUNT])
-        return dict(zip(names, zip(found[::3], found[1::3], found[2::3], strict=True), strict=True))
-
-    def lines(self, account: str = "") -> list[str]:
-        """Return the names of all lines that this Redis knows, or of an account's."""
-        found: list[Any] = self._client.hkeys(f"{self._prefix}lines")
-        return [name.decode() for name in found if name.startswith(f"{account}:".encode() if account else b"")]
-
-    def specs(self, lines: Sequence[str]) -> list[str]:
-        """Return the spec of each line, its queue and its windows; an empty one if this Redis does not know it."""
-        found: list[Any] = self._client.hmget(f"{self._prefix}lines", list(lines)) if lines else []
-        return [(spec or b"").decode() for spec in found]
-
-    def used_lines(self) -> list[str]:
-        """Return the names of the lines in which something waits, or of whose windows something may be used."""
-        moment = self.now()
-        waiting = {line for line, counts in self.counts().items() if any(counts)}
-        pipe = self._client.pipeline(transaction=False)
-        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
-        pipe.hkeys(f"{self._prefix}blocked")
-        served, blocked = pipe.execute()
-        lately = {name.decode() for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
-        today = [name.decode() for name, _ in served if name.decode() not in lately]
-        # A bucket is called as the line that draws on it alone.
-        by_day = {name for name, spec in zip(today, self.specs(today), strict=True) if f":{DAY}" in spec}
-        return list(waiting | lately | by_day | {name.decode() for name in blocked})
+    @waits_for_redis
+    def set_weights(self, weights: Mapping[str, int], others: bool = False) -> None:
+        """Set the weights of these accounts; ``others``: every other account has the weight 1 from now on."""
+        name, pipe = f"{self._prefix}weights", self._client.pipeline(transaction=True)
+        if others:
+            pipe.delete(name)
+        for account, weight in weights.items():
+            if weight == 1:
+                pipe.hdel(name, account)
+            else:
+                pipe.hset(name, account, str(weight))
+        pipe.execute()
 
     @waits_for_redis
     def join(self, account: str, fingerprint: str, company_id: str) -> int:
@@ -536,28 +403,6 @@ class Governor:
         found: Any = self._client.hgetall(f"{self._prefix}companies")
         split = {account.decode(): value.decode().partition("|") for account, value in found.items()}
         return {account: (fingerprint, company_id) for account, (fingerprint, _, company_id) in split.items()}
-
-    def last_served(self) -> dict[str, float]:
-        """Return when each line that this Redis knows was served last, in seconds since 1970."""
-        found: Any = self._client.zrange(f"{self._prefix}served", 0, -1, withscores=True)
-        return {line.decode(): moment / 1000 for line, moment in found}
-
-    def look_at(self, line: str) -> Look | None:
-        """Return the state of one line; None if this Redis does not know it."""
-        return next(iter(self.look([line])), None)
-
-    @waits_for_redis
-    def slots(self) -> dict[str, int]:
-        """Return how many tasks at once the workers take from each queue; empty if no worker was heard of lately."""
-        found: Any = self._client.hgetall(f"{self._prefix}slots")
-        return {queue.decode(): int(count) for queue, count in found.items()}
-
-    def workers(self) -> dict[str, int]:
-        """Return how many tasks at once each worker takes that was heard of lately."""
-        found: Any = self._client.hgetall(f"{self._prefix}workers")
-        moment = self.now() if found else 0
-        told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
-        return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
 
     def beat(self, worker: str, slots: int, queues: list[str], ttl: float, alone: bool = False) -> None:
         """Announce that this worker takes ``slots`` tasks at once from these queues; with 0 it signs off.

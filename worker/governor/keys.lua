@@ -30,7 +30,8 @@
 --   revoked:<id>    set for a while: the task must not be sent; its value is the reason
 --   paused          hash   "account:a", "action:a:x", "action:x" or "tier:queue" -> "probe|interval|JSON": who, when, why;
 --                          where probe is not 0, one task is tried at that time (ms), the next one two intervals later
---   due             zset   line -> when it is worth looking at      served zset  line -> when it was served last
+--   due             zset   line -> when it is worth looking at; also a queue for which accounts wait
+--   served          zset   line -> when it was served last
 --   ring:<bucket>   list   times of answers in ms, newest at the left
 --   bucket:<bucket> hash   flight (leases out), limit (adopted from Klaviyo), foreign, foreign_until (others' use),
 --                          unheard:<ms> (after a failover: what may be missing in a window),
@@ -43,6 +44,13 @@
 --   roomless        hash   id -> how often a full server had no room for its result
 --   workers         hash   worker -> "expires|slots|queue,queue"    slots  hash  queue -> slots (expires)
 --   out             hash   queue -> leases out                      wake:<queue> list a worker sleeps on
+--   out:<queue>     hash   account -> leases out, of each that has some or waits for a slot
+--   ready:<queue>   zset   account that waits for a slot -> its virtual time (slots.lua)
+--   capped:<queue>  zset   the same of one that waits and holds all that it may
+--   turns:<queue>   zset   the same of one that does not wait any more, while others do
+--   lacking:<queue>:<account>  zset  line of its that waits for a slot -> its place among them
+--   weights         hash   account -> its weight, where that is not 1
+--   unanswered      hash   account -> since when its requests get no answer (ms)
 --   companies       hash   account -> "fingerprint of its key|company id", as far as that is known
 --   shared          hash   account -> the account whose buckets it draws on, since both have keys of one company
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request

@@ -1,27 +1,5 @@
 -- Leases: counted against every window from the grant until the answer has come.
 
--- By queue: how many leases this operation has opened, less those that it has closed.
-local opened = {}
-
-local function free_slots(queue)
-  if not room[queue] then
-    local slots = tonumber(call('HGET', P .. 'slots', queue)) or 0
-    room[queue] = slots - (tonumber(call('HGET', P .. 'out', queue)) or 0)
-  end
-  return room[queue] - (opened[queue] or 0)
-end
-
--- queue "": of requests that processes make themselves, which take no worker's slot
-local function count_out(queue, number)
-  if queue ~= '' then opened[queue] = (opened[queue] or 0) + number end
-end
-
-afterwards[1] = function()
-  for queue, number in pairs(opened) do
-    if number ~= 0 then call('HINCRBY', P .. 'out', queue, number) end
-  end
-end
-
 -- queue: where the tasks go; "" for a request that a process makes itself
 local function open_leases(ids, line, spec, state, ttl, queue)
   for _, id in ipairs(ids) do
@@ -29,7 +7,7 @@ local function open_leases(ids, line, spec, state, ttl, queue)
     write_at_end('ZADD', P .. state, now + ttl, id)
   end
   for _, b in ipairs(spec.buckets) do call('HINCRBY', key('bucket', b.name), 'flight', #ids) end
-  count_out(queue, #ids)
+  count_out(queue, line, #ids)
 end
 
 -- Enter so many answers, which have come now, into a bucket's ring; returns its length.
@@ -78,7 +56,8 @@ local function close_leases(ids, used)
   load_lines(closed)
   for lease, number in pairs(counts) do
     local queue, line = lease:match('^([^|]*)|(.*)$')
-    count_out(queue, -number)
+    count_out(queue, line, -number)
+    if queue ~= '' then let_in_again(queue, account_of(line)) end
     local spec, news, earliest = load_line(line), not used, 0
     for _, b in ipairs(spec and spec.buckets or {}) do
       local flight = call('HINCRBY', key('bucket', b.name), 'flight', -number)

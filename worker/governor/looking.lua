@@ -75,6 +75,18 @@ function ops.counts(...)
   return found
 end
 
+-- Leases that a worker of an older version has opened are not counted by account.
+local function count_by_account()
+  local out, counts = call('HGETALL', P .. 'out'), {}
+  for i = 1, #out, 2 do
+    if tonumber(out[i + 1]) > 0 and call('EXISTS', key('out', out[i])) == 0 then counts[out[i]] = {} end
+  end
+  for _, lease in ipairs(next(counts) and call('HVALS', P .. 'lease') or {}) do
+    local queue, account = lease:match('^([^|]*)|([^:]*)')
+    if counts[queue] then call('HINCRBY', key('out', queue), account, 1) end
+  end
+end
+
 -- worker slots queues ttl_ms alone -> 1. What the workers can take, summed over those that were heard of lately. alone:
 -- 1 where this one says that nothing shall travel together, which then holds for all.
 function ops.beat(worker, slots, queues, ttl, alone)
@@ -98,7 +110,12 @@ function ops.beat(worker, slots, queues, ttl, alone)
     end
   end
   call('DEL', P .. 'slots')
-  for queue, n in pairs(sum) do call('HSET', P .. 'slots', queue, n) end
+  for queue, n in pairs(sum) do
+    call('HSET', P .. 'slots', queue, n)
+    -- Should all be lost that would have had somebody look.
+    if call('EXISTS', key('ready', queue), key('capped', queue)) > 0 then call('ZADD', P .. 'due', 'NX', now, queue) end
+  end
+  count_by_account()
   if next(sum) then call('PEXPIRE', P .. 'slots', ttl) end
   return 1
 end

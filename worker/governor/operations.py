@@ -11,7 +11,7 @@ from worker.connection import NotReplicated
 from worker.governor import under_way
 from worker.governor.script import script_of
 from worker.governor.terms import PREFIX
-from worker.redis_nodes import ToPrimary, at_new_primary
+from worker.redis.nodes import ToPrimary, at_new_primary
 from worker.settings import get_settings
 
 #: Part of the time that a client waits for an answer in which replicas have to confirm a write.

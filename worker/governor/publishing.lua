@@ -24,8 +24,7 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, 
   enqueue(line, lane, id, message, now + tonumber(delay), false, share, carrier)
   -- Last: what has failed before it is not known, and is published by the next try.
   call('SET', key('once', id), 1, 'PX', ONCE)
-  local due = tonumber(call('ZSCORE', P .. 'due', line))
-  return due and due <= now and serve(line, born(), call('LLEN', key('now', line))) or 0
+  return serve_if_due(line)
 end
 
 -- line spec lane delay_ms expires carrier | id "lane|line|share\nmessage", for each task -> 1, or 0 if said before. New
@@ -55,7 +54,7 @@ function ops.wait_all(line, spec, lane, delay, expires, carrier, ...)
   end
   call('ZADD', P .. 'due', 'LT', at, line)
   call('SET', key('once', ids[1]), 1, 'PX', ONCE)
-  if at == now then serve(line, born(), call('LLEN', key('now', line))) end
+  if at == now then serve_if_due(line) end
   return 1
 end
 

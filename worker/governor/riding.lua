@@ -64,7 +64,8 @@ function ops.board(carrier, ttl, holder)
   return found
 end
 
--- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget | delay_ms attempt ttl_s |
+-- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered | delay_ms
+-- attempt ttl_s |
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
 -- The end of a request that several tasks travelled with, in one step: its lease is settled as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
@@ -72,8 +73,8 @@ end
 --   how = wait  it waits again, with `what` as its share, after the delay; the result tells that and why
 -- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named was not sent: it waits again, and
 -- goes alone.
-function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten, delay,
-    attempt, ttl, ...)
+function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten,
+    unanswered, delay, attempt, ttl, ...)
   local riding = call('HGET', P .. 'riding', carrier)
   local held_by = call('HGET', P .. 'holder', carrier)
   if not riding or held_by and held_by ~= tag then return -1 end
@@ -85,7 +86,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   call('DEL', key('riders', carrier))
   alight(riders)
   close_leases(ids_of(riders), false)
-  local adopted = settled(carrier, used, limit, remaining, reset, block, accepted_key)
+  local adopted = settled(carrier, used, limit, remaining, reset, block, accepted_key, unanswered)
   for _, each in ipairs(riders) do
     local i = fates[each.id]
     local how, what, name, value

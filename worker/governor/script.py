@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 
 #: What operations build on. Each file may use the locals of those before it.
-FOUNDATIONS = ("keys", "windows", "leases", "waiting", "pauses", "sharing", "serving", "ending")
+FOUNDATIONS = ("keys", "windows", "slots", "leases", "waiting", "pauses", "sharing", "turns", "serving", "ending")
 
 #: By file: what is run before anything else is made, since it may be the end already.
 FIRST = {"ticking": "idle"}

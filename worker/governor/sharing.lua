@@ -89,11 +89,12 @@ local CARRIER = '{"body":"'
   .. '"correlation_id":%s,"reply_to":"","delivery_mode":2,"priority":0,"body_encoding":"base64","delivery_tag":"",'
   .. '"delivery_info":{"exchange":"","routing_key":"%s"}}}'
 
+local aboard
+
 -- Let the tasks at the head of a line go in one request: returns how many went, and when it is worth looking again.
 local function carry(line, ahead, birth)
   local carrier = load_carrier(line)
   if not carrier or call('EXISTS', P .. 'alone') == 1 or paused(carrier.line, carrier.spec.queue) then return 0 end
-  if free_slots(carrier.spec.queue) < 1 then return 0, now + 10 end
   for _, b in ipairs(carrier.spec.buckets) do load_bucket(b) end
   local blocked = blocked_until(carrier.line, carrier.spec)
   local function grant(lane) return next_grant(carrier.spec, birth, lane, blocked, 1) end
@@ -108,7 +109,10 @@ local function carry(line, ahead, birth)
   local id = 'together-' .. call('INCR', P .. 'carried') .. '-' .. chosen[1].id
   local ids, riders, leases, deadlines = {}, {}, {}, {}
   for i, each in ipairs(chosen) do
-    for _, field in ipairs(fields_of(line, each.part)) do call('HSET', P .. 'aboard', field, id) end
+    for _, field in ipairs(fields_of(line, each.part)) do
+      call('HSET', P .. 'aboard', field, id)
+      aboard = true
+    end
     ids[i], riders[i] = each.id, each.id .. '\n' .. each.stored
     leases[2 * i - 1], leases[2 * i] = each.id, '|@' .. id
     deadlines[2 * i - 1], deadlines[2 * i] = now + GRANT_TTL, each.id
@@ -132,6 +136,12 @@ local function carry(line, ahead, birth)
   send_off({ id }, { CARRIER:format(told, told, told, carrier.spec.queue) }, carrier.line, carrier.spec)
   for _, b in ipairs(carrier.spec.buckets) do b.flight = b.flight + 1 end
   return #ids, now
+end
+
+-- Whether anything is under way that a task must not overtake.
+local function something_is_aboard()
+  if aboard == nil then aboard = call('EXISTS', P .. 'aboard') == 1 end
+  return aboard
 end
 
 -- Bring the first task of a lane that may go to its head, past those that have to stay until something has arrived that

@@ -63,7 +63,7 @@ class Settlement:
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
     429). ``forget``: it was certainly not carried out. ``accepted_key``: Klaviyo has accepted credentials of this
-    fingerprint, or, by `ANY_KEY`, those of a worker.
+    fingerprint, or, by `ANY_KEY`, those of a worker. ``unanswered``: a thread has waited for the answer in vain.
     """
 
     used: bool
@@ -71,6 +71,7 @@ class Settlement:
     block: float = 0.0
     forget: bool = False
     accepted_key: str = ""
+    unanswered: bool = False
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 
-from worker.elsewhere import elsewhere
+from worker.redis.elsewhere import elsewhere
 
 #: Seconds for which a request that must not be repeated is remembered after its end: no replica is promoted that is
 #: further behind.
@@ -40,7 +40,7 @@ def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monoton
 def to_tell(name: str | None = None) -> Iterator[UnderWay]:
     """Every request that is under way, and those of the last minute that must not be repeated.
 
-    ``name``: those of another Redis (`worker.elsewhere`).
+    ``name``: those of another Redis (`worker.redis.elsewhere`).
     """
     for tell, unrepeatable, of in list(_requests.values()):
         if of == name:

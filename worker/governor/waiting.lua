@@ -20,10 +20,26 @@ local function first_later(line)
   return tonumber(call('ZRANGE', key('later', line), 0, 0, 'WITHSCORES')[2])
 end
 
+-- By line: when it is due again, false for never. The last word counts: a line may be served more than once.
+local due_again = {}
+
 -- first: as above
 local function schedule(line, at, first)
   if first and (not at or first < at) then at = first end
-  if at then write_at_end('ZADD', P .. 'due', at, line) else write_at_end('ZREM', P .. 'due', line) end
+  due_again[line] = at or false
+end
+
+afterwards[3] = function()
+  local due, over = {}, {}
+  for line, at in pairs(due_again) do
+    if at then
+      due[#due + 1], due[#due + 2] = at, line
+    else
+      over[#over + 1] = line
+    end
+  end
+  if #due > 0 then call('ZADD', P .. 'due', unpack(due)) end
+  if #over > 0 then call('ZREM', P .. 'due', unpack(over)) end
 end
 
 -- The lane, the line and the message of a task as it is in waiting, and what it can share.

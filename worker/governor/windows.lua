@@ -25,8 +25,8 @@ local function parse(spec)
   return { queue = spec:match('^[^;]*'), buckets = buckets }
 end
 
--- One run of the script may come to a line, a queue or a pause more than once: each is read once.
-local lines, room = {}, {}
+-- One run of the script may come to a line more than once: each is read once.
+local lines = {}
 
 local function load_line(line)
   if lines[line] == nil then
@@ -55,10 +55,11 @@ local function enter_line(line, spec)
 end
 
 -- The request that carries several tasks of a line: how much it takes, its own line and spec.
-local carriers = {}
+local carriers, carries = {}, nil
 
 local function load_carrier(line)
-  if carriers[line] == nil then
+  if carries == nil then carries = call('EXISTS', P .. 'carriers') == 1 end
+  if carries and carriers[line] == nil then
     local told = call('HGET', P .. 'carriers', line)
     local most, bytes, name, text = (told or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
     carriers[line] = most and {
@@ -72,7 +73,7 @@ end
 local function enter_carrier(line, carrier)
   if carrier == '' or call('HGET', P .. 'carriers', line) == carrier then return end
   call('HSET', P .. 'carriers', line, carrier)
-  carriers[line] = nil
+  carriers[line], carries = nil, true
 end
 
 -- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.

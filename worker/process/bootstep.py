@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 from worker.accounts.companies import find_accounts_to_learn
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
+from worker.accounts.weights import tell_all_weights, tell_weights
 from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
@@ -86,6 +87,7 @@ class GovernorStep(bootsteps.StartStopStep):
             self._generation, changed = get_account_store().changes(self._generation)
             if changed:
                 _resume_changed()
+                tell_weights(get_settings(), changed)
 
         def learn_companies() -> None:
             if find_accounts_to_learn(get_settings()):
@@ -98,6 +100,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(beat)
         self._guarded(_resume_changed)
         self._guarded(notice_accounts)
+        self._guarded(lambda: tell_all_weights(get_settings()))
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),

@@ -24,7 +24,7 @@ from worker.message_headers import HEADER
 from worker.patience import asking_redis_once
 from worker.process import prefetched_leases, unreadable
 from worker.process.state import closing
-from worker.redis_nodes import at_new_primary
+from worker.redis.nodes import at_new_primary
 
 logger = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 from worker.connection import AWAY
 from worker.governor import Governor, get_governor
 from worker.patience import asking_redis_once
-from worker.redis_nodes import at_new_primary
+from worker.redis.nodes import at_new_primary
 
 #: Seconds for which such a lease can be used. A task that is held up for longer, by `control rate_limit` or by a long
 #: step, claims a new one, so that the lease outlives the request.

@@ -14,7 +14,7 @@ from celery.concurrency.base import apply_target
 from celery.utils.log import get_logger
 from click.core import ParameterSource
 
-from worker.ending import Finisher
+from worker.process.ending import Finisher
 from worker.telemetry.result_summary import current_summary, forget_summary
 
 logger = get_logger(__name__)

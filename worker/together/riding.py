@@ -37,7 +37,7 @@ from worker.execution import Call, exchange, given_up, lost, tell_adopted
 from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
-from worker.redis_memory import size_if_large
+from worker.redis.memory import size_if_large
 from worker.reminders import remind, see_to
 from worker.settings import Settings, get_settings
 from worker.together.sharing import Sharing, sharing_of

@@ -72,6 +72,15 @@ print(len(task_revoked.receivers), len(worker_shutting_down.receivers))
     assert done.stdout.split() == ["0"] * 6
 
 
+def test_a_package_that_hides_one_of_ours_is_named_before_anything_of_it_is_imported(tmp_path):
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import worker.celery"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert f"Another package named 'cli' ({tmp_path}/cli) hides the worker's own." in done.stderr
+
+
 def test_what_a_process_connects_at_its_start_is_connected_once_however_often_that_is_done():
     connected = [len(signal.receivers) for signal in (beat_init, celeryd_after_setup, celeryd_init, worker_ready)]
 

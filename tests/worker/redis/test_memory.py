@@ -8,7 +8,7 @@ from celery.exceptions import Retry
 
 from tasks.lists import create_list, get_lists, update_list
 from tasks.reporting import query_flow_values
-from worker import execution, redis_memory
+from worker import execution
 from worker.app import app
 from worker.carrying_out import carry_out
 from worker.connection import Full
@@ -17,6 +17,7 @@ from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
 from worker.process.state import working
+from worker.redis import memory
 from worker.results import Backend
 from worker.revocation import Effect, revoke
 from worker.settings import get_settings
@@ -31,7 +32,7 @@ def governor(settings, client, monkeypatch):
     """A worker of this process, which has found Redis full just now."""
     settings.setenv("KLAVIYO_REDIS_URL", f"unix://{client.connection_pool.connection_kwargs['path']}")
     forget()
-    monkeypatch.setattr(redis_memory, "_refused", redis_memory.time.monotonic())
+    monkeypatch.setattr(memory, "_refused", memory.time.monotonic())
     made = get_governor()
     client.set("klaviyo:born", 1)  # long ago
     made.beat("worker", 8, list(QUEUES), 60)
@@ -180,28 +181,28 @@ def test_anybody_else_stores_a_small_one(governor, client):
 def test_one_thread_waits_a_little_for_memory_and_the_next_does_not(governor, client, monkeypatch):
     now = [1_000.0]
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(redis_memory, "_refused", -redis_memory.BRIEF_WAIT_INTERVAL_S)
-    monkeypatch.setattr(redis_memory.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(memory, "_refused", -memory.BRIEF_WAIT_INTERVAL_S)
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
 
     def wait(seconds):
         now[0] += seconds
         return False
 
-    monkeypatch.setattr(redis_memory.closing, "wait", wait)
+    monkeypatch.setattr(memory.closing, "wait", wait)
 
-    assert not redis_memory.has_memory()
-    assert now[0] == 1_000 + redis_memory.BRIEF_WAIT_S
-    assert not redis_memory.has_memory()
-    assert now[0] == 1_000 + redis_memory.BRIEF_WAIT_S
+    assert not memory.has_memory()
+    assert now[0] == 1_000 + memory.BRIEF_WAIT_S
+    assert not memory.has_memory()
+    assert now[0] == 1_000 + memory.BRIEF_WAIT_S
 
 
 def test_memory_that_comes_back_at_once_costs_no_second_request(governor, client, monkeypatch):
     client.config_set("maxmemory", 1)
-    monkeypatch.setattr(redis_memory, "_refused", -redis_memory.BRIEF_WAIT_INTERVAL_S)
-    monkeypatch.setattr(redis_memory.closing, "wait", lambda seconds: not client.config_set("maxmemory", 0))
+    monkeypatch.setattr(memory, "_refused", -memory.BRIEF_WAIT_INTERVAL_S)
+    monkeypatch.setattr(memory.closing, "wait", lambda seconds: not client.config_set("maxmemory", 0))
 
-    assert redis_memory.has_memory()
+    assert memory.has_memory()
 
 
 def test_the_pause_grows_to_a_minute():
-    assert [redis_memory.retry_delay(times) for times in (0, 1, 2, 5, 6, 900)] == [1, 2, 4, 32, 60, 60]
+    assert [memory.retry_delay(times) for times in (0, 1, 2, 5, 6, 900)] == [1, 2, 4, 32, 60, 60]

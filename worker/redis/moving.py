@@ -10,7 +10,7 @@ import redis
 
 from worker.errors import SettingsError
 from worker.governor import PREFIX
-from worker.redis_rights import KEYS
+from worker.redis.rights import KEYS
 
 #: Keys that are copied with one round trip.
 BATCH = 200

@@ -20,8 +20,8 @@ from redis.backoff import NoBackoff
 from redis.connection import SSLConnection
 from redis.retry import Retry
 
-from worker.cluster_keys import SLOT, tagged, untagged
-from worker.redis_address import RedisAddress
+from worker.redis.address import RedisAddress
+from worker.redis.cluster_keys import SLOT, tagged, untagged
 
 #: Seconds for one Sentinel or node of a cluster to tell where the primary is.
 ASKING_TIMEOUT_S = 1.0

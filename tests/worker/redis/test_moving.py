@@ -9,8 +9,8 @@ from tests.worker.governing import line, publish
 from worker.connection import client_of
 from worker.errors import SettingsError
 from worker.governor import Governor, under_way
-from worker.moving import move
-from worker.redis_address import parse
+from worker.redis.address import parse
+from worker.redis.moving import move
 from worker.tiers import QUEUES
 
 

@@ -11,8 +11,8 @@ from worker.app import app
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import get_governor
-from worker.homes import at_each, at_home, here, home_of
 from worker.one_per_process import forget
+from worker.redis.homes import at_each, at_home, here, home_of
 from worker.settings import get_settings
 
 

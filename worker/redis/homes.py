@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from worker.accounts.credentials import DEFAULT
 from worker.accounts.stored import get_account_store
 from worker.connection import AWAY
-from worker.elsewhere import MAIN, at, elsewhere
 from worker.errors import SettingsError
 from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis.elsewhere import MAIN, at, elsewhere
 from worker.setting_names import alias_of
 from worker.settings import Settings, get_settings
 
@@ -85,7 +85,7 @@ def at_home_of_call(name: str | None, options: Mapping[str, Any]) -> AbstractCon
     if get_current_worker_task() or any(options.get(each) for each in _PARTS):
         raise SettingsError(
             f"account {alias!r} lives on the Redis {home!r}, and the chain, group or chord is on {here()!r}: "
-            f"make it within `with worker.homes.at_home({alias!r})`, of tasks of accounts that live there"
+            f"make it within `with worker.redis.homes.at_home({alias!r})`, of tasks of accounts that live there"
         )
     return at_redis(home)
 

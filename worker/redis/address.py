@@ -5,7 +5,7 @@ way on the rest. Here one dialect, redis-py's, is read into a value, from which 
 
 Behind Sentinels or in a cluster the server to speak to changes, and each library would have to look for it in a way of
 its own. So they are told of the first node as of a single server, and of a class of connections that finds the right
-one whenever it connects (`worker.redis_nodes`).
+one whenever it connects (`worker.redis.nodes`).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ A test runs everything with exactly these, and looks for one that nobody has use
 
 from __future__ import annotations
 
-from worker.cluster_keys import TAG
-from worker.redis_address import RedisAddress
+from worker.redis.address import RedisAddress
+from worker.redis.cluster_keys import TAG
 
 _COMMANDS = """
 brpop client|setinfo decrby del eval evalsha exec exists expire get getdel hdel hello hexists hget hgetall hincrby

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from worker import ending
-from worker.ending import Finisher
 from worker.governor import Delivery, End, Settlement
+from worker.process import ending
+from worker.process.ending import Finisher
 from worker.process.left_behind import LeftBehind
 from worker.process.state import acknowledged_by_redis, left_behind
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import worker.governor
-from worker.cluster_keys import SLOT, TAG, tagged, untagged
+from worker.redis.cluster_keys import SLOT, TAG, tagged, untagged
 
 K = f"{TAG}k"
 

@@ -13,7 +13,7 @@ from cli.processes import free_port
 from worker.app import Loader, configuration
 from worker.connection import get_redis
 from worker.errors import SettingsError
-from worker.redis_address import parse
+from worker.redis.address import parse
 from worker.settings import get_settings
 
 #: A password with everything that URLs, kombu and shells have a meaning for.

@@ -1,0 +1,1 @@
+"""Where Redis is and what it lets us do: one server, Sentinels or a cluster, its users' rights, its memory, a move."""
