@@ -88,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End what the processes of this test run have shared."""
+    forked.hang_up()
     if not hasattr(config, "workerinput"):
         folder = run_folder()
         postgres_server.stop(folder)

@@ -156,11 +156,16 @@ def running() -> list[int]:
     return zygote().running() if zygote.cache_info().currsize else []
 
 
-def stop(folder: Path) -> None:
-    """End the one of a test run, where there is one."""
+def hang_up() -> None:
+    """Close this process's connection to it. What it has forked for us has to be over."""
     if zygote.cache_info().currsize:
         zygote().close()
         zygote.cache_clear()
+
+
+def stop(folder: Path) -> None:
+    """End the one of a test run, where there is one."""
+    hang_up()
     if wire := _connected(folder):
         with wire:
             wire.sendall(END)

