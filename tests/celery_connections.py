@@ -7,7 +7,6 @@ for it: Celery closes none with an application.
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +26,7 @@ def application(name: str, url: str, **options: Any) -> Iterator[Celery]:
     """
     with Celery(name, broker=url, set_as_current=False, **options) as made:
         yield made
-        _close_backend(made)
+        close_backend(made._backend)
 
 
 @contextmanager
@@ -40,18 +39,17 @@ def connected_to(broker_url: str, result_backend: str) -> Iterator[None]:
 
 
 def _move(broker_url: str, result_backend: str) -> None:
-    _close_backend(app)
+    close_backend(app._backend)
     pools.reset()
     app.conf.update(broker_url=broker_url, result_backend=result_backend)
     app._after_fork()
     app._backend_cache, app._local.backend = None, None
 
 
-def _close_backend(celery: Any) -> None:
-    with warnings.catch_warnings():
-        # What an earlier test has let go of without closing it is not for this one to fail for.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()  # results say goodbye to the server: it must still be there
-    if isinstance(celery._backend, RedisBackend):
-        celery._backend.result_consumer.stop()
-        celery._backend.client.close()
+def close_backend(backend: Any) -> None:
+    """Close a result backend. A result that is let go of later says goodbye to nobody: it would connect once more."""
+    gc.collect()  # results say goodbye to the server: it must still be there
+    if isinstance(backend, RedisBackend) and "client" in vars(backend):
+        backend.result_consumer.stop()
+        backend.result_consumer._pubsub = None
+        backend.client.close()

@@ -105,9 +105,12 @@ def publisher(live_server, live_sandbox, tmp_path_factory):
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def foreign(live_server):
-    """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues."""
+    """Another application, on the stock transport, that knows nothing of us but the names of tasks and queues.
+
+    Each file has its own: kombu's pools are the process's, and a file that moves our application closes all of them.
+    """
     options = {"broker_transport_options": live_server.broker_options}
     with application("shop", live_server.broker_url, changes=options) as shop:
         yield shop

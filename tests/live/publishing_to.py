@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from kombu import pools
 
+from tests.celery_connections import close_backend
 from tests.live.nodes import Cluster, Guarded, Sentinels, Several
 from tests.live.system import Sandbox, System
 from worker import http_client
@@ -39,7 +39,6 @@ def publishing_to(
             yield system
         finally:
             system.stop_workers()
-            gc.collect()  # results say goodbye to the server: it must still be there
             _begin_anew()
             app.conf.update(before)
             server.redis.close()
@@ -50,10 +49,7 @@ def _begin_anew() -> None:
     """Drop the connections and the backend that were made before."""
     app.pool.force_close_all()
     pools.reset()
-    backend = app._local.__dict__.get("backend") or app._backend_cache
-    if backend is not None and "client" in backend.__dict__:
-        backend.result_consumer.stop()
-        backend.client.close()
+    close_backend(app._local.__dict__.get("backend") or app._backend_cache)
     app._after_fork()
     app._backend_cache, app._local.backend = None, None
     if opened := vars(http_client._clients).pop("client", None):

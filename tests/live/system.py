@@ -101,10 +101,15 @@ def end(process: subprocess.Popen[Any] | Forked, how: int = signal.SIGTERM, seco
 
 
 def asked(app: Any, worker: str, command: str, **arguments: Any) -> Any:
-    """What one worker answers to one command of remote control."""
-    replies = app.control.broadcast(command, arguments=arguments, destination=[worker], reply=True, timeout=60, limit=1)
-    assert len(replies) == 1, f"no answer to {command}"
-    return replies[0][worker]
+    """What one worker answers to one command of remote control.
+
+    Asked again where nothing comes: a worker hears such commands a moment after it has said that it is ready.
+    """
+    told = {"arguments": arguments, "destination": [worker], "reply": True, "limit": 1}
+    for timeout in (1, 2, 4, 8, 16, 32):
+        if replies := app.control.broadcast(command, timeout=timeout, **told):
+            return replies[0][worker]
+    raise AssertionError(f"worker {worker} has not answered to {command}")
 
 
 class Server:

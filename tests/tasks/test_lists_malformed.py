@@ -9,7 +9,7 @@ import pytest
 from celery.exceptions import Ignore
 from hypothesis import given
 
-import worker.action_task
+import worker.execution
 from cli.imports.options import list_id
 from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
@@ -39,7 +39,7 @@ def test_what_is_there_before_an_import_is_read_or_not_believed(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action_task, "send_in_process", lambda *_: envelope)
+        patch.setattr(worker.execution, "send_in_process", lambda *_: envelope)
         there = read_existing(get_catalog_items, "default")
         assert len(there) <= len(envelope["data"])
 
@@ -51,7 +51,7 @@ def test_a_lists_name_is_found_or_it_is_said_that_there_is_none(changed: Any):
     if envelope is None:
         return
     with pytest.MonkeyPatch.context() as patch, read_or_told():
-        patch.setattr(worker.action_task, "send_in_process", lambda *_: envelope)
+        patch.setattr(worker.execution, "send_in_process", lambda *_: envelope)
         assert list_id("profiles", "News", "default")
 
 

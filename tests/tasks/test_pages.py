@@ -11,7 +11,7 @@ import pytest
 from celery import Task
 from celery.exceptions import Ignore
 
-import worker.action_task
+import worker.execution
 from tasks import collect as collecting
 from tasks.collect import CollectList, KeepPage, collect, records
 from tasks.events import get_events
@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         calls.append((alias, dict(params)))
         return page(number_of(params), 3)
 
-    monkeypatch.setattr(worker.action_task, "send_in_process", now)
+    monkeypatch.setattr(worker.execution, "send_in_process", now)
     return calls
 
 
