@@ -52,4 +52,4 @@ def close_backend(backend: Any) -> None:
     if isinstance(backend, RedisBackend) and "client" in vars(backend):
         backend.result_consumer.stop()
         backend.result_consumer._pubsub = None
-        backend.client.close()
+        backend.client.connection_pool.disconnect()

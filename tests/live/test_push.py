@@ -16,7 +16,7 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests.live.forked import Forked
 from tests.live.system import PATIENT, end, until
-from tests.soak import SOAK, sized
+from tests.soak import sized
 from worker.errors import Unauthorized
 from worker.settings import get_settings
 
@@ -105,7 +105,7 @@ ITEMS = sized(1_500, 3_000)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("parts", [1, 10, *([4, 20] if SOAK else [])])
+@pytest.mark.parametrize("parts", [1, 10, *([4, 20] if ITEMS > 2_000 else [])])
 def test_a_push_that_is_killed_and_run_again_doubles_nothing_and_loses_no_change(idle, store, tmp_path, parts):
     source = write(tmp_path / "items.csv", range(ITEMS))
     idle.sandbox.jobs(seconds=[0.3, 0.6], times=None)
