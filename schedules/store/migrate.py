@@ -39,6 +39,7 @@ def upgrade(url: str) -> Upgrade:
         SettingsError: the database cannot be reached or written.
 
     """
+    _quieten_alembic()
     from alembic import command
     from alembic.util import CommandError
 
@@ -67,6 +68,7 @@ def is_current(engine: Engine) -> bool:
     """Return True if the store has the tables of this version."""
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
         return False  # connecting would create an empty file
+    _quieten_alembic()
     from alembic.script import ScriptDirectory
 
     with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
@@ -74,11 +76,14 @@ def is_current(engine: Engine) -> bool:
         return _version(connection) == head
 
 
+def _quieten_alembic() -> None:
+    # At INFO, it tells a worker's log what it is made of, from its import on.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
 def _version(connection: Connection) -> str | None:
     from alembic.migration import MigrationContext
 
-    # At INFO, Alembic tells a worker's log what it is made of.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -1,6 +1,9 @@
 """One function creates and upgrades the store, however often and by however many at once it is called."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -16,6 +19,8 @@ from tests.live.forked import Forked, inherited
 from worker.errors import SettingsError
 from worker.settings import Settings, get_settings
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture
 def empty_store_url(new_database):
@@ -27,6 +32,22 @@ def engine(empty_store_url):
     engine = open_engine(empty_store_url)
     yield engine
     engine.dispose()
+
+
+ASKED = """
+import logging, sys
+logging.basicConfig(level=logging.INFO)
+from schedules.store.engine import open_engine
+from schedules.store.migrate import is_current, upgrade
+upgrade(sys.argv[1])
+assert is_current(open_engine(sys.argv[1]))
+"""
+
+
+def test_a_worker_that_looks_at_its_store_logs_nothing_of_alembics_own(tmp_path):
+    command = [sys.executable, "-c", ASKED, f"sqlite:///{tmp_path}/store.db"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stderr == ""
 
 
 def test_an_upgraded_store_has_the_tables_of_the_code(engine, empty_store_url):
