@@ -7,6 +7,7 @@ import redis
 from celery import Celery
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
+from tests.celery_connections import close_backend
 from tests.live.nodes import DATA, Node, free_ports
 from tests.live.tls_door import Authority, Door
 from worker.app import Loader, configuration
@@ -64,7 +65,7 @@ def seen(clean_settings, monkeypatch, tmp_path):
     for app, connection in opened:
         connection.release()
         get_redbeat_redis(app).close()
-        app.backend.client.close()
+        close_backend(app.backend)
         app.close()
     forget()
 

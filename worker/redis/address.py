@@ -11,6 +11,7 @@ one whenever it connects (`worker.redis.nodes`).
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -192,7 +193,7 @@ def parse(url: str) -> RedisAddress:
 
     """
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         nodes = _nodes(parts)
     except ValueError:  # its text may show the password
         raise ValueError(f"its host and port cannot be read; {UNENCODED}") from None
@@ -223,6 +224,18 @@ def parse(url: str) -> RedisAddress:
         primary=primary,
         **who,
     )
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address.
+
+    Of several hosts, `_nodes` looks at each by itself: newer Pythons refuse one in brackets that stands behind another.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in (*SENTINEL, *CLUSTER):
+        return urlsplit(url)
+    where = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}://{rest.removeprefix(where)}")._replace(netloc=where)
 
 
 def _nodes(parts: SplitResult) -> tuple[tuple[str, int], ...]:

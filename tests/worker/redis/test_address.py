@@ -1,6 +1,7 @@
 """One spelling of KLAVIYO_REDIS_URL is good for every client of Redis, or refused in one sentence."""
 
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -10,9 +11,11 @@ from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from cli.embedded import server
 from cli.processes import free_port
+from tests.celery_connections import close_backend
 from worker.app import Loader, configuration
 from worker.connection import get_redis
 from worker.errors import SettingsError
+from worker.redis import address
 from worker.redis.address import parse
 from worker.settings import get_settings
 
@@ -52,7 +55,7 @@ def clients(clean_settings, monkeypatch, tmp_path):
     for app, connection in opened:
         connection.release()
         get_redbeat_redis(app).close()
-        app.backend.client.close()
+        close_backend(app.backend)
         app.close()
     get_redis().close()
     get_redis.cache_clear()
@@ -230,3 +233,16 @@ def test_kombu_does_not_take_a_tls_address_for_an_insecure_one(caplog):
     # Celery reads the broker's URL alone when it shows its settings, and would warn of what is not so.
     assert parse_url(parse("rediss://redis").broker_url)["ssl"] == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     assert not caplog.messages
+
+
+@pytest.mark.parametrize("url", ["sentinel://one,[::1]:7000/main/2", "cluster://ada:hushed@one,[::1]:7000/0"])
+def test_ipv6_addresses_among_several_are_read_by_every_python(monkeypatch, url):
+    def split(url):  # as Python does since 3.13.2, and Debian's 3.11.2
+        host, bracket, _ = urlsplit(url).netloc.rpartition("@")[2].partition("[")
+        if host and bracket:
+            raise ValueError("Invalid IPv6 URL")
+        return urlsplit(url)
+
+    monkeypatch.setattr(address, "urlsplit", split)
+
+    assert parse(url).nodes[1] == ("::1", 7000)
