@@ -43,9 +43,8 @@ demo: setup ## start everything, import customers, send events, show the limits 
 test: setup ## run the tests (JOBS=6 at a time, each file in one process)
 	@$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-soak: setup ## kill workers and Redis servers by the dozen, sync 600,000 rows (SIZE=0.2 is a fifth), then `make redis`
+soak: setup ## kill workers and Redis servers by the dozen, sync 600,000 rows (SIZE=0.2 is a fifth)
 	@SOAK=$(SIZE) $(BIN)/pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 1800 -m soak
-	@$(MAKE) --no-print-directory redis
 
 redis: setup ## run the live tests on other kinds of Redis (KINDS="sentinel cluster acl", JOBS=4 at a time)
 	@for kind in $(KINDS); do \
