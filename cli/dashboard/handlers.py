@@ -93,13 +93,10 @@ class DetailHandler(KlaviyoHandler):
     """One of what a tab has rows of."""
 
     tab: ClassVar[Tab[Any]]
+    #: Reads it by its id; None if there is none.
+    read: ClassVar[staticmethod[[str], Any]]
     #: What is said where there is none.
     missing: ClassVar[str]
-
-    @staticmethod
-    def read(id: str) -> Any:
-        """Read it; None if there is none."""
-        raise NotImplementedError
 
     @authenticated
     async def get(self, id: str) -> None:
