@@ -1,7 +1,6 @@
 """Flower in a real browser: what an operator sees, with fifty thousand tasks waiting, and without Redis."""
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from tests.conftest import missing
 from tests.live.flower_scene import (
