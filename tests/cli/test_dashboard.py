@@ -198,12 +198,6 @@ def test_of_many_accounts_those_with_the_longest_queues_are_named_and_the_others
     assert len(found) == limits.MAX_ACCOUNTS + 1
 
 
-def test_a_number_of_tasks_that_wait_leads_to_their_rows():
-    first = overview(LOOKS).rows[0]
-
-    assert column(limits.TAB, "Bulk", first).link == "../tasks?state=WAITING&name=klaviyo.create_event"
-
-
 class Lines:
     """A governor of so many lines, and how often each was looked at."""
 
