@@ -22,8 +22,8 @@ from cli.dashboard.table import (
 from cli.imports.history import jobs_that_ended_badly, reasons_of, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
-from worker.patience import asking_redis_once
 from worker.redis.homes import first
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows.
 MAX_JOBS = 50

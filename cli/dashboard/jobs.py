@@ -12,8 +12,8 @@ from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_home, first
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000
