@@ -66,9 +66,9 @@ ACCOUNTS = [
     AccountRow("default", "private key and company id", "settings", "ready", None, None, AT - 12),
     AccountRow("eu-store", "OAuth", "store", "ready", ["accounts:read", "lists:read", "lists:write", "tags:read"],
                AT + 2_520, AT - 900),
-    AccountRow(SHOP, "OAuth", "store", "paused by a worker: create_profile on account a-shop-with-a-long-name "
-               "cannot be sent: Klaviyo has withdrawn its grant (invalid_grant): run `klaviyo accounts authorize "
-               "a-shop-with-a-long-name`.", ["lists:read"], AT - 60, None),
+    AccountRow(SHOP, "OAuth", "store", "paused by a worker: Klaviyo has withdrawn its grant (invalid_grant). To resume it, "
+               "run `klaviyo accounts authorize a-shop-with-a-long-name`; no `klaviyo resume` is needed.",
+               ["lists:read"], AT - 60, None),
 ]  # fmt: skip
 LONG_RUN = replace(
     RUN, id="20261123-220000-0c4d", state="running", kind="upsert_catalog_categories", ended=None, seen=AT - 900,

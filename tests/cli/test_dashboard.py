@@ -119,7 +119,7 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     found = overview(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")])
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
-    assert column(limits.TAB, "Because", found.rows[0]).text == "paused by root"
+    assert column(limits.TAB, "Because", found.rows[0]).text == "paused by root: Klaviyo refuses its key"
     assert column(limits.TAB, "Blocked until", found.rows[0]).text == "paused"
     assert "klaviyo resume" in found.notes[0]
 
@@ -422,6 +422,10 @@ def test_a_stream_says_when_it_is_read_next_and_which_time_was_missed(settings):
     assert column(syncs.TAB, "Missed", row).tone == "text-warning"
 
 
+#: What is said of an account that somebody has paused.
+PAUSED = "paused by root: moved. To resume it, run `klaviyo resume --account eu`."
+
+
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
     grant = Grant("g", SecretStr("at_secret"), SecretStr("rt_secret"), AT, AT + 3600, frozenset({"lists:read"}))
     some = [
@@ -434,13 +438,13 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
     found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
-        ("eu", "company id", "settings", "paused by root: moved"),
+        ("eu", "company id", "settings", PAUSED),
         ("uk", "", "store", "its key is not known"),
         ("default", "private key and company id", "settings", "ready"),
         ("us", "OAuth", "store", "ready"),
     ]
     assert (found[3].row.scopes, found[3].row.expires, found[3].row.used) == (["lists:read"], AT + 3600, AT)
-    assert column(accounts.TAB, "State", found[0]).text == "paused by root: moved"
+    assert column(accounts.TAB, "State", found[0]).text == PAUSED
     assert "secret" not in str(found)
 
 
