@@ -570,11 +570,12 @@ def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_sho
 def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
     for number in range(failures.MAX_SHOWN + 1):
         fail(create_profile, ADA, refused(), task_id=f"task-{number}")
-    [count] = failures.read().rows
+    [found] = failures.read().rows
+    count = found.count
 
     page = failures.read_group(count.group.id)
 
-    assert column(failures.TAB, "Group", count).link == f"failures/{count.group.id}"
+    assert column(failures.TAB, "Group", found).link == f"failures/{count.group.id}"
     assert (len(page.shown), page.count.failures) == (failures.MAX_SHOWN, failures.MAX_SHOWN + 1)
     assert page.shown[0].parameters == "email"
     assert ADA["email"] not in str(page)
@@ -582,7 +583,8 @@ def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
 
 def test_a_group_is_repeated_once_and_what_may_have_been_carried_out_only_by_who_has_looked(settings, real_redis):
     fail(create_list, {"name": "News"}, LOST, task_id="list")
-    [count] = failures.read().rows
+    [found] = failures.read().rows
+    count = found.count
 
     assert "nothing was repeated" in failures.replay_group(count.group.id, yes_again=False)[0]
     assert failures.replay_group(count.group.id, yes_again=True) == [f"{count.group.id}: 1 task waits again."]
