@@ -1,7 +1,7 @@
-"""A stored account moves from one Redis to another: what was begun ends where it was, what is new waits where it goes.
+"""A stored account moves to another Redis: what it has begun ends at the old one, new calls wait at the new one.
 
-So nothing but its windows has to be carried over. Every step can be repeated: the same command goes on where one was
-broken off.
+So only its windows have to be carried over. Every step can be repeated: after an interruption, the same
+command goes on.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
-#: Seconds for which nothing of an account must be left: by then every process has looked where it lives.
+#: Seconds for which nothing of an account must be left: by then every process has noticed where it lives now.
 QUIET_S = 2 * FRESH_S
 
-#: Seconds between two looks at what is left of it.
+#: Seconds between two counts of what is left.
 LOOK_INTERVAL_S = 0.5
 
-#: What of a bucket is known to its new Redis, and which of that is a time.
+#: What the new Redis has to know of a bucket, and which of these are times.
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
 
 
 def begin(alias: str, to: str) -> str:
-    """Have an account live on another Redis, where its calls wait for now. Return the name of the one it leaves.
+    """Let an account live on another Redis, where its calls wait until it has moved. Return the name of the old one.
 
     Raises:
-        SettingsError: it is not stored, or lives there already; it is paused, or shares its budget.
+        SettingsError: the account is not stored, lives there already, is paused, or shares its budget.
 
     """
     settings = get_settings()
@@ -55,7 +55,7 @@ def begin(alias: str, to: str) -> str:
     left = [name for name, each in found.items() if each.moved_to == to and name != to]
     source = left[0] if left else next((name for name in found if name != to), None)
     if source is None:
-        there = f"lives on {to} already" if found else "is not stored"
+        there = f"already lives on {to}" if found else "is not stored"
         raise SettingsError(f"account {alias!r} {there}")
     with at_redis(source):
         _require_movable(alias)
@@ -70,13 +70,15 @@ def begin(alias: str, to: str) -> str:
 
 def _require_movable(alias: str) -> None:
     if any(pause.what == _what(alias) for pause in get_governor().paused()):
-        raise SettingsError(f"account {alias!r} is paused on {here()}, so that what waits there would never end")
+        raise SettingsError(
+            f"account {alias!r} is paused on {here()}, so what waits there would never end: resume it first"
+        )
     shared: Any = get_redis().hgetall(f"{PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
         raise SettingsError(
-            f"account {alias!r} has a key of the same company as {', '.join(sorted(others))}, "
-            "and with that one budget, which only one Redis can keep"
+            f"account {alias!r} shares its budget with {', '.join(sorted(others))}, since their keys belong to one "
+            "company; only one Redis can keep a budget, so it cannot move"
         )
 
 
@@ -86,7 +88,7 @@ def _store(account: Account) -> None:
 
 
 def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
-    """Wait until nothing of an account has been left on the Redis that it leaves for a while; yield what still is."""
+    """Wait until nothing of an account has been left on its old Redis for a while; yield what still is there."""
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() - quiet_since < QUIET_S:
         with at_redis(source):
@@ -98,7 +100,7 @@ def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
 
 
 def what_is_left(alias: str) -> Counter[str]:
-    """Count what was begun for an account on the Redis that is turned to, and has not ended."""
+    """Count what was begun for an account on the current Redis and has not ended."""
     mine = f"{alias}:"
     left = Counter[str]()
     left["tasks"] = sum(sum(counts) for line, counts in get_governor().counts().items() if line.startswith(mine))
@@ -129,14 +131,14 @@ def _syncs() -> Iterator[SyncRequest]:
 
 @waits_for_redis
 def _messages() -> list[bytes]:
-    """What workers have, or can take."""
+    """The messages that workers hold or can take."""
     client: Any = get_redis()
     held = [orjson.dumps(orjson.loads(each)[0]) for each in client.hvals(f"{PREFIX}unacked")]
     return held + [each for queue in (DEFAULT_QUEUE, *QUEUES) for each in client.lrange(queue, 0, -1)]
 
 
 def _account(message: bytes) -> str:
-    """Whose a message is; nobody's where it cannot be read."""
+    """The account of a message; an empty string if it cannot be read."""
     try:
         headers, _, _, kwargs, _ = unpacked(message)
         wait = headers.get(HEADER) or {}
@@ -146,7 +148,7 @@ def _account(message: bytes) -> str:
 
 
 def finish(alias: str, source: str, to: str) -> None:
-    """Carry over what is known of an account's windows, and let its calls go on where it lives now."""
+    """Carry over what is known of an account's windows, and let its calls go on at its new Redis."""
     with at_redis(source):
         buckets = _read_buckets(alias)
         began = get_governor().now()
@@ -164,7 +166,7 @@ def finish(alias: str, source: str, to: str) -> None:
 
 
 def _take_fresh_token(before: Account) -> None:
-    """Take over a token that was refreshed while the account moved; one refresh makes the token before it worthless."""
+    """Take over a token that was refreshed during the move: each refresh makes the token before it worthless."""
     store = get_account_store()
     now, grant = store.read(before.alias), before.grant
     if now and grant and now.grant and grant.id == now.grant.id and grant.obtained > now.grant.obtained:
@@ -190,7 +192,7 @@ def _read_buckets(alias: str) -> _Buckets:
 
 @waits_for_redis
 def _write_buckets(buckets: _Buckets, ahead: int) -> None:
-    """Write them by a clock that is so many ms ahead of the one that they were read by."""
+    """Write them by a clock that is ``ahead`` ms ahead of the one by which they were read."""
     with get_redis().pipeline(transaction=True) as pipe:
         for name, (times, known, blocked) in buckets.items():
             ring = f"{PREFIX}ring:{name}"

@@ -195,7 +195,7 @@ def test_consent_is_given_once_and_makes_an_account(sandbox, store, client):
 
     assert store.read("a") == made
     assert {"profiles:write", "lists:read"} <= made.grant.scopes
-    with pytest.raises(AuthorizationExpired, match="has expired or was completed before"):
+    with pytest.raises(AuthorizationExpired, match="has expired, or has been completed already"):
         exchange(answer["code"], answer["state"])
 
 

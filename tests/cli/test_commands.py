@@ -461,7 +461,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     )
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is no option of such an address"
+        "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is not an option of such an address"
     )
     assert len(done.stderr.splitlines()) == 1
 

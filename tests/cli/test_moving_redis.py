@@ -56,7 +56,7 @@ def test_every_key_comes_into_one_slot_of_a_cluster_with_its_lifetime(governor, 
 def test_nothing_is_moved_while_a_worker_runs(client, new):
     Governor(client).beat("worker", 5, list(QUEUES), 10)
 
-    with pytest.raises(SettingsError, match="at the old Redis workers are running, and must be stopped before: worker"):
+    with pytest.raises(SettingsError, match=r"workers are running at the old Redis: stop them first \(worker\)"):
         move(client, new)
 
     assert set(new.keys()) <= EMPTY
@@ -67,7 +67,7 @@ def test_nothing_is_moved_to_a_redis_that_has_work_of_its_own(governor, client, 
     governor.beat("worker", 0, list(QUEUES), 10)
     publish(governor, line(), "one")
 
-    with pytest.raises(SettingsError, match="keys of a deployment: give it an empty one"):
+    with pytest.raises(SettingsError, match="keys of a deployment: choose an empty one"):
         move(client, new)
 
 

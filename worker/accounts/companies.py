@@ -1,7 +1,7 @@
 """The company that each private key belongs to: Klaviyo counts the requests of all of a company's keys together.
 
 Accounts with keys of one company draw on the same budget (`Governor.join`). An OAuth application has a quota of its own
-for each account that has installed it. Klaviyo is asked once for each key, and only where there are several.
+for each account that has installed it. Klaviyo is asked once for each key, and only if there are several.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from worker.governor import PREFIX, get_governor
 from worker.redis.atomic_writes import write
 from worker.settings import Settings
 
-#: Seconds until Klaviyo may be asked again about a key whose company it has not told.
+#: Seconds until Klaviyo may be asked again about a key, if it has not named the company.
 ASK_AGAIN_S = 3_600
 
 
@@ -27,7 +27,7 @@ def find_accounts_to_learn(settings: Settings) -> list[Account]:
 
 
 def may_ask(owner: Account) -> bool:
-    """Return True to one of the workers that want to ask whom this key belongs to."""
+    """Return True to one worker only, of those that want to ask which company this key belongs to."""
     name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
     return bool(write(("SET", name, 1, "NX", "EX", ASK_AGAIN_S))[0])
 
@@ -48,7 +48,7 @@ def forget_company(owner: Account) -> None:
 
 
 def sharing(alias: str) -> list[str]:
-    """Return the other accounts that draw on the same budget, as far as that is known."""
+    """Return the other accounts that are known to draw on the same budget."""
     known = get_governor().companies()
     _, company_id = known.get(alias, ("", ""))
     return sorted(each for each, (_, its) in known.items() if company_id and its == company_id and each != alias)

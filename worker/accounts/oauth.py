@@ -38,7 +38,7 @@ class AuthorizationExpired(SettingsError):
     """The authorization was begun too long ago, has been completed already, or was never begun here."""
 
     def __str__(self) -> str:
-        return "this authorization has expired or was completed before: begin it again"
+        return "this authorization has expired, or has been completed already: begin another one"
 
 
 class OtherCompany(SettingsError):

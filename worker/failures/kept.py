@@ -1,7 +1,7 @@
 """Tasks of actions that have failed for good, as Redis keeps them until somebody replays or drops them.
 
-A failure is kept in the same step that ends its task (`worker.results`): so none is lost, and none is kept of a task
-that goes on. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
+A failure is stored in the step that ends its task (`worker.results`): so none is lost, and no task that goes on has
+one. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
 are not kept here, as each of these has its own record.
 """
 
@@ -117,7 +117,7 @@ def _decrypted(task_id: str, call: str) -> str | bytes:
         return call
     try:
         return get_encryption().decrypt(b64decode(call), _of(task_id))
-    except Undecryptable:  # it names the task, but all that cannot be decrypted are to have one reason
+    except Undecryptable:  # its text names the task, but all of these failures need one reason
         raise SettingsError("the call is encrypted with a key that KLAVIYO_SECRET_KEY does not hold") from None
 
 
@@ -129,7 +129,7 @@ def _of(task_id: str) -> str:
 def _lane(request: Any) -> str:
     try:
         return lane_of(request)
-    except InputError:  # the very reason why it failed
+    except InputError:  # that is why it failed
         return LANES[0]
 
 

@@ -1,8 +1,8 @@
-"""Every key of a deployment in one slot of a cluster: a tag before each, put there and taken off at the connection.
+"""Every key of a deployment in one slot of a cluster: each connection adds a tag before it, and takes it off again.
 
-A script of ours touches keys of many kinds in one step, and a cluster lets it do so only where they are in one slot.
-So each key that is sent begins with `TAG`, a `global_keyprefix` such as kombu and Celery have, and no name elsewhere
-needs to know of it. Pure.
+A script of ours touches keys of many kinds in one step, which a cluster permits only if they are in one slot. So each
+key that is sent begins with `TAG`, as with the `global_keyprefix` of kombu and Celery, and nothing else needs to know
+of it. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from redis.crc import key_slot
 
 TAG = "{klaviyo}:"
 
-#: The slot in which all that is.
+#: The slot in which they all are.
 SLOT = key_slot(TAG.encode())
 
 _WITHOUT_KEYS = """
@@ -27,7 +27,7 @@ _ALL_KEYS = "DEL EXISTS MGET PSUBSCRIBE PUNSUBSCRIBE SDIFF SINTER SUBSCRIBE SUNI
 #: Commands that name no key, by their first word.
 WITHOUT_KEYS = frozenset(_WITHOUT_KEYS.split())
 
-#: Commands all of whose words are keys, or channels, which are called as the keys that they tell of.
+#: Commands all of whose words are keys, or channels, which have the names of the keys that they are about.
 ALL_KEYS = frozenset(_ALL_KEYS.split())
 
 
@@ -76,7 +76,7 @@ _SPECIAL: dict[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
 
 
 def tagged(words: Sequence[Any]) -> Sequence[Any]:
-    """A command with the tag before each of its keys."""
+    """Return a command with the tag before each of its keys."""
     # redis-py has names of two words in one, such as "SCRIPT LOAD".
     name = str(_text(words[0])).partition(" ")[0].upper()
     if name in WITHOUT_KEYS:
@@ -89,7 +89,7 @@ def tagged(words: Sequence[Any]) -> Sequence[Any]:
 
 
 def untagged(answer: Any) -> Any:
-    """An answer without the tag before the keys and channels in it."""
+    """Return an answer without the tag before the keys and channels in it."""
     if isinstance(answer, list):
         return [untagged(each) for each in answer]
     if isinstance(answer, bytes):
