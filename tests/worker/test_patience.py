@@ -122,7 +122,7 @@ def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatc
     with pytest.raises(redis.ConnectionError):
         waits_for_redis(away)()
 
-    assert caplog.records[0].message == "Waiting for Redis for 60 s at most: away"
+    assert caplog.records[0].getMessage() == "Waiting for Redis for 60 s at most: away"
     assert len(caplog.records) <= 3
 
 
