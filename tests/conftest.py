@@ -23,7 +23,8 @@ from tests import postgres_server
 from tests.clock import Clock
 from tests.leftovers import nothing_is_left, own_logging, pytest_collection_finish  # noqa: F401  fixtures, a hook
 from tests.live import forked
-from tests.live.nodes import DATA, Node, free_ports
+from tests.live.nodes import DATA, Node
+from tests.ports import free_ports
 from tests.run_folder import make_run_folder, run_folder
 from tests.summary import in_short, left_out
 from tests.two_redis import divided

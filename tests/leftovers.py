@@ -22,6 +22,7 @@ from unittest import mock
 import pytest
 from celery import signals
 
+import worker.account_and_lane  # noqa: F401  hears of each publication from its import on
 from worker.app import app
 from worker.process import state
 

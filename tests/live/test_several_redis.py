@@ -26,9 +26,10 @@ from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.copies import states
 from tests.live.fetch import get
 from tests.live.forked import Forked
-from tests.live.nodes import DATA, Node, Several, free_ports
+from tests.live.nodes import DATA, Node, Several
 from tests.live.publishing_to import publishing_to
 from tests.live.system import System, end, last, until
+from tests.ports import free_ports
 from worker.accounts.stored import get_account_store
 
 SECRET_KEY = "a-key-that-only-these-tests-have"
