@@ -21,9 +21,10 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests import postgres_server
 from tests.clock import Clock
-from tests.garbage import collect_garbage, pytest_collection_finish  # noqa: F401  a fixture and a hook
+from tests.leftovers import nothing_is_left, own_logging, pytest_collection_finish  # noqa: F401  fixtures, a hook
 from tests.live import forked
-from tests.live.nodes import DATA, Node, free_ports
+from tests.live.nodes import DATA, Node
+from tests.ports import free_ports
 from tests.run_folder import make_run_folder, run_folder
 from tests.summary import in_short, left_out
 from tests.two_redis import divided

@@ -53,7 +53,8 @@ def _configured(setting: str) -> Any:
 def _is_set(setting: str) -> bool:
     """Whether a setting of Celery's is: as it was configured, unless it was changed since. Celery's look takes 5 µs."""
     changed: Any = app.conf.changes
-    return bool(changed.get(setting, _configured(setting)))
+    # As it was configured is looked up only while it is not changed: it is kept, and a change may be for a while.
+    return bool(changed[setting] if setting in changed else _configured(setting))
 
 
 def is_plain(task: Any, options: Mapping[str, Any]) -> bool:

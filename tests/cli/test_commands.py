@@ -484,7 +484,7 @@ def test_an_application_that_imports_actions_under_a_wrong_setting_is_told_at_on
 WORKER = SimpleNamespace(app=None)
 
 
-def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
+def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog, own_logging):
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
     beat_init.disconnect(acquire_distributed_beat_lock)  # as beat's own scheduler does

@@ -7,7 +7,6 @@ that the machine had free; every process is ended by its own id.
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from redis.retry import Retry
 
 from cli.redis_rights import acl
 from tests.live.system import end, until
+from tests.ports import free_ports
 from worker.redis.address import parse
 from worker.redis.cluster_keys import SLOT, TAG
 from worker.redis.connection import Parser
@@ -28,19 +28,6 @@ from worker.redis.nodes import connection_class
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
 DOWN_AFTER_MS = 1000
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody has, all different, below those that a cluster's nodes speak to each other on."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        found = [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-    return found
 
 
 class Node:

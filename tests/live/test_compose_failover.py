@@ -12,9 +12,10 @@ import pytest
 import redis
 
 from tasks.profiles import create_profile
-from tests.live.nodes import Sentinels, free_ports
+from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, end, until
+from tests.ports import free_ports
 from worker.redis.address import parse
 from worker.redis.connection import client_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 
 import httpx
@@ -15,6 +14,7 @@ from tasks.profiles import create_profile, get_profile
 from tests.failing import fail, refused
 from tests.live.forked import Forked
 from tests.live.system import end, until
+from tests.ports import free_port
 from worker.api.jsonapi import Request
 from worker.governor import get_governor
 
@@ -26,9 +26,7 @@ TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts
 @pytest.fixture
 def pages(system):
     """Flower below a prefix and behind a password; a client that knows both."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
     environment = system.environment(STORE_URL=f"sqlite:///{system.folder}/none.db")
@@ -70,7 +68,7 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     assert pages.get("/klaviyo/jobs/x", auth=None).status_code == 401
     # Prometheus has no password, neither for Flower's own metrics nor for ours.
     for path, metric in (("/metrics", "python_info"), ("/klaviyo/metrics", 'klaviyo_collector_up{part="limits"} 1.0')):
-        assert metric in pages.get(path, auth=None).text
+        until(lambda path=path, metric=metric: metric in pages.get(path, auth=None).text, 10, metric)
     assert 'href="/ops/klaviyo"' in pages.get("/workers").text
     found = {name: pages.get(f"/klaviyo/{name}") for name in TABS}
     assert {name: each.status_code for name, each in found.items()} == dict.fromkeys(TABS, 200)

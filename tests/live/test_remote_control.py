@@ -13,10 +13,12 @@ import redis
 
 from tasks.profiles import create_profile
 from tests.celery_connections import application
-from tests.live.system import KEY, asked, end, until
+from tests.live.system import KEY, asked, end, stretched, until
 from worker.app import app
 
 PERSON = "ada.lovelace"
+
+WORKER = {"READ_TIMEOUT": 60}
 
 #: Parts of an answer that are data: counts by task, a task's arguments, what either broker is told.
 DATA = ("total", "args", "kwargs", "transport_options")
@@ -50,9 +52,10 @@ def under_way(idle, stock):
     """A task that is being carried out on either worker; the value is their ids, ours first."""
     with suppress(redis.ConnectionError):  # an earlier file may have cut this process's connection
         asked(app, "w1@test", "ping")
-    idle.sandbox.fault("latency", seconds=3, times=1)
+    seconds = stretched(3)  # until the last question about it is answered
+    idle.sandbox.fault("latency", seconds=seconds, operation="create_profile", times=1)
     mine = create_profile.delay(email=f"{PERSON}@example.com").id
-    theirs = stock.send_task("stock.wait", (3,)).id
+    theirs = stock.send_task("stock.wait", (seconds,)).id
     for which, worker in ((app, "w1@test"), (stock, "stock@test")):
         until(lambda which=which, worker=worker: asked(which, worker, "active"), 5, f"a task under way on {worker}")
     yield mine, theirs
@@ -75,7 +78,7 @@ def test_every_inspection_answers_as_a_stock_worker_does(under_way, both):
     inspections = (
         "active active_queues clock conf memdump memsample ping registered report reserved revoked scheduled stats"
     )
-    # First: the request is given up after a while.
+    # First: the tasks end after a while.
     ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers = {command: both(command) for command in inspections.split()}
     answers["hello"] = both("hello", from_node="test@test")

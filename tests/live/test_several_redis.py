@@ -24,10 +24,12 @@ from tasks.jobs import run_job
 from tasks.metrics import get_metrics
 from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.copies import states
+from tests.live.fetch import get
 from tests.live.forked import Forked
-from tests.live.nodes import DATA, Node, Several, free_ports
+from tests.live.nodes import DATA, Node, Several
 from tests.live.publishing_to import publishing_to
-from tests.live.system import System, end, until
+from tests.live.system import System, end, last, until
+from tests.ports import free_ports
 from worker.accounts.stored import get_account_store
 
 SECRET_KEY = "a-key-that-only-these-tests-have"
@@ -111,13 +113,17 @@ def test_flower_shows_the_tasks_and_the_workers_of_both(server_binary, live_sand
         log = tmp_path / "flower.log"
         flower = Forked(command, {**environment, "FLOWER_UNAUTHENTICATED_API": "true"}, log)
         try:
-            until(lambda: log.read_text().count("Connected to") == 2, 20, "Flower, listening at both")
+            until(
+                lambda: log.read_text().count("Connected to") == 2,
+                20,
+                lambda: f"Flower, listening at both\n{last(log.read_text())}",
+            )
             ids = [get_metrics.on(alias).delay().id for alias in ("a", "b")]
             waits = get_metrics.on("b", countdown=3_600).delay().id
 
             def known():
                 with suppress(httpx.TransportError):
-                    tasks = httpx.get(f"http://127.0.0.1:{port}/api/tasks").json()
+                    tasks = get(f"http://127.0.0.1:{port}/api/tasks").json()
                     return {id: tasks[id]["state"] for id in (*ids, waits) if id in tasks}
                 return {}
 
@@ -131,6 +137,7 @@ def test_flower_shows_the_tasks_and_the_workers_of_both(server_binary, live_sand
 def test_an_account_moves_with_everything_that_it_has_begun(server_binary, live_sandbox, tmp_path, monkeypatch):
     monkeypatch.setattr(cli.moving_account, "QUIET_S", 1.0)
     with two(server_binary, live_sandbox, tmp_path) as (here, there):
+        live_sandbox.begin_minute("get_metrics", "shop")
         live_sandbox._door("POST", "/accounts", alias="shop", key="pk_shop", company_id="SHOP01")
         live_sandbox.limits(account="shop", operation="get_metrics", steady=30)
         get_account_store().change("shop", api_key=SecretStr("pk_shop"))
@@ -143,5 +150,5 @@ def test_an_account_moves_with_everything_that_it_has_begun(server_binary, live_
         after = [get_metrics.on("shop").delay().id for _ in range(12)]
         until(lambda: len(there.ends(after)) == 6, 20, "the calls that the minute has room for")
         assert not here.ends(after)
-        assert there.redis.hlen("klaviyo:waiting") == 6
+        assert len(there.places_at_rest(after).waiting) == 6
         assert live_sandbox.throttled() == 0

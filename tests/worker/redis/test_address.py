@@ -10,8 +10,8 @@ from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from cli.embedded import server
-from cli.processes import free_port
 from tests.celery_connections import close_backend
+from tests.ports import free_port
 from worker.app import Loader, configuration
 from worker.errors import SettingsError
 from worker.redis import address

@@ -8,8 +8,9 @@ from celery import Celery
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from tests.celery_connections import close_backend
-from tests.live.nodes import DATA, Node, free_ports
+from tests.live.nodes import DATA, Node
 from tests.live.tls_door import Authority, Door
+from tests.ports import free_ports
 from worker.app import Loader, configuration
 from worker.one_per_process import forget
 from worker.redis.address import parse
