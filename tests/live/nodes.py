@@ -177,6 +177,7 @@ class Cluster:
     """Nodes that share the slots, each with a replica where so many are asked for."""
 
     def __init__(self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0) -> None:
+        self._replicas = replicas
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS), *DATA)
         ports = free_ports(2 * primaries * (1 + replicas))
         self.nodes = [
@@ -200,6 +201,8 @@ class Cluster:
         return all(len(_lines(node)) == len(self.nodes) for node in self.nodes)
 
     def ready(self) -> bool:
+        """Whether every node serves, and the one that has our slot knows of its replica, if it has any."""
+
         def whole(node: Node) -> bool:
             told = str(node.redis.execute_command("CLUSTER", "INFO"))
             role, *_, link = node.redis.role()[:4]
@@ -207,7 +210,27 @@ class Cluster:
                 role == "master" or link == "connected"
             )
 
-        return all(whole(node) for node in self.nodes if node.answers())
+        if not all(node.answers() and whole(node) for node in self.nodes):
+            return False
+        told = self.primary().redis.info("replication")
+        return not self._replicas or told.get("slave0", {}).get("state") == "online"
+
+    def fail_over(self, killed: bool = False) -> float:
+        """Have the replica of our slot's node promoted, because the node is killed or because somebody wishes it.
+
+        Returns when it was, by the monotonic clock. What was killed has been started again.
+        """
+        old = self.primary()
+        new = self.replica_of(old)
+        if killed:
+            old.kill()
+        else:
+            new.redis.execute_command("CLUSTER", "FAILOVER")
+        until(lambda: new.role() == "master", 20, "the promotion of the replica")
+        promoted = time.monotonic()
+        if killed:
+            old.start()
+        return promoted
 
     def id_of(self, node: Node) -> str:
         return str(node.redis.execute_command("CLUSTER", "MYID"))
