@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from tests.live.system import end, until
@@ -27,7 +27,10 @@ from worker.redis.nodes import connection_class
 from worker.redis.rights import acl
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 1_000
+
+#: The same where a test may hold a server for seconds, and is not about what the others make of it.
+PATIENT_MS = 120_000
 
 
 def free_ports(number: int) -> list[int]:
@@ -53,7 +56,8 @@ class Node:
             self._command += [str(folder / "sentinel.conf"), "--sentinel"]
         self._command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *options]
         self.port, self._log = port, folder / "log"
-        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5)
+        once = Retry(NoBackoff(), 0)
+        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5, retry=once)
         self.start()
 
     def start(self) -> None:
@@ -88,7 +92,9 @@ DATA = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--rep
 class Sentinels:
     """A primary, its replicas and Sentinels."""
 
-    def __init__(self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1) -> None:
+    def __init__(
+        self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
         first, *ports = free_ports(1 + replicas + sentinels)
         others, asked = ports[:replicas], ports[replicas:]
         self.data = [Node(binary, folder / "first", first, *DATA)]
@@ -100,7 +106,7 @@ class Sentinels:
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
                 f"sentinel monitor mymaster 127.0.0.1 {first} {sentinels // 2 + 1}\n"
-                f"sentinel down-after-milliseconds mymaster {DOWN_AFTER_MS}\n"
+                f"sentinel down-after-milliseconds mymaster {down_after_ms}\n"
                 "sentinel failover-timeout mymaster 3000\n"
             )
         self.sentinels = [
@@ -176,9 +182,11 @@ class Sentinels:
 class Cluster:
     """Nodes that share the slots, each with a replica where so many are asked for."""
 
-    def __init__(self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0) -> None:
+    def __init__(
+        self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
         self._replicas = replicas
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS), *DATA)
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(down_after_ms), *DATA)
         ports = free_ports(2 * primaries * (1 + replicas))
         self.nodes = [
             Node(binary, folder / str(port), port, *options, "--cluster-port", str(bus))
@@ -301,7 +309,7 @@ class Several:
         self.nodes = nodes
         self.url, self.broker_url, self.broker_options = nodes.url, nodes.broker_url, nodes.broker_options
         self.redis = self.connect()
-        self._stopped: Node | None = None
+        self._signalled: Node | None = None
 
     @property
     def socket(self) -> Path:
@@ -324,7 +332,10 @@ class Several:
     start_again = stop
 
     def signal(self, how: int) -> None:
-        self.nodes.primary().signal(how)
+        # One that is held cannot say who it is.
+        if how != signal.SIGCONT or self._signalled is None:
+            self._signalled = self.nodes.primary()
+        self._signalled.signal(how)
 
     def answers(self) -> bool:
         return True
@@ -338,8 +349,9 @@ class Several:
 
 def several(kind: str, binary: str, folder: Path) -> Several:
     """The servers that ``KLAVIYO_TEST_REDIS`` asks for."""
-    # A test may hold a server for seconds, and this one is not about what its Sentinels make of it.
-    return Several({"sentinel": Sentinels, "cluster": Cluster, "acl": Guarded}[kind](binary, folder))
+    if kind == "acl":
+        return Several(Guarded(binary, folder))
+    return Several({"sentinel": Sentinels, "cluster": Cluster}[kind](binary, folder, down_after_ms=PATIENT_MS))
 
 
 def _lines(node: Node) -> Sequence[str]:
