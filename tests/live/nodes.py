@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from cli.redis_rights import acl
@@ -27,7 +27,10 @@ from worker.redis.connection import Parser
 from worker.redis.nodes import connection_class
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 1_000
+
+#: The same where a test may hold a server for seconds, and is not about what the others make of it.
+PATIENT_MS = 120_000
 
 
 class Node:
@@ -40,7 +43,8 @@ class Node:
             self._command += [str(folder / "sentinel.conf"), "--sentinel"]
         self._command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *options]
         self.port, self._log = port, folder / "log"
-        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5)
+        once = Retry(NoBackoff(), 0)
+        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5, retry=once)
         self.start()
 
     def start(self) -> None:
@@ -75,7 +79,9 @@ DATA = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--rep
 class Sentinels:
     """A primary, its replicas and Sentinels."""
 
-    def __init__(self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1) -> None:
+    def __init__(
+        self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
         first, *ports = free_ports(1 + replicas + sentinels)
         others, asked = ports[:replicas], ports[replicas:]
         self.data = [Node(binary, folder / "first", first, *DATA)]
@@ -87,7 +93,7 @@ class Sentinels:
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
                 f"sentinel monitor mymaster 127.0.0.1 {first} {sentinels // 2 + 1}\n"
-                f"sentinel down-after-milliseconds mymaster {DOWN_AFTER_MS}\n"
+                f"sentinel down-after-milliseconds mymaster {down_after_ms}\n"
                 "sentinel failover-timeout mymaster 3000\n"
             )
         self.sentinels = [
@@ -163,8 +169,11 @@ class Sentinels:
 class Cluster:
     """Nodes that share the slots, each with a replica where so many are asked for."""
 
-    def __init__(self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS), *DATA)
+    def __init__(
+        self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
+        self._replicas = replicas
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(down_after_ms), *DATA)
         ports = free_ports(2 * primaries * (1 + replicas))
         self.nodes = [
             Node(binary, folder / str(port), port, *options, "--cluster-port", str(bus))
@@ -187,6 +196,8 @@ class Cluster:
         return all(len(_lines(node)) == len(self.nodes) for node in self.nodes)
 
     def ready(self) -> bool:
+        """Whether every node serves, and the one that has our slot knows of its replica, if it has any."""
+
         def whole(node: Node) -> bool:
             told = str(node.redis.execute_command("CLUSTER", "INFO"))
             role, *_, link = node.redis.role()[:4]
@@ -194,7 +205,27 @@ class Cluster:
                 role == "master" or link == "connected"
             )
 
-        return all(whole(node) for node in self.nodes if node.answers())
+        if not all(node.answers() and whole(node) for node in self.nodes):
+            return False
+        told = self.primary().redis.info("replication")
+        return not self._replicas or told.get("slave0", {}).get("state") == "online"
+
+    def fail_over(self, killed: bool = False) -> float:
+        """Have the replica of our slot's node promoted, because the node is killed or because somebody wishes it.
+
+        Returns when it was, by the monotonic clock. What was killed has been started again.
+        """
+        old = self.primary()
+        new = self.replica_of(old)
+        if killed:
+            old.kill()
+        else:
+            new.redis.execute_command("CLUSTER", "FAILOVER")
+        until(lambda: new.role() == "master", 20, "the promotion of the replica")
+        promoted = time.monotonic()
+        if killed:
+            old.start()
+        return promoted
 
     def id_of(self, node: Node) -> str:
         return str(node.redis.execute_command("CLUSTER", "MYID"))
@@ -265,7 +296,7 @@ class Several:
         self.nodes = nodes
         self.url, self.broker_url, self.broker_options = nodes.url, nodes.broker_url, nodes.broker_options
         self.redis = self.connect()
-        self._stopped: Node | None = None
+        self._signalled: Node | None = None
 
     @property
     def socket(self) -> Path:
@@ -288,7 +319,10 @@ class Several:
     start_again = stop
 
     def signal(self, how: int) -> None:
-        self.nodes.primary().signal(how)
+        # One that is held cannot say who it is.
+        if how != signal.SIGCONT or self._signalled is None:
+            self._signalled = self.nodes.primary()
+        self._signalled.signal(how)
 
     def answers(self) -> bool:
         return True
@@ -302,8 +336,9 @@ class Several:
 
 def several(kind: str, binary: str, folder: Path) -> Several:
     """The servers that ``KLAVIYO_TEST_REDIS`` asks for."""
-    # A test may hold a server for seconds, and this one is not about what its Sentinels make of it.
-    return Several({"sentinel": Sentinels, "cluster": Cluster, "acl": Guarded}[kind](binary, folder))
+    if kind == "acl":
+        return Several(Guarded(binary, folder))
+    return Several({"sentinel": Sentinels, "cluster": Cluster}[kind](binary, folder, down_after_ms=PATIENT_MS))
 
 
 def _lines(node: Node) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """The primary is replaced under load, by wish and by kill -9: what is lost, what is doubled, and how soon it goes on.
 
 With ``KLAVIYO_REDIS_REPLICAS=1`` nothing is lost. Without it a failover loses what no replica has had yet, and the
-number is printed.
+number is printed. `make test` does a little of it under Sentinels, `make soak` all of it, in a cluster too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.copies import Copy, states
-from tests.live.nodes import Sentinels
+from tests.live.nodes import Cluster, Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
 from tests.live.whereabouts import assert_nothing_lost, whereabouts
@@ -83,8 +83,10 @@ class Load:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("replicas", [1, 0] if SOAK else [1])
-def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, replicas):
-    nodes = Sentinels(server_binary, tmp_path / "nodes")
+@pytest.mark.parametrize("kind", ["sentinel", "cluster"] if SOAK else ["sentinel"])
+def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, kind, replicas):
+    folder = tmp_path / "nodes"
+    nodes = Sentinels(server_binary, folder) if kind == "sentinel" else Cluster(server_binary, folder, replicas=1)
     sandbox = live_sandbox
     sandbox.reset()
     sandbox.limits(steady=100_000)
@@ -102,7 +104,7 @@ def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, t
 
 def _run(
     system: System,
-    nodes: Sentinels,
+    nodes: Sentinels | Cluster,
     people: Path,
     store: Copy,
     replicas: int,
@@ -120,7 +122,7 @@ def _run(
     importer.start()
     with Load() as load:
         for number in range(FAILOVERS):
-            until(nodes.ready, 30, "a replica in step, which every Sentinel knows")
+            until(nodes.ready, 30, "a replica in step, which all know of")
             arrived = sandbox.arrived()
             until(lambda: sandbox.arrived() > arrived + 30, 30, "work in full flow")  # noqa: B023
             promoted = nodes.fail_over(killed=number % 2 == 1)
@@ -150,7 +152,7 @@ def _run(
         doubled += sum(times - 1 for times in there.values())
     with capsys.disabled():
         print(
-            f"\n{FAILOVERS} failovers, {replicas=}: {len(load.published)} tasks, "
+            f"\n{FAILOVERS} failovers, {type(nodes).__name__}, {replicas=}: {len(load.published)} tasks, "
             f"{load.refused} refused, {len(missing)} lost, {doubled} doubled, {sandbox.throttled()} 429s; "
             f"went on after {max(pauses):.1f} s at most"
         )

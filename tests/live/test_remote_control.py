@@ -13,7 +13,9 @@ import redis
 
 from tasks.profiles import create_profile
 from tests.celery_connections import application
+from tests.live.nodes import Node
 from tests.live.system import KEY, asked, end, stretched, until
+from tests.ports import free_ports
 from worker.app import app
 
 PERSON = "ada.lovelace"
@@ -34,9 +36,11 @@ def shape(answer):
 
 
 @pytest.fixture(scope="module")
-def stock(live_server, tmp_path_factory):
-    """A stock Celery worker on another database of the same server."""
-    url = live_server.broker_url.replace("virtual_host=0", "virtual_host=1")
+def stock(server_binary, no_process_is_left, tmp_path_factory):
+    """A stock Celery worker on a server of its own."""
+    [port] = free_ports(1)
+    server = Node(server_binary, tmp_path_factory.mktemp("server"), port)
+    url = f"redis://127.0.0.1:{port}/0"
     command = [sys.executable, "-m", "celery", "-A", "stock_app", "worker", "-n", "stock@test", "--without-mingle"]
     environment = {**os.environ, "STOCK_URL": url}
     with (tmp_path_factory.mktemp("stock") / "log").open("wb") as log:
@@ -45,6 +49,7 @@ def stock(live_server, tmp_path_factory):
         until(lambda: asking.control.ping(["stock@test"], timeout=0.2), 20, "the stock worker")
         yield asking
     end(process)
+    server.close()
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ of it. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from redis.crc import key_slot
 
 TAG = "{klaviyo}:"
 
+_TAG = TAG.encode()
+
 #: The slot in which they all are.
-SLOT = key_slot(TAG.encode())
+SLOT = key_slot(_TAG)
 
 _WITHOUT_KEYS = """
 ACL ASKING AUTH CLIENT CLUSTER COMMAND CONFIG DBSIZE DEBUG DISCARD ECHO EXEC FLUSHALL FLUSHDB FUNCTION HELLO INFO
@@ -29,6 +32,14 @@ WITHOUT_KEYS = frozenset(_WITHOUT_KEYS.split())
 
 #: Commands all of whose words are keys, or channels, which have the names of the keys that they are about.
 ALL_KEYS = frozenset(_ALL_KEYS.split())
+
+
+def _as_it_is(words: Sequence[Any]) -> Sequence[Any]:
+    return words
+
+
+def _all(words: Sequence[Any]) -> Sequence[Any]:
+    return (words[0], *map(_put, words[1:]))
 
 
 def _first(words: Sequence[Any]) -> Sequence[Any]:
@@ -77,15 +88,19 @@ _SPECIAL: dict[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
 
 def tagged(words: Sequence[Any]) -> Sequence[Any]:
     """Return a command with the tag before each of its keys."""
+    return _put_in(words[0])(words)
+
+
+@lru_cache(maxsize=1024)
+def _put_in(command: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return what puts the tag before each key of a command: there are few commands, and all are sent often."""
     # redis-py has names of two words in one, such as "SCRIPT LOAD".
-    name = str(_text(words[0])).partition(" ")[0].upper()
-    if name in WITHOUT_KEYS:
-        return words
-    if name in ALL_KEYS:
-        return (words[0], *map(_put, words[1:]))
-    if " " in str(_text(words[0])):
-        return (words[0], *map(_put, words[1:2]), *words[2:])
-    return _SPECIAL.get(name, _first)(words)
+    first, blank, _ = str(_text(command)).upper().partition(" ")
+    if first in WITHOUT_KEYS:
+        return _as_it_is
+    if first in ALL_KEYS:
+        return _all
+    return _first if blank else _SPECIAL.get(first, _first)
 
 
 def untagged(answer: Any) -> Any:
@@ -93,12 +108,12 @@ def untagged(answer: Any) -> Any:
     if isinstance(answer, list):
         return [untagged(each) for each in answer]
     if isinstance(answer, bytes):
-        return answer.removeprefix(TAG.encode())
+        return answer.removeprefix(_TAG)
     return answer.removeprefix(TAG) if isinstance(answer, str) else answer
 
 
 def _put(key: Any) -> Any:
-    return TAG.encode() + key if isinstance(key, (bytes, memoryview)) else f"{TAG}{key}"
+    return _TAG + key if isinstance(key, (bytes, memoryview)) else f"{TAG}{key}"
 
 
 def _text(word: Any) -> Any:

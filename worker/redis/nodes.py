@@ -48,22 +48,23 @@ def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
         return None
     kind = InCluster if address.cluster else ToPrimary
     base = SSLConnection if address.tls else redis.Connection
-    return type(kind.__name__, (kind, base), {"address": address})
+    return type(kind.__name__, (kind, base), {"address": address, "directory": _Directory(address)})
 
 
 class ToPrimary(redis.Connection):
     """A connection to whichever server is the primary at that moment."""
 
     address: RedisAddress
+    directory: _Directory
 
     def _connect(self) -> Any:
-        self.host, self.port = _directory(self.address).locate()
+        self.host, self.port = self.directory.locate()
         return super()._connect()  # type: ignore[no-untyped-call]
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send a command, unless the Sentinels name another primary by now."""
         primary = self.host, self.port
-        if self.address.primary and self.is_connected and _directory(self.address).names_another(primary):
+        if self.address.primary and self.is_connected and self.directory.names_another(primary):
             self.disconnect()  # type: ignore[no-untyped-call]
             raise redis.ConnectionError("another server has become the primary")
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
@@ -162,11 +163,6 @@ class _Directory:
             finally:
                 self._asking.release()
         return self._said != primary
-
-
-@lru_cache
-def _directory(address: RedisAddress) -> _Directory:
-    return _Directory(address)
 
 
 def _told(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
