@@ -287,7 +287,7 @@ TAB = Tab(
         Column("Used", _bars, lambda each: each.share, number=True),
         count_column("Now", lambda each: each.row.now, link=_tasks("now")),
         count_column("Bulk", lambda each: each.row.bulk, link=_tasks("bulk")),
-        count_column("Later", lambda each: each.row.later, link=_tasks("later")),
+        minor(count_column("Later", lambda each: each.row.later, link=_tasks("later"))),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
         minor(Column("Per minute", _pace, lambda each: each.row.per_minute, number=True)),
