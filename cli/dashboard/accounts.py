@@ -8,7 +8,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 from cli.account_rows import AccountRow, account_rows, last_used
-from cli.dashboard.table import Cell, Column, Reading, Tab, text_column, time_column
+from cli.dashboard.table import Cell, Column, Reading, Tab, minor, text_column, time_column
 from cli.retirement import retired_on
 from schedules.clock import redis_time
 from worker.accounts.credentials import Account
@@ -72,13 +72,14 @@ TAB = Tab(
             lambda each: each.row.alias,
         ),
         text_column("Credentials", lambda each: each.row.kind),
-        text_column("Scopes", lambda each: "" if each.row.scopes is None else str(len(each.row.scopes))),
-        time_column("Token until", lambda each: each.row.expires),
+        minor(text_column("Scopes", lambda each: "" if each.row.scopes is None else str(len(each.row.scopes)))),
+        minor(time_column("Token until", lambda each: each.row.expires)),
         time_column("Last used", lambda each: each.row.used),
-        text_column("Time zone", lambda each: each.timezone),
+        minor(text_column("Time zone", lambda each: each.timezone)),
         Column("State", _state, lambda each: each.row.state),
     ),
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
     NO_ACCOUNT,
+    troubles=lambda each: int(each.row.state != "ready"),
     everywhere=True,
 )

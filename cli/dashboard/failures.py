@@ -88,6 +88,7 @@ TAB = Tab(
     ),
     _words,
     "No failed task is kept.",
+    troubles=lambda each: each.count.failures,
 )
 
 

@@ -16,6 +16,7 @@ from cli.dashboard.table import (
     Tab,
     count_column,
     duration_column,
+    minor,
     styled,
     styled_column,
     text_column,
@@ -152,9 +153,9 @@ TAB = Tab(
         ),
         text_column("Account", lambda each: each.job.account),
         styled_column("State", lambda each: jobs_view.state_text(each.job)),
-        text_column("Klaviyo's id", lambda each: each.job.job_id),
+        minor(text_column("Klaviyo's id", lambda each: each.job.job_id)),
         count_column("Records", lambda each: jobs_view.record_count(each.job)),
-        count_column("Done", lambda each: jobs_view.landed_count(each.job)),
+        minor(count_column("Done", lambda each: jobs_view.landed_count(each.job))),
         count_column(
             "Failed",
             lambda each: jobs_view.failure_count(each.job),
@@ -172,6 +173,7 @@ TAB = Tab(
     lambda each: _words(each.job),
     "No job has started in the last day.",
     refresh,
+    troubles=lambda each: int(jobs_view.ended_badly(each.job)),
     everywhere=True,
 )
 

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from urllib.parse import quote, urlencode
 
 from cli.dashboard.looks import Looks
@@ -19,6 +20,7 @@ from cli.dashboard.table import (
     clock_or_date,
     count_column,
     duration_column,
+    minor,
     text_column,
     time_column,
 )
@@ -33,6 +35,13 @@ MAX_ACCOUNTS = 6
 
 #: The most pauses, and buckets of which others take so large a share, that are told above the table.
 MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
+
+
+#: How many characters of the reason why a bucket stands still fit into its row.
+MAX_WHY = 80
+
+#: The lengths of windows, in words.
+PERIODS = {"s": "second", "m": "minute", "d": "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +240,7 @@ def _bars(each: Limit) -> Cell:
             Bar(
                 min(window["used"], window["limit"]),
                 window["limit"],
-                f"{window['used']:,}/{window['limit']:,} {window['per']}",
+                f"{window['used']:,} of {window['limit']:,} a {PERIODS.get(window['per'], window['per'])}",
                 _tone(window["used"] / window["limit"]),
             )
             for window in each.row.windows
@@ -252,14 +261,11 @@ def _tone(share: float) -> str:
 
 
 def _blocked(each: Limit) -> Cell:
-    if each.until:
-        return Cell(clock_or_date(each.until), "text-danger")
-    return Cell("paused", "text-danger") if each.row.paused else Cell("-")
-
-
-def _because(each: Limit) -> str:
-    """Why a bucket stands still; what to do then is said above the table."""
-    return each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
+    """Until when a bucket stands still, and why; what to do then is said above the table."""
+    why = shorten(each.row.why.partition(" is ")[2] if each.row.paused else each.row.why, MAX_WHY, placeholder=" …")
+    if each.until and not each.row.paused:
+        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger")
+    return Cell(why or "-", "text-danger" if each.row.paused else "")
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:
@@ -277,21 +283,27 @@ TAB = Tab(
             lambda each: each.account,
         ),
         text_column("Bucket", lambda each: each.bucket),
-        text_column("Tier", lambda each: each.row.tier),
+        minor(text_column("Tier", lambda each: each.row.tier)),
         Column("Used", _bars, lambda each: each.share, number=True),
         count_column("Now", lambda each: each.row.now, link=_tasks("now")),
         count_column("Bulk", lambda each: each.row.bulk, link=_tasks("bulk")),
-        count_column("Later", lambda each: each.row.later, link=_tasks("later")),
+        minor(count_column("Later", lambda each: each.row.later, link=_tasks("later"))),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
-        Column("Per minute", _pace, lambda each: each.row.per_minute, number=True),
-        count_column("Under way", lambda each: each.row.in_flight),
+        minor(Column("Per minute", _pace, lambda each: each.row.per_minute, number=True)),
+        minor(count_column("Under way", lambda each: each.row.in_flight)),
         Column("Others' share", _others, lambda each: each.row.others_share or None, number=True),
-        Column("Blocked until", _blocked, lambda each: each.until),
-        text_column("Because", _because),
+        Column("Blocked", _blocked, lambda each: each.until),
     ),
     lambda each: each.words,
     "No action has been called through this Redis yet.",
     refresh,
+    legend={
+        "Tier": "XS to XL, by how many requests a minute Klaviyo allows; each has a queue of its own",
+        "Now": "waiting in the lane for what is urgent",
+        "Bulk": "waiting in the lane for what can wait: what is in Now goes first",
+        "Later": "tasks of both lanes whose time has not come",
+        "Under way": "with a worker, and not answered yet",
+    },
     everywhere=True,
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,10 @@ logger = logging.getLogger(__name__)
 #: for a third of that time, and so for less than a hundredth of all.
 INTERVAL_S, REST = 2.0, 50
 
+#: Seconds after which a tab is read again whose troubles are counted while nobody looks at it; and for which a visitor
+#: waits for the very first count.
+COUNT_INTERVAL_S, COUNT_PATIENCE_S = 10.0, 0.5
+
 #: The most orders of one reading's rows that are kept.
 MAX_ARRANGED = 50
 
@@ -31,11 +36,15 @@ PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A reading, when it was made (Unix time; None before the first one), and why a later one failed, or ""."""
+    """A reading, when it was made (Unix time; None before the first one), and why a later one failed, or "".
+
+    ``troubles``: how much of it somebody has to look at.
+    """
 
     reading: Reading[Any]
     made: float | None = None
     failure: str = ""
+    troubles: int = 0
     _arranged: dict[tuple[str, str, bool], Sequence[Any]] = field(default_factory=dict)
 
     def arranged(self, tab: Tab[Any], query: Query) -> Sequence[Any]:
@@ -56,15 +65,40 @@ class Snapshots:
         self._kept: dict[str, Snapshot] = {}
         self._due: dict[str, float] = {}
         self._readings: dict[str, asyncio.Task[None]] = {}
+        self._counted: dict[str, float] = {}
 
     async def latest(self, tab: Tab[Any]) -> Snapshot:
         """Return the snapshot of a tab, after a new reading if one is due and quick."""
-        if tab.name not in self._readings and self._clock() >= self._due.get(tab.name, 0.0):
-            self._readings[tab.name] = asyncio.create_task(self._read(tab))
+        self._begin(tab)
         if going_on := self._readings.get(tab.name):
             known = tab.name in self._kept
             await asyncio.wait([going_on], timeout=PATIENCE_S if known else FIRST_PATIENCE_S)
         return self._kept.get(tab.name) or Snapshot(Reading([]))
+
+    def _begin(self, tab: Tab[Any]) -> None:
+        """Begin to read a tab, if that is due."""
+        if tab.name not in self._readings and self._clock() >= self._due.get(tab.name, 0.0):
+            self._readings[tab.name] = asyncio.create_task(self._read(tab))
+
+    def known_troubles(self, tabs: Iterable[Tab[Any]]) -> dict[str, int]:
+        """Return for each tab that counts them how many troubles its latest reading has, by the tab's title.
+
+        Those that were read too long ago are read meanwhile: the next one who asks is told.
+        """
+        counting = [tab for tab in tabs if tab.troubles]
+        for tab in counting:
+            if self._clock() >= self._counted.get(tab.name, -math.inf) + COUNT_INTERVAL_S:
+                self._counted[tab.name] = self._clock()
+                self._begin(tab)
+        known = {tab.title: self._kept[tab.name] for tab in counting if tab.name in self._kept}
+        return {title: snapshot.troubles for title, snapshot in known.items() if snapshot.made}
+
+    async def troubles(self, tabs: Sequence[Tab[Any]]) -> dict[str, int]:
+        """Return the same, after the very first reading of each, if that is quick."""
+        self.known_troubles(tabs)
+        if first := [reading for name, reading in self._readings.items() if name not in self._kept]:
+            await asyncio.wait(first, timeout=COUNT_PATIENCE_S)
+        return self.known_troubles(tabs)
 
     def forget(self, tab: Tab[Any]) -> None:
         """Read a tab anew when somebody next looks: something was changed."""
@@ -75,7 +109,8 @@ class Snapshots:
         try:
             # In a thread: Flower's own pages go on meanwhile.
             found = await asyncio.get_running_loop().run_in_executor(None, read_everywhere, tab)
-            self._kept[tab.name] = Snapshot(found, time.time())
+            troubles = sum(map(tab.troubles, found.rows)) if tab.troubles else 0
+            self._kept[tab.name] = Snapshot(found, time.time(), troubles=troubles)
         except Exception as error:
             before = self._kept.get(tab.name) or Snapshot(Reading([]))
             self._kept[tab.name] = replace(before, failure=explain_failure(error))

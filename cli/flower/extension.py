@@ -168,13 +168,15 @@ class Route:
 class Pages:
     """Pages beside Flower's own. An entry in its navigation bar leads to the route called ``name``.
 
-    ``templates`` may extend and include Flower's by their file names.
+    ``templates`` may extend and include Flower's by their file names. ``troubles`` returns the number that the entry is
+    to show, and what it counts; None where there is nothing.
     """
 
     title: str
     name: str
     routes: Sequence[Route]
     templates: Mapping[str, str]
+    troubles: Callable[[], tuple[str, str] | None]
 
 
 class PageHandler(flower.views.BaseHandler):  # type: ignore[misc]
@@ -215,7 +217,11 @@ def _entry(pages: Pages) -> str:
         <li class="nav-item">
           <a class="nav-link{{% if active_tab == '{pages.name}' %}} active{{% end %}}"
             href="{{{{ reverse_url('{pages.name}') }}}}"
-            {{% if active_tab == '{pages.name}' %}}aria-current="page"{{% end %}}>{pages.title}</a>
+            {{% if active_tab == '{pages.name}' %}}aria-current="page"{{% end %}}>{pages.title}
+            {{% set counted = handler.application.troubles() %}}
+            {{% if counted %}}
+            <span class="badge text-bg-danger" title="{{{{ counted[1] }}}}">{{{{ counted[0] }}}}</span>
+            {{% end %}}</a>
         </li>
 """
 
@@ -229,6 +235,7 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
         def __init__(self, options: Any = None, **settings: Any) -> None:
             ours = pages()
             super().__init__(options=options, template_loader=templates_with(ours), **settings)
+            self.troubles = ours.troubles
             prefix = (options.url_prefix or "").strip("/") if options else ""
             below = f"/{prefix}" if prefix else ""
             routes = [
@@ -239,6 +246,7 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
         def start(self) -> None:
             sys.setswitchinterval(HAND_OVER_S)
             at_start()
+            self.io_loop.add_callback(self.troubles)  # so that the first page has a count
             try:
                 super().start()
             except (KeyboardInterrupt, SystemExit):
