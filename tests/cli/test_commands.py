@@ -488,10 +488,12 @@ def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(sett
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
     beat_init.disconnect(acquire_distributed_beat_lock)  # as beat's own scheduler does
+    started = object.__new__(flower.command.Flower)
+    started.troubles, started.io_loop = None, SimpleNamespace(add_callback=lambda _: None)
     for start in (
         lambda: celeryd_after_setup.send(sender="w1", instance=WORKER, conf=None),
         lambda: beat_init.send(sender=None),
-        lambda: object.__new__(flower.command.Flower).start(),
+        started.start,
     ):
         caplog.clear()
         start()
