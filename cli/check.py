@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.redis_rights import acl as rights
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import check_surroundings
@@ -41,9 +42,8 @@ from worker.errors import (
 )
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process import checks
-from worker.redis.rights import acl as rights
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.

@@ -17,9 +17,9 @@ from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
 from worker.pauses import describe
 from worker.redis.homes import at_each
-from worker.tiers import DAY, MINUTE, SECOND
+from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
-UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
+UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
 
 #: Why a bucket is blocked that nobody has paused.
 ANSWERED_429 = "Klaviyo answered 429"
@@ -154,7 +154,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
 
 
 def _share_of_minute(bucket: BucketLook) -> float:
-    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE), 0)
+    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE_MS), 0)
     return round(min(1.0, bucket.foreign / limit), 3) if limit else 0.0
 
 

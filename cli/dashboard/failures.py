@@ -11,7 +11,7 @@ from cli.failures import describe, describe_replay
 from cli.times import clock
 from worker.failures.kept import Count, drop, failure_groups, failures_of
 from worker.failures.replay import OutcomeMatters, replay
-from worker.patience import asking_redis_once
+from worker.redis.patience import asking_redis_once
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
