@@ -76,7 +76,7 @@ class Search(TaskSearchEngine):  # type: ignore[misc]
             super()._index(task_id, task)
 
     def search(self, tasks: Any, query: str = "", **how: Any) -> Any:
-        """Return the rows that are asked for; those that wait, which nobody has received, in the order of their turns."""
+        """Return the rows that are asked for: of those that wait, and so were not received, in the order of turns."""
         if how.get("sort_by") == "received" and _ONLY_WAITING.search(query):
             how |= {"sort_by": "turn", "descending": not how.get("descending")}
         return super().search(tasks, query, **how)
