@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 #: for a third of that time, and so for less than a hundredth of all.
 INTERVAL_S, REST = 2.0, 50
 
-#: Seconds after which a tab is read again whose troubles are counted while nobody looks at it; and for which a visitor
-#: waits for the very first count.
-COUNT_INTERVAL_S, COUNT_PATIENCE_S = 10.0, 0.5
+#: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which a
+#: visitor waits for a new count, and for how long.
+COUNT_INTERVAL_S, COUNT_KEPT_S, COUNT_PATIENCE_S = 10.0, 30.0, 0.5
 
 #: The most orders of one reading's rows that are kept.
 MAX_ARRANGED = 50
@@ -94,10 +94,12 @@ class Snapshots:
         return {title: snapshot.troubles for title, snapshot in known.items() if snapshot.made}
 
     async def troubles(self, tabs: Sequence[Tab[Any]]) -> dict[str, int]:
-        """Return the same, after the very first reading of each, if that is quick."""
+        """Return the same, after a new reading where nobody has looked for long, if that is quick."""
+        long_ago = self._clock() - COUNT_KEPT_S
+        stale = [tab.name for tab in tabs if tab.troubles and self._counted.get(tab.name, -math.inf) <= long_ago]
         self.known_troubles(tabs)
-        if first := [reading for name, reading in self._readings.items() if name not in self._kept]:
-            await asyncio.wait(first, timeout=COUNT_PATIENCE_S)
+        if readings := [self._readings[name] for name in stale if name in self._readings]:
+            await asyncio.wait(readings, timeout=COUNT_PATIENCE_S)
         return self.known_troubles(tabs)
 
     def forget(self, tab: Tab[Any]) -> None:

@@ -236,6 +236,7 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
             ours = pages()
             super().__init__(options=options, template_loader=templates_with(ours), **settings)
             self.troubles = ours.troubles
+            self.io_loop.add_callback(ours.troubles)  # when it runs, so that the first page has a count
             prefix = (options.url_prefix or "").strip("/") if options else ""
             below = f"/{prefix}" if prefix else ""
             routes = [
@@ -246,7 +247,6 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
         def start(self) -> None:
             sys.setswitchinterval(HAND_OVER_S)
             at_start()
-            self.io_loop.add_callback(self.troubles)  # so that the first page has a count
             try:
                 super().start()
             except (KeyboardInterrupt, SystemExit):

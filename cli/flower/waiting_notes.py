@@ -25,16 +25,31 @@ def explain_wait(
             return f"waits: the {describe(pause.what)} is {pause.cause}. {pause.how_to_resume}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
-    until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)
+    until = _blocked_until(line, blocked)
     if until > now:
         return f"waits until {_clock(until)}: Klaviyo answered 429"
-    ahead = task.place - 1 + (line.now if task.lane == "bulk" else 0)
+    ahead = _ahead(task, line)
     soonest = now + ahead / rate(line)
     limits = f"waits for Klaviyo's limits on account {owner(line.line)[0]}"
     lane = " in lane bulk" if task.lane == "bulk" else ""
     if not ahead:
         return f"{limits}: the next of {line.total:,}{lane}"
     return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
+
+
+def soonest(task: Waiting, line: LineBacklog, blocked: Mapping[str, float], now: float) -> float:
+    """Return the Unix time at which a task may go at the earliest, if nothing is paused; arguments as above."""
+    if task.not_before is not None and task.not_before > now:
+        return task.not_before
+    return max(_blocked_until(line, blocked), now) + _ahead(task, line) / rate(line)
+
+
+def _ahead(task: Waiting, line: LineBacklog) -> int:
+    return task.place - 1 + (line.now if task.lane == "bulk" else 0)
+
+
+def _blocked_until(line: LineBacklog, blocked: Mapping[str, float]) -> float:
+    return max(blocked.get(name, 0.0) for name in (line.line, *buckets(line)))
 
 
 def holds(pause: Pause, line: LineBacklog) -> bool:

@@ -27,7 +27,7 @@ from worker.governor.terms import (
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_redis
-from worker.pauses import describe, holders, owner
+from worker.pauses import holders, owner
 from worker.process.state import working
 from worker.redis.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.redis.patience import waits_for_redis
@@ -204,9 +204,7 @@ class Governor(KeptFailures, Observer):
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
             account, action = owner(line[0])
-            reasons = " ".join(
-                f"The {describe(each.what)} is {each.cause}. {each.how_to_resume}" for each in self.holding(line)
-            )
+            reasons = " ".join(map(str, self.holding(line)))
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 

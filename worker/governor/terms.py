@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from worker.pauses import how_to_resume
+from worker.pauses import describe, how_to_resume
 
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
@@ -173,6 +173,9 @@ class Pause:
     def how_to_resume(self) -> str:
         """The sentence that says how it ends."""
         return how_to_resume(self.what, self.remedy or ("replace its credentials" if self.key else ""))
+
+    def __str__(self) -> str:
+        return f"The {describe(self.what)} is {self.cause}. {self.how_to_resume}"
 
 
 @dataclass(frozen=True, slots=True)
