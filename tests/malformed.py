@@ -26,7 +26,7 @@ Path = tuple[str | int, ...]
 #: Each example begins where the last one has ended, and none may depend on that. Fewer are tried where each is written.
 many, several = (
     settings(max_examples=sized(small, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    for small in (50, 20)
+    for small in (30, 12)
 )
 
 

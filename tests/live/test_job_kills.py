@@ -11,7 +11,7 @@ from tasks.profiles import bulk_import_profiles
 from tests.live.system import until
 from tests.soak import sized
 
-JOBS, PEOPLE, KILLS = sized(40, 200), 20, sized(3, 12)
+JOBS, PEOPLE, KILLS = sized(24, 200), 20, sized(3, 12)
 
 JOB = "profile-bulk-import-job"
 
@@ -51,11 +51,11 @@ def test_a_restart_of_redis_costs_no_job_and_doubles_none(system, live_server):
     system.sandbox.limits(steady=100_000)
     system.sandbox.jobs(seconds=[2, 4], times=None)
     system.worker(READ_TIMEOUT=1.5).ready()
-    tasks = [run_job(bulk_import_profiles).delay(profiles=part(n)).id for n in range(40)]
+    tasks = [run_job(bulk_import_profiles).delay(profiles=part(n)).id for n in range(24)]
 
-    until(lambda: system.sandbox.state().get(JOB, 0) >= 15, 30, "fifteen jobs")
+    until(lambda: system.sandbox.state().get(JOB, 0) >= 10, 30, "ten jobs")
     live_server.stop(signal.SIGKILL)
     live_server.start_again()
     ends = system.ended(tasks, 90)
 
-    assert_all_settled_once(system, ends, 40)
+    assert_all_settled_once(system, ends, 24)

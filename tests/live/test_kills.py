@@ -14,7 +14,7 @@ from tests.soak import sized
 
 KILLS = sized(3, 12)
 #: Lists for each account, and people, that wait while workers are killed.
-LISTS, PEOPLE = sized(20, 80), sized(100, 400)
+LISTS, PEOPLE = sized(12, 80), sized(70, 400)
 
 
 @pytest.mark.soak

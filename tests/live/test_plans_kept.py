@@ -33,7 +33,7 @@ def compared(store, estimates):
 
 
 #: The rows that there are of each.
-PROFILES, EVENTS = sized(6_000, 20_000), sized(18_000, 60_000)
+PROFILES, EVENTS = sized(3_000, 20_000), sized(12_000, 60_000)
 
 
 @pytest.mark.soak

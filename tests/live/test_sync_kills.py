@@ -17,7 +17,7 @@ from tests.live.system import end, until
 from tests.soak import sized
 
 KILLS = sized(3, 20)
-PROFILES, EVENTS = sized(3_000, 100_000), sized(15_000, 500_000)
+PROFILES, EVENTS = sized(2_000, 100_000), sized(10_000, 500_000)
 
 #: What dies.
 VICTIMS = ("redis", "beat", "worker")

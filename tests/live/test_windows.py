@@ -18,7 +18,7 @@ def test_two_workers_use_every_second_to_the_full_and_overrun_none(two_workers):
     system.sandbox.reset(seed)
     published = [get_metrics.on(alias).delay().id for alias in ("default", "a", "b") for _ in range(60)]
     published += [get_tags.on(alias).delay().id for alias in ("default", "a", "b") for _ in range(18)]
-    published += [create_profile.delay(email=f"p{n}@example.com").id for n in range(450)]
+    published += [create_profile.delay(email=f"p{n}@example.com").id for n in range(300)]
 
     ends = system.ended(published, 30)
 
