@@ -25,7 +25,8 @@ from rich.table import Table
 from benchmarks.overhead import TEXT, arrivals, rate
 from benchmarks.processes import ROOT, listening, process
 from cli.embedded import find_server
-from tests.live.nodes import DATA, Cluster, Node, Sentinels, free_ports
+from tests.live.nodes import DATA, Cluster, Node, Sentinels
+from tests.ports import free_ports
 from worker.connection import client_of
 from worker.redis.address import parse
 
