@@ -276,7 +276,7 @@ def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeyp
     )  # fmt: skip
 
     def consent():
-        assert began.wait(10)
+        assert began.wait(60)
         answer = consented(sandbox, f"{links[0][0]}&account=a")
         base = f"http://127.0.0.1:{printed[0]}/callback"
         assert httpx.get(base, params={**answer, "state": "another"}).status_code == 404
@@ -285,7 +285,7 @@ def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeyp
     person = threading.Thread(target=consent)
     person.start()
     done = run("accounts", "authorize", "a")
-    person.join(10)
+    person.join(60)
 
     assert done.exit_code == 0, done.output
     assert "http://sandbox/oauth/authorize?" in done.output

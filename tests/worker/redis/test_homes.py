@@ -46,7 +46,7 @@ def test_a_result_is_waited_for_where_the_account_lives(two_redis):
         app.backend.store_result(result.id, {"data": None}, "SUCCESS")
 
     assert eu.redis.exists(f"celery-task-meta-{result.id}")
-    assert result.get(timeout=5) == {"data": None}
+    assert result.get(timeout=60) == {"data": None}
 
 
 def test_a_chain_that_would_be_parted_is_refused_and_one_at_home_is_not(two_redis):
