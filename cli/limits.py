@@ -15,7 +15,7 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
-from worker.pauses import describe, resume_command
+from worker.pauses import describe
 from worker.redis.homes import at_each
 from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
@@ -110,12 +110,9 @@ def _idle(row: Row) -> bool:
 
 def describe_pause(pause: Pause) -> str:
     """Say what is paused, by whom and why, and how to resume it."""
-    end = "" if pause.why.endswith(".") else "."
-    tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
-    return (
-        f"The {describe(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To resume it: {resume_command(pause.what)}"
-    )
+    tried = f" One task is tried in {duration(pause.tried)}." if pause.tried is not None else ""
+    since = f"The {describe(pause.what)} has been paused since {clock(pause.since)}"
+    return f"{since} by {pause.by}: {pause.why.rstrip('.')}. {pause.how_to_resume}{tried}"
 
 
 def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:

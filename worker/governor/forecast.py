@@ -61,7 +61,7 @@ def pause_of(look: Look, paused: Mapping[str, Pause]) -> Pause | None:
 def stands_still(look: Look, paused: Mapping[str, Pause], slots: Mapping[str, int] | None = None) -> str:
     """Return why nothing of a line goes, whatever its windows say; empty if that is not so."""
     if pause := pause_of(look, paused):
-        return f"the {describe(pause.what)} is paused by {pause.by}: {pause.why}"
+        return f"the {describe(pause.what)} is {pause.cause}"
     if slots is not None and not slots.get(look.queue):
         return "no worker takes tasks of this tier"
     return ""

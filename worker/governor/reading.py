@@ -15,7 +15,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
     probe, _, about = value.split(b"|", 2)
     told = orjson.loads(about)
     tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
-    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])
+    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"], told.get("remedy", ""))
 
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
