@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 #: for a third of that time, and so for less than a hundredth of all.
 INTERVAL_S, REST = 2.0, 50
 
-#: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which a
-#: visitor waits for a new count, and for how long.
+#: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which
+#: a visitor waits for a new count, and for how long.
 COUNT_INTERVAL_S, COUNT_KEPT_S, COUNT_PATIENCE_S = 10.0, 30.0, 0.5
 
 #: The most orders of one reading's rows that are kept.
