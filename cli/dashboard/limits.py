@@ -25,8 +25,8 @@ from cli.dashboard.table import (
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_redis, everywhere, home_of
+from worker.redis.patience import asking_redis_once
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
@@ -258,8 +258,8 @@ def _blocked(each: Limit) -> Cell:
 
 
 def _because(each: Limit) -> str:
-    """Why a bucket stands still; what is paused, and why, is said above the table."""
-    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
+    """Why a bucket stands still; what to do then is said above the table."""
+    return each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:

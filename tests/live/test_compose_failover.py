@@ -16,8 +16,8 @@ from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, end, until
 from tests.ports import free_ports
-from worker.connection import client_of
 from worker.redis.address import parse
+from worker.redis.connection import client_of
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 
