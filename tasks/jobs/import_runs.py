@@ -15,7 +15,7 @@ import redis
 
 from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.one_per_process import one_per_process
+from worker.one_per_process import one_per_redis
 from worker.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
@@ -201,7 +201,7 @@ class Runs:
         return [each.decode() for each in found]
 
 
-@one_per_process
+@one_per_redis
 def get_runs() -> Runs:
-    """Return the runs in this process's Redis."""
+    """Return the runs in the Redis that is turned to."""
     return Runs(get_redis())
