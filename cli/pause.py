@@ -18,7 +18,7 @@ from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
 from worker.pauses import describe, resume_command
-from worker.redis.homes import at_each, at_home, gathered
+from worker.redis.homes import ask_each, at_home, gathered
 from worker.settings import get_settings
 from worker.tiers import Tier
 
@@ -79,7 +79,7 @@ def _require_options(command: str, words: list[str]) -> None:
 def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
     """Do it at the Redis on which an account lives; without one, at each."""
     if account is None:
-        return list(at_each(do).values())
+        return list(ask_each(do).values())
     with at_home(account):
         return [do()]
 

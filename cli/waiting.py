@@ -17,7 +17,7 @@ from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import Message, readable
-from worker.redis.homes import at_each, at_home, gathered
+from worker.redis.homes import ask_each, at_home, gathered
 from worker.revocation import revoke
 
 #: How many rows are shown by default.
@@ -79,7 +79,7 @@ def waiting(
         if dropped == len(found)
         else f" {len(found) - dropped:,} were not: a worker has taken them, or they follow a job."
     )
-    left = sum(at_each(lambda: get_governor().count()).values())
+    left = sum(ask_each(lambda: get_governor().count()).values())
     say(f"{dropped:,} dropped; {len(before):,} were waiting before, {left:,} are now.{kept}")
     _require_waiting(absent)
 

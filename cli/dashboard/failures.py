@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
+from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.failures import describe, describe_replay
 from cli.times import clock
-from worker.failures.kept import Count, drop, failure_groups, failures_of
-from worker.failures.replay import OutcomeMatters, replay
+from worker.failures.kept import Count
+from worker.failures.replay import OutcomeMatters
 from worker.patience import asking_redis_once
 
 #: The most failures that the page of a group shows.
@@ -24,7 +25,7 @@ def read() -> Reading[Count]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return Reading(failure_groups())
+    return Reading(read_groups())
 
 
 TAB = Tab(
@@ -77,7 +78,7 @@ def read_group(id: str) -> GroupPage | None:
     if count is None:
         return None
     found = []
-    for each in failures_of(id, MAX_SHOWN):
+    for each in read_failures(id, MAX_SHOWN):
         error, parameters = describe(each)
         found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
     return GroupPage(count, found)
@@ -94,7 +95,7 @@ def replay_group(id: str, yes_again: bool) -> list[str]:
     if (count := _group(id)) is None:
         return [GONE]
     try:
-        return list(describe_replay(id, replay(count.group, yes_again=yes_again)))
+        return list(describe_replay(id, replay_all(count.group, yes_again=yes_again)))
     except OutcomeMatters as error:
         return [
             f"The tasks of {error.group} may have been carried out: nothing was repeated. Say that you have looked."
@@ -109,7 +110,7 @@ def drop_group(id: str) -> list[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return [f"{drop(id):,} dropped."]
+    return [f"{drop_all(id):,} dropped."]
 
 
 #: What is said of a group that is not there.
@@ -117,4 +118,4 @@ GONE = "There is no such group: its tasks were repeated or dropped, or failed to
 
 
 def _group(id: str) -> Count | None:
-    return next((each for each in failure_groups() if each.group.id == id), None)
+    return next((each for each in read_groups() if each.group.id == id), None)

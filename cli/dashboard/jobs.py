@@ -8,12 +8,12 @@ from typing import Any
 
 from cli import jobs_view
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, duration_column, styled_column, text_column
-from cli.jobs import DEFAULT_SINCE, select_jobs
+from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers
 from worker.patience import asking_redis_once
-from worker.redis.homes import at_home, first
+from worker.redis.homes import at_redis, first, here
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000
@@ -24,9 +24,13 @@ MAX_REASONS, MAX_RECORDS = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A job and how old it was when it was read, in seconds; ``because``: why it, or records of it, failed."""
+    """A job, the name of the Redis that has it, and how old it was when it was read, in seconds.
+
+    ``because``: why it, or records of it, failed.
+    """
 
     job: Job
+    redis: str
     age: float
     because: str = ""
 
@@ -40,9 +44,9 @@ def read() -> Reading[Dated]:
 
     """
     now = get_ledger().now()
-    found = select_jobs(DEFAULT_SINCE, False, MAX_JOBS)
+    found = in_order(read_jobs(DEFAULT_SINCE, MAX_JOBS))
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
-    return Reading([Dated(job, now - job.opened) for job in found], notes)
+    return Reading([Dated(job, here(), now - job.opened) for job in found], notes)
 
 
 @asking_redis_once()
@@ -57,7 +61,7 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
 
 
 def _explained(each: Dated) -> Dated:
-    with at_home(each.job.account):
+    with at_redis(each.redis):
         return replace(each, because=explain(each.job, jobs_view.errors_of(each.job)))
 
 
@@ -124,6 +128,7 @@ TAB = Tab(
     "No job has started in the last day.",
     refresh,
     everywhere=True,
+    order=lambda each: urgency(each.job),
 )
 
 
