@@ -12,6 +12,7 @@ import pytest
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules
 from cli.dashboard.snapshots import read_everywhere
+from cli.metrics.endpoint import collect
 from tasks.jobs.ledger import get_ledger
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
@@ -201,3 +202,22 @@ def test_where_all_are_away_nothing_is_shown_and_the_first_is_named(eu_is_away, 
 
     assert (told.exit_code, told.stdout) == (1, "")
     assert "Redis cannot be reached" in told.stderr
+
+
+def test_the_metrics_of_all_say_of_which_each_is(both):
+    text = collect()[0].decode()
+
+    for name, alias in (("main", "outlet"), ("eu", "shop")):
+        assert f'klaviyo_kept_failures{{redis="{name}"}} 1.0' in text
+        assert f'klaviyo_waiting_tasks{{account="{alias}",bucket="get_metrics",lane="now",redis="{name}"}} 1.0' in text
+        assert f'klaviyo_collector_up{{part="limits",redis="{name}"}} 1.0' in text
+    assert text.count("# TYPE klaviyo_kept_failures gauge") == 1
+
+
+def test_the_metrics_of_one_that_is_away_are_missing_and_told_as_down(eu_is_away):
+    text = collect()[0].decode()
+
+    assert 'klaviyo_collector_up{part="limits",redis="eu"} 0.0' in text
+    assert 'klaviyo_collector_up{part="limits",redis="main"} 1.0' in text
+    assert 'klaviyo_kept_failures{redis="main"} 1.0' in text
+    assert 'klaviyo_kept_failures{redis="eu"}' not in text
