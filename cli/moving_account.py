@@ -26,6 +26,8 @@ from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
 from worker.patience import waits_for_redis
+from worker.pauses import describe, resume_command
+from worker.process.divided import require_different
 from worker.redis.homes import at_each, at_redis, here
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
@@ -35,6 +37,9 @@ QUIET_S = 2 * FRESH_S
 
 #: Seconds between two looks at what is left of it.
 LOOK_INTERVAL_S = 0.5
+
+#: What is stored of an account besides its grant.
+_KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
 
 #: What of a bucket is known to its new Redis, and which of that is a time.
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
@@ -57,10 +62,11 @@ def begin(alias: str, to: str) -> str:
     if source is None:
         there = f"lives on {to} already" if found else "is not stored"
         raise SettingsError(f"account {alias!r} {there}")
+    require_different(source, to)
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), f"it is moving here from {source}", since=time.time())
+        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -69,8 +75,12 @@ def begin(alias: str, to: str) -> str:
 
 
 def _require_movable(alias: str) -> None:
-    if any(pause.what == _what(alias) for pause in get_governor().paused()):
-        raise SettingsError(f"account {alias!r} is paused on {here()}, so that what waits there would never end")
+    for pause in get_governor().paused():
+        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+            raise SettingsError(
+                f"the {describe(pause.what)} is paused on {here()}, so that what waits there would never end: "
+                f"{resume_command(pause.what)}"
+            )
     shared: Any = get_redis().hgetall(f"{PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
@@ -81,7 +91,7 @@ def _require_movable(alias: str) -> None:
 
 
 def _store(account: Account) -> None:
-    values = {name: getattr(account, name) for name in ("api_key", "company_id", "timezone", "conversion_metric")}
+    values = {name: getattr(account, name) for name in _KEPT}
     get_account_store().change(account.alias, **values, grant=account.grant, moved_to="")
 
 
@@ -158,7 +168,9 @@ def finish(alias: str, source: str, to: str) -> None:
     with at_redis(to):
         if before:
             _take_fresh_token(before)
-        get_governor().resume(_what(alias))
+        # A pause that somebody has made meanwhile stays.
+        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
+            get_governor().resume(_what(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
@@ -202,6 +214,11 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
             if blocked is not None:
                 pipe.hset(f"{PREFIX}blocked", name, str(blocked + ahead))
         pipe.execute()
+
+
+def _moving(source: str) -> str:
+    """Why what is new waits."""
+    return f"it is moving here from {source}"
 
 
 def _what(alias: str) -> str:

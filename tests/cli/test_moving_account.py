@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from cli.moving_account import begin, finish, what_is_left
 from schedules.sync import request_sync
 from tasks.metrics import get_metrics
+from tests.cli.typed import run
 from tests.live.system import until
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
@@ -17,7 +18,8 @@ from worker.accounts.stored import get_account_store
 from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import Settlement, get_governor
-from worker.redis.homes import at_redis, home_of
+from worker.one_per_process import forget
+from worker.redis.homes import at_each, at_redis, home_of
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
@@ -141,6 +143,53 @@ def test_an_account_that_is_paused_does_not_move_since_what_waits_would_never_en
     with pytest.raises(SettingsError, match="is paused on eu"):
         begin("stored", "main")
     assert home_of("stored") == "eu"
+
+
+def test_nor_does_one_of_which_an_action_is_paused(begun):
+    with at_redis("eu"):
+        get_governor().pause("action:stored:get_metrics", "somebody", "it costs too much", since=time.time())
+
+    with pytest.raises(SettingsError, match="klaviyo resume --account stored --action get_metrics"):
+        begin("stored", "main")
+
+
+def test_what_somebody_has_paused_while_it_moved_stays_paused(begun):
+    begin("stored", "main")
+    get_governor().pause("account:stored", "somebody", "a campaign goes first", since=time.time())
+    answered("eu", begun)
+
+    finish("stored", "eu", "main")
+
+    assert [pause.why for pause in get_governor().paused()] == ["a campaign goes first"]
+
+
+def test_its_share_of_the_workers_moves_too(begun):
+    assert run("accounts", "weigh", "stored", "3").exit_code == 0
+    begin("stored", "main")
+
+    assert [get_account_store().read("stored").weight for _ in at_each(lambda: None)] == [3, 3]
+
+
+def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_address(two_redis, settings):
+    _, eu = two_redis
+    settings.setenv("KLAVIYO_REDIS_URLS__US", f"redis://localhost:{eu.port}/0")
+    forget()
+
+    with pytest.raises(SettingsError, match="eu and us are one Redis under two addresses"):
+        begin("stored", "us")
+    with at_redis("eu"):
+        assert get_account_store().read("stored").key() == "pk_stored"
+
+
+def test_an_account_that_moves_away_from_others_of_its_company_is_told_of(begun, settings):
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
+    forget()
+    begin("stored", "main")
+    answered("eu", begun)
+
+    told = run("accounts", "move", "stored", "main")
+
+    assert "accounts shop (on eu) and stored (on main) have keys of one company" in told.stderr
 
 
 def test_an_account_that_shares_its_budget_stays_where_the_others_are(two_redis):

@@ -8,15 +8,17 @@ import threading
 import time
 from contextlib import suppress
 
+import httpx
 import pytest
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules
 from cli.dashboard.snapshots import read_everywhere
 from cli.metrics.endpoint import collect
+from schedules.store.migrate import upgrade
 from tasks.jobs.ledger import get_ledger
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
-from tests.cli.typed import run
+from tests.cli.typed import klaviyo, run
 from tests.failing import ADA, fail, refused
 from tests.live.nodes import free_ports
 from worker.api.jsonapi import Request
@@ -221,3 +223,55 @@ def test_the_metrics_of_one_that_is_away_are_missing_and_told_as_down(eu_is_away
     assert 'klaviyo_collector_up{part="limits",redis="main"} 1.0' in text
     assert 'klaviyo_kept_failures{redis="main"} 1.0' in text
     assert 'klaviyo_kept_failures{redis="eu"}' not in text
+
+
+@pytest.fixture
+def accounts_answer(settings, monkeypatch, tmp_path):
+    """A Klaviyo at which every key is good, and a store."""
+    settings.delenv("KLAVIYO_API_KEY")
+    settings.delenv("KLAVIYO_COMPANY_ID", raising=False)
+    settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    upgrade(f"sqlite:///{tmp_path}/store.db")
+    forget()
+    answer = {"data": [{"type": "account", "id": "SHP001", "attributes": {"contact_information": {}}}]}
+    monkeypatch.setattr("worker.execution.get_client", klaviyo(lambda request: httpx.Response(200, json=answer)))
+
+
+def checked(*words):
+    told = run("check", *words)
+    return told.exit_code, " ".join(told.stdout.split())
+
+
+def test_check_checks_every_redis_and_account_and_says_that_a_company_is_divided(two_redis, accounts_answer):
+    main, eu = two_redis
+
+    code, said = checked()
+
+    for node in ("main", "eu"):
+        assert f"Redis ({node})" in said
+    for alias in ("outlet", "shop", "stored"):
+        assert f"account {alias} key valid" in said
+    assert eu.redis.exists("klaviyo:bucket:shop:get_accounts")
+    assert not main.redis.exists("klaviyo:bucket:shop:get_accounts")
+    assert "accounts outlet (on main), shop (on eu) and stored (on eu) have keys of the company SHP001" in said
+    assert code == 0
+
+
+def test_check_checks_what_lives_elsewhere_while_one_is_away(eu_is_away, accounts_answer):
+    code, said = checked()
+
+    assert f"✗ Redis (eu) Redis cannot be reached at {eu_is_away}" in said
+    assert "account outlet key valid" in said
+    assert "account shop" not in said
+    assert code == 1
+
+
+def test_check_refuses_one_redis_under_two_addresses(two_redis, settings, accounts_answer):
+    _, eu = two_redis
+    settings.setenv("KLAVIYO_REDIS_URLS__US", f"redis://localhost:{eu.port}/0")
+    forget()
+
+    code, said = checked()
+
+    assert "eu and us are one Redis under two addresses, so that everything on it is there twice" in said
+    assert code == 2

@@ -40,6 +40,9 @@ def at(name: str | None) -> Iterator[None]:
 
 
 def redis_of(error: BaseException) -> str | None:
-    """The name of the other Redis at which an error came about; None for that of this process."""
-    found: str | None = getattr(error, _WHERE, None)
+    """The name of the other Redis at which an error came about; None for that of this process.
+
+    One that has not left the block of a Redis came about there.
+    """
+    found: str | None = getattr(error, _WHERE, elsewhere())
     return found
