@@ -30,7 +30,7 @@ NEARLY_USED, USED_UP = 0.8, 1.0
 
 @dataclass(slots=True)
 class Row:
-    """A bucket, or a combination of buckets, which has its own waiting list and no windows.
+    """A bucket; or a line that draws on several, or on another account's of its company, and has no windows of its own.
 
     ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
     more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or nobody can tell. ``per_minute``:
@@ -119,7 +119,7 @@ def describe_pause(pause: Pause) -> str:
 
 
 def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:
-    """Yield a row for each bucket, and one for each line that draws on several buckets at once.
+    """Yield a row for each bucket, and one for each line that is not named like its only bucket.
 
     ``slots`` as `worker.governor.forecasts` takes them.
     """
@@ -140,7 +140,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
             row.others_share = _share_of_minute(bucket)
             row.blocked_seconds = max(row.blocked_seconds, bucket.blocked)
         row = buckets[look.buckets[0].name]
-        if len(look.buckets) > 1:
+        if look.line != row.name:
             row = Row(look.line, tier)
             combined.append(row)
         else:

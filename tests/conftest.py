@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import time
@@ -22,6 +21,7 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests import postgres_server
 from tests.clock import Clock
+from tests.garbage import collect_garbage, pytest_collection_finish  # noqa: F401  a fixture and a hook
 from tests.live import forked
 from tests.live.nodes import DATA, Node, free_ports
 from tests.run_folder import make_run_folder, run_folder
@@ -34,15 +34,6 @@ from worker.settings import get_settings
 
 #: When this process began to test.
 BEGAN = time.monotonic()
-
-# Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Look for garbage from now on, among what the tests make."""
-    gc.freeze()
-    gc.enable()
 
 
 def missing(service: str) -> NoReturn:

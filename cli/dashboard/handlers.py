@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
-from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
+from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs, waiting
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
 from cli.dashboard.table import Query, Tab, choose, lay_out
 from cli.flower.extension import PageHandler, Pages, Route
+from cli.flower.tasks import TASKS_PER_END
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
@@ -113,6 +114,38 @@ class DetailHandler(KlaviyoHandler):
         self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
 
 
+class WaitingHandler(KlaviyoHandler):
+    """The tasks that wait for a bucket; with ``part=table``, without what surrounds them, as of a tab."""
+
+    @authenticated
+    async def get(self, line: str) -> None:
+        """Show a page of a lane."""
+        lane = next((each for each in waiting.LANES if each == self.get_query_argument("lane", "now")), None)
+        if lane is None:
+            raise HTTPError(404)
+        page = Query.parse({"page": self.get_query_argument("page", "")}).page
+        known = await self.snapshots.latest(limits.TAB)
+        limit = next((each for each in known.reading.rows if each.row.name == line), None)
+        found, failure = None, known.failure
+        if limit is not None:
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(None, waiting.read_anew, limit, lane, page)
+            except Exception as error:
+                self.set_status(503)
+                failure = explain_failure(error)
+        elif not failure:
+            self.set_status(404)
+            failure = "There is no such bucket: nothing has been asked of it yet."
+        self.show(
+            "klaviyo_line.html" if self.get_query_argument("part", "") == "table" else "klaviyo_waiting.html",
+            tab=limits.TAB,
+            found=found,
+            failure=failure,
+            linked=TASKS_PER_END,
+            interval=INTERVAL_S,
+        )
+
+
 class JobHandler(DetailHandler):
     """One job, with Klaviyo's errors."""
 
@@ -181,6 +214,7 @@ def pages() -> Pages:
             Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
             Route("/klaviyo/imports/([^/]+)", ImportHandler, shared),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
+            Route("/klaviyo/waiting/([^/]+)", WaitingHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
             Route("/klaviyo", TabHandler, shared, "klaviyo"),

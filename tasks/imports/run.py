@@ -229,8 +229,9 @@ class _Watched:
         """Record how much of the source has been read, and return the run."""
         if at_once or time.monotonic() - self._looked >= PAUSE_S:
             path = str(self._rejected.path) if self._rejected.written else ""
-            reasons = self._rejected.reasons.most_frequent()
-            get_runs().note(self._id, path, reasons, **self.counts)
+            reasons = self._rejected.reasons
+            found = reasons.most_frequent()
+            get_runs().note(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
             self.run = self._read()
             self._progress(self.run)
         return self.run
