@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cli.absence import absences
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
 from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.failures import describe, describe_replay
@@ -12,6 +13,7 @@ from cli.times import clock
 from worker.failures.kept import Count
 from worker.failures.replay import OutcomeMatters
 from worker.patience import asking_redis_once
+from worker.redis.absence import without_those_away
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
@@ -60,10 +62,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """A group with its first failures."""
+    """A group with its first failures, and what is missing because a Redis is away."""
 
     count: Count
     shown: Sequence[Shown]
+    missing: Sequence[str] = ()
 
 
 @asking_redis_once()
@@ -74,14 +77,17 @@ def read_group(id: str) -> GroupPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
-    count = _group(id)
+    with without_those_away() as missing:
+        count, failures = _group(id), read_failures(id, MAX_SHOWN)
     if count is None:
+        if missing.errors:
+            raise next(iter(missing.errors.values()))  # where the group may be
         return None
     found = []
-    for each in read_failures(id, MAX_SHOWN):
+    for each in failures:
         error, parameters = describe(each)
         found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
-    return GroupPage(count, found)
+    return GroupPage(count, found, absences(missing))
 
 
 @asking_redis_once()
@@ -92,10 +98,11 @@ def replay_group(id: str, yes_again: bool) -> list[str]:
         redis.RedisError: Redis cannot be asked; what it has said until then is done.
 
     """
-    if (count := _group(id)) is None:
-        return [GONE]
     try:
-        return list(describe_replay(id, replay_all(count.group, yes_again=yes_again)))
+        with without_those_away():
+            if (count := _group(id)) is None:
+                return [GONE]
+            return list(describe_replay(id, replay_all(count.group, yes_again=yes_again)))
     except OutcomeMatters as error:
         return [
             f"The tasks of {error.group} may have been carried out: nothing was repeated. Say that you have looked."
@@ -110,7 +117,8 @@ def drop_group(id: str) -> list[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return [f"{drop_all(id):,} dropped."]
+    with without_those_away():
+        return [f"{drop_all(id):,} dropped."]
 
 
 #: What is said of a group that is not there.

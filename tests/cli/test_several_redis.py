@@ -23,6 +23,7 @@ from tests.failing import ADA, fail, refused
 from tests.live.nodes import free_ports
 from worker.api.jsonapi import Request
 from worker.app import app
+from worker.connection import AWAY
 from worker.one_per_process import forget
 from worker.redis.homes import at_home, at_redis
 
@@ -149,6 +150,18 @@ def test_a_page_shows_what_the_others_say_and_names_the_one_that_is_away(eu_is_a
     assert reading.rows or tab in (jobs.TAB, imports.TAB)
     assert [note for note in reading.notes if eu_is_away in note]
     assert "secret" not in str(reading.notes)
+
+
+def test_the_page_of_a_group_has_the_failures_of_the_others_and_says_what_is_missing(eu_is_away):
+    [row] = read_everywhere(failures.TAB).rows
+
+    page = failures.read_group(row.group.id)
+
+    assert [each.account for each in page.shown] == ["outlet"]
+    assert eu_is_away in page.missing[0]
+    assert failures.drop_group(row.group.id) == ["1 dropped."]
+    with pytest.raises(AWAY):  # the rest of it is where nobody can look
+        failures.read_group(row.group.id)
 
 
 def test_a_redis_that_never_answers_is_waited_for_once_and_not_at_once_again(eu_is_silent):
