@@ -1,7 +1,7 @@
 """A stored account moves from one Redis to another: what was begun ends where it was, what is new waits where it goes.
 
-So nothing but its windows has to be carried over. Every step can be repeated: the same command goes on where one was
-broken off.
+So nothing has to be carried over but its windows and what has failed. Every step can be repeated: the same command goes
+on where one was broken off.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from worker.accounts.credentials import DEFAULT, Account
 from worker.accounts.stored import FRESH_S, get_account_store
 from worker.connection import get_redis
 from worker.errors import SettingsError
+from worker.failures.kept import drop_these, failures_of_account, keep
 from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
@@ -156,7 +157,7 @@ def _account(message: bytes) -> str:
 
 
 def finish(alias: str, source: str, to: str) -> None:
-    """Carry over what is known of an account's windows, and let its calls go on where it lives now."""
+    """Carry over what is known of an account's windows and what has failed, and let its calls go on where it lives."""
     with at_redis(source):
         buckets = _read_buckets(alias)
         began = get_governor().now()
@@ -164,10 +165,15 @@ def finish(alias: str, source: str, to: str) -> None:
         ahead = get_governor().now() - began
         _write_buckets(buckets, ahead)
     with at_redis(source):
-        before = get_account_store().read(alias)
+        before, failures = get_account_store().read(alias), failures_of_account(alias)
     with at_redis(to):
         if before:
             _take_fresh_token(before)
+        for group, failure in failures:
+            keep(group, failure)
+    with at_redis(source):
+        drop_these([failure.id for _, failure in failures])
+    with at_redis(to):
         # A pause that somebody has made meanwhile stays.
         if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
             get_governor().resume(_what(alias))

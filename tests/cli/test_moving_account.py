@@ -7,16 +7,22 @@ import time
 import pytest
 from pydantic import SecretStr
 
+from cli.failed_groups import replay_all
 from cli.moving_account import begin, finish, what_is_left
 from schedules.sync import request_sync
 from tasks.metrics import get_metrics
+from tasks.profiles import create_profile
 from tests.cli.typed import run
+from tests.failing import ADA, fail, refused
 from tests.live.system import until
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
 from worker.accounts.stored import get_account_store
+from worker.app import app
 from worker.connection import get_redis
 from worker.errors import SettingsError
+from worker.failures.kept import failures_of, failures_of_account
+from worker.failures.replay import replay
 from worker.governor import Settlement, get_governor
 from worker.one_per_process import forget
 from worker.redis.homes import at_each, at_redis, home_of
@@ -76,6 +82,50 @@ def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
     assert get_governor().paused() == []
     with at_redis("eu"):
         assert get_account_store().read("stored") is None
+
+
+def test_what_has_failed_comes_with_it_and_is_replayed_where_it_lives(begun, monkeypatch):
+    with at_redis("eu"):
+        monkeypatch.setattr(app.backend, "app", app)
+        for alias in ("stored", "shop"):
+            fail(create_profile, ADA, refused(), account=alias, task_id=f"failed-{alias}")
+        [(_, before)] = failures_of_account("stored")
+    begin("stored", "main")
+    answered("eu", begun)
+
+    finish("stored", "eu", "main")
+
+    [(group, after)] = failures_of_account("stored")
+    assert after == before
+    with at_redis("eu"):
+        assert [each.account for each in failures_of(group.id)] == ["shop"]
+    assert replay_all(group).tasks == 2
+    assert "create_profile" in str(get_redis().hvals("klaviyo:waiting"))
+
+
+def test_a_failure_is_not_replayed_where_nobody_knows_the_limits_of_its_account(begun, settings, monkeypatch):
+    with at_redis("eu"):
+        monkeypatch.setattr(app.backend, "app", app)
+        fail(create_profile, ADA, refused(), account="shop", task_id="failed")
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__REDIS", "main")
+    forget()
+
+    with at_redis("eu"):
+        [(group, _)] = failures_of_account("shop")
+        done = replay(group)
+        assert [each.id for each in failures_of(group.id)] == ["failed"]
+    assert done.tasks == 0
+    assert "account 'shop' lives on the Redis main by now" in str(done.impossible)
+
+
+def test_what_was_begun_before_it_moved_can_be_dropped_where_it_waits(begun):
+    begin("stored", "main")
+
+    told = run("waiting", begun, "--drop", "--yes")
+
+    assert "1 dropped; 1 were waiting before, 0 are now." in told.stderr
+    with at_redis("eu"):
+        assert what_is_left("stored") == {}
 
 
 def test_a_token_that_was_refreshed_meanwhile_is_taken_over(two_redis):
