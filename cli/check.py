@@ -44,7 +44,7 @@ from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
 from worker.patience import asking_redis_once
 from worker.process import checks
-from worker.process.divided import check_addresses, check_companies
+from worker.process.divided import check_addresses, check_companies, check_removed, check_strays
 from worker.redis.homes import at_home, at_redis, everywhere
 from worker.redis.rights import acl as rights
 from worker.settings import Settings, get_settings
@@ -79,7 +79,8 @@ def check(
     levels = [_print_finding(each) for each in checks.check_settings(settings)]
     by_redis = {each: _check_redis(each) for each in everywhere()}
     fit = [each for each, found in by_redis.items() if "bad" not in found]
-    levels += [_print_finding(each) for each in chain(check_addresses(settings), check_others(settings))]
+    others = chain(check_addresses(settings), check_removed(settings), check_others(settings))
+    levels += [_print_finding(each) for each in others]
     # Accounts that live on one Redis can be checked while another is not fit.
     levels += [] if fit else ["bad"]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
@@ -92,7 +93,8 @@ def check(
         with at_redis(home):
             for each in aliases(settings):
                 _check_account_of(settings, each)
-    for finding in check_companies(settings):  # of which the accounts have just told
+    # Of their companies the accounts have just told.
+    for finding in chain(check_companies(settings), check_strays(settings)):
         _print_finding(finding)
     if len(fit) < len(by_redis):
         raise typer.Exit(FAILED)

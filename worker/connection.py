@@ -157,7 +157,7 @@ def unreachable(error: Exception) -> str:
     """Why nothing works without Redis, and what to do."""
     if isinstance(_said_by_redis(error), NotNow | redis.AuthenticationError):
         return f"{reason_away(error)}."
-    return f"{reason_away(error)}: start it, run `klaviyo up` in this folder, or set {_setting(_name(error))}."
+    return f"{reason_away(error)}: start it, run `klaviyo up` in this folder, or set {redis_variable(_name(error))}."
 
 
 def reason_away(error: Exception) -> str:
@@ -166,7 +166,7 @@ def reason_away(error: Exception) -> str:
     if isinstance(why, NotNow):
         return f"{why}; this is about {address(name)}"
     if isinstance(why, redis.AuthenticationError):
-        return f"{address(name)} refuses the password in {_setting(name)}"
+        return f"{address(name)} refuses the password in {redis_variable(name)}"
     return f"Redis cannot be reached at {address(name)} ({type(why).__name__})"
 
 
@@ -174,7 +174,8 @@ def _name(error: Exception) -> str:
     return redis_of(error) or get_settings().redis_name
 
 
-def _setting(name: str) -> str:
+def redis_variable(name: str) -> str:
+    """The environment variable that says where a Redis is."""
     return "KLAVIYO_REDIS_URL" if name == MAIN else f"KLAVIYO_REDIS_URLS__{name.upper().replace('-', '_')}"
 
 
