@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from worker.accounts.lookup import configured
-from worker.connection import reason_away
 from worker.redis.absence import Missing
+from worker.redis.connection import reason_away
 from worker.redis.homes import home_of_configured
 from worker.settings import get_settings
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.redis_rights import acl as rights
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import check_others, check_outage
@@ -42,11 +43,10 @@ from worker.errors import (
 )
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process import checks
 from worker.process.divided import check_addresses, check_companies, check_removed, check_strays
 from worker.redis.homes import at_home, at_redis, everywhere
-from worker.redis.rights import acl as rights
+from worker.redis.patience import asking_redis_once
 from worker.settings import Settings, get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.

@@ -16,9 +16,9 @@ from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.pauses import describe, resume_command
 from worker.redis.homes import ask_each, at_home, gathered
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 from worker.tiers import Tier
 

@@ -187,7 +187,7 @@ def fake_redis(monkeypatch):
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: fake)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: fake)
     yield fake
     forget()
 
@@ -221,7 +221,7 @@ def client(valkey):
 @pytest.fixture
 def real_redis(client, monkeypatch):
     """The real server in place of the configured one, for results too."""
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     monkeypatch.setattr("worker.results.Backend.client", client)
     forget()
     yield client

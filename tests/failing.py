@@ -8,10 +8,10 @@ from base64 import b64decode
 from celery.app.task import Context
 
 from worker.app import app
-from worker.connection import get_redis
 from worker.errors import BadRequest, OutcomeUnknown
 from worker.governor import get_governor
 from worker.message_headers import DELIVERY, HEADER
+from worker.redis.connection import get_redis
 from worker.transport import UNACKED, UNACKED_INDEX
 
 ADA = {"email": "ada@example.com"}

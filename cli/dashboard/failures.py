@@ -12,8 +12,8 @@ from cli.failures import describe, describe_replay
 from cli.times import clock
 from worker.failures.kept import Count
 from worker.failures.replay import OutcomeMatters
-from worker.patience import asking_redis_once
 from worker.redis.absence import without_those_away
+from worker.redis.patience import asking_redis_once
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100

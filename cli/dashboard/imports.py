@@ -27,8 +27,8 @@ from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
 from tasks.jobs.rows import numbers, ranges, shortened
-from worker.patience import asking_redis_once
 from worker.redis.homes import first
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
 MAX_JOBS, MAX_SPANS = 50, 100

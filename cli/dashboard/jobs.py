@@ -25,8 +25,8 @@ from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers, ranges, shortened
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_redis, first, here
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000

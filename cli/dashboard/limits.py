@@ -25,9 +25,9 @@ from cli.dashboard.table import (
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
 from worker.redis.absence import without_those_away
 from worker.redis.homes import ask_each, here
+from worker.redis.patience import asking_redis_once
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6

@@ -24,9 +24,9 @@ from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
-from worker.connection import get_redis
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
 from worker.redis.homes import here
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: What is said where beat does not run for what is shown.

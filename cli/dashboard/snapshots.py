@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from cli.absence import absences
 from cli.dashboard.table import Query, Reading, Tab, arrange
-from worker.connection import AWAY, unreachable
 from worker.errors import SettingsError
 from worker.redis.absence import without_those_away
+from worker.redis.connection import AWAY, unreachable
 from worker.redis.homes import ask_each
 
 logger = logging.getLogger(__name__)

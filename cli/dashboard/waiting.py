@@ -10,12 +10,12 @@ from cli.dashboard.limits import Limit, refresh
 from cli.dashboard.table import PAGE_ROWS, clock_or_date
 from cli.times import duration
 from cli.waiting import WaitingTask, waiting_task
-from worker.connection import get_redis
 from worker.governor import PREFIX, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_redis
+from worker.redis.patience import asking_redis_once
 
 #: What can be looked at: the two lanes, and the tasks of both whose time has not come.
 Lane = Literal["now", "bulk", "later"]

@@ -16,8 +16,8 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_redis, first, gathered, here
+from worker.redis.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT_AFTER_S = 30.0

@@ -13,8 +13,8 @@ from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import gauge, single
 from cli.metrics.scaling import workers_wanted
-from worker.connection import get_redis
 from worker.governor import BucketLook, Forecast, Look, Pause, forecasts, get_governor
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
 from worker.tiers import DAY, DEFAULT_QUEUE, MINUTE, QUEUES, SECOND, Tier
 from worker.transport import Channel

@@ -424,7 +424,7 @@ class TestCheck:
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
         for module in ("worker.process.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
-        monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
+        monkeypatch.setattr("worker.redis.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output

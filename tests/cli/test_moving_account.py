@@ -19,12 +19,12 @@ from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
 from worker.accounts.stored import get_account_store
 from worker.app import app
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.failures.kept import failures_of, failures_of_account
 from worker.failures.replay import replay
 from worker.governor import Settlement, get_governor
 from worker.one_per_process import forget
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, home_of
 from worker.settings import get_settings
 from worker.tiers import QUEUES

@@ -23,8 +23,8 @@ from tests.failing import ADA, fail, refused
 from tests.live.nodes import free_ports
 from worker.api.jsonapi import Request
 from worker.app import app
-from worker.connection import AWAY
 from worker.one_per_process import forget
+from worker.redis.connection import AWAY
 from worker.redis.homes import at_home, at_redis
 
 REQUEST = Request("POST", "/api/profile-bulk-import-jobs", {}, b'{"data":{}}')

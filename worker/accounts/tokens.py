@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.stored import get_account_store
 from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
-from worker.connection import AWAY, get_redis
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
 from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
-from worker.patience import waits_for_redis
 from worker.process.state import closing
+from worker.redis.connection import AWAY, get_redis
+from worker.redis.patience import waits_for_redis
 from worker.tiers import Bucket, Limits, Line
 
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.failing import KeptFailures
 from worker.governor.looking import Observer
@@ -28,9 +27,10 @@ from worker.governor.terms import (
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_redis
-from worker.patience import waits_for_redis
 from worker.pauses import describe, holders, owner, resume_command
 from worker.process.state import working
+from worker.redis.connection import Full, NotReplicated, get_publisher, get_redis
+from worker.redis.patience import waits_for_redis
 
 
 class Governor(KeptFailures, Observer):
@@ -432,5 +432,5 @@ def get_governor() -> Governor:
 
 @one_per_redis
 def get_publishing_governor() -> Governor:
-    """The same for publishers, who wait no longer than `worker.connection.get_publisher` does."""
+    """The same for publishers, who wait no longer than `worker.redis.connection.get_publisher` does."""
     return Governor(get_publisher())

@@ -8,7 +8,7 @@ from typing import Any
 from worker.governor.calling import ScriptCaller
 from worker.governor.reading import read_look
 from worker.governor.terms import Look
-from worker.patience import waits_for_redis
+from worker.redis.patience import waits_for_redis
 from worker.tiers import DAY, MINUTE
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.

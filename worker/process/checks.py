@@ -13,11 +13,11 @@ import redis
 
 from worker.accounts.lookup import NO_ACCOUNT, account, configured
 from worker.accounts.stored import get_account_store
-from worker.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import describe, resume_command
 from worker.process import default_queue
+from worker.redis.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.settings import Settings, misspelled_settings
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.

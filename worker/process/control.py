@@ -17,13 +17,13 @@ from celery.worker import state as worker_state
 from celery.worker.control import Panel, control_command
 
 from worker.app import get_peer
-from worker.connection import reason_away
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process.signals import stop
 from worker.redis.absence import without_those_away
+from worker.redis.connection import reason_away
 from worker.redis.elsewhere import elsewhere
 from worker.redis.homes import ask_each, at_redis
+from worker.redis.patience import asking_redis_once
 from worker.revocation import Effect, revoke, revoke_stamped
 from worker.settings import get_settings
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from worker.accounts.companies import find_parted
 from worker.accounts.lookup import configured
-from worker.connection import AWAY, address, get_redis, redis_variable
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.pauses import owner
 from worker.process.checks import Finding
 from worker.redis.absence import without_those_away
 from worker.redis.called import called_here, known_here
+from worker.redis.connection import AWAY, address, get_redis, redis_variable
 from worker.redis.homes import ask_each, here, home_of_configured
 from worker.settings import Settings, get_settings
 

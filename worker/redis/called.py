@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 from worker.settings import Settings
 
 #: Seconds between two notes of a worker, after which one that was not renewed is of no running worker, and for which

@@ -60,7 +60,7 @@ class Store:
 @pytest.fixture
 def redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
-    for module in ("schedules.store.outage", "worker.atomic_writes"):
+    for module in ("schedules.store.outage", "worker.redis.atomic_writes"):
         monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
     monkeypatch.setattr(outage, "current_time", lambda: NOW)
     return fake

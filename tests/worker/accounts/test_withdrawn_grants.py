@@ -114,7 +114,7 @@ class Shop:
 def shop(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = Shop(client)
     for module in (carrying_out, oauth):
         monkeypatch.setattr(module, "get_governor", lambda: made.governor)

@@ -12,9 +12,9 @@ from kombu.pidbox import Mailbox
 from tasks.metrics import get_metrics
 from tests.live.nodes import free_ports
 from worker.app import app, get_peer
-from worker.connection import AWAY
 from worker.governor import get_governor
 from worker.one_per_process import forget
+from worker.redis.connection import AWAY
 from worker.redis.elsewhere import elsewhere
 from worker.redis.homes import at_redis
 from worker.tiers import QUEUES

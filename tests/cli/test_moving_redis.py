@@ -4,13 +4,13 @@ from collections import deque
 
 import pytest
 
+from cli.moving_redis import move
 from tests.live.nodes import Cluster
 from tests.worker.governing import line, publish
-from worker.connection import client_of
 from worker.errors import SettingsError
 from worker.governor import Governor, under_way
 from worker.redis.address import parse
-from worker.redis.moving import move
+from worker.redis.connection import client_of
 from worker.tiers import QUEUES
 
 
