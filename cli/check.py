@@ -125,7 +125,7 @@ def _check_account(which: Account) -> None:
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except CredentialsFailed as error:
-        raise _bad(label, f"{error.why}.") from None
+        raise _bad(label, f"{error.told}.") from None
     except Unauthorized:
         if which.grant:
             raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None
@@ -138,7 +138,7 @@ def _check_account(which: Account) -> None:
         _good(label, f"Klaviyo accepts its {credentials}")
         _warn(label, f"the {credentials} lacks the scope accounts:read, so which account it belongs to is not known.")
     except Paused as error:
-        _warn(label, f"which account its key belongs to could not be checked, because this is paused: {error.reasons}.")
+        _warn(label, f"which account its key belongs to could not be checked. {error.reasons}")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
             _warn(label, "nothing is sent for it until it is resumed, so its key and scopes were not checked.")
             return
@@ -223,7 +223,7 @@ def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
         except Forbidden:
             missing.add(trial.scope)
         except Paused as error:
-            _warn(label, f"{trial.scope} could not be checked, because this is paused: {error.reasons}.")
+            _warn(label, f"{trial.scope} could not be checked. {error.reasons}")
         except (Throttled, Unauthorized) as error:
             _warn(label, f"{trial.scope} could not be checked: {error}")
         except (

@@ -15,7 +15,9 @@ from worker.redis.connection import get_redis
 from worker.transport import UNACKED, UNACKED_INDEX
 
 ADA = {"email": "ada@example.com"}
-LOST = OutcomeUnknown("create_list", "default", "no answer from Klaviyo (ReadTimeout)", "the lists of this name")
+LOST = OutcomeUnknown(
+    "create_list", "default", "no answer from Klaviyo (it did not come in time)", "the lists of this name"
+)
 
 
 def refused(pointer="/data/attributes/email", detail="'ada@' is not an email address", status=400):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs, waiting
@@ -18,6 +20,8 @@ from cli.dashboard.table import Query, Tab, choose, lay_out
 from cli.flower.extension import PageHandler, Pages, Route
 from cli.flower.tasks import TASKS_PER_END
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
+
+_COMMAND = re.compile(r"`([^`]+)`")
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
 TABS: Sequence[Tab[Any]] = (
@@ -40,6 +44,11 @@ POLICY = "; ".join(
 )
 
 
+def mark_commands(text: str) -> str:
+    """Return a text as HTML, with what stands between backticks as something to type."""
+    return _COMMAND.sub(r"<code>\1</code>", xhtml_escape(text))
+
+
 class KlaviyoHandler(PageHandler):
     """What the pages have in common."""
 
@@ -55,7 +64,7 @@ class KlaviyoHandler(PageHandler):
 
     def show(self, template: str, **shown: Any) -> None:
         """Answer with a page."""
-        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, **shown)
+        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, marked=mark_commands, **shown)
 
 
 class TabHandler(KlaviyoHandler):

@@ -265,8 +265,8 @@ def _blocked(each: Limit) -> Cell:
 
 
 def _because(each: Limit) -> str:
-    """Why a bucket stands still; what is paused, and why, is said above the table."""
-    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
+    """Why a bucket stands still; what to do then is said above the table."""
+    return each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:

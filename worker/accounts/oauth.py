@@ -37,8 +37,8 @@ CONSENT_S = 600
 class AuthorizationExpired(SettingsError):
     """The authorization was begun too long ago, has been completed already, or was never begun here."""
 
-    def __init__(self) -> None:
-        super().__init__("this authorization has expired or was completed before: begin it again")
+    def __str__(self) -> str:
+        return "this authorization has expired or was completed before: begin it again"
 
 
 class OtherCompany(SettingsError):

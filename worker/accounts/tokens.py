@@ -184,9 +184,10 @@ def _renewed(grant: Grant, issued: Tokens) -> Grant:
 
 def _refused(owner: Account, action: str, refused: TokenRefused) -> NoReturn:
     if refused.code == "invalid_grant":
-        why = f"Klaviyo has withdrawn its grant ({refused.code}): {owner.renewing}"
+        why, remedy = "Klaviyo has withdrawn its grant", owner.renewing
     elif refused.code == "invalid_client":
-        why = f"Klaviyo does not know the application ({refused.code}): set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET"
+        why = "Klaviyo does not know the application"
+        remedy = "set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET and restart the workers"
     else:
-        why = f"Klaviyo refuses it a token ({refused.code}): {owner.renewing}"
-    raise CredentialsFailed(action, owner.alias, why)
+        why, remedy = "Klaviyo refuses it a token", owner.renewing
+    raise CredentialsFailed(action, owner.alias, f"{why} ({refused.code})", remedy)

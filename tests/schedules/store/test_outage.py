@@ -87,7 +87,10 @@ def test_a_full_disk_is_reported_in_the_log_and_by_the_commands_and_the_step_wai
 
     [told] = [each for each in caplog.records if each.name == "schedules.store.outage"]
     assert told.levelno == logging.ERROR
-    assert "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves" in told.message
+    assert (
+        "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves"
+        in told.getMessage()
+    )
     assert str(outage.current_outage()).startswith("The store at sqlite:///")
     assert disk.rows() == 0
 

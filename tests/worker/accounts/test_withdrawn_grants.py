@@ -137,7 +137,7 @@ def test_a_grant_that_is_withdrawn_and_given_again_an_hour_later_costs_no_task(s
     shop.work(HOUR)
 
     [pause] = shop.governor.paused()
-    assert "run `klaviyo accounts authorize shop`" in pause.why
+    assert "run `klaviyo accounts authorize shop`" in pause.how_to_resume
     assert len(shop.ended) == done
     assert shop.refused <= HOUR / 60 + 20
     assert shop.governor.count() == TASKS - done

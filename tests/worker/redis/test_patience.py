@@ -21,7 +21,7 @@ from worker.redis import patience
 from worker.redis.connection import NotNow
 from worker.redis.patience import asking_redis_once, waits_for_redis
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 #: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
 ASKED_BY_TASKS = (
@@ -122,7 +122,7 @@ def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatc
     with pytest.raises(redis.ConnectionError):
         waits_for_redis(away)()
 
-    assert caplog.records[0].message == "Waiting for Redis for 60 s at most: away"
+    assert caplog.records[0].getMessage() == "Waiting for Redis for 60 s at most: away"
     assert len(caplog.records) <= 3
 
 
