@@ -1,7 +1,7 @@
 """A stored account moves from one Redis to another: what was begun ends where it was, what is new waits where it goes.
 
-So nothing but its windows has to be carried over. Every step can be repeated: the same command goes on where one was
-broken off.
+So nothing has to be carried over but its windows and what has failed. Every step can be repeated: the same command goes
+on where one was broken off.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
 from worker.accounts.stored import FRESH_S, get_account_store
 from worker.errors import SettingsError
+from worker.failures.kept import drop_these, failures_of_account, keep
 from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
+from worker.pauses import describe, resume_command
+from worker.process.divided import require_different
 from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, here
 from worker.redis.patience import waits_for_redis
@@ -35,6 +38,9 @@ QUIET_S = 2 * FRESH_S
 
 #: Seconds between two looks at what is left of it.
 LOOK_INTERVAL_S = 0.5
+
+#: What is stored of an account besides its grant.
+_KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
 
 #: What of a bucket is known to its new Redis, and which of that is a time.
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
@@ -57,10 +63,11 @@ def begin(alias: str, to: str) -> str:
     if source is None:
         there = f"lives on {to} already" if found else "is not stored"
         raise SettingsError(f"account {alias!r} {there}")
+    require_different(source, to)
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), f"it is moving here from {source}", since=time.time())
+        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -69,8 +76,12 @@ def begin(alias: str, to: str) -> str:
 
 
 def _require_movable(alias: str) -> None:
-    if any(pause.what == _what(alias) for pause in get_governor().paused()):
-        raise SettingsError(f"account {alias!r} is paused on {here()}, so that what waits there would never end")
+    for pause in get_governor().paused():
+        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+            raise SettingsError(
+                f"the {describe(pause.what)} is paused on {here()}, so that what waits there would never end: "
+                f"{resume_command(pause.what)}"
+            )
     shared: Any = get_redis().hgetall(f"{PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
@@ -81,7 +92,7 @@ def _require_movable(alias: str) -> None:
 
 
 def _store(account: Account) -> None:
-    values = {name: getattr(account, name) for name in ("api_key", "company_id", "timezone", "conversion_metric")}
+    values = {name: getattr(account, name) for name in _KEPT}
     get_account_store().change(account.alias, **values, grant=account.grant, moved_to="")
 
 
@@ -146,7 +157,7 @@ def _account(message: bytes) -> str:
 
 
 def finish(alias: str, source: str, to: str) -> None:
-    """Carry over what is known of an account's windows, and let its calls go on where it lives now."""
+    """Carry over what is known of an account's windows and what has failed, and let its calls go on where it lives."""
     with at_redis(source):
         buckets = _read_buckets(alias)
         began = get_governor().now()
@@ -154,11 +165,18 @@ def finish(alias: str, source: str, to: str) -> None:
         ahead = get_governor().now() - began
         _write_buckets(buckets, ahead)
     with at_redis(source):
-        before = get_account_store().read(alias)
+        before, failures = get_account_store().read(alias), failures_of_account(alias)
     with at_redis(to):
         if before:
             _take_fresh_token(before)
-        get_governor().resume(_what(alias))
+        for group, failure in failures:
+            keep(group, failure)
+    with at_redis(source):
+        drop_these([failure.id for _, failure in failures])
+    with at_redis(to):
+        # A pause that somebody has made meanwhile stays.
+        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
+            get_governor().resume(_what(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
@@ -202,6 +220,11 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
             if blocked is not None:
                 pipe.hset(f"{PREFIX}blocked", name, str(blocked + ahead))
         pipe.execute()
+
+
+def _moving(source: str) -> str:
+    """Why what is new waits."""
+    return f"it is moving here from {source}"
 
 
 def _what(alias: str) -> str:
