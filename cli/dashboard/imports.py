@@ -108,6 +108,7 @@ TAB = Tab(
     "There was no import in the last two weeks.",
     troubles=lambda each: int(each.run.failed > 0 or each.run.state == "failed"),
     everywhere=True,
+    order=lambda each: -each.run.started,
 )
 
 

@@ -14,7 +14,7 @@ from worker.governor import PREFIX, Pause, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
 from worker.redis.connection import get_redis
-from worker.redis.homes import at_home
+from worker.redis.homes import at_redis
 from worker.redis.patience import asking_redis_once
 
 #: What can be looked at: the two lanes, and the tasks of both whose time has not come.
@@ -93,7 +93,7 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
     """
     total = count(limit, lane)
     page = min(page, max(1, -(-total // PAGE_ROWS)))
-    with at_home(limit.account):
+    with at_redis(limit.redis):
         governor, client, line = get_governor(), get_redis(), limit.row.name
         now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
         found = read_in_order(client, line, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)

@@ -27,7 +27,7 @@ def test_a_tab_counts_what_somebody_has_to_look_at():
     [us] = accounts.known([Account("us", None, "B")], [], {})
 
     assert failures.TAB.troubles(failures.Failed(Count(group, 7, AT, AT))) == 7
-    assert [jobs.TAB.troubles(jobs.Dated(job, 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
+    assert [jobs.TAB.troubles(jobs.Dated(job, "", 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
     assert [accounts.TAB.troubles(each) for each in (eu, us)] == [1, 0]
     assert [
         imports.TAB.troubles(imports.Seen(run, AT))
