@@ -56,7 +56,7 @@ def up(
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 _prepare_store(extra.get("KLAVIYO_STORE_URL", settings.store_url))
-                # Workers first: they are what is waited for, and each process needs a core to start.
+                # Workers first: everybody waits for them, and each process needs a core to start.
                 for redis in settings.redis_names:
                     for number in range(1, workers + 1):
                         start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings, redis=redis)

@@ -49,12 +49,12 @@ class Application(Celery):
 
     @property
     def backend(self) -> Any:
-        """The results of the Redis that is turned to."""
+        """The results of the current Redis."""
         return get_peer().backend if elsewhere() else super().backend
 
     @property
     def pool(self) -> Any:
-        """The connections to the Redis that is turned to."""
+        """The connections to the current Redis."""
         return get_peer().pool if elsewhere() else super().pool
 
     def _acquire_producer(self, timeout: float | None = None) -> Any:
@@ -184,7 +184,7 @@ def configuration() -> dict[str, Any]:
 
 @one_per_redis
 def get_peer() -> Any:
-    """The connections and the results of another Redis that is turned to: an application without tasks."""
+    """The connections and results of another Redis than this process's: an application without tasks."""
     peer: Any = Celery("klaviyo", loader=Loader, amqp="worker.transport:AMQP", fixups=[], set_as_current=False)
     peer.add_defaults(configuration())
     return peer

@@ -64,7 +64,7 @@ async def _end_of(id: str) -> None:
 
 
 async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
-    """Look for the results that are waited for, until there are none; where Redis is away, look again."""
+    """Look for the results that somebody awaits, until all are there; if Redis is away, look again."""
     while waiting:
         error, ended = None, list(waiting)
         try:

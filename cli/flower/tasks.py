@@ -249,7 +249,7 @@ def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
 
 
 def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look at what waits at the Redis that is turned to, in a separate thread, and show what was found."""
+    """Look, in a separate thread, at what waits at the current Redis, and show it."""
 
     def run() -> None:
         while True:

@@ -24,12 +24,12 @@ from worker.settings import Settings, get_settings
 
 T = TypeVar("T")
 
-#: What Celery's options have of a call that is a part of something larger, whose other parts must be on the same Redis.
+#: Celery's options of a call that is part of something larger, whose other parts must be on the same Redis.
 _PARTS = ("chain", "chord", "group_id", "link", "link_error")
 
 
 def home_of(name: str | None) -> str:
-    """The name of the Redis on which an account lives; for one that nobody knows, that of this process.
+    """Return the name of the Redis on which an account lives; for an unknown account, that of this process.
 
     Raises:
         SettingsError: it is stored on none of those that can be asked, and another is away.
@@ -57,50 +57,50 @@ def home_of(name: str | None) -> str:
 
 
 def home_of_configured(settings: Settings, alias: str) -> str:
-    """The name of the Redis on which an account of the settings lives."""
+    """Return the name of the Redis on which an account of the settings lives."""
     found = settings.accounts.get(alias)
     return (found.redis if found else None) or MAIN
 
 
 def at_home(name: str | None) -> AbstractContextManager[None]:
-    """Turn to the Redis on which an account lives."""
+    """Make the Redis on which an account lives the current one."""
     settings = get_settings()
     return at_redis(home_of(name)) if settings.redis_urls else nullcontext()
 
 
 def at_redis(name: str) -> AbstractContextManager[None]:
-    """Turn to the Redis of this name."""
+    """Make the Redis of this name the current one."""
     return at(None if name == get_settings().redis_name else name)
 
 
 def at_home_of_call(name: str | None, options: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Turn to the Redis to which a call goes, of an account and with these options of Celery's.
+    """Make the Redis of a call's account the current one; ``options`` are Celery's.
 
     Raises:
-        SettingsError: it would be parted there from what follows it, or what it follows.
+        SettingsError: the call follows something, or something follows it, that is on another Redis.
 
     """
     settings = get_settings()
     if not settings.redis_urls or (home := home_of(name)) == here():
         return nullcontext()
-    from celery._state import get_current_worker_task  # what looks at a Redis alone needs no Celery
+    from celery._state import get_current_worker_task  # imported here: what only looks at Redis needs no Celery
 
     alias = alias_of(name or DEFAULT)
     if get_current_worker_task() or any(options.get(each) for each in _PARTS):
         raise SettingsError(
-            f"account {alias!r} lives on the Redis {home!r}, and the chain, group or chord is on {here()!r}: "
-            f"make it within `with worker.redis.homes.at_home({alias!r})`, of tasks of accounts that live there"
+            f"account {alias!r} lives on the Redis {home!r}, but its chain, group or chord is on {here()!r}: "
+            f"make that within `with worker.redis.homes.at_home({alias!r})`, of tasks of accounts that live there"
         )
     return at_redis(home)
 
 
 def here() -> str:
-    """The name of the Redis that is turned to."""
+    """Return the name of the current Redis."""
     return elsewhere() or get_settings().redis_name
 
 
 def everywhere() -> list[str]:
-    """The name of every Redis, this process's own first."""
+    """Return the name of every Redis, this process's own first."""
     settings = get_settings()
     return sorted(settings.redis_names, key=lambda name: name != settings.redis_name)
 

@@ -201,7 +201,7 @@ def test_records_can_be_mapped_too(run: Run):
 
 ITEM = {"external_id": "A", "title": "T", "description": "D", "url": "https://x.example"}
 SMALLEST: dict[str, dict[str, Any]] = {
-    "profiles": {"email": "a@b.c"},
+    **{kind: {"email": "a@b.c"} for kind in KINDS},
     "events": {"email": "a@b.c", "metric": "M"},
     "create_catalog_items": ITEM,
     "create_catalog_variants": {**ITEM, "item_id": "I", "sku": "S", "inventory_quantity": 0, "price": 1.5},
@@ -212,7 +212,6 @@ SMALLEST: dict[str, dict[str, Any]] = {
         for what in ("items", "variants", "categories")
     },
     "coupon_codes": {"coupon": "10OFF", "code": "X"},
-    **{kind: {"email": "a@b.c"} for kind in ("subscribe", "unsubscribe", "suppress", "unsuppress")},
 }
 
 

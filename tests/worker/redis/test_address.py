@@ -5,14 +5,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from celery import Celery
 from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from cli.embedded import server
-from tests.celery_connections import close_backend
 from tests.ports import free_port
-from worker.app import Loader, configuration
 from worker.errors import SettingsError
 from worker.redis import address
 from worker.redis.address import parse
@@ -33,32 +30,6 @@ def places(server_binary, tmp_path_factory):
         admin.execute_command("ACL", "SETUSER", "ada", "on", f">{PASSWORD}", "~*", "&*", "+@all")
         yield {"port": port, "socket": url.removesuffix("?db=0")}
         admin.close()
-
-
-@pytest.fixture
-def clients(clean_settings, monkeypatch, tmp_path):
-    """Makes every client that connects to an address, by its library."""
-    monkeypatch.chdir(tmp_path)
-    opened = []
-
-    def connect(url):
-        monkeypatch.setenv("KLAVIYO_REDIS_URL", url)
-        for cache in (get_settings, get_redis):
-            cache.cache_clear()
-        app = Celery("test", loader=Loader, amqp="worker.transport:AMQP", set_as_current=False)
-        app.add_defaults(configuration)
-        connection = app.connection_for_read()
-        opened.append((app, connection))
-        return app, connection
-
-    yield connect
-    for app, connection in opened:
-        connection.release()
-        get_redbeat_redis(app).close()
-        close_backend(app.backend)
-        app.close()
-    get_redis().close()
-    get_redis.cache_clear()
 
 
 @pytest.mark.parametrize(

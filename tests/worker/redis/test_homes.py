@@ -53,7 +53,7 @@ def test_a_chain_that_would_be_parted_is_refused_and_one_at_home_is_not(two_redi
     main, eu = two_redis
     parts = [create_profile.on("shop").si(email=f"{name}@example.com") for name in ("ada", "grace")]
 
-    with pytest.raises(SettingsError, match="lives on the Redis 'eu', and the chain, group or chord is on 'main'"):
+    with pytest.raises(SettingsError, match="lives on the Redis 'eu', but its chain, group or chord is on 'main'"):
         chain(*parts).apply_async()
     assert waiting(main) | waiting(eu) == set()
 
