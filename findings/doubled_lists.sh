@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Klaviyo's SDK sends a write again after 504, so that one call makes two lists, and returns the second as the only one.
+# Klaviyo's SDK sends a write again after 504: one call makes two lists, and returns the second as if it were the only one.
 #
-# With:      klaviyo-api 25.0.0, urllib3 2.8.0; in Klaviyo's place a server that makes a list and answers 504, once
-# Guessed:   the SDK repeats what may be repeated: a write after 429, which was not carried out, but not after 504.
-# Behaviour: 504 and 524 are retried as 429 is, whatever the method. Both say that a gateway did not wait for the answer:
-#            Klaviyo may have carried the call out. A connection that breaks before the answer is not retried.
+# With:      klaviyo-api 25.0.0, urllib3 2.8.0; in Klaviyo's place a server that makes a list, but whose answer is lost
+# Guessed:   a write is sent again after 429, which says that it was not carried out, and after nothing else.
+# Behaviour: 504 and 524 are retried as 429 is, whatever the method. They say that a gateway no longer waited for the
+#            answer, which tells nothing of the call. After a connection that closes early a write is not sent again.
 # Seen:      create_list, answered with 504: 2 lists made, the caller is given LIST2
 #            create_list, the connection closed: 1 list made, the caller is raised ProtocolError
-# Matters:   a list, a campaign's send job or an event without unique_id is doubled, without a word. Writes need
-#            max_retries=1, and then the caller has to repeat what was throttled.
+# Matters:   a list, or an event without unique_id, is doubled without a word, on a day when Klaviyo is slow. Writes need
+#            max_retries=1, and callers then have to repeat by themselves what was throttled.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -23,6 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from klaviyo_api import KlaviyoAPI
 from openapi_client.api_arg_options import USE_DICTIONARY_FOR_RESPONSE_DATA
 
+LIST = {"data": {"type": "list", "attributes": {"name": "name"}}}
 lists = []
 
 
@@ -57,7 +58,7 @@ seen = []
 for case, Klaviyo.first in (("answered with 504", 504), ("the connection closed", None)):
     lists.clear()
     try:
-        told = "given " + client.Lists.create_list({"data": {"type": "list", "attributes": {"name": "name"}}})["data"]["id"]
+        told = "given " + client.Lists.create_list(LIST)["data"]["id"]
     except Exception as error:
         told = "raised " + type(error).__name__
     seen.append((len(lists), told))
