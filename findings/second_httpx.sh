@@ -37,8 +37,9 @@ except TypeError:
     taken = False
 print(f"a refused connection is an httpx.TransportError: {known}; httpx takes OAuth2Auth: {taken}")
 EOF
-first=$(PYTHONPATH=one python3 asking.py 2>warnings)
-second=$(PYTHONPATH=one:two python3 asking.py 2>warnings)
+# -S leaves out what this Python has installed.
+first=$(PYTHONPATH=one python3 -S asking.py 2>warnings)
+second=$(PYTHONPATH=one:two python3 -S asking.py 2>warnings)
 echo "without httpx2: $first"
 echo "with httpx2: $second"
 like() { echo "a refused connection is an httpx.TransportError: $1; httpx takes OAuth2Auth: $1"; }
