@@ -16,7 +16,7 @@ from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
 from worker.pauses import describe
-from worker.redis.homes import at_each
+from worker.redis.homes import ask_each
 from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
 UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
@@ -60,7 +60,7 @@ def limits(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
-    parts = at_each(lambda: _read(everything or as_json)).values()
+    parts = ask_each(lambda: _read(everything or as_json)).values()
     found, pauses = [row for part in parts for row in part[0]], [pause for part in parts for pause in part[1]]
     known, unread = sum(part[2] for part in parts), sum(part[3] for part in parts)
     for pause in pauses:

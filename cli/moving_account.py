@@ -1,7 +1,7 @@
 """A stored account moves to another Redis: what it has begun ends at the old one, new calls wait at the new one.
 
-So only its windows have to be carried over. Every step can be repeated: after an interruption, the same
-command goes on.
+So only its windows and its failures have to be carried over. Every step can be repeated: after an interruption, the
+same command goes on.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
 from worker.accounts.stored import FRESH_S, get_account_store
 from worker.errors import SettingsError
+from worker.failures.kept import drop_these, failures_of_account, keep
 from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
+from worker.pauses import describe, resume_command
+from worker.process.divided import require_different
 from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, here
 from worker.redis.patience import waits_for_redis
@@ -35,6 +38,9 @@ QUIET_S = 2 * FRESH_S
 
 #: Seconds between two counts of what is left.
 LOOK_INTERVAL_S = 0.5
+
+#: What is stored of an account besides its grant.
+_KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
 
 #: What the new Redis has to know of a bucket, and which of these are times.
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
@@ -57,10 +63,11 @@ def begin(alias: str, to: str) -> str:
     if source is None:
         there = f"already lives on {to}" if found else "is not stored"
         raise SettingsError(f"account {alias!r} {there}")
+    require_different(source, to)
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), f"it is moving here from {source}", since=time.time())
+        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -69,10 +76,12 @@ def begin(alias: str, to: str) -> str:
 
 
 def _require_movable(alias: str) -> None:
-    if any(pause.what == _what(alias) for pause in get_governor().paused()):
-        raise SettingsError(
-            f"account {alias!r} is paused on {here()}, so what waits there would never end: resume it first"
-        )
+    for pause in get_governor().paused():
+        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+            raise SettingsError(
+                f"the {describe(pause.what)} is paused on {here()}, so what waits there would never end: "
+                f"{resume_command(pause.what)}"
+            )
     shared: Any = get_redis().hgetall(f"{PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
@@ -83,7 +92,7 @@ def _require_movable(alias: str) -> None:
 
 
 def _store(account: Account) -> None:
-    values = {name: getattr(account, name) for name in ("api_key", "company_id", "timezone", "conversion_metric")}
+    values = {name: getattr(account, name) for name in _KEPT}
     get_account_store().change(account.alias, **values, grant=account.grant, moved_to="")
 
 
@@ -148,7 +157,7 @@ def _account(message: bytes) -> str:
 
 
 def finish(alias: str, source: str, to: str) -> None:
-    """Carry over what is known of an account's windows, and let its calls go on at its new Redis."""
+    """Carry over what is known of an account's windows, and its failures; let its calls go on at its new Redis."""
     with at_redis(source):
         buckets = _read_buckets(alias)
         began = get_governor().now()
@@ -156,11 +165,18 @@ def finish(alias: str, source: str, to: str) -> None:
         ahead = get_governor().now() - began
         _write_buckets(buckets, ahead)
     with at_redis(source):
-        before = get_account_store().read(alias)
+        before, failures = get_account_store().read(alias), failures_of_account(alias)
     with at_redis(to):
         if before:
             _take_fresh_token(before)
-        get_governor().resume(_what(alias))
+        for group, failure in failures:
+            keep(group, failure)
+    with at_redis(source):
+        drop_these([failure.id for _, failure in failures])
+    with at_redis(to):
+        # A pause that somebody has made meanwhile stays.
+        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
+            get_governor().resume(_what(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
@@ -204,6 +220,11 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
             if blocked is not None:
                 pipe.hset(f"{PREFIX}blocked", name, str(blocked + ahead))
         pipe.execute()
+
+
+def _moving(source: str) -> str:
+    """Why what is new waits."""
+    return f"it is moving here from {source}"
 
 
 def _what(alias: str) -> str:

@@ -16,7 +16,10 @@ from worker.governor import PREFIX
 BATCH = 200
 
 #: Keys that hold no work: they are there once a worker or a command has connected.
-EMPTY = {f"{PREFIX}{name}".encode() for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers")}
+EMPTY = {
+    f"{PREFIX}{name}".encode()
+    for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers", "homes")
+}
 
 
 def move(old: redis.Redis, new: redis.Redis) -> int:

@@ -17,7 +17,7 @@ from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
 from worker.pauses import describe, how_to_resume
-from worker.redis.homes import at_each, at_home, gathered
+from worker.redis.homes import ask_each, at_home, gathered
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 from worker.tiers import Tier
@@ -76,7 +76,7 @@ def _require_options(command: str, words: list[str]) -> None:
 def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
     """Do it at the Redis on which an account lives; without one, at each."""
     if account is None:
-        return list(at_each(do).values())
+        return list(ask_each(do).values())
     with at_home(account):
         return [do()]
 

@@ -45,7 +45,12 @@ def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float
     """Return every account."""
     rows = account_rows(accounts, pauses, used)
     found = [Known(row, each.timezone) for each, row in zip(accounts, rows, strict=True)]
-    return sorted(found, key=lambda each: each.row.state == "ready")
+    return sorted(found, key=urgency)
+
+
+def urgency(each: Known) -> bool:
+    """What does not send comes first."""
+    return each.row.state == "ready"
 
 
 def revision_left(revision: str, today: date) -> str:
@@ -81,4 +86,5 @@ TAB = Tab(
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
     NO_ACCOUNT,
     everywhere=True,
+    order=urgency,
 )

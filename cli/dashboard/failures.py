@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cli.absence import absences
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
+from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.failure_advice import Advice, advice
 from cli.failures import describe, describe_replay
 from cli.times import clock
-from worker.failures.kept import Count, drop, failure_groups, failures_of
-from worker.failures.replay import OutcomeMatters, replay
+from worker.failures.kept import Count
+from worker.failures.replay import OutcomeMatters
+from worker.redis.absence import without_those_away
 from worker.redis.patience import asking_redis_once
 
 #: The most failures that the page of a group shows.
@@ -52,12 +55,12 @@ def read() -> Reading[Failed]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    found = sorted((Failed(each) for each in failure_groups()), key=urgency)
+    found = sorted((Failed(each) for each in read_groups()), key=urgency)
     return Reading([*(_with_accounts(each) for each in found[:MAX_GROUPS]), *found[MAX_GROUPS:]])
 
 
 def _with_accounts(each: Failed) -> Failed:
-    failures = failures_of(each.count.group.id, MAX_READ)
+    failures = read_failures(each.count.group.id, MAX_READ)
     return replace(each, accounts=sorted({failure.account for failure in failures}))
 
 
@@ -105,11 +108,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """A group with its first failures."""
+    """A group with its first failures, and what is missing because a Redis is away."""
 
     count: Count
     advice: Advice
     shown: Sequence[Shown]
+    missing: Sequence[str] = ()
 
 
 @asking_redis_once()
@@ -120,14 +124,17 @@ def read_group(id: str) -> GroupPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
-    count = _group(id)
+    with without_those_away() as missing:
+        count, failures = _group(id), read_failures(id, MAX_SHOWN)
     if count is None:
+        if missing.errors:
+            raise next(iter(missing.errors.values()))  # where the group may be
         return None
     found = []
-    for each in failures_of(id, MAX_SHOWN):
+    for each in failures:
         error, parameters = describe(each)
         found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
-    return GroupPage(count, advice(count.group), found)
+    return GroupPage(count, advice(count.group), found, absences(missing))
 
 
 @asking_redis_once()
@@ -138,10 +145,11 @@ def replay_group(id: str, yes_again: bool) -> list[str]:
         redis.RedisError: Redis cannot be asked; what it has said until then is done.
 
     """
-    if (count := _group(id)) is None:
-        return [GONE]
     try:
-        return list(describe_replay(id, replay(count.group, yes_again=yes_again)))
+        with without_those_away():
+            if (count := _group(id)) is None:
+                return [GONE]
+            return list(describe_replay(id, replay_all(count.group, yes_again=yes_again)))
     except OutcomeMatters as error:
         return [
             f"The tasks of {error.group} may have been carried out: nothing was repeated. Say that you have looked."
@@ -156,7 +164,8 @@ def drop_group(id: str) -> list[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return [f"{drop(id):,} dropped."]
+    with without_those_away():
+        return [f"{drop_all(id):,} dropped."]
 
 
 #: What is said of a group that is not there.
@@ -164,4 +173,4 @@ GONE = "There is no such group: its tasks were repeated or dropped, or failed to
 
 
 def _group(id: str) -> Count | None:
-    return next((each for each in failure_groups() if each.group.id == id), None)
+    return next((each for each in read_groups() if each.group.id == id), None)

@@ -106,6 +106,7 @@ TAB = Tab(
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
     everywhere=True,
+    order=lambda each: -each.run.started,
 )
 
 

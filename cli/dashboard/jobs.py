@@ -20,12 +20,12 @@ from cli.dashboard.table import (
     styled_column,
     text_column,
 )
-from cli.jobs import DEFAULT_SINCE, select_jobs
+from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers, ranges, shortened
-from worker.redis.homes import at_home, first
+from worker.redis.homes import at_redis, first, here
 from worker.redis.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
@@ -40,9 +40,13 @@ _PLACE = re.compile(r"/\d+(?=/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A job and how old it was when it was read, in seconds; ``because``: why it, or records of it, failed."""
+    """A job, the name of the Redis that has it, and how old it was when it was read, in seconds.
+
+    ``because``: why it, or records of it, failed.
+    """
 
     job: Job
+    redis: str
     age: float
     because: str = ""
 
@@ -56,9 +60,9 @@ def read() -> Reading[Dated]:
 
     """
     now = get_ledger().now()
-    found = select_jobs(DEFAULT_SINCE, False, MAX_JOBS)
+    found = in_order(read_jobs(DEFAULT_SINCE, MAX_JOBS))
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
-    return Reading([Dated(job, now - job.opened) for job in found], notes)
+    return Reading([Dated(job, here(), now - job.opened) for job in found], notes)
 
 
 @asking_redis_once()
@@ -73,7 +77,7 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
 
 
 def _explained(each: Dated) -> Dated:
-    with at_home(each.job.account):
+    with at_redis(each.redis):
         # What a sentence explains needs no errors, and these may be many.
         errors = [] if jobs_view.failure_sentence(each.job) else errors_of(each.job)
         return replace(each, because=explain(each.job, errors))
@@ -173,6 +177,7 @@ TAB = Tab(
     "No job has started in the last day.",
     refresh,
     everywhere=True,
+    order=lambda each: urgency(each.job),
 )
 
 

@@ -25,7 +25,8 @@ from cli.dashboard.table import (
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
-from worker.redis.homes import at_redis, everywhere, home_of
+from worker.redis.absence import without_those_away
+from worker.redis.homes import ask_each, here
 from worker.redis.patience import asking_redis_once
 
 #: The most accounts of which it is said above the table how many tasks wait.
@@ -41,7 +42,7 @@ class Limit:
 
     Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
     it, from which all this follows. ``share``: how much of its fullest window is used. ``words``: what a search
-    looks in.
+    looks in. ``redis``: the name of the one that has it.
     """
 
     row: Row
@@ -52,6 +53,7 @@ class Limit:
     empty_at: float | None
     share: float
     words: str
+    redis: str
 
     @property
     def waiting(self) -> int:
@@ -115,18 +117,22 @@ def refresh(shown: Sequence[Limit]) -> list[Limit]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    lines: dict[str, set[str]] = {}
+    lines: defaultdict[str, set[str]] = defaultdict(set)
     for each in shown:
-        lines.setdefault(each.account, set()).update(each.lines)
-    anew: dict[str, Limit] = {}
-    for name in everywhere():
-        if here := {line for account, some in lines.items() if home_of(account) == name for line in some}:
-            with at_redis(name):
-                governor = get_governor()
-                looks = get_looks().read_anew(governor, here)
-                found = limits_of(looks, governor.paused(), time.time(), governor.slots())
-            anew |= {each.row.name: each for each in found}
-    return [anew.get(each.row.name, each) for each in shown]
+        lines[each.redis].update(each.lines)
+    # The next reading says what is away.
+    with without_those_away():
+        read = ask_each(lambda: _read_anew(lines[here()]))
+    anew = {(name, each.row.name): each for name, found in read.items() for each in found}
+    return [anew.get((each.redis, each.row.name), each) for each in shown]
+
+
+def _read_anew(lines: set[str]) -> list[Limit]:
+    if not lines:
+        return []
+    governor = get_governor()
+    looks = get_looks().read_anew(governor, lines)
+    return limits_of(looks, governor.paused(), time.time(), governor.slots())
 
 
 def limits_of(
@@ -222,6 +228,7 @@ def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
         empty_at=None if row.empty_seconds is None else now + row.empty_seconds,
         share=max((window["used"] / window["limit"] for window in row.windows), default=0.0),
         words=f"{row.name} {row.tier} {row.why}",
+        redis=here(),
     )
 
 
@@ -294,4 +301,5 @@ TAB = Tab(
     "No action has been called through this Redis yet.",
     refresh,
     everywhere=True,
+    order=urgency,
 )

@@ -25,10 +25,12 @@ from schedules.entry_runs import load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.redis.connection import get_redis
+from worker.redis.homes import here
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
-NO_BEAT = "Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
+#: What is said where beat does not run for what is shown.
+NO_BEAT = "Beat is not running{where}, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
 
 
 @asking_redis_once()
@@ -42,9 +44,15 @@ def read() -> Reading[Row]:
     settings = get_settings()
     plan = list(scheduled_entries(settings, all_accounts(settings)))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
-    found.sort(key=lambda row: (row.missed is None, row.state != "failed", row.account, row.entry))
+    found.sort(key=urgency)
     beats = bool(get_redis().exists(app.conf.redbeat_lock_key))
-    return Reading(found, [NO_BEAT] if found and not beats else [])
+    where = f" for the Redis {here()}" if settings.redis_urls else ""
+    return Reading(found, [NO_BEAT.format(where=where)] if found and not beats else [])
+
+
+def urgency(row: Row) -> tuple[bool, bool, str, str]:
+    """What missed a run comes first, then what failed."""
+    return row.missed is None, row.state != "failed", row.account, row.entry
 
 
 def _unix(moment: datetime | None) -> float | None:
@@ -76,4 +84,5 @@ TAB = Tab(
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
     f"Nothing is scheduled. {NO_ACCOUNT}",
     everywhere=True,
+    order=urgency,
 )

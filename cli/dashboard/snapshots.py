@@ -11,10 +11,12 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from cli.absence import absences
 from cli.dashboard.table import Query, Reading, Tab, arrange
 from worker.errors import SettingsError
+from worker.redis.absence import without_those_away
 from worker.redis.connection import AWAY, unreachable
-from worker.redis.homes import at_each
+from worker.redis.homes import ask_each
 
 logger = logging.getLogger(__name__)
 
@@ -71,27 +73,32 @@ class Snapshots:
         self._due.pop(tab.name, None)
 
     async def _read(self, tab: Tab[Any]) -> None:
-        began = self._clock()
+        began, rest = self._clock(), 0.0
         try:
             # In a thread: Flower's own pages go on meanwhile.
             found = await asyncio.get_running_loop().run_in_executor(None, read_everywhere, tab)
             self._kept[tab.name] = Snapshot(found, time.time())
+            rest = REST * (self._clock() - began - found.waited_s)
         except Exception as error:
             before = self._kept.get(tab.name) or Snapshot(Reading([]))
             self._kept[tab.name] = replace(before, failure=explain_failure(error))
         finally:
-            ended = self._clock()
-            self._due[tab.name] = ended + max(INTERVAL_S, REST * (ended - began))
+            self._due[tab.name] = self._clock() + max(INTERVAL_S, rest)
             del self._readings[tab.name]
 
 
 def read_everywhere(tab: Tab[Any]) -> Reading[Any]:
-    """Return what a tab reads at every Redis, in one reading."""
-    readings = list(at_each(tab.read).values()) if tab.everywhere else [tab.read()]
+    """Return what a tab reads at every Redis that can be asked, in one reading, and say which cannot."""
+    with without_those_away() as missing:
+        readings = list(ask_each(tab.read).values()) if tab.everywhere else [tab.read()]
+    rows = [row for each in readings for row in each.rows]
+    if tab.order and len(readings) > 1:
+        rows.sort(key=tab.order)
     return Reading(
-        [row for each in readings for row in each.rows],
-        list(dict.fromkeys(note for each in readings for note in each.notes)),
+        rows,
+        list(dict.fromkeys([*absences(missing), *(note for each in readings for note in each.notes)])),
         list(dict.fromkeys(cell for each in readings for cell in each.summary)),
+        missing.waited_s,
     )
 
 

@@ -28,7 +28,7 @@ from schedules.entry_runs import load_records
 from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import LatestRun, PullRun, latest_runs
-from worker.redis.homes import at_each
+from worker.redis.homes import ask_each, gathered
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
@@ -62,11 +62,11 @@ def read() -> Reading[Synced]:
         sqlalchemy.exc.DBAPIError: the store cannot be read.
 
     """
-    outage = current_outage()
+    outages = dict.fromkeys(f"{each}." for each in gathered(lambda: [current_outage()]) if each)
     with reading() as connection:
         found = list(latest_runs(connection))
-    times = {which: when for each in at_each(_read_times).values() for which, when in each.items()}
-    return Reading(arranged(found, datetime.now(UTC), times), [f"{outage}."] if outage else [])
+    times = {which: when for each in ask_each(_read_times).values() for which, when in each.items()}
+    return Reading(arranged(found, datetime.now(UTC), times), [*outages])
 
 
 def _read_times() -> Times:

@@ -64,11 +64,15 @@ class Column(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[R]):
-    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary."""
+    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary.
+
+    ``waited_s``: the seconds for which a Redis that is away was waited for in vain.
+    """
 
     rows: Sequence[R]
     notes: Sequence[str] = ()
     summary: Sequence[Cell] = ()
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ class Tab(Generic[R]):
     """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
 
     ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
-    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several.
+    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several, and
+    then the rows of all are sorted by ``order``.
     """
 
     title: str
@@ -86,6 +91,7 @@ class Tab(Generic[R]):
     empty: str
     refresh: Callable[[Sequence[R]], Sequence[R]] | None = None
     everywhere: bool = False
+    order: Callable[[R], Any] | None = None
 
     @property
     def name(self) -> str:

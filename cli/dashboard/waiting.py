@@ -14,7 +14,7 @@ from worker.governor import PREFIX, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
 from worker.redis.connection import get_redis
-from worker.redis.homes import at_home
+from worker.redis.homes import at_redis
 from worker.redis.patience import asking_redis_once
 
 #: What can be looked at: the two lanes, and the tasks of both whose time has not come.
@@ -92,7 +92,7 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
     """
     total = count(limit, lane)
     page = min(page, max(1, -(-total // PAGE_ROWS)))
-    with at_home(limit.account):
+    with at_redis(limit.redis):
         client, now = get_redis(), get_governor().now() / 1000
         found = read_in_order(client, limit.row.name, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
         used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []

@@ -39,9 +39,10 @@ from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, w
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.one_per_process import one_per_redis
+from worker.redis.absence import without_those_away
 from worker.redis.connection import get_redis
 from worker.redis.elsewhere import elsewhere
-from worker.redis.homes import at_each, gathered
+from worker.redis.homes import ask_each, at_each, gathered
 from worker.redis.patience import asking_redis_once
 
 logger = logging.getLogger(__name__)
@@ -97,8 +98,10 @@ class Broker(RedisBase):  # type: ignore[misc]
 
     def count(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Count them with this process's clients."""
-        ready = sum((Counter(each) for each in at_each(lambda: self._ready(names)).values()), Counter[str]())
-        waiting = _counted.latest()
+        with without_those_away():  # the Klaviyo page says which those are
+            found = ask_each(lambda: self._ready(names)).values()
+            waiting = _counted.latest()
+        ready = sum((Counter(each) for each in found), Counter[str]())
         return [
             {"name": name, "messages": ready[name] + waiting[name], "messages_ready": ready[name]} for name in names
         ]

@@ -233,15 +233,16 @@ def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
 
     def run() -> None:
         while True:
-            began = time.monotonic()
+            began, rest = time.monotonic(), 0.0
             try:
                 with asking_redis_once():
                     show(look.read(time.time()))
+                rest = REST * (time.monotonic() - began)
             except redis.RedisError as error:
                 logger.debug("The waiting lists cannot be read (%s); trying again.", error)
             except Exception:
                 logger.exception("The waiting tasks cannot be shown; trying again.")
-            time.sleep(max(INTERVAL_S, REST * (time.monotonic() - began)))
+            time.sleep(max(INTERVAL_S, rest))
 
     thread = threading.Thread(target=copy_context().run, args=(run,), name="waiting", daemon=True)
     thread.start()

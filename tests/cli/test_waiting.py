@@ -12,6 +12,7 @@ from tests.cli.typed import run
 from worker.action import ACTIONS
 from worker.governor import Governor
 from worker.one_per_process import forget
+from worker.revocation import Effect
 
 SECRET = "ada@example.com"
 
@@ -164,3 +165,12 @@ def test_what_is_no_account_action_or_tier_is_not_paused(governor, words, said):
     assert told.exit_code == 2
     assert said in told.stderr
     assert governor.paused() == []
+
+
+def test_what_a_worker_has_taken_meanwhile_is_not_said_to_be_dropped(four, monkeypatch):
+    monkeypatch.setattr("cli.waiting.revoke", lambda *told: Effect.FLAGGED)
+
+    told = run("waiting", "--drop", "--yes")
+
+    assert "0 dropped; 3 were waiting before" in told.stderr
+    assert "3 were not: a worker has taken them" in told.stderr

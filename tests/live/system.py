@@ -400,9 +400,9 @@ class System:
         mine["READ_TIMEOUT"] = min(600, round(stretched(mine["READ_TIMEOUT"]), 2))
         return {**inherited(), **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
 
-    def worker(self, *options: str, **settings: Any) -> Worker:
+    def worker(self, *options: str, name: str = "", **settings: Any) -> Worker:
         """Start a worker; it may not be ready yet."""
-        name = f"w{len(self.workers) + 1}@test"
+        name = name or f"w{len(self.workers) + 1}@test"
         log = self.folder / f"{name}.log"
         worker = Worker(name, self.environment(**settings), log, self.redis, options)
         self.workers.append(worker)

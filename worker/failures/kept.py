@@ -154,10 +154,27 @@ def failures_of(group: str, most: int | None = None) -> Iterator[Failure]:
                 yield Failure(id=id, at=at, **orjson.loads(record))
 
 
+def failures_of_account(alias: str) -> list[tuple[Group, Failure]]:
+    """Return every failure of an account, with its group."""
+    groups = [each.group for each in failure_groups()]
+    return [(group, failure) for group in groups for failure in failures_of(group.id) if failure.account == alias]
+
+
+def keep(group: Group, failure: Failure) -> None:
+    """Keep a failure of another Redis here, too."""
+    record = {name: getattr(failure, name) for name in ("task", "account", "lane", "call")}
+    about = orjson.dumps(asdict(group))
+    get_governor().keep_failure(failure.id, group.id, about, orjson.dumps(record), failure.at)
+
+
+def drop_these(ids: Sequence[str]) -> int:
+    """Drop failures by the ids of their tasks, and return how many there were."""
+    return sum(get_governor().drop_failures(part) for part in _parts(ids))
+
+
 def drop(group: str) -> int:
     """Drop the failures of a group, and return how many there were."""
-    ids = get_governor().failed_ids(group)
-    return sum(get_governor().drop_failures(part) for part in _parts(ids))
+    return drop_these(get_governor().failed_ids(group))
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -19,12 +19,13 @@ from worker.accounts.lookup import account
 from worker.app import app
 from worker.calls import received, routed
 from worker.checked_task import Asked
-from worker.errors import KlaviyoError
+from worker.errors import KlaviyoError, SettingsError
 from worker.failures.groups import Group
 from worker.failures.kept import Failure, failures_of
 from worker.governor import get_governor
 from worker.message_headers import HEADER
 from worker.plain_calls import message_of
+from worker.redis.homes import here, home_of
 from worker.settings import get_settings
 
 
@@ -90,11 +91,16 @@ def repeated(failure: Failure) -> Call:
     """Return the call that repeats a failed one.
 
     Raises:
-        InputError, SettingsError: the call is wrong, its account is gone, or it cannot be decrypted.
+        InputError, SettingsError: the call is wrong, its account is gone or lives on another Redis, or it cannot be
+            decrypted.
 
     """
-    call, task = failure.opened, app.tasks[failure.task]
     owner = account(get_settings(), failure.account)
+    if (home := home_of(failure.account)) != here():
+        raise SettingsError(
+            f"account {failure.account!r} lives on the Redis {home} by now, and {here()} knows nothing of its limits"
+        )
+    call, task = failure.opened, app.tasks[failure.task]
     lane = lane_named(task.called, failure.lane)
     given = received(task.declaration, call["args"], call["kwargs"], follows=True)
     # Bound under the first task's id, from which the id is derived by which Klaviyo recognizes a repetition.

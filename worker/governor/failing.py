@@ -25,6 +25,11 @@ class KeptFailures(ScriptCaller):
         self._call("fail", key, value, ttl, *where, int(failed.followed), *kept, *bounds)
 
     @waits_for_redis
+    def keep_failure(self, task_id: str, group: str, about: bytes, record: bytes, at: float) -> None:
+        """Keep a failure of another Redis, since ``at``, a Unix time; instead of one that this task has here."""
+        self._call("keep_failure", task_id, group, about, record, int(at * 1000))
+
+    @waits_for_redis
     def replay(self, failed_id: str, line: LineRef, lane: str, task_id: str, message: str) -> bool:
         """Put a failed task into its waiting list again, under another id, and forget the failure, in one step.
 

@@ -22,6 +22,7 @@ from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
 from worker.process.prefetched_leases import return_unclaimed
+from worker.redis.called import NOTE_INTERVAL_S, note_names
 from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.telemetry.events import speak_through
@@ -93,6 +94,9 @@ class GovernorStep(bootsteps.StartStopStep):
             if find_accounts_to_learn(get_settings()):
                 consumer.app.send_task(LEARN_COMPANIES)
 
+        def note() -> None:
+            note_names(get_settings())
+
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
@@ -101,6 +105,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(_resume_changed)
         self._guarded(notice_accounts)
         self._guarded(lambda: tell_all_weights(get_settings()))
+        self._guarded(note)
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),
@@ -111,6 +116,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
             (PRUNE_INTERVAL_S, kept.prune),
+            (NOTE_INTERVAL_S, note),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))

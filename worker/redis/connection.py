@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from worker.one_per_process import one_per_redis
 from worker.redis.address import RedisAddress
+from worker.redis.elsewhere import MAIN, redis_of
 from worker.redis.nodes import connection_class
 from worker.settings import get_settings
 
@@ -154,19 +155,36 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
 def unreachable(error: Exception) -> str:
     """Return why Redis cannot be used, and what to do."""
-    # kombu wraps what Redis has said.
-    why = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
+    if isinstance(_said_by_redis(error), NotNow | redis.AuthenticationError):
+        return f"{reason_away(error)}."
+    return f"{reason_away(error)}: start it, run `klaviyo up` in this folder, or set {redis_variable(_name(error))}."
+
+
+def reason_away(error: Exception) -> str:
+    """Return why a Redis cannot be used, and which one that is: a sentence without its full stop."""
+    name, why = _name(error), _said_by_redis(error)
     if isinstance(why, NotNow):
-        return f"{why}. This is about {address()}."
+        return f"{why}; this is about {address(name)}"
     if isinstance(why, redis.AuthenticationError):
-        return f"{address()} refuses the password in KLAVIYO_REDIS_URL."
-    return (
-        f"Redis cannot be reached at {address()} ({type(why).__name__}): "
-        "start it, run `klaviyo up` in this folder, or set KLAVIYO_REDIS_URL."
-    )
+        return f"{address(name)} refuses the password in {redis_variable(name)}"
+    return f"Redis cannot be reached at {address(name)} ({type(why).__name__})"
 
 
-def address() -> str:
-    """Return where Redis is, without the password that its address may carry."""
-    where = get_settings().redis
+def _name(error: Exception) -> str:
+    return redis_of(error) or get_settings().redis_name
+
+
+def redis_variable(name: str) -> str:
+    """Return the environment variable that says where a Redis is."""
+    return "KLAVIYO_REDIS_URL" if name == MAIN else f"KLAVIYO_REDIS_URLS__{name.upper().replace('-', '_')}"
+
+
+def _said_by_redis(error: Exception) -> BaseException:
+    """What Redis has said; kombu wraps that."""
+    return error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
+
+
+def address(name: str | None = None) -> str:
+    """Return where a Redis is, without the password that its address may carry; without a name, the current one."""
+    where = get_settings().redis_called(name) if name else get_settings().redis
     return where.shown if where.nodes else where.url

@@ -14,6 +14,9 @@ from contextvars import ContextVar
 #: The name of the Redis that ``KLAVIYO_REDIS_URL`` leads to.
 MAIN = "main"
 
+#: The attribute of an error that says where it came about: by the time it is told, that Redis is no longer the current one.
+_WHERE = "_klaviyo_redis"
+
 _name: ContextVar[str | None] = ContextVar("redis", default=None)
 
 
@@ -28,5 +31,18 @@ def at(name: str | None) -> Iterator[None]:
     token = _name.set(name)
     try:
         yield
+    except Exception as error:
+        if not hasattr(error, _WHERE):
+            setattr(error, _WHERE, name)
+        raise
     finally:
         _name.reset(token)
+
+
+def redis_of(error: BaseException) -> str | None:
+    """The name of the other Redis at which an error came about; None for that of this process.
+
+    One that has not left the block of a Redis came about there.
+    """
+    found: str | None = getattr(error, _WHERE, elsewhere())
+    return found

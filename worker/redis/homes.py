@@ -6,6 +6,7 @@ twice: then it lives where it does not say that it has moved (`worker.accounts.s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from worker.accounts.credentials import DEFAULT
 from worker.accounts.stored import get_account_store
 from worker.errors import SettingsError
 from worker.process.state import working
+from worker.redis.absence import lately_away, missing_here, remember
 from worker.redis.connection import AWAY
 from worker.redis.elsewhere import MAIN, at, elsewhere
 from worker.redis.patience import asking_redis_once
@@ -40,13 +42,15 @@ def home_of(name: str | None) -> str:
     if alias in settings.accounts or (alias == DEFAULT and (settings.api_key or settings.company_id)):
         return home_of_configured(settings, alias)
     away: Exception | None = None
-    for each in everywhere():
-        with at_redis(each), nullcontext() if working.is_set() else asking_redis_once():
-            try:
+    for each in _asked_in_turn():
+        began = time.monotonic()
+        try:
+            with at_redis(each), nullcontext() if working.is_set() else asking_redis_once():
                 if (found := get_account_store().find(alias)) and not found.moved_to:
                     return each
-            except AWAY as error:
-                away = error
+        except AWAY as error:
+            away = error
+            remember(each, error, time.monotonic() - began)
     if away:
         raise SettingsError(f"where account {alias!r} is stored cannot be asked: {away}")
     return MAIN if alias == DEFAULT else settings.redis_name
@@ -101,24 +105,78 @@ def everywhere() -> list[str]:
     return sorted(settings.redis_names, key=lambda name: name != settings.redis_name)
 
 
+def _asked_in_turn() -> list[str]:
+    """The names of all; one that is away comes last, so that it keeps nobody waiting for what is elsewhere."""
+    return sorted(everywhere(), key=lambda name: lately_away(name) is not None)
+
+
 def at_each(do: Callable[[], T]) -> dict[str, T]:
-    """Do something at one Redis after the other. Return what came of it, by their names."""
-    done = dict[str, T]()
-    for name in everywhere():
-        with at_redis(name):
-            done[name] = do()
+    """Do something at one Redis after the other. Return what came of it, by their names.
+
+    Raises:
+        redis.RedisError: one is away; it was done at all others.
+
+    """
+    done, away, names = dict[str, T](), list[Exception](), everywhere()
+    for name in names:
+        try:
+            # A command that can go on without one does not wait for it either.
+            with at_redis(name), asking_redis_once() if missing_here() and len(names) > 1 else nullcontext():
+                done[name] = do()
+        except AWAY as error:
+            away.append(error)
+    if away:
+        raise away[0]
     return done
 
 
+def ask_each(read: Callable[[], T]) -> dict[str, T]:
+    """Read something at one Redis after the other. Return what each says, by their names.
+
+    Raises:
+        redis.RedisError: none can be asked, or one cannot outside of `worker.redis.absence.without_those_away`.
+
+    """
+    names, missing = everywhere(), missing_here()
+    if missing is None or len(names) == 1:
+        return at_each(read)
+    found = dict[str, T]()
+    for name in names:
+        if missing.leaves_out(name):
+            continue
+        began = time.monotonic()
+        try:
+            with at_redis(name), asking_redis_once():
+                found[name] = read()
+        except AWAY as error:
+            missing.add(name, error, time.monotonic() - began)
+    if not found:
+        raise missing.errors[names[0]]
+    return found
+
+
 def gathered(read: Callable[[], Iterable[T]]) -> list[T]:
-    """What is read at one Redis after the other, in one list."""
-    return [each for found in at_each(lambda: list(read())).values() for each in found]
+    """What is read at one Redis after the other, in one list; `ask_each` says what becomes of one that is away."""
+    return [each for found in ask_each(lambda: list(read())).values() for each in found]
 
 
 def first(find: Callable[[], T | None]) -> T | None:
-    """What is found at the first Redis that has it; None if none has."""
-    for name in everywhere():
-        with at_redis(name):
-            if (found := find()) is not None:
-                return found
+    """What is found at the first Redis that has it; None if none has.
+
+    Raises:
+        redis.RedisError: it is not where it can be looked for, and one is away.
+
+    """
+    away: Exception | None = None
+    for name in _asked_in_turn():
+        began = time.monotonic()
+        try:
+            with at_redis(name), asking_redis_once() if get_settings().redis_urls else nullcontext():
+                if (found := find()) is not None:
+                    return found
+        except AWAY as error:
+            away = error
+            remember(name, error, time.monotonic() - began)
+    if away:
+        raise away
     return None
