@@ -69,7 +69,7 @@ def urgency(job: Job) -> tuple[bool, float]:
 
 
 def read_jobs(since: str, most: int | None) -> list[Job]:
-    """Return the jobs in progress, however old, and the others since then, at the Redis that is turned to."""
+    """Return the jobs in progress, however old, and the others since then, at the current Redis."""
     ledger = get_ledger()
     now = ledger.now()
     both = [*ledger.recent(moment(since, now), now, most), *ledger.all_in_progress()]

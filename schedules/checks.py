@@ -24,7 +24,7 @@ def check_surroundings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_others(settings: Settings) -> Iterator[Finding]:
-    """Check what is the same whichever Redis is turned to."""
+    """Check what is the same whichever Redis is the current one."""
     return chain(check_store(settings.store_url), check_room(settings), check_pushes(settings))
 
 

@@ -217,5 +217,5 @@ class Runs:
 
 @one_per_redis
 def get_runs() -> Runs:
-    """Return the runs in the Redis that is turned to."""
+    """Return the runs in the current Redis."""
     return Runs(get_redis())

@@ -30,12 +30,12 @@ def note_names(settings: Settings) -> None:
 
 
 def called_here() -> set[str]:
-    """Return what running workers call the Redis that is turned to."""
+    """Return what running workers call the current Redis."""
     return {name for name, at in _noted(_CALLED).items() if at > time.time() - RUNNING_S}
 
 
 def known_here() -> dict[str, float]:
-    """Return each Redis that workers of the one that is turned to had in their settings, and until when (Unix time)."""
+    """Return each Redis that workers of the current one had in their settings, and until when (Unix time)."""
     return _noted(_KNOWN)
 
 

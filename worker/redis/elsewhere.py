@@ -14,7 +14,7 @@ from contextvars import ContextVar
 #: The name of the Redis that ``KLAVIYO_REDIS_URL`` leads to.
 MAIN = "main"
 
-#: The attribute of an error that says where it came about: whoever tells of it is no longer turned to that Redis.
+#: The attribute of an error that says where it came about: by then another Redis may be the current one.
 _WHERE = "_klaviyo_redis"
 
 _name: ContextVar[str | None] = ContextVar("redis", default=None)
