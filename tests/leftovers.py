@@ -38,7 +38,7 @@ _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal
 _HEARD = ("before_task_publish", "after_task_publish", "task_sent")
 
 #: What is another one in a process that has begun with the live tests: settings, and where results and tasks go.
-_LIVE = ("KLAVIYO_", "PYTEST_", "broker_url", "result_backend")
+_LIVE = ("KLAVIYO_", "PYTEST_", "broker_url", "broker_transport_options", "result_backend")
 
 
 def pytest_collection_finish() -> None:
@@ -53,7 +53,6 @@ def shared_state() -> dict[str, Any]:
     found: dict[str, Any] = {
         "the current folder": Path.cwd(),
         **{f"the logger {each.name}": (each.level, each.disabled, each.propagate) for each in loggers},
-        **{f"the format of {type(each).__name__}": type(each.formatter) for each in loggers[0].handlers},
         **{f"who hears {name}": len(getattr(signals, name).receivers) for name in _HEARD},
         **{f"worker.process.state.{name}": getattr(state, name).is_set() for name in _FLAGS},
         **{f"what handles {each.name}": signal.getsignal(each) for each in _HANDLED},
@@ -70,12 +69,13 @@ def nothing_is_left() -> Iterator[None]:
     What is still in use then, by a session's fixture or a module of ours, is no longer looked through: if a later file
     is the last to use it, that one is not to blame.
     """
-    before = shared_state()
+    before, formatters = shared_state(), {each: each.formatter for each in logging.getLogger().handlers}
     yield
     gc.collect()
     gc.freeze()
     after = shared_state()
     left = {name: after.get(name) for name in before | after if before.get(name) != after.get(name)}
+    left |= {f"the format of {each}": each.formatter for each, was in formatters.items() if each.formatter is not was}
     assert left == {}, f"This file leaves what the next one may trip over: {left}"
 
 
