@@ -32,14 +32,14 @@ from benchmarks.overhead import TEXT, arrivals, cpu, rate
 from benchmarks.processes import ROOT, listening, process
 from cli.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels, free_ports
-from worker.connection import client_of
 from worker.redis.address import parse
+from worker.redis.connection import client_of
 
 #: A process that publishes so many calls, and tells how many ms half of them took at most.
 PUBLISH = """
 import statistics, sys, time
 from benchmarks.measured import bench
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 times = []
 for _ in range(int(sys.argv[1])):
     began = time.perf_counter()

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.redis_rights import acl as rights
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
 from schedules.checks import check_surroundings
@@ -41,9 +42,8 @@ from worker.errors import (
 )
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process import checks
-from worker.redis.rights import acl as rights
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
@@ -96,7 +96,7 @@ def _check_account(which: Account) -> None:
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except CredentialsFailed as error:
-        raise _bad(label, f"{error.why}.") from None
+        raise _bad(label, f"{error.told}.") from None
     except Unauthorized:
         if which.grant:
             raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None
@@ -109,7 +109,7 @@ def _check_account(which: Account) -> None:
         _good(label, f"Klaviyo accepts its {credentials}")
         _warn(label, f"the {credentials} lacks the scope accounts:read, so which account it belongs to is not known.")
     except Paused as error:
-        _warn(label, f"which account its key belongs to could not be checked, because this is paused: {error.reasons}.")
+        _warn(label, f"which account its key belongs to could not be checked. {error.reasons}")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
             _warn(label, "nothing is sent for it until it is resumed, so its key and scopes were not checked.")
             return
@@ -194,7 +194,7 @@ def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
         except Forbidden:
             missing.add(trial.scope)
         except Paused as error:
-            _warn(label, f"{trial.scope} could not be checked, because this is paused: {error.reasons}.")
+            _warn(label, f"{trial.scope} could not be checked. {error.reasons}")
         except (Throttled, Unauthorized) as error:
             _warn(label, f"{trial.scope} could not be checked: {error}")
         except (

@@ -119,11 +119,13 @@ class LazyCommand(TyperCommand):
         """Import the command, with its options."""
         name, _, function = self._place.partition(":")
         # Imports leave no garbage, and collecting would take a fifth of the time.
+        collecting = gc.isenabled()
         gc.disable()
         try:
             module = import_module(f"cli.{name}")
         finally:
-            gc.enable()
+            if collecting:
+                gc.enable()
         if hasattr(module, "subcommands"):
             return get_command(module.subcommands)
         alone = typer.Typer(add_completion=False)

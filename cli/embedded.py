@@ -17,9 +17,9 @@ from pathlib import Path
 import redis
 
 from cli.children import spawn
-from worker.connection import MINIMUM_VERSION
 from worker.errors import SettingsError
 from worker.redis.address import RedisAddress
+from worker.redis.connection import MINIMUM_VERSION
 
 
 def find_server() -> tuple[str, str]:

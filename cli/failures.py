@@ -12,7 +12,9 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time
+from worker.app import app
 from worker.errors import SettingsError
+from worker.failures.identifying import identify
 from worker.failures.kept import Count, Failure, drop, failure_groups, failures_of
 from worker.failures.replay import OutcomeMatters, Replayed, replay
 
@@ -116,7 +118,7 @@ def _show(chosen: Sequence[Count], most: int, as_json: bool) -> None:
 
 
 def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
-    """Return a failure as JSON-compatible values; of its parameters the names, as values are people's data."""
+    """Return a failure as JSON-compatible values; of its parameters what `identify` shows."""
     error, parameters = describe(failure)
     return {
         "id": failure.id,
@@ -131,12 +133,13 @@ def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
 
 
 def describe(failure: Failure) -> tuple[str, list[str]]:
-    """Return the sentence of a failure's error, and the names of its parameters."""
+    """Return the sentence of a failure's error, and its parameters: their names, and the values that are nobody's."""
     try:
         opened = failure.opened
     except SettingsError as error:
         return str(error), []
-    return opened["error"], list(opened["kwargs"])
+    task = app.tasks.get(failure.task)
+    return opened["error"], list(identify(task.declaration, opened["kwargs"])) if task else list(opened["kwargs"])
 
 
 def failure_table(found: Sequence[Failure]) -> Listing:

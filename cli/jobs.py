@@ -12,8 +12,8 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
-from worker.patience import asking_redis_once
 from worker.redis.homes import first, gathered
+from worker.redis.patience import asking_redis_once
 
 #: How far back jobs are shown by default.
 DEFAULT_SINCE = "1d"

@@ -29,7 +29,11 @@ def landed_count(job: Job) -> int | None:
 def failure_count(job: Job) -> int:
     """Return how many of its records have not landed, or may not have."""
     counted = job.rejected + job.unknown
-    return counted if job.run and job.state == "settled" else counted + job.counters.get("failed", 0)
+    if job.run and job.state == "settled":
+        return counted
+    if job.status in (*BY_END, *NEVER_STARTED):
+        return record_count(job) - (landed_count(job) or 0)
+    return counted + job.counters.get("failed", 0)
 
 
 def ended_badly(job: Job) -> bool:
@@ -59,7 +63,7 @@ def table(jobs: Sequence[Job], now: float) -> Listing:
     for job in jobs:
         failed, landed = failure_count(job), landed_count(job)
         shown.add_row(
-            job.kind.removeprefix("bulk_"),
+            job.kind,
             job.account,
             state_text(job),
             job.job_id or "-",
@@ -134,10 +138,15 @@ def errors_of(job: Job) -> list[dict[str, Any]]:
 
 
 def state_text(job: Job) -> Text:
-    """Return how it stands, coloured by whether that is good: what Klaviyo says, once nothing is left to do."""
+    """Return how it stands: what Klaviyo says, once nothing is left to do.
+
+    It is green if all has landed, yellow if some records have not, and red if the job failed.
+    """
     text = job.status if job.state == "settled" else job.state
+    if job.status in (*BY_END, *NEVER_STARTED):
+        return Text(text, "red")
     good = job.status in ("complete", "accepted") and job.state == "settled"
-    return Text(text, "red" if ended_badly(job) else "green" if good else "")
+    return Text(text, "yellow" if failure_count(job) else "green" if good else "")
 
 
 def row_span(job: Job) -> str:

@@ -15,11 +15,11 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
-from worker.pauses import describe, resume_command
+from worker.pauses import describe
 from worker.redis.homes import at_each
-from worker.tiers import DAY, MINUTE, SECOND
+from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
-UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
+UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
 
 #: Why a bucket is blocked that nobody has paused.
 ANSWERED_429 = "Klaviyo answered 429"
@@ -30,7 +30,7 @@ NEARLY_USED, USED_UP = 0.8, 1.0
 
 @dataclass(slots=True)
 class Row:
-    """A bucket, or a combination of buckets, which has its own waiting list and no windows.
+    """A bucket; or a line that draws on several, or on another account's of its company, and has no windows of its own.
 
     ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
     more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or nobody can tell. ``per_minute``:
@@ -110,16 +110,13 @@ def _idle(row: Row) -> bool:
 
 def describe_pause(pause: Pause) -> str:
     """Say what is paused, by whom and why, and how to resume it."""
-    end = "" if pause.why.endswith(".") else "."
-    tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
-    return (
-        f"The {describe(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To resume it: {resume_command(pause.what)}"
-    )
+    tried = f" One task is tried in {duration(pause.tried)}." if pause.tried is not None else ""
+    since = f"The {describe(pause.what)} has been paused since {clock(pause.since)}"
+    return f"{since} by {pause.by}: {pause.why.rstrip('.')}. {pause.how_to_resume}{tried}"
 
 
 def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:
-    """Yield a row for each bucket, and one for each line that draws on several buckets at once.
+    """Yield a row for each bucket, and one for each line that is not named like its only bucket.
 
     ``slots`` as `worker.governor.forecasts` takes them.
     """
@@ -140,7 +137,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
             row.others_share = _share_of_minute(bucket)
             row.blocked_seconds = max(row.blocked_seconds, bucket.blocked)
         row = buckets[look.buckets[0].name]
-        if len(look.buckets) > 1:
+        if look.line != row.name:
             row = Row(look.line, tier)
             combined.append(row)
         else:
@@ -157,7 +154,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
 
 
 def _share_of_minute(bucket: BucketLook) -> float:
-    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE), 0)
+    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE_MS), 0)
     return round(min(1.0, bucket.foreign / limit), 3) if limit else 0.0
 
 

@@ -20,13 +20,13 @@ from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
 from worker.accounts.stored import FRESH_S, get_account_store
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
-from worker.patience import waits_for_redis
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, here
+from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 

@@ -22,7 +22,7 @@ from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries
 from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, gathered
 from worker.settings import get_settings
 

@@ -13,8 +13,8 @@ from cli.times import duration
 from cli.watch import Fitting, show_live
 from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_each
+from worker.redis.patience import asking_redis_once
 
 
 @asking_redis_once()

@@ -115,7 +115,7 @@ def _alone() -> Iterator[None]:
 @contextlib.contextmanager
 def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
     from cli.embedded import find_server, server
-    from worker.connection import address
+    from worker.redis.connection import address
 
     if "redis_url" in settings.model_fields_set:
         say(f"Redis: {address()}, from KLAVIYO_REDIS_URL.", "dim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import time
@@ -22,6 +21,7 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests import postgres_server
 from tests.clock import Clock
+from tests.garbage import collect_garbage, pytest_collection_finish  # noqa: F401  a fixture and a hook
 from tests.live import forked
 from tests.live.nodes import DATA, Node, free_ports
 from tests.run_folder import make_run_folder, run_folder
@@ -34,15 +34,6 @@ from worker.settings import get_settings
 
 #: When this process began to test.
 BEGAN = time.monotonic()
-
-# Thousands of tests are collected, and none of what is made for them is garbage: looking takes longer than collecting.
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Look for garbage from now on, among what the tests make."""
-    gc.freeze()
-    gc.enable()
 
 
 def missing(service: str) -> NoReturn:
@@ -196,7 +187,7 @@ def fake_redis(monkeypatch):
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: fake)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: fake)
     yield fake
     forget()
 
@@ -230,7 +221,7 @@ def client(valkey):
 @pytest.fixture
 def real_redis(client, monkeypatch):
     """The real server in place of the configured one, for results too."""
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     monkeypatch.setattr("worker.results.Backend.client", client)
     forget()
     yield client

@@ -121,8 +121,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
     No password stands where Celery does not mask it when it shows its settings.
     """
-    from worker import connection
-    from worker.connection import ANSWER_TIMEOUT_S, WAITING, brief
+    from worker.redis import connection
+    from worker.redis.connection import ANSWER_TIMEOUT_S, WAITING, brief
     from worker.transport import OPTIONS
 
     results = {

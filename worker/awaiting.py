@@ -16,7 +16,7 @@ from celery import states
 from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
-from worker.connection import AWAY
+from worker.redis.connection import AWAY
 from worker.redis.homes import gathered
 
 #: Seconds between two polls for results.

@@ -24,11 +24,11 @@ from kombu.utils import json
 
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.connection import AWAY
 from worker.governor import ALONE, get_publishing_governor
 from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
 from worker.process.state import working
+from worker.redis.connection import AWAY
 from worker.results import Backend
 
 #: What a call has of Celery's options that asks for nothing but to be queued (`worker.calls.routed`).

@@ -15,7 +15,7 @@ from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.api.jsonapi import REVISION
 from worker.governor import Pause, get_governor
-from worker.patience import asking_redis_once
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,13 +11,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
-from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs
+from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs, waiting
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
 from cli.dashboard.table import Query, Tab, choose, lay_out
 from cli.flower.extension import PageHandler, Pages, Route
+from cli.flower.tasks import TASKS_PER_END
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
+
+_COMMAND = re.compile(r"`([^`]+)`")
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
 TABS: Sequence[Tab[Any]] = (
@@ -39,6 +44,11 @@ POLICY = "; ".join(
 )
 
 
+def mark_commands(text: str) -> str:
+    """Return a text as HTML, with what stands between backticks as something to type."""
+    return _COMMAND.sub(r"<code>\1</code>", xhtml_escape(text))
+
+
 class KlaviyoHandler(PageHandler):
     """What the pages have in common."""
 
@@ -54,7 +64,7 @@ class KlaviyoHandler(PageHandler):
 
     def show(self, template: str, **shown: Any) -> None:
         """Answer with a page."""
-        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, **shown)
+        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, marked=mark_commands, **shown)
 
 
 class TabHandler(KlaviyoHandler):
@@ -111,6 +121,38 @@ class DetailHandler(KlaviyoHandler):
         if found is None:
             self.set_status(404)
         self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
+
+
+class WaitingHandler(KlaviyoHandler):
+    """The tasks that wait for a bucket; with ``part=table``, without what surrounds them, as of a tab."""
+
+    @authenticated
+    async def get(self, line: str) -> None:
+        """Show a page of a lane."""
+        lane = next((each for each in waiting.LANES if each == self.get_query_argument("lane", "now")), None)
+        if lane is None:
+            raise HTTPError(404)
+        page = Query.parse({"page": self.get_query_argument("page", "")}).page
+        known = await self.snapshots.latest(limits.TAB)
+        limit = next((each for each in known.reading.rows if each.row.name == line), None)
+        found, failure = None, known.failure
+        if limit is not None:
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(None, waiting.read_anew, limit, lane, page)
+            except Exception as error:
+                self.set_status(503)
+                failure = explain_failure(error)
+        elif not failure:
+            self.set_status(404)
+            failure = "There is no such bucket: nothing has been asked of it yet."
+        self.show(
+            "klaviyo_line.html" if self.get_query_argument("part", "") == "table" else "klaviyo_waiting.html",
+            tab=limits.TAB,
+            found=found,
+            failure=failure,
+            linked=TASKS_PER_END,
+            interval=INTERVAL_S,
+        )
 
 
 class JobHandler(DetailHandler):
@@ -181,6 +223,7 @@ def pages() -> Pages:
             Route("/klaviyo/jobs/([^/]+)", JobHandler, shared),
             Route("/klaviyo/imports/([^/]+)", ImportHandler, shared),
             Route("/klaviyo/failures/([^/]+)", GroupHandler, shared),
+            Route("/klaviyo/waiting/([^/]+)", WaitingHandler, shared),
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
             Route("/klaviyo", TabHandler, shared, "klaviyo"),

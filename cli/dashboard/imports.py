@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
+
+from rich.text import Text
 
 from cli import jobs_view
 from cli.dashboard.table import (
@@ -15,18 +18,20 @@ from cli.dashboard.table import (
     Tab,
     count_column,
     duration_column,
+    styled,
     styled_column,
     text_column,
     time_column,
 )
-from cli.imports.history import jobs_that_ended_badly, reasons_of, run_facts, seconds, state
+from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
-from worker.patience import asking_redis_once
+from tasks.jobs.rows import numbers, ranges, shortened
 from worker.redis.homes import first
+from worker.redis.patience import asking_redis_once
 
-#: The most jobs that the page of an import shows.
-MAX_JOBS = 50
+#: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
+MAX_JOBS, MAX_SPANS = 50, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,8 @@ class ImportPage:
     ``left_out`` of these jobs did not fit.
     """
 
-    facts: Sequence[tuple[str, str]]
-    reasons: Sequence[tuple[str, int]]
+    facts: Sequence[tuple[str, Cell]]
+    reasons: Sequence[tuple[str, int, str]]
     jobs: Sequence[BadJob]
     left_out: int
 
@@ -140,15 +145,31 @@ def read_import(id: str) -> ImportPage | None:
 
 def _read_here(id: str) -> ImportPage | None:
     run = get_runs().run(id)
-    return import_page(run, reasons_of(run), jobs_that_ended_badly(run), get_runs().now()) if run else None
+    return import_page(run, rows_by_reason(run), jobs_that_ended_badly(run), get_runs().now()) if run else None
 
 
-def import_page(run: Run, reasons: Sequence[tuple[str, int]], jobs: Sequence[Job], now: float) -> ImportPage:
+def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequence[Job], now: float) -> ImportPage:
     """Return what an import's page shows; of the files on another machine, the names."""
-    told = {**dict(run_facts(run, now)), "source": PurePath(run.source).name, "reject file": PurePath(run.rejects).name}
+    which = ranges(sorted({row for *_, rows in reasons for row in numbers(rows)}))
+    told: dict[str, Any] = dict(run_facts(run, now)) | {
+        "source": PurePath(run.source).name,
+        "rows that did not land": Text(shortened(which, MAX_SPANS, run.failed), "red"),
+        "reject file": _reject_file(run),
+    }
     shown = [
         BadJob(each.id, jobs_view.state_text(each).plain, jobs_view.row_span(each), jobs_view.failure_count(each))
         for each in jobs[:MAX_JOBS]
     ]
-    facts = [(f"{name[:1].upper()}{name[1:]}", str(value)) for name, value in told.items() if value]
-    return ImportPage(facts, reasons, shown, len(jobs) - len(shown))
+    facts = [
+        (f"{name[:1].upper()}{name[1:]}", styled(value) if isinstance(value, Text) else Cell(value))
+        for name, value in told.items()
+        if value
+    ]
+    named = [(reason, count, shortened(rows, MAX_SPANS, count)) for reason, count, rows in reasons]
+    return ImportPage(facts, named, shown, len(jobs) - len(shown))
+
+
+def _reject_file(run: Run) -> str:
+    rejects, path = PurePath(run.rejects), run.asked["path"]
+    beside = f", beside {PurePath(path).name}" if path and PurePath(path).parent == rejects.parent else ""
+    return f"{rejects.name}{beside}" if rejects.name else ""

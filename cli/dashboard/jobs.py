@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from cli import jobs_view
-from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, duration_column, styled_column, text_column
+from cli.dashboard.table import (
+    Cell,
+    Column,
+    Reading,
+    Tab,
+    count_column,
+    duration_column,
+    styled,
+    styled_column,
+    text_column,
+)
 from cli.jobs import DEFAULT_SINCE, select_jobs
 from cli.times import clock, duration
+from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.rows import numbers
-from worker.patience import asking_redis_once
+from tasks.jobs.rows import numbers, ranges, shortened
 from worker.redis.homes import at_home, first
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000
 
-#: Of one job, the most reasons that the tab has, and records of each.
-MAX_REASONS, MAX_RECORDS = 2, 3
+#: Of one job, the most reasons that the tab has, and the most stretches of rows of each, there and on the job's page.
+MAX_REASONS, MAX_SPANS, MAX_SPANS_ON_PAGE = 2, 8, 100
+
+#: The place of a record in a pointer.
+_PLACE = re.compile(r"/\d+(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +74,67 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
 
 def _explained(each: Dated) -> Dated:
     with at_home(each.job.account):
-        return replace(each, because=explain(each.job, jobs_view.errors_of(each.job)))
+        # What a sentence explains needs no errors, and these may be many.
+        errors = [] if jobs_view.failure_sentence(each.job) else errors_of(each.job)
+        return replace(each, because=explain(each.job, errors))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why ``count`` records of a job have not landed, and which, as far as that is known: ``1-9,11``.
+
+    Those of an import are rows of its source, counted from 1; others have an index, which Klaviyo counts from 0.
+    """
+
+    said: str
+    code: str
+    pointer: str
+    count: int
+    places: str
+
+
+def errors_of(job: Job) -> list[dict[str, Any]]:
+    """Return what Klaviyo says of the records that failed; of a part of an import also of rows that it left out."""
+    errors = jobs_view.errors_of(job)
+    # The rejects of a part hold its records, too: they are read only where they say more.
+    if not job.run or job.state != "settled" or len(errors) >= jobs_view.failure_count(job):
+        return errors
+    return [{"row": each["row"], "detail": each["reason"]} for each in get_ledger().rejects_of(job.id)]
+
+
+def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
+    """Return the errors of a job's records, those that are alike together; what names a record is left out."""
+    rows = numbers(job.rows)
+    found: dict[tuple[str, str, str], list[int | None]] = {}
+    for each in errors:
+        place = each.get("row", each.get("index"))
+        if "row" not in each and isinstance(place, int) and rows:
+            place = rows[place] if place < len(rows) else None
+        said = str(each.get("detail") or each.get("title") or "-").rstrip(".")
+        alike = said, str(each.get("code", "-")), _PLACE.sub("/…", str(each.get("pointer", "-")))
+        found.setdefault(alike, []).append(place if isinstance(place, int) else None)
+    return [
+        Reason(*alike, len(places), ranges(sorted({place for place in places if place is not None})))
+        for alike, places in found.items()
+    ]
 
 
 def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
-    """Return why a job failed, or why which of its records did: ``invalid phone number (records 4, 17, 21, …)``.
-
-    Of an import, these are rows of its source.
-    """
+    """Return why a job failed, or why which of its records did: ``invalid phone number (rows 4, 17-21)``."""
     if sentence := jobs_view.failure_sentence(job):
-        return sentence
-    rows = numbers(job.rows)
-    found: dict[str, list[str]] = {}
-    for each in errors:
-        error = _error(each)
-        place = error["record"]
-        known = isinstance(place, int) and place < len(rows)
-        found.setdefault(error["said"], []).append(str(rows[place] if known else place))
-    what = "row" if rows else "record"
-    told = [f"{said.rstrip('.')} ({_numbered(what, places)})" for said, places in found.items()]
+        return f"{sentence} (rows {shortened(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
+    told = [f"{each.said} ({where(job, each)})" if each.places else each.said for each in reasons_of(job, errors)]
     more = len(told) - MAX_REASONS
     return "; ".join(told[:MAX_REASONS]) + (
         f"; and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
     )
 
 
-def _numbered(what: str, places: Sequence[str]) -> str:
-    named = ", ".join(places[:MAX_RECORDS]) + (", …" if len(places) > MAX_RECORDS else "")
-    return f"{what}{'' if len(places) == 1 else 's'} {named}"
+def where(job: Job, reason: Reason) -> str:
+    """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0``."""
+    one, several = ("row", "rows") if job.rows else ("index", "indexes")
+    alone = reason.count == 1
+    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}"
 
 
 def _words(job: Job) -> str:
@@ -98,8 +147,8 @@ TAB = Tab(
     (
         Column(
             "Kind",
-            lambda each: Cell(each.job.kind.removeprefix("bulk_"), link=f"jobs/{each.job.id}"),
-            lambda each: each.job.kind.removeprefix("bulk_"),
+            lambda each: Cell(each.job.kind, link=f"jobs/{each.job.id}"),
+            lambda each: each.job.kind,
         ),
         text_column("Account", lambda each: each.job.account),
         styled_column("State", lambda each: jobs_view.state_text(each.job)),
@@ -129,10 +178,14 @@ TAB = Tab(
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Everything that may be told of one job; ``left_out`` errors did not fit."""
+    """Everything that may be told of one job; ``left_out`` reasons did not fit.
 
-    facts: list[tuple[str, str]]
-    errors: list[dict[str, Any]]
+    ``counted`` says what the places of the records are, and from where they are counted.
+    """
+
+    facts: list[tuple[str, Cell]]
+    reasons: list[Reason]
+    counted: str
     left_out: int
 
 
@@ -150,37 +203,40 @@ def read_job(id: str) -> JobPage | None:
 def _read_here(id: str) -> JobPage | None:
     ledger = get_ledger()
     job = ledger.job(id) or ledger.known_as(id)
-    return job_page(job, jobs_view.errors_of(job), ledger.now()) if job else None
+    if job is None:
+        return None
+    run = get_runs().run(job.run) if job.run else None
+    return job_page(job, errors_of(job), ledger.now(), PurePath(run.rejects).name if run else "")
 
 
-def job_page(job: Job, errors: list[dict[str, Any]], now: float) -> JobPage:
-    """Return what a job's page shows."""
-    landed = jobs_view.landed_count(job)
-    facts = [
+def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: str = "") -> JobPage:
+    """Return what a job's page shows; ``reject_file`` is that of its import."""
+    landed, reasons = jobs_view.landed_count(job), reasons_of(job, errors)
+    which = ranges(sorted({row for each in reasons for row in numbers(each.places)})) if job.rows else ""
+    facts: list[tuple[str, str | Cell]] = [
         ("Job", job.id),
         ("Klaviyo's id", job.job_id),
         ("Kind", job.kind),
         ("Account", job.account),
-        ("State", jobs_view.state_text(job).plain),
+        ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
-        ("Import", job.run),
+        ("Import", Cell(job.run, link=f"imports/{job.run}")),
         ("Rows", jobs_view.row_span(job)),
+        (
+            "Rows that did not land",
+            Cell(shortened(which, MAX_SPANS_ON_PAGE, jobs_view.failure_count(job)), "text-danger"),
+        ),
+        ("Reject file", reject_file),
         ("Records", f"{jobs_view.record_count(job):,}"),
         ("Done", "" if landed is None else f"{landed:,}"),
-        ("Failed", f"{jobs_view.failure_count(job):,}"),
+        ("Not landed", f"{jobs_view.failure_count(job):,}"),
         ("Opened", f"{clock(job.opened)}, {duration(now - job.opened)} ago"),
         ("Klaviyo took", duration(job.seconds) if job.seconds is not None else ""),
     ]
-    shown = [_error(each) for each in errors[: jobs_view.MAX_ERRORS]]
-    return JobPage([each for each in facts if each[1]], shown, max(0, len(errors) - len(shown)))
-
-
-def _error(error: dict[str, Any]) -> dict[str, Any]:
-    """Return an error without what names a record: a catalog item's name may be a person's, an index is not."""
-    said = str(error.get("detail") or error.get("title") or "-")
-    return {
-        "record": error.get("index", "-"),
-        "code": error.get("code", "-"),
-        "said": said,
-        "pointer": error.get("pointer", "-"),
-    }
+    cells = [(name, told if isinstance(told, Cell) else Cell(told)) for name, told in facts]
+    shown = [
+        replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
+        for each in reasons[: jobs_view.MAX_ERRORS]
+    ]
+    counted = "Row of the source" if job.rows else "Index, from 0"
+    return JobPage([each for each in cells if each[1].text], shown, counted, len(reasons) - len(shown))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from cli.dashboard.looks import Looks
 from cli.dashboard.table import (
@@ -22,14 +22,11 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
-from cli.flower.tasks import WAITING
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
-from worker.account_and_lane import PREFIX
 from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
-from worker.pauses import owner
 from worker.redis.homes import at_redis, everywhere, home_of
+from worker.redis.patience import asking_redis_once
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
@@ -143,7 +140,7 @@ def limits_of(
     lines = sharing | {
         look.line: [line for bucket in look.buckets for line in sharing[bucket.name]]
         for look in looks
-        if len(look.buckets) > 1
+        if look.line not in sharing
     }
     return [_limit(row, now, lines[row.name]) for row in rows(looks, pauses, slots)]
 
@@ -261,13 +258,13 @@ def _blocked(each: Limit) -> Cell:
 
 
 def _because(each: Limit) -> str:
-    """Why a bucket stands still; what is paused, and why, is said above the table."""
-    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
+    """Why a bucket stands still; what to do then is said above the table."""
+    return each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
 
 
-def _tasks(each: Limit) -> str:
-    """Flower's own page with the tasks that wait."""
-    return f"../tasks?{urlencode({'state': WAITING, 'name': f'{PREFIX}{owner(each.row.name)[1]}'})}"
+def _tasks(lane: str) -> Callable[[Limit], str]:
+    """The page with exactly the tasks that are counted, whatever Celery calls their state."""
+    return lambda each: f"waiting/{quote(each.row.name, safe='')}?lane={lane}"
 
 
 TAB = Tab(
@@ -282,9 +279,9 @@ TAB = Tab(
         text_column("Bucket", lambda each: each.bucket),
         text_column("Tier", lambda each: each.row.tier),
         Column("Used", _bars, lambda each: each.share, number=True),
-        count_column("Now", lambda each: each.row.now, link=_tasks),
-        count_column("Bulk", lambda each: each.row.bulk, link=_tasks),
-        count_column("Later", lambda each: each.row.later, link=_tasks),
+        count_column("Now", lambda each: each.row.now, link=_tasks("now")),
+        count_column("Bulk", lambda each: each.row.bulk, link=_tasks("bulk")),
+        count_column("Later", lambda each: each.row.later, link=_tasks("later")),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
         Column("Per minute", _pace, lambda each: each.row.per_minute, number=True),

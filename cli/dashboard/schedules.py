@@ -24,8 +24,8 @@ from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
-from worker.connection import get_redis
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 NO_BEAT = "Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from cli.dashboard.table import Query, Reading, Tab, arrange
-from worker.connection import AWAY, unreachable
 from worker.errors import SettingsError
+from worker.redis.connection import AWAY, unreachable
 from worker.redis.homes import at_each
 
 logger = logging.getLogger(__name__)

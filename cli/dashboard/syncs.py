@@ -28,8 +28,8 @@ from schedules.entry_runs import load_records
 from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import LatestRun, PullRun, latest_runs
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_each
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: By account and stream: when it is read next, and which time was missed.

@@ -236,8 +236,9 @@ def duration_column(title: str, value: Callable[[R], float | None]) -> Column[R]
 
 def styled_column(title: str, value: Callable[[R], Text]) -> Column[R]:
     """Make a column of words in the colours of the commands."""
-    return Column(title, lambda row: _styled(value(row)), lambda row: value(row).plain)
+    return Column(title, lambda row: styled(value(row)), lambda row: value(row).plain)
 
 
-def _styled(text: Text) -> Cell:
+def styled(text: Text) -> Cell:
+    """Return a text in the colours of the commands as a cell."""
     return Cell(text.plain or "-", _TONES.get(str(text.style), ""))

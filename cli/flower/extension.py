@@ -36,13 +36,13 @@ from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
 from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
-from worker.connection import get_redis
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
 from worker.redis.elsewhere import elsewhere
 from worker.redis.homes import at_each, gathered
+from worker.redis.patience import asking_redis_once
 
 logger = logging.getLogger(__name__)
 

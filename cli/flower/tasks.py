@@ -27,12 +27,12 @@ from flower.utils.search import TaskSearchEngine
 
 from cli.flower.waiting_notes import explain_wait
 from worker.account_and_lane import PREFIX
-from worker.connection import get_redis
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
 from worker.message_headers import HEADER
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
+from worker.redis.patience import asking_redis_once
 from worker.telemetry.masking import HIDDEN, NO_ARGS
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.pauses import describe, owner, resume_command
+from worker.pauses import describe, owner
 
 _WINDOW = re.compile(r"(\d+):(\d+)")
 
@@ -22,8 +22,7 @@ def explain_wait(
     """
     for pause in pauses:
         if holds(pause, line):
-            paused = f"the {describe(pause.what)} is paused by {pause.by}: {_sentence(pause.why)}"
-            return f"waits: {paused} To resume it: {resume_command(pause.what)}"
+            return f"waits: the {describe(pause.what)} is {pause.cause}. {pause.how_to_resume}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
     until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)
@@ -36,10 +35,6 @@ def explain_wait(
     if not ahead:
         return f"{limits}: the next of {line.total:,}{lane}"
     return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
-
-
-def _sentence(why: str) -> str:
-    return why if why.endswith(".") else f"{why}."
 
 
 def holds(pause: Pause, line: LineBacklog) -> bool:

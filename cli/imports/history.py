@@ -16,8 +16,8 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from worker.patience import asking_redis_once
 from worker.redis.homes import at_home, first, gathered
+from worker.redis.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT_AFTER_S = 30.0
@@ -54,10 +54,10 @@ def described(run: Run) -> dict[str, Any]:
 
 
 def state(run: Run, now: float) -> Text:
-    """How a run stands; whether anybody still reads its source, only its silence tells."""
+    """How a run stands, in yellow if rows have not landed; whether anybody still reads it, only its silence tells."""
     if run.state == "running" and now - run.seen > SILENT_AFTER_S:
         return Text(f"silent for {duration(now - run.seen)}", "yellow")
-    colours = {"complete": "green", "failed": "red", "cancelled": "red"}
+    colours = {"complete": "yellow" if run.failed else "green", "failed": "red", "cancelled": "red"}
     return Text(run.state, colours.get(run.state, ""))
 
 
@@ -124,14 +124,26 @@ def jobs_that_ended_badly(run: Run) -> list[Job]:
 
 
 def reasons_of(run: Run) -> list[tuple[str, int]]:
-    """Why rows have not landed: a run that is over has summed it up, else what Klaviyo turned down is still to be."""
+    """Return why rows have not landed, and how many."""
+    return [(reason, count) for reason, count, _ in rows_by_reason(run)]
+
+
+def rows_by_reason(run: Run) -> list[tuple[str, int, str]]:
+    """Return why rows have not landed, how many, and which of them, as far as that is kept: ``1-9,11``.
+
+    A run that is over has summed it up; else what Klaviyo turned down is still to be.
+    """
+    rows = run.reason_rows or ("",) * len(run.reasons)
+    known = [(reason, count, which) for (reason, count), which in zip(run.reasons, rows, strict=True)]
     if run.state == "complete":
-        return list(run.reasons)
+        return known
     from tasks.imports.reasons import Reasons
     from tasks.imports.report import late_rejects
 
-    counted = Reasons(each["reason"] for each in late_rejects(run.id))
-    return [*run.reasons, *counted.most_frequent()]
+    late = Reasons()
+    for each in late_rejects(run.id):
+        late.add(each["reason"], each["row"])
+    return [*known, *((reason, count, late.rows(reason)) for reason, count in late.most_frequent())]
 
 
 def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:

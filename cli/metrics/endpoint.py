@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from cli.flower.extension import PageHandler
 from cli.metrics import failures, imports, jobs, limits, schedules, server, syncs
 from cli.metrics.gauges import gauge, single
-from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.patience import asking_redis_once
+from worker.redis.connection import AWAY
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import gauge, single
 from cli.metrics.scaling import workers_wanted
-from worker.connection import get_redis
 from worker.governor import BucketLook, Forecast, Look, Pause, forecasts, get_governor
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
-from worker.tiers import DAY, DEFAULT_QUEUE, MINUTE, QUEUES, SECOND, Tier
+from worker.tiers import DAY_MS, DEFAULT_QUEUE, MINUTE_MS, QUEUES, SECOND_MS, Tier
 from worker.transport import Channel
 
-WINDOWS = {SECOND: "second", MINUTE: "minute", DAY: "day"}
+WINDOWS = {SECOND_MS: "second", MINUTE_MS: "minute", DAY_MS: "day"}
 LANES = ("now", "bulk", "later")
 
 
@@ -154,7 +154,7 @@ def of_buckets(
     foretold = forecasts(sharing, pauses, slots)
     buckets = [(_named(each.bucket.name), each.bucket) for each in shown]
     windows = [
-        ((*name, WINDOWS[length]), used, limit, bucket.foreign if length == MINUTE else 0)
+        ((*name, WINDOWS[length]), used, limit, bucket.foreign if length == MINUTE_MS else 0)
         for name, bucket in buckets
         for used, limit, length in bucket.windows
     ]

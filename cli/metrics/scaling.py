@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from worker.governor import BucketLook, Look, Pause
 from worker.pauses import holders
-from worker.tiers import MINUTE
+from worker.tiers import MINUTE_MS
 
 #: Seconds for which a request takes up a slot, and requests a second that one worker's process manages, whatever its
 #: slots: both on the cautious side, so that there are rather too many workers than too few.
@@ -42,7 +42,9 @@ def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, s
 def minute_budget(bucket: BucketLook) -> float:
     """Return how many requests may go in the next minute: within it a spent minute begins anew, but no day."""
     budgets = [
-        max(0, limit - used) if length > MINUTE else (limit - bucket.foreign * (length == MINUTE)) * MINUTE / length
+        max(0, limit - used)
+        if length > MINUTE_MS
+        else (limit - bucket.foreign * (length == MINUTE_MS)) * MINUTE_MS / length
         for used, limit, length in bucket.windows
     ]
     return max(0.0, min(budgets)) * max(0.0, 60.0 - bucket.blocked) / 60

@@ -17,7 +17,7 @@ from schedules.entry_runs import load_records
 from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import REVISION
 from worker.app import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
 
 

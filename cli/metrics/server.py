@@ -7,8 +7,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import single
-from worker.connection import get_redis
 from worker.governor import PREFIX
+from worker.redis.connection import get_redis
 
 
 def read(most: int) -> list[GaugeMetricFamily]:

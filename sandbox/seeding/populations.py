@@ -129,9 +129,11 @@ def _sow_events(plot: Plot, times: Sequence[float]) -> None:
 @contextmanager
 def _without_collector() -> Iterator[None]:
     """Keep the garbage collector from scanning a million permanent objects again and again, now or later."""
+    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if collecting:
+            gc.enable()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tasks.jobs.rows import joined
 
 #: The most reasons that are counted apart, so that nonsense cannot fill the memory.
 MOST = 100
 
-#: Rows that are kept as examples of a reason.
-EXAMPLES = 5
+#: Rows that are named as examples of a reason, and the most stretches of rows that are kept of one.
+EXAMPLES, MAX_SPANS = 5, 100
 
 #: What varies from row to row in the same reason: numbers and quotations.
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
@@ -20,24 +23,35 @@ class Reasons:
 
     def __init__(self, reasons: Iterable[str] = ()) -> None:
         self._counts: dict[str, tuple[str, int]] = {}
-        self._rows: dict[str, list[int]] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}
         for each in reasons:
             self.add(each)
 
     def add(self, reason: str, row: int | None = None) -> None:
-        """Count one row, and keep it as an example if it is among the first of its reason."""
+        """Count one row, and remember which, as long as it lies in one of the first `MAX_SPANS` of its reason."""
         alike = _VARIES.sub("…", reason)
         if alike not in self._counts and len(self._counts) >= MOST:
             alike = reason = "other reasons"
         wording, count = self._counts.get(alike, (reason, 0))
         self._counts[alike] = wording, count + 1
-        first = self._rows.setdefault(wording, [])
-        if row is not None and len(first) < EXAMPLES:
-            first.append(row)
+        spans = self._spans.setdefault(wording, [])
+        if row is None:
+            return
+        if spans and spans[-1][1] == row - 1:
+            spans[-1] = (spans[-1][0], row)
+        elif len(spans) < MAX_SPANS:
+            spans.append((row, row))
 
     def first_rows(self, reason: str) -> list[int]:
         """Return the first rows with one of the `most_frequent` reasons."""
-        return self._rows[reason]
+        return list(islice(self._rows(reason), EXAMPLES))
+
+    def rows(self, reason: str) -> str:
+        """Return which rows one of the `most_frequent` reasons concerns, as far as they are kept: ``1-9,11``."""
+        return joined(sorted(self._spans[reason]))
+
+    def _rows(self, reason: str) -> Iterator[int]:
+        return (row for first, last in self._spans[reason] for row in range(first, last + 1))
 
     def most_frequent(self) -> list[tuple[str, int]]:
         """Return each reason with its count, the most frequent first."""

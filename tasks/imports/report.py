@@ -90,7 +90,7 @@ class Rejects:
             self._context = open_reject_file(self.path, self._layout)
             self._write = self._context.__enter__()
         assert self._write is not None
-        self.reasons.add(rejected.reason)
+        self.reasons.add(rejected.reason, rejected.row)
         self._write(replace(rejected, original=self._as_written(rejected.original)))
 
     def add_late(self, run: str) -> None:

@@ -31,9 +31,9 @@ from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
-from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
+from worker.redis.connection import AWAY
 from worker.redis.homes import first
 from worker.settings import get_settings
 from worker.telemetry.traces import tracing
@@ -229,8 +229,9 @@ class _Watched:
         """Record how much of the source has been read, and return the run."""
         if at_once or time.monotonic() - self._looked >= PAUSE_S:
             path = str(self._rejected.path) if self._rejected.written else ""
-            reasons = self._rejected.reasons.most_frequent()
-            get_runs().note(self._id, path, reasons, **self.counts)
+            reasons = self._rejected.reasons
+            found = reasons.most_frequent()
+            get_runs().note(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
             self.run = self._read()
             self._progress(self.run)
         return self.run

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.connection import get_redis
 from worker.governor import PREFIX
 from worker.one_per_process import one_per_process
-from worker.patience import waits_for_redis
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
 KEPT_S = 14 * 86_400
@@ -35,7 +35,7 @@ class Run:
 
     ``read`` bytes of the source have been read, of its ``size``; 0 where nobody knows that. ``seen`` is when the
     process that reads it was last heard of, ``rejects`` its file for rows that have not landed, ``reasons`` why they
-    have not, the most frequent first.
+    have not, the most frequent first, and ``reason_rows`` which rows each concerns, as far as that is kept: ``1-9,11``.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Run:
     reason: str
     rejects: str
     reasons: tuple[tuple[str, int], ...]
+    reason_rows: tuple[str, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -78,7 +79,10 @@ _NUMBERS = (
     "rows", "bytes", "checked", "unchanged", "parts", "settled", "landed", "rejected", "unknown", "withdrawn", "read",
     "size",
 )  # fmt: skip
-_TEXTS = ("state", "kind", "account", "source", "asked", "started", "ended", "seen", "reason", "rejects", "reasons")
+_TEXTS = (
+    "state", "kind", "account", "source", "asked", "started", "ended", "seen", "reason", "rejects", "reasons",
+    "reason_rows",
+)  # fmt: skip
 _FIELDS = (*_TEXTS, *_NUMBERS)
 
 
@@ -123,13 +127,22 @@ class Runs:
         """Put a run back as it was ``before``, because resuming it was refused."""
         counts = ("rows", "bytes", "checked", "unchanged", "read", "size")
         fields: Any = {name: getattr(before, name) for name in ("state", "reason", "seen", "rejects", *counts)}
-        fields |= {"ended": before.ended or "", "reasons": orjson.dumps(before.reasons)}
+        fields |= {name: orjson.dumps(getattr(before, name)) for name in ("reasons", "reason_rows")}
+        fields |= {"ended": before.ended or ""}
         self._client.hset(self._key(before.id), mapping=fields)
 
     @waits_for_redis
-    def note(self, id: str, rejects: str, reasons: Sequence[tuple[str, int]], **counts: int) -> None:
+    def note(
+        self,
+        id: str,
+        rejects: str,
+        reasons: Sequence[tuple[str, int]],
+        reason_rows: Sequence[str] = (),
+        **counts: int,
+    ) -> None:
         """Record how far the source has been read, and which rows were rejected."""
-        fields: Any = {**counts, "rejects": rejects, "reasons": orjson.dumps(reasons), "seen": self.now()}
+        fields: Any = {**counts, "rejects": rejects, "seen": self.now()}
+        fields |= {"reasons": orjson.dumps(reasons), "reason_rows": orjson.dumps(reason_rows)}
         self._client.hset(self._key(id), mapping=fields)
         self._keep(id)
 
@@ -184,6 +197,7 @@ class Runs:
             reason=(raw["reason"] or b"").decode(),
             rejects=(raw["rejects"] or b"").decode(),
             reasons=tuple((reason, count) for reason, count in orjson.loads(raw["reasons"] or b"[]")),
+            reason_rows=tuple(orjson.loads(raw["reason_rows"] or b"[]")),
             **counts,
         )
 

@@ -21,6 +21,13 @@ def joined(spans: Iterable[tuple[int, int]]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 
+def shortened(text: str, most: int, total: int) -> str:
+    """Return a text for people to read: its first spans, ``most`` at most, and how many more of a total there are."""
+    spans = text.split(",") if text else []
+    more = total - len(numbers(",".join(spans[:most])))
+    return ", ".join(spans[:most]) + (f" and {more:,} more" if spans and more > 0 else "")
+
+
 def numbers(text: str) -> list[int]:
     """Return the row numbers that a text stands for."""
     found: list[int] = []

@@ -33,7 +33,7 @@ def store(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_BASE_URL", "http://sandbox")
     settings.setenv("KLAVIYO_OAUTH_REDIRECT_URI", "https://shop.example/callback")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return get_account_store()
 
 

@@ -25,7 +25,7 @@ from worker import governor
 from worker.action import ACTIONS
 from worker.governor import Governor
 from worker.one_per_process import forget
-from worker.pauses import describe, resume_command
+from worker.pauses import describe, how_to_resume
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -367,8 +367,8 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        held = f"{describe(what)}, by ann (for now; {resume_command(what)} lets it go on)"
-        assert f"events:write could not be checked, because this is paused: {held}." in told
+        held = f"The {describe(what)} is paused by ann: for now. {how_to_resume(what)}"
+        assert f"events:write could not be checked. {held}" in told
         assert "may read: accounts" in told
         assert "may write: " in told
 
@@ -424,7 +424,7 @@ class TestCheck:
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
         for module in ("worker.process.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
-        monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
+        monkeypatch.setattr("worker.redis.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output

@@ -14,9 +14,9 @@ from tests.live.system import until
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
 from worker.accounts.stored import get_account_store
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import Settlement, get_governor
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_redis, home_of
 from worker.settings import get_settings
 from worker.tiers import QUEUES

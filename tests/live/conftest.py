@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Generator
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from tests.live import forked
 from tests.live.copies import Copy
 from tests.live.fetch import get
 from tests.live.nodes import several
-from tests.live.system import Sandbox, Server, System, end, until
+from tests.live.system import Sandbox, Server, System, end, seen, until
 from worker import http_client as client
 from worker.app import app
 from worker.one_per_process import forget
@@ -33,6 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in live:
             item.add_marker(pytest.mark.live)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows where tasks are and what workers have said last, whatever it has failed at."""
+    report = yield
+    if report.failed and (told := seen(but_for=report.longreprtext)):
+        report.sections.append(("Seen", "\n".join(told)))
+    return report
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import redis
 from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
+from cli.redis_rights import acl
 from tests.live.system import end, until
-from worker.connection import Parser
 from worker.redis.address import parse
 from worker.redis.cluster_keys import SLOT, TAG
+from worker.redis.connection import Parser
 from worker.redis.nodes import connection_class
-from worker.redis.rights import acl
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
 DOWN_AFTER_MS = 1_000

@@ -39,6 +39,9 @@ STACKS = "What each thread does:"
 LINES, WIDTH, TASKS = 8, 300, 8
 
 
+#: Those whose workers have been started and not ended yet: a failure tells of them.
+_at_work: list[System] = []
+
 #: By how much longer than on an idle machine a test waits at most.
 MOST = 16
 
@@ -57,7 +60,7 @@ def stretched(seconds: float) -> float:
 
 
 def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
-    """The first true value of the condition; fails with a sentence when there is none in time.
+    """The first true value of the condition; fails with a sentence when there is none in time, and tells what is seen.
 
     ``seconds`` are those of an idle machine.
     """
@@ -70,9 +73,15 @@ def until(condition: Callable[[], T], seconds: float, what: str | Callable[[], s
         now = time.monotonic()
         spent, before, waited = spent + (now - before) / crowding(), now, now - began
         if spent > seconds:
-            raise AssertionError(f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}")
+            said = f"not within {waited:.1f} s: {what if isinstance(what, str) else what()}"
+            raise AssertionError("\n".join([said, *seen(but_for=said)]))
         # What has taken long is looked for less often: looking takes the time of those that are waited for.
         time.sleep(min(0.1, 0.02 + waited / 20))
+
+
+def seen(but_for: str) -> list[str]:
+    """Where tasks are and what workers have said last, but for what a failure has told already."""
+    return [told for told in (system.told() for system in _at_work) if told.splitlines()[-1] not in but_for]
 
 
 def last(text: str, most: int = LINES) -> str:
@@ -360,7 +369,7 @@ KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")
 WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
 
 
-@dataclass
+@dataclass(eq=False)
 class System:
     """Server, sandbox and workers as one."""
 
@@ -397,6 +406,8 @@ class System:
         log = self.folder / f"{name}.log"
         worker = Worker(name, self.environment(**settings), log, self.redis, options)
         self.workers.append(worker)
+        if self not in _at_work:
+            _at_work.append(self)
         return worker
 
     def forget(self) -> None:
@@ -428,6 +439,8 @@ class System:
     def stop_workers(self) -> None:
         """End every worker that still runs, all at once."""
         __tracebackhide__ = True
+        if self in _at_work:
+            _at_work.remove(self)
         running = [worker for worker in self.workers if worker.process.poll() is None]
         for worker in running:
             worker.process.terminate()
@@ -470,13 +483,17 @@ class System:
 
         return until(all_ended, seconds, lambda: f"the end of {len(ids)} tasks\n{self.told(ids)}")
 
-    def told(self, ids: Collection[str]) -> str:
-        """For a failure: where the tasks are that have not ended, and what the workers have said last."""
-        places, ended = whereabouts(self.redis, ids), self.ends(ids)
-        left = [each for each in ids if each not in ended]
-        tasks = [f"{each}: {places.of(each)}, {self.status(each) or 'PENDING'}" for each in left[:TASKS]]
-        more = [f"and {len(left) - TASKS} more"] if len(left) > TASKS else []
-        return "\n".join([f"In all: {places}.", *tasks, *more, *(worker.last() for worker in self.workers[-2:])])
+    def told(self, ids: Collection[str] = ()) -> str:
+        """For a failure: where these tasks are, or all, that have not ended, and what the workers have said last."""
+        try:
+            places = whereabouts(self.redis, ids)
+            left = [each for each in ids or sorted(places.all) if each not in places.done]
+            tasks = [f"{each}: {places.of(each)}, {self.status(each) or 'PENDING'}" for each in left[:TASKS]]
+            more = [f"and {len(left) - TASKS} more"] if len(left) > TASKS else []
+            whole = [f"In all: {places}.", *tasks, *more]
+        except (redis.RedisError, ValueError, LookupError, TypeError) as error:  # no Redis, or what is no message
+            whole = [f"Where the tasks are cannot be read: {type(error).__name__}: {error}"]
+        return "\n".join([*whole, *(worker.last() for worker in self.workers[-2:])])
 
     def end_of(self, task_id: str, seconds: float = 20) -> End:
         __tracebackhide__ = True

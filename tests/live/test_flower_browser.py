@@ -1,7 +1,6 @@
 """Flower in a real browser: what an operator sees, with fifty thousand tasks waiting, and without Redis."""
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from tests.conftest import missing
 from tests.live.flower_scene import (
@@ -28,46 +27,75 @@ def browser():
 
 
 def rows(browser):
-    """The rows of Flower's page of tasks, as lists of what each cell says."""
-    found = browser.find_elements(By.CSS_SELECTOR, "#tasks-table tbody tr")
-    return [[cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in found]
+    """The rows of Flower's page of tasks, as lists of what each cell says: all at once, as they may be drawn anew."""
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#tasks-table tbody tr')]"
+        ".map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )
 
 
-def filtered(browser, flower, state, name, seconds=20):
-    """The rows in a state, as soon as there is one with this name."""
-    browser.get(f"{flower}/tasks?state={state}&name={name}")
-    until(lambda: any(name in row[0] for row in rows(browser) if row), seconds, f"{name} as {state}")
-    return [row for row in rows(browser) if name in row[0]]
+def wait_for_row(browser, flower, state, name, said):
+    """Wait for a row with this state, this name and these words in it, and return all rows that are shown then.
+
+    Flower draws its list once: what it learns later is shown by the page that is loaded anew.
+    """
+    address, seen = f"{flower}/tasks?state={state}&name={name}", []
+
+    def found():
+        browser.get(address)
+        until(lambda: [row for row in rows(browser) if row[0] != "Loading..."], 10, "the list of tasks")
+        seen[:] = rows(browser)
+        return any(name in row[0] and said in " ".join(row) for row in seen)
+
+    until(found, 20, lambda: f"{name} as {state} with {said!r}; the list has {seen[:3]}")
+    return seen
+
+
+def wait_for_page(browser, address, expected=bool):
+    """Wait until what can be read on a page is as expected, loading it anew until it is; the value is the text."""
+    seen = [""]
+
+    def found():
+        browser.get(address)
+        seen[:] = [text_of(browser)]
+        return expected(seen[0])
+
+    until(found, 20, lambda: f"what is expected at {address}, which says: {seen[0]}")
+    return seen[0]
+
+
+def has(*words):
+    """Whether a text has each of these."""
+    return lambda text: all(each in text for each in words)
+
+
+def has_crowd(text):
+    """Whether one of the counts in a text is that of the tasks that wait, of which a worker has taken some."""
+    counts = [int(each.replace(",", "")) for each in text.split() if each.replace(",", "").isdigit()]
+    return any(CROWD - 3_000 < each <= CROWD for each in counts)
 
 
 def test_an_operator_sees_in_a_browser_what_waits_what_failed_and_why(system, browser):
     shown = {}
     with open_flower(system, STORE_URL=f"sqlite:///{system.folder}/none.db") as flower:
         job = make_scene(system)
-        for name in TABS:
-            browser.get(f"{flower}/klaviyo/{name}")
-            shown[name] = until(lambda: text_of(browser), 10, name)
-        for name in OWN:
-            browser.get(f"{flower}/{name}")
-            shown[name] = text_of(browser)
         # How many wait on which account, until when; which bucket is blocked; which job failed.
-        until(lambda: "night-shift" in text_of(browser) or browser.get(f"{flower}/klaviyo/limits"), 10, "the pause")
-        shown["limits"] = text_of(browser)
-        assert "Klaviyo answered 429" in shown["limits"]
-        waiting = filtered(browser, flower, "WAITING", "klaviyo.get_profiles")
-        assert any("before it in lane bulk" in " ".join(row) for row in waiting)
-        failed = filtered(browser, flower, "FAILURE", "klaviyo.job")
-        assert any("The email address was refused" in " ".join(row) for row in failed)
-        assert not any("job_spawn" in row[0] for row in rows(browser) if row)
+        expected = {
+            "limits": has("night-shift", "Klaviyo answered 429"),
+            "imports": has("38% 18,000 11,500 12"),
+            "jobs": has("import_profiles a refused"),
+        }
+        for name in TABS:
+            shown[name] = wait_for_page(browser, f"{flower}/klaviyo/{name}", expected.get(name, bool))
+        for name in ("workers", "tasks"):
+            shown[name] = wait_for_page(browser, f"{flower}/{name}")
+        shown["broker"] = wait_for_page(browser, f"{flower}/broker", has_crowd)
+        wait_for_row(browser, flower, "WAITING", "klaviyo.get_profiles", "before it in lane bulk")
+        failed = wait_for_row(browser, flower, "FAILURE", "klaviyo.job", "The email address was refused")
+        assert not any("job_spawn" in row[0] for row in failed)
         shown["failures"] = text_of(browser)
-        done = filtered(browser, flower, "SUCCESS", "klaviyo.create_profile")
-        assert any("successful, data: profile, 1 attempt" in row for row in done)
-        browser.get(f"{flower}/klaviyo/jobs/{job}")
-        shown["job"] = text_of(browser)
-        counts = [int(each.replace(",", "")) for each in shown["broker"].split() if each.replace(",", "").isdigit()]
-        assert any(CROWD - 3_000 < each <= CROWD for each in counts), shown["broker"]
-        assert "38% 18,000 11,500 12" in shown["imports"]
-        assert "import_profiles a refused" in shown["jobs"]
+        wait_for_row(browser, flower, "SUCCESS", "klaviyo.create_profile", "successful, data: profile, 1 attempt")
+        shown["job"] = wait_for_page(browser, f"{flower}/klaviyo/jobs/{job}")
         assert complaints(browser) == []
 
         # Without Redis every page still answers, and the Klaviyo pages say what is wrong.
@@ -76,11 +104,7 @@ def test_an_operator_sees_in_a_browser_what_waits_what_failed_and_why(system, br
             for name in (*TABS, "tasks"):
                 browser.get(f"{flower}/{name if name in OWN else f'klaviyo/{name}'}")
                 shown[f"{name} without Redis"] = text_of(browser)
-            until(
-                lambda: "Redis cannot be reached" in text_of(browser) or browser.get(f"{flower}/klaviyo/limits"),
-                20,
-                "what is wrong",
-            )
+            wait_for_page(browser, f"{flower}/klaviyo/limits", has("Redis cannot be reached"))
         finally:
             system.server.start_again()
         assert [each for each in complaints(browser) if "500" not in each and "503" not in each] == []

@@ -18,9 +18,9 @@ from tests.live.system import until
 from tests.soak import sized
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import AccountStore
-from worker.connection import client_of
 from worker.one_per_process import forget
 from worker.redis.address import parse
+from worker.redis.connection import client_of
 
 SHOPS, WORKERS, KILLS = sized(8, 1_000), sized(2, 4), sized(0, 3)
 SECRET_KEY = "a-key-of-which-nobody-may-see-a-word"

@@ -1,7 +1,7 @@
 """Whatever Redis says or does not say for two seconds, at every place that speaks to it: work goes on, each thing once.
 
 One worker, under load, through a link that can fail in each of the ways in which Redis is away; and the conditions that
-a real server can be put into. What happens at each single place is in tests/worker/test_connection.py.
+a real server can be put into. What happens at each single place is in tests/worker/redis/test_connection.py.
 """
 
 from __future__ import annotations

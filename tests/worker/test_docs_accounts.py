@@ -27,7 +27,7 @@ def sandbox(settings, client, monkeypatch):
     }.items():  # fmt: skip
         settings.setenv(f"KLAVIYO_{name}", value)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = Sandbox(clock=Clock(now=time.time())).unlimited()
     monkeypatch.setattr(token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(answer)))
 

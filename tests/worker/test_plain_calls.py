@@ -9,9 +9,9 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from worker import plain_calls
 from worker.app import app
-from worker.connection import Full
 from worker.errors import AlreadyRevoked, NotConfirmed
 from worker.process.state import working
+from worker.redis.connection import Full
 
 ADA = {"email": "ada@example.com"}
 

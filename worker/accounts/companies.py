@@ -10,8 +10,8 @@ from worker.accounts.credentials import Account
 from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import Envelope
 from worker.api.paging import page_items
-from worker.atomic_writes import write
 from worker.governor import PREFIX, get_governor
+from worker.redis.atomic_writes import write
 from worker.settings import Settings
 
 #: Seconds until Klaviyo may be asked again about a key whose company it has not told.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from worker.accounts.credentials import DEFAULT as DEFAULT
 from worker.accounts.credentials import Account
 from worker.accounts.stored import get_account_store
-from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis.connection import AWAY
 from worker.redis.homes import at_home, here, home_of_configured
+from worker.redis.patience import asking_redis_once
 from worker.setting_names import alias_of
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.stored import get_account_store
 from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
-from worker.connection import AWAY, get_redis
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
 from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
-from worker.patience import waits_for_redis
 from worker.process.state import closing
+from worker.redis.connection import AWAY, get_redis
+from worker.redis.patience import waits_for_redis
 from worker.tiers import Bucket, Limits, Line
 
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.
@@ -184,9 +184,10 @@ def _renewed(grant: Grant, issued: Tokens) -> Grant:
 
 def _refused(owner: Account, action: str, refused: TokenRefused) -> NoReturn:
     if refused.code == "invalid_grant":
-        why = f"Klaviyo has withdrawn its grant ({refused.code}): {owner.renewing}"
+        why, remedy = "Klaviyo has withdrawn its grant", owner.renewing
     elif refused.code == "invalid_client":
-        why = f"Klaviyo does not know the application ({refused.code}): set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET"
+        why = "Klaviyo does not know the application"
+        remedy = "set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET and restart the workers"
     else:
-        why = f"Klaviyo refuses it a token ({refused.code}): {owner.renewing}"
-    raise CredentialsFailed(action, owner.alias, why)
+        why, remedy = "Klaviyo refuses it a token", owner.renewing
+    raise CredentialsFailed(action, owner.alias, f"{why} ({refused.code})", remedy)

@@ -90,6 +90,28 @@ def read_waiting(
         yield Waiting(id, lane, place, not_before, messages.get(id))
 
 
+def read_in_order(
+    client: redis.Redis, line: str, lane: str, first: int, most: int, prefix: str = PREFIX
+) -> list[Waiting]:
+    """Return up to ``most`` tasks of a lane of a line, in the order in which they are sent, from place ``first`` on.
+
+    ``lane`` may be ``later``, too: those whose time has not come, in the order of their times.
+    """
+    found: list[tuple[str, str, float | None]]
+    if lane == "later":
+        later: Any = client.zrange(f"{prefix}later:{line}", first - 1, first + most - 2, withscores=True)
+        parted = [(*item.decode().partition("|")[::2], score / 1000) for item, score in later]
+        found = [(id.removeprefix("^"), which, not_before) for which, id, not_before in parted]
+    else:
+        ids: Any = client.lrange(f"{prefix}{lane}:{line}", -(first + most - 1), -first)
+        found = [(id.decode(), lane, None) for id in reversed(ids)]
+    messages = _messages(client, [id for id, *_ in found], prefix)
+    return [
+        Waiting(id, which, place, not_before, messages.get(id))
+        for place, (id, which, not_before) in enumerate(found, start=first)
+    ]
+
+
 def _messages(client: redis.Redis, ids: Sequence[str], prefix: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for part in _parts(ids, MESSAGES_PER_TRIP):

@@ -1,15 +1,15 @@
 -- Tasks that have failed for good: keeping them, and repeating or dropping them.
 
-local PRUNED = 500  -- failures that one step removes at most, so that no step takes long
+local MAX_PRUNED = 500  -- failures that one step removes at most, so that no step takes long
 
 -- The oldest go where there are too many, or too many bytes of them; and those that are too old.
 local function prune_failures(most, bytes, age)
   local dropped = 0
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'failed', '-inf', now - age, 'LIMIT', 0, PRUNED)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'failed', '-inf', now - age, 'LIMIT', 0, MAX_PRUNED)) do
     drop_failure(id)
     dropped = dropped + 1
   end
-  while dropped < PRUNED do
+  while dropped < MAX_PRUNED do
     local held = tonumber(call('GET', P .. 'failure_bytes')) or 0
     local id = (call('ZCARD', P .. 'failed') > most or held > bytes) and call('ZRANGE', P .. 'failed', 0, 0)[1]
     if not id then break end

@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.governor.calling import ScriptCaller
 from worker.governor.terms import FailedCall, LineRef
-from worker.patience import waits_for_redis
+from worker.redis.patience import waits_for_redis
 
 
 class KeptFailures(ScriptCaller):

@@ -10,9 +10,9 @@ from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 from celery.worker.control import Panel, control_command
 
-from worker.patience import asking_redis_once
 from worker.process.signals import stop
 from worker.redis.homes import at_each
+from worker.redis.patience import asking_redis_once
 from worker.revocation import Effect, revoke, revoke_stamped
 
 logger = get_logger(__name__)

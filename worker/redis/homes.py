@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from worker.accounts.credentials import DEFAULT
 from worker.accounts.stored import get_account_store
-from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis.connection import AWAY
 from worker.redis.elsewhere import MAIN, at, elsewhere
+from worker.redis.patience import asking_redis_once
 from worker.setting_names import alias_of
 from worker.settings import Settings, get_settings
 

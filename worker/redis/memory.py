@@ -14,8 +14,8 @@ import orjson
 
 from worker.api.jsonapi import Envelope
 from worker.governor import SMALL_RESULT, get_governor
-from worker.patience import RETRY_PAUSE_S
 from worker.process.state import closing
+from worker.redis.patience import RETRY_PAUSE_S
 
 #: Seconds that a thread waits for memory that may come back at once, and until another thread does so again.
 BRIEF_WAIT_S, BRIEF_WAIT_INTERVAL_S = 2.0, 30.0

@@ -80,7 +80,7 @@ def test_a_new_deployment_tells_every_part(client, settings, monkeypatch, tmp_pa
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
     upgrade(f"sqlite:///{tmp_path}/store.db")
     get_settings.cache_clear()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
 
     text = endpoint.collect().decode()
 

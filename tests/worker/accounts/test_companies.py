@@ -26,7 +26,7 @@ def redis(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 

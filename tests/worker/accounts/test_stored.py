@@ -23,7 +23,7 @@ def redis(settings, client, monkeypatch):
     """A real server as that of the process, whose secrets are encrypted with `OLD`."""
     settings.setenv("KLAVIYO_SECRET_KEY", OLD)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 

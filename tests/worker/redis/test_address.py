@@ -13,10 +13,10 @@ from cli.embedded import server
 from cli.processes import free_port
 from tests.celery_connections import close_backend
 from worker.app import Loader, configuration
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.redis import address
 from worker.redis.address import parse
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
 
 #: A password with everything that URLs, kombu and shells have a meaning for.

@@ -8,10 +8,10 @@ from celery import chain
 from tasks.profiles import create_profile
 from worker.accounts.lookup import account, aliases
 from worker.app import app
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import get_governor
 from worker.one_per_process import forget
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_home, here, home_of
 from worker.settings import get_settings
 

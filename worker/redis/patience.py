@@ -14,8 +14,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from worker.connection import AWAY
 from worker.process.state import closing, working
+from worker.redis.connection import AWAY
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
+from cli.redis_rights import KEYS
 from worker.errors import SettingsError
 from worker.governor import PREFIX
-from worker.redis.rights import KEYS
 
 #: Keys that are copied with one round trip.
 BATCH = 200

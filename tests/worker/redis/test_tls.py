@@ -11,9 +11,9 @@ from tests.celery_connections import close_backend
 from tests.live.nodes import DATA, Node, free_ports
 from tests.live.tls_door import Authority, Door
 from worker.app import Loader, configuration
-from worker.connection import client_of, get_publisher, get_redis
 from worker.one_per_process import forget
 from worker.redis.address import parse
+from worker.redis.connection import client_of, get_publisher, get_redis
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import waits_for_redis
 from worker.process.state import working
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 #: KEYS[1]: what the keys begin with in a cluster, and more. ARGV[1]: whether it must pass; then each command as the
 #: number of its words, and these, of which the second is its key.

@@ -1,0 +1,116 @@
+"""The tasks of one waiting list in the order in which they will be sent, whatever Celery calls their state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from cli.dashboard.limits import Limit, refresh
+from cli.dashboard.table import PAGE_ROWS, clock_or_date
+from cli.times import duration
+from cli.waiting import WaitingTask, waiting_task
+from worker.governor import PREFIX, get_governor
+from worker.governor.backlog import Waiting, read_in_order
+from worker.messages import readable
+from worker.redis.connection import get_redis
+from worker.redis.homes import at_home
+from worker.redis.patience import asking_redis_once
+
+#: What can be looked at: the two lanes, and the tasks of both whose time has not come.
+Lane = Literal["now", "bulk", "later"]
+LANES: tuple[Lane, ...] = get_args(Lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A waiting task. ``place`` counts from 1; ``attempts`` are those that it has used up."""
+
+    place: int
+    id: str
+    action: str
+    lane: str
+    parameters: str
+    waits: str
+    not_before: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage:
+    """One page of a lane of a bucket, of so many; ``total`` tasks wait in it."""
+
+    limit: Limit
+    lane: Lane
+    rows: Sequence[Queued]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.total // PAGE_ROWS))
+
+    @property
+    def counts(self) -> list[tuple[Lane, int]]:
+        """How many wait in each lane."""
+        return [(lane, count(self.limit, lane)) for lane in LANES]
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What is known of the bucket."""
+        limit = self.limit
+        told = (
+            ("Account", limit.account),
+            ("Bucket", limit.bucket),
+            ("Tier", limit.row.tier),
+            ("Empty at", "" if limit.empty_at is None else clock_or_date(limit.empty_at)),
+            ("Blocked until", "" if limit.until is None else clock_or_date(limit.until)),
+            ("Stands still", limit.row.why),
+        )
+        return [each for each in told if each[1]]
+
+
+def count(limit: Limit, lane: Lane) -> int:
+    """Return how many tasks of a bucket wait in a lane."""
+    return {"now": limit.row.now, "bulk": limit.row.bulk, "later": limit.row.later}[lane]
+
+
+def read_anew(limit: Limit, lane: Lane, page: int) -> WaitingPage:
+    """Read a page of the tasks that wait for a bucket, after the bucket itself; raises as `read_page` does."""
+    [known] = refresh([limit])
+    return read_page(known, lane, page)
+
+
+@asking_redis_once()
+def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
+    """Read a page of the tasks that wait for a bucket; a page beyond the last one is the last.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+
+    """
+    total = count(limit, lane)
+    page = min(page, max(1, -(-total // PAGE_ROWS)))
+    with at_home(limit.account):
+        client, now = get_redis(), get_governor().now() / 1000
+        found = read_in_order(client, limit.row.name, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
+        used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []
+    rows = [queued(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
+    return WaitingPage(limit, lane, rows, total, page)
+
+
+def queued(task: Waiting, now: float, attempts: int) -> Queued:
+    """Return a row for a task at a moment (Unix time); of its parameters there are the names."""
+    told = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
+    told = told or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
+    return Queued(
+        task.place,
+        task.id,
+        told.action or "-",
+        task.lane,
+        told.arguments or "-",
+        duration(max(0.0, told.age)),
+        "-" if task.not_before is None else clock_or_date(task.not_before),
+        attempts,
+    )
