@@ -21,8 +21,8 @@ from worker.accounts.weights import tell_all_weights, tell_weights
 from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process.prefetched_leases import return_unclaimed
+from worker.redis.patience import asking_redis_once
 from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.telemetry.events import speak_through

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from worker.patience import patiently
 from worker.process.bootstep import GovernorStep
 from worker.process.state import working
+from worker.redis.patience import patiently
 
 
 class Consumer:
