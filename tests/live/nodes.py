@@ -56,8 +56,9 @@ class Node:
             self._command += [str(folder / "sentinel.conf"), "--sentinel"]
         self._command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *options]
         self.port, self._log = port, folder / "log"
-        once = Retry(NoBackoff(), 0)
-        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5, retry=once)
+        # A connection is cut where its server is promoted; one that is held would be asked for a minute.
+        again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5, retry=again)
         self.start()
 
     def start(self) -> None:
