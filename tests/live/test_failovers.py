@@ -18,9 +18,9 @@ from kombu.exceptions import OperationalError
 from schedules.sync import request_sync
 from tasks.imports import import_profiles
 from tasks.jobs import run_job
-from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import bulk_import_profiles, create_profile
+from tasks.templates import create_template
 from tests.live.copies import Copy, states
 from tests.live.nodes import Cluster, Sentinels
 from tests.live.publishing_to import publishing_to
@@ -45,7 +45,7 @@ class Load:
 
     def __init__(self) -> None:
         self.profiles: dict[str, str] = {}
-        self.lists: dict[str, tuple[str, str]] = {}
+        self.templates: list[str] = []
         self.jobs: list[str] = []
         self.refused = 0
         self._over = threading.Event()
@@ -57,10 +57,12 @@ class Load:
                 return
             alias = ACCOUNTS[n % 3]
             try:
-                email, name = f"p{n}@example.com", f"list {n}"
+                email = f"p{n}@example.com"
                 self.profiles[create_profile.on(alias).delay(email=email).id] = email
-                if n % 10 == 0:
-                    self.lists[create_list.on(alias).delay(name=name).id] = alias, name
+                if n % 20 == 0:
+                    # It must not be repeated, and has no window of a day, which would be full before the end.
+                    made = create_template.on(alias).delay(name=f"template {n}", editor_type="CODE", html="<p>Hi</p>")
+                    self.templates.append(made.id)
                 if n % 100 == 0:
                     people = [{"email": f"j{n}-{each}@example.com"} for each in range(3)]
                     self.jobs.append(run_job(bulk_import_profiles).on(alias).delay(profiles=people).id)
@@ -70,7 +72,7 @@ class Load:
     @property
     def published(self) -> list[str]:
         """Everything that it was told is safe."""
-        return [*self.profiles, *self.lists, *self.jobs]
+        return [*self.profiles, *self.templates, *self.jobs]
 
     def __enter__(self) -> Load:
         self._thread.start()
@@ -90,7 +92,6 @@ def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, t
     sandbox = live_sandbox
     sandbox.reset()
     sandbox.limits(steady=100_000)
-    sandbox.limits(operation="create_list", daily=100_000)
     sandbox.limits(operation="get_metrics", steady=150)
     sandbox.seed(account="default", profiles=PROFILES)
     people = tmp_path / "people.csv"
@@ -148,7 +149,7 @@ def _run(
     missing = [each for each in lost() if not system.redis.exists(f"klaviyo:job:{each}")]
     doubled = 0
     for alias in ("default", *ACCOUNTS):
-        there = sandbox.names("/api/lists", "name", alias)
+        there = sandbox.names("/api/templates", "name", alias)
         doubled += sum(times - 1 for times in there.values())
     with capsys.disabled():
         print(
@@ -165,7 +166,7 @@ def _run(
         assert missing == []
         ends = system.ends(load.published)
         assert {ends[each].error for each in load.profiles} <= {None, "Conflict"}
-        assert {ends[each].error for each in load.lists} <= {None, "OutcomeUnknown"}
+        assert {ends[each].error for each in load.templates} <= {None, "OutcomeUnknown"}
         assert {ends[each].status for each in load.jobs} == {"SUCCESS"}
     assert imported
     assert imported[0].landed == ROWS, imported
