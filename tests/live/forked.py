@@ -8,6 +8,7 @@ program starts from nothing as well is for the tests that start it with `subproc
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -87,7 +88,8 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

@@ -82,7 +82,7 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     limits = words(found["limits"].text)
     assert "a create_profile L" in limits
     assert "0 of 750 a minute 3 - -" in limits
-    assert "by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;. To resume it, run klaviyo resume --account a ." in limits
+    assert "by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;. To resume it, run klaviyo resume --account a" in limits
     assert "<b>the shop" not in found["limits"].text
     assert "no worker takes tasks of this tier" in limits
     assert "2 of 2" in limits

@@ -178,7 +178,11 @@ def test_no_planted_secret_is_on_any_surface_of_a_run_in_which_much_fails(
             run_job(bulk_import_profiles).delay(profiles=people[:2]).id,
             run_job(bulk_import_profiles).delay(profiles=people[2:]).id,
             create_webhook.delay(
-                name=PERSON, endpoint_url="http://not-https.example", secret_key=SIGNING, webhook_topic_ids=["none"]
+                name="Orders",  # the shop's own, which an operator is shown
+                description=PERSON,
+                endpoint_url="http://not-https.example",
+                secret_key=SIGNING,
+                webhook_topic_ids=["none"],
             ).id,
             get_lists.on("planted").delay().id,
         ]

@@ -12,19 +12,11 @@ from worker.telemetry.masking import PERSONAL_NAMES, mask_text
 
 #: Resources that belong to a shop and not to a person: their ids and names may be shown.
 SHOPS_OWN = frozenset(
-    {
-        *("campaign", "campaign-send-job", "campaign-message", "flow", "form", "list", "segment", "tag", "tag-group"),
-        *("template", "template-universal-content", "image", "metric", "custom-metric", "web-feed", "webhook"),
-        *(
-            "catalog-item",
-            "catalog-variant",
-            "catalog-category",
-            "coupon",
-            "data-source",
-            "object-type",
-            "object-schema",
-        ),
-    }
+    """
+    campaign campaign-message campaign-send-job catalog-category catalog-item catalog-variant coupon custom-metric
+    data-source flow form image list metric object-schema object-type segment tag tag-group template
+    template-universal-content web-feed webhook
+    """.split()
 )
 
 #: Attributes that name a resource.
