@@ -10,14 +10,14 @@ from worker.api.parameters import Parameter
 from worker.api.wire import Linkage, marker_of, unwrap
 from worker.telemetry.masking import PERSONAL_NAMES, mask_text
 
+_SHOPS_OWN = """
+campaign campaign-message campaign-send-job catalog-category catalog-item catalog-variant coupon custom-metric
+data-source flow form image list metric object-schema object-type segment tag tag-group template
+template-universal-content web-feed webhook
+"""
+
 #: Resources that belong to a shop and not to a person: their ids and names may be shown.
-SHOPS_OWN = frozenset(
-    """
-    campaign campaign-message campaign-send-job catalog-category catalog-item catalog-variant coupon custom-metric
-    data-source flow form image list metric object-schema object-type segment tag tag-group template
-    template-universal-content web-feed webhook
-    """.split()
-)
+SHOPS_OWN = frozenset(_SHOPS_OWN.split())
 
 #: Attributes that name a resource.
 NAMING = frozenset({"name", "title", "new_name"})
