@@ -10,7 +10,7 @@ from worker.action import action
 from worker.api.jsonapi import Envelope
 from worker.api.repeat import SAFE
 from worker.celery import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 
 __all__ = ["app"]
 

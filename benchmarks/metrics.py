@@ -123,7 +123,7 @@ def reading(accounts: int, buckets: int, url: str) -> Table:
     took, busy, text = [], [], b""
     for _ in range(3):
         before, began = cpu(server), time.monotonic()
-        text = collect()
+        text, _ = collect()
         took.append(time.monotonic() - began)
         busy.append(cpu(server) - before)
     seconds, redis_s = statistics.median(took), statistics.median(busy)

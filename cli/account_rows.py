@@ -53,9 +53,9 @@ def credentials_of(account: Account) -> str:
 
 
 def state_of(account: Account, pause: Pause | None) -> str:
-    """Return whether an account's tasks are sent, and why not."""
+    """Return whether an account's tasks are sent; why not, and what to do then."""
     if pause:
-        return f"paused by {pause.by}: {pause.why}"
+        return f"{pause.cause}. {pause.how_to_resume}"
     if account.unreadable:
         return account.unreadable
     return "ready" if account.api_key or account.grant or account.company_id else "no credentials"

@@ -21,6 +21,7 @@ from cli.tables import Listing, listing
 from cli.terminal import WRONG, print_json, say, stdout, stop, working
 from cli.times import duration
 from cli.up import interruptible
+from worker.accounts.companies import find_parted
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured
 from worker.accounts.oauth import resume_if_replaced, revoke
@@ -154,7 +155,8 @@ def weigh(
 ) -> None:
     """Give a stored account so many shares of the workers, for as long as others want some, too."""
     found = _stored(name)
-    get_account_store().change(found.alias, weight=weight)
+    with at_home(found.alias):
+        get_account_store().change(found.alias, weight=weight)
     say(f"Account {found.alias} has the weight {weight:,}. Workers go by it within seconds.")
 
 
@@ -194,6 +196,9 @@ def move(
 
     alias = _storable(name)
     source = begin(alias, to)
+    for parted in find_parted(get_settings()):
+        if (alias, to) in parted.accounts:
+            say(f"Of Klaviyo's limits: {parted}.", "yellow")
     with working(f"Account {alias} moves from {source} to {to} …") as show, interruptible():
         for left in until_all_has_ended(alias, source):
             things = ", ".join(f"{number:,} {what}" for what, number in left.items())

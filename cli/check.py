@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import chain
 from typing import Annotated
 from uuid import uuid4
@@ -14,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.redis_rights import acl as rights
 from cli.scopes import by_kind, trials
 from cli.terminal import FAILED, WRONG, stdout
-from schedules.checks import check_surroundings
+from schedules.checks import check_others, check_outage
 from schedules.entries import beat_schedule
 from worker.accounts.companies import company_of, learn_company, sharing
 from worker.accounts.credentials import Account
@@ -41,10 +43,11 @@ from worker.errors import (
 )
 from worker.execution import Call, attempt, until_reserved
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
 from worker.process import checks
-from worker.redis.rights import acl as rights
-from worker.settings import get_settings
+from worker.process.divided import check_addresses, check_companies, check_removed, check_strays
+from worker.redis.homes import at_home, at_redis, everywhere
+from worker.redis.patience import asking_redis_once
+from worker.settings import Settings, get_settings
 
 #: How long a probe waits for room in its bucket, in seconds.
 MAX_WAIT_S = 70.0
@@ -73,16 +76,42 @@ def check(
         typer.echo(rights(settings.redis))
         return
     beat_schedule(settings)
-    found = [
-        _print_finding(finding) for finding in chain(checks.check_settings(settings), check_surroundings(settings))
-    ]
+    levels = [_print_finding(each) for each in checks.check_settings(settings)]
+    by_redis = {each: _check_redis(each) for each in everywhere()}
+    fit = [each for each, found in by_redis.items() if "bad" not in found]
+    others = chain(check_addresses(settings), check_removed(settings), check_others(settings))
+    levels += [_print_finding(each) for each in others]
+    # Accounts that live on one Redis can be checked while another is not fit.
+    levels += [] if fit else ["bad"]
     for level, code in (("wrong", WRONG), ("bad", FAILED)):
-        if level in found:
+        if level in levels:
             raise typer.Exit(code)
-    for each in [name] if name else aliases(settings):
-        which = account(settings, each)
-        if which.api_key or which.grant:
-            _check_account(which)
+    if name:
+        with at_home(name):
+            _check_account_of(settings, name)
+    for home in () if name else fit:
+        with at_redis(home):
+            for each in aliases(settings):
+                _check_account_of(settings, each)
+    # Of their companies the accounts have just told.
+    for finding in chain(check_companies(settings), check_strays(settings)):
+        _print_finding(finding)
+    if len(fit) < len(by_redis):
+        raise typer.Exit(FAILED)
+
+
+def _check_redis(name: str) -> list[str]:
+    """Check one Redis; return the levels of what was found."""
+    with at_redis(name):
+        found = list(chain(checks.check_redis(), check_outage()))
+    several = len(everywhere()) > 1
+    return [_print_finding(replace(each, what=f"{each.what} ({name})") if several else each) for each in found]
+
+
+def _check_account_of(settings: Settings, alias: str) -> None:
+    which = account(settings, alias)
+    if which.api_key or which.grant:
+        _check_account(which)
 
 
 def _print_finding(finding: checks.Finding) -> str:
@@ -96,7 +125,7 @@ def _check_account(which: Account) -> None:
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except CredentialsFailed as error:
-        raise _bad(label, f"{error.why}.") from None
+        raise _bad(label, f"{error.told}.") from None
     except Unauthorized:
         if which.grant:
             raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None
@@ -109,7 +138,7 @@ def _check_account(which: Account) -> None:
         _good(label, f"Klaviyo accepts its {credentials}")
         _warn(label, f"the {credentials} lacks the scope accounts:read, so which account it belongs to is not known.")
     except Paused as error:
-        _warn(label, f"which account its key belongs to could not be checked, because this is paused: {error.reasons}.")
+        _warn(label, f"which account its key belongs to could not be checked. {error.reasons}")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
             _warn(label, "nothing is sent for it until it is resumed, so its key and scopes were not checked.")
             return
@@ -194,7 +223,7 @@ def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
         except Forbidden:
             missing.add(trial.scope)
         except Paused as error:
-            _warn(label, f"{trial.scope} could not be checked, because this is paused: {error.reasons}.")
+            _warn(label, f"{trial.scope} could not be checked. {error.reasons}")
         except (Throttled, Unauthorized) as error:
             _warn(label, f"{trial.scope} could not be checked: {error}")
         except (

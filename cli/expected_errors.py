@@ -6,8 +6,8 @@ import kombu.exceptions
 import redis
 
 from cli.terminal import FAILED, WRONG
-from worker.connection import unreachable
 from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
+from worker.redis.connection import unreachable
 
 
 def describe_error(error: Exception) -> tuple[str, int] | None:

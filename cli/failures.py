@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time
+from worker.app import app
 from worker.errors import SettingsError
-from worker.failures.kept import Count, Failure, drop, failure_groups, failures_of
-from worker.failures.replay import OutcomeMatters, Replayed, replay
+from worker.failures.identifying import identify
+from worker.failures.kept import Count, Failure
+from worker.failures.replay import OutcomeMatters, Replayed
 
 #: How many failures of a group are shown by default.
 MAX_ROWS = 50
@@ -41,7 +44,7 @@ def failures(
 
     A replay repeats each task once, in its lane and on its account, however often it is interrupted and begun again.
     """
-    found = failure_groups()
+    found = read_groups()
     if verb is None:
         _overview(found, as_json)
         return
@@ -105,18 +108,18 @@ def table(found: Sequence[Count]) -> Listing:
 
 def _show(chosen: Sequence[Count], most: int, as_json: bool) -> None:
     if as_json:
-        rows = [(each, failure) for each in chosen for failure in failures_of(each.group.id)]
+        rows = [(each, failure) for each in chosen for failure in read_failures(each.group.id)]
         print_json([failure_as_dict(each, failure) for each, failure in rows])
         return
     for each in chosen:
         say(f"{each.group.id}: {each.group.error}, {each.group.reason}", "bold")
-        stdout().print(failure_table(list(failures_of(each.group.id, most))))
+        stdout().print(failure_table(read_failures(each.group.id, most)))
         if each.failures > most:
             say(f"Only the first {most:,} of {each.failures:,} are shown; --json has all of them.")
 
 
 def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
-    """Return a failure as JSON-compatible values; of its parameters the names, as values are people's data."""
+    """Return a failure as JSON-compatible values; of its parameters what `identify` shows."""
     error, parameters = describe(failure)
     return {
         "id": failure.id,
@@ -131,12 +134,13 @@ def failure_as_dict(count: Count, failure: Failure) -> dict[str, Any]:
 
 
 def describe(failure: Failure) -> tuple[str, list[str]]:
-    """Return the sentence of a failure's error, and the names of its parameters."""
+    """Return the sentence of a failure's error, and its parameters: their names, and the values that are nobody's."""
     try:
         opened = failure.opened
     except SettingsError as error:
         return str(error), []
-    return opened["error"], list(opened["kwargs"])
+    task = app.tasks.get(failure.task)
+    return opened["error"], list(identify(task.declaration, opened["kwargs"])) if task else list(opened["kwargs"])
 
 
 def failure_table(found: Sequence[Failure]) -> Listing:
@@ -155,7 +159,7 @@ def _replay(chosen: Sequence[Count], yes_again: bool, dry_run: bool, as_json: bo
     done, held = dict[str, Replayed](), list[OutcomeMatters]()
     for each in chosen:
         try:
-            done[each.group.id] = replay(each.group, yes_again=yes_again, rehearse=dry_run)
+            done[each.group.id] = replay_all(each.group, yes_again=yes_again, rehearse=dry_run)
         except OutcomeMatters as unknown:
             held.append(unknown)
             done[each.group.id] = Replayed()
@@ -185,7 +189,7 @@ def _drop(chosen: Sequence[Count], dry_run: bool, yes: bool, as_json: bool) -> N
         return
     if count and not yes:
         typer.confirm(f"Drop {count:,} failed tasks? There is no undo.", abort=True, err=True)
-    dropped = {each.group.id: drop(each.group.id) for each in chosen}
+    dropped = {each.group.id: drop_all(each.group.id) for each in chosen}
     if as_json:
         print_json(dropped)
     say(f"{sum(dropped.values()):,} dropped.")

@@ -1,8 +1,8 @@
 """A process that has imported what worker, beat and Flower need, and forks each of them.
 
-Python takes a processor a good second to start and to import Celery, all tasks and Flower; a fork of a process that has
-done so takes a tenth of that. A fork reads its settings and connects to Redis as any other program does: importing does
-neither. `cli.forked` starts this process and tells it what to fork.
+Starting Python and importing Celery, all tasks and Flower takes more than a second of processor time; forking a process
+that has done so takes a tenth of that. A fork reads its settings and connects to Redis like any other program, as
+importing does neither. `cli.forked` starts this process and tells it what to fork.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 
 from cli.children import die_with
 
-#: What a worker and beat import once they start, besides the tasks. Flower imports its pages by itself: workers need
-#: not wait for them.
+#: What a worker and beat import when they start, besides the tasks. Flower's pages are not here, so that workers need
+#: not wait for them: it imports them by itself.
 MODULES = (
     "celery.bin.celery", "celery.apps.worker", "celery.worker.autoscale", "celery.worker.components",
     "celery.worker.strategy", "schedules.beat", "worker.celery", "worker.process.bootstep", "worker.process.consumer",
@@ -32,15 +32,15 @@ MODULES = (
     "worker.process.threads", "worker.results", "worker.telemetry.event_dispatcher",
 )  # fmt: skip
 
-#: Most bytes of a request: its words and its variables.
+#: The most bytes of a request: its words and variables.
 MAX_REQUEST_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a fork becomes: ``python -m`` with these words and these variables, besides those that it has.
+    """What a fork becomes: ``python -m`` with these words, and with these variables besides those that it inherits.
 
-    ``name`` is a part of what `ps` and `top` call the process.
+    `ps` and `top` show ``name`` as a part of the process's name.
     """
 
     name: str
@@ -49,21 +49,21 @@ class Program:
 
 
 def import_all() -> None:
-    """Import what the forks need, and make all tasks."""
-    gc.disable()  # imports leave no garbage, and looking for it would take a fifth of the time
+    """Import what the forks need, and register all tasks."""
+    gc.disable()  # imports leave no garbage, and collecting it would take a fifth of the time
     for module in MODULES:
         import_module(module)
     from worker.app import app
 
     app.loader.import_default_modules()
     app.finalize()
-    gc.freeze()  # so that forks, which look for garbage, leave these pages alone and share them
+    gc.freeze()  # so that collections in the forks do not touch these pages of memory, and all share them
 
 
 def serve(wire: socket.socket) -> Program | None:
-    """Fork what is asked for, and tell how each fork ends.
+    """Fork what is asked for, and report how each fork ends.
 
-    Returns in each fork, with what it is to run; and here, with None, once nobody asks any more.
+    Return twice: in each fork, what it has to run; and in this process None, once nobody can ask any more.
     """
     ended = _wake_up_at_ends()
     while True:
@@ -76,7 +76,7 @@ def serve(wire: socket.socket) -> Program | None:
             if wire.fileno() not in ready:
                 continue
             asked, outputs, _, _ = socket.recv_fds(wire, MAX_REQUEST_BYTES, 1)
-        except OSError:  # whoever asked was killed
+        except OSError:  # the process that asks was killed
             return None
         if not asked:
             return None
@@ -90,10 +90,10 @@ def serve(wire: socket.socket) -> Program | None:
 
 
 def _wake_up_at_ends() -> int:
-    """Return a file that can be read whenever a fork has ended."""
+    """Return a file descriptor that becomes readable when a fork has ended."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # one that is ignored wakes nobody
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would wake nobody
     signal.set_wakeup_fd(wakes)
     return woken
 
@@ -106,7 +106,7 @@ def _reap() -> Iterator[tuple[int, int]]:
 
 
 def _prepare_fork(server: int, output: int) -> None:
-    """Let a fork be as a process of its own that `cli.children` has spawned, writing to this file."""
+    """Make a fork like a process that `cli.children` has spawned, writing to this file."""
     os.close(signal.set_wakeup_fd(-1))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setpgid(0, 0)
@@ -118,11 +118,11 @@ def _prepare_fork(server: int, output: int) -> None:
 
 
 def run(program: Program) -> None:
-    """Be this program."""
+    """Become this program."""
     os.environ.update(program.environment)
     _name_process(program.name)
     _configure()
-    # The second is what a worker becomes that begins anew.
+    # A worker that restarts itself executes `orig_argv`.
     sys.argv, sys.orig_argv = program.words, [sys.executable, "-m", *program.words]
     runpy.run_module(program.words[0], run_name="__main__", alter_sys=True)
 
@@ -133,7 +133,7 @@ def _name_process(name: str) -> None:
 
 
 def _configure() -> None:
-    """Configure the application anew, as the environment says now."""
+    """Configure the application again, from the environment of this fork."""
     from schedules.entries import beat_schedule
     from worker.app import app, configuration
     from worker.one_per_process import forget
@@ -144,7 +144,7 @@ def _configure() -> None:
 
 
 def main() -> None:
-    """Serve whoever has the other end of the socket whose number is the first argument."""
+    """Serve whoever has the other end of the socket; its descriptor is the first argument."""
     with socket.socket(fileno=int(sys.argv[1])) as wire:
         import_all()
         program = serve(wire)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from cli import jobs_view as view
+from cli.absence import absences
 from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
-from worker.patience import asking_redis_once
+from worker.redis.absence import without_those_away
 from worker.redis.homes import first, gathered
+from worker.redis.patience import asking_redis_once
 
 #: How far back jobs are shown by default.
 DEFAULT_SINCE = "1d"
@@ -45,15 +49,31 @@ def jobs(
 
 def select_jobs(since: str, failed: bool, most: int | None = None) -> list[Job]:
     """Return the jobs in progress, however old, then the others since then, each newest first."""
-    both = {job.id: job for job in gathered(lambda: _read(since, None if failed else most))}
-    chosen = [job for job in both.values() if not failed or view.ended_badly(job)]
-    return sorted(chosen, key=lambda job: (job.state == "settled", -job.opened))
+    return in_order(gathered(lambda: read_jobs(since, None if failed else most)), failed)
 
 
-def _read(since: str, most: int | None) -> list[Job]:
+def _now() -> float:
+    """The time by the first clock of those that can be asked: all go alike."""
+    return first(lambda: get_ledger().now()) or 0.0
+
+
+def in_order(jobs: Iterable[Job], failed: bool = False) -> list[Job]:
+    """Return the jobs in progress, then the others, each newest first; if ``failed``, those that ended badly alone."""
+    chosen = [job for job in jobs if not failed or view.ended_badly(job)]
+    return sorted(chosen, key=urgency)
+
+
+def urgency(job: Job) -> tuple[bool, float]:
+    """Jobs in progress come first, then the newest."""
+    return job.state == "settled", -job.opened
+
+
+def read_jobs(since: str, most: int | None) -> list[Job]:
+    """Return the jobs in progress, however old, and the others since then, at the current Redis."""
     ledger = get_ledger()
     now = ledger.now()
-    return [*ledger.recent(moment(since, now), now, most), *ledger.all_in_progress()]
+    both = [*ledger.recent(moment(since, now), now, most), *ledger.all_in_progress()]
+    return list({job.id: job for job in both}.values())
 
 
 def _table(since: str, failed: bool) -> None:
@@ -61,13 +81,16 @@ def _table(since: str, failed: bool) -> None:
     if not chosen:
         say(f"No job has {'failed' if failed else 'started'} since then; --since looks further back.")
         return
-    stdout().print(view.table(chosen[:MAX_ROWS], get_ledger().now()))
+    stdout().print(view.table(chosen[:MAX_ROWS], _now()))
     if len(chosen) >= MAX_ROWS:
         say(f"Only the first {MAX_ROWS} are shown; --json has all of them, and a later --since fewer.")
 
 
 def _live_view(since: str, failed: bool, room: int) -> RenderableType:
-    return view.table(select_jobs(since, failed, room)[:room], get_ledger().now())
+    with without_those_away() as missing:
+        found = select_jobs(since, failed, room)
+    away = [Text(each, "red") for each in absences(missing)]
+    return Group(*away, view.table(found[: max(0, room - len(away))], _now()))
 
 
 def _one(id: str, as_json: bool) -> None:

@@ -15,11 +15,11 @@ from cli.terminal import print_json, say, stdout
 from cli.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
-from worker.pauses import describe, resume_command
-from worker.redis.homes import at_each
-from worker.tiers import DAY, MINUTE, SECOND
+from worker.pauses import describe
+from worker.redis.homes import ask_each
+from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
-UNITS = {SECOND: "s", MINUTE: "m", DAY: "d"}
+UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
 
 #: Why a bucket is blocked that nobody has paused.
 ANSWERED_429 = "Klaviyo answered 429"
@@ -60,7 +60,7 @@ def limits(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show every bucket in use: how much of each window is used, what waits, what is blocked."""
-    parts = at_each(lambda: _read(everything or as_json)).values()
+    parts = ask_each(lambda: _read(everything or as_json)).values()
     found, pauses = [row for part in parts for row in part[0]], [pause for part in parts for pause in part[1]]
     known, unread = sum(part[2] for part in parts), sum(part[3] for part in parts)
     for pause in pauses:
@@ -110,12 +110,9 @@ def _idle(row: Row) -> bool:
 
 def describe_pause(pause: Pause) -> str:
     """Say what is paused, by whom and why, and how to resume it."""
-    end = "" if pause.why.endswith(".") else "."
-    tried = "" if pause.tried is None else f" One task will be tried in {duration(pause.tried)}."
-    return (
-        f"The {describe(pause.what)} has been paused since {clock(pause.since)} by {pause.by}: {pause.why}{end}{tried} "
-        f"To resume it: {resume_command(pause.what)}"
-    )
+    tried = f" One task is tried in {duration(pause.tried)}." if pause.tried is not None else ""
+    since = f"The {describe(pause.what)} has been paused since {clock(pause.since)}"
+    return f"{since} by {pause.by}: {pause.why.rstrip('.')}. {pause.how_to_resume}{tried}"
 
 
 def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:
@@ -157,7 +154,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
 
 
 def _share_of_minute(bucket: BucketLook) -> float:
-    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE), 0)
+    limit = next((limit for _, limit, length in bucket.windows if length == MINUTE_MS), 0)
     return round(min(1.0, bucket.foreign / limit), 3) if limit else 0.0
 
 

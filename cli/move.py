@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from cli.moving_redis import move as move_keys
 from cli.terminal import WRONG, stdout, stop
-from worker.connection import client_of, get_redis
-from worker.patience import asking_redis_once
 from worker.redis.address import parse
-from worker.redis.moving import move as move_keys
+from worker.redis.connection import client_of, get_redis
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 

@@ -1,7 +1,7 @@
-"""A stored account moves from one Redis to another: what was begun ends where it was, what is new waits where it goes.
+"""A stored account moves to another Redis: what it has begun ends at the old one, new calls wait at the new one.
 
-So nothing but its windows has to be carried over. Every step can be repeated: the same command goes on where one was
-broken off.
+So only its windows and its failures have to be carried over. Every step can be repeated: after an interruption, the
+same command goes on.
 """
 
 from __future__ import annotations
@@ -20,31 +20,37 @@ from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
 from worker.accounts.stored import FRESH_S, get_account_store
-from worker.connection import get_redis
 from worker.errors import SettingsError
+from worker.failures.kept import drop_these, failures_of_account, keep
 from worker.governor import PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
-from worker.patience import waits_for_redis
+from worker.pauses import describe, resume_command
+from worker.process.divided import require_different
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, here
+from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
-#: Seconds for which nothing of an account must be left: by then every process has looked where it lives.
+#: Seconds for which nothing of an account must be left: by then every process has noticed where it lives now.
 QUIET_S = 2 * FRESH_S
 
-#: Seconds between two looks at what is left of it.
+#: Seconds between two counts of what is left.
 LOOK_INTERVAL_S = 0.5
 
-#: What of a bucket is known to its new Redis, and which of that is a time.
+#: What is stored of an account besides its grant.
+_KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
+
+#: What the new Redis has to know of a bucket, and which of these are times.
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
 
 
 def begin(alias: str, to: str) -> str:
-    """Have an account live on another Redis, where its calls wait for now. Return the name of the one it leaves.
+    """Let an account live on another Redis, where its calls wait until it has moved. Return the name of the old one.
 
     Raises:
-        SettingsError: it is not stored, or lives there already; it is paused, or shares its budget.
+        SettingsError: the account is not stored, lives there already, is paused, or shares its budget.
 
     """
     settings = get_settings()
@@ -55,12 +61,13 @@ def begin(alias: str, to: str) -> str:
     left = [name for name, each in found.items() if each.moved_to == to and name != to]
     source = left[0] if left else next((name for name in found if name != to), None)
     if source is None:
-        there = f"lives on {to} already" if found else "is not stored"
+        there = f"already lives on {to}" if found else "is not stored"
         raise SettingsError(f"account {alias!r} {there}")
+    require_different(source, to)
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), f"it is moving here from {source}", since=time.time())
+        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -69,24 +76,28 @@ def begin(alias: str, to: str) -> str:
 
 
 def _require_movable(alias: str) -> None:
-    if any(pause.what == _what(alias) for pause in get_governor().paused()):
-        raise SettingsError(f"account {alias!r} is paused on {here()}, so that what waits there would never end")
+    for pause in get_governor().paused():
+        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+            raise SettingsError(
+                f"the {describe(pause.what)} is paused on {here()}, so what waits there would never end: "
+                f"{resume_command(pause.what)}"
+            )
     shared: Any = get_redis().hgetall(f"{PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
         raise SettingsError(
-            f"account {alias!r} has a key of the same company as {', '.join(sorted(others))}, "
-            "and with that one budget, which only one Redis can keep"
+            f"account {alias!r} shares its budget with {', '.join(sorted(others))}, since their keys belong to one "
+            "company; only one Redis can keep a budget, so it cannot move"
         )
 
 
 def _store(account: Account) -> None:
-    values = {name: getattr(account, name) for name in ("api_key", "company_id", "timezone", "conversion_metric")}
+    values = {name: getattr(account, name) for name in _KEPT}
     get_account_store().change(account.alias, **values, grant=account.grant, moved_to="")
 
 
 def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
-    """Wait until nothing of an account has been left on the Redis that it leaves for a while; yield what still is."""
+    """Wait until nothing of an account has been left on its old Redis for a while; yield what still is there."""
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() - quiet_since < QUIET_S:
         with at_redis(source):
@@ -98,7 +109,7 @@ def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
 
 
 def what_is_left(alias: str) -> Counter[str]:
-    """Count what was begun for an account on the Redis that is turned to, and has not ended."""
+    """Count what was begun for an account on the current Redis and has not ended."""
     mine = f"{alias}:"
     left = Counter[str]()
     left["tasks"] = sum(sum(counts) for line, counts in get_governor().counts().items() if line.startswith(mine))
@@ -129,14 +140,14 @@ def _syncs() -> Iterator[SyncRequest]:
 
 @waits_for_redis
 def _messages() -> list[bytes]:
-    """What workers have, or can take."""
+    """The messages that workers hold or can take."""
     client: Any = get_redis()
     held = [orjson.dumps(orjson.loads(each)[0]) for each in client.hvals(f"{PREFIX}unacked")]
     return held + [each for queue in (DEFAULT_QUEUE, *QUEUES) for each in client.lrange(queue, 0, -1)]
 
 
 def _account(message: bytes) -> str:
-    """Whose a message is; nobody's where it cannot be read."""
+    """The account of a message; an empty string if it cannot be read."""
     try:
         headers, _, _, kwargs, _ = unpacked(message)
         wait = headers.get(HEADER) or {}
@@ -146,7 +157,7 @@ def _account(message: bytes) -> str:
 
 
 def finish(alias: str, source: str, to: str) -> None:
-    """Carry over what is known of an account's windows, and let its calls go on where it lives now."""
+    """Carry over what is known of an account's windows, and its failures; let its calls go on at its new Redis."""
     with at_redis(source):
         buckets = _read_buckets(alias)
         began = get_governor().now()
@@ -154,17 +165,24 @@ def finish(alias: str, source: str, to: str) -> None:
         ahead = get_governor().now() - began
         _write_buckets(buckets, ahead)
     with at_redis(source):
-        before = get_account_store().read(alias)
+        before, failures = get_account_store().read(alias), failures_of_account(alias)
     with at_redis(to):
         if before:
             _take_fresh_token(before)
-        get_governor().resume(_what(alias))
+        for group, failure in failures:
+            keep(group, failure)
+    with at_redis(source):
+        drop_these([failure.id for _, failure in failures])
+    with at_redis(to):
+        # A pause that somebody has made meanwhile stays.
+        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
+            get_governor().resume(_what(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
 
 def _take_fresh_token(before: Account) -> None:
-    """Take over a token that was refreshed while the account moved; one refresh makes the token before it worthless."""
+    """Take over a token that was refreshed during the move: each refresh makes the token before it worthless."""
     store = get_account_store()
     now, grant = store.read(before.alias), before.grant
     if now and grant and now.grant and grant.id == now.grant.id and grant.obtained > now.grant.obtained:
@@ -190,7 +208,7 @@ def _read_buckets(alias: str) -> _Buckets:
 
 @waits_for_redis
 def _write_buckets(buckets: _Buckets, ahead: int) -> None:
-    """Write them by a clock that is so many ms ahead of the one that they were read by."""
+    """Write them by a clock that is ``ahead`` ms ahead of the one by which they were read."""
     with get_redis().pipeline(transaction=True) as pipe:
         for name, (times, known, blocked) in buckets.items():
             ring = f"{PREFIX}ring:{name}"
@@ -202,6 +220,11 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
             if blocked is not None:
                 pipe.hset(f"{PREFIX}blocked", name, str(blocked + ahead))
         pipe.execute()
+
+
+def _moving(source: str) -> str:
+    """Why what is new waits."""
+    return f"it is moving here from {source}"
 
 
 def _what(alias: str) -> str:

@@ -16,9 +16,9 @@ from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
-from worker.pauses import describe, resume_command
-from worker.redis.homes import at_each, at_home, gathered
+from worker.pauses import describe, how_to_resume
+from worker.redis.homes import ask_each, at_home, gathered
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 from worker.tiers import Tier
 
@@ -43,10 +43,7 @@ def pause(
     _require_options("pause", context.args)
     what = target(account, action, tier)
     _at_places(account, lambda: get_governor().pause(what, getpass.getuser(), why, since=time.time()))
-    say(
-        f"The {describe(what)} is paused. Tasks that a worker already has may still be sent. "
-        f"To resume it: {resume_command(what)}"
-    )
+    say(f"The {describe(what)} is paused. Tasks that a worker already has may still be sent. {how_to_resume(what)}")
 
 
 def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
@@ -79,7 +76,7 @@ def _require_options(command: str, words: list[str]) -> None:
 def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
     """Do it at the Redis on which an account lives; without one, at each."""
     if account is None:
-        return list(at_each(do).values())
+        return list(ask_each(do).values())
     with at_home(account):
         return [do()]
 

@@ -22,8 +22,8 @@ from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries
 from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
-from worker.connection import get_redis
-from worker.redis.homes import at_each, gathered
+from worker.redis.connection import get_redis
+from worker.redis.homes import ask_each, gathered
 from worker.settings import get_settings
 
 #: How late a run may start before it counts as missed: its message may have to wait for a free thread.
@@ -63,7 +63,7 @@ def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, 
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
     stdout().print(_reasons())
-    for name, beats in at_each(lambda: get_redis().exists(app.conf.redbeat_lock_key)).items():
+    for name, beats in ask_each(lambda: get_redis().exists(app.conf.redbeat_lock_key)).items():
         if not beats:
             where = f" for the Redis {name}" if get_settings().redis_urls else ""
             start = "run `celery -A worker beat`, or `klaviyo up`"

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
+from cli.absence import absences
 from cli.limits import Row, describe_pause, read, table
 from cli.times import duration
 from cli.watch import Fitting, show_live
 from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_each
+from worker.redis.absence import without_those_away
+from worker.redis.homes import ask_each
+from worker.redis.patience import asking_redis_once
 
 
 @asking_redis_once()
@@ -24,18 +26,31 @@ def top() -> None:
 
 
 def _now(room: int) -> RenderableType:
-    parts = at_each(lambda: (read(get_governor().used_lines()), get_governor().slots())).values()
-    found, pauses = [row for part, _ in parts for row in part[0]], [pause for part, _ in parts for pause in part[1]]
-    slots = sum((Counter(each) for _, each in parts), Counter[str]())
-    return view(found, pauses, slots, sum(each.failures for each in failure_groups()), room)
+    with without_those_away() as missing:
+        parts = ask_each(_read).values()
+    found, pauses = [row for part in parts for row in part[0]], [pause for part in parts for pause in part[1]]
+    slots = sum((Counter(part[2]) for part in parts), Counter[str]())
+    return view(found, pauses, slots, sum(part[3] for part in parts), room, absences(missing))
+
+
+def _read() -> tuple[list[Row], list[Pause], Mapping[str, int], int]:
+    """Read the buckets, what is paused, what the workers have room for, and how many tasks have failed."""
+    governor = get_governor()
+    return *read(governor.used_lines()), governor.slots(), sum(each.failures for each in failure_groups())
 
 
 def view(
-    found: Sequence[Row], pauses: Sequence[Pause], slots: Mapping[str, int], failures: int, room: int
+    found: Sequence[Row],
+    pauses: Sequence[Pause],
+    slots: Mapping[str, int],
+    failures: int,
+    room: int,
+    missing: Sequence[str] = (),
 ) -> RenderableType:
-    """Lay out a summary, what is paused, and as many buckets as fit into ``room`` lines."""
+    """Lay out a summary, what is missing or paused, and as many buckets as fit into ``room`` lines."""
     busiest = sorted(found, key=lambda row: (-_waiting(row), not row.why, -_fullest(row)))
-    above = [summary(found, slots, failures), *(Text(describe_pause(pause), "yellow") for pause in pauses)]
+    above = [summary(found, slots, failures), *(Text(each, "red") for each in missing)]
+    above += [Text(describe_pause(pause), "yellow") for pause in pauses]
     return Fitting(above, busiest, table, room)
 
 

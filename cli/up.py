@@ -56,7 +56,7 @@ def up(
                 if sandbox:
                     processes.start("sandbox", command(sandbox_port))
                 _prepare_store(extra.get("KLAVIYO_STORE_URL", settings.store_url))
-                # Workers first: they are what is waited for, and each process needs a core to start.
+                # Workers first: everybody waits for them, and each process needs a core to start.
                 for redis in settings.redis_names:
                     for number in range(1, workers + 1):
                         start_worker(processes, f"worker-{number}" if workers > 1 else "worker", settings, redis=redis)
@@ -115,7 +115,7 @@ def _alone() -> Iterator[None]:
 @contextlib.contextmanager
 def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
     from cli.embedded import find_server, server
-    from worker.connection import address
+    from worker.redis.connection import address
 
     if "redis_url" in settings.model_fields_set:
         say(f"Redis: {address()}, from KLAVIYO_REDIS_URL.", "dim")

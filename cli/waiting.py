@@ -17,8 +17,8 @@ from worker.account_and_lane import PREFIX
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import Message, readable
-from worker.redis.homes import at_each, at_home, gathered
-from worker.revocation import revoke
+from worker.redis.homes import ask_each, at_redis
+from worker.revocation import Effect, revoke
 
 #: How many rows are shown by default.
 MAX_ROWS = 50
@@ -55,7 +55,9 @@ def waiting(
     """Show the tasks waiting in Redis, oldest first, or drop them."""
     now = time.time()
     min_age_s = now - moment(older, now) if older else None
-    before = gathered(lambda: (waiting_task(message, now) for message in readable(get_governor().waiting())))
+    read = ask_each(lambda: [waiting_task(message, now) for message in readable(get_governor().waiting())])
+    before = [each for tasks in read.values() for each in tasks]
+    places = {each.id: name for name, tasks in read.items() for each in tasks}
     found = sorted(_chosen(before, ids, action, account, lane, min_age_s), key=lambda each: -each.age)
     absent = [id for id in ids or () if id not in {each.id for each in before}]
     if not drop:
@@ -73,20 +75,21 @@ def waiting(
         return
     if found and not yes:
         typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
-    dropped = sum(_drop(each) for each in found)
+    dropped = sum(_drop(each, places[each.id]) for each in found)
     kept = (
         ""
         if dropped == len(found)
         else f" {len(found) - dropped:,} were not: a worker has taken them, or they follow a job."
     )
-    left = sum(at_each(lambda: get_governor().count()).values())
+    left = sum(ask_each(lambda: get_governor().count()).values())
     say(f"{dropped:,} dropped; {len(before):,} were waiting before, {left:,} are now.{kept}")
     _require_waiting(absent)
 
 
-def _drop(task: WaitingTask) -> bool:
-    with at_home(task.account):
-        return bool(revoke(app, task.id, "dropped by an operator"))
+def _drop(task: WaitingTask, where: str) -> bool:
+    """Drop a task where it waits: its account may have moved since."""
+    with at_redis(where):
+        return revoke(app, task.id, "dropped by an operator") is Effect.WITHDRAWN
 
 
 def _require_waiting(absent: list[str]) -> None:

@@ -38,10 +38,10 @@ from schedules.entries import as_setting, entries_of
 from schedules.entry_runs import load_records, plan_entry, run_id
 from worker.accounts.lookup import configured
 from worker.accounts.stored import get_account_store
-from worker.connection import AWAY
 from worker.errors import AlreadyRevoked
 from worker.governor import get_governor
-from worker.patience import asking_redis_once
+from worker.redis.connection import AWAY
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 logger = get_logger(__name__)

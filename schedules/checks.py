@@ -20,7 +20,12 @@ MIN_FREE_BYTES = 1_000_000_000
 
 def check_surroundings(settings: Settings) -> Iterator[Finding]:
     """Check all of it, in the order in which it is needed."""
-    return chain(check_redis(), check_store(settings.store_url), check_room(settings), check_pushes(settings))
+    return chain(check_redis(), check_outage(), check_others(settings))
+
+
+def check_others(settings: Settings) -> Iterator[Finding]:
+    """Check what is the same whichever Redis is the current one."""
+    return chain(check_store(settings.store_url), check_room(settings), check_pushes(settings))
 
 
 def check_store(url: str) -> Iterator[Finding]:
@@ -53,13 +58,17 @@ def check_store(url: str) -> Iterator[Finding]:
         yield Finding("good", "store", f"{where}, up to date")
 
 
-def check_room(settings: Settings) -> Iterator[Finding]:
-    """Check whether the workers can write to the store, and how much disk space is left."""
+def check_outage() -> Iterator[Finding]:
+    """Check whether the workers can write to the store."""
     try:
         if found := current_outage():
             yield Finding("bad", "store", f"{found}.")
     except redis.RedisError:
         return  # reported by the check of Redis
+
+
+def check_room(settings: Settings) -> Iterator[Finding]:
+    """Check how much disk space is left for the store."""
     file = file_of(settings.store_url)
     if file is None or not (folder := file.absolute().parent).is_dir():
         return

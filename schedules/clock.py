@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tasks.jobs.ledger import get_ledger
-from worker.patience import asking_redis_once
+from worker.redis.patience import asking_redis_once
 
 
 def current_time() -> datetime:

@@ -14,9 +14,9 @@ from typing import Any
 
 from celery.utils.log import get_logger
 
-from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 logger = get_logger(__name__)
 

@@ -9,12 +9,12 @@ import orjson
 
 from worker.account_and_lane import PREFIX
 from worker.app import app
-from worker.atomic_writes import write
-from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL
 from worker.governor import PREFIX as KEYS
-from worker.patience import waits_for_redis
 from worker.publishing import published
+from worker.redis.atomic_writes import write
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 #: The task that starts the streams of a request that are ready.
 START_STREAMS = f"{PREFIX}sync_streams"

@@ -32,18 +32,18 @@ from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page, page_items
 from worker.api.parameters import Params
 from worker.app import app, registered
-from worker.atomic_writes import write
 from worker.calls import delay_of, routed
 from worker.carrying_out import back_to_wait
-from worker.connection import get_redis
 from worker.errors import InputError
 from worker.execution import Call
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
-from worker.patience import waits_for_redis
 from worker.process.left_behind import LeftBehind
 from worker.publishing import published
+from worker.redis.atomic_writes import write
+from worker.redis.connection import get_redis
 from worker.redis.memory import FIRST_RETRY_S, full_reason, has_memory, size_if_large
+from worker.redis.patience import waits_for_redis
 from worker.revocation import ALSO_REVOKED, Effect, revoke
 from worker.settings import get_settings
 from worker.steps import Opening, Step, has_ended

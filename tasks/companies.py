@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from celery.utils.log import get_logger
+
 from tasks.accounts import get_accounts
-from worker.accounts.companies import company_of, find_accounts_to_learn, forget_company, learn_company, may_ask
+from worker.accounts.companies import (
+    company_of,
+    find_accounts_to_learn,
+    find_parted,
+    forget_company,
+    learn_company,
+    may_ask,
+)
 from worker.accounts.lookup import account
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import ScopeMissing
 from worker.process.bootstep import LEARN_COMPANIES
+from worker.redis.absence import without_those_away
+from worker.redis.homes import here
 from worker.settings import get_settings
 from worker.steps import Step
+
+logger = get_logger(__name__)
 
 
 class LearnCompanies(Step):
@@ -43,6 +56,10 @@ class NoteCompany(Step):
         owner, company_id = account(get_settings(), alias), company_of(envelope)
         if company_id and owner.uses_key and owner.fingerprint == fingerprint:
             learn_company(owner, company_id)
+            with without_those_away():
+                for parted in find_parted(get_settings()):
+                    if (owner.alias, here()) in parted.accounts:
+                        logger.warning("Of Klaviyo's limits: %s.", parted)
 
 
 note_company = app.register_task(NoteCompany())

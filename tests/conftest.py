@@ -21,9 +21,10 @@ from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade
 from tests import postgres_server
 from tests.clock import Clock
-from tests.garbage import collect_garbage, pytest_collection_finish  # noqa: F401  a fixture and a hook
+from tests.leftovers import nothing_is_left, own_logging, pytest_collection_finish  # noqa: F401  fixtures, a hook
 from tests.live import forked
-from tests.live.nodes import DATA, Node, free_ports
+from tests.live.nodes import DATA, Node
+from tests.ports import free_ports
 from tests.run_folder import make_run_folder, run_folder
 from tests.summary import in_short, left_out
 from tests.two_redis import divided
@@ -187,7 +188,7 @@ def fake_redis(monkeypatch):
     told = {"redis_version": "7.2.4", "valkey_version": "9.1.2", "maxmemory_policy": "noeviction", "aof_enabled": 1}
     monkeypatch.setattr(fake, "info", lambda: dict(told, tcp_port=0), raising=False)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: fake)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: fake)
     yield fake
     forget()
 
@@ -221,7 +222,7 @@ def client(valkey):
 @pytest.fixture
 def real_redis(client, monkeypatch):
     """The real server in place of the configured one, for results too."""
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     monkeypatch.setattr("worker.results.Backend.client", client)
     forget()
     yield client

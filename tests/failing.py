@@ -8,14 +8,16 @@ from base64 import b64decode
 from celery.app.task import Context
 
 from worker.app import app
-from worker.connection import get_redis
 from worker.errors import BadRequest, OutcomeUnknown
 from worker.governor import get_governor
 from worker.message_headers import DELIVERY, HEADER
+from worker.redis.connection import get_redis
 from worker.transport import UNACKED, UNACKED_INDEX
 
 ADA = {"email": "ada@example.com"}
-LOST = OutcomeUnknown("create_list", "default", "no answer from Klaviyo (ReadTimeout)", "the lists of this name")
+LOST = OutcomeUnknown(
+    "create_list", "default", "no answer from Klaviyo (it did not come in time)", "the lists of this name"
+)
 
 
 def refused(pointer="/data/attributes/email", detail="'ada@' is not an email address", status=400):

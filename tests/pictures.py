@@ -30,8 +30,9 @@ from tests.live.flower_scene import (
     see_others,
     show_import_alive,
 )
-from tests.live.prometheus import DASHBOARD, RULES, Prometheus, asked, configuration, free_port
+from tests.live.prometheus import DASHBOARD, RULES, Prometheus, asked, configuration
 from tests.live.system import ROOT, Sandbox, Server, System
+from tests.ports import free_port
 from tests.run_folder import make_run_folder
 from worker.one_per_process import forget
 from worker.settings import get_settings

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
+from kombu import pools
 from pydantic import SecretStr
 
 from tests.live.nodes import Node
@@ -36,7 +37,7 @@ def divided(nodes: Sequence[Node], settings: pytest.MonkeyPatch) -> Iterator[Non
     with at_redis("eu"):
         get_account_store().change("stored", api_key=SecretStr("pk_stored"))
     yield
-    app.pool.force_close_all()
+    pools.reset()
     app.conf.update(before)
     _begin_anew()
 

@@ -49,12 +49,12 @@ class Application(Celery):
 
     @property
     def backend(self) -> Any:
-        """The results of the Redis that is turned to."""
+        """The results of the current Redis."""
         return get_peer().backend if elsewhere() else super().backend
 
     @property
     def pool(self) -> Any:
-        """The connections to the Redis that is turned to."""
+        """The connections to the current Redis."""
         return get_peer().pool if elsewhere() else super().pool
 
     def _acquire_producer(self, timeout: float | None = None) -> Any:
@@ -121,8 +121,8 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
     No password stands where Celery does not mask it when it shows its settings.
     """
-    from worker import connection
-    from worker.connection import ANSWER_TIMEOUT_S, WAITING, brief
+    from worker.redis import connection
+    from worker.redis.connection import ANSWER_TIMEOUT_S, WAITING, brief
     from worker.transport import OPTIONS
 
     results = {
@@ -184,7 +184,7 @@ def configuration() -> dict[str, Any]:
 
 @one_per_redis
 def get_peer() -> Any:
-    """The connections and the results of another Redis that is turned to: an application without tasks."""
+    """The connections and results of another Redis than this process's: an application without tasks."""
     peer: Any = Celery("klaviyo", loader=Loader, amqp="worker.transport:AMQP", fixups=[], set_as_current=False)
     peer.add_defaults(configuration())
     return peer

@@ -16,7 +16,7 @@ from celery import states
 from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
-from worker.connection import AWAY
+from worker.redis.connection import AWAY
 from worker.redis.homes import gathered
 
 #: Seconds between two polls for results.
@@ -64,7 +64,7 @@ async def _end_of(id: str) -> None:
 
 
 async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
-    """Look for the results that are waited for, until there are none; where Redis is away, look again."""
+    """Look for the results that somebody awaits, until all are there; if Redis is away, look again."""
     while waiting:
         error, ended = None, list(waiting)
         try:

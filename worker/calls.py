@@ -113,7 +113,7 @@ def confirmed(action: str, task_id: str) -> Iterator[None]:
     """
     from kombu.exceptions import OperationalError
 
-    from worker.connection import NotNow
+    from worker.redis.connection import NotNow
 
     try:
         yield

@@ -24,6 +24,8 @@ from worker.api.parameters import Params
 from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
+    Answered,
+    CredentialsFailed,
     Forbidden,
     KlaviyoError,
     Throttled,
@@ -43,6 +45,7 @@ from worker.execution import (
 )
 from worker.governor import ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
+from worker.pauses import how_to_resume
 from worker.process import ending, prefetched_leases
 from worker.process.state import closing
 from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
@@ -282,15 +285,25 @@ def together_with(call: Call, request: Any) -> Together:
 def pause_account(error: Unauthorized | Forbidden) -> None:
     """Pause an account whose credentials Klaviyo refuses, try a task now and then, and tell the operator."""
     alias, governor = error.account, get_governor()
-    owner, said = account(get_settings(), alias), str(error)
+    owner, what = account(get_settings(), alias), f"account:{alias}"
+    if isinstance(error, CredentialsFailed):
+        why, remedy = error.why, error.remedy or owner.renewing
+    else:
+        why, remedy = answer_in_brief(error), owner.renewing
     news = governor.pause(
-        f"account:{alias}", "a worker", said, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint
+        what, "a worker", why, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint, remedy=remedy
     )
     if news:
         logger.error(
-            "Account %s is paused and its tasks wait: %s To let it go on, %s: the account then resumes "
-            "by itself. Until then one task is tried at least once a minute.", alias, said, owner.renewing,
+            "Account %s is paused and its tasks wait: %s %s Until then one task is tried at least once a minute.",
+            alias, error, how_to_resume(what, remedy),
         )  # fmt: skip
+
+
+def answer_in_brief(error: Answered) -> str:
+    """Return what Klaviyo answered, in a few words."""
+    said = next((each.get("detail") or each.get("title") for each in error.errors), None)
+    return f"Klaviyo answered {error.status} to {error.action}" + (f": {said}" if said else "")
 
 
 def pause_if_all_forbidden(error: Forbidden) -> None:

@@ -13,6 +13,7 @@ from celery.signals import beat_init, celeryd_after_setup, worker_ready
 from celery.utils.log import get_logger
 
 from worker.process import checks, shutdown, threads
+from worker.process.divided import check_division
 from worker.process.wrong_settings import one_sentence
 from worker.settings import get_settings, misspelled_settings
 from worker.telemetry import traces
@@ -68,8 +69,12 @@ def _serve_metrics(**_: Any) -> None:
 
 def _tell_of_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
-    found = check_surroundings(get_settings())
-    threading.Thread(target=_say, args=(found,), name="checks", daemon=True).start()
+    def tell() -> None:
+        settings = get_settings()
+        _say(check_surroundings(settings))
+        _say(check_division(settings))
+
+    threading.Thread(target=tell, name="checks", daemon=True).start()
 
 
 def _say(found: Iterable[checks.Finding]) -> None:

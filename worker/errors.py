@@ -118,7 +118,7 @@ class Paused(KlaviyoError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        return f"{self.action} on account {self.account} was not sent. Paused: {self.reasons}."
+        return f"{self.action} on account {self.account} was not sent. {self.reasons}"
 
 
 class InputError(KlaviyoError):
@@ -223,18 +223,24 @@ class Unauthorized(Refused):
 
 
 class CredentialsFailed(Unauthorized):
-    """The credentials of an account are of no use any more, as Klaviyo or their encryption says; ``why`` tells which.
+    """The credentials of an account are of no use any more, as Klaviyo or their encryption says.
 
-    Its tasks wait, as after a 401.
+    ``why`` tells which, ``remedy`` what to do. Its tasks wait, as after a 401.
     """
 
-    def __init__(self, action: str, account: str, why: str) -> None:
+    def __init__(self, action: str, account: str, why: str, remedy: str = "") -> None:
         super().__init__(action, account, 401, [])
-        self.args = (action, account, why)
+        self.args = (action, account, why, remedy)
         self.why = why
+        self.remedy = remedy
+
+    @property
+    def told(self) -> str:
+        """Why, and what to do."""
+        return f"{self.why}: {self.remedy}" if self.remedy else self.why
 
     def __str__(self) -> str:
-        return f"{self.action} on account {self.account} cannot be sent: {self.why}."
+        return f"{self.action} on account {self.account} cannot be sent: {self.told}."
 
 
 class Forbidden(Refused):

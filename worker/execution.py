@@ -22,7 +22,6 @@ from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, qu
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, backoff, retry_after
-from worker.connection import AWAY
 from worker.errors import (
     KlaviyoError,
     OutcomeUnknown,
@@ -36,8 +35,9 @@ from worker.errors import (
 from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
 from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
-from worker.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.process.state import closing, working
+from worker.redis.connection import AWAY
+from worker.redis.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_settle, tracing_request

@@ -21,6 +21,19 @@ from worker.one_connection import OneConnection
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import NO_ANSWER, NO_CONNECTION, meters
 
+#: What became of a connection, in words; any other error is told by its name.
+_IN_WORDS: dict[type[httpx.RequestError], str] = {
+    httpx.ConnectError: "it was refused, or the host cannot be reached",
+    httpx.ConnectTimeout: "it could not be made in time",
+    httpx.PoolTimeout: "none was free in time",
+    httpx.ReadTimeout: "it did not come in time",
+    httpx.WriteTimeout: "the request could not be sent in time",
+    httpx.RemoteProtocolError: "the connection ended first",
+    httpx.ReadError: "the connection broke",
+    httpx.WriteError: "the connection broke",
+    httpx.CloseError: "the connection broke",
+}
+
 #: Seconds: a connection that was idle for longer may be closed by the other side just as it is used again.
 KEEPALIVE_S = 4.0
 
@@ -184,4 +197,4 @@ def _count(action: str, status: str, began: float) -> None:
 
 
 def _told(error: httpx.RequestError) -> str:
-    return type(error).__name__
+    return _IN_WORDS.get(type(error), type(error).__name__)

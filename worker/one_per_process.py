@@ -27,7 +27,7 @@ class PerRedis(Generic[T]):
         self._made: dict[str | None, T] = {}
 
     def __call__(self) -> T:
-        """Return that of the Redis that is turned to."""
+        """Return that of the current Redis (`worker.redis.elsewhere`)."""
         try:
             return self._made[elsewhere()]
         except KeyError:

@@ -1,4 +1,4 @@
-"""What can be paused: in words, and as the options of a command. Pure.
+"""What can be paused: in words, as the options of a command, and how a pause ends. Pure.
 
 The governor names it ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
 """
@@ -18,6 +18,16 @@ def resume_command(what: str) -> str:
     """Return the command that ends the pause."""
     options = zip(("--account", "--action", "--tier"), _parts(what), strict=True)
     return " ".join(["klaviyo resume", *(f"{option} {value}" for option, value in options if value)])
+
+
+def how_to_resume(what: str, remedy: str = "") -> str:
+    """Return the sentence that says how a pause ends, the same wherever one is shown.
+
+    ``remedy``: what gives an account other credentials, where the pause is due to those that it has.
+    """
+    if remedy:
+        return f"To resume it, {remedy}; no `klaviyo resume` is needed."
+    return f"To resume it, run `{resume_command(what)}`."
 
 
 def holders(line: str, queue: str) -> set[str]:

@@ -24,11 +24,11 @@ from kombu.utils import json
 
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.connection import AWAY
 from worker.governor import ALONE, get_publishing_governor
 from worker.lane_and_expiry import Expiry
 from worker.message_headers import HEADER
 from worker.process.state import working
+from worker.redis.connection import AWAY
 from worker.results import Backend
 
 #: What a call has of Celery's options that asks for nothing but to be queued (`worker.calls.routed`).
@@ -53,7 +53,8 @@ def _configured(setting: str) -> Any:
 def _is_set(setting: str) -> bool:
     """Whether a setting of Celery's is: as it was configured, unless it was changed since. Celery's look takes 5 µs."""
     changed: Any = app.conf.changes
-    return bool(changed.get(setting, _configured(setting)))
+    # As it was configured is looked up only while it is not changed: it is kept, and a change may be for a while.
+    return bool(changed[setting] if setting in changed else _configured(setting))
 
 
 def is_plain(task: Any, options: Mapping[str, Any]) -> bool:

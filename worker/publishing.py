@@ -8,8 +8,8 @@ from typing import TypeVar
 import redis
 from kombu.exceptions import OperationalError
 
-from worker.connection import AWAY
-from worker.patience import waits_for_redis
+from worker.redis.connection import AWAY
+from worker.redis.patience import waits_for_redis
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from typing import Any
 import redis
 from celery.utils.log import get_logger
 
-from worker.connection import get_redis
 from worker.errors import KlaviyoError
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 logger = get_logger(__name__)
 

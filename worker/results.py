@@ -12,14 +12,14 @@ from celery.utils.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 
 from worker import errors
-from worker.connection import connecting
 from worker.failures.kept import failed_call
 from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.message_headers import delivery_of
-from worker.patience import waits_for_redis
 from worker.process import ending
 from worker.process.left_behind import unacknowledged_if_left
 from worker.process.state import acknowledged_by_redis
+from worker.redis.connection import connecting
+from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
 
 logger = get_logger(__name__)

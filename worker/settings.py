@@ -265,7 +265,7 @@ class Settings(BaseSettings):
 
     @property
     def redis(self) -> RedisAddress:
-        """Where the Redis is that is turned to, for every client of it."""
+        """Where the current Redis is, for every client of it."""
         return self.redis_called(elsewhere() or self.redis_name)
 
     def redis_called(self, name: str) -> RedisAddress:

@@ -32,8 +32,8 @@ from worker.errors import KlaviyoError, Malformed, Refused, SettingsError, Unava
 from worker.execution import Call
 from worker.governor import Lane, get_governor
 from worker.message_headers import COUNTDOWN, HEADER, UNTIL, tag_of
-from worker.patience import waits_for_redis
 from worker.publishing import published
+from worker.redis.patience import waits_for_redis
 from worker.successors import run_and_pass_on
 from worker.tiers import DEFAULT_QUEUE
 from worker.transport import header

@@ -22,9 +22,9 @@ from celery.signals import task_postrun
 from celery.utils.log import get_logger
 
 from worker.message_headers import ATTEMPT
-from worker.patience import waits_for_redis
 from worker.process.left_behind import LeftBehind, unacknowledged_if_left
 from worker.publishing import published
+from worker.redis.patience import waits_for_redis
 from worker.revocation import ended_if_revoked
 from worker.telemetry.result_summary import keep_summary
 from worker.telemetry.traces import tracing_task

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
-_UNITS = {"s": SECOND, "m": MINUTE, "d": DAY}
+SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
+_UNITS = {"s": SECOND_MS, "m": MINUTE_MS, "d": DAY_MS}
 
 #: Where every task that is not an action runs: syncs, job steps.
 DEFAULT_QUEUE = "klaviyo"
@@ -66,14 +66,14 @@ class Limits:
                 raise ValueError(f"{text!r} is not a limit: write it like '75/s 750/m' or '1/s 2/m 225/d'")
             windows.append(Window(int(count), _UNITS[unit]))
         windows.sort(key=lambda window: window.length)
-        if MINUTE not in [window.length for window in windows]:
+        if MINUTE_MS not in [window.length for window in windows]:
             raise ValueError(f"{text!r} has no steady window (requests a minute, '/m')")
         return cls(tuple(windows))
 
     @property
     def steady(self) -> int:
         """Requests a minute."""
-        return next(window.limit for window in self.windows if window.length == MINUTE)
+        return next(window.limit for window in self.windows if window.length == MINUTE_MS)
 
     @property
     def tier(self) -> Tier:

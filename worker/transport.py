@@ -27,7 +27,6 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker.connection import Parser, get_redis
 from worker.governor import (
     ALONE,
     EVEN_IF_FULL,
@@ -41,12 +40,13 @@ from worker.governor import (
     take_command,
 )
 from worker.message_headers import HEADER
-from worker.patience import asking_redis_once
 from worker.process import prefetched_leases
 from worker.process.state import acknowledged_by_redis, closing, left_behind, working
 from worker.publishing import published
 from worker.redis.address import PORT, RedisAddress
+from worker.redis.connection import Parser, get_redis
 from worker.redis.nodes import connection_class
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 from worker.tiers import Line, is_line, is_together
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from worker.connection import AWAY, get_publisher
 from worker.errors import SettingsError, WebhookInProgress, WebhookRefused
 from worker.governor import PREFIX
+from worker.redis.connection import AWAY, get_publisher
 
 #: Seconds by which a delivery's time may differ from ours.
 TOLERANCE_S = 300.0

@@ -8,14 +8,14 @@ from datetime import date
 from urllib.parse import urlencode
 
 from cli.account_rows import AccountRow, account_rows, last_used
-from cli.dashboard.table import Cell, Column, Reading, Tab, text_column, time_column
+from cli.dashboard.table import Cell, Column, Reading, Tab, minor, text_column, time_column
 from cli.retirement import retired_on
 from schedules.clock import redis_time
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.api.jsonapi import REVISION
 from worker.governor import Pause, get_governor
-from worker.patience import asking_redis_once
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 
@@ -45,7 +45,12 @@ def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float
     """Return every account."""
     rows = account_rows(accounts, pauses, used)
     found = [Known(row, each.timezone) for each, row in zip(accounts, rows, strict=True)]
-    return sorted(found, key=lambda each: each.row.state == "ready")
+    return sorted(found, key=urgency)
+
+
+def urgency(each: Known) -> bool:
+    """What does not send comes first."""
+    return each.row.state == "ready"
 
 
 def revision_left(revision: str, today: date) -> str:
@@ -72,13 +77,15 @@ TAB = Tab(
             lambda each: each.row.alias,
         ),
         text_column("Credentials", lambda each: each.row.kind),
-        text_column("Scopes", lambda each: "" if each.row.scopes is None else str(len(each.row.scopes))),
-        time_column("Token until", lambda each: each.row.expires),
+        minor(text_column("Scopes", lambda each: "" if each.row.scopes is None else str(len(each.row.scopes)))),
+        minor(time_column("Token until", lambda each: each.row.expires)),
         time_column("Last used", lambda each: each.row.used),
-        text_column("Time zone", lambda each: each.timezone),
+        minor(text_column("Time zone", lambda each: each.timezone)),
         Column("State", _state, lambda each: each.row.state),
     ),
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
     NO_ACCOUNT,
+    troubles=lambda each: int(each.row.state != "ready"),
     everywhere=True,
+    order=urgency,
 )

@@ -3,51 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cli.absence import absences
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
+from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
+from cli.failure_advice import Advice, advice
 from cli.failures import describe, describe_replay
 from cli.times import clock
-from worker.failures.kept import Count, drop, failure_groups, failures_of
-from worker.failures.replay import OutcomeMatters, replay
-from worker.patience import asking_redis_once
+from worker.failures.kept import Count
+from worker.failures.replay import OutcomeMatters
+from worker.redis.absence import without_those_away
+from worker.redis.patience import asking_redis_once
 
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
 
+#: Of how many groups it is told whose tasks failed, and from how many of a group's failures that is known.
+MAX_GROUPS, MAX_READ = 50, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A group, with the accounts of its first `MAX_READ` failures: all of them, unless there are ``more`` failures."""
+
+    count: Count
+    accounts: Sequence[str] = ()
+
+    @property
+    def advice(self) -> Advice:
+        """What happened, and what to do."""
+        return advice(self.count.group)
+
+    @property
+    def account(self) -> str:
+        """Whose tasks failed, as far as that was read."""
+        told = ", ".join(self.accounts)
+        return f"{told}, …" if told and self.count.failures > MAX_READ else told
+
+
+def urgency(each: Failed) -> tuple[int, int, str]:
+    """What may have been carried out comes first, what needs nothing last; the largest group first of its kind."""
+    return each.advice.rank, -each.count.failures, each.count.group.id
+
 
 @asking_redis_once()
-def read() -> Reading[Count]:
-    """Read every group of failures, the largest first.
+def read() -> Reading[Failed]:
+    """Read every group of failures, the most dangerous first.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return Reading(failure_groups())
+    found = sorted((Failed(each) for each in read_groups()), key=urgency)
+    return Reading([*(_with_accounts(each) for each in found[:MAX_GROUPS]), *found[MAX_GROUPS:]])
+
+
+def _with_accounts(each: Failed) -> Failed:
+    failures = read_failures(each.count.group.id, MAX_READ)
+    return replace(each, accounts=sorted({failure.account for failure in failures}))
+
+
+def _words(each: Failed) -> str:
+    group = each.count.group
+    return f"{group.id} {group.action} {group.error} {each.advice.happened} {group.reason} {each.account}"
+
+
+def _page(each: Failed) -> str:
+    return f"failures/{each.count.group.id}"
+
+
+def _happened(each: Failed) -> Cell:
+    return Cell(each.advice.happened, "text-danger" if each.count.group.unknown else "")
 
 
 TAB = Tab(
     "Failures",
     read,
     (
-        Column("Group", lambda each: Cell(each.group.id, link=f"failures/{each.group.id}"), lambda each: each.group.id),
-        text_column("Action", lambda each: each.group.action),
-        text_column("Error", lambda each: each.group.error),
-        text_column("Reason", lambda each: each.group.reason),
-        count_column("Failures", lambda each: each.failures, "text-danger", lambda each: f"failures/{each.group.id}"),
-        time_column("First", lambda each: each.first),
-        time_column("Last", lambda each: each.last),
-        text_column("Look at", lambda each: each.group.look_at),
+        Column("Group", lambda each: Cell(each.count.group.id, link=_page(each)), lambda each: each.count.group.id),
+        text_column("Account", lambda each: each.account),
+        count_column("Failures", lambda each: each.count.failures, "text-danger", _page),
+        Column("What happened", _happened, lambda each: each.advice.happened),
+        text_column("Reason", lambda each: each.count.group.reason),
+        text_column("What to do", lambda each: each.advice.to_do),
+        time_column("Last", lambda each: each.count.last),
     ),
-    lambda each: f"{each.group.id} {each.group.action} {each.group.error} {each.group.reason}",
+    _words,
     "No failed task is kept.",
+    troubles=lambda each: each.count.failures,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One failure as its group's page shows it; of its parameters there are the names."""
+    """One failure as its group's page shows it; of its parameters there is what `identify` shows."""
 
     id: str
     failed: str
@@ -59,10 +109,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """A group with its first failures."""
+    """A group with its first failures, and what is missing because a Redis is away."""
 
     count: Count
+    advice: Advice
     shown: Sequence[Shown]
+    missing: Sequence[str] = ()
 
 
 @asking_redis_once()
@@ -73,14 +125,17 @@ def read_group(id: str) -> GroupPage | None:
         redis.RedisError: Redis cannot be asked.
 
     """
-    count = _group(id)
+    with without_those_away() as missing:
+        count, failures = _group(id), read_failures(id, MAX_SHOWN)
     if count is None:
+        if missing.errors:
+            raise next(iter(missing.errors.values()))  # where the group may be
         return None
     found = []
-    for each in failures_of(id, MAX_SHOWN):
+    for each in failures:
         error, parameters = describe(each)
         found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
-    return GroupPage(count, found)
+    return GroupPage(count, advice(count.group), found, absences(missing))
 
 
 @asking_redis_once()
@@ -91,10 +146,11 @@ def replay_group(id: str, yes_again: bool) -> list[str]:
         redis.RedisError: Redis cannot be asked; what it has said until then is done.
 
     """
-    if (count := _group(id)) is None:
-        return [GONE]
     try:
-        return list(describe_replay(id, replay(count.group, yes_again=yes_again)))
+        with without_those_away():
+            if (count := _group(id)) is None:
+                return [GONE]
+            return list(describe_replay(id, replay_all(count.group, yes_again=yes_again)))
     except OutcomeMatters as error:
         return [
             f"The tasks of {error.group} may have been carried out: nothing was repeated. Say that you have looked."
@@ -109,7 +165,8 @@ def drop_group(id: str) -> list[str]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    return [f"{drop(id):,} dropped."]
+    with without_those_away():
+        return [f"{drop_all(id):,} dropped."]
 
 
 #: What is said of a group that is not there.
@@ -117,4 +174,4 @@ GONE = "There is no such group: its tasks were repeated or dropped, or failed to
 
 
 def _group(id: str) -> Count | None:
-    return next((each for each in failure_groups() if each.group.id == id), None)
+    return next((each for each in read_groups() if each.group.id == id), None)

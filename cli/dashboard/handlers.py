@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs, waiting
@@ -18,6 +20,11 @@ from cli.dashboard.table import Query, Tab, choose, lay_out
 from cli.flower.extension import PageHandler, Pages, Route
 from cli.flower.tasks import TASKS_PER_END
 from cli.metrics.endpoint import Latest, MetricsHandler, collect
+
+_COMMAND = re.compile(r"`([^`]+)`")
+
+#: Names and paths that have no blank, and where they may be broken.
+_LONG_NAME, _PARTING = re.compile(r"[\w/]{21,}"), re.compile(r"[_/]")
 
 #: In the order in which they are shown; the first is where the navigation bar leads to.
 TABS: Sequence[Tab[Any]] = (
@@ -40,6 +47,12 @@ POLICY = "; ".join(
 )
 
 
+def to_html(text: str) -> str:
+    """Return a text as HTML: what stands between backticks is to be typed, and long names break between their parts."""
+    marked = _COMMAND.sub(r"<code>\1</code>", xhtml_escape(text))
+    return _LONG_NAME.sub(lambda found: _PARTING.sub(r"\g<0><wbr>", found[0]), marked)
+
+
 class KlaviyoHandler(PageHandler):
     """What the pages have in common."""
 
@@ -53,9 +66,11 @@ class KlaviyoHandler(PageHandler):
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Cache-Control", "no-store")
 
-    def show(self, template: str, **shown: Any) -> None:
+    async def show(self, template: str, **shown: Any) -> None:
         """Answer with a page."""
-        self.render(template, base=self.reverse_url("klaviyo"), tabs=TABS, **shown)
+        troubles = await self.snapshots.troubles(TABS)
+        base = self.reverse_url("klaviyo")
+        self.render(template, base=base, tabs=TABS, troubles=troubles, marked=to_html, **shown)
 
 
 class TabHandler(KlaviyoHandler):
@@ -78,7 +93,7 @@ class TabHandler(KlaviyoHandler):
             except Exception as error:
                 failure = explain_failure(error)
         made = f"{datetime.fromtimestamp(snapshot.made).astimezone():%H:%M:%S %Z}" if snapshot.made else None
-        self.show(
+        await self.show(
             "klaviyo_table.html" if self.get_query_argument("part", "") == "table" else "klaviyo.html",
             tab=tab,
             view=lay_out(tab, page),
@@ -107,11 +122,11 @@ class DetailHandler(KlaviyoHandler):
             found = await asyncio.get_running_loop().run_in_executor(None, self.read, id)
         except Exception as error:
             self.set_status(503)
-            self.show(template, tab=self.tab, found=None, failure=explain_failure(error))
+            await self.show(template, tab=self.tab, found=None, failure=explain_failure(error))
             return
         if found is None:
             self.set_status(404)
-        self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
+        await self.show(template, tab=self.tab, found=found, failure="" if found else self.missing)
 
 
 class WaitingHandler(KlaviyoHandler):
@@ -136,7 +151,7 @@ class WaitingHandler(KlaviyoHandler):
         elif not failure:
             self.set_status(404)
             failure = "There is no such bucket: nothing has been asked of it yet."
-        self.show(
+        await self.show(
             "klaviyo_line.html" if self.get_query_argument("part", "") == "table" else "klaviyo_waiting.html",
             tab=limits.TAB,
             found=found,
@@ -190,22 +205,31 @@ class GroupHandler(KlaviyoHandler):
             group = await self._in_thread(failures.read_group, id)
         except Exception as error:
             self.set_status(503)
-            self.show("klaviyo_failures.html", tab=failures.TAB, group=None, said=said, failure=explain_failure(error))
+            await self.show(
+                "klaviyo_failures.html", tab=failures.TAB, group=None, said=said, failure=explain_failure(error)
+            )
             return
         if group is None and not said:
             self.set_status(404)
         missing = "" if group or said else failures.GONE
-        self.show("klaviyo_failures.html", tab=failures.TAB, group=group, said=said, failure=missing)
+        await self.show("klaviyo_failures.html", tab=failures.TAB, group=group, said=said, failure=missing)
 
     async def _in_thread(self, work: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, work, *given)
+
+
+def summarize(troubles: Mapping[str, int]) -> tuple[str, str] | None:
+    """Return how many troubles there are, and how many of each tab; None where there is none."""
+    told = [f"{title}: {count:,}" for title, count in troubles.items() if count]
+    return (f"{sum(troubles.values()):,}", ", ".join(told)) if told else None
 
 
 def pages() -> Pages:
     """Return the Klaviyo pages, as Flower is to serve them."""
     here = resources.files(__package__)
     templates = Path(str(here)) / "templates"
-    shared = {"snapshots": Snapshots()}
+    snapshots = Snapshots()
+    shared = {"snapshots": snapshots}
     return Pages(
         title="Klaviyo",
         name="klaviyo",
@@ -220,4 +244,5 @@ def pages() -> Pages:
             Route("/klaviyo", TabHandler, shared, "klaviyo"),
         ),
         templates={path.name: path.read_text("utf-8") for path in templates.glob("*.html")},
+        troubles=lambda: summarize(snapshots.known_troubles(TABS)),
     )

@@ -18,6 +18,7 @@ from cli.dashboard.table import (
     Tab,
     count_column,
     duration_column,
+    minor,
     styled,
     styled_column,
     text_column,
@@ -27,8 +28,8 @@ from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
 from tasks.jobs.rows import numbers, ranges, shortened
-from worker.patience import asking_redis_once
 from worker.redis.homes import first
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
 MAX_JOBS, MAX_SPANS = 50, 100
@@ -89,7 +90,7 @@ TAB = Tab(
     read,
     (
         Column("Run", lambda each: Cell(each.run.id, link=f"imports/{each.run.id}"), lambda each: each.run.id),
-        text_column("Kind", lambda each: each.run.kind),
+        minor(text_column("Kind", lambda each: each.run.kind)),
         text_column("Account", lambda each: each.run.account),
         text_column("Source", lambda each: PurePath(each.run.source).name),
         styled_column("State", lambda each: state(each.run, each.now)),
@@ -97,15 +98,17 @@ TAB = Tab(
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),
         count_column("Not landed", lambda each: each.run.failed, "text-danger", lambda each: f"imports/{each.run.id}"),
-        Column("Rows/s", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True),
-        time_column("Started", lambda each: each.run.started),
-        duration_column("Time", lambda each: seconds(each.run, each.now)),
+        minor(Column("Rows/s", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True)),
+        minor(time_column("Started", lambda each: each.run.started)),
+        minor(duration_column("Time", lambda each: seconds(each.run, each.now))),
         time_column("Ready at", lambda each: each.ready_at),
         text_column("Reject file", lambda each: PurePath(each.run.rejects).name),
     ),
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
+    troubles=lambda each: int(each.run.failed > 0 or each.run.state == "failed"),
     everywhere=True,
+    order=lambda each: -each.run.started,
 )
 
 

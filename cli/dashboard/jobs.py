@@ -16,17 +16,18 @@ from cli.dashboard.table import (
     Tab,
     count_column,
     duration_column,
+    minor,
     styled,
     styled_column,
     text_column,
 )
-from cli.jobs import DEFAULT_SINCE, select_jobs
+from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import numbers, ranges, shortened
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_home, first
+from worker.redis.homes import at_redis, first, here
+from worker.redis.patience import asking_redis_once
 
 #: The most jobs of the last day that the tab has, beside those in progress.
 MAX_JOBS = 2_000
@@ -40,9 +41,13 @@ _PLACE = re.compile(r"/\d+(?=/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A job and how old it was when it was read, in seconds; ``because``: why it, or records of it, failed."""
+    """A job, the name of the Redis that has it, and how old it was when it was read, in seconds.
+
+    ``because``: why it, or records of it, failed.
+    """
 
     job: Job
+    redis: str
     age: float
     because: str = ""
 
@@ -56,9 +61,9 @@ def read() -> Reading[Dated]:
 
     """
     now = get_ledger().now()
-    found = select_jobs(DEFAULT_SINCE, False, MAX_JOBS)
+    found = in_order(read_jobs(DEFAULT_SINCE, MAX_JOBS))
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
-    return Reading([Dated(job, now - job.opened) for job in found], notes)
+    return Reading([Dated(job, here(), now - job.opened) for job in found], notes)
 
 
 @asking_redis_once()
@@ -73,7 +78,7 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
 
 
 def _explained(each: Dated) -> Dated:
-    with at_home(each.job.account):
+    with at_redis(each.redis):
         # What a sentence explains needs no errors, and these may be many.
         errors = [] if jobs_view.failure_sentence(each.job) else errors_of(each.job)
         return replace(each, because=explain(each.job, errors))
@@ -152,9 +157,9 @@ TAB = Tab(
         ),
         text_column("Account", lambda each: each.job.account),
         styled_column("State", lambda each: jobs_view.state_text(each.job)),
-        text_column("Klaviyo's id", lambda each: each.job.job_id),
+        minor(text_column("Klaviyo's id", lambda each: each.job.job_id)),
         count_column("Records", lambda each: jobs_view.record_count(each.job)),
-        count_column("Done", lambda each: jobs_view.landed_count(each.job)),
+        minor(count_column("Done", lambda each: jobs_view.landed_count(each.job))),
         count_column(
             "Failed",
             lambda each: jobs_view.failure_count(each.job),
@@ -172,7 +177,9 @@ TAB = Tab(
     lambda each: _words(each.job),
     "No job has started in the last day.",
     refresh,
+    troubles=lambda each: int(jobs_view.ended_badly(each.job)),
     everywhere=True,
+    order=lambda each: urgency(each.job),
 )
 
 

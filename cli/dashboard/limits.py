@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from urllib.parse import quote, urlencode
 
 from cli.dashboard.looks import Looks
@@ -19,14 +20,16 @@ from cli.dashboard.table import (
     clock_or_date,
     count_column,
     duration_column,
+    minor,
     text_column,
     time_column,
 )
 from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
 from worker.governor import Look, Pause, get_governor
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_redis, everywhere, home_of
+from worker.redis.absence import without_those_away
+from worker.redis.homes import ask_each, here
+from worker.redis.patience import asking_redis_once
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
@@ -35,13 +38,20 @@ MAX_ACCOUNTS = 6
 MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
 
 
+#: How many characters of the reason why a bucket stands still fit into its row.
+MAX_WHY = 80
+
+#: The lengths of windows, in words.
+PERIODS = {"s": "second", "m": "minute", "d": "day"}
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A bucket. ``until`` and ``empty_at`` are Unix times: until when it is blocked, and when nothing waits any more.
 
     Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
     it, from which all this follows. ``share``: how much of its fullest window is used. ``words``: what a search
-    looks in.
+    looks in. ``redis``: the name of the one that has it.
     """
 
     row: Row
@@ -52,6 +62,7 @@ class Limit:
     empty_at: float | None
     share: float
     words: str
+    redis: str
 
     @property
     def waiting(self) -> int:
@@ -115,18 +126,22 @@ def refresh(shown: Sequence[Limit]) -> list[Limit]:
         redis.RedisError: Redis cannot be asked.
 
     """
-    lines: dict[str, set[str]] = {}
+    lines: defaultdict[str, set[str]] = defaultdict(set)
     for each in shown:
-        lines.setdefault(each.account, set()).update(each.lines)
-    anew: dict[str, Limit] = {}
-    for name in everywhere():
-        if here := {line for account, some in lines.items() if home_of(account) == name for line in some}:
-            with at_redis(name):
-                governor = get_governor()
-                looks = get_looks().read_anew(governor, here)
-                found = limits_of(looks, governor.paused(), time.time(), governor.slots())
-            anew |= {each.row.name: each for each in found}
-    return [anew.get(each.row.name, each) for each in shown]
+        lines[each.redis].update(each.lines)
+    # The next reading says what is away.
+    with without_those_away():
+        read = ask_each(lambda: _read_anew(lines[here()]))
+    anew = {(name, each.row.name): each for name, found in read.items() for each in found}
+    return [anew.get((each.redis, each.row.name), each) for each in shown]
+
+
+def _read_anew(lines: set[str]) -> list[Limit]:
+    if not lines:
+        return []
+    governor = get_governor()
+    looks = get_looks().read_anew(governor, lines)
+    return limits_of(looks, governor.paused(), time.time(), governor.slots())
 
 
 def limits_of(
@@ -222,6 +237,7 @@ def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
         empty_at=None if row.empty_seconds is None else now + row.empty_seconds,
         share=max((window["used"] / window["limit"] for window in row.windows), default=0.0),
         words=f"{row.name} {row.tier} {row.why}",
+        redis=here(),
     )
 
 
@@ -231,7 +247,7 @@ def _bars(each: Limit) -> Cell:
             Bar(
                 min(window["used"], window["limit"]),
                 window["limit"],
-                f"{window['used']:,}/{window['limit']:,} {window['per']}",
+                f"{window['used']:,} of {window['limit']:,} a {PERIODS.get(window['per'], window['per'])}",
                 _tone(window["used"] / window["limit"]),
             )
             for window in each.row.windows
@@ -252,14 +268,11 @@ def _tone(share: float) -> str:
 
 
 def _blocked(each: Limit) -> Cell:
-    if each.until:
-        return Cell(clock_or_date(each.until), "text-danger")
-    return Cell("paused", "text-danger") if each.row.paused else Cell("-")
-
-
-def _because(each: Limit) -> str:
-    """Why a bucket stands still; what is paused, and why, is said above the table."""
-    return each.row.why.partition(": ")[0].partition(" is ")[2] if each.row.paused else each.row.why
+    """Until when a bucket stands still, and why; what to do then is said above the table."""
+    why = shorten(each.row.why.partition(" is ")[2] if each.row.paused else each.row.why, MAX_WHY, placeholder=" …")
+    if each.until and not each.row.paused:
+        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger")
+    return Cell(why or "-", "text-danger" if each.row.paused else "")
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:
@@ -277,21 +290,28 @@ TAB = Tab(
             lambda each: each.account,
         ),
         text_column("Bucket", lambda each: each.bucket),
-        text_column("Tier", lambda each: each.row.tier),
+        minor(text_column("Tier", lambda each: each.row.tier)),
         Column("Used", _bars, lambda each: each.share, number=True),
         count_column("Now", lambda each: each.row.now, link=_tasks("now")),
         count_column("Bulk", lambda each: each.row.bulk, link=_tasks("bulk")),
-        count_column("Later", lambda each: each.row.later, link=_tasks("later")),
+        minor(count_column("Later", lambda each: each.row.later, link=_tasks("later"))),
         duration_column("Oldest", lambda each: each.row.oldest_seconds),
         time_column("Empty at", lambda each: each.empty_at),
-        Column("Per minute", _pace, lambda each: each.row.per_minute, number=True),
-        count_column("Under way", lambda each: each.row.in_flight),
+        minor(Column("Per minute", _pace, lambda each: each.row.per_minute, number=True)),
+        minor(count_column("Under way", lambda each: each.row.in_flight)),
         Column("Others' share", _others, lambda each: each.row.others_share or None, number=True),
-        Column("Blocked until", _blocked, lambda each: each.until),
-        text_column("Because", _because),
+        Column("Blocked", _blocked, lambda each: each.until),
     ),
     lambda each: each.words,
     "No action has been called through this Redis yet.",
     refresh,
+    legend={
+        "Tier": "XS to XL, by how many requests a minute Klaviyo allows; each has a queue of its own",
+        "Now": "waiting in the lane for what is urgent",
+        "Bulk": "waiting in the lane for what can wait: what is in Now goes first",
+        "Later": "tasks of both lanes whose time has not come",
+        "Under way": "with a worker, and not answered yet",
+    },
     everywhere=True,
+    order=urgency,
 )

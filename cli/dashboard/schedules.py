@@ -13,6 +13,7 @@ from cli.dashboard.table import (
     Tab,
     clock_or_date,
     duration_column,
+    minor,
     styled_column,
     text_column,
     time_column,
@@ -24,11 +25,13 @@ from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
-from worker.connection import get_redis
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
+from worker.redis.homes import here
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
-NO_BEAT = "Beat is not running, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
+#: What is said where beat does not run for what is shown.
+NO_BEAT = "Beat is not running{where}, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
 
 
 @asking_redis_once()
@@ -42,9 +45,15 @@ def read() -> Reading[Row]:
     settings = get_settings()
     plan = list(scheduled_entries(settings, all_accounts(settings)))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
-    found.sort(key=lambda row: (row.missed is None, row.state != "failed", row.account, row.entry))
+    found.sort(key=urgency)
     beats = bool(get_redis().exists(app.conf.redbeat_lock_key))
-    return Reading(found, [NO_BEAT] if found and not beats else [])
+    where = f" for the Redis {here()}" if settings.redis_urls else ""
+    return Reading(found, [NO_BEAT.format(where=where)] if found and not beats else [])
+
+
+def urgency(row: Row) -> tuple[bool, bool, str, str]:
+    """What missed a run comes first, then what failed."""
+    return row.missed is None, row.state != "failed", row.account, row.entry
 
 
 def _unix(moment: datetime | None) -> float | None:
@@ -63,12 +72,12 @@ TAB = Tab(
     (
         text_column("Account", lambda row: row.account),
         text_column("Entry", lambda row: row.entry),
-        text_column("Crontab", lambda row: row.crontab or ""),
-        text_column("Zone", lambda row: row.timezone),
+        minor(text_column("Crontab", lambda row: row.crontab or "")),
+        minor(text_column("Zone", lambda row: row.timezone)),
         styled_column("State", lambda row: Text(row.state, STYLES.get(row.state, ""))),
         time_column("Last run", lambda row: _unix(row.last_run)),
-        time_column("Last success", lambda row: _unix(row.last_success)),
-        duration_column("Time", lambda row: row.seconds),
+        minor(time_column("Last success", lambda row: _unix(row.last_success))),
+        minor(duration_column("Time", lambda row: row.seconds)),
         time_column("Next run", lambda row: _unix(row.next_run)),
         Column("Missed", _missed, lambda row: row.missed),
         text_column("Remarks", lambda row: row.remarks),
@@ -76,4 +85,5 @@ TAB = Tab(
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
     f"Nothing is scheduled. {NO_ACCOUNT}",
     everywhere=True,
+    order=urgency,
 )

@@ -16,6 +16,7 @@ from cli.dashboard.table import (
     clock_or_date,
     count_column,
     duration_column,
+    minor,
     styled_column,
     text_column,
     time_column,
@@ -28,8 +29,8 @@ from schedules.entry_runs import load_records
 from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import LatestRun, PullRun, latest_runs
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_each
+from worker.redis.homes import ask_each, gathered
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 #: By account and stream: when it is read next, and which time was missed.
@@ -62,11 +63,11 @@ def read() -> Reading[Synced]:
         sqlalchemy.exc.DBAPIError: the store cannot be read.
 
     """
-    outage = current_outage()
+    outages = dict.fromkeys(f"{each}." for each in gathered(lambda: [current_outage()]) if each)
     with reading() as connection:
         found = list(latest_runs(connection))
-    times = {which: when for each in at_each(_read_times).values() for which, when in each.items()}
-    return Reading(arranged(found, datetime.now(UTC), times), [f"{outage}."] if outage else [])
+    times = {which: when for each in ask_each(_read_times).values() for which, when in each.items()}
+    return Reading(arranged(found, datetime.now(UTC), times), [*outages])
 
 
 def _read_times() -> Times:
@@ -121,12 +122,12 @@ TAB = Tab(
         text_column("Account", lambda each: each.account),
         text_column("Stream", lambda each: each.stream),
         styled_column("State", lambda each: Text(each.run.state, STYLES.get(each.run.state, ""))),
-        text_column("Mode", lambda each: each.run.mode),
+        minor(text_column("Mode", lambda each: each.run.mode)),
         time_column("Read up to", lambda each: each.watermark.timestamp() if each.watermark else None),
         count_column("Rows read", lambda each: each.run.rows),
-        count_column("Requests", lambda each: each.run.requests),
+        minor(count_column("Requests", lambda each: each.run.requests)),
         time_column("Last run", lambda each: each.run.started.timestamp()),
-        duration_column("Time", lambda each: each.run.seconds(each.now)),
+        minor(duration_column("Time", lambda each: each.run.seconds(each.now))),
         time_column("Next run", lambda each: each.next_run.timestamp() if each.next_run else None),
         Column("Missed", _missed, lambda each: each.missed),
         Column(

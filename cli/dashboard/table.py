@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -49,12 +49,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[R]):
-    """One column: its title, what a row shows in it, and what rows are sorted by (None comes last)."""
+    """One column: its title, what a row shows in it, and what rows are sorted by (None comes last).
+
+    ``minor``: it is left out where a window is narrow.
+    """
 
     title: str
     cell: Callable[[R], Cell]
     key: Callable[[R], Any]
     number: bool = False
+    minor: bool = False
 
     @property
     def name(self) -> str:
@@ -64,11 +68,15 @@ class Column(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[R]):
-    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary."""
+    """A tab's rows at one moment, the most urgent first, the sentences that belong above them, and a summary.
+
+    ``waited_s``: the seconds for which a Redis that is away was waited for in vain.
+    """
 
     rows: Sequence[R]
     notes: Sequence[str] = ()
     summary: Sequence[Cell] = ()
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,9 @@ class Tab(Generic[R]):
     """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
 
     ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
-    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several.
+    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several, and
+    then the rows of all are sorted by ``order``. ``troubles``: how much of a row somebody has to look at, which the
+    tab's title counts. ``legend``: what titles of columns mean.
     """
 
     title: str
@@ -86,6 +96,9 @@ class Tab(Generic[R]):
     empty: str
     refresh: Callable[[Sequence[R]], Sequence[R]] | None = None
     everywhere: bool = False
+    order: Callable[[R], Any] | None = None
+    troubles: Callable[[R], int] | None = None
+    legend: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -126,12 +139,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A column's title; ``order`` is how it is sorted now, as ARIA has it, and ``address`` sorts by it."""
+    """A column's title; ``order`` is how it is sorted now, as ARIA has it, and ``address`` sorts by it.
+
+    ``minor`` as in `Column`; ``hint`` says what it means, where the title does not.
+    """
 
     title: str
     number: bool
     order: str
     address: str
+    minor: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +189,7 @@ def choose(found: Sequence[R], total: int, query: Query) -> Page[R]:
 def lay_out(tab: Tab[R], page: Page[R]) -> View:
     """Return a page as it is shown: nothing is made of the rows that are on others."""
     cells = [[each.cell(row) for each in tab.columns] for row in page.rows]
-    headers = [_header(each, page.query) for each in tab.columns]
+    headers = [replace(_header(each, page.query), hint=tab.legend.get(each.title, "")) for each in tab.columns]
     return View(page.query, cells, page.found, page.total, page.pages, headers)
 
 
@@ -194,9 +212,8 @@ def _header(column: Column[Any], query: Query) -> Header:
     # Of numbers, the largest are wanted first.
     descending = not query.descending if chosen else column.number
     order = ("descending" if query.descending else "ascending") if chosen else "none"
-    return Header(
-        column.title, column.number, order, query.address(sort=column.name, descending=descending, page=1)
-    )  # fmt: skip
+    address = query.address(sort=column.name, descending=descending, page=1)
+    return Header(column.title, column.number, order, address, column.minor)
 
 
 def text_column(title: str, value: Callable[[R], str]) -> Column[R]:
@@ -242,3 +259,8 @@ def styled_column(title: str, value: Callable[[R], Text]) -> Column[R]:
 def styled(text: Text) -> Cell:
     """Return a text in the colours of the commands as a cell."""
     return Cell(text.plain or "-", _TONES.get(str(text.style), ""))
+
+
+def minor(column: Column[R]) -> Column[R]:
+    """Return a column that is left out where a window is narrow."""
+    return replace(column, minor=True)

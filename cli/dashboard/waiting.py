@@ -10,12 +10,12 @@ from cli.dashboard.limits import Limit, refresh
 from cli.dashboard.table import PAGE_ROWS, clock_or_date
 from cli.times import duration
 from cli.waiting import WaitingTask, waiting_task
-from worker.connection import get_redis
-from worker.governor import PREFIX, get_governor
+from worker.governor import PREFIX, Pause, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_home
+from worker.redis.connection import get_redis
+from worker.redis.homes import at_redis
+from worker.redis.patience import asking_redis_once
 
 #: What can be looked at: the two lanes, and the tasks of both whose time has not come.
 Lane = Literal["now", "bulk", "later"]
@@ -38,13 +38,14 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class WaitingPage:
-    """One page of a lane of a bucket, of so many; ``total`` tasks wait in it."""
+    """One page of a lane of a bucket; ``total`` tasks wait in it, which ``pauses`` hold."""
 
     limit: Limit
     lane: Lane
     rows: Sequence[Queued]
     total: int
     page: int
+    pauses: Sequence[Pause]
 
     @property
     def pages(self) -> int:
@@ -66,7 +67,7 @@ class WaitingPage:
             ("Tier", limit.row.tier),
             ("Empty at", "" if limit.empty_at is None else clock_or_date(limit.empty_at)),
             ("Blocked until", "" if limit.until is None else clock_or_date(limit.until)),
-            ("Stands still", limit.row.why),
+            ("Stands still", " ".join(map(str, self.pauses)) or limit.row.why),
         )
         return [each for each in told if each[1]]
 
@@ -92,12 +93,13 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
     """
     total = count(limit, lane)
     page = min(page, max(1, -(-total // PAGE_ROWS)))
-    with at_home(limit.account):
-        client, now = get_redis(), get_governor().now() / 1000
-        found = read_in_order(client, limit.row.name, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
+    with at_redis(limit.redis):
+        governor, client, line = get_governor(), get_redis(), limit.row.name
+        now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
+        found = read_in_order(client, line, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
         used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []
     rows = [queued(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
-    return WaitingPage(limit, lane, rows, total, page)
+    return WaitingPage(limit, lane, rows, total, page, pauses)
 
 
 def queued(task: Waiting, now: float, attempts: int) -> Queued:

@@ -11,7 +11,7 @@ from typing import Any
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.app import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 
 #: Seconds between two polls of the results, and how many results are fetched at once.
 POLL_INTERVAL_S, RESULTS_PER_POLL = 0.1, 500

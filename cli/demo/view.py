@@ -15,7 +15,7 @@ from cli.live import LiveView
 from cli.terminal import stdout
 from worker.action import ACTIONS
 from worker.governor import get_governor
-from worker.tiers import MINUTE, SECOND, Tier
+from worker.tiers import MINUTE_MS, SECOND_MS, Tier
 
 #: What the figures mean, in a terminal and without one.
 LIVE_LEGEND = (
@@ -94,7 +94,9 @@ class View(LiveView):
         for name in sorted(names, key=lambda name: -ACTIONS[name].declaration.limits.steady):
             limits = ACTIONS[name].declaration.limits
             full = zip(self._sandbox.fullest(name, limits.windows), limits.windows, strict=True)
-            fullest = [f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND, MINUTE)]
+            fullest = [
+                f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND_MS, MINUTE_MS)
+            ]
             table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *fullest)
         self._console.print(Text())
         self._console.print(table)

@@ -36,13 +36,14 @@ from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
 from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
-from worker.connection import get_redis
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once
+from worker.redis.absence import without_those_away
+from worker.redis.connection import get_redis
 from worker.redis.elsewhere import elsewhere
-from worker.redis.homes import at_each, gathered
+from worker.redis.homes import ask_each, at_each, gathered
+from worker.redis.patience import asking_redis_once
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,10 @@ class Broker(RedisBase):  # type: ignore[misc]
 
     def count(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Count them with this process's clients."""
-        ready = sum((Counter(each) for each in at_each(lambda: self._ready(names)).values()), Counter[str]())
-        waiting = _counted.latest()
+        with without_those_away():  # the Klaviyo page says which those are
+            found = ask_each(lambda: self._ready(names)).values()
+            waiting = _counted.latest()
+        ready = sum((Counter(each) for each in found), Counter[str]())
         return [
             {"name": name, "messages": ready[name] + waiting[name], "messages_ready": ready[name]} for name in names
         ]
@@ -168,13 +171,15 @@ class Route:
 class Pages:
     """Pages beside Flower's own. An entry in its navigation bar leads to the route called ``name``.
 
-    ``templates`` may extend and include Flower's by their file names.
+    ``templates`` may extend and include Flower's by their file names. ``troubles`` returns the number that the entry is
+    to show, and what it counts; None where there is nothing.
     """
 
     title: str
     name: str
     routes: Sequence[Route]
     templates: Mapping[str, str]
+    troubles: Callable[[], tuple[str, str] | None]
 
 
 class PageHandler(flower.views.BaseHandler):  # type: ignore[misc]
@@ -215,7 +220,11 @@ def _entry(pages: Pages) -> str:
         <li class="nav-item">
           <a class="nav-link{{% if active_tab == '{pages.name}' %}} active{{% end %}}"
             href="{{{{ reverse_url('{pages.name}') }}}}"
-            {{% if active_tab == '{pages.name}' %}}aria-current="page"{{% end %}}>{pages.title}</a>
+            {{% if active_tab == '{pages.name}' %}}aria-current="page"{{% end %}}>{pages.title}
+            {{% set counted = handler.application.troubles() %}}
+            {{% if counted %}}
+            <span class="badge text-bg-danger" title="{{{{ counted[1] }}}}">{{{{ counted[0] }}}}</span>
+            {{% end %}}</a>
         </li>
 """
 
@@ -229,6 +238,8 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
         def __init__(self, options: Any = None, **settings: Any) -> None:
             ours = pages()
             super().__init__(options=options, template_loader=templates_with(ours), **settings)
+            self.troubles = ours.troubles
+            self.io_loop.add_callback(ours.troubles)  # when it runs, so that the first page has a count
             prefix = (options.url_prefix or "").strip("/") if options else ""
             below = f"/{prefix}" if prefix else ""
             routes = [

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import flower.events
@@ -25,14 +25,14 @@ import redis
 from celery import states
 from flower.utils.search import TaskSearchEngine
 
-from cli.flower.waiting_notes import explain_wait
+from cli.flower.waiting_notes import explain_wait, holds, soonest
 from worker.account_and_lane import PREFIX
-from worker.connection import get_redis
 from worker.governor import PREFIX as KEYS
 from worker.governor import get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
 from worker.message_headers import HEADER
-from worker.patience import asking_redis_once
+from worker.redis.connection import get_redis
+from worker.redis.patience import asking_redis_once
 from worker.telemetry.masking import HIDDEN, NO_ARGS
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,9 @@ STEP = re.compile(
 #: The last step of a job, in the name of the job.
 _JOB, _JOBS_END = f"{PREFIX}job", f"{PREFIX}job_collect"
 
+#: A search for rows of tasks that wait, and the time at which a paused one may go.
+_ONLY_WAITING, NEVER = re.compile(rf"(?:^|\s)state:{WAITING}(?:\s|$)", re.IGNORECASE), 9_999_999_999.0
+
 #: States in which a task may be waiting in Redis.
 _MAY_WAIT = frozenset({WAITING, states.PENDING, states.RETRY})
 
@@ -71,6 +74,17 @@ class Search(TaskSearchEngine):  # type: ignore[misc]
     def _index(self, task_id: str, task: Any) -> None:
         if not is_step(task):
             super()._index(task_id, task)
+
+    def search(self, tasks: Any, query: str = "", **how: Any) -> Any:
+        """Return the rows that are asked for: of those that wait, and so were not received, in the order of turns."""
+        if how.get("sort_by") == "received" and _ONLY_WAITING.search(query):
+            how |= {"sort_by": "turn", "descending": not how.get("descending")}
+        return super().search(tasks, query, **how)
+
+
+def turn(moment: float, place: int) -> str:
+    """Return what a waiting task is sorted by: when it may go (Unix time), and its place in its list."""
+    return f"{moment:014.3f} {place:09}"
 
 
 def is_step(task: Any) -> bool:
@@ -112,6 +126,8 @@ class State(flower.events.EventsState):  # type: ignore[misc]
                 if before == states.RETRY:
                     self._set_state(id, (states.PENDING,), before)
             self._set_state(id, (states.PENDING,), WAITING)
+            if id in self.tasks:
+                self.tasks[id].turn = seen.turns.get(id)
         for id in seen.gone:
             self._set_state(id, (WAITING,), states.REVOKED if id in seen.revoked else states.PENDING)
 
@@ -127,12 +143,13 @@ class Seen:
     """What one look has found.
 
     ``waiting``: for each task that waits, its event if the task is new in its list, else nothing. ``gone``: those that
-    no longer wait. ``revoked``: those among them that were revoked.
+    no longer wait. ``revoked``: those among them that were revoked. ``turns``: what those that wait are sorted by.
     """
 
     waiting: dict[str, dict[str, Any]]
     gone: set[str]
     revoked: set[str]
+    turns: dict[str, str] = field(default_factory=dict)
 
 
 class Look:
@@ -154,19 +171,22 @@ class Look:
         backlog = read_backlog(get_governor())
         blocked = _blocked(client)
         waiting: dict[str, dict[str, Any]] = {}
+        turns: dict[str, str] = {}
         before, left = set(self.notes), self._by_line.keys() - {each.line for each in backlog}
         for name in left:
             del self._by_line[name]
         for line in self._turn(backlog):
             notes = self._by_line[line.line] = {}
+            held = any(holds(pause, line) for pause in pauses)
             for task in read_waiting(client, line, TASKS_PER_END, before):
                 event = {} if task.id in before else read_message(task, now)
                 if event is not None:
                     waiting[task.id] = event
                     notes[task.id] = explain_wait(task, line, blocked, pauses, now)
+                    turns[task.id] = turn(NEVER if held else soonest(task, line, blocked, now), task.place)
         self.notes = {id: note for notes in self._by_line.values() for id, note in notes.items()}
         gone = before - self.notes.keys()
-        return Seen(waiting, gone, _revoked(client, gone))
+        return Seen(waiting, gone, _revoked(client, gone), turns)
 
     def _turn(self, lines: list[LineBacklog]) -> list[LineBacklog]:
         """Return the lines of this look. If there are many, the looks take turns."""
@@ -229,19 +249,20 @@ def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
 
 
 def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look at what waits at the Redis that is turned to, in a separate thread, and show what was found."""
+    """Look, in a separate thread, at what waits at the current Redis, and show it."""
 
     def run() -> None:
         while True:
-            began = time.monotonic()
+            began, rest = time.monotonic(), 0.0
             try:
                 with asking_redis_once():
                     show(look.read(time.time()))
+                rest = REST * (time.monotonic() - began)
             except redis.RedisError as error:
                 logger.debug("The waiting lists cannot be read (%s); trying again.", error)
             except Exception:
                 logger.exception("The waiting tasks cannot be shown; trying again.")
-            time.sleep(max(INTERVAL_S, REST * (time.monotonic() - began)))
+            time.sleep(max(INTERVAL_S, rest))
 
     thread = threading.Thread(target=copy_context().run, args=(run,), name="waiting", daemon=True)
     thread.start()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.pauses import describe, owner, resume_command
+from worker.pauses import describe, owner
 
 _WINDOW = re.compile(r"(\d+):(\d+)")
 
@@ -22,14 +22,13 @@ def explain_wait(
     """
     for pause in pauses:
         if holds(pause, line):
-            paused = f"the {describe(pause.what)} is paused by {pause.by}: {_sentence(pause.why)}"
-            return f"waits: {paused} To resume it: {resume_command(pause.what)}"
+            return f"waits: the {describe(pause.what)} is {pause.cause}. {pause.how_to_resume}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
-    until = max((blocked.get(name, 0.0) for name in (line.line, *buckets(line))), default=0.0)
+    until = _blocked_until(line, blocked)
     if until > now:
         return f"waits until {_clock(until)}: Klaviyo answered 429"
-    ahead = task.place - 1 + (line.now if task.lane == "bulk" else 0)
+    ahead = _ahead(task, line)
     soonest = now + ahead / rate(line)
     limits = f"waits for Klaviyo's limits on account {owner(line.line)[0]}"
     lane = " in lane bulk" if task.lane == "bulk" else ""
@@ -38,8 +37,19 @@ def explain_wait(
     return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
 
 
-def _sentence(why: str) -> str:
-    return why if why.endswith(".") else f"{why}."
+def soonest(task: Waiting, line: LineBacklog, blocked: Mapping[str, float], now: float) -> float:
+    """Return the Unix time at which a task may go at the earliest, if nothing is paused; arguments as above."""
+    if task.not_before is not None and task.not_before > now:
+        return task.not_before
+    return max(_blocked_until(line, blocked), now) + _ahead(task, line) / rate(line)
+
+
+def _ahead(task: Waiting, line: LineBacklog) -> int:
+    return task.place - 1 + (line.now if task.lane == "bulk" else 0)
+
+
+def _blocked_until(line: LineBacklog, blocked: Mapping[str, float]) -> float:
+    return max(blocked.get(name, 0.0) for name in (line.line, *buckets(line)))
 
 
 def holds(pause: Pause, line: LineBacklog) -> bool:

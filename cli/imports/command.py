@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.imports.options import Kind, Own, check, kind_named, options, task_kind
+from cli.imports.options import WORDS, Own, check, checked_kind, options, task_kind
 from cli.imports.plan import (
     ReadingOptions,
     complete_options,
@@ -41,7 +41,7 @@ def import_rows(
         list[str],
         typer.Argument(
             metavar="[KIND] SOURCE…",
-            help=f"{', '.join(get_args(Kind))}, or nothing: recognised by the file. "
+            help=f"{', '.join(WORDS)}, or nothing: recognised by the file. "
             "Files: CSV, JSON Lines, Excel, Parquet, packed or not; a folder is all of its files; - is standard input; "
             "sql:SELECT … is a query",
         ),
@@ -144,7 +144,7 @@ def import_rows(
     for file in files:
         rows = rows_of(file, database_url)
         found = None if named else proposal(rows, format, delimiter, encoding, saved, reading)
-        kind = named or kind_named(found.kind if found else "")
+        kind = named or checked_kind(found.kind if found else "")
         check(kind, own)
         how = complete_options(options(kind, own, saved.mapping, reading.fixed, None, account), saved, reading, found)
         wanted = Import(task_kind(kind, mode), rows, how, account, lane, format, delimiter, encoding)

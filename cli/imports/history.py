@@ -16,8 +16,8 @@ from cli.terminal import WRONG, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from worker.patience import asking_redis_once
-from worker.redis.homes import at_home, first, gathered
+from worker.redis.homes import at_redis, first, gathered, here
+from worker.redis.patience import asking_redis_once
 
 #: Seconds after which a run that goes on and says nothing may have been broken off.
 SILENT_AFTER_S = 30.0
@@ -33,15 +33,15 @@ def imports(
     if cancel and run is None:
         raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", WRONG)
     if run is not None:
-        known = _known(run)
-        with at_home(known.account):
+        where, known = _known(run)
+        with at_redis(where):
             _cancel(known) if cancel else _one(known, as_json)
         return
     found = sorted(gathered(lambda: get_runs().recent()), key=lambda each: -each.started)
     if as_json:
         print_json([described(each) for each in found])
     elif found:
-        stdout().print(_table(found, get_runs().now()))
+        stdout().print(_table(found, first(lambda: get_runs().now()) or 0.0))
     else:
         say("There was no import in the last two weeks.")
 
@@ -66,9 +66,10 @@ def seconds(run: Run, now: float) -> float:
     return (run.ended or now) - run.started
 
 
-def _known(id: str) -> Run:
-    if run := first(lambda: get_runs().run(id)):
-        return run
+def _known(id: str) -> tuple[str, Run]:
+    """The name of the Redis that knows a run: its account may have moved to another one since. And the run."""
+    if found := first(lambda: (here(), run) if (run := get_runs().run(id)) else None):
+        return found
     raise stop(
         f"There is no run {id!r}: it never was, or ended over two weeks ago. `klaviyo imports` lists them.", WRONG
     )

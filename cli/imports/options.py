@@ -7,18 +7,17 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
+from tasks.imports.kinds import KINDS
 from tasks.imports.options import Channel, Options
 from tasks.imports.public import Mode
 from tasks.lists import get_lists
 from worker.api.paging import attributes
 from worker.errors import Forbidden, InputError
 
-Kind = Literal[
-    "profiles", "events", "items", "variants", "categories", "coupon-codes",
-    "subscribe", "unsubscribe", "suppress", "unsuppress",
-]  # fmt: skip
+#: The kinds as they are typed, where creating, updating and deleting are one.
+WORDS = tuple(dict.fromkeys(kind.exported.replace("_", "-") for kind in KINDS.values()))
 
 #: The options that belong to some kinds only.
 OWN: Mapping[str, tuple[str, ...]] = {
@@ -65,22 +64,21 @@ class Own:
         return [option for option, value in typed.items() if value]
 
 
-def kind_named(text: str) -> Kind:
-    """The kind of this name.
+def checked_kind(text: str) -> str:
+    """Return a kind as it was typed.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none of this name.
 
     """
-    for kind in get_args(Kind):
-        if kind == text:
-            return cast(Kind, kind)
-    near = difflib.get_close_matches(text, get_args(Kind), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(get_args(Kind))}"
+    if text in WORDS:
+        return text
+    near = difflib.get_close_matches(text, WORDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(WORDS)}"
     raise InputError("import", [f"there is no kind {text!r}; {hint}"])
 
 
-def check(kind: Kind, own: Own) -> None:
+def check(kind: str, own: Own) -> None:
     """See that the options belong to the kind, and that there are such channels.
 
     Raises:
@@ -96,7 +94,7 @@ def check(kind: Kind, own: Own) -> None:
             raise InputError(f"import {kind}", [f"there is no channel {channel!r}: it is email, sms or whatsapp"])
 
 
-def task_kind(kind: Kind, mode: Mode | None) -> str:
+def task_kind(kind: str, mode: Mode | None) -> str:
     """The name that `tasks.imports` has for it."""
     if kind in ("items", "variants", "categories"):
         return f"{mode or 'upsert'}_catalog_{kind}"
@@ -104,7 +102,7 @@ def task_kind(kind: Kind, mode: Mode | None) -> str:
 
 
 def options(
-    kind: Kind, own: Own, mapping: Sequence[str], fixed: Sequence[str], time_zone: str | None, account: str
+    kind: str, own: Own, mapping: Sequence[str], fixed: Sequence[str], time_zone: str | None, account: str
 ) -> Options:  # fmt: skip
     """What goes beyond the rows. A list's name is looked up at Klaviyo.
 
@@ -126,7 +124,7 @@ def options(
     )
 
 
-def _fixed(kind: Kind, given: Sequence[str]) -> dict[str, Any]:
+def _fixed(kind: str, given: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for each in given:
         name, equals, value = each.partition("=")
@@ -136,14 +134,14 @@ def _fixed(kind: Kind, given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _json(kind: Kind, name: str, text: str) -> Any:
+def _json(kind: str, name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         raise InputError(f"import {kind}", [f"the value of --set {name}=… begins like JSON and is none"]) from None
 
 
-def list_id(kind: Kind, given: str, account: str) -> str:
+def list_id(kind: str, given: str, account: str) -> str:
     """The id of a list, by its id or by its name."""
     try:
         pages = get_lists.on(account).pages(fields_list=["name"])
@@ -156,7 +154,7 @@ def list_id(kind: Kind, given: str, account: str) -> str:
     return named(kind, given, known)
 
 
-def named(kind: Kind, given: str, known: Iterable[tuple[str, str]]) -> str:
+def named(kind: str, given: str, known: Iterable[tuple[str, str]]) -> str:
     """The id of the list that has this id or this name, in any case.
 
     Raises:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 import typer
 
 from cli.imports.files import list_files
-from cli.imports.options import Kind, Own, kind_named
+from cli.imports.options import WORDS, Own, checked_kind
 from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
 from cli.terminal import WRONG, say, stdout, stop
@@ -28,7 +28,7 @@ from tasks.imports.sources import STDIN, Format, open_rows
 from worker.errors import InputError
 
 
-def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
+def kind_and_files(given: list[str]) -> tuple[str | None, list[str]]:
     """Return the kind, if one was typed, and the files.
 
     Raises:
@@ -36,10 +36,10 @@ def kind_and_files(given: list[str]) -> tuple[Kind | None, list[str]]:
 
     """
     first, *others = given
-    if first in get_args(Kind) and others:
-        return kind_named(first), list(list_files(others))
+    if first in WORDS and others:
+        return checked_kind(first), list(list_files(others))
     if others and first != STDIN and "." not in first and ":" not in first and not Path(first).exists():
-        kind_named(first)
+        checked_kind(first)
     return None, list(list_files(given))
 
 

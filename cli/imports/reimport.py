@@ -15,15 +15,13 @@ from cli.imports.run import INTERRUPTED, carry_out
 from cli.tables import Listing, listing
 from cli.terminal import FAILED, WRONG, say, stdout, stop
 from cli.times import clock, day_and_time, moment
+from tasks.imports.kinds import KINDS
 from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs
 from worker.accounts.lookup import account
 from worker.errors import KlaviyoError, SettingsError
 from worker.redis.homes import gathered
 from worker.settings import get_settings
-
-#: Kinds that set what people themselves may have changed by now.
-CONSENT = ("subscribe", "unsubscribe", "suppress", "unsuppress")
 
 
 def reimport(
@@ -78,7 +76,7 @@ def hindrance(run: Run) -> str | None:
         return f"its rows came from {run.source}: import them again from there"
     if not Path(path).is_file():
         return f"{path} is no longer there"
-    if run.kind in CONSENT:
+    if (kind := KINDS.get(run.kind)) and kind.own_choice:
         return "people may have decided otherwise since; where it is still right, import it by hand"
     try:
         account(get_settings(), run.account).key()

@@ -11,8 +11,8 @@ from cli.up import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
 from tasks.jobs.import_runs import Run
-from worker.connection import AWAY, unreachable
 from worker.errors import KlaviyoError
+from worker.redis.connection import AWAY, unreachable
 from worker.redis.homes import at_home
 
 #: Exit code of what Ctrl-C has ended, as a shell knows it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -19,9 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from cli.flower.extension import PageHandler
 from cli.metrics import failures, imports, jobs, limits, schedules, server, syncs
 from cli.metrics.gauges import gauge, single
-from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.patience import asking_redis_once
+from worker.redis.absence import without_those_away
+from worker.redis.connection import AWAY
+from worker.redis.homes import ask_each, everywhere
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)
@@ -35,9 +37,10 @@ PARTS: Sequence[tuple[str, Read]] = (
     ("failures", failures.read),
     ("jobs", jobs.read),
     ("imports", imports.read),
-    ("syncs", syncs.read),
     ("schedules", schedules.read),
 )
+
+OF_STORE: Sequence[tuple[str, Read]] = (("syncs", syncs.read),)
 
 #: Seconds for which a reading serves, and this many times as long as it took: then Redis, which works for a part of
 #: that time only, is kept busy for less than a hundredth of all.
@@ -48,39 +51,79 @@ PATIENCE_S = 5.0
 
 
 class Deployment(Collector):
-    """Everything that can be read now. A part that cannot be is told as down, and the others are there."""
+    """Everything that can be read now. A part that cannot be is told as down, and the others are there.
 
-    def __init__(self, parts: Sequence[tuple[str, Read]], most: int) -> None:
-        self._parts, self._most = parts, most
+    Where there are several Redis, each part is read at each, and its samples say at which; those of the store are not.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, Read]], most: int, of_store: Sequence[tuple[str, Read]] = ()) -> None:
+        self._parts, self._most, self._of_store = parts, most, of_store
+        self.waited_s = 0.0
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Read every part."""
-        up: dict[tuple[str], float] = {}
-        took: dict[tuple[str], float] = {}
-        for name, read in self._parts:
-            began = time.monotonic()
-            found = self._read(name, read)
-            up[name,], took[name,] = float(found is not None), time.monotonic() - began
-            yield from found or ()
+        several = len(everywhere()) > 1
+        families = dict[str, GaugeMetricFamily]()
+        with without_those_away() as missing:
+            for name, read in self._parts:
+                for where, found in self._read_at_each(name, read).items():
+                    join(families, found, {"redis": where} if several else {})
+            for name, read in self._of_store:
+                join(families, self._read(name, read), {})
+        self.waited_s = missing.waited_s
+        yield from families.values()
         yield single("collected_timestamp_seconds", "When all of this was read.", time.time())
-        yield gauge("collector_up", "1 where a part of these metrics could be read.", ("part",), up.items())
-        yield gauge("collector_duration_seconds", "How long that took.", ("part",), took.items())
 
-    def _read(self, name: str, read: Read) -> list[GaugeMetricFamily] | None:
+    def _read_at_each(self, name: str, read: Read) -> dict[str, list[GaugeMetricFamily]]:
+        try:
+            found = ask_each(lambda: self._read(name, read))
+        except AWAY:
+            found = {}
+        return {where: found.get(where) or _state(name, up=False) for where in everywhere()}
+
+    def _read(self, name: str, read: Read) -> list[GaugeMetricFamily]:
+        """Read a part.
+
+        Raises:
+            redis.ConnectionError, redis.TimeoutError: Redis cannot be asked.
+
+        """
+        began = time.monotonic()
         try:
             with asking_redis_once():
-                return list(read(self._most))
-        except (*AWAY, SettingsError, DBAPIError):
-            return None
+                found = list(read(self._most))
+        except AWAY:
+            raise
+        except (SettingsError, DBAPIError):
+            return _state(name, up=False)
         except Exception:
             logger.exception("The metrics of part %r could not be read.", name)
-            return None
+            return _state(name, up=False)
+        return [*found, *_state(name, up=True, took_s=time.monotonic() - began)]
+
+
+def _state(part: str, *, up: bool, took_s: float | None = None) -> list[GaugeMetricFamily]:
+    """Tell whether a part could be read, and how long that took."""
+    return [
+        gauge("collector_up", "1 where a part of these metrics could be read.", ("part",), [((part,), float(up))]),
+        gauge("collector_duration_seconds", "How long that took.", ("part",), [((part,), took_s)]),
+    ]
+
+
+def join(families: dict[str, GaugeMetricFamily], found: Iterable[GaugeMetricFamily], labels: Mapping[str, str]) -> None:
+    """Add families to those of the same names, with some labels more."""
+    for each in found:
+        for sample in each.samples:
+            sample.labels.update(labels)
+        families.setdefault(each.name, each)
+        if families[each.name] is not each:
+            families[each.name].samples.extend(each.samples)
 
 
 class Latest:
     """What was read last, as Prometheus takes it."""
 
-    def __init__(self, collect: Callable[[], bytes], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, collect: Callable[[], tuple[bytes, float]], clock: Callable[[], float] = time.monotonic) -> None:
         self._collect, self._clock = collect, clock
         self._reading: asyncio.Task[None] | None = None
         self._text: bytes | None = None
@@ -97,18 +140,19 @@ class Latest:
         return self._text
 
     async def _read(self) -> None:
-        began = self._clock()
+        began, waited_s = self._clock(), 0.0
         try:
             # In a thread: Flower's own pages go on meanwhile.
-            self._text = await asyncio.get_running_loop().run_in_executor(None, self._collect)
+            self._text, waited_s = await asyncio.get_running_loop().run_in_executor(None, self._collect)
         finally:
             ended = self._clock()
-            self._due = ended + max(KEPT_S, REST * (ended - began))
+            self._due = ended + max(KEPT_S, REST * (ended - began - waited_s))
 
 
-def collect() -> bytes:
-    """Read the whole deployment, as text for Prometheus."""
-    return generate_latest(Deployment(PARTS, get_settings().metrics_rows))
+def collect() -> tuple[bytes, float]:
+    """Read the whole deployment, as text for Prometheus; and how long one that is away was waited for, in seconds."""
+    deployment = Deployment(PARTS, get_settings().metrics_rows, OF_STORE)
+    return generate_latest(deployment), deployment.waited_s
 
 
 class MetricsHandler(PageHandler):

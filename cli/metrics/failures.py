@@ -1,4 +1,4 @@
-"""Failed tasks that are kept, by group, the largest first: those of one action that failed for one reason."""
+"""Failed tasks that are kept, by group, the largest first. A group: tasks of one action that failed for one reason."""
 
 from __future__ import annotations
 

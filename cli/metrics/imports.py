@@ -46,6 +46,6 @@ def families(runs: Iterable[Run], now: float) -> list[GaugeMetricFamily]:
         gauge("imports", "Imports of the last two weeks.", ("kind", "state"), states.items()),
         gauge("import_rows", "Their rows by outcome; set_aside: wrong in the source, so never sent.",
               ("kind", "outcome"), rows.items()),
-        gauge("import_silent_seconds", "How long a running import has not been heard of, at most.", ("kind",),
+        gauge("import_silent_seconds", "How long ago the import that has been silent longest was heard of.", ("kind",),
               silent.items()),
     ]  # fmt: skip

@@ -11,12 +11,12 @@ from cli.jobs_view import ended_badly
 from cli.metrics.gauges import gauge
 from tasks.jobs.ledger import Job, Unsettled, get_ledger
 
-#: How far back jobs that have ended are counted, and how many of them at most: the newest.
+#: How far back jobs that have ended are counted, and how many at most: the newest ones.
 SPAN_S, MAX_JOBS = 86_400, 2_000
 
 
 def read(most: int) -> list[GaugeMetricFamily]:
-    """Read the jobs that go on and those of the last day; ``most`` does not matter, since there are few kinds.
+    """Read the jobs in progress and those of the last day; ``most`` does not matter, since there are few kinds.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
@@ -38,6 +38,6 @@ def families(unsettled: Iterable[Unsettled], recent: Iterable[Job], now: float) 
     return [
         gauge("jobs", "Jobs whose outcome is not known yet.", ("kind", "state"), counts.items()),
         gauge("oldest_job_seconds", "How long ago the oldest of them was opened.", ("kind", "state"), oldest.items()),
-        gauge("settled_jobs", "Jobs of the last day by outcome; badly: they failed, or records of theirs did.",
+        gauge("settled_jobs", "Jobs that ended in the last day; badly: they, or some of their records, failed.",
               ("kind", "outcome"), ended.items()),
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Buckets, what waits for them, and what holds it up.
 
-A deployment may have tens of thousands of buckets. Those in use are told one by one, the most urgent first and so many
-at most; what is told of a tier covers every line.
+A deployment may have tens of thousands of buckets. Those in use are shown one by one, the most urgent first, up to a
+limit; the figures of a tier cover every line.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import gauge, single
 from cli.metrics.scaling import workers_wanted
-from worker.connection import get_redis
 from worker.governor import BucketLook, Forecast, Look, Pause, forecasts, get_governor
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
-from worker.tiers import DAY, DEFAULT_QUEUE, MINUTE, QUEUES, SECOND, Tier
+from worker.tiers import DAY_MS, DEFAULT_QUEUE, MINUTE_MS, QUEUES, SECOND_MS, Tier
 from worker.transport import Channel
 
-WINDOWS = {SECOND: "second", MINUTE: "minute", DAY: "day"}
+WINDOWS = {SECOND_MS: "second", MINUTE_MS: "minute", DAY_MS: "day"}
 LANES = ("now", "bulk", "later")
 
 
@@ -43,12 +43,12 @@ class InUse:
 
     @property
     def blocked(self) -> bool:
-        """Whether a 429 keeps it, or one of its lines, from going on."""
+        """Whether a 429 blocks it, or one of its lines."""
         return bool(self.bucket.blocked or any(each.blocked for each in self.lines))
 
     @property
     def urgency(self) -> tuple[bool, bool, int, float]:
-        """What is blocked comes first, then what others use too, the longest queue, and the fullest window."""
+        """Blocked buckets come first, then those that others use too, those for which most wait, and the fullest."""
         share = max((used / limit for used, limit, _ in self.bucket.windows if limit), default=0.0)
         return not self.blocked, not self.bucket.foreign, -self.waiting, -share
 
@@ -70,19 +70,19 @@ def read(most: int) -> list[GaugeMetricFamily]:
     unread = len(governor.lines()) - len(looks)
     pauses, workers, now = governor.paused(), governor.workers(), governor.now() / 1000
     ready, slots = _ready(), governor.slots()
-    # As many slots as a worker has here; where none runs, as many as the next one will have.
+    # As many slots as a worker has here on average; if none runs, as many as the next one will have.
     each_worker = sum(workers.values()) / len(workers) if workers else get_settings().concurrency
     wanted = workers_wanted(looks, pauses, ready[DEFAULT_QUEUE], each_worker)
     return [
         *of_tiers(looks, slots),
         *of_buckets(looks, now, most, unread, pauses, slots),
-        gauge("pause_start_timestamp_seconds", "Since when somebody, or a worker whose key was refused, has paused it.",
+        gauge("pause_start_timestamp_seconds", "When somebody, or a worker whose key was refused, paused it.",
               ("what", "cause"), _pauses(pauses[:most])),
         single("pauses", "Accounts, actions and tiers that are paused.", len(pauses)),
         gauge("ready_tasks", "Released tasks that no worker has taken yet.", ("queue",),
               (((queue,), count) for queue, count in ready.items())),
         single("workers", "Workers that were heard of in the last ten seconds.", len(workers)),
-        single("worker_slots", "Tasks that they carry out at once.", sum(workers.values())),
+        single("worker_slots", "Tasks that they can carry out at once.", sum(workers.values())),
         single("wanted_workers", "Workers that the budgets can feed in the next minute.", wanted),
     ]  # fmt: skip
 
@@ -103,7 +103,7 @@ def _pauses(pauses: Iterable[Pause]) -> Iterable[tuple[tuple[str, str], float]]:
 
 
 def of_tiers(looks: Iterable[Look], slots: Mapping[str, int]) -> list[GaugeMetricFamily]:
-    """Tell what waits in each tier, over all accounts, and who takes it; ``slots``: of the workers, by queue."""
+    """Tell what waits in each tier, over all accounts, and who takes it; ``slots``: those of the workers, by queue."""
     counts: dict[tuple[str, str], int] = dict.fromkeys(((tier.name, lane) for tier in Tier for lane in LANES), 0)
     oldest: dict[tuple[str, str], float] = dict.fromkeys(
         ((tier.name, lane) for tier in Tier for lane in LANES[:2]), 0.0
@@ -121,11 +121,11 @@ def of_tiers(looks: Iterable[Look], slots: Mapping[str, int]) -> list[GaugeMetri
     return [
         gauge("tier_in_flight_requests", "Requests under way, and those that a worker is about to make.", ("tier",),
               (((tier,), count) for tier, count in in_flight.items())),
-        gauge("tier_worker_slots", "Tasks that workers take at once of a tier; 0 where no worker serves it.", ("tier",),
+        gauge("tier_worker_slots", "Tasks of a tier that workers can carry out at once.", ("tier",),
               (((tier.name,), slots.get(tier.queue, 0)) for tier in Tier)),
-        gauge("tier_waiting_tasks", "Tasks that wait for budget, or for their time, in a tier of all accounts.",
+        gauge("tier_waiting_tasks", "Tasks of a tier, of all accounts, that wait for budget or for their time.",
               ("tier", "lane"), counts.items()),
-        gauge("tier_oldest_waiting_seconds", "How long the oldest of them that could go has been wanted.",
+        gauge("tier_oldest_waiting_seconds", "How long the oldest of them has been due.",
               ("tier", "lane"), oldest.items()),
     ]  # fmt: skip
 
@@ -154,7 +154,7 @@ def of_buckets(
     foretold = forecasts(sharing, pauses, slots)
     buckets = [(_named(each.bucket.name), each.bucket) for each in shown]
     windows = [
-        ((*name, WINDOWS[length]), used, limit, bucket.foreign if length == MINUTE else 0)
+        ((*name, WINDOWS[length]), used, limit, bucket.foreign if length == MINUTE_MS else 0)
         for name, bucket in buckets
         for used, limit, length in bucket.windows
     ]
@@ -182,11 +182,11 @@ def of_buckets(
               (((state,), count) for state, count in states.items())),
         gauge("waiting_tasks", "Tasks that wait for a bucket, or for several at once (named a+b).", laned,
               _waiting(lines)),
-        gauge("oldest_waiting_seconds", "How long the oldest of them that could go has been wanted.", laned,
+        gauge("oldest_waiting_seconds", "How long the oldest of them has been due.", laned,
               (((*_named(each.line), lane), age) for each in lines
                for lane, age in (("now", each.oldest_now), ("bulk", each.oldest_bulk)))),
         gauge("empty_at_timestamp_seconds",
-              "When the last of them that could go will have gone, if no more come; no sample where nobody can tell.",
+              "When the last of those that are due will have gone, if no more come; no sample where nobody can tell.",
               laned, _empty_at(lines, foretold, now)),
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """How many workers the budgets can feed. Pure.
 
-What waits says nothing of that: a hundred thousand tasks behind a limit of 15 a minute keep one thread busy now and
-then. What counts is how many of them Klaviyo's windows let go in the next minute.
+How much waits does not tell: a hundred thousand tasks behind a limit of 15 a minute keep one thread busy now and then.
+What counts is how many of them Klaviyo's windows let go in the next minute.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 
 from worker.governor import BucketLook, Look, Pause
 from worker.pauses import holders
-from worker.tiers import MINUTE
+from worker.tiers import MINUTE_MS
 
-#: Seconds for which a request takes up a slot, and requests a second that one worker's process manages, whatever its
-#: slots: both on the cautious side, so that there are rather too many workers than too few.
+#: Seconds for which a request takes up a slot, and requests a second that one worker manages, however many slots it
+#: has. Both are cautious, so that there are too many workers rather than too few.
 REQUEST_S, WORKER_RATE = 0.5, 300.0
 
 
 def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, slots: float) -> int:
-    """Return how many workers of so many slots what waits can keep busy in the next minute; 0 where nothing may go.
+    """Return how many workers, each with ``slots``, have work in the next minute; 0 if nothing may go.
 
     ``ready``: tasks that need no budget and wait for a worker.
     """
@@ -40,9 +40,11 @@ def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, s
 
 
 def minute_budget(bucket: BucketLook) -> float:
-    """Return how many requests may go in the next minute: within it a spent minute begins anew, but no day."""
+    """Return how many requests may go in the next minute. A minute's window begins anew within it, a day's does not."""
     budgets = [
-        max(0, limit - used) if length > MINUTE else (limit - bucket.foreign * (length == MINUTE)) * MINUTE / length
+        max(0, limit - used)
+        if length > MINUTE_MS
+        else (limit - bucket.foreign * (length == MINUTE_MS)) * MINUTE_MS / length
         for used, limit, length in bucket.windows
     ]
     return max(0.0, min(budgets)) * max(0.0, 60.0 - bucket.blocked) / 60

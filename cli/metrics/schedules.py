@@ -1,4 +1,4 @@
-"""What beat starts, what of it was missed, and how long Klaviyo answers to our revision."""
+"""What beat starts, which runs were missed, and how long Klaviyo will answer to our revision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schedules.entry_runs import load_records
 from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import REVISION
 from worker.app import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
 
 
@@ -33,7 +33,7 @@ def read(most: int) -> list[GaugeMetricFamily]:
     now = redis_time()
     found = list(rows(plan, load_records(each.name for each in plan), now))
     lock_ms = int(get_redis().pttl(app.conf.redbeat_lock_key))
-    return [single("beat_last_tick_timestamp_seconds", "When the leading beat last turned; no sample where none leads.",
+    return [single("beat_last_tick_timestamp_seconds", "When the leading beat last looked at its schedule.",
                    last_tick(now, lock_ms, app.conf.redbeat_lock_timeout)), *families(found, most)]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def families(found: Iterable[Row], most: int) -> list[GaugeMetricFamily]:
     return [
         gauge("schedule_entries", "Entries of the schedule by the state of their latest run.", ("state",),
               states.items()),
-        gauge("schedule_late_seconds", "How long ago a run was due that has not begun; 0 where none is missed.", own,
+        gauge("schedule_late_seconds", "How long ago the run was due that has not begun; 0 if none is late.", own,
               (((row.account, row.entry), row.late_seconds or 0.0) for row in entries[:most])),
         gauge("schedule_last_success_timestamp_seconds", "When a run of an entry last ended well.", own,
               (((row.account, row.entry), row.last_success.timestamp()) for row in entries[:most] if row.last_success)),

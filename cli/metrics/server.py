@@ -1,4 +1,4 @@
-"""Redis itself: whether what waits has room."""
+"""Redis itself: how full it is, and what waits for room."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import single
-from worker.connection import get_redis
 from worker.governor import PREFIX
+from worker.redis.connection import get_redis
 
 
 def read(most: int) -> list[GaugeMetricFamily]:
@@ -23,7 +23,7 @@ def read(most: int) -> list[GaugeMetricFamily]:
     roomless: Any = client.hlen(f"{PREFIX}roomless")
     return [
         single("redis_used_bytes", "Memory that Redis uses.", memory["used_memory"]),
-        single("redis_limit_bytes", "Memory that it may use; no sample where there is no limit.",
+        single("redis_limit_bytes", "Memory that Redis may use; no sample if there is no limit.",
                memory.get("maxmemory") or None),
         single("roomless_tasks", "Tasks that wait because Redis had no room for their results.", roomless),
     ]  # fmt: skip

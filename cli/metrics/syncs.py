@@ -28,7 +28,7 @@ def read(most: int) -> list[GaugeMetricFamily]:
 def families(
     runs: Iterable[LatestRun], succeeded: Mapping[tuple[str, str], datetime], now: datetime, most: int
 ) -> list[GaugeMetricFamily]:
-    """Tell how long ago each stream was up to date; ``succeeded`` is when a run of it last came to its end."""
+    """Tell how long ago each stream was up to date; ``succeeded``: when a run of it last ended well."""
     found = list(runs)
     states = Counter((each.run.state,) for each in found)
     lags = {(each.account, each.stream): (now - each.watermark).total_seconds() for each in found if each.watermark}
@@ -36,8 +36,8 @@ def families(
     oldest = sorted(succeeded.items(), key=lambda item: item[1])[:most]
     own = ("account", "stream")
     return [
-        gauge("sync_lag_seconds", "How long ago the time is up to which a stream has been read whole.", own, shown),
-        gauge("sync_last_success_timestamp_seconds", "When a run of a stream last came to its end.", own,
+        gauge("sync_lag_seconds", "How far behind now a stream is: the age of its watermark.", own, shown),
+        gauge("sync_last_success_timestamp_seconds", "When a run of a stream last ended well.", own,
               ((name, moment.timestamp()) for name, moment in oldest)),
         gauge("syncs", "Streams by the state of their latest run.", ("state",), states.items()),
     ]  # fmt: skip

@@ -29,7 +29,7 @@ def parse_document(operation: Operation, raw: bytes, path_id: str) -> Any:
     except orjson.JSONDecodeError as fault:
         raise refusal(400, f"JSON parse error - {fault}", code="parse_error", pointer="/") from None
     check = check_of("tasks", operation.id)
-    assert check, f"the table has the shape of the body of {operation.id}"
+    assert check, f"tasks/bodies.json does not have the body of {operation.id}"
     errors = [_error(problem, operation) for problem in check(body)]
     if not errors and operation.method == "PATCH" and len(operation.segments) == 3:
         errors += _of_another(body["data"], path_id)

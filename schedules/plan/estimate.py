@@ -21,7 +21,7 @@ from tasks.imports.estimate import seconds_at
 from worker.action import Action
 from worker.governor import Look, get_governor
 from worker.redis.homes import at_home
-from worker.tiers import DAY
+from worker.tiers import DAY_MS
 
 #: Seconds that it takes to parse and write a row, until a run of this many pages has shown how many it takes.
 ROW_S, MIN_PAGES = 100e-6, 10
@@ -109,7 +109,7 @@ def _estimate(
     declaration = _action(name).declaration
     budget = seconds_at(account, declaration.name, count.pages, looks)
     answers = max(count.rounds, count.pages / MAX_PARALLEL_WINDOWS) * pace.answer_s
-    day = next((window.limit for window in declaration.limits.windows if window.length == DAY), None)
+    day = next((window.limit for window in declaration.limits.windows if window.length == DAY_MS), None)
     return Estimate(
         account=account,
         stream=name,

@@ -11,10 +11,10 @@ from typing import Any
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from worker.connection import AWAY, get_redis
 from worker.errors import KlaviyoError
 from worker.governor import PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.connection import AWAY, get_redis
+from worker.redis.patience import waits_for_redis
 
 #: Seconds after which the lock expires unless it is renewed; it is renewed four times within them.
 LOCK_TTL_S = 60.0

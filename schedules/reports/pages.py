@@ -34,7 +34,7 @@ from worker.api.parameters import Params
 from worker.errors import KlaviyoError, Malformed
 from worker.governor import get_governor
 from worker.settings import get_settings
-from worker.tiers import DAY
+from worker.tiers import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +232,8 @@ def requests_left_today(account: str, action: Action[Any]) -> int:
     line = action.declaration.line(account, {})
     looks = get_governor().look([line.name])
     if not looks:
-        return next(each.limit for each in line.buckets[0].limits.windows if each.length == DAY)
-    used, limit = next((used, limit) for used, limit, length in looks[0].buckets[0].windows if length == DAY)
+        return next(each.limit for each in line.buckets[0].limits.windows if each.length == DAY_MS)
+    used, limit = next((used, limit) for used, limit, length in looks[0].buckets[0].windows if length == DAY_MS)
     return limit - used
 
 

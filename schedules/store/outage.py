@@ -16,10 +16,10 @@ import orjson
 from celery.utils.log import get_logger
 
 from schedules.clock import current_time
-from worker.atomic_writes import write
-from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.atomic_writes import write
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
 
 if TYPE_CHECKING:

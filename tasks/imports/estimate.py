@@ -14,7 +14,7 @@ from worker.accounts.lookup import account
 from worker.action import ACTIONS
 from worker.governor import Look
 from worker.settings import get_settings
-from worker.tiers import SECOND, Window
+from worker.tiers import SECOND_MS, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +90,5 @@ def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> fl
 def seconds_for(count: int, windows: Iterable[tuple[int, Window]]) -> float:
     """Return the seconds until ``count`` requests are sent, given how much of each window is used already."""
     return max(
-        max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND for used, window in windows
+        max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND_MS for used, window in windows
     )

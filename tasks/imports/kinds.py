@@ -48,6 +48,7 @@ class Kind:
     group: the list inside an item in which each row is one entry.
     more: fields that rules turn into others.
     sample: what the smallest item has besides an identifier and the required fields.
+    own_choice: it sets what people may have changed themselves since, so `klaviyo reimport` leaves it out.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Kind:
     group: str | None = None
     more: tuple[Field, ...] = ()
     sample: Mapping[str, Any] = field(default_factory=dict)
+    own_choice: bool = False
 
     @property
     def consents(self) -> bool:
@@ -216,6 +218,7 @@ KINDS = {
             rules=(consent_rule("SUBSCRIBED"), check_consent_times),
             more=(_CONSENTED_AT,),
             sample={"subscriptions.email.marketing.consent": "SUBSCRIBED"},
+            own_choice=True,
         ),
         Kind(
             "unsubscribe",
@@ -225,8 +228,9 @@ KINDS = {
             key=("email", "phone_number"),
             rules=(consent_rule("UNSUBSCRIBED"),),
             sample={"subscriptions.email.marketing.consent": "UNSUBSCRIBED"},
+            own_choice=True,
         ),
-        Kind("suppress", "bulk_suppress_profiles", "profiles", ("email",), ("email",)),
-        Kind("unsuppress", "bulk_unsuppress_profiles", "profiles", ("email",), ("email",)),
+        Kind("suppress", "bulk_suppress_profiles", "profiles", ("email",), ("email",), own_choice=True),
+        Kind("unsuppress", "bulk_unsuppress_profiles", "profiles", ("email",), ("email",), own_choice=True),
     )
 }

@@ -31,9 +31,9 @@ from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import numbers
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
-from worker.connection import AWAY
 from worker.errors import InputError, SourceError
 from worker.governor import Lane
+from worker.redis.connection import AWAY
 from worker.redis.homes import first
 from worker.settings import get_settings
 from worker.telemetry.traces import tracing

@@ -50,6 +50,8 @@ def require_text(value: Any) -> str:
 
 def key(value: Any) -> str:
     """Return an identifier: a text, or the digits of a whole number, which most shops use."""
+    if isinstance(value, Decimal):
+        value = _plain_number(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else require_text(value)
 
 
@@ -152,9 +154,17 @@ def parse_json(value: str) -> Any:
 def dump_json(value: Any) -> str:
     """Return a value as JSON."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(value, default=_plain_number, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
         raise ValueError("this cannot be written as JSON") from None
+
+
+def _plain_number(value: Any) -> int | float:
+    """Return a decimal, as databases and Parquet give numbers, as JSON has them: whole ones stay exact."""
+    if not isinstance(value, Decimal):
+        raise TypeError
+    exponent = value.as_tuple().exponent
+    return int(value) if isinstance(exponent, int) and exponent >= 0 else float(value)
 
 
 def make_converter(

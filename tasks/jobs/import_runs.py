@@ -13,10 +13,10 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.connection import get_redis
 from worker.governor import PREFIX
-from worker.one_per_process import one_per_process
-from worker.patience import waits_for_redis
+from worker.one_per_process import one_per_redis
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 #: Seconds for which a run is kept after its end.
 KEPT_S = 14 * 86_400
@@ -215,7 +215,7 @@ class Runs:
         return [each.decode() for each in found]
 
 
-@one_per_process
+@one_per_redis
 def get_runs() -> Runs:
-    """Return the runs in this process's Redis."""
+    """Return the runs in the current Redis."""
     return Runs(get_redis())

@@ -29,10 +29,10 @@ if not now then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
-local GRACE = 15000      -- after a change of state: for whoever made it to publish the next step
-local REMEMBERED = 20    -- durations
-local SMALL = 65536      -- bytes of a packed request
-local KEPT = 7 * 86400   -- seconds for which a settled job is kept: as long as Klaviyo keeps one
+local GRACE_MS = 15000     -- after a change of state: for whoever made it to publish the next step
+local DURATIONS_KEPT = 20  -- of the last jobs of a kind
+local SMALL_BYTES = 65536  -- up to which a packed request is kept until its job is settled
+local KEPT_S = 7 * 86400   -- how long a settled job is kept: as long as Klaviyo keeps one
 
 local function call(...) return redis.call(...) end
 local function job(id) return P .. 'job:' .. id end
@@ -50,7 +50,7 @@ local function fill(group, cap)
     if get(id, 'state') == 'waiting' then
       call('HSET', job(id), 'state', 'spawning')
       call('ZADD', open, now, id)
-      call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+      call('ZADD', P .. 'overdue', now + GRACE_MS, 'job|' .. id)
       released[#released + 1] = id
     end
   end
@@ -71,7 +71,7 @@ function ops.open(id, cap, run, urgent, ...)
   if call('EXISTS', job(id)) == 1 then return { 0, {} } end
   call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
   call('ZADD', P .. 'jobs', now, id)
-  call('ZREMRANGEBYSCORE', P .. 'jobs', '-inf', now - 2 * KEPT * 1000)
+  call('ZREMRANGEBYSCORE', P .. 'jobs', '-inf', now - 2 * KEPT_S * 1000)
   if run ~= '' then
     call('HINCRBY', P .. 'run:' .. run, 'parts', 1)
     call('ZADD', P .. 'run:' .. run .. ':parts', now, id)
@@ -95,13 +95,13 @@ function ops.accept(id, klaviyo_id, own)
   if get(id, 'state') ~= 'spawning' then return 0 end
   if own == '1' then
     local taken = P .. 'jobs:id:' .. group_of(id) .. ':' .. klaviyo_id
-    call('SET', taken, id, 'NX', 'EX', 2 * KEPT)
+    call('SET', taken, id, 'NX', 'EX', 2 * KEPT_S)
     if call('GET', taken) ~= id then return -1 end
   end
   call('HSET', job(id), 'state', 'accepted', 'job_id', klaviyo_id, 'accepted', now)
   -- A small request is kept until its job is settled: errors may name its records.
-  if call('HSTRLEN', job(id), 'request') > SMALL then call('HDEL', job(id), 'request') end
-  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  if call('HSTRLEN', job(id), 'request') > SMALL_BYTES then call('HDEL', job(id), 'request') end
+  call('ZADD', P .. 'overdue', now + GRACE_MS, 'job|' .. id)
   return 1
 end
 
@@ -110,7 +110,7 @@ function ops.allow_resend(id, ...)
   if get(id, 'state') ~= 'spawning' then return 0 end
   call('HDEL', job(id), 'sent')
   if #{ ... } > 0 then call('HSET', job(id), ...) end
-  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  call('ZADD', P .. 'overdue', now + GRACE_MS, 'job|' .. id)
   return 1
 end
 
@@ -179,12 +179,12 @@ function ops.finish(id, status, counters, errors, failure)
   call('HSET', job(id), 'state', 'ended', 'status', status, 'ended', now, 'failure', failure)
   if counters ~= '' then call('HSET', job(id), 'counters', counters) end
   if errors ~= '' then call('HSET', job(id) .. ':errors', '0', errors) end
-  call('ZADD', P .. 'overdue', now + GRACE, 'job|' .. id)
+  call('ZADD', P .. 'overdue', now + GRACE_MS, 'job|' .. id)
   call('ZREM', P .. 'jobs:open:' .. group, id)
   if status == 'complete' then
     local took = P .. 'jobs:took:' .. kind
     call('LPUSH', took, (now - tonumber(since)) / 1000 .. ' ' .. (tonumber(items) or 0))
-    call('LTRIM', took, 0, REMEMBERED - 1)
+    call('LTRIM', took, 0, DURATIONS_KEPT - 1)
   end
   return { 1, fill(group, cap) }
 end
@@ -205,8 +205,8 @@ local function settle(id, status, outcome, landed, rejected, unknown, rejects)
   call('ZREM', P .. 'jobs:open:' .. group, id)
   count(id, run or '', landed, rejected, unknown, rejects)
   if run and run ~= '' then call('HINCRBY', P .. 'run:' .. run, 'settled', 1) end
-  call('EXPIRE', job(id), KEPT)
-  call('EXPIRE', job(id) .. ':rejects', KEPT)
+  call('EXPIRE', job(id), KEPT_S)
+  call('EXPIRE', job(id) .. ':rejects', KEPT_S)
   return { 1, fill(group, cap) }
 end
 
@@ -256,7 +256,7 @@ function ops.watch(group, token, ms, takeover)
   end
   if current and takeover ~= '1' then return 0 end
   call('SET', key, token, 'PX', ms)
-  call('ZADD', P .. 'overdue', now + GRACE, 'watch|' .. group)
+  call('ZADD', P .. 'overdue', now + GRACE_MS, 'watch|' .. group)
   return 1
 end
 

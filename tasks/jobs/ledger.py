@@ -16,11 +16,11 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
-from worker.connection import get_redis
 from worker.governor import PREFIX, Lane
 from worker.one_per_process import one_per_redis
-from worker.patience import waits_for_redis
 from worker.process.state import working
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
 

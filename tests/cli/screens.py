@@ -66,9 +66,9 @@ ACCOUNTS = [
     AccountRow("default", "private key and company id", "settings", "ready", None, None, AT - 12),
     AccountRow("eu-store", "OAuth", "store", "ready", ["accounts:read", "lists:read", "lists:write", "tags:read"],
                AT + 2_520, AT - 900),
-    AccountRow(SHOP, "OAuth", "store", "paused by a worker: create_profile on account a-shop-with-a-long-name "
-               "cannot be sent: Klaviyo has withdrawn its grant (invalid_grant): run `klaviyo accounts authorize "
-               "a-shop-with-a-long-name`.", ["lists:read"], AT - 60, None),
+    AccountRow(SHOP, "OAuth", "store", "paused by a worker: Klaviyo has withdrawn its grant (invalid_grant). "
+               "To resume it, run `klaviyo accounts authorize a-shop-with-a-long-name`; no `klaviyo resume` is needed.",
+               ["lists:read"], AT - 60, None),
 ]  # fmt: skip
 LONG_RUN = replace(
     RUN, id="20261123-220000-0c4d", state="running", kind="upsert_catalog_categories", ended=None, seen=AT - 900,
@@ -175,8 +175,8 @@ FAILURES = [
               "Klaviyo answered 400: Invalid input [/data/attributes/phone_number]"), 140, AT - 90_000, AT - 300,
     ),
     Count(
-        FailureGroup("create_list-8a31b6ef", "create_list", "OutcomeUnknown", "no answer from Klaviyo (ReadTimeout)",
-              "the lists of this name"), 2, AT - 7_000, AT - 6_000,
+        FailureGroup("create_list-8a31b6ef", "create_list", "OutcomeUnknown",
+              "no answer from Klaviyo (it did not come in time)", "the lists of this name"), 2, AT - 7_000, AT - 6_000,
     ),
 ]  # fmt: skip
 

@@ -24,7 +24,7 @@ def store(settings, client, monkeypatch, tmp_path):
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
     upgrade(f"sqlite:///{tmp_path}/store.db")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     monkeypatch.setattr("worker.execution.get_client", klaviyo(answer))
     return get_account_store()
 

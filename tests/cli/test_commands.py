@@ -25,7 +25,7 @@ from worker import governor
 from worker.action import ACTIONS
 from worker.governor import Governor
 from worker.one_per_process import forget
-from worker.pauses import describe, resume_command
+from worker.pauses import describe, how_to_resume
 from worker.tiers import Bucket, Limits, Line
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -367,8 +367,8 @@ class TestCheck:
         result = run("check")
         told = " ".join(result.stdout.split())
         assert result.exit_code == 0
-        held = f"{describe(what)}, by ann (for now; {resume_command(what)} lets it go on)"
-        assert f"events:write could not be checked, because this is paused: {held}." in told
+        held = f"The {describe(what)} is paused by ann: for now. {how_to_resume(what)}"
+        assert f"events:write could not be checked. {held}" in told
         assert "may read: accounts" in told
         assert "may write: " in told
 
@@ -424,7 +424,7 @@ class TestCheck:
         gone = type("Gone", (), {"info": staticmethod(refuse), "get": lambda self, key: refuse()})
         for module in ("worker.process.checks", "schedules.store.outage"):
             monkeypatch.setattr(f"{module}.get_redis", gone)
-        monkeypatch.setattr("worker.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
+        monkeypatch.setattr("worker.redis.patience.time.sleep", lambda seconds: pytest.fail("it waited for Redis"))
         result = run("check")
         assert result.exit_code == 1
         assert "hidden" not in result.output
@@ -461,7 +461,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     )
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is no option of such an address"
+        "The settings are wrong: KLAVIYO_REDIS_URL: 'databse' is not an option of such an address"
     )
     assert len(done.stderr.splitlines()) == 1
 
@@ -484,14 +484,16 @@ def test_an_application_that_imports_actions_under_a_wrong_setting_is_told_at_on
 WORKER = SimpleNamespace(app=None)
 
 
-def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog):
+def test_worker_beat_and_flower_tell_of_misspelled_settings_when_they_start(settings, caplog, own_logging):
     settings.setenv("KLAVIYO_CONCURENCY", "hidden")
     settings.setattr(flower.app.Flower, "start", lambda self: None)
     beat_init.disconnect(acquire_distributed_beat_lock)  # as beat's own scheduler does
+    started = object.__new__(flower.command.Flower)
+    started.troubles, started.io_loop = None, SimpleNamespace(add_callback=lambda _: None)
     for start in (
         lambda: celeryd_after_setup.send(sender="w1", instance=WORKER, conf=None),
         lambda: beat_init.send(sender=None),
-        lambda: object.__new__(flower.command.Flower).start(),
+        started.start,
     ):
         caplog.clear()
         start()

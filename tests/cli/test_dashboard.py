@@ -101,13 +101,17 @@ def test_the_longest_queue_comes_first_with_a_bar_for_each_window():
 
     assert (first.account, first.bucket, first.waiting) == (OTHER, "create_event", 49_415)
     bars = column(limits.TAB, "Used", first).bars
-    assert [(bar.text, bar.tone) for bar in bars] == [("312/350 s", "text-warning"), ("3,211/3,500 m", "text-warning")]
+    assert [(bar.text, bar.tone) for bar in bars] == [
+        ("312 of 350 a second", "text-warning"),
+        ("3,211 of 3,500 a minute", "text-warning"),
+    ]
 
 
 def test_a_blocked_bucket_says_until_when_and_why():
     blocked = next(each for each in overview(LOOKS).rows if each.bucket == "create_list")
 
     assert (blocked.until, blocked.row.why) == (AT + 64_800, "Klaviyo answered 429")
+    assert column(limits.TAB, "Blocked", blocked).text.endswith(": Klaviyo answered 429")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +123,7 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     found = overview(looks, [Pause(what, "root", "Klaviyo refuses its key", AT, None, "")])
 
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
-    assert column(limits.TAB, "Because", found.rows[0]).text == "paused by root"
-    assert column(limits.TAB, "Blocked until", found.rows[0]).text == "paused"
+    assert column(limits.TAB, "Blocked", found.rows[0]).text == "paused by root: Klaviyo refuses its key"
     assert "klaviyo resume" in found.notes[0]
 
 
@@ -148,7 +151,7 @@ def test_without_a_worker_a_queue_has_no_end_and_says_why():
     [row] = overview([look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)], slots={}).rows
 
     assert (row.empty_at, row.row.why) == (None, "no worker takes tasks of this tier")
-    assert column(limits.TAB, "Blocked until", row).text == "-"
+    assert column(limits.TAB, "Blocked", row).text == "no worker takes tasks of this tier"
 
 
 def test_the_page_says_how_many_wait_for_each_account_and_until_when():
@@ -304,7 +307,7 @@ def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_bucke
 
 
 def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
-    row = jobs.Dated(JOB, 250.0)
+    row = jobs.Dated(JOB, "main", 250.0)
 
     assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
     assert column(jobs.TAB, "Failed", row).text == "12"
@@ -422,6 +425,10 @@ def test_a_stream_says_when_it_is_read_next_and_which_time_was_missed(settings):
     assert column(syncs.TAB, "Missed", row).tone == "text-warning"
 
 
+#: What is said of an account that somebody has paused.
+PAUSED = "paused by root: moved. To resume it, run `klaviyo resume --account eu`."
+
+
 def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
     grant = Grant("g", SecretStr("at_secret"), SecretStr("rt_secret"), AT, AT + 3600, frozenset({"lists:read"}))
     some = [
@@ -434,13 +441,13 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
     found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
-        ("eu", "company id", "settings", "paused by root: moved"),
+        ("eu", "company id", "settings", PAUSED),
         ("uk", "", "store", "its key is not known"),
         ("default", "private key and company id", "settings", "ready"),
         ("us", "OAuth", "store", "ready"),
     ]
     assert (found[3].row.scopes, found[3].row.expires, found[3].row.used) == (["lists:read"], AT + 3600, AT)
-    assert column(accounts.TAB, "State", found[0]).text == "paused by root: moved"
+    assert column(accounts.TAB, "State", found[0]).text == PAUSED
     assert "secret" not in str(found)
 
 
@@ -566,11 +573,12 @@ def test_a_visitor_waits_no_longer_than_a_moment_where_there_is_something_to_sho
 def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
     for number in range(failures.MAX_SHOWN + 1):
         fail(create_profile, ADA, refused(), task_id=f"task-{number}")
-    [count] = failures.read().rows
+    [found] = failures.read().rows
+    count = found.count
 
     page = failures.read_group(count.group.id)
 
-    assert column(failures.TAB, "Group", count).link == f"failures/{count.group.id}"
+    assert column(failures.TAB, "Group", found).link == f"failures/{count.group.id}"
     assert (len(page.shown), page.count.failures) == (failures.MAX_SHOWN, failures.MAX_SHOWN + 1)
     assert page.shown[0].parameters == "email"
     assert ADA["email"] not in str(page)
@@ -578,7 +586,8 @@ def test_a_groups_page_shows_its_first_tasks_and_no_value(settings, real_redis):
 
 def test_a_group_is_repeated_once_and_what_may_have_been_carried_out_only_by_who_has_looked(settings, real_redis):
     fail(create_list, {"name": "News"}, LOST, task_id="list")
-    [count] = failures.read().rows
+    [found] = failures.read().rows
+    count = found.count
 
     assert "nothing was repeated" in failures.replay_group(count.group.id, yes_again=False)[0]
     assert failures.replay_group(count.group.id, yes_again=True) == [f"{count.group.id}: 1 task waits again."]

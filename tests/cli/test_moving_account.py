@@ -7,17 +7,25 @@ import time
 import pytest
 from pydantic import SecretStr
 
+from cli.failed_groups import replay_all
 from cli.moving_account import begin, finish, what_is_left
 from schedules.sync import request_sync
 from tasks.metrics import get_metrics
+from tasks.profiles import create_profile
+from tests.cli.typed import run
+from tests.failing import ADA, fail, refused
 from tests.live.system import until
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
 from worker.accounts.stored import get_account_store
-from worker.connection import get_redis
+from worker.app import app
 from worker.errors import SettingsError
+from worker.failures.kept import failures_of, failures_of_account
+from worker.failures.replay import replay
 from worker.governor import Settlement, get_governor
-from worker.redis.homes import at_redis, home_of
+from worker.one_per_process import forget
+from worker.redis.connection import get_redis
+from worker.redis.homes import at_each, at_redis, home_of
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
@@ -76,6 +84,50 @@ def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
         assert get_account_store().read("stored") is None
 
 
+def test_what_has_failed_comes_with_it_and_is_replayed_where_it_lives(begun, monkeypatch):
+    with at_redis("eu"):
+        monkeypatch.setattr(app.backend, "app", app)
+        for alias in ("stored", "shop"):
+            fail(create_profile, ADA, refused(), account=alias, task_id=f"failed-{alias}")
+        [(_, before)] = failures_of_account("stored")
+    begin("stored", "main")
+    answered("eu", begun)
+
+    finish("stored", "eu", "main")
+
+    [(group, after)] = failures_of_account("stored")
+    assert after == before
+    with at_redis("eu"):
+        assert [each.account for each in failures_of(group.id)] == ["shop"]
+    assert replay_all(group).tasks == 2
+    assert "create_profile" in str(get_redis().hvals("klaviyo:waiting"))
+
+
+def test_a_failure_is_not_replayed_where_nobody_knows_the_limits_of_its_account(begun, settings, monkeypatch):
+    with at_redis("eu"):
+        monkeypatch.setattr(app.backend, "app", app)
+        fail(create_profile, ADA, refused(), account="shop", task_id="failed")
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__REDIS", "main")
+    forget()
+
+    with at_redis("eu"):
+        [(group, _)] = failures_of_account("shop")
+        done = replay(group)
+        assert [each.id for each in failures_of(group.id)] == ["failed"]
+    assert done.tasks == 0
+    assert "account 'shop' lives on the Redis main by now" in str(done.impossible)
+
+
+def test_what_was_begun_before_it_moved_can_be_dropped_where_it_waits(begun):
+    begin("stored", "main")
+
+    told = run("waiting", begun, "--drop", "--yes")
+
+    assert "1 dropped; 1 were waiting before, 0 are now." in told.stderr
+    with at_redis("eu"):
+        assert what_is_left("stored") == {}
+
+
 def test_a_token_that_was_refreshed_meanwhile_is_taken_over(two_redis):
     def grant(token, obtained):
         return Grant("one", SecretStr(token), SecretStr("rt"), obtained, obtained + 3_600, frozenset({"lists:read"}))
@@ -116,7 +168,7 @@ def test_what_was_broken_off_goes_on_with_the_same_command(begun):
     answered("eu", begun)
     finish("stored", "eu", "main")
 
-    with pytest.raises(SettingsError, match="account 'stored' lives on main already"):
+    with pytest.raises(SettingsError, match="account 'stored' already lives on main"):
         begin("stored", "main")
     assert account(get_settings(), "stored").key() == "pk_stored"
 
@@ -125,7 +177,7 @@ def test_what_was_broken_off_goes_on_with_the_same_command(begun):
     ("name", "to", "said"),
     [
         ("nobody", "eu", "account 'nobody' is not stored"),
-        ("stored", "eu", "account 'stored' lives on eu already"),
+        ("stored", "eu", "account 'stored' already lives on eu"),
         ("stored", "us", r"there is no Redis 'us' \(known: main, eu\)"),
     ],
 )
@@ -143,10 +195,57 @@ def test_an_account_that_is_paused_does_not_move_since_what_waits_would_never_en
     assert home_of("stored") == "eu"
 
 
+def test_nor_does_one_of_which_an_action_is_paused(begun):
+    with at_redis("eu"):
+        get_governor().pause("action:stored:get_metrics", "somebody", "it costs too much", since=time.time())
+
+    with pytest.raises(SettingsError, match="klaviyo resume --account stored --action get_metrics"):
+        begin("stored", "main")
+
+
+def test_what_somebody_has_paused_while_it_moved_stays_paused(begun):
+    begin("stored", "main")
+    get_governor().pause("account:stored", "somebody", "a campaign goes first", since=time.time())
+    answered("eu", begun)
+
+    finish("stored", "eu", "main")
+
+    assert [pause.why for pause in get_governor().paused()] == ["a campaign goes first"]
+
+
+def test_its_share_of_the_workers_moves_too(begun):
+    assert run("accounts", "weigh", "stored", "3").exit_code == 0
+    begin("stored", "main")
+
+    assert [get_account_store().read("stored").weight for _ in at_each(lambda: None)] == [3, 3]
+
+
+def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_address(two_redis, settings):
+    _, eu = two_redis
+    settings.setenv("KLAVIYO_REDIS_URLS__US", f"redis://localhost:{eu.port}/0")
+    forget()
+
+    with pytest.raises(SettingsError, match="eu and us are one Redis under two addresses"):
+        begin("stored", "us")
+    with at_redis("eu"):
+        assert get_account_store().read("stored").key() == "pk_stored"
+
+
+def test_an_account_that_moves_away_from_others_of_its_company_is_told_of(begun, settings):
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
+    forget()
+    begin("stored", "main")
+    answered("eu", begun)
+
+    told = run("accounts", "move", "stored", "main")
+
+    assert "accounts shop (on eu) and stored (on main) have keys of one company" in told.stderr
+
+
 def test_an_account_that_shares_its_budget_stays_where_the_others_are(two_redis):
     with at_redis("eu"):
         get_account_store().change("twin", api_key=SecretStr("pk_stored"))
         get_redis().hset("klaviyo:shared", "twin", "stored")
 
-    with pytest.raises(SettingsError, match="has a key of the same company as twin"):
+    with pytest.raises(SettingsError, match="shares its budget with twin"):
         begin("stored", "main")

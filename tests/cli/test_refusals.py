@@ -7,9 +7,9 @@ import pytest
 from tasks.tags import get_tags
 from tests.celery_connections import connected_to
 from tests.cli.typed import run
-from worker import patience
 from worker.errors import NotConfirmed
 from worker.one_per_process import forget
+from worker.redis import patience
 from worker.settings import get_settings
 
 #: What an operator needs most when Redis is full.

@@ -105,7 +105,7 @@ def klaviyo(clean_settings, monkeypatch, tmp_path, client):
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_a")
     monkeypatch.setenv("KLAVIYO_TIMEZONE", "Europe/Berlin")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     yield lambda *words: CliRunner().invoke(app, ["schedules", *words])
     forget()
 

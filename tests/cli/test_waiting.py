@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from tests.cli.typed import run
 from worker.action import ACTIONS
 from worker.governor import Governor
 from worker.one_per_process import forget
+from worker.revocation import Effect
 
 SECRET = "ada@example.com"
 
@@ -135,12 +137,9 @@ def test_a_pause_is_reported_with_its_reason_and_how_to_end_it(governor, words, 
     told = run("limits").stderr
     assert f"The {said} is paused" in paused
     assert f"The {said} has been paused since" in told
-    resuming = paused.partition("To resume it: ")[2]
-    assert resuming.startswith("klaviyo resume")
-    assert resuming in told
-    assert "an incident at Klaviyo." in told
-    command = told.partition("klaviyo resume ")[2].splitlines()[0].split()
-    run("resume", *command)
+    [command] = re.findall(r"To resume it, run `klaviyo resume (.+)`\.", " ".join(paused.split()))
+    assert f"an incident at Klaviyo. To resume it, run `klaviyo resume {command}`." in " ".join(told.split())
+    run("resume", *command.split())
     assert governor.paused() == []
 
 
@@ -166,3 +165,12 @@ def test_what_is_no_account_action_or_tier_is_not_paused(governor, words, said):
     assert told.exit_code == 2
     assert said in told.stderr
     assert governor.paused() == []
+
+
+def test_what_a_worker_has_taken_meanwhile_is_not_said_to_be_dropped(four, monkeypatch):
+    monkeypatch.setattr("cli.waiting.revoke", lambda *told: Effect.FLAGGED)
+
+    told = run("waiting", "--drop", "--yes")
+
+    assert "0 dropped; 3 were waiting before" in told.stderr
+    assert "3 were not: a worker has taken them" in told.stderr

@@ -9,7 +9,7 @@ from celery.schedules import schedule
 
 from schedules.entry_runs import begin_run, end_run
 from worker.celery import app
-from worker.connection import get_redis
+from worker.redis.connection import get_redis
 from worker.steps import Step
 
 

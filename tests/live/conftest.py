@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Generator
@@ -20,6 +19,7 @@ from tests.live.copies import Copy
 from tests.live.fetch import get
 from tests.live.nodes import several
 from tests.live.system import Sandbox, Server, System, end, seen, until
+from tests.ports import free_port
 from worker import http_client as client
 from worker.app import app
 from worker.one_per_process import forget
@@ -185,9 +185,7 @@ def events():
 @pytest.fixture
 def flower(request, system):
     """Flower, as an operator starts it, with the settings that a file calls ``FLOWER``; the value is its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     settings = system.environment(**getattr(request.module, "FLOWER", {}))
     environment = {**settings, "FLOWER_UNAUTHENTICATED_API": "true"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from tasks.tags import get_tags
 from tests.live.fetch import get
 from tests.live.forked import Forked
 from tests.live.system import System, end, until
+from tests.ports import free_port
 from worker.governor import get_governor
 
 #: Nobody of these exists; the sandbox rejects the one and refuses the other.
@@ -81,9 +81,7 @@ def text_of(browser: webdriver.Chrome) -> str:
 @contextmanager
 def open_flower(system: System, **settings: Any) -> Iterator[str]:
     """Flower, as an operator starts it; the value is its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     environment = {**system.environment(**settings), "FLOWER_UNAUTHENTICATED_API": "true"}
     log = system.folder / "flower.log"

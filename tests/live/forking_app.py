@@ -25,8 +25,8 @@ from tasks.lists import create_list
 from tasks.tags import create_tag_group
 from tasks.templates import create_template
 from worker.app import app
-from worker.connection import get_redis
 from worker.http_client import get_client
+from worker.redis.connection import get_redis
 
 #: Seconds after which a child that stands still is ended, and tells where it stood.
 PATIENCE = 120

@@ -7,7 +7,6 @@ that the machine had free; every process is ended by its own id.
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -16,31 +15,22 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
+from cli.redis_rights import acl
 from tests.live.system import end, until
-from worker.connection import Parser
+from tests.ports import free_ports
 from worker.redis.address import parse
 from worker.redis.cluster_keys import SLOT, TAG
+from worker.redis.connection import Parser
 from worker.redis.nodes import connection_class
-from worker.redis.rights import acl
 
 #: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 1_000
 
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody has, all different, below those that a cluster's nodes speak to each other on."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        found = [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-    return found
+#: The same where a test may hold a server for seconds, and is not about what the others make of it.
+PATIENT_MS = 120_000
 
 
 class Node:
@@ -53,7 +43,9 @@ class Node:
             self._command += [str(folder / "sentinel.conf"), "--sentinel"]
         self._command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *options]
         self.port, self._log = port, folder / "log"
-        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5)
+        # A connection is cut where its server is promoted; one that is held would be asked for a minute.
+        again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        self.redis: Any = redis.Redis(port=port, decode_responses=True, socket_timeout=5, retry=again)
         self.start()
 
     def start(self) -> None:
@@ -70,11 +62,14 @@ class Node:
     def role(self) -> str:
         return str(self.redis.role()[0])
 
-    def signal(self, how: int) -> None:
-        self._process.send_signal(how)
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        end(self._process, how)
 
     def kill(self) -> None:
-        end(self._process, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
+
+    def signal(self, how: int) -> None:
+        self._process.send_signal(how)
 
     def close(self) -> None:
         self.redis.close()
@@ -88,7 +83,9 @@ DATA = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--rep
 class Sentinels:
     """A primary, its replicas and Sentinels."""
 
-    def __init__(self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1) -> None:
+    def __init__(
+        self, binary: str, folder: Path, sentinels: int = 3, replicas: int = 1, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
         first, *ports = free_ports(1 + replicas + sentinels)
         others, asked = ports[:replicas], ports[replicas:]
         self.data = [Node(binary, folder / "first", first, *DATA)]
@@ -100,7 +97,7 @@ class Sentinels:
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
                 f"sentinel monitor mymaster 127.0.0.1 {first} {sentinels // 2 + 1}\n"
-                f"sentinel down-after-milliseconds mymaster {DOWN_AFTER_MS}\n"
+                f"sentinel down-after-milliseconds mymaster {down_after_ms}\n"
                 "sentinel failover-timeout mymaster 3000\n"
             )
         self.sentinels = [
@@ -176,8 +173,11 @@ class Sentinels:
 class Cluster:
     """Nodes that share the slots, each with a replica where so many are asked for."""
 
-    def __init__(self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS), *DATA)
+    def __init__(
+        self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0, down_after_ms: int = DOWN_AFTER_MS
+    ) -> None:
+        self._replicas = replicas
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(down_after_ms), *DATA)
         ports = free_ports(2 * primaries * (1 + replicas))
         self.nodes = [
             Node(binary, folder / str(port), port, *options, "--cluster-port", str(bus))
@@ -200,6 +200,8 @@ class Cluster:
         return all(len(_lines(node)) == len(self.nodes) for node in self.nodes)
 
     def ready(self) -> bool:
+        """Whether every node serves, and the one that has our slot knows of its replica, if it has any."""
+
         def whole(node: Node) -> bool:
             told = str(node.redis.execute_command("CLUSTER", "INFO"))
             role, *_, link = node.redis.role()[:4]
@@ -207,7 +209,27 @@ class Cluster:
                 role == "master" or link == "connected"
             )
 
-        return all(whole(node) for node in self.nodes if node.answers())
+        if not all(node.answers() and whole(node) for node in self.nodes):
+            return False
+        told = self.primary().redis.info("replication")
+        return not self._replicas or told.get("slave0", {}).get("state") == "online"
+
+    def fail_over(self, killed: bool = False) -> float:
+        """Have the replica of our slot's node promoted, because the node is killed or because somebody wishes it.
+
+        Returns when it was, by the monotonic clock. What was killed has been started again.
+        """
+        old = self.primary()
+        new = self.replica_of(old)
+        if killed:
+            old.kill()
+        else:
+            new.redis.execute_command("CLUSTER", "FAILOVER")
+        until(lambda: new.role() == "master", 20, "the promotion of the replica")
+        promoted = time.monotonic()
+        if killed:
+            old.start()
+        return promoted
 
     def id_of(self, node: Node) -> str:
         return str(node.redis.execute_command("CLUSTER", "MYID"))
@@ -254,14 +276,16 @@ class Guarded:
 
     def __init__(self, binary: str, folder: Path) -> None:
         [port] = free_ports(1)
-        self.node = Node(binary, folder, port, *DATA)
         self.url = f"redis://klaviyo:secret@127.0.0.1:{port}/0"
         self.broker_url, self.broker_options = f"redis://127.0.0.1:{port}/0", {}
         words = acl(parse(self.url)).replace("PASSWORD", "secret").split()
-        self.node.redis.execute_command(*words)
+        self.node = Node(binary, folder, port, *DATA, "--user", *words[2:])
 
     def primary(self) -> Node:
         return self.node
+
+    def ready(self) -> bool:
+        return self.node.answers()
 
     def refused(self) -> set[str]:
         """What somebody has asked for without the right to."""
@@ -279,10 +303,11 @@ class Several:
         self.url, self.broker_url, self.broker_options = nodes.url, nodes.broker_url, nodes.broker_options
         self.redis = self.connect()
         self._stopped: Node | None = None
+        self._signalled: Node | None = None
 
     @property
     def socket(self) -> Path:
-        pytest.skip("This test leads to one server's socket through a link; KLAVIYO_TEST_REDIS names several.")
+        pytest.skip("This test is about a link to one server's socket; KLAVIYO_TEST_REDIS names several servers.")
 
     def connect(self) -> Any:
         kind = connection_class(parse(self.url)) or redis.Connection
@@ -296,15 +321,25 @@ class Several:
         return redis.Redis.from_url(first, decode_responses=True, **how)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
-        pytest.skip("This test ends its one server; KLAVIYO_TEST_REDIS names several.")
+        """End the primary; nobody takes its place."""
+        self._stopped = self.nodes.primary()
+        self._stopped.stop(how)
 
-    start_again = stop
+    def start_again(self) -> None:
+        """Start what was stopped, and wait until it serves."""
+        assert self._stopped
+        self._stopped.start()
+        self._stopped = None
+        until(self.nodes.ready, 20, "servers that serve again")
 
     def signal(self, how: int) -> None:
-        self.nodes.primary().signal(how)
+        # One that is held cannot say who it is.
+        if how != signal.SIGCONT or self._signalled is None:
+            self._signalled = self.nodes.primary()
+        self._signalled.signal(how)
 
     def answers(self) -> bool:
-        return True
+        return self._stopped is None
 
     def close(self) -> None:
         self.redis.close()
@@ -315,8 +350,9 @@ class Several:
 
 def several(kind: str, binary: str, folder: Path) -> Several:
     """The servers that ``KLAVIYO_TEST_REDIS`` asks for."""
-    # A test may hold a server for seconds, and this one is not about what its Sentinels make of it.
-    return Several({"sentinel": Sentinels, "cluster": Cluster, "acl": Guarded}[kind](binary, folder))
+    if kind == "acl":
+        return Several(Guarded(binary, folder))
+    return Several({"sentinel": Sentinels, "cluster": Cluster}[kind](binary, folder, down_after_ms=PATIENT_MS))
 
 
 def _lines(node: Node) -> Sequence[str]:

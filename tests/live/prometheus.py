@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,18 +12,12 @@ import httpx
 
 from tests.live.fetch import get
 from tests.live.system import ROOT, end, until
+from tests.ports import free_port
 
 DEPLOY = ROOT / "deploy"
 CONFIG = (DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8")
 RULES = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "klaviyo.json").read_text("utf-8"))
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def asked(panel: dict[str, Any], interval: str = "20s") -> Iterator[str]:

@@ -22,8 +22,9 @@ import httpx
 import redis
 
 from cli.embedded import start
+from sandbox.front.windows import MINUTE_S, Bucket, phase_of
 from tests.live.forked import Forked, inherited
-from tests.live.whereabouts import READY, whereabouts
+from tests.live.whereabouts import READY, Whereabouts, assert_nothing_lost, whereabouts
 from worker.tiers import QUEUES
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,9 @@ LINES, WIDTH, TASKS = 8, 300, 8
 
 #: Those whose workers have been started and not ended yet: a failure tells of them.
 _at_work: list[System] = []
+
+#: Within how many seconds from its beginning a minute counts as one that has just begun.
+BEGINS_S = 1.0
 
 #: By how much longer than on an idle machine a test waits at most.
 MOST = 16
@@ -185,6 +189,14 @@ class Sandbox:
         self._door("POST", "/reset", seed=next(self._seeds) if seed is None else seed)
         #: When records were made or changed last, by a test.
         self.touched = time.monotonic()
+
+    def begin_minute(self, operation: str, account: str = "default") -> None:
+        """Forget everything, and let the minute of this bucket begin now.
+
+        Else it would end by chance while a test counts what has been let through within it.
+        """
+        bucket, now = Bucket(account, operation, ()), time.time()
+        self.reset(next(seed for seed in self._seeds if (now - phase_of(seed, bucket, MINUTE_S)) % MINUTE_S < BEGINS_S))
 
     def fault(self, kind: str, **how: Any) -> None:
         self._door("POST", "/faults", fault=kind, **how)
@@ -400,9 +412,9 @@ class System:
         mine["READ_TIMEOUT"] = min(600, round(stretched(mine["READ_TIMEOUT"]), 2))
         return {**inherited(), **{f"KLAVIYO_{name}": str(value) for name, value in mine.items()}}
 
-    def worker(self, *options: str, **settings: Any) -> Worker:
+    def worker(self, *options: str, name: str = "", **settings: Any) -> Worker:
         """Start a worker; it may not be ready yet."""
-        name = f"w{len(self.workers) + 1}@test"
+        name = name or f"w{len(self.workers) + 1}@test"
         log = self.folder / f"{name}.log"
         worker = Worker(name, self.environment(**settings), log, self.redis, options)
         self.workers.append(worker)
@@ -494,6 +506,17 @@ class System:
         except (redis.RedisError, ValueError, LookupError, TypeError) as error:  # no Redis, or what is no message
             whole = [f"Where the tasks are cannot be read: {type(error).__name__}: {error}"]
         return "\n".join([*whole, *(worker.last() for worker in self.workers[-2:])])
+
+    def places_at_rest(self, published: Collection[str]) -> Whereabouts:
+        """Wait until no worker has anything to do, and return where these tasks are: each is somewhere."""
+        __tracebackhide__ = True
+
+        def at_rest() -> bool:
+            places = whereabouts(self.redis, published)
+            return not places.queued | places.unacked
+
+        until(at_rest, 10, "workers that have nothing to do")
+        return assert_nothing_lost(self.redis, published)
 
     def end_of(self, task_id: str, seconds: float = 20) -> End:
         __tracebackhide__ = True

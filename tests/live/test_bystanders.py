@@ -13,7 +13,6 @@ import httpx
 import psutil
 import pytest
 
-from cli.processes import free_port
 from tasks.profiles import create_profile
 from tests.live import command_line
 from tests.live.fetch import get
@@ -21,6 +20,7 @@ from tests.live.forked import Forked
 from tests.live.link import Link
 from tests.live.system import ROOT, end, last, over, until
 from tests.live.test_import_commands import write
+from tests.ports import free_port
 
 #: Seconds for which Redis is away; seconds in which each process has to do its work again.
 LASTS, BACK = 2.0, 10.0
@@ -148,6 +148,12 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
     assert [over(process, 8) for process in (beat, flower)] == [0, 0]
 
 
+def children_of(pid):
+    """The processes of `klaviyo up`, once there are Redis, a sandbox, a worker, beat and Flower."""
+    found = psutil.Process(pid).children(recursive=True)
+    return found if len(found) >= 5 else None
+
+
 def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a_sandbox(system, tmp_path):
     klaviyo = [sys.executable, "-c", "from cli import main; main()"]
     ports = ["--sandbox-port", str(free_port()), "--flower-port", str(free_port())]
@@ -170,11 +176,10 @@ def test_a_closed_terminal_ends_everything_that_up_has_started_and_ctrl_c_ends_a
             40,
             lambda: last(log.read_text()),
         )
-        children = psutil.Process(up.pid).children(recursive=True)
+        children = until(lambda: children_of(up.pid), 20, lambda: f"all that it starts\n{last(log.read_text())}")
     finally:
         ends = [end(up, signal.SIGHUP, 30), end(alone, signal.SIGINT)]
 
     assert ends == [0, 0]
-    assert len(children) >= 5
     assert not any(child.is_running() for child in children)
     assert "Traceback" not in log.read_text() + (tmp_path / "sandbox.log").read_text()

@@ -18,6 +18,7 @@ from tasks.lists import create_list, get_list
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile
 from tasks.tags import create_tag, get_tags
 from tests.celery_connections import application
+from tests.live import other_code_base
 from tests.live.system import end, until
 from worker.app import app
 from worker.awaiting import aget
@@ -33,15 +34,20 @@ QUEUES = {
 @pytest.fixture(scope="module")
 def shop(shared):
     """The other team's worker, as they start it; the value is their application."""
-    if shared.server.broker_options:
-        pytest.skip("Their application knows an address and nothing else; KLAVIYO_TEST_REDIS names several servers.")
-    addresses = {"SHOP_BROKER": shared.server.broker_url, "SHOP_RESULTS": shared.server.broker_url}
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | addresses
+    server = shared.server
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        **other_code_base.settings(shared.folder, server.broker_options),
+        "PYTHONPATH": os.fspath(shared.folder),
+        "SHOP_BROKER": server.broker_url,
+        "SHOP_RESULTS": server.broker_url,
+    }
     command = [sys.executable, "-m", "celery", "-A", "shop_app", "worker", "-P", "solo", "-Q", "shop", "-l", "INFO"]
     with (shared.folder / "shop.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=Path(__file__).parent, env=environment, stdout=log, stderr=log)
     until(lambda: " ready." in (shared.folder / "shop.log").read_text(), 20, "the other team's worker")
-    with application("shop", addresses["SHOP_BROKER"], backend=addresses["SHOP_RESULTS"]) as made:
+    options = dict.fromkeys(("broker_transport_options", "result_backend_transport_options"), server.broker_options)
+    with application("shop", server.broker_url, backend=server.broker_url, changes=options) as made:
         yield made
     end(process)
 

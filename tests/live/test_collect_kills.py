@@ -28,6 +28,10 @@ def test_a_worker_that_dies_costs_no_page_and_doubles_none(system):
     names = Counter(each["attributes"]["name"] for each in records(end.result))
     assert names == Counter({f"Tag {n}": 1 for n in range(PAGES)})
     assert len(system.sandbox.ledger("get_tags")) <= PAGES + 3
-    kept = [key for key in system.redis.scan_iter("celery-task-meta-*") if '"next"' in (system.redis.get(key) or "")]
-    assert len(kept) <= 2 + 1, "the pages' own results were forgotten"
+
+    def kept():
+        metas = system.redis.scan_iter("celery-task-meta-*")
+        return [key for key in metas if '"next"' in (system.redis.get(key) or "")]
+
+    until(lambda: len(kept()) <= 2 + 1, 10, "the pages' own results to be forgotten")
     assert json.loads(system.redis.get(f"celery-task-meta-{task.id}"))["status"] == "SUCCESS"

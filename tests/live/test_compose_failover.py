@@ -12,11 +12,12 @@ import pytest
 import redis
 
 from tasks.profiles import create_profile
-from tests.live.nodes import Sentinels, free_ports
+from tests.live.nodes import Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ROOT, end, until
-from worker.connection import client_of
+from tests.ports import free_ports
 from worker.redis.address import parse
+from worker.redis.connection import client_of
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 

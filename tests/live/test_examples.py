@@ -94,9 +94,8 @@ def test_an_example_does_what_it_says(documented, fresh, folder, example):
     requests = documented.sandbox.arrived()
     source = example.replace(LIST, fresh)
     if "Celery(" in example:
-        if documented.server.broker_options:
-            pytest.skip("This example knows an address and nothing else; KLAVIYO_TEST_REDIS names several servers.")
-        other_code_base.run(source.replace(REDIS, documented.server.broker_url), folder)
+        server = documented.server
+        other_code_base.run(source.replace(REDIS, server.broker_url), folder, server.broker_options)
     else:
         log = folder / "example.log"
         log.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The primary is replaced under load, by wish and by kill -9: what is lost, what is doubled, and how soon it goes on.
 
 With ``KLAVIYO_REDIS_REPLICAS=1`` nothing is lost. Without it a failover loses what no replica has had yet, and the
-number is printed.
+number is printed. `make test` does a little of it under Sentinels, `make soak` all of it, in a cluster too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from kombu.exceptions import OperationalError
 from schedules.sync import request_sync
 from tasks.imports import import_profiles
 from tasks.jobs import run_job
-from tasks.lists import create_list
 from tasks.metrics import get_metrics
 from tasks.profiles import bulk_import_profiles, create_profile
+from tasks.templates import create_template
 from tests.live.copies import Copy, states
-from tests.live.nodes import Sentinels
+from tests.live.nodes import Cluster, Sentinels
 from tests.live.publishing_to import publishing_to
 from tests.live.system import ACCOUNTS, System, stretched, until
 from tests.live.whereabouts import assert_nothing_lost, whereabouts
@@ -45,7 +45,7 @@ class Load:
 
     def __init__(self) -> None:
         self.profiles: dict[str, str] = {}
-        self.lists: dict[str, tuple[str, str]] = {}
+        self.templates: list[str] = []
         self.jobs: list[str] = []
         self.refused = 0
         self._over = threading.Event()
@@ -57,10 +57,12 @@ class Load:
                 return
             alias = ACCOUNTS[n % 3]
             try:
-                email, name = f"p{n}@example.com", f"list {n}"
+                email = f"p{n}@example.com"
                 self.profiles[create_profile.on(alias).delay(email=email).id] = email
-                if n % 10 == 0:
-                    self.lists[create_list.on(alias).delay(name=name).id] = alias, name
+                if n % 20 == 0:
+                    # It must not be repeated, and has no window of a day, which would be full before the end.
+                    made = create_template.on(alias).delay(name=f"template {n}", editor_type="CODE", html="<p>Hi</p>")
+                    self.templates.append(made.id)
                 if n % 100 == 0:
                     people = [{"email": f"j{n}-{each}@example.com"} for each in range(3)]
                     self.jobs.append(run_job(bulk_import_profiles).on(alias).delay(profiles=people).id)
@@ -70,7 +72,7 @@ class Load:
     @property
     def published(self) -> list[str]:
         """Everything that it was told is safe."""
-        return [*self.profiles, *self.lists, *self.jobs]
+        return [*self.profiles, *self.templates, *self.jobs]
 
     def __enter__(self) -> Load:
         self._thread.start()
@@ -83,12 +85,13 @@ class Load:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("replicas", [1, 0] if SOAK else [1])
-def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, replicas):
-    nodes = Sentinels(server_binary, tmp_path / "nodes")
+@pytest.mark.parametrize("kind", ["sentinel", "cluster"] if SOAK else ["sentinel"])
+def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, tmp_path, store, capsys, kind, replicas):
+    folder = tmp_path / "nodes"
+    nodes = Sentinels(server_binary, folder) if kind == "sentinel" else Cluster(server_binary, folder, replicas=1)
     sandbox = live_sandbox
     sandbox.reset()
     sandbox.limits(steady=100_000)
-    sandbox.limits(operation="create_list", daily=100_000)
     sandbox.limits(operation="get_metrics", steady=150)
     sandbox.seed(account="default", profiles=PROFILES)
     people = tmp_path / "people.csv"
@@ -102,7 +105,7 @@ def test_failovers_under_load(server_binary, live_sandbox, no_process_is_left, t
 
 def _run(
     system: System,
-    nodes: Sentinels,
+    nodes: Sentinels | Cluster,
     people: Path,
     store: Copy,
     replicas: int,
@@ -120,7 +123,7 @@ def _run(
     importer.start()
     with Load() as load:
         for number in range(FAILOVERS):
-            until(nodes.ready, 30, "a replica in step, which every Sentinel knows")
+            until(nodes.ready, 30, "a replica in step, which all know of")
             arrived = sandbox.arrived()
             until(lambda: sandbox.arrived() > arrived + 30, 30, "work in full flow")  # noqa: B023
             promoted = nodes.fail_over(killed=number % 2 == 1)
@@ -146,11 +149,11 @@ def _run(
     missing = [each for each in lost() if not system.redis.exists(f"klaviyo:job:{each}")]
     doubled = 0
     for alias in ("default", *ACCOUNTS):
-        there = sandbox.names("/api/lists", "name", alias)
+        there = sandbox.names("/api/templates", "name", alias)
         doubled += sum(times - 1 for times in there.values())
     with capsys.disabled():
         print(
-            f"\n{FAILOVERS} failovers, {replicas=}: {len(load.published)} tasks, "
+            f"\n{FAILOVERS} failovers, {type(nodes).__name__}, {replicas=}: {len(load.published)} tasks, "
             f"{load.refused} refused, {len(missing)} lost, {doubled} doubled, {sandbox.throttled()} 429s; "
             f"went on after {max(pauses):.1f} s at most"
         )
@@ -163,7 +166,7 @@ def _run(
         assert missing == []
         ends = system.ends(load.published)
         assert {ends[each].error for each in load.profiles} <= {None, "Conflict"}
-        assert {ends[each].error for each in load.lists} <= {None, "OutcomeUnknown"}
+        assert {ends[each].error for each in load.templates} <= {None, "OutcomeUnknown"}
         assert {ends[each].status for each in load.jobs} == {"SUCCESS"}
     assert imported
     assert imported[0].landed == ROWS, imported

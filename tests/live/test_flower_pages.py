@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 
 import httpx
@@ -15,6 +14,7 @@ from tasks.profiles import create_profile, get_profile
 from tests.failing import fail, refused
 from tests.live.forked import Forked
 from tests.live.system import end, until
+from tests.ports import free_port
 from worker.api.jsonapi import Request
 from worker.governor import get_governor
 
@@ -26,9 +26,7 @@ TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts
 @pytest.fixture
 def pages(system):
     """Flower below a prefix and behind a password; a client that knows both."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
     options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
     environment = system.environment(STORE_URL=f"sqlite:///{system.folder}/none.db")
@@ -70,8 +68,11 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     assert pages.get("/klaviyo/jobs/x", auth=None).status_code == 401
     # Prometheus has no password, neither for Flower's own metrics nor for ours.
     for path, metric in (("/metrics", "python_info"), ("/klaviyo/metrics", 'klaviyo_collector_up{part="limits"} 1.0')):
-        assert metric in pages.get(path, auth=None).text
+        until(lambda path=path, metric=metric: metric in pages.get(path, auth=None).text, 10, metric)
     assert 'href="/ops/klaviyo"' in pages.get("/workers").text
+    # What titles count has been read before anything was there.
+    for name, said in (("failures", "Failures 1 "), ("jobs", "klaviyos-id"), ("imports", "a-run")):
+        until(lambda name=name, said=said: said in words(pages.get(f"/klaviyo/{name}").text), 10, name)
     found = {name: pages.get(f"/klaviyo/{name}") for name in TABS}
     assert {name: each.status_code for name, each in found.items()} == dict.fromkeys(TABS, 200)
     assert all('class="app-navbar' in each.text for each in found.values())
@@ -80,15 +81,22 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     # How many wait, for which account, and why.
     limits = words(found["limits"].text)
     assert "a create_profile L" in limits
-    assert "0/750 m 3 - -" in limits
-    assert "paused paused by night-shift" in limits
-    assert "by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;. To resume it: klaviyo resume --account a" in limits
+    assert "0 of 750 a minute 3 - -" in limits
+    assert "by night-shift: &lt;b&gt;the shop moves&lt;/b&gt;. To resume it, run klaviyo resume --account a ." in limits
     assert "<b>the shop" not in found["limits"].text
     assert "no worker takes tasks of this tier" in limits
     assert "2 of 2" in limits
     only = words(pages.get("/klaviyo/limits", params={"search": "b: get", "part": "table"}).text)
     assert "1 of 2" in only
     assert "navbar" not in only
+
+    # Which tasks these are, and that titles count what failed and what is paused.
+    queue = pages.get(re.search(r'href="/ops(/klaviyo/waiting/a%3Acreate_profile\?lane=now)"', found["limits"].text)[1])
+    assert queue.text.count("/task/") == 3
+    assert "3 waiting, in the order in which they will be sent" in words(queue.text)
+    assert re.search(r"Broker Klaviyo \d ", words(pages.get("/tasks").text))
+    assert pages.get("/klaviyo/waiting/a%3Aget_lists").status_code == 404
+    assert pages.get("/klaviyo/waiting/a%3Acreate_profile", params={"lane": "slow"}).status_code == 404
 
     # Which job failed for which record, and how far an import is.
     assert "import_profiles a accepted klaviyos-id 2" in words(found["jobs"].text)

@@ -26,8 +26,9 @@ from tasks.webhooks import get_webhooks
 from tests.conftest import missing
 from tests.live.fetch import get
 from tests.live.forked import Forked
-from tests.live.prometheus import DASHBOARD, DEPLOY, RULES, Prometheus, asked, configuration, free_port
+from tests.live.prometheus import DASHBOARD, DEPLOY, RULES, Prometheus, asked, configuration
 from tests.live.system import end, until
+from tests.ports import free_port
 from worker.governor import get_governor
 from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, Tier

@@ -1,7 +1,7 @@
 """Whatever Redis says or does not say for two seconds, at every place that speaks to it: work goes on, each thing once.
 
 One worker, under load, through a link that can fail in each of the ways in which Redis is away; and the conditions that
-a real server can be put into. What happens at each single place is in tests/worker/test_connection.py.
+a real server can be put into. What happens at each single place is in tests/worker/redis/test_connection.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tasks.jobs import run_job
 from tasks.lists import create_list
 from tasks.profiles import bulk_import_profiles, create_profile
 from tests.live.link import Link
+from tests.live.nodes import Several
 from tests.live.system import System, until
 
 #: Seconds that a condition lasts; seconds in which work must go on after it.
@@ -65,7 +66,7 @@ def busy(system, link):
 
 def _forever(client):
     with pytest.raises(Exception, match="killed"):
-        client.eval("while true do redis.call('GET', 'x') end", 0)
+        client.eval("while true do redis.call('GET', KEYS[1]) end", 1, "x")
 
 
 def without_scripts(system, link):
@@ -118,12 +119,16 @@ def saying(text):
     return say
 
 
-CONDITIONS = {
+#: What a server can be put into, and with KLAVIYO_TEST_REDIS each of several.
+OF_A_SERVER = {
     "full": full,
-    "read-only": read_only,
     "without replicas": without_replicas,
     "busy": busy,
     "without scripts": without_scripts,
+}
+CONDITIONS = {
+    **OF_A_SERVER,
+    "read-only": read_only,
     "refused": refused,
     "cut": cut,
     "cut again and again": cut_again_and_again,
@@ -135,6 +140,10 @@ CONDITIONS = {
 
 @pytest.fixture(scope="module")
 def link(live_server):
+    """None where there are several servers."""
+    if isinstance(live_server, Several):
+        yield None
+        return
     made = Link(Path(live_server.socket))
     yield made
     made.close()
@@ -147,13 +156,15 @@ def linked(live_server, live_sandbox, publisher, link, tmp_path_factory):
     live_server.redis.flushall()
     live_sandbox.clear_faults()
     live_sandbox.clear_jobs()
-    system.worker(REDIS_URL=link.url).ready()
+    system.worker(REDIS_URL=link.url if link else live_server.url).ready()
     yield system
     system.stop_workers()
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_work_goes_on_after_two_seconds_of_it_and_nothing_is_lost_or_doubled(linked, link, condition):
+    if not link and condition not in OF_A_SERVER:
+        pytest.skip("This is about a link to one server; KLAVIYO_TEST_REDIS names several.")
     sandbox, [worker] = linked.sandbox, linked.workers
     sandbox.reset()
     sandbox.limits(off=True)

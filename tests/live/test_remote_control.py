@@ -13,10 +13,14 @@ import redis
 
 from tasks.profiles import create_profile
 from tests.celery_connections import application
-from tests.live.system import KEY, asked, end, until
+from tests.live.nodes import Node
+from tests.live.system import KEY, asked, end, stretched, until
+from tests.ports import free_ports
 from worker.app import app
 
 PERSON = "ada.lovelace"
+
+WORKER = {"READ_TIMEOUT": 60}
 
 #: Parts of an answer that are data: counts by task, a task's arguments, what either broker is told.
 DATA = ("total", "args", "kwargs", "transport_options")
@@ -32,9 +36,11 @@ def shape(answer):
 
 
 @pytest.fixture(scope="module")
-def stock(live_server, tmp_path_factory):
-    """A stock Celery worker on another database of the same server."""
-    url = live_server.broker_url.replace("virtual_host=0", "virtual_host=1")
+def stock(server_binary, no_process_is_left, tmp_path_factory):
+    """A stock Celery worker on a server of its own."""
+    [port] = free_ports(1)
+    server = Node(server_binary, tmp_path_factory.mktemp("server"), port)
+    url = f"redis://127.0.0.1:{port}/0"
     command = [sys.executable, "-m", "celery", "-A", "stock_app", "worker", "-n", "stock@test", "--without-mingle"]
     environment = {**os.environ, "STOCK_URL": url}
     with (tmp_path_factory.mktemp("stock") / "log").open("wb") as log:
@@ -43,6 +49,7 @@ def stock(live_server, tmp_path_factory):
         until(lambda: asking.control.ping(["stock@test"], timeout=0.2), 20, "the stock worker")
         yield asking
     end(process)
+    server.close()
 
 
 @pytest.fixture
@@ -50,9 +57,10 @@ def under_way(idle, stock):
     """A task that is being carried out on either worker; the value is their ids, ours first."""
     with suppress(redis.ConnectionError):  # an earlier file may have cut this process's connection
         asked(app, "w1@test", "ping")
-    idle.sandbox.fault("latency", seconds=3, times=1)
+    seconds = stretched(3)  # until the last question about it is answered
+    idle.sandbox.fault("latency", seconds=seconds, operation="create_profile", times=1)
     mine = create_profile.delay(email=f"{PERSON}@example.com").id
-    theirs = stock.send_task("stock.wait", (3,)).id
+    theirs = stock.send_task("stock.wait", (seconds,)).id
     for which, worker in ((app, "w1@test"), (stock, "stock@test")):
         until(lambda which=which, worker=worker: asked(which, worker, "active"), 5, f"a task under way on {worker}")
     yield mine, theirs
@@ -75,7 +83,7 @@ def test_every_inspection_answers_as_a_stock_worker_does(under_way, both):
     inspections = (
         "active active_queues clock conf memdump memsample ping registered report reserved revoked scheduled stats"
     )
-    # First: the request is given up after a while.
+    # First: the tasks end after a while.
     ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers = {command: both(command) for command in inspections.split()}
     answers["hello"] = both("hello", from_node="test@test")

@@ -34,8 +34,7 @@ def test_a_foreign_application_and_flower_revoke_by_a_worker(idle, foreign, even
 
     foreign.control.revoke(task.id, terminate=True)
 
-    until(lambda: idle.status(task.id) == "REVOKED", 10, "the revocation")
-    assert waiting(idle) == 0
+    until(lambda: idle.status(task.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
     assert "Traceback" not in idle.workers[0].text()
 
 
@@ -71,7 +70,7 @@ def test_a_task_expires_while_it_waits(idle, events, expires):
     until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
 
     assert "expired" in str(json.loads(idle.redis.get(f"celery-task-meta-{task.id}"))["result"]["exc_message"])
-    assert waiting(idle) == 0
+    until(lambda: waiting(idle) == 0, 10, "the end of its message")
     assert idle.sandbox.ledger() == []
     until(
         lambda: not idle.redis.exists("klaviyo:expires", "klaviyo:expiring"), 10, "the end of all that is known of it"
@@ -150,8 +149,7 @@ def test_what_another_application_stamps_and_revokes_is_revoked_durably(idle, fo
 
     foreign.control.revoke_by_stamped_headers({"customer": ["nine"]})
 
-    until(lambda: idle.status(stamped.id) == "REVOKED", 10, "the revocation")
-    assert waiting(idle) == 0
+    until(lambda: idle.status(stamped.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
 
 
 def test_a_compressed_message_is_revoked_and_hides_no_other(idle):

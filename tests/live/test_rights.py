@@ -12,6 +12,7 @@ import pytest
 from celery import chain, chord
 from pydantic import SecretStr
 
+from cli.redis_rights import COMMANDS
 from schedules.sync import request_sync
 from tasks.events import create_event
 from tasks.imports import import_profiles
@@ -29,7 +30,6 @@ from worker.app import app
 from worker.errors import NotFound
 from worker.failures.kept import drop, failure_groups
 from worker.governor import get_governor
-from worker.redis.rights import COMMANDS
 
 #: What only rare moments need.
 RARE = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import socket
 import time
 
 import psutil
@@ -22,6 +21,7 @@ from tests.live.collector import collecting
 from tests.live.command_line import Command
 from tests.live.fetch import get
 from tests.live.system import KEY, Worker, until
+from tests.ports import free_port
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import AccountStore
 from worker.errors import InputError
@@ -151,8 +151,7 @@ def test_no_planted_secret_is_on_any_surface_of_a_run_in_which_much_fails(
     system, encrypting, events, flower, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     accounts, raw = encrypting
     now, tokens = time.time(), (SecretStr(ACCESS), SecretStr(REFRESH))
     system.sandbox._door("POST", "/accounts", alias="planted", key="pk_planted", company_id="P00001")

@@ -118,7 +118,8 @@ def test_what_has_no_id_is_dropped_and_harms_nobody(idle, publish, live_server):
 
 def test_a_call_of_the_old_protocol_fails_with_what_to_do(idle, live_server):
     # An application keeps to the protocol of its first call.
-    with application("old", live_server.broker_url, task_protocol=1) as old:
+    options = {"broker_transport_options": live_server.broker_options}
+    with application("old", live_server.broker_url, task_protocol=1, changes=options) as old:
         known = old.send_task(TASK, kwargs=ADA, queue="klaviyo.l").id
         unknown = old.send_task("klaviyo.create_profil", kwargs=ADA, queue="klaviyo.l").id
 

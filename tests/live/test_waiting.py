@@ -22,6 +22,7 @@ def test_a_countdown_is_kept_to(idle):
 
 
 def test_a_saturated_tier_does_not_hold_up_another(idle):
+    idle.sandbox.begin_minute("create_profile")
     idle.sandbox.limits(operation="create_profile", steady=20)
     full = [create_profile.delay(email=f"p{n}@example.com").id for n in range(200)]
     until(lambda: len(idle.ends(full)) == 20, 20, "a full minute")

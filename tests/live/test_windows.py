@@ -9,7 +9,6 @@ from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
 from tasks.tags import get_tags
 from tests.live.system import stretched, until
-from tests.live.whereabouts import assert_nothing_lost
 
 
 def test_two_workers_use_every_second_to_the_full_and_overrun_none(two_workers):
@@ -34,14 +33,15 @@ def test_two_workers_use_every_second_to_the_full_and_overrun_none(two_workers):
 def test_a_full_minute_is_waited_for(two_workers):
     # Fifteen left of a minute's limit: the rest waits in Redis, and no 429 tells so.
     system = two_workers
+    system.sandbox.begin_minute("get_metrics")
     system.sandbox.limits(operation="get_metrics", steady=15)
     published = [get_metrics.delay().id for _ in range(60)]
 
     until(lambda: len(system.ends(published)) >= 15, 10, "the minute's fifteen")
     other = create_list.delay(name="Members").id
-    system.ended([other], 3)
+    system.ended([other])
 
-    places = assert_nothing_lost(system.redis, published)
+    places = system.places_at_rest(published)
     assert len(places.done) == 15
     assert len(places.waiting) == 45
     assert system.sandbox.statuses("get_metrics") == [200] * 15
@@ -49,6 +49,7 @@ def test_a_full_minute_is_waited_for(two_workers):
 
 def test_a_second_client_that_eats_a_third_of_a_minute_costs_few_429s_and_no_task(two_workers):
     system = two_workers
+    system.sandbox.begin_minute("get_metrics")
     system.sandbox.limits(operation="get_metrics", burst=1000, steady=80)
     system.sandbox.drain(operation="get_metrics", per_second=4)
     published = [get_metrics.delay().id for _ in range(160)]
@@ -58,10 +59,10 @@ def test_a_second_client_that_eats_a_third_of_a_minute_costs_few_429s_and_no_tas
 
     until(lambda: minute() == 80, 40, "a full minute")
     other = create_list.delay(name="Members").id
-    system.ended([other], 3)
+    system.ended([other])
 
     (theirs,) = system.sandbox.drained()
-    places = assert_nothing_lost(system.redis, published)
+    places = system.places_at_rest(published)
     assert theirs["admitted"] >= 15
     # Only what is under way when the other client takes the last of the minute: a second's burst at the most.
     assert system.sandbox.throttled() <= 10

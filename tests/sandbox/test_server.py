@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from sandbox.__main__ import milliseconds, seconds
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
+COUNTS = "/_sandbox/requests/counts"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +23,14 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert running.stdout is not None
         yield running, running.stdout.readline().removeprefix("sandbox: ").strip()
         running.kill()
+
+
+def stop_at_next_request(running: subprocess.Popen[str], address: str, arrived: int) -> None:
+    """Terminate a sandbox once one more request has come in."""
+    with httpx.Client(base_url=address, timeout=60) as client:
+        while client.get(COUNTS).json()["requests"] == arrived:
+            time.sleep(0.01)
+    running.terminate()
 
 
 def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
@@ -36,11 +46,13 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
         client.post("/_sandbox/faults", json={"fault": "hang", "times": None})
         with pytest.raises(httpx.ReadTimeout):
             client.get("/api/lists", timeout=0.3)
-        stopper = threading.Timer(0.2, running.terminate)
+        arrived = client.get(COUNTS).json()["requests"]
+        stopper = threading.Thread(target=stop_at_next_request, args=(running, address, arrived))
         stopper.start()
         # It is cut off by the end of the server, long before its own patience is over.
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             client.get("/api/lists")
+        stopper.join(60)
         assert running.wait(timeout=60) in (0, -signal.SIGTERM)
 
 

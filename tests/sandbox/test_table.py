@@ -2,17 +2,25 @@
 
 from importlib import resources
 
+import tasks.registry  # noqa: F401  registers every action
 from sandbox.operations import load
 from sandbox.records.relations import Relations
 from sandbox.sections import discover
 from tests.cases import for_each
+from worker.action import ACTIONS
+from worker.api.body import check_of
 
 OPERATIONS = load()
 
 
-def test_the_table_has_every_operation_of_the_revision_and_is_small() -> None:
-    assert len(OPERATIONS.by_id) == 345
+def test_the_table_has_every_action_and_is_small() -> None:
+    assert set(OPERATIONS.by_id) == {name for name, each in ACTIONS.items() if each.declaration.package == "tasks"}
     assert len(resources.files("sandbox").joinpath("operations.json").read_bytes()) < 300_000
+
+
+@for_each(id for id, operation in OPERATIONS.by_id.items() if operation.body)
+def test_a_body_that_an_operation_takes_has_a_known_shape(id: str) -> None:
+    assert check_of("tasks", id), f"{id} is not in tasks/bodies.json, which `klaviyo revision --write-bodies` writes"
 
 
 @for_each(OPERATIONS.by_id)

@@ -15,9 +15,9 @@ from schedules.beat import RECONNECT_INTERVAL_S, STANDBY_INTERVAL_S, Scheduler
 from schedules.crontab import Crontab
 from worker.accounts.stored import AccountStore
 from worker.app import configuration
-from worker.connection import ANSWER_TIMEOUT_S
 from worker.errors import AlreadyRevoked
 from worker.governor import Governor
+from worker.redis.connection import ANSWER_TIMEOUT_S
 from worker.settings import get_settings
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -58,7 +58,7 @@ def beat(settings, client, clock, published, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     monkeypatch.setattr("schedules.entries.SPREAD_MIN", 1)  # every account at the entries' own minutes
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = []
 
     def start():

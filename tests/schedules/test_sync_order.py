@@ -8,7 +8,7 @@ import pytest
 
 from schedules import sync, sync_requests
 from schedules.sync_requests import SyncRequest, load, save, set_state
-from worker import atomic_writes
+from worker.redis import atomic_writes
 
 RUN = "messaging.default@2026-11-24T01:37:00Z"
 

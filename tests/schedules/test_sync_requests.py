@@ -8,8 +8,8 @@ import pytest
 
 from schedules import sync_requests
 from schedules.sync_requests import SyncRequest, claim, load, save
-from worker import atomic_writes
 from worker.process.state import working
+from worker.redis import atomic_writes
 
 
 @pytest.fixture(autouse=True)

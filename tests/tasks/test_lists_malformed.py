@@ -83,7 +83,7 @@ def test_a_collected_page_is_kept_or_refused(changed: Any):
         with pytest.MonkeyPatch.context() as patch, read_or_told():
             patch.setattr(collecting, "get_redis", lambda: redis)
             patch.setattr(collecting, "get_governor", lambda: Governor(redis))
-            patch.setattr("worker.atomic_writes.get_redis", lambda: redis)
+            patch.setattr("worker.redis.atomic_writes.get_redis", lambda: redis)
             patch.setattr(KeepPage, "replace", replace)
             patch.setattr(KeepPage, "update_state", lambda *_, **__: None)
             result = keep.run(envelope, action="get_catalog_items", params={}, so_far=so_far)

@@ -176,7 +176,7 @@ class Workers:
         self.published: list[Any] = []
         monkeypatch.setattr(collecting, "get_redis", lambda: self.redis)
         monkeypatch.setattr(collecting, "get_governor", lambda: Governor(self.redis))
-        monkeypatch.setattr("worker.atomic_writes.get_redis", lambda: self.redis)
+        monkeypatch.setattr("worker.redis.atomic_writes.get_redis", lambda: self.redis)
         monkeypatch.setattr(collecting, "forget", self.forgotten.append)
         monkeypatch.setattr(CollectList, "replace", self._replace)
         monkeypatch.setattr(KeepPage, "replace", self._replace)

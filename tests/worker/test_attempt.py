@@ -13,10 +13,10 @@ from tasks.lists import create_list, get_lists
 from worker import execution
 from worker.api.jsonapi import Quota
 from worker.backoff import DEFAULT_RETRY_AFTER_S
-from worker.connection import NotReplicated
 from worker.errors import BadRequest, OutcomeUnknown, SettingsError, Throttled, Unavailable
 from worker.execution import Call, attempt
 from worker.http_client import Response
+from worker.redis.connection import NotReplicated
 from worker.settings import Settings
 
 WINDOW = {"ratelimit-limit": "150", "ratelimit-remaining": "149", "ratelimit-reset": "59"}

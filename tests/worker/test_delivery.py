@@ -10,6 +10,7 @@ import pytest
 import redis
 from kombu import Consumer, Producer, Queue
 
+from tests.live.system import stretched
 from worker import transport
 from worker.governor import Governor, Settlement
 from worker.message_headers import HEADER
@@ -44,7 +45,7 @@ class Worker:
         before = len(self.taken)
         for _ in range(4):
             try:
-                self.connection.drain_events(timeout=0.05)
+                self.connection.drain_events(timeout=stretched(0.05))
             except TimeoutError:
                 continue
         return [message.payload["body"] for message in self.taken[before:]]

@@ -27,7 +27,7 @@ def sandbox(settings, client, monkeypatch):
     }.items():  # fmt: skip
         settings.setenv(f"KLAVIYO_{name}", value)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = Sandbox(clock=Clock(now=time.time())).unlimited()
     monkeypatch.setattr(token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(answer)))
 
@@ -72,7 +72,7 @@ def test_a_customer_connects_their_account(sandbox, app):
 
     assert (connected.status_code, connected.text) == (200, "Klaviyo is connected to shop-7.")
     assert get_account_store().read("shop-7").grant
-    assert (again.status_code, "begin it again" in again.text) == (400, True)
+    assert (again.status_code, "begin another one" in again.text) == (400, True)
 
 
 def test_a_consent_that_another_browser_has_begun_connects_nothing(sandbox, app):

@@ -8,8 +8,15 @@ import pytest
 from celery.backends.base import Backend
 from kombu.utils.encoding import safe_repr
 
+from schedules.push.lock import AlreadyRunning
+from schedules.push.report import NotDeleted
+from tasks.imports.sending import AnotherSource
 from worker import errors
+from worker.accounts.oauth import AuthorizationExpired, OtherCompany
+from worker.accounts.token_endpoint import TokenRefused, TokenUnavailable
 from worker.app import app
+from worker.execution import NoLookupBudget, NotOnRecord
+from worker.failures.replay import OutcomeMatters
 
 EXAMPLES = [
     errors.KlaviyoError("text"),
@@ -41,13 +48,28 @@ EXAMPLES = [
 ]
 
 
+#: What other modules raise, and a task may end with.
+OTHER_EXAMPLES = [
+    AlreadyRunning("default", "events", False),
+    AnotherSource("profiles.csv", "it has 3 rows less than before"),
+    AuthorizationExpired(),
+    NoLookupBudget("get_profile", 30.0),
+    NotDeleted("default", "profiles", 3, 20, 1, 2, 0),
+    NotOnRecord("create_list", "default", "the list cannot be found"),
+    OtherCompany("default", "AbC123", "XyZ789"),
+    OutcomeMatters("create_list", "get_lists"),
+    TokenRefused("invalid_grant"),
+    TokenUnavailable("it answered 503", 2.0),
+]
+
+
 def test_there_is_an_example_of_every_error():
     kinds = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.KlaviyoError)}
 
     assert kinds == {type(example) for example in EXAMPLES}
 
 
-@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [*EXAMPLES, *OTHER_EXAMPLES], ids=lambda error: type(error).__name__)
 def test_an_error_survives_pickling(error):
     again = pickle.loads(pickle.dumps(error))
 
@@ -55,7 +77,7 @@ def test_an_error_survives_pickling(error):
     assert vars(again) == vars(error)
 
 
-@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [*EXAMPLES, *OTHER_EXAMPLES], ids=lambda error: type(error).__name__)
 def test_an_error_survives_celerys_json(error):
     stored = json.loads(json.dumps(app.backend.prepare_exception(error)))
     again = Backend(app).exception_to_python(stored)

@@ -8,7 +8,7 @@ from tests.soak import SOAK
 from tests.worker.simulation import Simulation
 from worker.governor import BucketLook, Look, Pause
 from worker.governor.forecast import forecasts
-from worker.tiers import DAY, MINUTE, SECOND, Bucket, Limits, Line
+from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS, Bucket, Limits, Line
 
 #: By what share of the time a forecast may be off.
 OFF = 0.10
@@ -91,7 +91,7 @@ def test_lines_that_share_a_bucket_take_turns(client):
 # What stands still, and what others use.
 
 
-def look(now=0, bulk=0, windows=((0, 10, SECOND), (0, 150, MINUTE)), blocked=0.0, together=None, **bucket):
+def look(now=0, bulk=0, windows=((0, 10, SECOND_MS), (0, 150, MINUTE_MS)), blocked=0.0, together=None, **bucket):
     told = BucketLook("eu:get_tags", windows, 0, bucket.pop("foreign", 0), blocked, **bucket)
     return Look("eu:get_tags", "klaviyo.m", now, bulk, 7, None, 0.0, (told,), together)
 
@@ -132,7 +132,7 @@ def test_the_share_of_other_software_is_taken_as_going_on():
 
 def test_a_limit_that_has_become_smaller_waits_for_what_is_used_beyond_it():
     back = (5.0, 15.0, 25.0, 35.0)
-    each = look(now=1, windows=((80, 60, MINUTE),), back=(back,))
+    each = look(now=1, windows=((80, 60, MINUTE_MS),), back=(back,))
 
     assert foretold(each).empty == 15  # of 80, the first 20 come back to nobody
 
@@ -153,15 +153,15 @@ def test_calls_that_travel_together_go_as_fast_as_they_have_gone():
 
 
 def test_a_days_window_sets_the_pace_only_of_what_does_not_fit_into_it():
-    windows = ((0, 15, MINUTE), (200, 225, DAY))
+    windows = ((0, 15, MINUTE_MS), (200, 225, DAY_MS))
 
     assert foretold(look(now=20, windows=windows)).per_minute == 15
     assert foretold(look(now=30, windows=windows)).per_minute == pytest.approx(225 / 1440)
 
 
 def test_what_does_not_fit_into_a_day_waits_for_what_the_day_gives_back():
-    day = (30, 40, DAY)
-    each = look(now=0, bulk=90, windows=((0, 15, MINUTE), day), back=((), (3_600.0, 7_200.0, 50_000.0)))
+    day = (30, 40, DAY_MS)
+    each = look(now=0, bulk=90, windows=((0, 15, MINUTE_MS), day), back=((), (3_600.0, 7_200.0, 50_000.0)))
 
     # 10 at once, three times ten of today's, the same of tomorrow, and ten of the day after.
     assert foretold(each).empty == pytest.approx(2 * 86_400, abs=120)

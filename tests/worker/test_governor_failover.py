@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.soak import sized
 from tests.worker.governing import answer, known, line, publish, ref, released
 from tests.worker.simulation import LEASE, Simulation
-from worker.connection import NotReplicated
 from worker.governor import Governor, operations
+from worker.redis.connection import NotReplicated
 from worker.tiers import QUEUES, Bucket, Limits, Line
 
 LIMITS = ["1/s 15/m", "3/s 60/m", "10/s 150/m", "75/s 750/m", "3/s 150/m", "1/s 2/m 225/d", "3/s 15/m"]

@@ -52,6 +52,7 @@ def test_only_a_connection_that_was_never_made_says_that_nothing_was_sent(sent, 
         sent(PRIVATE, end=end)
 
     assert lost.value.sent is seen
+    assert end.__name__ not in lost.value.reason  # which is for an operator
 
 
 def test_a_private_operation_carries_the_key_and_no_company(sent):

@@ -15,11 +15,11 @@ from tasks.lists import add_profiles_to_list
 from tasks.profiles import create_profile, get_profile
 from tests.clock import Clock
 from worker import plain_calls
-from worker.connection import NotReplicated
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Governor
 from worker.many import MAX_CALLS_PER_STEP, new_id
 from worker.messages import read
+from worker.redis.connection import NotReplicated
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_server_that_says_it_hangs_up_is_connected_to_anew(serve, connection):
 def test_a_connection_that_was_closed_while_it_was_idle_is_not_used_again(serve, connection):
     server = serve(GOOD, "gone", GOOD)
     get(connection, server.url)
-    assert server.hung_up.wait(10)
+    assert server.hung_up.wait(60)
 
     assert get(connection, server.url).content == b"ok"
 

@@ -7,9 +7,9 @@ import pytest
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker import one_per_process as parts_of_process
-from worker.connection import get_publisher, get_redis
 from worker.governor import get_governor, get_publishing_governor
 from worker.one_per_process import forget, one_per_process
+from worker.redis.connection import get_publisher, get_redis
 from worker.settings import get_settings
 
 

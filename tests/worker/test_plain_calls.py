@@ -9,9 +9,9 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from worker import plain_calls
 from worker.app import app
-from worker.connection import Full
 from worker.errors import AlreadyRevoked, NotConfirmed
 from worker.process.state import working
+from worker.redis.connection import Full
 
 ADA = {"email": "ada@example.com"}
 
@@ -116,9 +116,13 @@ def test_a_call_that_somebody_listens_to_goes_celerys_way(waiting, signal):
 
 @pytest.mark.parametrize("setting", ["task_send_sent_event", "task_always_eager"])
 def test_a_setting_of_celerys_that_asks_for_more_is_heeded(waiting, monkeypatch, setting):
-    monkeypatch.setitem(app.conf.changes, setting, True)
+    plain_calls._configured.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setitem(app.conf.changes, setting, True)
 
-    assert not plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
+        assert not plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
+
+    assert plain_calls.is_plain(create_profile.task, dict.fromkeys(plain_calls.PLAIN))
 
 
 def test_a_call_inside_a_task_or_a_worker_goes_celerys_way(waiting):

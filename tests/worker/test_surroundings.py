@@ -51,7 +51,7 @@ def test_a_store_that_takes_nothing_and_a_disk_that_soon_will_not_are_told(setti
     monkeypatch.setattr(checks, "current_outage", lambda: Outage("database or disk is full", 0.0))
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 5_000_000})())
 
-    first, second = checks.check_room(get_settings())
+    [first], [second] = checks.check_outage(), checks.check_room(get_settings())
 
     assert first.level == "bad"
     assert "cannot be written: database or disk is full." in first.text

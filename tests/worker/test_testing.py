@@ -113,7 +113,7 @@ def test_it_leaves_nothing_behind(klaviyo):
     klaviyo.__enter__()
 
 
-def test_a_task_of_the_applications_own_calls_it_from_celerys_worker(klaviyo, celery_app, celery_worker):
+def test_a_task_of_the_applications_own_calls_it_from_celerys_worker(own_logging, klaviyo, celery_app, celery_worker):
     @celery_app.task
     def sign_up(email):
         return create_profile.delay(email=email).id

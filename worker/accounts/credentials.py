@@ -20,9 +20,9 @@ DEFAULT = "default"
 class Grant:
     """What an OAuth application may do on an account, and the tokens that prove it.
 
-    ``id`` stays the same while tokens are refreshed; a new authorization has another. ``obtained`` and ``expires`` are
-    of the access token, in seconds since 1970. ``scopes`` are those that were granted; ``company`` is the id of the
-    Klaviyo account that has granted them, empty where that is not known.
+    ``id`` stays the same while tokens are refreshed; a new authorization has another. ``obtained`` and ``expires`` say
+    when the access token was issued and when it expires, in seconds since 1970. ``scopes`` are those that were granted;
+    ``company`` is the id of the Klaviyo account that granted them, empty if that is not known.
     """
 
     id: str
@@ -58,9 +58,9 @@ class Account:
     """One Klaviyo account, known by its alias.
 
     It has an API key, or a ``grant`` to an OAuth application, or only a company id. ``generation`` tells one state of a
-    stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read;
-    ``moved_to`` is the name of the Redis on which it lives by now, if it is about to leave this one. ``weight``: its
-    shares of the workers' slots, while others want some, too.
+    stored account from another; 0: it is defined in the settings. ``unreadable`` says why its secrets cannot be read.
+    ``moved_to`` names the Redis to which it has moved, while what it began here is still ending. ``weight``: its
+    shares of the workers' slots while other accounts want some, too.
     """
 
     alias: str
@@ -82,7 +82,7 @@ class Account:
 
     @property
     def renewing(self) -> str:
-        """What to do so that this account gets other credentials."""
+        """What to do to give this account other credentials."""
         if self.unreadable:
             return "start the workers with the KLAVIYO_SECRET_KEY that its secrets were stored with"
         if self.grant:
@@ -98,7 +98,7 @@ class Account:
 
     @property
     def fingerprint(self) -> str:
-        """Tells these credentials from others without revealing anything about them."""
+        """What tells these credentials from others, without revealing anything about them."""
         if self.grant:
             return self.grant.id
         key = self.api_key.get_secret_value() if self.api_key else ""
@@ -108,7 +108,7 @@ class Account:
         """The private API key.
 
         Raises:
-            SettingsError: where there is none.
+            SettingsError: there is none.
 
         """
         if self.api_key is None:
@@ -133,7 +133,7 @@ class Account:
         """The public company id.
 
         Raises:
-            SettingsError: where there is none.
+            SettingsError: there is none.
 
         """
         if self.company_id is None:

@@ -1,11 +1,11 @@
 """Encrypts the secrets that Redis keeps, with keys derived from ``KLAVIYO_SECRET_KEY``.
 
 AES-256-GCM rather than Fernet, which cannot bind a ciphertext to a name: a text is the secret `of` something, such as
-``account eu-store``, and can be decrypted as that only. So nobody who can write to Redis can give one account another's
-secrets.
+``account eu-store``, and can only be decrypted as that. So nobody who can write to Redis can give one account the
+secrets of another.
 
 The setting may hold several keys. The first one encrypts, and all of them decrypt: so the first can be replaced while
-there are still texts that the one before it has encrypted. A text says which key has encrypted it.
+texts remain that the key before it has encrypted. Each text says which key has encrypted it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: An encrypted text is made of this byte, the id of its key, a nonce, and the ciphertext with its tag.
 VERSION, ID_BYTES, NONCE_BYTES = b"\x01", 4, 12
 
-#: How to make a key, as messages say it.
+#: The command that makes a key, for messages.
 HOW_TO_MAKE_ONE = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
@@ -81,7 +81,7 @@ class Encryption:
         try:
             return key.cipher.decrypt(nonce, rest[NONCE_BYTES:], of.encode())
         except (InvalidTag, ValueError):
-            raise Undecryptable(f"the stored secrets of {of} are damaged, or were stored as another's") from None
+            raise Undecryptable(f"the stored secrets of {of} are damaged, or were stored for another name") from None
 
     def is_current(self, encrypted: bytes) -> bool:
         """Return True if a text is encrypted with the first key."""
@@ -99,7 +99,7 @@ def get_encryption() -> Encryption:
     setting = get_settings().secret_key
     if setting is None:
         raise SettingsError(
-            "KLAVIYO_SECRET_KEY is not set, which encrypts secrets in Redis. Set the same for every process; "
-            f"to make one: {HOW_TO_MAKE_ONE}"
+            "KLAVIYO_SECRET_KEY is not set: it encrypts secrets in Redis. Set the same one for every process; "
+            f"to make one, run: {HOW_TO_MAKE_ONE}"
         )
     return Encryption([text.strip() for text in setting.get_secret_value().split(",")])

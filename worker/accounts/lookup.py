@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from worker.accounts.credentials import DEFAULT as DEFAULT
 from worker.accounts.credentials import Account
 from worker.accounts.stored import get_account_store
-from worker.connection import AWAY
 from worker.errors import SettingsError
-from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis.connection import AWAY
 from worker.redis.homes import at_home, here, home_of_configured
+from worker.redis.patience import asking_redis_once
 from worker.setting_names import alias_of
 
 if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-#: What to do where there is no account at all.
+#: What to do if there is no account at all.
 NO_ACCOUNT = (
     "There is no account: set KLAVIYO_API_KEY (environment or .env) to a private API key, or run "
     "`klaviyo accounts add NAME`."
@@ -34,12 +34,12 @@ def configured(settings: Settings) -> list[str]:
 
 
 def living_here(settings: Settings) -> list[str]:
-    """The aliases of the accounts in the settings that live on the Redis that is turned to, the default one first."""
+    """Return the aliases of the accounts in the settings that live on the current Redis, the default one first."""
     return [alias for alias in configured(settings) if home_of_configured(settings, alias) == here()]
 
 
 def aliases(settings: Settings) -> list[str]:
-    """Return the aliases of all accounts that live on the Redis that is turned to, the default one first.
+    """Return the aliases of all accounts that live on the current Redis, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
@@ -53,7 +53,7 @@ def aliases(settings: Settings) -> list[str]:
 
 
 def all_accounts(settings: Settings) -> Iterator[Account]:
-    """Yield every account that lives on the Redis that is turned to, the default one first.
+    """Yield every account that lives on the current Redis, the default one first.
 
     Raises:
         redis.RedisError: Redis cannot be asked which are stored.
@@ -81,7 +81,7 @@ def account(settings: Settings, name: str = DEFAULT) -> Account:
     missing = Account(alias, None, None)
     try:
         with _as_long_as_a_caller_waits():
-            # What was begun before it moved is ended with what is stored here.
+            # Work that began before the account moved ends with the credentials that are stored here.
             if stored := get_account_store().find(alias):
                 return stored
             with at_home(alias):

@@ -22,10 +22,10 @@ from worker.accounts.credentials import Account, Grant
 from worker.accounts.encryption import get_encryption
 from worker.accounts.stored import checked_alias, get_account_store
 from worker.accounts.token_endpoint import company_of, consent_address, give_back, redeem
-from worker.atomic_writes import write
-from worker.connection import get_redis
 from worker.errors import SettingsError
 from worker.governor import PREFIX, get_governor
+from worker.redis.atomic_writes import write
+from worker.redis.connection import get_redis
 from worker.redis.homes import at_home
 from worker.setting_names import alias_of
 from worker.settings import get_settings
@@ -37,8 +37,8 @@ CONSENT_S = 600
 class AuthorizationExpired(SettingsError):
     """The authorization was begun too long ago, has been completed already, or was never begun here."""
 
-    def __init__(self) -> None:
-        super().__init__("this authorization has expired or was completed before: begin it again")
+    def __str__(self) -> str:
+        return "this authorization has expired, or has been completed already: begin another one"
 
 
 class OtherCompany(SettingsError):

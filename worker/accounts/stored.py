@@ -21,12 +21,12 @@ from pydantic import SecretStr
 
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.encryption import get_encryption
-from worker.connection import AWAY, get_publisher, get_redis
 from worker.errors import SettingsError
 from worker.governor import EVEN_IF_FULL, PREFIX
 from worker.one_per_process import one_per_redis
-from worker.patience import asking_redis_once, waits_for_redis
 from worker.process.state import working
+from worker.redis.connection import AWAY, get_publisher, get_redis
+from worker.redis.patience import asking_redis_once, waits_for_redis
 from worker.settings import get_settings
 
 #: Seconds for which a process trusts what it remembers.

@@ -1,7 +1,8 @@
 """Klaviyo's OAuth endpoints: where people consent, and where tokens are issued and given back.
 
 Authlib's client writes the addresses and forms and reads the answers, but the HTTP session is ours: Authlib's own for
-httpx is deprecated in favour of another library, and tells neither a Retry-After nor a lost answer from a refusal.
+httpx is deprecated in favour of another library, and hides both a Retry-After and the difference between a lost answer
+and a refusal.
 """
 
 from __future__ import annotations

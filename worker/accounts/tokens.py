@@ -1,4 +1,4 @@
-"""Access tokens of OAuth accounts: each is refreshed ahead of its expiry, and once for all who need it.
+"""Access tokens of OAuth accounts: each is refreshed before it expires, once for everybody who needs it.
 
 A task that finds a token near its end refreshes it before its own request. That moment is spread over the accounts at
 random, so that accounts whose tokens expire together do not ask together. A lock in Redis lets only one process do it.
@@ -19,18 +19,18 @@ from typing import Any, NoReturn
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.stored import get_account_store
 from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
-from worker.connection import AWAY, get_redis
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
 from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
-from worker.patience import waits_for_redis
 from worker.process.state import closing
+from worker.redis.connection import AWAY, get_redis
+from worker.redis.patience import waits_for_redis
 from worker.tiers import Bucket, Limits, Line
 
 #: What Klaviyo allows of its token endpoint, for each account that has installed an application.
 TOKEN_LIMITS = Limits.parse("10/m")
 
-#: A token is refreshed at some time between the first two of these, in seconds before its expiry, and no longer used
-#: within the third. Where a token lives only briefly, these shares of its life count instead.
+#: A token is refreshed at some moment between the first two of these, in seconds before it expires, and is not used any
+#: more within the third. If a token lives only briefly, these shares of its life count instead.
 EARLIEST_S, LATEST_S, USELESS_S = 300.0, 60.0, 15.0
 EARLIEST_SHARE, LATEST_SHARE, USELESS_SHARE = 0.25, 0.1, 0.02
 
@@ -43,10 +43,10 @@ PATIENCE_S, LOOK_INTERVAL_S = 1.0, 0.05
 #: Seconds after which a task looks for a new token again, and until a refresh that had no answer is repeated.
 PENDING_S, REPEAT_S = 1.0, (2.0, 6.0)
 
-#: Seconds for which a token is new. If Klaviyo refuses a new one, another would not help.
+#: Seconds for which a token is new. If Klaviyo refuses a new one, another one would not help.
 NEW_S = 60.0
 
-#: A full Redis takes this, too: the tasks that fill it need tokens to be carried out.
+#: Even a full Redis takes this: the tasks that fill it need tokens to be carried out.
 _LOCK = EVEN_IF_FULL + "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])"
 _UNLOCK = EVEN_IF_FULL + "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
 
@@ -166,7 +166,7 @@ def _request(owner: Account, action: str, governor: Governor) -> Account:
     finally:
         governor.settle(id, end)
     stored = get_account_store().change(owner.alias, owner.generation, grant=_renewed(owner.grant, issued))
-    # Nothing is returned if somebody has changed the account: theirs is newer.
+    # Nothing was stored if somebody has changed the account meanwhile: theirs is newer.
     return stored or _newer(owner, action) or owner
 
 
@@ -184,9 +184,10 @@ def _renewed(grant: Grant, issued: Tokens) -> Grant:
 
 def _refused(owner: Account, action: str, refused: TokenRefused) -> NoReturn:
     if refused.code == "invalid_grant":
-        why = f"Klaviyo has withdrawn its grant ({refused.code}): {owner.renewing}"
+        why, remedy = "Klaviyo has withdrawn its grant", owner.renewing
     elif refused.code == "invalid_client":
-        why = f"Klaviyo does not know the application ({refused.code}): set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET"
+        why = "Klaviyo does not know the application"
+        remedy = "set KLAVIYO_CLIENT_ID and KLAVIYO_CLIENT_SECRET and restart the workers"
     else:
-        why = f"Klaviyo refuses it a token ({refused.code}): {owner.renewing}"
-    raise CredentialsFailed(action, owner.alias, why)
+        why, remedy = "Klaviyo refuses it a token", owner.renewing
+    raise CredentialsFailed(action, owner.alias, f"{why} ({refused.code})", remedy)

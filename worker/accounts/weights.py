@@ -1,4 +1,4 @@
-"""The weights of the accounts, as every worker tells them to the governor: at its start, and when accounts change."""
+"""The weights of the accounts: every worker tells the governor, at its start and when accounts change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.settings import Settings
 
 
 def tell_all_weights(settings: Settings) -> None:
-    """Tell the weight of every account; of one that cannot be read here, another worker may know it."""
+    """Tell the weight of every account that can be read here; another worker may know the others."""
     found = list(all_accounts(settings))
     weights = {each.alias: each.weight for each in found if not each.unreadable}
     get_governor().set_weights(weights, others=len(weights) == len(found))

@@ -1,4 +1,4 @@
-"""Which failures are alike: those of one action for one reason. A group holds nobody's data. Pure."""
+"""Which failures are alike: those of one action for one reason. A group holds no personal data. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.telemetry.masking import mask_text
 #: How long a group's reason may be.
 MAX_REASON_CHARACTERS = 300
 
-#: What follows Klaviyo's status differs from answer to answer.
+#: A status of Klaviyo's, and what follows it, which differs from answer to answer.
 _STATUS = re.compile(r"(Klaviyo answered \d+).*", re.DOTALL)
 _NUMBERS = re.compile(r"\d[\d,.]*")
 
@@ -61,5 +61,5 @@ def reason_of(error: BaseException) -> str:
     elif isinstance(error, KlaviyoError):
         text = type(error).__name__
     else:
-        text = f"{type(error).__name__}, which the log of the worker tells more of"
+        text = f"{type(error).__name__}; see the log of the worker"
     return mask_text(text)[:MAX_REASON_CHARACTERS]

@@ -1,7 +1,7 @@
 """Tasks of actions that have failed for good, as Redis keeps them until somebody replays or drops them.
 
-A failure is kept in the same step that ends its task (`worker.results`): so none is lost, and none is kept of a task
-that goes on. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
+A failure is stored in the step that ends its task (`worker.results`): so none is lost, and no task that goes on has
+one. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
 are not kept here, as each of these has its own record.
 """
 
@@ -117,7 +117,7 @@ def _decrypted(task_id: str, call: str) -> str | bytes:
         return call
     try:
         return get_encryption().decrypt(b64decode(call), _of(task_id))
-    except Undecryptable:  # it names the task, but all that cannot be decrypted are to have one reason
+    except Undecryptable:  # its text names the task, but all of these failures need one reason
         raise SettingsError("the call is encrypted with a key that KLAVIYO_SECRET_KEY does not hold") from None
 
 
@@ -129,7 +129,7 @@ def _of(task_id: str) -> str:
 def _lane(request: Any) -> str:
     try:
         return lane_of(request)
-    except InputError:  # the very reason why it failed
+    except InputError:  # that is why it failed
         return LANES[0]
 
 
@@ -154,10 +154,27 @@ def failures_of(group: str, most: int | None = None) -> Iterator[Failure]:
                 yield Failure(id=id, at=at, **orjson.loads(record))
 
 
+def failures_of_account(alias: str) -> list[tuple[Group, Failure]]:
+    """Return every failure of an account, with its group."""
+    groups = [each.group for each in failure_groups()]
+    return [(group, failure) for group in groups for failure in failures_of(group.id) if failure.account == alias]
+
+
+def keep(group: Group, failure: Failure) -> None:
+    """Keep a failure of another Redis here, too."""
+    record = {name: getattr(failure, name) for name in ("task", "account", "lane", "call")}
+    about = orjson.dumps(asdict(group))
+    get_governor().keep_failure(failure.id, group.id, about, orjson.dumps(record), failure.at)
+
+
+def drop_these(ids: Sequence[str]) -> int:
+    """Drop failures by the ids of their tasks, and return how many there were."""
+    return sum(get_governor().drop_failures(part) for part in _parts(ids))
+
+
 def drop(group: str) -> int:
     """Drop the failures of a group, and return how many there were."""
-    ids = get_governor().failed_ids(group)
-    return sum(get_governor().drop_failures(part) for part in _parts(ids))
+    return drop_these(get_governor().failed_ids(group))
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,9 +1,9 @@
-"""Repeating tasks that have failed for good: each goes back to its waiting list, under an id that follows from its own,
-in the same step that forgets its failure. So none is repeated twice, whatever dies in between.
+"""Repeating tasks that have failed for good. One step puts the task back into its waiting list, under an id that is
+derived from its own, and forgets the failure. So none is repeated twice, whatever dies in between.
 
-A repeated task shares no request with others, even if it did before. It keeps its account, its lane, and what followed
-it alone: callbacks, errbacks, the rest of its chain. Its chord has been told of the failure and does not wait for it.
-An id by which Klaviyo recognizes a repetition is that of the first task.
+A repeated task shares no request with others, even if it did before. It keeps its account, its lane, its callbacks, its
+errbacks and the rest of its chain. Its chord is not kept: that has learned of the failure and waits no longer. The id
+by which Klaviyo recognizes a repetition is that of the first task.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from worker.accounts.lookup import account
 from worker.app import app
 from worker.calls import received, routed
 from worker.checked_task import Asked
-from worker.errors import KlaviyoError
+from worker.errors import KlaviyoError, SettingsError
 from worker.failures.groups import Group
 from worker.failures.kept import Failure, failures_of
 from worker.governor import get_governor
 from worker.message_headers import HEADER
 from worker.plain_calls import message_of
+from worker.redis.homes import here, home_of
 from worker.settings import get_settings
 
 
@@ -41,14 +42,14 @@ class Call:
 
 @dataclass(slots=True)
 class Replayed:
-    """How many tasks wait again or, in a rehearsal, would; and how many cannot be repeated, by the reason."""
+    """How many tasks wait again, or would after a rehearsal; and how many cannot be repeated, by reason."""
 
     tasks: int = 0
     impossible: Counter[str] = field(default_factory=Counter)
 
 
 class OutcomeMatters(KlaviyoError):
-    """Tasks that may have been carried out are not repeated unless somebody has looked."""
+    """Tasks that may have been carried out are repeated only after somebody has looked."""
 
     def __init__(self, group: str, look_at: str) -> None:
         super().__init__(group, look_at)
@@ -57,16 +58,16 @@ class OutcomeMatters(KlaviyoError):
 
     def __str__(self) -> str:
         return (
-            f"The tasks of {self.group} may have been carried out, and were not repeated. Look at {self.look_at} "
+            f"The tasks of {self.group} may have been carried out, so they were not repeated. Look at {self.look_at} "
             "first; --yes-again repeats them."
         )
 
 
 def replay(group: Group, *, yes_again: bool = False, rehearse: bool = False) -> Replayed:
-    """Repeat every task of a group, the one that failed first at the front.
+    """Repeat every task of a group, the one that failed first in front.
 
     A task that cannot be repeated, because its call is wrong or its account is gone, stays a failure. After an
-    interruption, another call goes on with the tasks that are left.
+    interruption, call it again to go on with the tasks that are left.
 
     Raises:
         OutcomeMatters: they may have been carried out, and ``yes_again`` is not set.
@@ -90,14 +91,19 @@ def repeated(failure: Failure) -> Call:
     """Return the call that repeats a failed one.
 
     Raises:
-        InputError, SettingsError: the call is wrong, its account is gone, or it cannot be decrypted.
+        InputError, SettingsError: the call is wrong, its account is gone or lives on another Redis, or it cannot be
+            decrypted.
 
     """
-    call, task = failure.opened, app.tasks[failure.task]
     owner = account(get_settings(), failure.account)
+    if (home := home_of(failure.account)) != here():
+        raise SettingsError(
+            f"account {failure.account!r} lives on the Redis {home} by now, and {here()} knows nothing of its limits"
+        )
+    call, task = failure.opened, app.tasks[failure.task]
     lane = lane_named(task.called, failure.lane)
     given = received(task.declaration, call["args"], call["kwargs"], follows=True)
-    # Bound under the first task's id, from which follows the id by which Klaviyo recognizes a repetition.
+    # Bound under the first task's id, from which the id is derived by which Klaviyo recognizes a repetition.
     asked = Asked(failure.id, Place(owner.alias, lane), owner, lane, delay=0.0, expires=None, together=False)
     bound = task.addressed((), given, asked)
     options = {"task_id": repeated_id(failure.id), **routed({}, bound.queue, bound.shown)}

@@ -8,7 +8,7 @@ import redis
 
 from worker.governor.operations import Operations
 from worker.governor.terms import PREFIX
-from worker.patience import waits_for_redis
+from worker.redis.patience import waits_for_redis
 
 
 class ScriptCaller:

@@ -10,7 +10,7 @@ function ops.claim(id, ttl, unrepeatable, holder)
   local outcome = call('GET', key('outcome', id))
   if outcome then
     -- For as long as its message may be delivered once more.
-    call('PEXPIRE', key('outcome', id), DAY)
+    call('PEXPIRE', key('outcome', id), DAY_MS)
     return { 'told', used('attempts'), outcome, 0 }
   end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
@@ -37,7 +37,7 @@ function ops.claim(id, ttl, unrepeatable, holder)
     close_lease(id, false)
     return { 'unknown', used('attempts'), '', 0 }
   end
-  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY) end
+  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY_MS) end
   call('ZREM', P .. 'granted', id)
   call('ZADD', P .. 'claimed', now + tonumber(ttl), id)
   call('HSET', P .. 'holder', id, holder)

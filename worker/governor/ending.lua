@@ -5,7 +5,7 @@ local function correct(line, b, limit, remaining, reset)
   load_bucket(b)
   local declared
   for _, w in ipairs(b.windows) do
-    if w[2] == 60000 then declared = w[1] end
+    if w[2] == MINUTE_MS then declared = w[1] end
   end
   local adopted = 0
   if limit ~= (b.limit or declared) then
@@ -14,7 +14,7 @@ local function correct(line, b, limit, remaining, reset)
     look_again(line, true, 0)
   end
   -- Others' use: what Klaviyo has counted in its window beyond what we can have sent in it.
-  local used, starts, ring = limit - remaining, now + reset * 1000 - 60000 - FORWARD, key('ring', b.name)
+  local used, starts, ring = limit - remaining, now + reset * 1000 - MINUTE_MS - MAX_RESET_ERROR_MS, key('ring', b.name)
   local beyond = used - b.flight
   if beyond > 0 then
     local entry = tonumber(call('LINDEX', ring, beyond - 1))

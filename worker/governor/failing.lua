@@ -1,15 +1,15 @@
 -- Tasks that have failed for good: keeping them, and repeating or dropping them.
 
-local PRUNED = 500  -- failures that one step removes at most, so that no step takes long
+local MAX_PRUNED = 500  -- failures that one step removes at most, so that no step takes long
 
 -- The oldest go where there are too many, or too many bytes of them; and those that are too old.
 local function prune_failures(most, bytes, age)
   local dropped = 0
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'failed', '-inf', now - age, 'LIMIT', 0, PRUNED)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'failed', '-inf', now - age, 'LIMIT', 0, MAX_PRUNED)) do
     drop_failure(id)
     dropped = dropped + 1
   end
-  while dropped < PRUNED do
+  while dropped < MAX_PRUNED do
     local held = tonumber(call('GET', P .. 'failure_bytes')) or 0
     local id = (call('ZCARD', P .. 'failed') > most or held > bytes) and call('ZRANGE', P .. 'failed', 0, 0)[1]
     if not id then break end
@@ -19,6 +19,15 @@ local function prune_failures(most, bytes, age)
   return dropped
 end
 
+local function keep_failure(id, group, about, record, at)
+  drop_failure(id)
+  call('HSET', P .. 'failures', id, group .. '|' .. record)
+  call('HSET', P .. 'failure_groups', group, about)
+  call('ZADD', P .. 'failed', at, id)
+  call('ZADD', key('failed', group), at, id)
+  call('INCRBY', P .. 'failure_bytes', #group + 1 + #record)
+end
+
 -- key value ttl_s unacked unacked_index tag followed id group about record most bytes age_ms -> 1, or 0 where the
 -- delivery is no longer on record: this was said before, or somebody else has the task.
 -- The end of a task that has failed for good: its result is stored, key "" where nobody wants it, and the failure is
@@ -26,17 +35,17 @@ end
 function ops.fail(name, value, ttl, unacked, index, tag, followed, id, group, about, record, most, bytes, age)
   if name ~= '' then publish(name, value, ttl) end
   if call('HEXISTS', unacked, tag) == 0 then return 0 end
-  drop_failure(id)
-  call('HSET', P .. 'failures', id, group .. '|' .. record)
-  call('HSET', P .. 'failure_groups', group, about)
-  call('ZADD', P .. 'failed', now, id)
-  call('ZADD', key('failed', group), now, id)
-  call('INCRBY', P .. 'failure_bytes', #group + 1 + #record)
+  keep_failure(id, group, about, record, now)
   prune_failures(tonumber(most), tonumber(bytes), tonumber(age))
   if followed == '1' then return 1 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   return 1
+end
+
+-- id group about record at_ms: a failure that has moved here from another Redis
+function ops.keep_failure(id, group, about, record, at)
+  keep_failure(id, group, about, record, tonumber(at))
 end
 
 -- id line spec lane new_id message -> 1 if the failure was there: it is gone, and its task waits again under the new id

@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.governor.calling import ScriptCaller
 from worker.governor.terms import FailedCall, LineRef
-from worker.patience import waits_for_redis
+from worker.redis.patience import waits_for_redis
 
 
 class KeptFailures(ScriptCaller):
@@ -23,6 +23,11 @@ class KeptFailures(ScriptCaller):
         bounds = (failed.most, failed.most_bytes, failed.age_ms)
         kept = (failed.task_id, failed.group, failed.about, failed.record)
         self._call("fail", key, value, ttl, *where, int(failed.followed), *kept, *bounds)
+
+    @waits_for_redis
+    def keep_failure(self, task_id: str, group: str, about: bytes, record: bytes, at: float) -> None:
+        """Keep a failure of another Redis, since ``at``, a Unix time; instead of one that this task has here."""
+        self._call("keep_failure", task_id, group, about, record, int(at * 1000))
 
     @waits_for_redis
     def replay(self, failed_id: str, line: LineRef, lane: str, task_id: str, message: str) -> bool:

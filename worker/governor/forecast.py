@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from worker.governor.terms import BucketLook, Look, Pause
 from worker.pauses import describe, holders
-from worker.tiers import MINUTE, SECOND
+from worker.tiers import MINUTE_MS, SECOND_MS
 
-#: What a window keeps for the lane now while that is used, as the script has it (keys.lua).
-SPARE = 0.05
+#: How much of a window is kept for the lane now while that is used, as in the script (keys.lua).
+RESERVE_FRACTION = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def pause_of(look: Look, paused: Mapping[str, Pause]) -> Pause | None:
 def stands_still(look: Look, paused: Mapping[str, Pause], slots: Mapping[str, int] | None = None) -> str:
     """Return why nothing of a line goes, whatever its windows say; empty if that is not so."""
     if pause := pause_of(look, paused):
-        return f"the {describe(pause.what)} is paused by {pause.by}: {pause.why}"
+        return f"the {describe(pause.what)} is {pause.cause}"
     if slots is not None and not slots.get(look.queue):
         return "no worker takes tasks of this tier"
     return ""
@@ -98,21 +98,21 @@ def _until_all_granted(urgent: int, late: int, bucket: BucketLook, blocked: floa
     # While the lane now is used, the lane bulk leaves a part of each window to it. The lane now uses that for as long
     # as it fills the window by itself.
     used, limit = next(
-        (used, _limit(limit, length, bucket)) for used, limit, length in bucket.windows if length == MINUTE
+        (used, _limit(limit, length, bucket)) for used, limit, length in bucket.windows if length == MINUTE_MS
     )
     filled = (used + urgent) // limit - used // limit if limit > 0 else 0
-    alike = urgent + late - filled * math.floor(limit * SPARE)
-    seconds = _until_granted(alike, bucket, blocked, spare=SPARE)
+    alike = urgent + late - filled * math.floor(limit * RESERVE_FRACTION)
+    seconds = _until_granted(alike, bucket, blocked, spare=RESERVE_FRACTION)
     if seconds <= bucket.urgent:
         return max(seconds, _until_granted(urgent, bucket, blocked))
-    return bucket.urgent + (seconds - bucket.urgent) * (1 - SPARE)
+    return bucket.urgent + (seconds - bucket.urgent) * (1 - RESERVE_FRACTION)
 
 
 def _until_granted(count: int, bucket: BucketLook, blocked: float, spare: float = 0.0) -> float:
     """Seconds until so many requests have been granted on a bucket, one after the other; infinite if never."""
     told = zip(bucket.windows, bucket.back or [()] * len(bucket.windows), strict=True)
     windows = [
-        _Window(used, _limit(limit, length, bucket, spare), length / SECOND, back)
+        _Window(used, _limit(limit, length, bucket, spare), length / SECOND_MS, back)
         for (used, limit, length), back in told
     ]
     return _when(count, sorted(windows, key=lambda each: -each.period), blocked) if count else 0.0
@@ -120,7 +120,7 @@ def _until_granted(count: int, bucket: BucketLook, blocked: float, spare: float 
 
 def _limit(limit: int, length: int, bucket: BucketLook, spare: float = 0.0) -> int:
     """What a window leaves to us: without what other software uses, and what is kept for the lane now."""
-    left = limit - (bucket.foreign if length == MINUTE else 0)
+    left = limit - (bucket.foreign if length == MINUTE_MS else 0)
     return left - math.floor(left * spare)
 
 
@@ -176,8 +176,8 @@ def _afresh(count: int, windows: Sequence[_Window]) -> float:
 def _per_minute(count: int, bucket: BucketLook) -> float:
     """Requests a minute that a bucket allows; a day's window counts where what waits does not fit into its rest."""
     rates = [
-        _limit(limit, length, bucket) * MINUTE / length
+        _limit(limit, length, bucket) * MINUTE_MS / length
         for used, limit, length in bucket.windows
-        if length <= MINUTE or used + count > limit
+        if length <= MINUTE_MS or used + count > limit
     ]
     return max(0.0, min(rates, default=math.inf))

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from worker.connection import Full, NotReplicated, get_publisher, get_redis
 from worker.errors import AlreadyRevoked, Paused
 from worker.governor.failing import KeptFailures
 from worker.governor.looking import Observer
@@ -28,9 +27,10 @@ from worker.governor.terms import (
 )
 from worker.lane_and_expiry import Expiry
 from worker.one_per_process import one_per_redis
-from worker.patience import waits_for_redis
-from worker.pauses import describe, holders, owner, resume_command
+from worker.pauses import holders, owner
 from worker.process.state import working
+from worker.redis.connection import Full, NotReplicated, get_publisher, get_redis
+from worker.redis.patience import waits_for_redis
 
 
 class Governor(KeptFailures, Observer):
@@ -204,10 +204,7 @@ class Governor(KeptFailures, Observer):
         milliseconds = int(self._call("reserve", *line, task_id, ttl_ms))
         if milliseconds < 0:
             account, action = owner(line[0])
-            reasons = "; ".join(
-                f"{describe(each.what)}, by {each.by} ({each.why}; {resume_command(each.what)} lets it go on)"
-                for each in self.holding(line)
-            )
+            reasons = " ".join(map(str, self.holding(line)))
             raise Paused(action, account, reasons)
         return milliseconds / 1000
 
@@ -349,13 +346,16 @@ class Governor(KeptFailures, Observer):
         return int(self._call("purge", queue))
 
     @waits_for_redis
-    def pause(self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "") -> bool:
+    def pause(
+        self, what: str, by: str, why: str, *, since: float, probe: float = 0.0, key: str = "", remedy: str = ""
+    ) -> bool:
         """Pause an account, an action or a tier until it is resumed. Return True if it was not paused before.
 
         ``what`` is as in `Pause`. ``probe``: seconds until one task is tried; the interval then doubles up to a minute,
-        and a task that succeeds resumes the rest. ``key``: fingerprint of the credentials that were refused.
+        and a task that succeeds resumes the rest. ``key``: fingerprint of the credentials that were refused;
+        ``remedy``: what gives the account others.
         """
-        about = orjson.dumps({"by": by, "why": why, "since": since, "key": key})
+        about = orjson.dumps({"by": by, "why": why, "since": since, "key": key, "remedy": remedy})
         return bool(self._call("pause", what, int(probe * 1000), about))
 
     def resume(self, what: str) -> bool:
@@ -432,5 +432,5 @@ def get_governor() -> Governor:
 
 @one_per_redis
 def get_publishing_governor() -> Governor:
-    """The same for publishers, who wait no longer than `worker.connection.get_publisher` does."""
+    """The same for publishers, who wait no longer than `worker.redis.connection.get_publisher` does."""
     return Governor(get_publisher())

@@ -69,30 +69,31 @@ if not now then
 end
 
 -- Two times are floors of real ones: two ms make up for both.
-local ROUNDING = 2
-local GRANT_TTL = 15000     -- an unclaimed lease returns unused: without a claim nothing is sent
-local FALLBACK = 50         -- when a line waits for an answer whose settling should wake it anyway
-local PROBATION = 60000     -- how long after its birth an unknown bucket sends one request before the rest
-local FORWARD = 1500        -- RateLimit-Reset is whole seconds: how far the window's start may be off
-local BATCH = 16            -- tasks a line may release in one turn, so that lines share the workers' slots
-local SPARE = 0.05          -- of a window, kept for the lane now in a bucket where that was used …
-local RECENT = 600000       -- … within this time, so that no long read makes a quick call wait for the next window
-local ONCE = 120000         -- how long a second publishing of a task is known as such
-local SPAN, SPANS = 10000, 6  -- what goes together is counted in so many spans of so many ms, and the present one
-local SLEEPERS = 64         -- workers of a queue that are woken at once, at most
-local SURPLUS = 64          -- entries by which a ring may be too long before it is cut
-local REUNION = 2000        -- after a failover, for the workers to tell of the requests that they have under way
-local MISSING = { 5000, 60000 }  -- ms that a promoted replica may lack: workers tell of themselves every two seconds, and
-                                 -- none is promoted that is a minute behind
-local PROBE = 60000         -- at most between two tries of an account that Klaviyo has refused
-local DAY = 86400000
+local ROUNDING_MS = 2
+local GRANT_TTL_MS = 15000      -- an unclaimed lease returns unused: without a claim nothing is sent
+local FALLBACK_MS = 50          -- when a line waits for an answer whose settling should wake it anyway
+local PROBATION_MS = 60000      -- how long after its birth an unknown bucket sends one request before the rest
+local MAX_RESET_ERROR_MS = 1500 -- RateLimit-Reset is whole seconds: how far the window's start may be off
+local MAX_TASKS_PER_TURN = 16   -- of a line, so that lines share the workers' slots
+local RESERVE_FRACTION = 0.05   -- of a window, kept for the lane now in a bucket where that was used …
+local RECENT_MS = 600000        -- … within this time, so that no long read makes a quick call wait for the next window
+local ONCE_MS = 120000          -- how long a second publishing of a task is known as such
+local SPAN_MS, SPANS = 10000, 6 -- what goes together is counted in so many spans, and the present one
+local MAX_TOKENS = 64           -- workers of a queue that are woken at once
+local MAX_SURPLUS_ENTRIES = 64  -- by which a ring may be too long before it is cut
+local REUNION_MS = 2000         -- after a failover, for the workers to tell of the requests that they have under way
+-- What a promoted replica may lack: workers tell of themselves every two seconds, and none is promoted that is a minute
+-- behind.
+local MIN_MISSING_MS, MAX_MISSING_MS = 5000, 60000
+local MAX_PROBE_INTERVAL_MS = 60000  -- between two tries of an account that Klaviyo has refused
+local SECOND_MS, MINUTE_MS, DAY_MS = 1000, 60000, 86400000
 
-local LOOK = 2000           -- tasks of a line that are looked at for one request, most of them in vain at most …
-local LOOK_FIRST, LOOK_MORE = 100, 10  -- … until so many, and so many more for each that was found
-local BEHIND = 20           -- until it is looked again whether what a task must not overtake has arrived
-local FEW = 64              -- tasks of a line up to which each one more may be what a request was waiting for
-local LONE = 4              -- keys that only one task has, which are passed over
-local LOOK_BYTES = 2e7      -- and so many bytes of messages
+-- How many tasks of a line are looked at for one request that could carry several …
+local LOOKED_AT_FIRST, LOOKED_AT_MORE = 100, 10  -- … so many, and so many more for each that was found …
+local MAX_LOOKED_AT, MAX_LOOKED_AT_BYTES = 2000, 2e7  -- … but no more than these
+local BEHIND_MS = 20            -- until it is looked again whether what a task must not overtake has arrived
+local FEW_TASKS = 64            -- of a line, up to which each one more may be what a request was waiting for
+local MAX_LONE_KEYS = 4         -- that only one task has, which are passed over
 
 local call = redis.call
 if TAG then

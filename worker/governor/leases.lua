@@ -18,7 +18,7 @@ local function remember(b, number)
   end
   for i = 1, number do times[i] = now end
   local length = call('LPUSH', ring, unpack(times))
-  if length > most + SURPLUS then
+  if length > most + MAX_SURPLUS_ENTRIES then
     local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
     call('LTRIM', ring, 0, math.max(most, adopted) - 1)
   end
@@ -38,7 +38,7 @@ local function look_again(line, news, earliest)
     call('ZADD', P .. 'due', 'XX', 'GT', earliest, line)
   else
     local at = tonumber(call('ZSCORE', P .. 'due', line))
-    if at and at > now and at <= now + FALLBACK then call('ZADD', P .. 'due', 'XX', now, line) end
+    if at and at > now and at <= now + FALLBACK_MS then call('ZADD', P .. 'due', 'XX', now, line) end
   end
 end
 
@@ -64,7 +64,7 @@ local function close_leases(ids, used)
       if used and remember(b, number) == number then news = true end
       for _, w in ipairs(b.windows) do
         -- These answers alone fill the window.
-        if w[2] ~= 60000 and w[1] - flight <= number then earliest = math.max(earliest, now + w[2] + ROUNDING) end
+        if w[2] ~= MINUTE_MS and w[1] - flight <= number then earliest = math.max(earliest, now + w[2] + ROUNDING_MS) end
       end
     end
     if spec then look_again(line, news, earliest) end
@@ -98,14 +98,14 @@ end
 afterwards[2] = function()
   for queue, number in pairs(arrived) do
     local tokens = {}
-    for i = 1, math.min(number, SLEEPERS) do tokens[i] = 1 end
+    for i = 1, math.min(number, MAX_TOKENS) do tokens[i] = 1 end
     local length = call('LPUSH', key('wake', queue), unpack(tokens))
-    if length > SLEEPERS then call('LTRIM', key('wake', queue), 0, SLEEPERS - 1) end
+    if length > MAX_TOKENS then call('LTRIM', key('wake', queue), 0, MAX_TOKENS - 1) end
   end
 end
 
 local function send_off(ids, messages, line, spec)
-  open_leases(ids, line, spec, 'granted', GRANT_TTL, spec.queue)
+  open_leases(ids, line, spec, 'granted', GRANT_TTL_MS, spec.queue)
   for _, message in ipairs(messages) do write_at_end('LPUSH', spec.queue, message) end
   wake(spec.queue, #ids)
 end

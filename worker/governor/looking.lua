@@ -1,13 +1,13 @@
 -- What an operator sees, and what the workers say of themselves.
 
-local PARTS = 8  -- of what is used of a window, whose times are told
+local MAX_PARTS = 8  -- of what is used of a window, whose times are told
 
 -- When a window gives back what is used of it: the middle of each of some equal parts, in ms from now, the first one
 -- first. What is under way comes back a whole window after its answer, and that after the rest.
 local function back(b, w, used)
   local answers, times = used - b.flight, {}
-  for part = 1, math.min(PARTS, used) do
-    local place = math.floor((part - 0.5) * used / math.min(PARTS, used))  -- from the oldest on
+  for part = 1, math.min(MAX_PARTS, used) do
+    local place = math.floor((part - 0.5) * used / math.min(MAX_PARTS, used))  -- from the oldest on
     local at = place < answers and call('LINDEX', key('ring', b.name), answers - 1 - place)
     times[part] = (at and tonumber(at) or now) + w[2] - now
   end
@@ -34,9 +34,9 @@ function ops.look(line)
     since[lane] = at and item:match('^"since":%s*([%d.]+)', at) or ''
   end
   local gone, counted, spans = 0, 0, {}
-  for ago = 0, SPANS do spans[ago + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN) - ago) end
+  for ago = 0, SPANS do spans[ago + 1] = key('gone', line) .. ':' .. (math.floor(now / SPAN_MS) - ago) end
   for i, went in ipairs(call('MGET', unpack(spans))) do
-    if went then gone, counted = gone + went, math.max(1000, now % SPAN + (i - 1) * SPAN) end
+    if went then gone, counted = gone + went, math.max(SECOND_MS, now % SPAN_MS + (i - 1) * SPAN_MS) end
   end
   local seen = {
     text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
@@ -51,7 +51,7 @@ function ops.look(line)
     for _, w in ipairs(b.windows) do
       local used = b.flight + answered_since(key('ring', b.name), now - w[2], w[1])
       seen[#seen + 1] = used
-      seen[#seen + 1] = waits and w[2] >= 60000 and back(b, w, used) or ''
+      seen[#seen + 1] = waits and w[2] >= MINUTE_MS and back(b, w, used) or ''
     end
   end
   return seen

@@ -8,8 +8,8 @@ from typing import Any
 from worker.governor.calling import ScriptCaller
 from worker.governor.reading import read_look
 from worker.governor.terms import Look
-from worker.patience import waits_for_redis
-from worker.tiers import DAY, MINUTE
+from worker.redis.patience import waits_for_redis
+from worker.tiers import DAY_MS, MINUTE_MS
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.
 LINES_A_LOOK = 50
@@ -75,13 +75,15 @@ class Observer(ScriptCaller):
         moment = self.now()
         waiting = {line for line, counts in self.counts().items() if any(counts)}
         pipe = self._client.pipeline(transaction=False)
-        pipe.zrange(f"{self._prefix}served", moment - DAY - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True)
+        pipe.zrange(
+            f"{self._prefix}served", moment - DAY_MS - LONGEST_REQUEST_MS, "+inf", byscore=True, withscores=True
+        )
         pipe.hkeys(f"{self._prefix}blocked")
         served, blocked = pipe.execute()
-        lately = {name.decode() for name, at in served if at >= moment - MINUTE - LONGEST_REQUEST_MS}
+        lately = {name.decode() for name, at in served if at >= moment - MINUTE_MS - LONGEST_REQUEST_MS}
         today = [name.decode() for name, _ in served if name.decode() not in lately]
         # A bucket is called as the line that draws on it alone.
-        by_day = {name for name, spec in zip(today, self.specs(today), strict=True) if f":{DAY}" in spec}
+        by_day = {name for name, spec in zip(today, self.specs(today), strict=True) if f":{DAY_MS}" in spec}
         return list(waiting | lately | by_day | {name.decode() for name in blocked})
 
     def last_served(self) -> dict[str, float]:

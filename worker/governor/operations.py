@@ -7,10 +7,10 @@ from typing import Any
 
 import redis
 
-from worker.connection import NotReplicated
 from worker.governor import under_way
 from worker.governor.script import script_of
 from worker.governor.terms import PREFIX
+from worker.redis.connection import NotReplicated
 from worker.redis.nodes import ToPrimary, at_new_primary
 from worker.settings import get_settings
 

@@ -24,6 +24,6 @@ local function probed(line)
   local account = 'account:' .. line:match('^[^:]*')
   local interval, about = (call('HGET', P .. 'paused', account) or ''):match('^%d+|(%d+)(|.*)$')
   if not interval then return end
-  interval = math.min(2 * interval, PROBE)
+  interval = math.min(2 * interval, MAX_PROBE_INTERVAL_MS)
   call('HSET', P .. 'paused', account, (now + interval) .. '|' .. interval .. about)
 end

@@ -9,8 +9,8 @@ function ops.history(id)
   call('SET', P .. 'history', id)
   if not known then return 0 end
   local alive = tonumber(call('GET', P .. 'alive')) or now
-  local moved = math.min(now - alive, MISSING[2])
-  call('SET', P .. 'born', now .. '|' .. math.max(moved, MISSING[1]) .. '|' .. moved)
+  local moved = math.min(now - alive, MAX_MISSING_MS)
+  call('SET', P .. 'born', now .. '|' .. math.max(moved, MIN_MISSING_MS) .. '|' .. moved)
   local blocked = call('HGETALL', P .. 'blocked')
   for i = 1, #blocked, 2 do call('HSET', P .. 'blocked', blocked[i], tonumber(blocked[i + 1]) + moved) end
   for _, state in ipairs({ 'granted', 'claimed' }) do
@@ -23,7 +23,7 @@ end
 -- id holder line spec ttl_ms unrepeatable -> 1. A request that a process has under way, or has had a moment ago where
 -- the line is "": what the new primary may not know of it.
 function ops.under_way(id, holder, line, spec, ttl, unrepeatable)
-  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY) end
+  if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY_MS) end
   if line == '' or call('HGET', P .. 'holder', id) then return 1 end
   enter_line(line, spec)
   local queue = ''

@@ -15,7 +15,7 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, 
   if urgent == '1' then even_if_full() end
   if stays_revoked(id, urgent) then return -1 end
   if call('EXISTS', key('once', id)) == 1 then
-    call('PEXPIRE', key('once', id), ONCE)  -- so that replicas have something to confirm
+    call('PEXPIRE', key('once', id), ONCE_MS)  -- so that replicas have something to confirm
     return -2
   end
   enter_line(line, spec)
@@ -23,7 +23,7 @@ function ops.wait(line, spec, lane, id, message, delay, expires, urgent, share, 
   if lane == 'now' then mark_urgent(spec) end
   enqueue(line, lane, id, message, now + tonumber(delay), false, share, carrier)
   -- Last: what has failed before it is not known, and is published by the next try.
-  call('SET', key('once', id), 1, 'PX', ONCE)
+  call('SET', key('once', id), 1, 'PX', ONCE_MS)
   return serve_if_due(line)
 end
 
@@ -32,7 +32,7 @@ end
 function ops.wait_all(line, spec, lane, delay, expires, carrier, ...)
   local stored, ids = { ... }, {}
   if call('EXISTS', key('once', stored[1])) == 1 then
-    call('PEXPIRE', key('once', stored[1]), ONCE)  -- as above
+    call('PEXPIRE', key('once', stored[1]), ONCE_MS)  -- as above
     return 0
   end
   enter_line(line, spec)
@@ -53,7 +53,7 @@ function ops.wait_all(line, spec, lane, delay, expires, carrier, ...)
     call('LPUSH', key(lane, line), unpack(ids))
   end
   call('ZADD', P .. 'due', 'LT', at, line)
-  call('SET', key('once', ids[1]), 1, 'PX', ONCE)
+  call('SET', key('once', ids[1]), 1, 'PX', ONCE_MS)
   if at == now then serve_if_due(line) end
   return 1
 end

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from worker.governor.terms import BucketLook, Look, Pause, Rider
-from worker.tiers import MINUTE
+from worker.tiers import MINUTE_MS
 
 
 def read_pause(what: str, value: bytes, moment: int) -> Pause:
@@ -15,7 +15,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
     probe, _, about = value.split(b"|", 2)
     told = orjson.loads(about)
     tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
-    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"])
+    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"], told.get("remedy", ""))
 
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
@@ -27,7 +27,7 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
         flight, adopted, foreign, until, urgent = (int(float(each)) for each in rest[:5])
         told, rest = rest[5 : 5 + 2 * len(lengths)], rest[5 + 2 * len(lengths) :]
         windows = (
-            (int(used), adopted if adopted and length == MINUTE else limit, length)
+            (int(used), adopted if adopted and length == MINUTE_MS else limit, length)
             for used, (limit, length) in zip(told[::2], lengths, strict=True)
         )
         buckets.append(

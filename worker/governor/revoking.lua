@@ -25,7 +25,7 @@ function ops.withdraw(id, result_key, result, ttl, ours)
   take_out(id, lane, line)
   forget(id)
   -- Nothing waits for this any more, such as the end of a chain may for as long as its first part does.
-  call('PEXPIRE', key('revoked', id), DAY)
+  call('PEXPIRE', key('revoked', id), DAY_MS)
   return 1
 end
 

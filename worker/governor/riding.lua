@@ -49,7 +49,7 @@ function ops.board(carrier, ttl, holder)
     for _, each in ipairs(going) do
       for _, value in ipairs({ now + tonumber(ttl), each.id }) do deadlines[#deadlines + 1] = value end
       for _, value in ipairs({ each.id, holder }) do holders[#holders + 1] = value end
-      if part_of(each.share).once then call('SET', key('sent', each.id), now, 'PX', 7 * DAY) end
+      if part_of(each.share).once then call('SET', key('sent', each.id), now, 'PX', 7 * DAY_MS) end
     end
     call('ZREM', P .. 'granted', carrier, unpack(ids_of(going)))
     call('ZADD', P .. 'claimed', unpack(deadlines))
@@ -96,7 +96,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
       if name ~= '' then publish(name, value, ttl) end
     elseif how == 'told' then
       local queue = load_line(each.line).queue
-      call('SET', key('outcome', each.id), what, 'PX', 7 * DAY)
+      call('SET', key('outcome', each.id), what, 'PX', 7 * DAY_MS)
       call('LPUSH', queue, each.message)
       wake(queue, 1)
     elseif i then

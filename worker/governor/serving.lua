@@ -41,7 +41,7 @@ local function serve(line, birth, in_now, turn)
     schedule(line, probe, later)
     return 0, lacks
   end
-  local most = math.min(tried or BATCH, turn and turn.most or BATCH)
+  local most = math.min(tried or MAX_TASKS_PER_TURN, turn and turn.most or MAX_TASKS_PER_TURN)
   local free = slots_for(spec.queue, line, turn, math.min(most, ahead.now + ahead.bulk))
   local at, fallback, ids, messages = now, nil, {}, {}
   local carrier, carried, again = not tried and ahead.now + ahead.bulk > 1 and load_carrier(line), 0, nil
@@ -65,7 +65,7 @@ local function serve(line, birth, in_now, turn)
   while #ids < free and #ids < most and ahead.now + ahead.bulk > 0 do
     local lane = next_lane(line, ahead, guarded)
     if not lane then
-      at, fallback = nil, now + BEHIND
+      at, fallback = nil, now + BEHIND_MS
       break
     end
     at, fallback = next_grant(spec, birth, lane, blocked, limit - #ids)
@@ -96,9 +96,9 @@ local function serve(line, birth, in_now, turn)
   if #ids + carried > 0 then
     write_at_end('ZADD', P .. 'served', now, line)
     if carried > 0 and ahead.now + ahead.bulk > 0 then
-      local gone = key('gone', line) .. ':' .. math.floor(now / SPAN)
+      local gone = key('gone', line) .. ':' .. math.floor(now / SPAN_MS)
       call('INCRBY', gone, carried)
-      call('PEXPIRE', gone, (SPANS + 1) * SPAN)
+      call('PEXPIRE', gone, (SPANS + 1) * SPAN_MS)
     end
   end
   if ahead.now + ahead.bulk == 0 then
@@ -109,7 +109,7 @@ local function serve(line, birth, in_now, turn)
     if not alone and not together and (#ids >= free or turn and turn.queue == spec.queue) then
       lacks[spec.queue] = true
     end
-    alone = alone or (lacks[spec.queue] and now + REVIEW or now)
+    alone = alone or (lacks[spec.queue] and now + REVIEW_MS or now)
     schedule(line, again and math.min(again, alone) or alone, later)
   end
   return #ids + carried, lacks, ahead.now > 0
@@ -174,7 +174,7 @@ local function serve_lines(lines, birth, lined_up)
     if queue then asking[queue] = (asking[queue] or 0) + 1 end
   end
   for queue, number_of in pairs(asking) do
-    parts[queue] = number_of > 1 and math.floor(free_slots(queue) / number_of) or BATCH
+    parts[queue] = number_of > 1 and math.floor(free_slots(queue) / number_of) or MAX_TASKS_PER_TURN
   end
   for _, each in ipairs(in_order(lines)) do
     local line, in_now = each[1], each[4]
@@ -182,10 +182,10 @@ local function serve_lines(lines, birth, lined_up)
     local went, lacks, urgent = 0, {}, in_now > 0
     if queue and (is_contended(queue) or parts[queue] < 1) and not load_carrier(line) then
       lacks[queue] = true
-      schedule(line, now + REVIEW)
+      schedule(line, now + REVIEW_MS)
     else
       local turn
-      if queue and parts[queue] < BATCH and not is_contended(queue) then
+      if queue and parts[queue] < MAX_TASKS_PER_TURN and not is_contended(queue) then
         local most = math.min(parts[queue], slots_for(queue, line, nil, parts[queue]))
         turn = { queue = queue, most = most, before = opened[queue] or 0 }
       end
@@ -207,7 +207,7 @@ local function serve_due(most)
     if each:find(':', 1, true) then
       lines[#lines + 1] = each
     elseif is_contended(each) then
-      call('ZADD', P .. 'due', now + WATCH, each)
+      call('ZADD', P .. 'due', now + WATCH_MS, each)
       review(each)
       queues[each] = true
     else

@@ -65,7 +65,8 @@ local function choose(line, carrier, passed)
           for _, mark in ipairs(part and part.marks or {}) do behind[mark[1]] = true end
           left[#left + 1] = ids[i]
         end
-        over = looked >= LOOK_FIRST + LOOK_MORE * #chosen or looked >= LOOK or read >= LOOK_BYTES
+        over = looked >= math.min(LOOKED_AT_FIRST + LOOKED_AT_MORE * #chosen, MAX_LOOKED_AT)
+          or read >= MAX_LOOKED_AT_BYTES
         if over or count == carrier.most then break end
       end
       over = over or count == carrier.most
@@ -74,7 +75,7 @@ local function choose(line, carrier, passed)
     if full or over then break end
   end
   if #chosen > 1 then return chosen, lanes end
-  if kin and passed.number < LONE then
+  if kin and passed.number < MAX_LONE_KEYS then
     passed[kin], passed.number = true, passed.number + 1
     return choose(line, carrier, passed)
   end
@@ -115,7 +116,7 @@ local function carry(line, ahead, birth)
     end
     ids[i], riders[i] = each.id, each.id .. '\n' .. each.stored
     leases[2 * i - 1], leases[2 * i] = each.id, '|@' .. id
-    deadlines[2 * i - 1], deadlines[2 * i] = now + GRANT_TTL, each.id
+    deadlines[2 * i - 1], deadlines[2 * i] = now + GRANT_TTL_MS, each.id
   end
   for lane, each in pairs(lanes) do
     call('LTRIM', key(lane, line), 0, -each.seen - 1)
@@ -148,7 +149,7 @@ end
 -- went before them. behind: what those say, which nothing after them may go before. Returns whether there is one.
 local function bring_forward(line, lane, behind)
   local list = key(lane, line)
-  for place = 1, LOOK_FIRST do
+  for place = 1, LOOKED_AT_FIRST do
     local id = call('LINDEX', list, -place)
     if not id then return false end
     local _, _, _, share = find(id)

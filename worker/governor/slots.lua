@@ -5,10 +5,10 @@
 -- those who wait already. No account holds more than its share while others wait; one that holds it all stands in
 -- `capped` until one of its leases is closed.
 
-local WATCH = 20          -- how soon a queue for which accounts wait is looked at, should no settled lease do that
-local HANGS = 120000      -- how long an account is remembered whose last request had no answer
-local LONG = 2            -- turns of everybody else for which an account may hold all that it may without owing for it
-local DEBT = 3            -- for the rest it waits for so many times that long, at most
+local WATCH_MS = 20        -- how soon a queue for which accounts wait is looked at, should no settled lease do that
+local HANGS_MS = 120000    -- how long an account is remembered whose last request had no answer
+local FREE_TURNS = 2       -- turns of everybody else for which an account may hold all that it may without owing for it
+local MAX_DEBT_FACTOR = 3  -- for the rest it waits for so many times that long, at most
 
 -- By queue, and by queue and account: how many leases this operation has opened, less those that it has closed.
 local opened, opened_by = {}, {}
@@ -114,7 +114,7 @@ local function is_hanging(account)
   if hanging == nil then hanging = call('EXISTS', P .. 'unanswered') == 1 end
   if not hanging or not account then return hanging end
   local since = tonumber(call('HGET', P .. 'unanswered', account))
-  return since and since > now - HANGS
+  return since and since > now - HANGS_MS
 end
 
 -- How many more slots of a queue an account may take. wanted: whether another one waits for some. Where none does, an
@@ -146,10 +146,10 @@ local function let_in_again(queue, account)
   local time = is_contended(queue) and tonumber(call('ZSCORE', key('capped', queue), account))
   if not time then return end
   local present = virtual_time(queue)
-  local long = present - time - LONG
+  local long = present - time - FREE_TURNS
   if long > 0 then
     local share = share_of(queue, account)
-    time = present + long * math.min(DEBT, math.max(1, math.ceil(share)) / share - 1)
+    time = present + long * math.min(MAX_DEBT_FACTOR, math.max(1, math.ceil(share)) / share - 1)
   end
   call('ZREM', key('capped', queue), account)
   call('ZADD', key('ready', queue), time, account)

@@ -11,13 +11,13 @@ end
 
 -- -> 1. A server that is full refuses it.
 function ops.room()
-  call('SET', P .. 'room', 1, 'PX', 1000)
+  call('SET', P .. 'room', 1, 'PX', SECOND_MS)
   return 1
 end
 
 -- -> 1. Written so that replicas have something to confirm, and with it all that was written before.
 function ops.confirm()
-  call('SET', P .. 'confirmed', 1, 'PX', 1000)
+  call('SET', P .. 'confirmed', 1, 'PX', SECOND_MS)
   return 1
 end
 

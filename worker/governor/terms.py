@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from worker.pauses import describe, how_to_resume
+
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
 
@@ -151,6 +153,7 @@ class Pause:
 
     ``what`` is ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
     ``since`` is in seconds since 1970, ``tried`` the seconds until one task is tried; None: until it is resumed.
+    ``key`` is the fingerprint of the credentials that were refused, ``remedy`` what gives the account others.
     """
 
     what: str
@@ -159,6 +162,20 @@ class Pause:
     since: float
     tried: float | None
     key: str = ""
+    remedy: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Who has paused it, and why, as the rest of a sentence."""
+        return f"paused by {self.by}: {self.why.rstrip('.')}"
+
+    @property
+    def how_to_resume(self) -> str:
+        """The sentence that says how it ends."""
+        return how_to_resume(self.what, self.remedy or ("replace its credentials" if self.key else ""))
+
+    def __str__(self) -> str:
+        return f"The {describe(self.what)} is {self.cause}. {self.how_to_resume}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 -- Who waits for a slot of a queue: lines, and their accounts by virtual time.
 
-local REVIEW = 30000      -- how soon a line that waits for a slot is looked at in any case
-local AFTER_URGENT = 1e14 -- by how much a line with nothing in the lane now stands behind the others of its account
+local REVIEW_MS = 30000  -- how soon a line that waits for a slot is looked at in any case
+-- By how much a line with nothing in the lane now stands behind the others of its account.
+local AFTER_URGENT_MS = 1e14
 local turn_number = 0
 
 local function lacking(queue, account) return key('lacking', queue .. ':' .. account) end
@@ -9,7 +10,7 @@ local function lacking(queue, account) return key('lacking', queue .. ':' .. acc
 -- When it is a line's turn among those of its account: urgent ones first, then those that were served longest ago.
 local function place(urgent)
   turn_number = turn_number + 1
-  return now + turn_number / 1024 + (urgent and 0 or AFTER_URGENT)
+  return now + turn_number / 1024 + (urgent and 0 or AFTER_URGENT_MS)
 end
 
 -- A line waits for a slot of a queue from now on, unless it does already.
@@ -20,7 +21,7 @@ local function line_up(queue, line, urgent)
   local before = tonumber(call('ZSCORE', key('turns', queue), account)) or 0
   call('ZADD', key('ready', queue), math.max(before, virtual_time(queue)), account)
   call('HSETNX', key('out', queue), account, 0)
-  call('ZADD', P .. 'due', 'NX', now + WATCH, queue)
+  call('ZADD', P .. 'due', 'NX', now + WATCH_MS, queue)
   contended[queue] = true
 end
 
@@ -64,7 +65,7 @@ end
 -- One of those that hold all that they may is looked at again, as fewer may share the slots by now.
 local function review(queue)
   local number = call('ZCARD', key('capped', queue))
-  local which = number > 0 and math.floor(now / WATCH) % number
+  local which = number > 0 and math.floor(now / WATCH_MS) % number
   local account = which and call('ZRANGE', key('capped', queue), which, which)[1]
   if not account or allowance(queue, account, call('EXISTS', key('ready', queue)) == 1) < 1 then return end
   call('ZADD', key('ready', queue), call('ZSCORE', key('capped', queue), account), account)

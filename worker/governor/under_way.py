@@ -16,7 +16,7 @@ REMEMBERED_S = 60.0
 UnderWay = tuple[str, str, str, str, int, int]
 
 #: By the task, or by the id that several share: what to tell of the request, whose part in it must not be repeated, and
-#: which other Redis was turned to.
+#: which other Redis was the current one.
 _requests: dict[str, tuple[Callable[[], UnderWay], Collection[str], str | None]] = {}
 
 #: When they ended, whose they were, and where.

@@ -84,7 +84,7 @@ local function enqueue(line, lane, id, message, not_before, at_head, share, carr
     local length = call(at_head and 'RPUSH' or 'LPUSH', key(lane, line), id)
     local other = length == 1 and call('EXISTS', key(lane == 'now' and 'bulk' or 'now', line)) == 1
     -- One alone shares nothing. What it could not do, two can: they need not wait for what the first one waits for.
-    local several = share ~= '' and length <= FEW and (length > 1 or other)
+    local several = share ~= '' and length <= FEW_TASKS and (length > 1 or other)
     if several then enter_carrier(line, carrier) end
     -- A line that is due later is due then for a reason that one more task does not change; but what is kept for
     -- the lane now is kept for this one.
@@ -107,8 +107,8 @@ end
 local function mark_urgent(spec_text)
   for account, name in spec_text:gmatch(';([^:]*)(:.-)=[%d:,]+') do
     local bucket = key('bucket', budget_of(account) .. name)
-    if (tonumber(call('HGET', bucket, 'urgent')) or 0) < now + RECENT * 0.9 then
-      call('HSET', bucket, 'urgent', now + RECENT)
+    if (tonumber(call('HGET', bucket, 'urgent')) or 0) < now + RECENT_MS * 0.9 then
+      call('HSET', bucket, 'urgent', now + RECENT_MS)
     end
   end
 end

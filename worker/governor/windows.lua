@@ -168,28 +168,28 @@ end
 -- blocked: until when the line is; most: how many may follow it at once.
 local function next_grant(spec, birth, lane, blocked, most)
   local at = blocked
-  if missing > 0 and now < birth + REUNION then return nil, birth + REUNION end
+  if missing > 0 and now < birth + REUNION_MS then return nil, birth + REUNION_MS end
   for _, b in ipairs(spec.buckets) do
     local ring = key('ring', b.name)
-    if b.flight > 0 and now < birth + PROBATION and call('LLEN', ring) == 0 then
-      return nil, now + FALLBACK
+    if b.flight > 0 and now < birth + PROBATION_MS and call('LLEN', ring) == 0 then
+      return nil, now + FALLBACK_MS
     end
     for _, w in ipairs(b.windows) do
       local n, t = w[1], w[2]
-      if t == 60000 then n = (b.limit or n) - b.foreign end
+      if t == MINUTE_MS then n = (b.limit or n) - b.foreign end
       if missing > 0 and now < birth + t then n = n - unheard(b, ring, n, t, birth) end
-      if lane == 'bulk' and b.urgent then n = n - math.floor(n * SPARE) end
+      if lane == 'bulk' and b.urgent then n = n - math.floor(n * RESERVE_FRACTION) end
       local back = n - b.flight - b.wanted - 1
       if back < 0 then
-        return nil, (n <= 0 and t == 60000 and b.foreign_until > now) and b.foreign_until or now + FALLBACK
+        return nil, (n <= 0 and t == MINUTE_MS and b.foreign_until > now) and b.foreign_until or now + FALLBACK_MS
       end
       local entry = answered_at(ring, w, back, most)
       if entry and missing > 0 then entry = by_this_clock(entry, birth) end
       -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
-      if not entry and t == 1000 then entry = call('LLEN', ring) > 0 and birth end
+      if not entry and t == SECOND_MS then entry = call('LLEN', ring) > 0 and birth end
       -- When others' window ends there may be room before.
-      if entry and t == 60000 and b.foreign > 0 then entry = math.min(entry, b.foreign_until - t - ROUNDING) end
-      if entry and entry + t + ROUNDING > at then at = entry + t + ROUNDING end
+      if entry and t == MINUTE_MS and b.foreign > 0 then entry = math.min(entry, b.foreign_until - t - ROUNDING_MS) end
+      if entry and entry + t + ROUNDING_MS > at then at = entry + t + ROUNDING_MS end
     end
   end
   return at

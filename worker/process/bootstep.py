@@ -22,6 +22,8 @@ from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
 from worker.process.prefetched_leases import return_unclaimed
+from worker.redis.called import NOTE_INTERVAL_S, note_names
+from worker.redis.patience import asking_redis_once
 from worker.reminders import get_reminders
 from worker.settings import get_settings
 from worker.telemetry.events import speak_through
@@ -93,6 +95,9 @@ class GovernorStep(bootsteps.StartStopStep):
             if find_accounts_to_learn(get_settings()):
                 consumer.app.send_task(LEARN_COMPANIES)
 
+        def note() -> None:
+            note_names(get_settings())
+
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
@@ -101,6 +106,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._guarded(_resume_changed)
         self._guarded(notice_accounts)
         self._guarded(lambda: tell_all_weights(get_settings()))
+        self._guarded(note)
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),
@@ -111,9 +117,10 @@ class GovernorStep(bootsteps.StartStopStep):
             (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
             (PRUNE_INTERVAL_S, kept.prune),
+            (NOTE_INTERVAL_S, note),
         )
         for seconds, work in turns:
-            self._timers.append(consumer.timer.call_repeatedly(seconds, self._guarded, (work,)))
+            self._timers.append(consumer.timer.call_repeatedly(seconds, self._take_turn, (work,)))
 
     def stop(self, consumer: Any) -> None:
         """Stop that, and sign off so that nothing more is released for this worker."""
@@ -123,6 +130,11 @@ class GovernorStep(bootsteps.StartStopStep):
         if consumer.event_dispatcher:
             self._guarded(consumer.event_dispatcher.flush)
         self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
+
+    def _take_turn(self, work: Any) -> None:
+        """Do one piece of work in the worker's loop, which must not wait in it: it notices that Redis has gone."""
+        with asking_redis_once():
+            self._guarded(work)
 
     def _guarded(self, work: Any) -> None:
         """Do one piece of work. While Redis is away, warn once; the consumer itself reconnects."""

@@ -13,11 +13,11 @@ import redis
 
 from worker.accounts.lookup import NO_ACCOUNT, account, configured
 from worker.accounts.stored import get_account_store
-from worker.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.errors import SettingsError
 from worker.governor import get_governor
-from worker.pauses import describe, resume_command
+from worker.pauses import describe
 from worker.process import default_queue
+from worker.redis.connection import MINIMUM_VERSION, address, get_redis, unreachable
 from worker.settings import Settings, misspelled_settings
 
 #: ``bad``: work fails by it. ``wrong``: so it does, and a setting is to blame.
@@ -70,9 +70,7 @@ def _check_server(told: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("good", "Redis", f"{name} {version} at {address()} ({kind})")
     yield from _check_role_and_memory(told)
     for pause in get_governor().paused():
-        why = pause.why.rstrip(".")
-        how = "It resumes by itself." if pause.key else f"To let it go on: {resume_command(pause.what)}"
-        yield Finding("warning", "paused", f"{describe(pause.what)}, by {pause.by}: {why}. {how}")
+        yield Finding("warning", "paused", f"{describe(pause.what)}: {pause.cause}. {pause.how_to_resume}")
     yield from _check_stored_accounts()
     messages: Any = get_redis().lrange(default_queue.QUEUE, 0, default_queue.MAX_MESSAGES - 1)
     if found := default_queue.count_calls(messages):

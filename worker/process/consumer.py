@@ -21,10 +21,10 @@ from worker.account_and_lane import is_ours
 from worker.errors import InputError
 from worker.governor import Delivery, get_governor
 from worker.message_headers import HEADER
-from worker.patience import asking_redis_once
 from worker.process import prefetched_leases, unreadable
 from worker.process.state import closing
 from worker.redis.nodes import at_new_primary
+from worker.redis.patience import asking_redis_once
 
 logger = get_logger(__name__)
 

@@ -51,7 +51,7 @@ def _leave_broker(app: Any) -> None:
 
 def _leave_backend(backend: Any) -> None:
     """Keep the backend, which results of the parent's refer to, without its subscription and what that waits for."""
-    from worker.connection import unlock
+    from worker.redis.connection import unlock
 
     if "client" in vars(backend):
         unlock(backend.client.connection_pool)

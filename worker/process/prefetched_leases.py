@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from worker.connection import AWAY
 from worker.governor import Governor, get_governor
-from worker.patience import asking_redis_once
+from worker.redis.connection import AWAY
 from worker.redis.nodes import at_new_primary
+from worker.redis.patience import asking_redis_once
 
 #: Seconds for which such a lease can be used. A task that is held up for longer, by `control rate_limit` or by a long
 #: step, claims a new one, so that the lease outlives the request.

@@ -14,10 +14,10 @@ from structlog.contextvars import bound_contextvars
 from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
 from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
-from worker.connection import AWAY
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.process import unreadable
 from worker.process.state import closing, left_behind
+from worker.redis.connection import AWAY
 from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 
 

@@ -12,8 +12,8 @@ from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
 from worker.account_and_lane import PREFIX
-from worker.connection import AWAY
 from worker.message_headers import ACCOUNT, LANE
+from worker.redis.connection import AWAY
 
 logger = get_logger(__name__)
 

@@ -1,11 +1,11 @@
 """Where Redis is: an address that is read once, and spelled for each library that connects to it.
 
-redis-py, kombu, Celery's result backend and Flower each read another dialect of the same URL, and each fails in another
-way on the rest. Here one dialect, redis-py's, is read into a value, from which each gets what it understands.
+redis-py, kombu, Celery's result backend and Flower each read another dialect of the same URL, and each fails in its own
+way on the others. Here one dialect, redis-py's, is read into a value, from which each gets what it understands.
 
-Behind Sentinels or in a cluster the server to speak to changes, and each library would have to look for it in a way of
-its own. So they are told of the first node as of a single server, and of a class of connections that finds the right
-one whenever it connects (`worker.redis.nodes`).
+Behind Sentinels or in a cluster the server to speak to changes, and each library would look for it in its own way. So
+they are given the first node, as if it were a single server, and a class of connections that finds the right server
+whenever it connects (`worker.redis.nodes`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 PORT, SENTINEL_PORT = 6379, 26379
 
-#: The schemes of addresses that name several nodes, and what their connections are encrypted with.
+#: The schemes of addresses that name several nodes, unencrypted and encrypted.
 SENTINEL, CLUSTER = ("sentinel", "sentinels"), ("cluster", "clusters")
 SCHEMES = ("redis", "rediss", "unix", *SENTINEL, *CLUSTER)
 ENCRYPTED = ("rediss", "sentinels", "clusters")
 
-#: Seconds: a worker's connection is silent for a quarter of one while it waits for messages.
-SHORTEST = 1.0
+#: The shortest timeout: a worker's connection is silent for a quarter of a second while it waits for messages.
+SHORTEST_S = 1.0
 
 UNENCODED = "a user name or password in it must be percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40, % is %25"
 
@@ -44,8 +44,8 @@ def _seconds(value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not SHORTEST <= seconds < float("inf"):
-        raise ValueError(f"must be a number of seconds, {SHORTEST:g} at least")
+    if not SHORTEST_S <= seconds < float("inf"):
+        raise ValueError(f"must be a number of seconds, {SHORTEST_S:g} at least")
     return seconds
 
 
@@ -95,10 +95,10 @@ FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 class RedisAddress:
     """A Redis server, and how to connect to it.
 
-    ``path`` is that of a unix socket; where there is one, ``host`` and ``port`` mean nothing. ``options`` are those of
-    the query, but the database. ``nodes`` are the Sentinels that know where ``primary`` is, or nodes of a cluster; none
-    for a single server. Then ``host`` and ``port`` are those of the first. So many ``replicas`` have to confirm what
-    must be safe.
+    ``path`` is that of a unix socket; if there is one, ``host`` and ``port`` mean nothing. ``options`` are those of the
+    query, except the database. ``nodes`` are the Sentinels that know where ``primary`` is, or nodes of a cluster, of
+    which ``host`` and ``port`` name the first; a single server has none. ``replicas``: how many of them have to confirm
+    what must be safe.
     """
 
     host: str = "localhost"
@@ -144,17 +144,17 @@ class RedisAddress:
 
     @property
     def ssl(self) -> dict[str, Any]:
-        """What is said about TLS, by redis-py's names."""
+        """The options of TLS, by redis-py's names."""
         return {name: value for name, value in self.options if name.startswith("ssl_")}
 
     @property
     def dialect(self) -> dict[str, int]:
-        """The version of the protocol, where one is said."""
+        """The version of the protocol, if one is given."""
         return {name: value for name, value in self.options if name == "protocol"}
 
     @property
     def timing(self) -> dict[str, float]:
-        """The seconds that are said, by redis-py's names, which are those of kombu's transport options too."""
+        """The timeouts that are given, by redis-py's names, which kombu's transport options share."""
         return {name: value for name, value in self.options if name not in self.ssl and name != "protocol"}
 
     @property
@@ -189,7 +189,7 @@ def parse(url: str) -> RedisAddress:
     """Read an address.
 
     Raises:
-        ValueError: one sentence, without any part of the address but the names of options.
+        ValueError: what is wrong, in one sentence that shows nothing of the address but names of options.
 
     """
     try:
@@ -229,7 +229,7 @@ def parse(url: str) -> RedisAddress:
 def _split(url: str) -> SplitResult:
     """The parts of an address.
 
-    Of several hosts, `_nodes` looks at each by itself: newer Pythons refuse one in brackets that stands behind another.
+    If there are several hosts, `_nodes` reads each by itself: newer Pythons refuse one in brackets behind another.
     """
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in (*SENTINEL, *CLUSTER):
@@ -239,7 +239,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _nodes(parts: SplitResult) -> tuple[tuple[str, int], ...]:
-    """The hosts and ports that an address names: one, but for those of Sentinels and clusters."""
+    """The hosts and ports that an address names: one, unless it is that of Sentinels or of a cluster."""
     several = parts.scheme in (*SENTINEL, *CLUSTER)
     default = SENTINEL_PORT if parts.scheme in SENTINEL else PORT
     where = parts.netloc.rpartition("@")[2]
@@ -259,16 +259,16 @@ def _primary(parts: SplitResult) -> str:
 
 def _refuse_no_socket(parts: SplitResult) -> None:
     if "@" in f"{parts.netloc}{parts.query}":
-        raise ValueError("a unix socket with a password is not supported; guard it by its folder")
+        raise ValueError("a unix socket with a password is not supported; protect it by the rights of its folder")
     if parts.netloc or not parts.path.strip("/"):
-        raise ValueError("a unix socket is named by its whole path: unix:///run/redis.sock?db=0")
+        raise ValueError("a unix socket is given by its absolute path: unix:///run/redis.sock?db=0")
 
 
 def _options(parts: SplitResult) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name not in OPTIONS:
-            raise ValueError(f"{name!r} is no option of such an address; {_advice(name)}")
+            raise ValueError(f"{name!r} is not an option of such an address; {_advice(name)}")
         if name in found:
             raise ValueError(f"{name} is given twice")
         if name.startswith("ssl_") and parts.scheme not in ENCRYPTED:
@@ -288,11 +288,11 @@ def _options(parts: SplitResult) -> dict[str, Any]:
 
 def _advice(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), OPTIONS, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(OPTIONS))}"
+    return f"did you mean {near[0]}?" if near else f"the options are {', '.join(sorted(OPTIONS))}"
 
 
 def _database(parts: SplitResult, asked: int | None) -> int:
-    """The database, which may stand in the path, in the query, or in both where they agree."""
+    """The database, which may stand in the path, in the query, or in both if they agree."""
     path = parts.path.removeprefix("/") if parts.scheme != "unix" else ""
     if parts.scheme in SENTINEL:
         path = path.partition("/")[2]
@@ -301,5 +301,5 @@ def _database(parts: SplitResult, asked: int | None) -> int:
     if not (path.isascii() and path.isdigit()):
         raise ValueError("the database after the host must be a whole number, as in redis://host:6379/0")
     if asked not in (None, int(path)):
-        raise ValueError("its path names one database and its db another")
+        raise ValueError("its path names one database and its option db another")
     return int(path)

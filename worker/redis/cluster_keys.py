@@ -1,21 +1,24 @@
-"""Every key of a deployment in one slot of a cluster: a tag before each, put there and taken off at the connection.
+"""Every key of a deployment in one slot of a cluster: each connection adds a tag before it, and takes it off again.
 
-A script of ours touches keys of many kinds in one step, and a cluster lets it do so only where they are in one slot.
-So each key that is sent begins with `TAG`, a `global_keyprefix` such as kombu and Celery have, and no name elsewhere
-needs to know of it. Pure.
+A script of ours touches keys of many kinds in one step, which a cluster permits only if they are in one slot. So each
+key that is sent begins with `TAG`, as with the `global_keyprefix` of kombu and Celery, and nothing else needs to know
+of it. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from redis.crc import key_slot
 
 TAG = "{klaviyo}:"
 
-#: The slot in which all that is.
-SLOT = key_slot(TAG.encode())
+_TAG = TAG.encode()
+
+#: The slot in which they all are.
+SLOT = key_slot(_TAG)
 
 _WITHOUT_KEYS = """
 ACL ASKING AUTH CLIENT CLUSTER COMMAND CONFIG DBSIZE DEBUG DISCARD ECHO EXEC FLUSHALL FLUSHDB FUNCTION HELLO INFO
@@ -27,8 +30,16 @@ _ALL_KEYS = "DEL EXISTS MGET PSUBSCRIBE PUNSUBSCRIBE SDIFF SINTER SUBSCRIBE SUNI
 #: Commands that name no key, by their first word.
 WITHOUT_KEYS = frozenset(_WITHOUT_KEYS.split())
 
-#: Commands all of whose words are keys, or channels, which are called as the keys that they tell of.
+#: Commands all of whose words are keys, or channels, which have the names of the keys that they are about.
 ALL_KEYS = frozenset(_ALL_KEYS.split())
+
+
+def _as_it_is(words: Sequence[Any]) -> Sequence[Any]:
+    return words
+
+
+def _all(words: Sequence[Any]) -> Sequence[Any]:
+    return (words[0], *map(_put, words[1:]))
 
 
 def _first(words: Sequence[Any]) -> Sequence[Any]:
@@ -76,29 +87,33 @@ _SPECIAL: dict[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
 
 
 def tagged(words: Sequence[Any]) -> Sequence[Any]:
-    """A command with the tag before each of its keys."""
+    """Return a command with the tag before each of its keys."""
+    return _put_in(words[0])(words)
+
+
+@lru_cache(maxsize=1024)
+def _put_in(command: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return what puts the tag before each key of a command: there are few commands, and all are sent often."""
     # redis-py has names of two words in one, such as "SCRIPT LOAD".
-    name = str(_text(words[0])).partition(" ")[0].upper()
-    if name in WITHOUT_KEYS:
-        return words
-    if name in ALL_KEYS:
-        return (words[0], *map(_put, words[1:]))
-    if " " in str(_text(words[0])):
-        return (words[0], *map(_put, words[1:2]), *words[2:])
-    return _SPECIAL.get(name, _first)(words)
+    first, blank, _ = str(_text(command)).upper().partition(" ")
+    if first in WITHOUT_KEYS:
+        return _as_it_is
+    if first in ALL_KEYS:
+        return _all
+    return _first if blank else _SPECIAL.get(first, _first)
 
 
 def untagged(answer: Any) -> Any:
-    """An answer without the tag before the keys and channels in it."""
+    """Return an answer without the tag before the keys and channels in it."""
     if isinstance(answer, list):
         return [untagged(each) for each in answer]
     if isinstance(answer, bytes):
-        return answer.removeprefix(TAG.encode())
+        return answer.removeprefix(_TAG)
     return answer.removeprefix(TAG) if isinstance(answer, str) else answer
 
 
 def _put(key: Any) -> Any:
-    return TAG.encode() + key if isinstance(key, (bytes, memoryview)) else f"{TAG}{key}"
+    return _TAG + key if isinstance(key, (bytes, memoryview)) else f"{TAG}{key}"
 
 
 def _text(word: Any) -> Any:

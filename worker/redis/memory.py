@@ -1,7 +1,7 @@
 """Memory in Redis for large results: a task waits for it without holding a thread.
 
-The result of a write is always stored: it is at most one response, and storing it frees the task's message. What was
-only read can be read again: its task goes back to its waiting list, and the thread works off small tasks, which free
+The result of a write is always stored: it is one response at most, and storing it frees the task's message. What was
+only read can be read again: its task goes back to its waiting list, and the thread works off small tasks, which frees
 memory.
 """
 
@@ -14,10 +14,10 @@ import orjson
 
 from worker.api.jsonapi import Envelope
 from worker.governor import SMALL_RESULT, get_governor
-from worker.patience import RETRY_PAUSE_S
 from worker.process.state import closing
+from worker.redis.patience import RETRY_PAUSE_S
 
-#: Seconds that a thread waits for memory that may come back at once, and until another thread does so again.
+#: Seconds that a thread waits for memory that may be free again at once, and until another thread does the same.
 BRIEF_WAIT_S, BRIEF_WAIT_INTERVAL_S = 2.0, 30.0
 
 #: Seconds until a task without room for its result is tried again, at first and at most. Workers try it sooner when
@@ -28,7 +28,7 @@ _refused = -math.inf
 
 
 def has_memory() -> bool:
-    """Return True if Redis takes something large now. Of many threads only the first to find it full waits a little."""
+    """Return True if Redis takes something large now. Only the first of many threads to find it full waits a little."""
     global _refused
     began = time.monotonic()
     patience = BRIEF_WAIT_S if began - _refused >= BRIEF_WAIT_INTERVAL_S else 0.0
@@ -52,5 +52,5 @@ def full_reason(size: int | None = None) -> str:
 
 
 def retry_delay(times: int) -> float:
-    """Return the seconds until a task is tried again that has found no room this many times before."""
+    """Return the seconds until a task that found no room this many times is tried again."""
     return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(times, 30))

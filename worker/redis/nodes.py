@@ -1,10 +1,10 @@
-"""Which server to speak to where there are several: a connection finds it whenever it connects.
+"""Which of several servers to speak to: a connection finds it whenever it connects.
 
-redis-py, kombu, Celery's result backend and RedBeat each have another way of following a failover, and none of a
-cluster's that leaves our scripts whole. All of them make their connections by a class that can be given. So one class
-does it for everybody: it asks the Sentinels, or the cluster, connects to the server that they name, and asks that one
-whether it is the primary. Any answer that says otherwise later ends the connection, and the next one is made to
-whichever server is right by then.
+redis-py, kombu, Celery's result backend and RedBeat each follow a failover in another way, and none of them can use a
+cluster without splitting our scripts. All of them let us name the class of their connections. So one class does it for
+everybody: it asks the Sentinels, or the cluster, connects to the server that they name, and asks that server whether it
+is the primary. If an answer says otherwise later, the connection ends, and the next one leads to whichever server is
+the primary by then.
 """
 
 from __future__ import annotations
@@ -26,50 +26,51 @@ from worker.redis.cluster_keys import SLOT, tagged, untagged
 #: Seconds for one Sentinel or node of a cluster to tell where the primary is.
 ASKING_TIMEOUT_S = 1.0
 
-#: Seconds between two questions of a process whether the Sentinels name another primary by now. They demote the old one
-#: some ten seconds later only, and it forgets then what it was told meanwhile.
+#: Seconds after which a process asks again whether the Sentinels name another primary. They demote the old one only
+#: some ten seconds later, and it then forgets everything that was written to it meanwhile.
 ASKING_INTERVAL_S = 1.0
 
-#: What is done on a process's first connection to another primary, before anything else: with the connection and the
-#: primary's replication id, which a replica that is promoted makes anew.
+#: What is done on a process's first connection to another primary, before anything else. Each step gets the connection
+#: and the primary's replication id, which changes when a replica is promoted.
 at_new_primary: list[Callable[[ToPrimary, str], None]] = []
 
-#: By address, the primary that was met last.
+#: By address, the replication id of the primary that was met last.
 _met: dict[RedisAddress, str] = {}
 
 
 @lru_cache
 def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
-    """The class of connections to an address; None where any library's own will do.
+    """Return the class of connections to an address; None if each library's own will do.
 
-    A single server that has replicas may one day be another one behind the same address.
+    Behind the address of a single server with replicas there may be another server one day.
     """
     if address.path or not (address.nodes or address.replicas):
         return None
     kind = InCluster if address.cluster else ToPrimary
     base = SSLConnection if address.tls else redis.Connection
-    return type(kind.__name__, (kind, base), {"address": address})
+    return type(kind.__name__, (kind, base), {"address": address, "directory": _Directory(address)})
 
 
 class ToPrimary(redis.Connection):
-    """A connection to whichever server is the primary when it connects."""
+    """A connection to whichever server is the primary at that moment."""
 
     address: RedisAddress
+    directory: _Directory
 
     def _connect(self) -> Any:
-        self.host, self.port = _directory(self.address).locate()
+        self.host, self.port = self.directory.locate()
         return super()._connect()  # type: ignore[no-untyped-call]
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send a command, unless the Sentinels name another primary by now."""
         primary = self.host, self.port
-        if self.address.primary and self.is_connected and _directory(self.address).names_another(primary):
+        if self.address.primary and self.is_connected and self.directory.names_another(primary):
             self.disconnect()  # type: ignore[no-untyped-call]
             raise redis.ConnectionError("another server has become the primary")
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Log in, then make sure that it is the primary."""
+        """Log in, then make sure that this server is the primary."""
         super().on_connect_check_health(check_health=check_health)
         told = _replication(self)
         if told.get("role") != "master":
@@ -83,7 +84,7 @@ class ToPrimary(redis.Connection):
             _met[self.address] = primary
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """Read an answer; one that says that another server has to be asked, or later, ends the connection."""
+        """Read an answer; if it says to ask another server, or to ask later, end the connection."""
         try:
             return super().read_response(*args, **kwargs)
         except redis.ConnectionError:
@@ -95,24 +96,24 @@ class InCluster(ToPrimary):
     """A connection to the node that has our slot, in which every key of ours is."""
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
-        """Send a command, its keys in our slot."""
+        """Send a command with its keys in our slot."""
         super().send_command(*tagged(args), **kwargs)  # type: ignore[no-untyped-call]
 
     def pack_command(self, *args: Any) -> Any:
-        """Pack a command, its keys in our slot."""
+        """Pack a command with its keys in our slot."""
         return super().pack_command(*tagged(args))  # type: ignore[no-untyped-call]
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:
-        """Pack commands, their keys in our slot."""
+        """Pack commands with their keys in our slot."""
         return super().pack_commands([tagged(each) for each in commands])  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """Read an answer, its keys as we call them."""
+        """Read an answer, with its keys as the rest of the program knows them."""
         return untagged(super().read_response(*args, **kwargs))
 
 
 def _replication(connection: redis.Connection) -> dict[str, str]:
-    """What a server says of its role."""
+    """What a server says about its role."""
     connection.send_command("INFO", "replication", check_health=False)  # type: ignore[no-untyped-call]
     said = connection.read_response()
     text = said.decode() if isinstance(said, bytes) else str(said)
@@ -129,10 +130,10 @@ class _Directory:
         self._asked_at, self._said = time.monotonic(), ("", 0)
 
     def locate(self) -> tuple[str, int]:
-        """Where it is, by the first node that knows; the next time that one is asked first.
+        """Return where it is, according to the first node that knows, which is asked first the next time.
 
         Raises:
-            redis.ConnectionError: none does.
+            redis.ConnectionError: no node knows.
 
         """
         if not self._nodes:
@@ -150,23 +151,18 @@ class _Directory:
                 why.append(f"{node[0]}:{node[1]}: {type(error).__name__}")
         name = self._address.primary
         what = f"the primary {name!r}" if name else "the cluster's node that has our keys"
-        raise redis.ConnectionError(f"nobody says where {what} is ({'; '.join(why)})")
+        raise redis.ConnectionError(f"no node says where {what} is ({'; '.join(why)})")
 
     def names_another(self, primary: tuple[str, int]) -> bool:
-        """Whether it is elsewhere by now; asked now and then, by one thread of all."""
+        """Whether it is elsewhere by now; only one thread asks, now and then."""
         if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
             try:
                 self.locate()
             except redis.ConnectionError:
-                self._asked_at = time.monotonic()  # without Sentinels the primary goes on serving
+                self._asked_at = time.monotonic()  # even without Sentinels the primary goes on serving
             finally:
                 self._asking.release()
         return self._said != primary
-
-
-@lru_cache
-def _directory(address: RedisAddress) -> _Directory:
-    return _Directory(address)
 
 
 def _told(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
@@ -195,7 +191,7 @@ def _named(client: redis.Redis, primary: str) -> tuple[str, int] | None:
 
 
 def _owner(client: redis.Redis, asked: str) -> tuple[str, int] | None:
-    """What a node of a cluster says; of itself it may not know the host."""
+    """What a node of a cluster says; it may not know its own host."""
     connection: Any = client.connection_pool.get_connection()
     connection.send_command("CLUSTER", "SLOTS")  # what redis-py makes of the answer loses what we look for
     for first, last, (host, port, *_), *_ in connection.read_response():

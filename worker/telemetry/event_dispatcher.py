@@ -15,3 +15,10 @@ class Dispatcher(EventDispatcher):  # type: ignore[misc,unused-ignore]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"buffer_limit": MAX_EVENTS_KEPT, **kwargs})
+
+    def send(self, type: str, *args: Any, **fields: Any) -> Any:
+        """Send an event, or keep it until Redis is back.
+
+        Celery has a heartbeat tried again without an end, in the loop that would notice that the connection is lost.
+        """
+        return super().send(type, *args, **{**fields, "retry": False})

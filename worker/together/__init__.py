@@ -1,1 +1,1 @@
-"""Calls that wait and travel in one request of Klaviyo's: each keeps its own task, result and end."""
+"""Calls that wait and travel in one request; each keeps its own task, result and end."""

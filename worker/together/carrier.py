@@ -1,6 +1,6 @@
 """The task that stands in a tier's queue for all the calls that travel with one request.
 
-The governor's script makes its message (sharing.lua). It is no task of anybody's: it has no result, and Flower shows
+The governor's script makes its message (sharing.lua). Nobody has called it, so it has no result, and Flower shows
 the calls in its place.
 """
 
@@ -19,7 +19,7 @@ from worker.process.state import acknowledged_by_redis, closing, left_behind
 from worker.telemetry.events import tell
 from worker.together.riding import ride
 
-#: As the governor's script writes it.
+#: Its name, as the governor's script writes it.
 TOGETHER = "klaviyo.together"
 
 
@@ -38,7 +38,7 @@ class Carrier(Task):  # type: ignore[type-arg]
         request: Any = self.request
         delivery = Delivery(*getattr(request, DELIVERY))
         if closing.is_set():
-            # It goes back with all that the stopping worker holds.
+            # It goes back, with everything else that the stopping worker holds.
             left_behind.add(delivery.tag)
             raise Ignore("the worker is stopping")
         with unacknowledged_if_left(request):

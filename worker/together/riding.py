@@ -1,8 +1,8 @@
 """Several calls in one request, in the worker: claim, send, and end all of them in one step.
 
-A call that ends well and that nothing follows is over with that step: its result is stored there, and its events are
-sent from here. Any other is given its outcome, and its message goes to a worker by itself, where Celery does all that
-it does at a task's end: callbacks, chains, chords, errbacks. Should that worker die, the next one finds the outcome.
+A call that succeeds and that nothing follows ends with that step: its result is stored there, and its events are sent
+from here. Any other gets its outcome there, and its message goes to a worker by itself, where Celery does all that it
+does at a task's end: callbacks, chains, chords, errbacks. If that worker dies, the next one finds the outcome.
 """
 
 from __future__ import annotations
@@ -45,18 +45,19 @@ from worker.together.traveling import Part, divided, outcome, split
 
 logger = get_logger(__name__)
 
-#: Into how many parts a request falls each time that it has failed again: a thousand calls are alone after five times.
+#: Into how many parts a request is split each time that it has failed again: after five times, each of a thousand calls
+#: is alone.
 QUARTERS = 4
 
-#: The kind of reminder of calls that were handed over to a job, and seconds after which it is looked whether that is
-#: open. Whoever follows jobs sees to it.
+#: The kind of reminder for calls that were handed over to a job, and the seconds after which somebody checks that the
+#: job is open: `tasks.jobs` does.
 CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
 
-#: Of calls that a job carries there is no delivery of the broker's.
+#: Calls that a job carries have no delivery from the broker.
 NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
 
-#: What is logged where their own messages, or the answer, are not what they should be.
-ODD = "%d calls that were to share a request wait again, each by itself."
+#: What is logged if their messages, or the answer, are not what they should be.
+ODD = "%d calls that were to share a request wait again, and each will be sent by itself."
 
 #: Sends one task event: its type, and its fields.
 Tell = Callable[..., None]
@@ -80,7 +81,7 @@ class Passenger:
 
 
 def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
-    """Carry out the request that has this id; whether its delivery is off the record now.
+    """Carry out the request that has this id. Return True if its delivery has been acknowledged.
 
     Raises:
         LeftBehind: the worker is stopping, and Redis is away.
@@ -92,7 +93,8 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
         return False
     passengers, arrival = [], Arrival(Settlement(used=False, forget=True), [])
     try:
-        # What a stock client has revoked it has told this worker, and nobody else: by itself, such a call ends so.
+        # A call that a plain Celery client has revoked is known as such to this worker alone: sent by itself, it ends
+        # as revoked.
         wanted = [rider for rider in riders if rider.task_id not in revoked]
         passengers = _alike(_passengers(app, wanted, delivery))
     except Exception:
@@ -104,7 +106,7 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
     adopted = governor.arrive(delivery, carrier, arrival)
     if adopted is None:
         return False
-    logger.info("%d calls have shared a request: %s.", len(riders), carrier)
+    logger.info("%d calls shared request %s.", len(riders), carrier)
     if adopted:
         tell_adopted(passengers[0].call, adopted)
     return True
@@ -113,9 +115,9 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
 def _handed_over(
     passengers: Sequence[Passenger], carrier: str, delivery: Delivery, governor: Governor, tell: Tell
 ) -> bool:
-    """Leave the calls to a job of Klaviyo's, which whoever follows jobs opens for them."""
+    """Hand the calls over to a job of Klaviyo's, which `tasks.jobs` opens for them."""
     _tell_begun(passengers, tell)
-    # Before it happens: should this worker die next, another one opens the job.
+    # Written beforehand: if this worker dies next, another one opens the job.
     reminder = f"{CARRIED}|{carrier}"
     remind(reminder, HANDED_OVER_AFTER_S)
     if not governor.hand_over(delivery, carrier, [each.rider.task_id for each in passengers]):
@@ -125,7 +127,7 @@ def _handed_over(
 
 
 def passengers_of(app: Celery, carrier: str) -> list[Passenger]:
-    """The calls that a job carries, in the order of its records; none once they have ended."""
+    """Return the calls that a job carries, in the order of its records; none once they have ended."""
     return _passengers(app, get_governor().riders(carrier), NO_DELIVERY)
 
 
@@ -137,12 +139,12 @@ def end_with_job(app: Celery, passengers: Sequence[Passenger], parts: Sequence[P
 
 
 def set_down(carrier: str) -> None:
-    """Let all calls of a request that nobody will make wait again, each to go by itself; nothing if it has ended."""
+    """Let all calls of a request that will not be made wait again, each by itself; none that has ended."""
     get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), []))
 
 
 def _alike(passengers: Sequence[Passenger]) -> list[Passenger]:
-    """Those that belong to the account of the first and ask for the same action, whatever their messages say."""
+    """Those of the same account and action as the first: their messages may have been tampered with."""
     return [
         each
         for each in passengers
@@ -159,7 +161,7 @@ def _carried(
     settings: Settings,
     tell: Tell,
 ) -> Arrival:
-    """Send the request, and say what becomes of each call."""
+    """Send the request. Return what becomes of each call."""
     first = passengers[0].call
     sharing = passengers[0].sharing
     _tell_begun(passengers, tell)
@@ -207,7 +209,7 @@ def _fates(
     settings: Settings,
     tell: Tell,
 ) -> list[Fate]:
-    """What becomes of each call, told as events where Celery does not see it."""
+    """What becomes of each call; where Celery does not see it, its events are sent."""
     results = Results(app)
     fates = [_fate(each, part, answer, settings, results) for each, part in zip(passengers, parts, strict=True)]
     for each, part, fate in zip(passengers, parts, fates, strict=True):
@@ -228,13 +230,13 @@ def _divided(
     carrier: str,
     max_attempts: int,
 ) -> list[Part]:
-    """What the answer means for each call; one that says nothing of the calls lets them wait again."""
+    """What the answer means for each call; after one that is about none of them, all wait again."""
     if not isinstance(answer, Throttled | Unavailable | Unauthorized):
         return divided(sharing, [(each.call.params, each.rider.share) for each in passengers], answer, carrier)
     shares = [each.rider.share for each in passengers]
     if isinstance(answer, Unavailable) and answer.sent:
-        # It may be one of them that Klaviyo cannot take, and the others are not to fail for it: who has failed before
-        # goes with fewer, and makes its last attempt alone.
+        # One of them may be what Klaviyo cannot process, and the others must not fail with it: a call that has failed
+        # before goes with fewer others, and makes its last attempt alone.
         again = [place for place, each in enumerate(passengers) if each.rider.attempts]
         for place, share in zip(again, split([shares[place] for place in again], QUARTERS, carrier), strict=True):
             shares[place] = share
@@ -250,7 +252,7 @@ def _fate(
     call, task_id = passenger.call, passenger.rider.task_id
     if part.envelope is not None:
         if size_if_large(part.envelope) and call.declaration.reads:
-            # It has to wait for room, where there is none, as it does by itself.
+            # If Redis has no room for it, it waits for that, as it would by itself.
             return Fate(task_id, "wait", "")
         if passenger.plain:
             return Fate(task_id, "done", "", *results.success(passenger, part.envelope))
@@ -269,20 +271,20 @@ def _fate(
 
 
 class Results:
-    """Results as Celery's backend stores them: made once for all calls, but for what is each one's own."""
+    """Results as Celery's backend stores them. What all calls have in common is made once."""
 
     def __init__(self, app: Any) -> None:
         self._backend: Any = app.backend
         self._good: dict[str, Any] = self._backend._get_result_meta(None, states.SUCCESS, None, None)
 
     def success(self, passenger: Passenger, envelope: Envelope) -> tuple[str, bytes]:
-        """The key and the value of a call's result; the key is empty where nobody wants it."""
+        """Return the key and the value of a call's result; the key is empty if nobody wants it."""
         if passenger.headers.get("ignore_result"):
             return "", b""
         return self._stored(passenger, {**self._good, "result": envelope})
 
     def retry(self, passenger: Passenger, why: str) -> tuple[str, bytes]:
-        """The same for one that waits again."""
+        """Return the same for a call that waits again."""
         told = self._backend.encode_result(WaitingReason(why), states.RETRY)
         return self._stored(passenger, self._backend._get_result_meta(told, states.RETRY, None, None))
 
@@ -298,7 +300,7 @@ def _passengers(app: Celery, riders: Sequence[Rider], delivery: Delivery) -> lis
 
 
 def _passenger(app: Celery, rider: Rider, delivery: Delivery) -> Passenger | None:
-    """What a rider's message asks for; None where it cannot be carried: by itself, it is told what is wrong."""
+    """What a rider's message asks for; None if it cannot be carried: sent by itself, it fails with the reason."""
     try:
         headers, properties, args, kwargs, embedded = unpacked(rider.message)
         task: Any = app.tasks[headers["task"]]
@@ -315,6 +317,6 @@ def _is_plain(embedded: dict[str, Any]) -> bool:
     """Whether nothing follows a task's success, and nobody listens for it in this process."""
     if any(embedded.get(name) for name in ("callbacks", "chain", "chord")):
         return False
-    # One receiver of `task_postrun` is ours (`worker.successors`).
+    # The first receiver of `task_postrun` is ours (`worker.successors`).
     listeners = (*signals.task_success.receivers, *signals.task_prerun.receivers, *signals.task_postrun.receivers[1:])
     return not listeners

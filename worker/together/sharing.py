@@ -1,6 +1,6 @@
-"""What the engine knows of actions whose calls can travel in one request. Pure.
+"""How calls of an action can travel in one request, as the engine knows it. Pure.
 
-The table is beside the actions, in the module ``together`` of their package.
+The table of these actions is in the module ``together`` of their package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 
-#: What a thing begins with that must only not occur twice in one request.
+#: The first character of a thing that must not occur twice in one request, and has no order.
 ONCE = "!"
 
 
@@ -27,10 +27,11 @@ ONCE = "!"
 class Share:
     """One call as a part of a request.
 
-    Only calls with the same ``key`` share one. ``marks`` are pairs of a thing and what the call says of it: two calls
-    that say different things of one, or nothing in words, never share, and the second never overtakes the first. A
-    thing that begins with `ONCE` must not occur twice in a request, whatever the order. ``count`` and ``size`` are the
-    call's records and their bytes.
+    Only calls with the same ``key`` share one. ``marks`` are pairs of a thing and what the call says about it. Two
+    calls that say different things about one thing, or nothing in words, never share a request, and the second never
+    overtakes the first. A thing that begins with `ONCE` must not occur twice in a request, but has no order. ``count``
+    and ``size`` are the number of the call's records and their bytes.
+
     """
 
     key: str
@@ -39,7 +40,7 @@ class Share:
     size: int = 0
 
     def told(self, once: bool) -> str:
-        """As the governor's script reads it; ``once``: the call must not be repeated blindly."""
+        """Return it as the governor's script reads it; ``once``: the call must not be repeated blindly."""
         words = (
             str(self.count),
             str(self.size),
@@ -59,10 +60,10 @@ class Sharing:
         most, most_bytes: records in one request, and their bytes.
         share: one call's part; None for a call that goes alone.
         join: the carrier's parameters for these calls, which share.
-        tell: each call's own envelope; None for one that the answer tells nothing of, which then goes alone.
+        tell: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
         path: where the records stand in the carrier's body; empty where no pointer leads to one.
         entries: how many of these records are one call's.
-        by_job: the carrier begins a job of Klaviyo's, whose end is that of the calls: only for calls that ask for it.
+        by_job: the carrier begins a job of Klaviyo's, and the calls end with that: only for calls that ask for it.
 
     """
 
@@ -77,13 +78,13 @@ class Sharing:
     by_job: bool = False
 
     def carrying(self, account: str, params: Params) -> str:
-        """The line of the request that carries such calls and what fits into it, as the governor's script reads it."""
+        """Return what fits into a request that carries such calls, and its line, as the governor's script reads it."""
         line = self.carrier.line(account, self.join([params]))
         return f"{self.most} {self.most_bytes} {line.name} {line.spec}"
 
 
 def sharing_of(declaration: Declaration) -> Sharing | None:
-    """How the calls of an action travel together; None if they do not."""
+    """Return how the calls of an action travel together; None if they do not."""
     return _row(declaration.package, declaration.name)
 
 
@@ -96,11 +97,11 @@ def _row(package: str, action: str) -> Sharing | None:
 
 
 def hashed(*values: Any) -> str:
-    """A short word that is the same for the same values, and holds nobody's data."""
+    """Return a short word that is the same for equal values, and reveals none of them."""
     return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
 
 
 def parted(told: str, part: str) -> str:
-    """What the governor is told of a call that from now on shares only with those of its part."""
+    """Return the share of a call that from now on shares only with those of its part."""
     count, size, once, key, *marks = told.split(" ")
     return " ".join((count, size, once, f"{key}/{part}", *marks))

@@ -1,8 +1,8 @@
-"""Calls that travel in one request: what the governor is told of them, and how an answer is divided. Pure.
+"""Calls that travel in one request: what the governor learns of them, and how an answer is divided. Pure.
 
-What one call did wrong is its own affair. Whatever Klaviyo refuses is sent again without those that it points at, or in
-halves where it points at none; a call that stands alone at last is made as the single action that it is, so that its
-end is that which it would have had by itself.
+A mistake in one call fails only that call. What Klaviyo refuses is sent again without the calls that it points at, or
+in halves if it points at none. A call that stands alone in the end is sent as the single action that it is, so that it
+ends as it would have by itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from worker.together.sharing import Sharing, hashed, parted, sharing_of
 _OF_A_RECORD = (BadRequest, Conflict, TooLarge)
 
 
-#: What carries calls with the same key: most are like some before, and writing it down takes time.
+#: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
 REMEMBERED = 1_000
 _carrying: dict[tuple[str, str, str], str] = {}
 
@@ -36,10 +36,10 @@ _carrying: dict[tuple[str, str, str], str] = {}
 def traveling(
     declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
 ) -> Together:
-    """What the governor is told of a call: its share, and the request that would carry it.
+    """Return what the governor has to know of a call: its share, and the request that would carry it.
 
-    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share
-    one; None: nothing was said.
+    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share a request; None if
+    nothing was said.
     """
     sharing = sharing_of(declaration)
     if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
@@ -67,9 +67,9 @@ class Part:
 def divided(
     sharing: Sharing, calls: Sequence[tuple[Params, str]], answer: Envelope | KlaviyoError, request: str
 ) -> list[Part]:
-    """What the answer to a request means for each of the calls in it, which have these parameters and shares.
+    """Return what the answer to a request means for each call in it; ``calls`` are their parameters and shares.
 
-    ``answer`` is a good one or a refusal, ``request`` the id of the request, which its halves are told apart by.
+    ``answer`` is an envelope or a refusal, ``request`` the id of the request, by which its halves are told apart.
     """
     if isinstance(answer, Envelope):
         told = sharing.tell([params for params, _ in calls], answer)
@@ -88,7 +88,7 @@ def divided(
 
 
 def split(shares: Sequence[str], parts: int, request: str) -> list[str]:
-    """New shares for calls that were in one request, by which only those of the same part of it share the next."""
+    """Return new shares for the calls of one request: only calls of the same part of it will share the next."""
     places = [place * parts // len(shares) for place in range(len(shares))]
     sizes, words = Counter(places), [hashed(request, part)[:8] for part in range(parts)]
     return [
@@ -97,10 +97,10 @@ def split(shares: Sequence[str], parts: int, request: str) -> list[str]:
 
 
 #: Why a call goes again.
-NOT_TOLD = "the answer to the request that it shared tells nothing of it: it goes alone"
-REFUSED = "Klaviyo has refused the request that it shared: it goes alone"
-WITHOUT = "Klaviyo has refused the request that it shared: it goes again without the calls that were pointed at"
-HALVED = "Klaviyo has refused the request that it shared: it goes again in halves"
+NOT_TOLD = "the answer to the shared request says nothing about this call, which now goes alone"
+REFUSED = "Klaviyo refused the shared request; this call now goes alone"
+WITHOUT = "Klaviyo refused the shared request because of other calls, without which this one goes again"
+HALVED = "Klaviyo refused the shared request without saying which call is wrong; it goes again in halves"
 
 
 def _pointed_at(sharing: Sharing, refused: Refused, calls: Sequence[Params]) -> set[int]:
@@ -110,14 +110,14 @@ def _pointed_at(sharing: Sharing, refused: Refused, calls: Sequence[Params]) -> 
 
 
 def outcome(end: Envelope | KlaviyoError) -> bytes:
-    """How a call has ended, as it is kept for the worker that tells it."""
+    """Return how a call has ended, as it is kept for the worker that ends its task."""
     if isinstance(end, KlaviyoError):
         return orjson.dumps({"error": type(end).__name__, "args": end.args})
     return orjson.dumps({"envelope": end})
 
 
 def reached(kept: str) -> Envelope:
-    """The same again: the envelope, or the error, which is raised."""
+    """Return the envelope of a call that has ended, or raise its error."""
     told: dict[str, Any] = orjson.loads(kept)
     if "error" in told:
         made: KlaviyoError = getattr(errors, told["error"])(*told["args"])

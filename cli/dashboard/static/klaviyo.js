@@ -26,6 +26,9 @@
                     throw new Error(String(answer.status));
                 }
                 table.innerHTML = await answer.text();
+                table.querySelectorAll("[data-count]").forEach(function (told) {
+                    document.querySelector('[data-troubles="' + told.dataset.count + '"]').textContent = told.textContent;
+                });
                 silence.classList.add("d-none");
             } catch (error) {
                 silence.classList.remove("d-none");

@@ -100,7 +100,8 @@ def test_a_job_that_klaviyo_refused_has_failed_with_all_its_records():
 def test_a_kind_has_one_name_in_the_list_and_on_its_page():
     [kind] = [each for each in jobs.TAB.columns if each.title == "Kind"]
 
-    assert kind.cell(jobs.Dated(JOB, 1.0)).text == facts(jobs.job_page(JOB, [], AT))["Kind"] == "bulk_import_profiles"
+    shown = kind.cell(jobs.Dated(JOB, "main", 1.0)).text
+    assert shown == facts(jobs.job_page(JOB, [], AT))["Kind"] == "bulk_import_profiles"
 
 
 def test_an_imports_page_names_the_rows_rejected_before_sending_and_by_klaviyo():

@@ -86,6 +86,17 @@ def test_an_account_on_anothers_buckets_has_a_row_of_its_own_with_what_waits_for
     assert [cell.text.partition(" waiting")[0] for cell in found.summary] == ["two: 2", "one: 1"]
 
 
+def test_a_page_of_what_is_paused_says_how_that_ends(settings, real_redis):
+    get_profile.delay(id="01H")
+    get_governor().pause("account:default", "ann", "for now", since=1.0)
+
+    facts = dict(waiting.read_anew(bucket("get_profile"), "now", 1).facts)
+
+    assert facts["Stands still"] == (
+        "The account default is paused by ann: for now. To resume it, run `klaviyo resume --account default`."
+    )
+
+
 def test_a_bucket_of_which_nothing_waits_any_more_has_an_empty_page(settings, real_redis):
     get_profile.delay(id="01H")
     limit = bucket("get_profile")

@@ -70,7 +70,9 @@ def test_events_are_waited_for_no_longer_than_a_silence_that_tells_something(mon
     assert asked == {"handlers": ["*"], "limit": None, "timeout": SILENCE_S, "wakeup": True}
 
 
-PAGES = Pages("Klaviyo", "klaviyo", [Route("/klaviyo", RequestHandler, {}, "klaviyo")], {"our.html": "ours"})
+PAGES = Pages(
+    "Klaviyo", "klaviyo", [Route("/klaviyo", RequestHandler, {}, "klaviyo")], {"our.html": "ours"}, lambda: None
+)
 
 
 def test_flowers_navigation_bar_has_our_entry_once_after_its_own():

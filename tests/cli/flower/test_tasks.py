@@ -175,6 +175,23 @@ def test_each_task_is_read_once_and_explained_each_time(look, governor):
     assert look.notes["a-task"].startswith("waits for Klaviyo's limits")
 
 
+def test_rows_that_wait_are_in_the_order_in_which_they_will_be_sent(look, governor, state):
+    for lane, id in (("bulk", "third"), ("now", "first"), ("now", "second")):
+        governor.wait(ref(line()), lane, id, message(id=id))
+    governor.wait(ref(line(name="other")), "now", "paused", message(id="paused"))
+    governor.pause("action:other", "ann", "for now", since=NOW)
+    seen = look.read(NOW)
+    state.show_waiting(seen)
+    tell(state, "sent", "elsewhere", name="klaviyo.get_lists")
+
+    def shown(query):
+        how = {"sort_by": "received", "descending": True}  # as Flower's page asks by default
+        return list(state.search_engine.search(state.tasks, query, **how).task_ids)
+
+    assert shown(f"state:{WAITING}") == ["first", "second", "third", "paused"]
+    assert "elsewhere" in shown("")
+
+
 def test_what_was_revoked_is_told_from_what_a_worker_has_taken(look, governor, client):
     for id in ("taken", "revoked"):
         governor.wait(ref(line()), "now", id, message(id=id))

@@ -36,7 +36,7 @@ def test_what_is_paused_says_by_whom_and_what_lets_it_go_on(what):
     said = told(pauses=[pause("account:us"), pause(what)])
 
     assert said.startswith("waits: the ")
-    assert " is paused by night-shift: the shop moves. To resume it: klaviyo resume --" in said
+    assert " is paused by night-shift: the shop moves. To resume it, run `klaviyo resume --" in said
 
 
 @pytest.mark.parametrize("name", ["eu:get_profiles", "eu:get_profiles+include"])

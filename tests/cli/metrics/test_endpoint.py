@@ -9,7 +9,7 @@ import redis
 from prometheus_client.exposition import generate_latest
 
 from cli.metrics import endpoint
-from cli.metrics.endpoint import KEPT_S, PARTS, REST, Deployment, Latest
+from cli.metrics.endpoint import KEPT_S, OF_STORE, PARTS, REST, Deployment, Latest
 from cli.metrics.gauges import single
 from schedules.store.migrate import upgrade
 from worker.settings import get_settings
@@ -43,7 +43,7 @@ def test_all_who_ask_within_a_while_are_answered_by_one_reading():
     def collect():
         read.append(threading.current_thread())
         now[0] += 0.5
-        return b"%d" % len(read)
+        return b"%d" % len(read), 0.0
 
     async def scrapes():
         latest = Latest(collect, lambda: now[0])
@@ -63,7 +63,7 @@ def test_a_reading_that_takes_long_keeps_nobody_waiting_who_can_have_an_older_on
         read.append(None)
         if len(read) == 2:
             assert go_on.wait(20)
-        return b"%d" % len(read)
+        return b"%d" % len(read), 0.0
 
     async def scrapes():
         latest = Latest(collect, lambda: now[0])
@@ -80,11 +80,11 @@ def test_a_new_deployment_tells_every_part(client, settings, monkeypatch, tmp_pa
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/store.db")
     upgrade(f"sqlite:///{tmp_path}/store.db")
     get_settings.cache_clear()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
 
-    text = endpoint.collect().decode()
+    text = endpoint.collect()[0].decode()
 
-    for name, _ in PARTS:
+    for name, _ in (*PARTS, *OF_STORE):
         assert f'klaviyo_collector_up{{part="{name}"}} 1.0' in text
     assert "klaviyo_workers 0.0" in text
     assert "klaviyo_wanted_workers 0.0" in text

@@ -60,7 +60,7 @@ class Store:
 @pytest.fixture
 def redis(monkeypatch):
     fake = fakeredis.FakeRedis(server_type="valkey", version=(8,))
-    for module in ("schedules.store.outage", "worker.atomic_writes"):
+    for module in ("schedules.store.outage", "worker.redis.atomic_writes"):
         monkeypatch.setattr(f"{module}.get_redis", lambda: fake)
     monkeypatch.setattr(outage, "current_time", lambda: NOW)
     return fake
@@ -87,7 +87,10 @@ def test_a_full_disk_is_reported_in_the_log_and_by_the_commands_and_the_step_wai
 
     [told] = [each for each in caplog.records if each.name == "schedules.store.outage"]
     assert told.levelno == logging.ERROR
-    assert "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves" in told.message
+    assert (
+        "cannot be written: database or disk is full. Syncs and pushes wait, and go on by themselves"
+        in told.getMessage()
+    )
     assert str(outage.current_outage()).startswith("The store at sqlite:///")
     assert disk.rows() == 0
 

@@ -6,10 +6,10 @@ import pytest
 
 from tasks.imports.estimate import seconds_at, seconds_for
 from worker.governor import BucketLook, Look
-from worker.tiers import MINUTE, SECOND, Window
+from worker.tiers import MINUTE_MS, SECOND_MS, Window
 
 ACTION = "bulk_import_profiles"
-STEADY = Window(150, MINUTE)
+STEADY = Window(150, MINUTE_MS)
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ def test_requests_that_no_longer_fit_into_a_window_wait_for_the_next(count: int,
 
 
 def test_the_window_that_takes_longest_sets_the_pace():
-    assert seconds_for(20, [(0, Window(10, SECOND)), (0, Window(5, MINUTE))]) == 180
+    assert seconds_for(20, [(0, Window(10, SECOND_MS)), (0, Window(5, MINUTE_MS))]) == 180
 
 
 def look(waiting: int = 0, blocked: float = 0.0) -> Look:
-    bucket = BucketLook(f"default:{ACTION}", ((0, 10, SECOND), (0, 150, MINUTE)), 0, 0, blocked)
+    bucket = BucketLook(f"default:{ACTION}", ((0, 10, SECOND_MS), (0, 150, MINUTE_MS)), 0, 0, blocked)
     return Look(f"default:{ACTION}", "klaviyo.m", 0, waiting, 0, None, 0.0, (bucket,))
 
 

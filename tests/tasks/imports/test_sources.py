@@ -7,7 +7,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,45 @@ def test_the_rows_of_parquet_are_mappings(tmp_path: Path):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
 
     assert rows_of(open_rows(tmp_path / "rows.parquet")) == rows
+
+
+NANOSECONDS, IN_MICROSECONDS = 1_700_000_000_123_456_789, datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "read"),
+    [
+        ([NANOSECONDS], pyarrow.timestamp("ns", "UTC"), IN_MICROSECONDS),
+        ([[NANOSECONDS]], pyarrow.list_(pyarrow.timestamp("ns", "UTC")), [IN_MICROSECONDS]),
+        ([{"at": 1_001}], pyarrow.struct([("at", pyarrow.time64("ns"))]), {"at": time(0, 0, 0, 1)}),
+        ([[("a", 1), ("b", 2)]], pyarrow.map_(pyarrow.string(), pyarrow.int64()), {"a": 1, "b": 2}),
+    ],
+)
+def test_the_values_of_parquet_are_as_in_json_and_times_cut_to_microseconds(
+    tmp_path: Path, values: list[Any], kind: pyarrow.DataType, read: object
+):
+    pyarrow.parquet.write_table(pyarrow.table({"value": pyarrow.array(values, kind)}), tmp_path / "rows.parquet")
+
+    assert rows_of(open_rows(tmp_path / "rows.parquet")) == [{"value": read}]
+
+
+def test_the_times_of_spark_are_read_as_they_were_written(tmp_path: Path):
+    forever = datetime.fromisoformat("9999-12-31T00:00:00")
+    table = pyarrow.table({"until": pyarrow.array([forever], pyarrow.timestamp("us"))})
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet", use_deprecated_int96_timestamps=True)
+
+    assert rows_of(open_rows(tmp_path / "rows.parquet")) == [{"until": forever}]
+
+
+def test_a_time_that_no_calendar_has_is_told_with_its_column(tmp_path: Path):
+    times = {
+        "joined": pyarrow.array([0], pyarrow.timestamp("us")),
+        "left": pyarrow.array([2**62], pyarrow.timestamp("us")),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(times), tmp_path / "rows.parquet")
+
+    with pytest.raises(SourceError, match=r"rows\.parquet: a time in left is outside the years 1 to 9999\."):
+        rows_of(open_rows(tmp_path / "rows.parquet"))
 
 
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):

@@ -4,6 +4,7 @@ import pytest
 
 from tasks.jobs import JOB_KINDS
 from tasks.jobs.kinds import by_id
+from worker.api.filter_fields import fields_of
 from worker.api.paging import first_page
 
 KIND = pytest.mark.parametrize("kind", JOB_KINDS.values(), ids=JOB_KINDS)
@@ -13,6 +14,9 @@ KIND = pytest.mark.parametrize("kind", JOB_KINDS.values(), ids=JOB_KINDS)
 def test_every_way_of_listing_is_one_that_the_action_takes(kind):
     for filter in (*kind.in_progress, 'equals(status,"complete")', None) if kind.listing else ():
         kind.listing.declaration.bind(kind.page(filter))
+    if kind.listing:
+        name = kind.listing.declaration.name
+        assert fields_of("tasks", name), f"tasks/filters.json does not say by what {name} can be filtered"
 
 
 @KIND

@@ -8,13 +8,14 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.companies import LearnCompanies, NoteCompany
-from worker.accounts.companies import ASK_AGAIN_S, find_accounts_to_learn, learn_company, sharing
+from worker.accounts.companies import ASK_AGAIN_S, find_accounts_to_learn, find_parted, learn_company, sharing
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
 from worker.errors import ScopeMissing
 from worker.governor import get_governor
 from worker.one_per_process import forget
+from worker.redis.homes import at_home, at_redis
 from worker.settings import get_settings
 
 GRANT = Grant("g1", SecretStr("at_secret"), SecretStr("rt_secret"), 1.0, 3601.0, frozenset({"lists:read"}))
@@ -26,7 +27,7 @@ def redis(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 
@@ -131,3 +132,58 @@ def test_no_key_is_kept_with_what_was_learned(redis):
     learn_company(account(get_settings(), "eu"), "SHP001")
 
     assert b"pk_eu" not in b"".join(redis.hgetall("klaviyo:companies").values())
+
+
+@pytest.fixture
+def divided(two_redis):
+    """A key of one company on either Redis."""
+    for alias in ("outlet", "shop"):
+        with at_home(alias):
+            learn_company(account(get_settings(), alias), "SHP001")
+    return two_redis
+
+
+def test_a_company_is_asked_about_even_if_its_key_is_the_only_one_on_its_redis(two_redis, settings):
+    settings.delenv("KLAVIYO_API_KEY")
+    forget()
+
+    assert names() == ["outlet"]
+
+
+def test_accounts_of_one_company_on_two_redis_are_found(divided):
+    [found] = find_parted(get_settings())
+
+    assert str(found) == (
+        "accounts outlet (on main) and shop (on eu) have keys of the company SHP001, and no Redis knows what others "
+        "send, so that together they exceed Klaviyo's limits: let them live on one"
+    )
+
+
+def test_so_are_those_with_one_key_of_which_nobody_knows_the_company(two_redis, settings):
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_outlet")
+    forget()
+
+    [found] = find_parted(get_settings())
+    assert found.accounts == (("outlet", "main"), ("shop", "eu"))
+    assert "pk_" not in str(found)
+
+
+def test_accounts_of_one_company_on_one_redis_are_not_parted(two_redis):
+    with at_redis("eu"):
+        for alias in ("shop", "stored"):
+            learn_company(account(get_settings(), alias), "SHP001")
+
+    assert find_parted(get_settings()) == []
+
+
+def test_an_account_whose_key_was_replaced_is_not_judged_by_the_old_one(divided, settings):
+    settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_of_another_company")
+    forget()
+
+    assert find_parted(get_settings()) == []
+
+
+def test_a_worker_that_learns_that_a_company_is_divided_says_so(divided, caplog):
+    NoteCompany().run(ANSWER, "outlet", account(get_settings(), "outlet").fingerprint)
+
+    assert caplog.text.count("accounts outlet (on main) and shop (on eu) have keys of the company SHP001") == 1

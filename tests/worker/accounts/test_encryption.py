@@ -27,7 +27,7 @@ def test_a_secret_that_is_put_in_anothers_place_is_refused():
     encryption = Encryption([OLD])
     encrypted = encryption.encrypt(SECRET, "account:eu")
 
-    with pytest.raises(Undecryptable, match="account:us are damaged, or were stored as another's"):
+    with pytest.raises(Undecryptable, match="account:us are damaged, or were stored for another name"):
         encryption.decrypt(encrypted, "account:us")
 
 

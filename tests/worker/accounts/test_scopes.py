@@ -24,7 +24,7 @@ DETAIL = "Your API key is missing the required scopes: profiles:write."
 def redis(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 

@@ -23,7 +23,7 @@ def redis(settings, client, monkeypatch):
     """A real server as that of the process, whose secrets are encrypted with `OLD`."""
     settings.setenv("KLAVIYO_SECRET_KEY", OLD)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 
@@ -124,7 +124,7 @@ def test_two_rows_that_are_swapped_are_of_no_use(writer, reader, redis):
 
     found = reader.find("eu")
     assert found.unreadable
-    with pytest.raises(CredentialsFailed, match="of account eu are damaged, or were stored as another's"):
+    with pytest.raises(CredentialsFailed, match="of account eu are damaged, or were stored for another name"):
         found.authorization("get_lists")
 
 

@@ -64,7 +64,7 @@ def klaviyo(settings, client, monkeypatch, now):
     settings.setenv("KLAVIYO_CLIENT_SECRET", "sandbox-secret")
     settings.setenv("KLAVIYO_BASE_URL", "http://sandbox")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = Klaviyo()
     monkeypatch.setattr(
         token_endpoint, "session", lambda: httpx.Client(transport=httpx.MockTransport(made.answer))

@@ -18,7 +18,7 @@ def redis(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_ACCOUNTS__EU__WEIGHT", "3")
     settings.setenv("KLAVIYO_ACCOUNTS__US__API_KEY", "pk_us")
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     return client
 
 

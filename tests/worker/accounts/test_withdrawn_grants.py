@@ -114,7 +114,7 @@ class Shop:
 def shop(settings, client, monkeypatch):
     settings.setenv("KLAVIYO_SECRET_KEY", "k" * 40)
     forget()
-    monkeypatch.setattr("worker.connection._client", lambda timeouts: client)
+    monkeypatch.setattr("worker.redis.connection._client", lambda timeouts: client)
     made = Shop(client)
     for module in (carrying_out, oauth):
         monkeypatch.setattr(module, "get_governor", lambda: made.governor)
@@ -137,7 +137,7 @@ def test_a_grant_that_is_withdrawn_and_given_again_an_hour_later_costs_no_task(s
     shop.work(HOUR)
 
     [pause] = shop.governor.paused()
-    assert "run `klaviyo accounts authorize shop`" in pause.why
+    assert "run `klaviyo accounts authorize shop`" in pause.how_to_resume
     assert len(shop.ended) == done
     assert shop.refused <= HOUR / 60 + 20
     assert shop.governor.count() == TASKS - done

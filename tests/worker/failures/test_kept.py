@@ -15,7 +15,6 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.failing import ADA, LOST, fail, refused, waiting
 from worker.app import app
-from worker.connection import get_redis
 from worker.errors import Forbidden, InputError, Unavailable
 from worker.failures import kept
 from worker.failures.groups import group_of
@@ -25,6 +24,7 @@ from worker.message_headers import DELIVERY, HEADER
 from worker.one_per_process import forget
 from worker.process.left_behind import LeftBehind
 from worker.process.state import acknowledged_by_redis, closing, left_behind, working
+from worker.redis.connection import get_redis
 from worker.results import Backend
 from worker.transport import UNACKED, UNACKED_INDEX
 

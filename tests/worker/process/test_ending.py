@@ -123,7 +123,7 @@ def test_a_task_whose_end_cannot_be_stored_frees_its_slot_and_does_not_keep_othe
     over = threading.Semaphore(0)
     governor.go.clear()
     finisher.run_task(task("first"), over.release)
-    assert governor.asked.wait(10)
+    assert governor.asked.wait(60)
     for name in ("one", "two"):
         finisher.run_task(task(name), over.release)
     # The step of two fails, and then that of the first of them.
@@ -132,7 +132,7 @@ def test_a_task_whose_end_cannot_be_stored_frees_its_slot_and_does_not_keep_othe
 
     finisher.stop()
 
-    assert [over.acquire(timeout=10) for _ in range(3)] == [True] * 3
+    assert [over.acquire(timeout=60) for _ in range(3)] == [True] * 3
     assert [step[0][0] for step in governor.steps] == ["first", "two"]
     assert left_behind == set()
     assert "tag of one" in acknowledged_by_redis  # by this worker: the record goes back to wait by itself

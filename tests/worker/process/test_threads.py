@@ -82,7 +82,7 @@ def fail(*_):
 def test_what_celery_stumbles_over_in_a_thread_is_told(way):
     told, pool = [], TaskPool(limit=1)
     try:
-        pool.on_apply(**way, args=("",), callback=told.append, error_callback=told.append).wait(5)
+        pool.on_apply(**way, args=("",), callback=told.append, error_callback=told.append).wait(60)
     finally:
         pool.on_stop()
 

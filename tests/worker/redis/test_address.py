@@ -5,18 +5,15 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from celery import Celery
 from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
 from cli.embedded import server
-from cli.processes import free_port
-from tests.celery_connections import close_backend
-from worker.app import Loader, configuration
-from worker.connection import get_redis
+from tests.ports import free_port
 from worker.errors import SettingsError
 from worker.redis import address
 from worker.redis.address import parse
+from worker.redis.connection import get_redis
 from worker.settings import get_settings
 
 #: A password with everything that URLs, kombu and shells have a meaning for.
@@ -33,32 +30,6 @@ def places(server_binary, tmp_path_factory):
         admin.execute_command("ACL", "SETUSER", "ada", "on", f">{PASSWORD}", "~*", "&*", "+@all")
         yield {"port": port, "socket": url.removesuffix("?db=0")}
         admin.close()
-
-
-@pytest.fixture
-def clients(clean_settings, monkeypatch, tmp_path):
-    """Makes every client that connects to an address, by its library."""
-    monkeypatch.chdir(tmp_path)
-    opened = []
-
-    def connect(url):
-        monkeypatch.setenv("KLAVIYO_REDIS_URL", url)
-        for cache in (get_settings, get_redis):
-            cache.cache_clear()
-        app = Celery("test", loader=Loader, amqp="worker.transport:AMQP", set_as_current=False)
-        app.add_defaults(configuration)
-        connection = app.connection_for_read()
-        opened.append((app, connection))
-        return app, connection
-
-    yield connect
-    for app, connection in opened:
-        connection.release()
-        get_redbeat_redis(app).close()
-        close_backend(app.backend)
-        app.close()
-    get_redis().close()
-    get_redis.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -156,16 +127,16 @@ def _connection(keywords):
         ("redis+socket:///run/redis.sock", "it must begin with redis://, rediss://, unix://"),
         (
             "rediss://redis?ssl_cert_req=none",
-            "'ssl_cert_req' is no option of such an address; did you mean ssl_cert_reqs?",
+            "'ssl_cert_req' is not an option of such an address; did you mean ssl_cert_reqs?",
         ),
         (
             "redis://redis?virtual_host=3",
-            "'virtual_host' is no option of such an address; there are db, health_check_interval",
+            "'virtual_host' is not an option of such an address; the options are db, health_check_interval",
         ),
         ("redis://redis?db=three", "db must be a whole number from 0 on"),
         ("redis://redis?db=", "db has no value"),
         ("redis://redis?db=1&db=2", "db is given twice"),
-        ("redis://redis/1?db=2", "its path names one database and its db another"),
+        ("redis://redis/1?db=2", "its path names one database and its option db another"),
         ("redis://redis/one", "the database after the host must be a whole number, as in redis://host:6379/0"),
         ("redis://redis?protocol=4", "protocol must be 2 or 3"),
         ("redis://redis?socket_timeout=0.1", "socket_timeout must be a number of seconds, 1 at least"),
@@ -178,7 +149,10 @@ def _connection(keywords):
         ("redis://:hidden#word@redis", "its host and port cannot be read; a user name or password in it must be"),
         ("redis://ada:1?hidden=word@redis", "a user name or password in it must be percent-encoded"),
         ("redis://:hid[den@redis", "its host and port cannot be read; a user name or password in it must be"),
-        ("unix://:hidden@/run/redis.sock", "a unix socket with a password is not supported; guard it by its folder"),
+        (
+            "unix://:hidden@/run/redis.sock",
+            "a unix socket with a password is not supported; protect it by the rights of its folder",
+        ),
         ("redis://redis?sentinel_username=ada", "sentinel_username needs an address that begins with sentinel://"),
         ("sentinel://one:26379,two:26379", "the primary's name comes after the Sentinels, as in sentinel://host:26379"),
         ("sentinel://one,two/mymaster/one", "the database after the host must be a whole number"),
@@ -189,7 +163,7 @@ def _connection(keywords):
         ("sentinel://one,two:hid/mymaster", "its host and port cannot be read"),
         ("cluster://one,two/1", "a cluster has one database only, 0"),
         ("cluster://one,two?ssl_cert_reqs=none", "ssl_cert_reqs needs an address that begins with rediss://"),
-        ("unix://run/redis.sock", "a unix socket is named by its whole path: unix:///run/redis.sock?db=0"),
+        ("unix://run/redis.sock", "a unix socket is given by its absolute path: unix:///run/redis.sock?db=0"),
     ],
 )
 def test_an_address_that_some_client_would_not_understand_is_one_sentence_at_start(

@@ -11,13 +11,13 @@ from tasks.reporting import query_flow_values
 from worker import execution
 from worker.app import app
 from worker.carrying_out import carry_out
-from worker.connection import Full
 from worker.execution import Call
 from worker.governor import SMALL_RESULT, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
 from worker.process.state import working
 from worker.redis import memory
+from worker.redis.connection import Full
 from worker.results import Backend
 from worker.revocation import Effect, revoke
 from worker.settings import get_settings

@@ -8,12 +8,14 @@ from billiard.einfo import ExceptionInfo
 from celery.events.state import State
 from celery.exceptions import Retry
 from celery.utils.nodenames import anon_nodename
+from celery.worker.heartbeat import Heart
 
 from tasks.jobs import progress
 from worker.app import app
 from worker.carrying_out import WaitingReason
 from worker.process.request import Request
 from worker.telemetry import events
+from worker.telemetry.event_dispatcher import Dispatcher
 
 
 @pytest.fixture
@@ -75,3 +77,20 @@ def test_a_task_that_waits_is_shown_with_the_reason_and_nothing_else():
         request.on_retry(ExceptionInfo())
 
     assert told == [("task-retried", "WaitingReason: it has no turn")]
+
+
+def test_a_heartbeat_that_redis_does_not_take_is_kept_and_holds_up_nobody():
+    tried = []
+
+    class Away:
+        def publish(self, event, retry, **how):
+            tried.append(retry)
+            raise ConnectionError
+
+    dispatcher = Dispatcher(app=app, enabled=False)
+    dispatcher.enabled, dispatcher._closed, dispatcher.producer = True, False, Away()
+
+    Heart(None, dispatcher)._send("worker-heartbeat")
+
+    assert tried == [False]
+    assert [event["type"] for event, _ in dispatcher._outbound_buffer] == ["worker-heartbeat"]

@@ -10,10 +10,10 @@ from celery.worker import state
 from tests.worker.together.travelers import REVOKED, Killed, Travelers
 from worker import carrying_out, execution
 from worker.api.jsonapi import Envelope
-from worker.connection import NotReplicated
 from worker.errors import BadRequest, NotFound, OutcomeUnknown, SettingsError, Unavailable
 from worker.governor import forecasts, under_way
 from worker.one_per_process import forget
+from worker.redis.connection import NotReplicated
 from worker.together import riding
 
 GOOD = {"data": None, "error": None, "successful": True}

@@ -13,15 +13,15 @@ from kombu.exceptions import OperationalError
 
 from tasks.jobs.import_runs import Runs
 from tasks.jobs.ledger import Ledger
-from worker import patience
 from worker.app import app
-from worker.connection import NotNow
 from worker.governor import Governor
-from worker.patience import asking_redis_once, waits_for_redis
 from worker.process import state, strategy
 from worker.process.left_behind import LeftBehind, unacknowledged_if_left
+from worker.redis import patience
+from worker.redis.connection import NotNow
+from worker.redis.patience import asking_redis_once, waits_for_redis
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 #: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
 ASKED_BY_TASKS = (
@@ -122,7 +122,7 @@ def test_who_waits_for_redis_says_so_once_and_gives_up_after_a_minute(monkeypatc
     with pytest.raises(redis.ConnectionError):
         waits_for_redis(away)()
 
-    assert caplog.records[0].message == "Waiting for Redis for 60 s at most: away"
+    assert caplog.records[0].getMessage() == "Waiting for Redis for 60 s at most: away"
     assert len(caplog.records) <= 3
 
 
@@ -150,7 +150,7 @@ def test_nobody_but_the_clients_waits_by_hand():
         file.relative_to(ROOT).as_posix() for file in files if re.search(r"\bpatiently\(", file.read_text("utf-8"))
     }
 
-    assert found == {"worker/patience.py"}
+    assert found == {"worker/redis/patience.py"}
 
 
 def test_a_method_that_waits_keeps_its_signature():

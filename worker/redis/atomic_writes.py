@@ -1,7 +1,7 @@
-"""Several writes as one step; a worker's pass though Redis be full, since what it is in the middle of frees memory.
+"""Several writes in one step. Those of a worker pass even if Redis is full, since finishing what it is at frees memory.
 
-Without that a step that has something to write down holds its thread until there is memory, and when all threads are
-held so, nobody works off what fills Redis.
+Otherwise a step that has something to write would hold its thread until there is memory; and once all threads are held,
+nobody works off what fills Redis.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from worker.connection import get_redis
 from worker.governor import EVEN_IF_FULL, PREFIX
-from worker.patience import waits_for_redis
 from worker.process.state import working
+from worker.redis.connection import get_redis
+from worker.redis.patience import waits_for_redis
 
-#: KEYS[1]: what the keys begin with in a cluster, and more. ARGV[1]: whether it must pass; then each command as the
-#: number of its words, and these, of which the second is its key.
+#: KEYS[1]: a key, which in a cluster begins with the tag of all keys. ARGV[1]: 1 if it must pass. Then each command:
+#: the number of its words, and the words, of which the second is its key.
 SCRIPT = f"""
 local tag = KEYS[1]:match('^{{[^}}]*}}:') or ''
 if ARGV[1] == '1' then {EVEN_IF_FULL} end
@@ -31,7 +31,7 @@ return answers
 
 @waits_for_redis
 def write(*commands: Sequence[Any]) -> list[Any]:
-    """Carry out these commands, all or none; what Redis answers to each."""
+    """Carry out these commands, all or none. Return what Redis answers to each."""
     words = [word for command in commands for word in (len(command), *command)]
     answers: list[Any] = get_redis().register_script(SCRIPT)([PREFIX], [int(working.is_set()), *words])
     return answers

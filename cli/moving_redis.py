@@ -1,4 +1,4 @@
-"""All that a deployment keeps in Redis, moved to another Redis: the primary of Sentinels, or a slot of a cluster."""
+"""Everything that a deployment keeps in Redis moves to another Redis, which may have Sentinels or be a cluster."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from typing import Any
 
 import redis
 
+from cli.redis_rights import KEYS
 from worker.errors import SettingsError
 from worker.governor import PREFIX
-from worker.redis.rights import KEYS
 
-#: Keys that are copied with one round trip.
+#: Keys that are copied in one round trip.
 BATCH = 200
 
-#: What says nothing of work: a worker or a command has only been here.
-EMPTY = {f"{PREFIX}{name}".encode() for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers")}
+#: Keys that hold no work: they are there once a worker or a command has connected.
+EMPTY = {
+    f"{PREFIX}{name}".encode()
+    for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers", "homes")
+}
 
 
 def move(old: redis.Redis, new: redis.Redis) -> int:
-    """Move every key of ours, with what is left of its lifetime. Return how many those were.
+    """Move every key of ours, with what is left of its lifetime. Return how many there were.
 
-    The old ones are deleted once all have been copied, so that it may be broken off and begun again.
+    The old keys are deleted once all have been copied, so that an interrupted move can be begun again.
 
     Raises:
-        SettingsError: a worker lives at either, or the new one has work of its own.
+        SettingsError: a worker runs at either of them, or the new one has work of its own.
 
     """
     for where, client in (("the old", old), ("the new", new)):
         if names := sorted(living(client)):
-            raise SettingsError(f"at {where} Redis workers are running, and must be stopped before: {', '.join(names)}")
+            raise SettingsError(f"workers are running at {where} Redis: stop them first ({', '.join(names)})")
     keys, there = sorted(ours(old)), set(ours(new)) - EMPTY
     if there - set(keys):
-        raise SettingsError(f"the new Redis already has {len(there)} keys of a deployment: give it an empty one")
+        raise SettingsError(f"the new Redis already has {len(there)} keys of a deployment: choose an empty one")
     left = iter(keys)
     while batch := list(islice(left, BATCH)):
         _copy(old, new, batch)
@@ -44,14 +47,14 @@ def move(old: redis.Redis, new: redis.Redis) -> int:
 
 
 def living(client: redis.Redis) -> set[str]:
-    """The workers that were heard of lately."""
+    """Return the workers that were heard of lately."""
     now: Any = client.time()
     told: Any = client.hgetall(f"{PREFIX}workers")
     return {name.decode() for name, said in told.items() if int(said.partition(b"|")[0]) > now[0] * 1000}
 
 
 def ours(client: redis.Redis) -> Iterator[bytes]:
-    """Every key of ours."""
+    """Yield every key of ours."""
     for pattern in KEYS:
         yield from client.scan_iter(match=pattern, count=1_000)
 

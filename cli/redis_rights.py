@@ -1,6 +1,6 @@
 """The rights that a user of Redis needs: what this project and its libraries ask Redis for, and nothing more.
 
-A test runs everything with exactly these, and looks for one that nobody has used. Pure.
+A test runs everything with exactly these rights, and fails if one was not used. Pure.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ smembers srem subscribe time unsubscribe zadd zcard zcount zmscore zrange zrange
 zrevrange zrevrangebyscore zscore
 """
 
-#: What is called, by scripts too.
+#: The commands that are called, also by scripts.
 COMMANDS = _COMMANDS.split()
 
-#: Beside these: in a cluster, where replicas have to confirm a write, and where one may take the primary's place.
+#: Besides: in a cluster; if replicas have to confirm a write; and if a replica may take the primary's place.
 OF_CLUSTER, OF_REPLICAS, OF_FAILOVER = ["cluster|slots"], ["wait"], ["zincrby"]
 
 #: The keys: ours, Celery's results and queues for events, kombu's exchanges, and the queues of remote control.
 KEYS = ["klaviyo*", "celery*", "_kombu*", "*.celery.pidbox*"]
 
-#: The channels: a result that somebody waits for, and those of a database's remote control and events. Redis compares
-#: the pattern that somebody listens to letter by letter.
+#: The channels: those of results that somebody waits for, and those of a database's remote control and events. Redis
+#: compares the pattern that somebody subscribes to letter by letter.
 CHANNELS = ["celery-task*-meta-*", "/{db}.celery.pidbox", "/{db}.celeryev/*", "/{db}.celeryev/worker.*"]
 
 
 def acl(address: RedisAddress, user: str = "klaviyo") -> str:
-    """The command by which an administrator makes such a user at this Redis; only the password has to be put in."""
+    """Return the command by which an administrator makes such a user; only the password has to be put in."""
     tag = TAG if address.cluster else ""
     extra = [*(OF_CLUSTER if address.cluster else []), *(OF_REPLICAS if address.replicas else [])]
     extra += OF_FAILOVER if address.nodes or address.replicas else []

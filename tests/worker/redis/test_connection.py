@@ -5,7 +5,7 @@ import redis
 from redbeat.schedulers import get_redis as get_beat_redis
 
 from worker.app import app
-from worker.connection import AWAY, Parser, get_publisher, get_redis
+from worker.redis.connection import AWAY, Parser, get_publisher, get_redis
 from worker.settings import get_settings
 from worker.transport import Channel
 

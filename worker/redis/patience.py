@@ -1,7 +1,7 @@
-"""Waiting for Redis: who waits for how long while it is away.
+"""Waiting for Redis: who waits how long while it is away.
 
-Whatever speaks to Redis waits by itself, method by method, so that nobody who calls it has to think of that. Nothing
-here needs Celery: a command that only looks at Redis starts without it.
+Each method that speaks to Redis waits by itself, so that its callers need not think of that. Nothing here needs Celery:
+a command that only looks at Redis starts without it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from worker.connection import AWAY
 from worker.process.state import closing, working
+from worker.redis.connection import AWAY
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Not Celery's: where nothing is set up for logging, as in a command, this one is heard on standard error.
+#: Not Celery's: this one reaches standard error even if no logging is set up, as in a command.
 logger = logging.getLogger(__name__)
 
-#: Seconds between two tries, and for which a process that is no worker goes on trying.
+#: Seconds between two tries, and seconds for which a process that is no worker keeps trying.
 RETRY_PAUSE_S, CALLER_PATIENCE_S = 0.25, 60.0
 
-#: Seconds of waiting before anything is said about it, and between two such warnings of one process.
+#: Seconds of waiting before the first warning, and between two warnings of one process.
 QUIET_AT_FIRST_S, WARNING_INTERVAL_S = 2.0, 30.0
 
 _warned = -WARNING_INTERVAL_S
@@ -35,7 +35,7 @@ _once: ContextVar[bool] = ContextVar("once", default=False)
 
 
 def waits_for_redis(method: Callable[P, T]) -> Callable[P, T]:
-    """Decorate what asks Redis for something: while Redis is away, it tries again as `patiently` does."""
+    """Decorate a function that asks Redis: while Redis is away, it tries again as `patiently` does."""
 
     @wraps(method)
     def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -46,7 +46,7 @@ def waits_for_redis(method: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def asking_redis_once() -> Iterator[None]:
-    """Wait for nothing in here: a thread that has other work, or somebody who watches, hears at once what is wrong."""
+    """Do not wait within this block: a thread with other work, or whoever watches, learns at once what is wrong."""
     token = _once.set(True)
     try:
         yield
@@ -87,7 +87,7 @@ def patiently(step: Callable[[], T]) -> T:
 
 
 def _warn(error: Exception) -> None:
-    """Say now and then that something is waiting, whichever of many threads it is."""
+    """Warn now and then that something is waiting, whichever of many threads it is."""
     global _warned
     if time.monotonic() - _warned >= WARNING_INTERVAL_S:
         _warned = time.monotonic()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 import redis
-from celery import Celery
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
-from tests.celery_connections import close_backend
-from tests.live.nodes import DATA, Node, free_ports
+from tests.live.nodes import DATA, Node
 from tests.live.tls_door import Authority, Door
-from worker.app import Loader, configuration
-from worker.connection import client_of, get_publisher, get_redis
-from worker.one_per_process import forget
+from tests.ports import free_ports
 from worker.redis.address import parse
+from worker.redis.connection import client_of, get_publisher, get_redis
 
 
 @pytest.fixture(scope="module")
@@ -41,33 +38,21 @@ def server(server_binary, tmp_path_factory):
 
 
 @pytest.fixture
-def seen(clean_settings, monkeypatch, tmp_path):
+def seen(clients):
     """Who each library's client is at an address."""
-    monkeypatch.chdir(tmp_path)
-    opened = []
 
     def connect(url):
-        monkeypatch.setenv("KLAVIYO_REDIS_URL", url)
-        forget()
-        app = Celery("test", loader=Loader, amqp="worker.transport:AMQP", set_as_current=False)
-        app.add_defaults(configuration)
-        opened.append((app, app.connection_for_read()))
-        clients = {
+        app, connection = clients(url)
+        found = {
             "redis-py": get_redis(),
             "publisher": get_publisher(),
-            "broker": opened[-1][1].default_channel.client,
+            "broker": connection.default_channel.client,
             "results": app.backend.client,
             "redbeat": get_redbeat_redis(app),
         }
-        return {who: client.client_info()["user"] for who, client in clients.items()}
+        return {who: client.client_info()["user"] for who, client in found.items()}
 
-    yield connect
-    for app, connection in opened:
-        connection.release()
-        get_redbeat_redis(app).close()
-        close_backend(app.backend)
-        app.close()
-    forget()
+    return connect
 
 
 def refused(url):

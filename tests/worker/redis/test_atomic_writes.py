@@ -9,11 +9,11 @@ import redis
 import schedules
 import tasks
 import worker
-from worker import atomic_writes
-from worker.atomic_writes import write
-from worker.connection import NotNow, Parser
-from worker.patience import asking_redis_once
 from worker.process.state import working
+from worker.redis import atomic_writes
+from worker.redis.atomic_writes import write
+from worker.redis.connection import NotNow, Parser
+from worker.redis.patience import asking_redis_once
 
 
 @pytest.fixture
