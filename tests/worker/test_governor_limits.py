@@ -20,6 +20,20 @@ def test_a_released_task_counts_until_its_window_has_passed_after_the_answer(cli
     assert released(client, each) == ["two"]
 
 
+def test_a_task_that_comes_just_before_a_window_has_passed_waits(client, governor, clock):
+    each = line("1/s 15/m")
+    known(governor, clock, each)
+    publish(governor, each, "one")
+    answer(governor, "one")
+    released(client, each)
+
+    clock.wait(0.99)
+    assert publish(governor, each, "two") == [False]
+    clock.wait(0.02)
+    governor.tick()
+    assert released(client, each) == ["two"]
+
+
 def test_a_request_on_two_buckets_draws_on_all_or_none(client, governor, clock):
     extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
     plain, both = line("3/s 60/m"), line("3/s 60/m", "operation", extra)

@@ -285,6 +285,14 @@ def test_rows_whose_quotes_are_not_those_of_cells_are_left_to_the_reader(block: 
     assert quoted_grid_of(block, ",", 2) is None
 
 
+@pytest.mark.parametrize(("second", "verbatim"), [("two", True), ("two\nlines", False)])
+def test_cells_in_quotes_are_escaped_where_one_of_them_has_lines(second: str, verbatim: bool):
+    grid = quoted_grid_of(f'"one","{second}"\n"three","four"\n', ",", 2)
+
+    assert grid is not None
+    assert grid.verbatim is verbatim
+
+
 def test_a_cell_in_quotes_keeps_its_lines(run: Run):
     made = run("profiles", '"email","title"\n"a@b.co","one\ntwo"\n"b@b.co","x"\n')
 
