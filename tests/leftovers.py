@@ -39,7 +39,10 @@ _HEARD = ("before_task_publish", "after_task_publish", "task_sent")
 
 #: What is another one in a process that has begun with the live tests: settings, and where results and tasks go; and
 #: what Celery adds when it first reads the configuration, whoever comes first.
-_PASSED_OVER = ("KLAVIYO_", "PYTEST_", "broker_url", "broker_transport_options", "result_backend", "deprecated_settings")
+_PASSED_OVER = (
+    *("KLAVIYO_", "PYTEST_"),
+    *("broker_url", "broker_transport_options", "result_backend", "deprecated_settings"),
+)
 
 
 def pytest_collection_finish() -> None:
