@@ -37,8 +37,9 @@ _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal
 #: Who listens to these makes our calls go another way.
 _HEARD = ("before_task_publish", "after_task_publish", "task_sent")
 
-#: What is another one in a process that has begun with the live tests: settings, and where results and tasks go.
-_LIVE = ("KLAVIYO_", "PYTEST_", "broker_url", "broker_transport_options", "result_backend")
+#: What is another one in a process that has begun with the live tests: settings, and where results and tasks go; and
+#: what Celery notes when somebody asks for its settings first.
+_LIVE = ("KLAVIYO_", "PYTEST_", "broker_url", "broker_transport_options", "result_backend", "deprecated_settings")
 
 
 def pytest_collection_finish() -> None:
