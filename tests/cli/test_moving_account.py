@@ -70,6 +70,14 @@ def test_new_calls_wait_where_it_goes_until_what_was_begun_has_ended(begun):
         assert what_is_left("stored") == {}
 
 
+def test_an_account_that_moves_away_from_here_is_called_where_it_goes(two_redis):
+    get_account_store().change("leaving", api_key=SecretStr("pk_leaving"))
+
+    assert begin("leaving", "eu") == "main"
+
+    assert home_of("leaving") == "eu"
+
+
 def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
     begin("stored", "main")
     answered("eu", begun)

@@ -16,6 +16,7 @@ from tests.sandbox.in_process import Clock, Sandbox
 from worker.accounts import token_endpoint, tokens
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import get_account_store
+from worker.accounts.token_endpoint import Tokens
 from worker.accounts.tokens import authorized, may_renew, refreshed_before_s, renew
 from worker.errors import CredentialsFailed, TokenPending
 from worker.governor import get_governor
@@ -144,6 +145,21 @@ def test_while_somebody_else_refreshes_an_expired_one_a_task_waits_without_an_at
     with pytest.raises(TokenPending, match="account a waits for a new access token: it is being requested") as waits:
         renew(owner, "get_lists", get_governor(), patience_s=0.0)
     assert waits.value.retry_after == 1.0
+
+
+def test_a_refresh_token_that_klaviyo_replaces_is_used_from_then_on(klaviyo, owner, monkeypatch):
+    used = []
+
+    def replacing(refresh_token):
+        used.append(refresh_token.get_secret_value())
+        return Tokens(SecretStr(f"at_{len(used)}"), SecretStr(f"rt_{len(used)}"), HOUR, frozenset())
+
+    monkeypatch.setattr(tokens, "refresh", replacing)
+
+    renew(renew(owner, "get_lists", get_governor()), "get_lists", get_governor())
+
+    assert used == ["rt_sandbox_a", "rt_1"]
+    assert find().grant.refresh_token.get_secret_value() == "rt_2"
 
 
 @pytest.mark.parametrize("kind", ["cut_after_commit", "reset", "malformed"])

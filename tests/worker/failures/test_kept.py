@@ -15,6 +15,7 @@ from tasks.lists import create_list
 from tasks.profiles import create_profile
 from tests.failing import ADA, LOST, fail, refused, waiting
 from worker.app import app
+from worker.carrying_out import make_call
 from worker.errors import Forbidden, InputError, Unavailable
 from worker.failures import kept
 from worker.failures.groups import group_of
@@ -299,14 +300,29 @@ def test_klaviyo_knows_a_repeated_event_by_the_id_of_the_first(server):
     assert kwargs["unique_id"] == failure.opened["kwargs"]["unique_id"]
 
 
+def test_so_it_does_one_that_a_stock_client_has_sent_without_an_id(server):
+    event = {"metric": "Placed Order", "profile": ADA}
+    request = Context(id="sent", task=create_event.name, kwargs=event, args=[], delivery_info={})
+    setattr(request, DELIVERY, (UNACKED, UNACKED_INDEX, "tag"))
+    server.hset(UNACKED, "tag", "as it was taken")
+    first = make_call(create_event.declaration, request, [], event)
+    app.backend.mark_as_failure("sent", AWAY, request=request)
+
+    replay(groups()["create_event"].group)
+
+    _, (_, kwargs, _) = waiting(repeated_id("sent"))
+    assert kwargs["unique_id"] == first.params["unique_id"]
+
+
 def test_callbacks_errbacks_and_the_rest_of_a_chain_follow_a_replay_too(server):
-    then = [create_list.si(name="Then")]
-    task_id = fail(create_profile, ADA, refused(), callbacks=then, errbacks=[create_list.si(name="Failed")])
+    then, rest, failed = ([create_list.si(name=name)] for name in ("Then", "Rest", "Failed"))
+    task_id = fail(create_profile, ADA, refused(), callbacks=then, chain=rest, errbacks=failed)
 
     replay(groups()["create_profile"].group)
 
     _, (_, _, followers) = waiting(repeated_id(task_id))
     assert [each["kwargs"]["name"] for each in followers["callbacks"]] == ["Then"]
+    assert [each["kwargs"]["name"] for each in followers["chain"]] == ["Rest"]
     assert [each["kwargs"]["name"] for each in followers["errbacks"]] == ["Failed"]
     assert followers["chord"] is None
 

@@ -197,6 +197,16 @@ def test_a_call_that_klaviyo_cannot_take_fails_and_none_of_those_it_went_with(tr
     assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(1_000) if each != 500}
 
 
+def test_the_last_attempt_of_a_call_is_not_shared(travelers):
+    backlog(travelers, 100)
+    travelers.klaviyo.poison = {"u50"}
+
+    travelers.work_all()
+
+    assert {name for name, [end] in travelers.ends.items() if isinstance(end, Unavailable)} == {"e50"}
+    assert travelers.klaviyo.events == {f"u{each}": 1 for each in range(100) if each != 50}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_none_fails_for_what_others_of_its_request_are_however_many_join_them(travelers, settings, seed):
     settings.setenv("KLAVIYO_MAX_ATTEMPTS", "4")
