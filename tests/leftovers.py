@@ -38,11 +38,8 @@ _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal
 _HEARD = ("before_task_publish", "after_task_publish", "task_sent")
 
 #: What is another one in a process that has begun with the live tests: settings, and where results and tasks go; and
-#: what Celery adds when it first reads the configuration, whoever comes first.
-_PASSED_OVER = (
-    *("KLAVIYO_", "PYTEST_"),
-    *("broker_url", "broker_transport_options", "result_backend", "deprecated_settings"),
-)
+#: what Celery notes when somebody asks for its settings first.
+_LIVE = ("KLAVIYO_", "PYTEST_", "broker_url", "broker_transport_options", "result_backend", "deprecated_settings")
 
 
 def pytest_collection_finish() -> None:
@@ -60,8 +57,8 @@ def shared_state() -> dict[str, Any]:
         **{f"who hears {name}": len(getattr(signals, name).receivers) for name in _HEARD},
         **{f"worker.process.state.{name}": getattr(state, name).is_set() for name in _FLAGS},
         **{f"what handles {each.name}": signal.getsignal(each) for each in _HANDLED},
-        **{f"app.conf.{name}": each for name, each in changed.items() if not name.startswith(_PASSED_OVER)},
-        **{f"the variable {name}": each for name, each in os.environ.items() if not name.startswith(_PASSED_OVER)},
+        **{f"app.conf.{name}": each for name, each in changed.items() if not name.startswith(_LIVE)},
+        **{f"the variable {name}": each for name, each in os.environ.items() if not name.startswith(_LIVE)},
     }
     return found
 

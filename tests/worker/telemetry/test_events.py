@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 from billiard.einfo import ExceptionInfo
+from celery import Celery
 from celery.events.state import State
 from celery.exceptions import Retry
 from celery.utils.nodenames import anon_nodename
 from celery.worker.heartbeat import Heart
 
 from tasks.jobs import progress
+from tasks.profiles import create_profile
 from worker.app import app
 from worker.carrying_out import WaitingReason
 from worker.process.request import Request
@@ -59,7 +61,7 @@ def test_a_state_of_a_job_is_told_under_the_workers_name_whoever_of_its_threads_
 
 def test_an_event_of_a_task_in_the_callers_process_makes_no_second_worker(flower):
     progress._event("task-accepted", uuid="a-job")
-    app.tasks["klaviyo.create_profile"].send_event("task-revoked")
+    app.tasks[create_profile.name].send_event("task-revoked")
 
     assert not flower.workers
     assert not flower.tasks
@@ -87,7 +89,7 @@ def test_a_heartbeat_that_redis_does_not_take_is_kept_and_holds_up_nobody():
             tried.append(retry)
             raise ConnectionError
 
-    dispatcher = Dispatcher(app=app, enabled=False)
+    dispatcher = Dispatcher(app=Celery("any", set_as_current=False), enabled=False)
     dispatcher.enabled, dispatcher._closed, dispatcher.producer = True, False, Away()
 
     Heart(None, dispatcher)._send("worker-heartbeat")
