@@ -166,6 +166,32 @@ def test_an_account_that_calls_one_by_one_has_its_share_and_no_more(crowd):
     assert jain(others) >= 0.99
 
 
+@pytest.mark.parametrize("name", ["aa", "zz"])  # of accounts with the same time, the first by name is served first
+def test_an_account_that_calls_again_once_it_is_answered_is_not_served_before_its_turn(crowd, name):
+    backlogged(crowd, NAMES[:48], 200)
+    crowd.run(5)
+
+    published = 0
+    for _ in range(200):
+        if crowd.finished[name] == published:
+            crowd.backlog(name, 1)
+            published += 1
+        crowd.run(0.25)
+
+    assert crowd.finished[name] <= 1.1 * max(crowd.finished[each] for each in NAMES[:48])
+
+
+def test_an_account_that_comes_late_has_no_turns_to_make_up_for_and_owes_none(crowd):
+    backlogged(crowd, NAMES[:48], 200)
+    crowd.run(20)
+
+    crowd.backlog("zz", 200)
+    finished = crowd.during(30)
+
+    others = [finished[each] for each in NAMES[:48]]
+    assert 0.8 * min(others) <= finished["zz"] <= 1.2 * max(others)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_call_has_its_turn_and_nothing_is_left_of_turns_in_the_end(client, seed):
     rng, crowd, published = random.Random(seed), Crowd(client, threads=8, latency=(50, 900), seed=seed), 0

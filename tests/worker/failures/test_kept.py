@@ -300,7 +300,7 @@ def test_klaviyo_knows_a_repeated_event_by_the_id_of_the_first(server):
     assert kwargs["unique_id"] == failure.opened["kwargs"]["unique_id"]
 
 
-def test_so_it_does_one_that_a_stock_client_has_sent_without_an_id(server):
+def test_klaviyo_knows_a_repeated_event_of_a_stock_client_by_the_id_of_the_first_task(server):
     event = {"metric": "Placed Order", "profile": ADA}
     request = Context(id="sent", task=create_event.name, kwargs=event, args=[], delivery_info={})
     setattr(request, DELIVERY, (UNACKED, UNACKED_INDEX, "tag"))
