@@ -18,9 +18,9 @@ FIRST_PROBE_S = 5.0
 MAX_FORBIDDEN_IN_A_ROW = 10
 
 
-def backoff(attempts: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
-    """Return the seconds to wait after this many attempts: exponential, with full jitter."""
-    longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(attempts, 30))
+def backoff(preceding: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
+    """Return the seconds to wait after a failure that this many preceded: exponential, with full jitter."""
+    longest = min(settings.backoff_max_seconds, settings.backoff_seconds * 2 ** min(preceding, 30))
     return pick(0, longest)
 
 

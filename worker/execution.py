@@ -245,10 +245,10 @@ def send_in_process(
         except Throttled:
             continue
         except Unavailable as unavailable:
-            attempts += 1
-            if attempts >= settings.max_attempts:
-                raise given_up(unavailable, attempts) from None
+            if attempts + 1 >= settings.max_attempts:
+                raise given_up(unavailable, attempts + 1) from None
             sleep(backoff(attempts, settings))
+            attempts += 1
 
 
 def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterator[float]:

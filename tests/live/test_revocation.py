@@ -13,7 +13,7 @@ from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
-from tests.live.system import until
+from tests.live.system import asked, until
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable
@@ -31,6 +31,7 @@ def later(email="p@example.com", **options):
 
 def test_a_foreign_application_and_flower_revoke_by_a_worker(idle, foreign, events):
     task = later()
+    asked(foreign, idle.workers[0].name, "ping")
 
     foreign.control.revoke(task.id, terminate=True)
 
@@ -146,6 +147,7 @@ def test_what_another_application_stamps_and_revokes_is_revoked_durably(idle, fo
     signature = create_profile.on(countdown=LATER).si(email="a@example.com")
     signature.stamp(customer="nine")
     stamped = signature.apply_async()
+    asked(foreign, idle.workers[0].name, "ping")
 
     foreign.control.revoke_by_stamped_headers({"customer": ["nine"]})
 

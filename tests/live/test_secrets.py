@@ -8,7 +8,6 @@ import time
 
 import psutil
 import pytest
-import redis
 from pydantic import SecretStr
 
 from tasks.events import create_event
@@ -27,6 +26,8 @@ from worker.accounts.stored import AccountStore
 from worker.errors import InputError
 from worker.failures.kept import failure_groups, failures_of
 from worker.one_per_process import forget
+from worker.redis.address import parse
+from worker.redis.connection import client_of
 from worker.settings import get_settings
 
 PERSON = "ada.lovelace"
@@ -130,7 +131,7 @@ def encrypting(system, monkeypatch):
     for name, value in OAUTH.items():
         monkeypatch.setenv(f"KLAVIYO_{name}", value)
     forget()
-    client = redis.Redis.from_url(system.server.url)
+    client = client_of(parse(system.server.url))
     yield AccountStore(lambda: client), client
     client.close()
     forget()

@@ -18,6 +18,11 @@ def test_the_table_has_every_action_and_is_small() -> None:
     assert len(resources.files("sandbox").joinpath("operations.json").read_bytes()) < 300_000
 
 
+@for_each(OPERATIONS.by_id)
+def test_the_sandbox_counts_the_windows_that_an_action_declares(id: str) -> None:
+    assert OPERATIONS.by_id[id].limits == tuple(each.limit for each in ACTIONS[id].declaration.limits.windows)
+
+
 @for_each(id for id, operation in OPERATIONS.by_id.items() if operation.body)
 def test_a_body_that_an_operation_takes_has_a_known_shape(id: str) -> None:
     assert check_of("tasks", id), f"{id} is not in tasks/bodies.json, which `klaviyo revision --write-bodies` writes"

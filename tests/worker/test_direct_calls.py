@@ -1,5 +1,7 @@
 """A call made in this process ends as a task would, whatever Klaviyo answers."""
 
+from functools import partial
+
 import httpx
 import pytest
 
@@ -81,6 +83,18 @@ def test_what_was_not_carried_out_is_tried_again(answers, call, end):
 
     assert made(call)["successful"]
     assert len(came) == 2
+
+
+def test_the_first_wait_is_one_step_of_the_backoff_at_most(answers, monkeypatch):
+    monkeypatch.setattr(execution, "backoff", partial(backoff.backoff, pick=lambda least, most: most))
+    given, _ = answers
+    given.append(NOT_REACHED)
+    waits = []
+    declaration = get_tags.declaration
+
+    with pytest.raises(errors.Unavailable):
+        send_in_process(declaration, "default", declaration.bind({}), waits.append)
+    assert waits == [0.001, 0.002]
 
 
 @pytest.mark.parametrize("told", ["0", "soon", None])

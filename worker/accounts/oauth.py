@@ -100,9 +100,10 @@ def exchange(code: str, state: str, other_account: bool = False) -> Account:
     if stored is None:
         raise AuthorizationExpired
     begun = orjson.loads(get_encryption().decrypt(stored, of=_key(state)))
+    with at_home(begun["alias"]):
+        known = _known_company(begun["alias"])  # before the code is redeemed, which can be done once
     issued, now = redeem(code, begun["verifier"], begun["redirect_uri"]), time.time()
     company = company_of(issued.access_token)
-    known = _known_company(begun["alias"])
     if company and known not in ("", company) and not other_account:
         raise OtherCompany(begun["alias"], known, company)
     grant = Grant(

@@ -95,18 +95,12 @@ class GovernorStep(bootsteps.StartStopStep):
             if find_accounts_to_learn(get_settings()):
                 consumer.app.send_task(LEARN_COMPANIES)
 
-        def note() -> None:
-            note_names(get_settings())
-
         def tell() -> None:
             consumer.event_dispatcher.flush()
 
         speak_through(consumer.event_dispatcher)
-        self._guarded(beat)
-        self._guarded(_resume_changed)
-        self._guarded(notice_accounts)
-        self._guarded(lambda: tell_all_weights(get_settings()))
-        self._guarded(note)
+        for first in (beat, _resume_changed, notice_accounts, lambda: tell_all_weights(get_settings()), _note_names):
+            self._take_turn(first)
         turns = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),
@@ -117,7 +111,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (COMPANIES_INTERVAL_S, learn_companies),
             (TELL_INTERVAL_S, tell),
             (PRUNE_INTERVAL_S, kept.prune),
-            (NOTE_INTERVAL_S, note),
+            (NOTE_INTERVAL_S, _note_names),
         )
         for seconds, work in turns:
             self._timers.append(consumer.timer.call_repeatedly(seconds, self._take_turn, (work,)))
@@ -128,18 +122,17 @@ class GovernorStep(bootsteps.StartStopStep):
             timer.cancel()
         self._timers.clear()
         if consumer.event_dispatcher:
-            self._guarded(consumer.event_dispatcher.flush)
-        self._guarded(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
+            self._take_turn(consumer.event_dispatcher.flush)
+        self._take_turn(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
 
     def _take_turn(self, work: Any) -> None:
-        """Do one piece of work in the worker's loop, which must not wait in it: it notices that Redis has gone."""
-        with asking_redis_once():
-            self._guarded(work)
+        """Do one piece of work in the worker's loop. While Redis is away, warn once; the consumer itself reconnects.
 
-    def _guarded(self, work: Any) -> None:
-        """Do one piece of work. While Redis is away, warn once; the consumer itself reconnects."""
+        Nothing waits for Redis here: the loop has to notice that it has gone.
+        """
         try:
-            work()
+            with asking_redis_once():
+                work()
         except (redis.RedisError, OperationalError) as error:
             if not self._failing:
                 logger.warning("The governor waits for Redis: %s. It goes on by itself.", error)
@@ -153,6 +146,10 @@ class GovernorStep(bootsteps.StartStopStep):
 def _name(consumer: Any) -> str:
     """Return this worker's name; two on one machine may share their host's name."""
     return f"{consumer.hostname}/{os.getpid()}"
+
+
+def _note_names() -> None:
+    note_names(get_settings())
 
 
 def _resume_changed() -> None:

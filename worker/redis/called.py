@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from worker.governor import PREFIX
-from worker.redis.connection import get_redis
+from worker.redis.connection import Full, get_redis
 from worker.redis.patience import waits_for_redis
 from worker.settings import Settings
 
@@ -20,10 +21,13 @@ _CALLED, _KNOWN = "called", "known"
 
 @waits_for_redis
 def note_names(settings: Settings) -> None:
-    """Note what this process calls the Redis that it works for, and the names of all in its settings."""
+    """Note what this process calls the Redis that it works for, and the names of all in its settings.
+
+    A full Redis does not take it, and no work waits for that: it is noted again a minute later.
+    """
     now = time.time()
     noted = {f"{_CALLED}|{settings.redis_name}": now, **{f"{_KNOWN}|{name}": now for name in settings.redis_names}}
-    with get_redis().pipeline(transaction=False) as pipe:
+    with suppress(Full), get_redis().pipeline(transaction=False) as pipe:
         pipe.zadd(_KEY, noted)
         pipe.zremrangebyscore(_KEY, "-inf", now - KEPT_S)
         pipe.execute()

@@ -87,6 +87,17 @@ def test_a_redis_that_was_taken_out_of_the_settings_is_remembered_where_others_k
     assert "set KLAVIYO_REDIS_URLS__EU again" in told
 
 
+def test_a_full_redis_takes_no_names_and_holds_up_no_worker(two_redis):
+    server = two_redis[0].redis
+    memory = server.config_get("maxmemory")
+    server.config_set("maxmemory", 1)
+    try:
+        note_names(get_settings())
+        assert not server.exists("klaviyo:homes")
+    finally:
+        server.config_set("maxmemory", memory["maxmemory"])
+
+
 def test_what_a_worker_that_has_ended_called_it_is_forgotten_soon(two_redis, settings, monkeypatch):
     settings.setenv("KLAVIYO_REDIS_URLS__US", "redis://127.0.0.1:1/0")
     settings.setenv("KLAVIYO_REDIS_NAME", "us")

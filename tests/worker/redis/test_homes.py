@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 from celery import chain
+from pydantic import SecretStr
 
 from tasks.profiles import create_profile
+from worker.accounts import oauth
+from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
+from worker.accounts.stored import get_account_store
+from worker.accounts.token_endpoint import Tokens
 from worker.app import app
 from worker.errors import SettingsError
 from worker.governor import get_governor
@@ -14,6 +19,25 @@ from worker.one_per_process import forget
 from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_home, here, home_of
 from worker.settings import get_settings
+
+
+def test_a_consent_of_another_klaviyo_account_is_refused_wherever_the_account_lives(two_redis, settings, monkeypatch):
+    settings.setenv("KLAVIYO_CLIENT_ID", "app")
+    settings.setenv("KLAVIYO_CLIENT_SECRET", "secret")
+    settings.setenv("KLAVIYO_OAUTH_REDIRECT_URI", "https://shop.example/consent")
+    get_settings.cache_clear()
+    issued = Tokens(SecretStr("at"), SecretStr("rt"), 3600.0, frozenset())
+    monkeypatch.setattr(oauth, "redeem", lambda *_: issued)
+    monkeypatch.setattr(oauth, "company_of", lambda _: "OTHER1")
+    before = Grant("g", SecretStr("at"), SecretStr("rt"), 0.0, 1.0, frozenset(), "KNOWN1")
+    with at_home("stored"):
+        get_account_store().change("stored", api_key=None, grant=before)
+    _, state = oauth.authorization_url("stored")
+
+    with pytest.raises(oauth.OtherCompany):
+        oauth.exchange("code", state)
+    with at_home("stored"):
+        assert get_account_store().read("stored").grant == before
 
 
 def waiting(node):
