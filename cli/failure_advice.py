@@ -16,7 +16,12 @@ class Advice:
     to_do: str
 
 
-_UNKNOWN = Advice(0, "Outcome unknown", "May have been carried out. Look at {look_at}; then repeat or drop.")
+_UNKNOWN = Advice(
+    0,
+    "Outcome unknown",
+    "May have been carried out. Look at {look_at}. If they were carried out, drop them; if not, repeat them. If only some "
+    "were: drop all, and call the others anew.",
+)
 _OTHER = Advice(2, "Error in the program", "The workers' log has the traceback. Mend it, then repeat.")
 _WRONG = Advice(
     4, "Refused as wrong", "The same call would be refused again: call anew with other values, and drop these."
@@ -35,7 +40,10 @@ _BY_ERROR = {
     "Throttled": Advice(3, "Klaviyo was busy", "Repeat them."),
     "Malformed": Advice(3, "Answer unreadable", "Repeat them; if they fail again, report it."),
     "Conflict": Advice(5, "Exists already", "Nothing is lost: drop them."),
-    "NotFound": Advice(5, "Not found", "Repeat only what has been created since; drop the others."),
+    "NotFound": Advice(
+        5, "Not found", "Repeat them if what they name has been created since: what is still missing fails again. "
+        "If not, drop them.",
+    ),
     **dict.fromkeys(("BadRequest", "InputError", "TooLarge", "UnsupportedMediaType", "MethodNotAllowed"), _WRONG),
 }  # fmt: skip
 
