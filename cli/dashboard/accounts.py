@@ -86,6 +86,7 @@ TAB = Tab(
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
     NO_ACCOUNT,
     troubles=lambda each: int(each.row.state != "ready"),
+    counted="accounts that do not send",
     everywhere=True,
     order=urgency,
 )

@@ -107,6 +107,7 @@ TAB = Tab(
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
     troubles=lambda each: int(each.run.failed > 0 or each.run.state == "failed"),
+    counted="imports that failed, in whole or in part",
     everywhere=True,
     order=lambda each: -each.run.started,
 )

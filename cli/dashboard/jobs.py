@@ -21,6 +21,7 @@ from cli.dashboard.table import (
     styled_column,
     text_column,
 )
+from cli.failure_advice import REFUSED_AS_WRONG
 from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
@@ -142,6 +143,19 @@ def where(job: Job, reason: Reason) -> str:
     return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}"
 
 
+def what_to_do(job: Job) -> str:
+    """Return what to do with a job that did not begin; empty for any other."""
+    if job.status not in jobs_view.NEVER_STARTED or not jobs_view.failure_count(job):
+        return ""
+    if job.run:
+        return "Its rows are in the reject file of its import: the page of that import says what to do with them."
+    if job.status == "unknown":
+        return "Look in Klaviyo whether it was carried out; if not, call it anew."
+    if (job.failure or {}).get("type") in REFUSED_AS_WRONG:
+        return "Klaviyo would refuse the same job again: call it anew with other values."
+    return "Call it anew once the reason is gone."
+
+
 def _words(job: Job) -> str:
     return f"{job.kind} {job.account} {jobs_view.state_text(job)} {job.job_id} {job.id} {job.run}"
 
@@ -178,6 +192,7 @@ TAB = Tab(
     "No job has started in the last day.",
     refresh,
     troubles=lambda each: int(jobs_view.ended_badly(each.job)),
+    counted="jobs that failed, in whole or in part",
     everywhere=True,
     order=lambda each: urgency(each.job),
 )
@@ -227,6 +242,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Account", job.account),
         ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
+        ("What to do", what_to_do(job)),
         ("Import", Cell(job.run, link=f"imports/{job.run}")),
         ("Rows", jobs_view.row_span(job)),
         (

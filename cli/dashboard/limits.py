@@ -264,7 +264,8 @@ def _others(each: Limit) -> Cell:
     minute = next((window["limit"] for window in each.row.windows if window["per"] == "m"), 0)
     if not each.row.others_share:
         return Cell("-")
-    return Cell(f"{each.row.others_share:.0%}, about {each.row.others_in_minute:,} of {minute:,} a minute", "text-warning")
+    count = f"about {each.row.others_in_minute:,} of {minute:,} a minute"
+    return Cell(f"{each.row.others_share:.0%}, {count}", "text-warning")
 
 
 def _tone(share: float) -> str:
@@ -315,9 +316,10 @@ TAB = Tab(
         "Bulk": "waiting in the lane for what can wait: what is in Now goes first",
         "Later": "tasks of both lanes whose time has not come",
         "Under way": "with a worker, and not answered yet",
-        "Others' share": "percent of Klaviyo's current minute that other programs on the same Klaviyo account have used, "
-        "as its latest answer told; it changes from minute to minute, and the workers leave that much room. If it is too "
-        "much, find the program by its key (in Klaviyo: Settings → API keys) and slow it down",
+        "Others' share": "percent of a minute's limit that other programs with access to the same Klaviyo account "
+        "have used in Klaviyo's current minute, by its latest answer: it changes from minute to minute, and the workers "
+        "leave that much room. If it is too much, find the program by its key (in Klaviyo: Settings → API keys) and slow "
+        "it down",
     },
     everywhere=True,
     order=urgency,

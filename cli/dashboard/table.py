@@ -86,7 +86,7 @@ class Tab(Generic[R]):
     ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
     somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several, and
     then the rows of all are sorted by ``order``. ``troubles``: how much of a row somebody has to look at, which the
-    tab's title counts. ``legend``: what titles of columns mean.
+    tab's title counts, and ``counted`` says what those are. ``legend``: what titles of columns mean.
     """
 
     title: str
@@ -98,6 +98,7 @@ class Tab(Generic[R]):
     everywhere: bool = False
     order: Callable[[R], Any] | None = None
     troubles: Callable[[R], int] | None = None
+    counted: str = ""
     legend: Mapping[str, str] = field(default_factory=dict)
 
     @property

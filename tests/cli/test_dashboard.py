@@ -145,7 +145,7 @@ def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
     [row] = overview([eaten]).rows
 
     assert column(limits.TAB, "Others' share", row).text == "40%, about 60 of 150 a minute"
-    assert "other programs on the same Klaviyo account" in limits.TAB.legend["Others' share"]
+    assert "other programs with access to the same Klaviyo account" in limits.TAB.legend["Others' share"]
 
 
 def test_without_a_worker_a_queue_has_no_end_and_says_why():

@@ -97,6 +97,26 @@ def test_a_job_that_klaviyo_refused_has_failed_with_all_its_records():
     assert BadRequest.__name__ == REFUSED.failure["type"]
 
 
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        (REFUSED, "Klaviyo would refuse the same job again: call it anew with other values."),
+        (
+            replace(REFUSED, failure={"type": "Unavailable", "args": ["a", "default", "down"]}),
+            "Call it anew once the reason is gone.",
+        ),
+        (replace(REFUSED, status="unknown", failure=None), "Look in Klaviyo whether it was carried out"),
+        (replace(REFUSED, run="R", rows="1-3", rejected=3), "Its rows are in the reject file of its import"),
+    ],
+)
+def test_the_page_of_a_job_that_did_not_begin_says_what_to_do(job, told):
+    assert facts(jobs.job_page(job, [], AT))["What to do"].startswith(told)
+
+
+def test_the_page_of_a_job_that_began_asks_for_nothing():
+    assert "What to do" not in facts(jobs.job_page(JOB, [], AT))
+
+
 def test_a_kind_has_one_name_in_the_list_and_on_its_page():
     [kind] = [each for each in jobs.TAB.columns if each.title == "Kind"]
 
