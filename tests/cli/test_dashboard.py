@@ -16,7 +16,18 @@ from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.looks import SHARED_S, Looks
 from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, choose, count_column, lay_out, text_column
+from cli.dashboard.table import (
+    PAGE_ROWS,
+    Query,
+    Reading,
+    Tab,
+    arrange,
+    choose,
+    clock_or_date,
+    count_column,
+    lay_out,
+    text_column,
+)
 from cli.jobs_view import failure_sentence
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord
@@ -125,6 +136,17 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     assert found.rows[0].row.why.endswith("is paused by root: Klaviyo refuses its key")
     assert column(limits.TAB, "Blocked", found.rows[0]).text == "paused by root: Klaviyo refuses its key"
     assert "klaviyo resume" in found.notes[0]
+
+
+def test_a_bucket_whose_minute_is_full_says_so_and_when_the_next_request_goes():
+    [tags] = [look(SHOP, [("get_tags", ((3, 10, 1_000), (150, 150, 60_000)), 0)], "m", now=1)]
+    told = replace(tags, buckets=(replace(tags.buckets[0], back=((), (11.0, 60.0))),))
+    eaten = replace(tags, buckets=(replace(tags.buckets[0], windows=((0, 10, 1_000), (0, 150, 60_000)), foreign=90),))
+
+    [full], [free] = overview([told]).rows, overview([eaten]).rows
+
+    assert column(limits.TAB, "Blocked", full).text == f"minute full, next by {clock_or_date(AT + 11)}"
+    assert column(limits.TAB, "Blocked", free).text == "-"
 
 
 def test_a_pause_elsewhere_blocks_nothing():
