@@ -23,6 +23,7 @@ from cli.dashboard.table import (
     styled_column,
     text_column,
     time_column,
+    with_failures,
 )
 from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
@@ -93,7 +94,7 @@ TAB = Tab(
         minor(text_column("Kind", lambda each: each.run.kind)),
         text_column("Account", lambda each: each.run.account),
         text_column("Source", lambda each: PurePath(each.run.source).name),
-        styled_column("State", lambda each: state(each.run, each.now)),
+        styled_column("State", lambda each: with_failures(state(each.run, each.now), each.run.failed)),
         Column("Progress", _progress, lambda each: each.read_share, number=True),
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),

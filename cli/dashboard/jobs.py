@@ -20,6 +20,7 @@ from cli.dashboard.table import (
     styled,
     styled_column,
     text_column,
+    with_failures,
 )
 from cli.failure_advice import REFUSED_AS_WRONG
 from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
@@ -137,10 +138,11 @@ def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
 
 
 def where(job: Job, reason: Reason) -> str:
-    """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0``."""
+    """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0, from 0``."""
     one, several = ("row", "rows") if job.rows else ("index", "indexes")
     alone = reason.count == 1
-    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}"
+    counted = "" if job.rows else ", from 0"
+    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}{counted}"
 
 
 def what_to_do(job: Job) -> str:
@@ -170,7 +172,9 @@ TAB = Tab(
             lambda each: each.job.kind,
         ),
         text_column("Account", lambda each: each.job.account),
-        styled_column("State", lambda each: jobs_view.state_text(each.job)),
+        styled_column(
+            "State", lambda each: with_failures(jobs_view.state_text(each.job), jobs_view.failure_count(each.job))
+        ),
         minor(text_column("Klaviyo's id", lambda each: each.job.job_id)),
         count_column("Records", lambda each: jobs_view.record_count(each.job)),
         minor(count_column("Done", lambda each: jobs_view.landed_count(each.job))),

@@ -262,6 +262,11 @@ def styled(text: Text) -> Cell:
     return Cell(text.plain or "-", _TONES.get(str(text.style), ""))
 
 
+def with_failures(state: Text, failed: int) -> Text:
+    """Return a state with how many failed, where it says ``complete`` alone."""
+    return Text(f"complete, {failed:,} failed", state.style) if failed and state.plain == "complete" else state
+
+
 def minor(column: Column[R]) -> Column[R]:
     """Return a column that is left out where a window is narrow."""
     return replace(column, minor=True)

@@ -334,7 +334,9 @@ def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
 
     assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
     assert column(jobs.TAB, "Failed", row).text == "12"
-    assert column(jobs.TAB, "State", row).tone == "text-warning"
+    state = column(jobs.TAB, "State", row)
+    assert (state.text, state.tone) == ("complete, 12 failed", "text-warning")
+    assert column(jobs.TAB, "State", replace(row, job=replace(JOB, rejected=0))).text == "complete"
 
 
 def test_a_jobs_page_has_its_errors_and_nothing_that_names_a_record():
@@ -354,11 +356,11 @@ def test_a_jobs_page_counts_the_errors_that_it_leaves_out():
 @pytest.mark.parametrize(
     ("errors", "told"),
     [
-        (ERRORS[:1], "The phone number provided either does not exist or is ineligible (index 17)"),
-        ([{"index": n, "title": "Invalid."} for n in range(5)], "Invalid (indexes 0-4)"),
+        (ERRORS[:1], "The phone number provided either does not exist or is ineligible (index 17, from 0)"),
+        ([{"index": n, "title": "Invalid."} for n in range(5)], "Invalid (indexes 0-4, from 0)"),
         (
             [{"index": n, "title": f"reason {n}"} for n in range(3)],
-            "reason 0 (index 0); reason 1 (index 1); and 1 other reason",
+            "reason 0 (index 0, from 0); reason 1 (index 1, from 0); and 1 other reason",
         ),
         ([], ""),
     ],
@@ -390,6 +392,7 @@ def test_an_import_leads_to_its_reasons_and_the_jobs_that_ended_badly():
     assert (facts["Reject file"].text, facts["Source"].text) == (RUN.rejects, "customers.csv")  # of the path, its name
     assert page.reasons[0][1] == 12
     assert [(job.id, job.rows, job.failed) for job in page.jobs] == [(JOB.id, "1 to 10,000", 12)]
+    assert column(imports.TAB, "State", imports.Seen(RUN, AT)).text == "complete, 15 failed"
     for title in ("Run", "Not landed"):
         assert column(imports.TAB, title, imports.Seen(RUN, AT)).link == f"imports/{RUN.id}"
 
