@@ -42,7 +42,7 @@ MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
 
 
 #: How many characters of the reason why a bucket stands still fit into its row.
-MAX_WHY = 80
+MAX_WHY = 120
 
 #: The lengths of windows, in words.
 PERIODS = {"s": "second", "m": "minute", "d": "day"}
@@ -296,13 +296,15 @@ def _tone(share: float) -> str:
 
 def _blocked(each: Limit) -> Cell:
     """Until when a bucket stands still, and why; what to do then is said above the table."""
-    why = shorten(each.row.why.partition(" is ")[2] if each.row.paused else each.row.why, MAX_WHY, placeholder=" …")
+    told = each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
+    why = shorten(told, MAX_WHY, placeholder=" …")
+    whole = told if why.endswith(" …") else ""
     if each.until and not each.row.paused:
-        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger")
+        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger", whole=whole)
     if each.full and not why:
         # The times of answers are known in parts only: the next request goes no later than the first of these.
         return Cell(f"{each.full} full" + (f", next by {clock_or_date(each.next_at)}" if each.next_at else ""))
-    return Cell(why or "-", "text-danger" if each.row.paused else "")
+    return Cell(why or "-", "text-danger" if each.row.paused else "", whole=whole)
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:

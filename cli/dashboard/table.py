@@ -39,12 +39,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one cell shows. ``link`` leads to another page of ours, by its path below theirs."""
+    """What one cell shows. ``link`` leads to another page of ours, by its path below theirs.
+
+    ``whole``: the whole text, where a part of it is left out.
+    """
 
     text: str = ""
     tone: str = ""
     bars: tuple[Bar, ...] = ()
     link: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)

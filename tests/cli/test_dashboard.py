@@ -149,6 +149,19 @@ def test_a_bucket_whose_minute_is_full_says_so_and_when_the_next_request_goes():
     assert column(limits.TAB, "Blocked", free).text == "-"
 
 
+def test_the_reason_of_a_pause_is_there_as_a_whole_however_long_it_is():
+    looks = [look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)]
+    refused = "Klaviyo answered 401 to get_tags: Incorrect authentication credentials"
+
+    short, long = (
+        column(limits.TAB, "Blocked", overview(looks, [Pause(f"account:{SHOP}", by, why, AT, None)]).rows[0])
+        for by, why in (("a worker", refused), ("root", f"{refused} {refused}"))
+    )
+
+    assert (short.text, short.whole) == (f"paused automatically: {refused}", "")
+    assert (long.text.endswith(" …"), long.whole) == (True, f"paused by root: {refused} {refused}")
+
+
 def test_a_pause_elsewhere_blocks_nothing():
     assert not any(each.row.why for each in overview(LOOKS[:1], PAUSES).rows)
 
