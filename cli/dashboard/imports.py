@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -34,6 +35,15 @@ from worker.redis.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
 MAX_JOBS, MAX_SPANS = 50, 100
+
+#: A home directory, whose name is somebody's.
+_HOME = re.compile(r"^(?:/home/|/Users/|[A-Z]:\\Users\\)[^/\\]+")
+
+#: How rows are counted, and what to do about those that did not land.
+ROW_NUMBERS = "counted from 1; the header line and empty rows do not count"
+NEXT_STEP = (
+    "Mend the rows in the reject file, then run `klaviyo import … FILE` with it, and with the options as before."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +164,14 @@ def _read_here(id: str) -> ImportPage | None:
 
 
 def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequence[Job], now: float) -> ImportPage:
-    """Return what an import's page shows; of the files on another machine, the names."""
+    """Return what an import's page shows: of its source the name, of its rejects where they are and what to do."""
     which = ranges(sorted({row for *_, rows in reasons for row in numbers(rows)}))
     told: dict[str, Any] = dict(run_facts(run, now)) | {
         "source": PurePath(run.source).name,
         "rows that did not land": Text(shortened(which, MAX_SPANS, run.failed), "red"),
+        "row numbers": ROW_NUMBERS if which else "",
         "reject file": _reject_file(run),
+        "what to do": NEXT_STEP if run.failed and run.rejects and run.ended else "",
     }
     shown = [
         BadJob(each.id, jobs_view.state_text(each).plain, jobs_view.row_span(each), jobs_view.failure_count(each))
@@ -175,6 +187,5 @@ def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequenc
 
 
 def _reject_file(run: Run) -> str:
-    rejects, path = PurePath(run.rejects), run.asked["path"]
-    beside = f", beside {PurePath(path).name}" if path and PurePath(path).parent == rejects.parent else ""
-    return f"{rejects.name}{beside}" if rejects.name else ""
+    """Where the file is, as far as a run knows: its path, without the name of whoever has the home directory."""
+    return f"{_HOME.sub('~', run.rejects)}, on the machine where the import ran" if run.rejects else ""

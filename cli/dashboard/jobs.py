@@ -265,5 +265,5 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
         for each in reasons[: jobs_view.MAX_ERRORS]
     ]
-    counted = "Row of the source" if job.rows else "Index, from 0"
+    counted = "Row of the source, without its header" if job.rows else "Index, from 0"
     return JobPage([each for each in cells if each[1].text], shown, counted, len(reasons) - len(shown))

@@ -402,7 +402,8 @@ def test_an_import_leads_to_its_reasons_and_the_jobs_that_ended_badly():
 
     facts = dict(page.facts)
     assert facts["Not landed"].text == "15: 3 before sending, 12 by Klaviyo"
-    assert (facts["Reject file"].text, facts["Source"].text) == (RUN.rejects, "customers.csv")  # of the path, its name
+    assert facts["Reject file"].text.startswith(RUN.rejects)
+    assert facts["Source"].text == "customers.csv"  # of the path, its name
     assert page.reasons[0][1] == 12
     assert [(job.id, job.rows, job.failed) for job in page.jobs] == [(JOB.id, "1 to 10,000", 12)]
     assert column(imports.TAB, "State", imports.Seen(RUN, AT)).text == "complete, 15 failed"
