@@ -16,11 +16,19 @@ class Advice:
     to_do: str
 
 
-_UNKNOWN = Advice(0, "Outcome unknown", "May have been carried out. Look at {look_at}; then repeat or drop.")
+_UNKNOWN = Advice(
+    0,
+    "Outcome unknown",
+    "May have been carried out. Look at {look_at}. If they were carried out, drop them; if not, repeat them. "
+    "If only some were: drop all, and call the others anew.",
+)
 _OTHER = Advice(2, "Error in the program", "The workers' log has the traceback. Mend it, then repeat.")
 _WRONG = Advice(
     4, "Refused as wrong", "The same call would be refused again: call anew with other values, and drop these."
 )
+
+#: The errors that the same call would meet again, as it is wrong itself, by the names of their classes.
+REFUSED_AS_WRONG = ("BadRequest", "InputError", "TooLarge", "UnsupportedMediaType", "MethodNotAllowed")
 
 #: By the name of the error's class, as groups are kept.
 _BY_ERROR = {
@@ -35,8 +43,11 @@ _BY_ERROR = {
     "Throttled": Advice(3, "Klaviyo was busy", "Repeat them."),
     "Malformed": Advice(3, "Answer unreadable", "Repeat them; if they fail again, report it."),
     "Conflict": Advice(5, "Exists already", "Nothing is lost: drop them."),
-    "NotFound": Advice(5, "Not found", "Repeat only what has been created since; drop the others."),
-    **dict.fromkeys(("BadRequest", "InputError", "TooLarge", "UnsupportedMediaType", "MethodNotAllowed"), _WRONG),
+    "NotFound": Advice(
+        5, "Not found", "Repeat them if what they name has been created since: what is still missing fails again. "
+        "If not, drop them.",
+    ),
+    **dict.fromkeys(REFUSED_AS_WRONG, _WRONG),
 }  # fmt: skip
 
 

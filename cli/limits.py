@@ -111,8 +111,9 @@ def _idle(row: Row) -> bool:
 def describe_pause(pause: Pause) -> str:
     """Say what is paused, by whom and why, and how to resume it."""
     tried = f" One task is tried in {duration(pause.tried)}." if pause.tried is not None else ""
-    since = f"The {describe(pause.what)} has been paused since {clock(pause.since)}"
-    return f"{since} by {pause.by}: {pause.why.rstrip('.')}. {pause.how_to_resume}{tried}"
+    how, by = ("automatically ", "") if pause.automatic else ("", f" by {pause.by}")
+    paused = f"The {describe(pause.what)} has been paused {how}since {clock(pause.since)}{by}"
+    return f"{paused}: {pause.why.rstrip('.')}. {pause.how_to_resume}{tried}"
 
 
 def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str, int] | None = None) -> Iterator[Row]:

@@ -43,7 +43,7 @@ from worker.execution import (
     settle_lease,
     tell_adopted,
 )
-from worker.governor import ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
+from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.pauses import how_to_resume
 from worker.process import ending, prefetched_leases
@@ -289,9 +289,10 @@ def pause_account(error: Unauthorized | Forbidden) -> None:
     if isinstance(error, CredentialsFailed):
         why, remedy = error.why, error.remedy or owner.renewing
     else:
-        why, remedy = answer_in_brief(error), owner.renewing
+        checking = "check its key at Klaviyo first; if that is no longer valid, " if owner.uses_key else ""
+        why, remedy = answer_in_brief(error), checking + owner.renewing
     news = governor.pause(
-        what, "a worker", why, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint, remedy=remedy
+        what, A_WORKER, why, since=time.time(), probe=FIRST_PROBE_S, key=owner.fingerprint, remedy=remedy
     )
     if news:
         logger.error(

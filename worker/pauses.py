@@ -26,7 +26,7 @@ def how_to_resume(what: str, remedy: str = "") -> str:
     ``remedy``: what gives an account other credentials, where the pause is due to those that it has.
     """
     if remedy:
-        return f"To resume it, {remedy}; no `klaviyo resume` is needed."
+        return f"To resume it, {remedy}. It goes on by itself when a try succeeds, without `klaviyo resume`."
     return f"To resume it, run `{resume_command(what)}`."
 
 

@@ -12,7 +12,7 @@ from cli.dashboard.table import Cell, Column, Reading, Tab, minor, text_column, 
 from cli.retirement import retired_on
 from schedules.clock import redis_time
 from worker.accounts.credentials import Account
-from worker.accounts.lookup import NO_ACCOUNT, all_accounts
+from worker.accounts.lookup import NO_ACCOUNT, READ_AT_START, all_accounts
 from worker.api.jsonapi import REVISION
 from worker.governor import Pause, get_governor
 from worker.redis.patience import asking_redis_once
@@ -84,8 +84,9 @@ TAB = Tab(
         Column("State", _state, lambda each: each.row.state),
     ),
     lambda each: f"{each.row.alias} {each.row.kind} {each.timezone} {each.row.state}",
-    NO_ACCOUNT,
+    f"{NO_ACCOUNT} {READ_AT_START}",
     troubles=lambda each: int(each.row.state != "ready"),
+    counted="accounts that do not send",
     everywhere=True,
     order=urgency,
 )

@@ -92,6 +92,7 @@ TAB = Tab(
     _words,
     "No failed task is kept.",
     troubles=lambda each: each.count.failures,
+    counted="tasks that failed for good",
 )
 
 

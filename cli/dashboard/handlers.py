@@ -70,7 +70,8 @@ class KlaviyoHandler(PageHandler):
         """Answer with a page."""
         troubles = await self.snapshots.troubles(TABS)
         base = self.reverse_url("klaviyo")
-        self.render(template, base=base, tabs=TABS, troubles=troubles, marked=to_html, **shown)
+        also = elsewhere(troubles, shown["tab"])
+        self.render(template, base=base, tabs=TABS, troubles=troubles, also=also, marked=to_html, **shown)
 
 
 class TabHandler(KlaviyoHandler):
@@ -220,8 +221,22 @@ class GroupHandler(KlaviyoHandler):
 
 def summarize(troubles: Mapping[str, int]) -> tuple[str, str] | None:
     """Return how many troubles there are, and how many of each tab; None where there is none."""
-    told = [f"{title}: {count:,}" for title, count in troubles.items() if count]
+    told = [count_in_words(title, count) for title, count in troubles.items() if count]
     return (f"{sum(troubles.values()):,}", ", ".join(told)) if told else None
+
+
+def elsewhere(troubles: Mapping[str, int], tab: Tab[Any]) -> list[tuple[str, str]]:
+    """Return how many troubles each other tab has, in words, and its name; none of tabs without any."""
+    return [
+        (count_in_words(each.title, troubles[each.title]), each.name)
+        for each in TABS
+        if each.title != tab.title and troubles.get(each.title)
+    ]
+
+
+def count_in_words(title: str, count: int) -> str:
+    """Return ``1 job`` or ``3 jobs``, by the title of the tab."""
+    return f"{count:,} {title.lower() if count != 1 else title.lower().removesuffix('s')}"
 
 
 def pages() -> Pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -23,6 +24,7 @@ from cli.dashboard.table import (
     styled_column,
     text_column,
     time_column,
+    with_failures,
 )
 from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
@@ -33,6 +35,15 @@ from worker.redis.patience import asking_redis_once
 
 #: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
 MAX_JOBS, MAX_SPANS = 50, 100
+
+#: A home directory, whose name is somebody's.
+_HOME = re.compile(r"^(?:/home/|/Users/|[A-Z]:\\Users\\)[^/\\]+")
+
+#: How rows are counted, and what to do about those that did not land.
+ROW_NUMBERS = "counted from 1; the header line and empty rows do not count"
+NEXT_STEP = (
+    "Mend the rows in the reject file, then run `klaviyo import … FILE` with it, and with the options as before."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ TAB = Tab(
         minor(text_column("Kind", lambda each: each.run.kind)),
         text_column("Account", lambda each: each.run.account),
         text_column("Source", lambda each: PurePath(each.run.source).name),
-        styled_column("State", lambda each: state(each.run, each.now)),
+        styled_column("State", lambda each: with_failures(state(each.run, each.now), each.run.failed)),
         Column("Progress", _progress, lambda each: each.read_share, number=True),
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),
@@ -107,6 +118,7 @@ TAB = Tab(
     lambda each: f"{each.run.id} {each.run.kind} {each.run.account} {each.run.state} {each.run.source}",
     "There was no import in the last two weeks.",
     troubles=lambda each: int(each.run.failed > 0 or each.run.state == "failed"),
+    counted="imports that failed, in whole or in part",
     everywhere=True,
     order=lambda each: -each.run.started,
 )
@@ -152,12 +164,14 @@ def _read_here(id: str) -> ImportPage | None:
 
 
 def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequence[Job], now: float) -> ImportPage:
-    """Return what an import's page shows; of the files on another machine, the names."""
+    """Return what an import's page shows: of its source the name, of its rejects where they are and what to do."""
     which = ranges(sorted({row for *_, rows in reasons for row in numbers(rows)}))
     told: dict[str, Any] = dict(run_facts(run, now)) | {
         "source": PurePath(run.source).name,
         "rows that did not land": Text(shortened(which, MAX_SPANS, run.failed), "red"),
+        "row numbers": ROW_NUMBERS if which else "",
         "reject file": _reject_file(run),
+        "what to do": NEXT_STEP if run.failed and run.rejects and run.ended else "",
     }
     shown = [
         BadJob(each.id, jobs_view.state_text(each).plain, jobs_view.row_span(each), jobs_view.failure_count(each))
@@ -173,6 +187,5 @@ def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequenc
 
 
 def _reject_file(run: Run) -> str:
-    rejects, path = PurePath(run.rejects), run.asked["path"]
-    beside = f", beside {PurePath(path).name}" if path and PurePath(path).parent == rejects.parent else ""
-    return f"{rejects.name}{beside}" if rejects.name else ""
+    """Where the file is, as far as a run knows: its path, without the name of whoever has the home directory."""
+    return f"{_HOME.sub('~', run.rejects)}, on the machine where the import ran" if run.rejects else ""

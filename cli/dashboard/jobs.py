@@ -20,7 +20,9 @@ from cli.dashboard.table import (
     styled,
     styled_column,
     text_column,
+    with_failures,
 )
+from cli.failure_advice import REFUSED_AS_WRONG
 from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
@@ -136,10 +138,24 @@ def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
 
 
 def where(job: Job, reason: Reason) -> str:
-    """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0``."""
+    """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0, from 0``."""
     one, several = ("row", "rows") if job.rows else ("index", "indexes")
     alone = reason.count == 1
-    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}"
+    counted = "" if job.rows else ", from 0"
+    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}{counted}"
+
+
+def what_to_do(job: Job) -> str:
+    """Return what to do with a job that did not begin; empty for any other."""
+    if job.status not in jobs_view.NEVER_STARTED or not jobs_view.failure_count(job):
+        return ""
+    if job.run:
+        return "Its rows are in the reject file of its import: the page of that import says what to do with them."
+    if job.status == "unknown":
+        return "Look in Klaviyo whether it was carried out; if not, call it anew."
+    if (job.failure or {}).get("type") in REFUSED_AS_WRONG:
+        return "Klaviyo would refuse the same job again: call it anew with other values."
+    return "Call it anew once the reason is gone."
 
 
 def _words(job: Job) -> str:
@@ -156,7 +172,9 @@ TAB = Tab(
             lambda each: each.job.kind,
         ),
         text_column("Account", lambda each: each.job.account),
-        styled_column("State", lambda each: jobs_view.state_text(each.job)),
+        styled_column(
+            "State", lambda each: with_failures(jobs_view.state_text(each.job), jobs_view.failure_count(each.job))
+        ),
         minor(text_column("Klaviyo's id", lambda each: each.job.job_id)),
         count_column("Records", lambda each: jobs_view.record_count(each.job)),
         minor(count_column("Done", lambda each: jobs_view.landed_count(each.job))),
@@ -178,6 +196,7 @@ TAB = Tab(
     "No job has started in the last day.",
     refresh,
     troubles=lambda each: int(jobs_view.ended_badly(each.job)),
+    counted="jobs that failed, in whole or in part",
     everywhere=True,
     order=lambda each: urgency(each.job),
 )
@@ -227,6 +246,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Account", job.account),
         ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
+        ("What to do", what_to_do(job)),
         ("Import", Cell(job.run, link=f"imports/{job.run}")),
         ("Rows", jobs_view.row_span(job)),
         (
@@ -245,5 +265,5 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
         for each in reasons[: jobs_view.MAX_ERRORS]
     ]
-    counted = "Row of the source" if job.rows else "Index, from 0"
+    counted = "Row of the source, without its header" if job.rows else "Index, from 0"
     return JobPage([each for each in cells if each[1].text], shown, counted, len(reasons) - len(shown))

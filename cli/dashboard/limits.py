@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import time
 from collections import defaultdict
@@ -24,12 +25,14 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
-from cli.limits import NEARLY_USED, USED_UP, Row, describe_pause, rows
+from cli.limits import NEARLY_USED, UNITS, USED_UP, Row, describe_pause, rows
 from worker.governor import Look, Pause, get_governor
+from worker.governor.forecast import until_next
 from worker.one_per_process import one_per_redis
 from worker.redis.absence import without_those_away
 from worker.redis.homes import ask_each, here
 from worker.redis.patience import asking_redis_once
+from worker.tiers import MINUTE_MS
 
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
@@ -39,7 +42,7 @@ MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
 
 
 #: How many characters of the reason why a bucket stands still fit into its row.
-MAX_WHY = 80
+MAX_WHY = 120
 
 #: The lengths of windows, in words.
 PERIODS = {"s": "second", "m": "minute", "d": "day"}
@@ -51,7 +54,8 @@ class Limit:
 
     Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
     it, from which all this follows. ``share``: how much of its fullest window is used. ``words``: what a search
-    looks in. ``redis``: the name of the one that has it.
+    looks in. ``redis``: the name of the one that has it. ``full``: the window that keeps what waits, minute or day;
+    empty where none does. ``next_at``: by when it lets the next one go (Unix time), where that is known.
     """
 
     row: Row
@@ -63,6 +67,8 @@ class Limit:
     share: float
     words: str
     redis: str
+    full: str = ""
+    next_at: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -157,7 +163,8 @@ def limits_of(
         for look in looks
         if look.line not in sharing
     }
-    return [_limit(row, now, lines[row.name]) for row in rows(looks, pauses, slots)]
+    full = {look.line: _full(look) for look in looks if look.now + look.bulk}
+    return [_limit(row, now, lines[row.name], full.get(row.name)) for row in rows(looks, pauses, slots)]
 
 
 def urgency(each: Limit) -> tuple[int, bool, float]:
@@ -226,7 +233,20 @@ def _until(waited: Sequence[Limit]) -> str:
     return "paused" if all(each.row.paused for each in waited) else "all of which stand still"
 
 
-def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
+def _full(look: Look) -> tuple[str, float] | None:
+    """Return which window keeps a line waiting, the longest that is full, and for how many more seconds."""
+    full = [
+        length
+        for bucket in look.buckets
+        for used, limit, length in bucket.windows
+        if length >= MINUTE_MS and used >= limit - (bucket.foreign if length == MINUTE_MS else 0)
+    ]
+    if not full or max(full) not in UNITS:
+        return None
+    return PERIODS[UNITS[max(full)]], max(map(until_next, look.buckets))
+
+
+def _limit(row: Row, now: float, lines: Sequence[str], full: tuple[str, float] | None) -> Limit:
     account, _, bucket = row.name.partition(":")
     return Limit(
         row,
@@ -238,6 +258,8 @@ def _limit(row: Row, now: float, lines: Sequence[str]) -> Limit:
         share=max((window["used"] / window["limit"] for window in row.windows), default=0.0),
         words=f"{row.name} {row.tier} {row.why}",
         redis=here(),
+        full=full[0] if full else "",
+        next_at=now + full[1] if full and math.isfinite(full[1]) else None,
     )
 
 
@@ -260,7 +282,12 @@ def _pace(each: Limit) -> Cell:
 
 
 def _others(each: Limit) -> Cell:
-    return Cell(f"{each.row.others_share:.0%}", "text-warning") if each.row.others_share else Cell("-")
+    """What the governor leaves out of the minute for other software, as Klaviyo's latest answer told it."""
+    minute = next((window["limit"] for window in each.row.windows if window["per"] == "m"), 0)
+    if not each.row.others_share:
+        return Cell("-")
+    count = f"about {each.row.others_in_minute:,} of {minute:,} a minute"
+    return Cell(f"{each.row.others_share:.0%}, {count}", "text-warning")
 
 
 def _tone(share: float) -> str:
@@ -269,10 +296,15 @@ def _tone(share: float) -> str:
 
 def _blocked(each: Limit) -> Cell:
     """Until when a bucket stands still, and why; what to do then is said above the table."""
-    why = shorten(each.row.why.partition(" is ")[2] if each.row.paused else each.row.why, MAX_WHY, placeholder=" …")
+    told = each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
+    why = shorten(told, MAX_WHY, placeholder=" …")
+    whole = told if why.endswith(" …") else ""
     if each.until and not each.row.paused:
-        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger")
-    return Cell(why or "-", "text-danger" if each.row.paused else "")
+        return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger", whole=whole)
+    if each.full and not why:
+        # The times of answers are known in parts only: the next request goes no later than the first of these.
+        return Cell(f"{each.full} full" + (f", next by {clock_or_date(each.next_at)}" if each.next_at else ""))
+    return Cell(why or "-", "text-danger" if each.row.paused else "", whole=whole)
 
 
 def _tasks(lane: str) -> Callable[[Limit], str]:
@@ -311,6 +343,10 @@ TAB = Tab(
         "Bulk": "waiting in the lane for what can wait: what is in Now goes first",
         "Later": "tasks of both lanes whose time has not come",
         "Under way": "with a worker, and not answered yet",
+        "Others' share": "percent of a minute's limit that other programs with access to the same Klaviyo account "
+        "have used in Klaviyo's current minute, by its latest answer. It changes from minute to minute, and the "
+        "workers leave that much room. If that is too much, slow the other program down: Klaviyo lists all keys at "
+        "Settings → API keys",
     },
     everywhere=True,
     order=urgency,

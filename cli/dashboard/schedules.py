@@ -23,7 +23,7 @@ from cli.times import duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
-from worker.accounts.lookup import NO_ACCOUNT, all_accounts
+from worker.accounts.lookup import NO_ACCOUNT, READ_AT_START, all_accounts
 from worker.app import app
 from worker.redis.connection import get_redis
 from worker.redis.homes import here
@@ -83,7 +83,7 @@ TAB = Tab(
         text_column("Remarks", lambda row: row.remarks),
     ),
     lambda row: f"{row.account} {row.entry} {row.state} {row.remarks}",
-    f"Nothing is scheduled. {NO_ACCOUNT}",
+    f"Nothing is scheduled. {NO_ACCOUNT} {READ_AT_START}",
     everywhere=True,
     order=urgency,
 )

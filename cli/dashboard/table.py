@@ -39,12 +39,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one cell shows. ``link`` leads to another page of ours, by its path below theirs."""
+    """What one cell shows. ``link`` leads to another page of ours, by its path below theirs.
+
+    ``whole``: the whole text, where a part of it is left out.
+    """
 
     text: str = ""
     tone: str = ""
     bars: tuple[Bar, ...] = ()
     link: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Tab(Generic[R]):
     ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
     somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several, and
     then the rows of all are sorted by ``order``. ``troubles``: how much of a row somebody has to look at, which the
-    tab's title counts. ``legend``: what titles of columns mean.
+    tab's title counts, and ``counted`` says what those are. ``legend``: what titles of columns mean.
     """
 
     title: str
@@ -98,6 +102,7 @@ class Tab(Generic[R]):
     everywhere: bool = False
     order: Callable[[R], Any] | None = None
     troubles: Callable[[R], int] | None = None
+    counted: str = ""
     legend: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -259,6 +264,11 @@ def styled_column(title: str, value: Callable[[R], Text]) -> Column[R]:
 def styled(text: Text) -> Cell:
     """Return a text in the colours of the commands as a cell."""
     return Cell(text.plain or "-", _TONES.get(str(text.style), ""))
+
+
+def with_failures(state: Text, failed: int) -> Text:
+    """Return a state with how many failed, where it says ``complete`` alone."""
+    return Text(f"complete, {failed:,} failed", state.style) if failed and state.plain == "complete" else state
 
 
 def minor(column: Column[R]) -> Column[R]:

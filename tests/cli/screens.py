@@ -66,8 +66,9 @@ ACCOUNTS = [
     AccountRow("default", "private key and company id", "settings", "ready", None, None, AT - 12),
     AccountRow("eu-store", "OAuth", "store", "ready", ["accounts:read", "lists:read", "lists:write", "tags:read"],
                AT + 2_520, AT - 900),
-    AccountRow(SHOP, "OAuth", "store", "paused by a worker: Klaviyo has withdrawn its grant (invalid_grant). "
-               "To resume it, run `klaviyo accounts authorize a-shop-with-a-long-name`; no `klaviyo resume` is needed.",
+    AccountRow(SHOP, "OAuth", "store", "paused automatically: Klaviyo has withdrawn its grant (invalid_grant). "
+               "To resume it, run `klaviyo accounts authorize a-shop-with-a-long-name`. It goes on by itself when a "
+               "try succeeds, without `klaviyo resume`.",
                ["lists:read"], AT - 60, None),
 ]  # fmt: skip
 LONG_RUN = replace(

@@ -16,7 +16,18 @@ from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.looks import SHARED_S, Looks
 from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
-from cli.dashboard.table import PAGE_ROWS, Query, Reading, Tab, arrange, choose, count_column, lay_out, text_column
+from cli.dashboard.table import (
+    PAGE_ROWS,
+    Query,
+    Reading,
+    Tab,
+    arrange,
+    choose,
+    clock_or_date,
+    count_column,
+    lay_out,
+    text_column,
+)
 from cli.jobs_view import failure_sentence
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord
@@ -127,6 +138,30 @@ def test_a_paused_bucket_says_who_paused_it_and_why(what):
     assert "klaviyo resume" in found.notes[0]
 
 
+def test_a_bucket_whose_minute_is_full_says_so_and_when_the_next_request_goes():
+    [tags] = [look(SHOP, [("get_tags", ((3, 10, 1_000), (150, 150, 60_000)), 0)], "m", now=1)]
+    told = replace(tags, buckets=(replace(tags.buckets[0], back=((), (11.0, 60.0))),))
+    eaten = replace(tags, buckets=(replace(tags.buckets[0], windows=((0, 10, 1_000), (0, 150, 60_000)), foreign=90),))
+
+    [full], [free] = overview([told]).rows, overview([eaten]).rows
+
+    assert column(limits.TAB, "Blocked", full).text == f"minute full, next by {clock_or_date(AT + 11)}"
+    assert column(limits.TAB, "Blocked", free).text == "-"
+
+
+def test_the_reason_of_a_pause_is_there_as_a_whole_however_long_it_is():
+    looks = [look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)]
+    refused = "Klaviyo answered 401 to get_tags: Incorrect authentication credentials"
+
+    short, long = (
+        column(limits.TAB, "Blocked", overview(looks, [Pause(f"account:{SHOP}", by, why, AT, None)]).rows[0])
+        for by, why in (("a worker", refused), ("root", f"{refused} {refused}"))
+    )
+
+    assert (short.text, short.whole) == (f"paused automatically: {refused}", "")
+    assert (long.text.endswith(" …"), long.whole) == (True, f"paused by root: {refused} {refused}")
+
+
 def test_a_pause_elsewhere_blocks_nothing():
     assert not any(each.row.why for each in overview(LOOKS[:1], PAUSES).rows)
 
@@ -144,7 +179,8 @@ def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
 
     [row] = overview([eaten]).rows
 
-    assert column(limits.TAB, "Others' share", row).text == "40%"
+    assert column(limits.TAB, "Others' share", row).text == "40%, about 60 of 150 a minute"
+    assert "other programs with access to the same Klaviyo account" in limits.TAB.legend["Others' share"]
 
 
 def test_without_a_worker_a_queue_has_no_end_and_says_why():
@@ -311,7 +347,9 @@ def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
 
     assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
     assert column(jobs.TAB, "Failed", row).text == "12"
-    assert column(jobs.TAB, "State", row).tone == "text-warning"
+    state = column(jobs.TAB, "State", row)
+    assert (state.text, state.tone) == ("complete, 12 failed", "text-warning")
+    assert column(jobs.TAB, "State", replace(row, job=replace(JOB, rejected=0))).text == "complete"
 
 
 def test_a_jobs_page_has_its_errors_and_nothing_that_names_a_record():
@@ -331,11 +369,11 @@ def test_a_jobs_page_counts_the_errors_that_it_leaves_out():
 @pytest.mark.parametrize(
     ("errors", "told"),
     [
-        (ERRORS[:1], "The phone number provided either does not exist or is ineligible (index 17)"),
-        ([{"index": n, "title": "Invalid."} for n in range(5)], "Invalid (indexes 0-4)"),
+        (ERRORS[:1], "The phone number provided either does not exist or is ineligible (index 17, from 0)"),
+        ([{"index": n, "title": "Invalid."} for n in range(5)], "Invalid (indexes 0-4, from 0)"),
         (
             [{"index": n, "title": f"reason {n}"} for n in range(3)],
-            "reason 0 (index 0); reason 1 (index 1); and 1 other reason",
+            "reason 0 (index 0, from 0); reason 1 (index 1, from 0); and 1 other reason",
         ),
         ([], ""),
     ],
@@ -364,9 +402,11 @@ def test_an_import_leads_to_its_reasons_and_the_jobs_that_ended_badly():
 
     facts = dict(page.facts)
     assert facts["Not landed"].text == "15: 3 before sending, 12 by Klaviyo"
-    assert (facts["Reject file"].text, facts["Source"].text) == (RUN.rejects, "customers.csv")  # of the path, its name
+    assert facts["Reject file"].text.startswith(RUN.rejects)
+    assert facts["Source"].text == "customers.csv"  # of the path, its name
     assert page.reasons[0][1] == 12
     assert [(job.id, job.rows, job.failed) for job in page.jobs] == [(JOB.id, "1 to 10,000", 12)]
+    assert column(imports.TAB, "State", imports.Seen(RUN, AT)).text == "complete, 15 failed"
     for title in ("Run", "Not landed"):
         assert column(imports.TAB, title, imports.Seen(RUN, AT)).link == f"imports/{RUN.id}"
 

@@ -30,16 +30,23 @@ def told_everywhere(pause):
         (
             "abc",
             "run `klaviyo accounts rotate eu`",
-            "To resume it, run `klaviyo accounts rotate eu`; no `klaviyo resume` is needed.",
+            "To resume it, run `klaviyo accounts rotate eu`. It goes on by itself when a try succeeds, without "
+            "`klaviyo resume`.",
         ),
-        ("abc", "", "To resume it, replace its credentials; no `klaviyo resume` is needed."),
+        (
+            "abc",
+            "",
+            "To resume it, replace its credentials. It goes on by itself when a try succeeds, without "
+            "`klaviyo resume`.",
+        ),
     ],
 )
 def test_wherever_a_pause_is_shown_the_same_sentence_says_how_it_ends(key, remedy, sentence):
     pause = Pause("account:eu", "a worker", "Klaviyo answered 401 to get_lists", 1.0, None, key, remedy)
 
     for told in told_everywhere(pause):
-        assert f" by a worker: Klaviyo answered 401 to get_lists. {sentence}" in told
+        assert f": Klaviyo answered 401 to get_lists. {sentence}" in told
+        assert "paused automatically" in told
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,8 @@ def test_wherever_a_pause_is_shown_the_same_sentence_says_how_it_ends(key, remed
         (
             Unauthorized("get_lists", "default", 401, [{"detail": "Incorrect key", "id": "an-id"}]),
             "Klaviyo answered 401 to get_lists: Incorrect key",
-            "set KLAVIYO_API_KEY and restart the workers",
+            "check its key at Klaviyo first; if that is no longer valid, set KLAVIYO_API_KEY and restart the workers, "
+            "beat and Flower",
         ),
         (
             CredentialsFailed("get_lists", "default", "Klaviyo has withdrawn its grant", "run `klaviyo accounts …`"),

@@ -89,7 +89,7 @@ class Account:
             return f"run `klaviyo accounts authorize {self.alias}`"
         if self.generation:
             return f"run `klaviyo accounts rotate {self.alias}`"
-        return f"set {self.variable('API_KEY')} and restart the workers"
+        return f"set {self.variable('API_KEY')} and restart the workers, beat and Flower"
 
     @property
     def uses_key(self) -> bool:

@@ -26,6 +26,9 @@ NO_ACCOUNT = (
     "`klaviyo accounts add NAME`."
 )
 
+#: What has to be restarted once an account is in the settings: a stored one is found without that.
+READ_AT_START = "Workers, beat and Flower read settings as they start: restart them after a change."
+
 
 def configured(settings: Settings) -> list[str]:
     """Return the aliases of the accounts in the settings, the default one first."""

@@ -4,6 +4,7 @@ from worker.governor.forecast import Forecast, forecasts
 from worker.governor.governor import Governor, get_governor, get_publishing_governor, take_command
 from worker.governor.script import script_of
 from worker.governor.terms import (
+    A_WORKER,
     ALONE,
     ANY_KEY,
     EVEN_IF_FULL,
@@ -29,6 +30,7 @@ from worker.lane_and_expiry import Expiry, Lane
 __all__ = [
     "ALONE",
     "ANY_KEY",
+    "A_WORKER",
     "EVEN_IF_FULL",
     "PREFIX",
     "REVOKED_MS",

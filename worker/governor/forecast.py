@@ -91,6 +91,11 @@ def _forecast(look: Look, sharing: Mapping[str, Sequence[Look]], why: str) -> Fo
     return Forecast(now if look.now else None, empty, per_minute)
 
 
+def until_next(bucket: BucketLook) -> float:
+    """Return the seconds until a bucket's windows let one more request go; infinite where nobody can tell."""
+    return _until_granted(1, bucket, bucket.blocked)
+
+
 def _until_all_granted(urgent: int, late: int, bucket: BucketLook, blocked: float) -> float:
     """Seconds until the tasks of both lanes have been granted."""
     if not late or not bucket.urgent:

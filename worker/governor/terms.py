@@ -147,6 +147,10 @@ class Arrival:
     ttl: int = 0
 
 
+#: Who pauses an account whose credentials Klaviyo refuses.
+A_WORKER = "a worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A pause, made by somebody or by a worker whose key Klaviyo has refused.
@@ -167,7 +171,13 @@ class Pause:
     @property
     def cause(self) -> str:
         """Who has paused it, and why, as the rest of a sentence."""
-        return f"paused by {self.by}: {self.why.rstrip('.')}"
+        whose = "automatically" if self.automatic else f"by {self.by}"
+        return f"paused {whose}: {self.why.rstrip('.')}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether a worker has paused it, as Klaviyo refused the account's credentials, and nobody has on purpose."""
+        return self.by == A_WORKER
 
     @property
     def how_to_resume(self) -> str:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from cli.dashboard import accounts, failures, imports, jobs, limits
-from cli.dashboard.handlers import summarize, to_html
+from cli.dashboard import accounts, failures, imports, jobs, limits, schedules
+from cli.dashboard.handlers import TABS, elsewhere, summarize, to_html
 from cli.dashboard.snapshots import COUNT_INTERVAL_S, Snapshots
 from cli.dashboard.table import Query, Reading, Tab, arrange, choose, lay_out, text_column
 from cli.failure_advice import advice
@@ -64,8 +64,23 @@ def test_a_tab_that_cannot_be_read_has_no_count():
 
 
 def test_the_entry_in_flowers_navigation_bar_counts_all_and_says_of_what():
-    assert summarize({"Failures": 1_200, "Jobs": 3, "Imports": 0}) == ("1,203", "Failures: 1,200, Jobs: 3")
+    assert summarize({"Failures": 1_200, "Jobs": 3, "Imports": 0}) == ("1,203", "1,200 failures, 3 jobs")
     assert summarize({"Failures": 0}) is None
+
+
+def test_the_page_of_failures_names_what_failed_elsewhere_and_leads_there():
+    told = elsewhere({"Failures": 6, "Jobs": 3, "Imports": 1, "Accounts": 0}, failures.TAB)
+
+    assert told == [("3 jobs", "jobs"), ("1 import", "imports")]
+
+
+def test_without_an_account_the_pages_name_what_reads_a_new_key_at_its_start():
+    for tab in (accounts.TAB, schedules.TAB):
+        assert tab.empty.endswith("Workers, beat and Flower read settings as they start: restart them after a change.")
+
+
+def test_a_tab_with_a_count_says_what_it_counts():
+    assert [tab.title for tab in TABS if bool(tab.counted) != bool(tab.troubles)] == []
 
 
 def test_titles_that_need_it_say_what_they_mean():

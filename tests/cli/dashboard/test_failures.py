@@ -37,7 +37,16 @@ def test_what_may_have_been_carried_out_comes_first_and_what_needs_nothing_last(
     ]
     assert [cell.text for cell in cells("Account", rows)] == ["default", "eu", "default", "default"]
     assert cells("What to do", rows)[0].text == (
-        "May have been carried out. Look at the lists of this name; then repeat or drop."
+        "May have been carried out. Look at the lists of this name. If they were carried out, drop them; "
+        "if not, repeat them. If only some were: drop all, and call the others anew."
+    )
+
+
+def test_no_advice_asks_to_repeat_a_part_of_a_group_for_which_there_is_no_button():
+    told = advice(Group("get_profile-1", "get_profile", "NotFound", "404")).to_do
+
+    assert told == (
+        "Repeat them if what they name has been created since: what is still missing fails again. If not, drop them."
     )
 
 

@@ -37,7 +37,7 @@ def test_a_jobs_page_names_every_row_as_the_file_numbers_it():
     assert [(each.count, each.places, each.pointer) for each in page.reasons] == [
         (5, "400, 800, 1200, 1600, 2000", "/data/…/email")
     ]
-    assert page.counted == "Row of the source"
+    assert page.counted == "Row of the source, without its header"
 
 
 def test_many_rows_in_a_row_are_one_stretch_and_those_left_out_are_counted():
@@ -97,6 +97,26 @@ def test_a_job_that_klaviyo_refused_has_failed_with_all_its_records():
     assert BadRequest.__name__ == REFUSED.failure["type"]
 
 
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        (REFUSED, "Klaviyo would refuse the same job again: call it anew with other values."),
+        (
+            replace(REFUSED, failure={"type": "Unavailable", "args": ["a", "default", "down"]}),
+            "Call it anew once the reason is gone.",
+        ),
+        (replace(REFUSED, status="unknown", failure=None), "Look in Klaviyo whether it was carried out"),
+        (replace(REFUSED, run="R", rows="1-3", rejected=3), "Its rows are in the reject file of its import"),
+    ],
+)
+def test_the_page_of_a_job_that_did_not_begin_says_what_to_do(job, told):
+    assert facts(jobs.job_page(job, [], AT))["What to do"].startswith(told)
+
+
+def test_the_page_of_a_job_that_began_asks_for_nothing():
+    assert "What to do" not in facts(jobs.job_page(JOB, [], AT))
+
+
 def test_a_kind_has_one_name_in_the_list_and_on_its_page():
     [kind] = [each for each in jobs.TAB.columns if each.title == "Kind"]
 
@@ -119,10 +139,29 @@ def test_an_imports_page_names_the_rows_rejected_before_sending_and_by_klaviyo()
     assert page.reasons == [("email: is missing", 1, "77"), ("refused", 3, "400, 801-802")]
 
 
-def test_the_reject_file_is_named_with_where_it_lies_but_no_path():
-    run = replace(RUN, asked={"path": "/srv/shop/customers.csv"}, rejects="/srv/shop/customers.rejects.csv")
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/srv/shop/customers.rejects.csv", "/srv/shop/customers.rejects.csv"),
+        ("/home/ada/shop/customers.rejects.csv", "~/shop/customers.rejects.csv"),
+        ("C:\\Users\\ada\\customers.rejects.csv", "~\\customers.rejects.csv"),
+    ],
+)
+def test_the_page_says_where_the_reject_file_is_and_names_nobody(path, told):
+    page = imports.import_page(replace(RUN, rejects=path), [], [], AT)
 
-    assert facts(imports.import_page(run, [], [], AT))["Reject file"] == "customers.rejects.csv, beside customers.csv"
+    assert facts(page)["Reject file"] == f"{told}, on the machine where the import ran"
+
+
+def test_the_page_says_what_comes_next_and_how_rows_are_counted():
+    page = facts(imports.import_page(RUN, [("refused", 1, "400")], [], AT))
+
+    assert page["What to do"].startswith("Mend the rows in the reject file, then run `klaviyo import … FILE`")
+    assert page["Row numbers"] == "counted from 1; the header line and empty rows do not count"
+
+
+def test_an_import_all_of_whose_rows_landed_asks_for_nothing():
+    assert "What to do" not in facts(imports.import_page(replace(RUN, checked=0, rejected=0), [], [], AT))
 
 
 def test_the_rows_of_an_earlier_version_that_kept_none_are_counted_alone():
