@@ -192,9 +192,17 @@ def test_no_planted_secret_is_on_any_surface_of_a_run_in_which_much_fails(
         until(lambda: sum(each.failures for each in failure_groups()) >= 2, 10, "failures that are kept")
         until(lambda: len(spans) > 20, 10, "spans")
 
-        pages = {name: get(f"{flower}/klaviyo/{name}").text for name in TABS}
-        links = set(re.findall(r'href="/klaviyo/((?:failures|jobs|imports)/[^"?]+)"', "".join(pages.values())))
-        assert {each.partition("/")[0] for each in links} == {"failures", "jobs", "imports"}
+        pages: dict[str, str] = {}
+
+        def detailed():
+            pages.update((name, get(f"{flower}/klaviyo/{name}").text) for name in TABS)
+            return set(re.findall(r'href="/klaviyo/((?:failures|jobs|imports)/[^"?]+)"', "".join(pages.values())))
+
+        def each_tab_links():
+            return {each.partition("/")[0] for each in detailed()} == {"failures", "jobs", "imports"}
+
+        until(each_tab_links, 20, lambda: f"pages of a failure, a job and an import: {detailed()}")
+        links = detailed()
         pages |= {link: get(f"{flower}/klaviyo/{link}").text for link in links}
         commands = [
             Command(system.folder, system.environment(**OAUTH), *words).done()
