@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import tasks.lists  # noqa: F401  registers the action of these tests
 from worker import steps
 from worker.accounts.lookup import DEFAULT
 from worker.carrying_out import Revoked
