@@ -93,7 +93,7 @@ def check(
         with at_redis(home):
             for each in aliases(settings):
                 _check_account_of(settings, each)
-    # Of their companies the accounts have just told.
+    # Only now is it known to which company each account belongs.
     for finding in chain(check_companies(settings), check_strays(settings)):
         _print_finding(finding)
     if len(fit) < len(by_redis):

@@ -30,7 +30,7 @@ NEARLY_USED, USED_UP = 0.8, 1.0
 
 @dataclass(slots=True)
 class Row:
-    """A bucket; or a line that draws on several, or on another account's of its company, and has no windows of its own.
+    """A bucket, or a line without windows of its own, which draws on several buckets or on those of another account.
 
     ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
     more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or nobody can tell. ``per_minute``:

@@ -93,9 +93,11 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     _last_logged = ""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
-        #: The entries of each stored account, as of this generation of them, and the accounts that are paused.
+        #: Which generation of the stored accounts `_stored` has.
         self._generation = 0
+        #: The entries of each stored account.
         self._stored: dict[str, dict[str, Any]] = {}
+        #: The accounts that are paused.
         self._paused: set[str] = set()
         # RedBeat's receiver blocks until it leads; this scheduler stands by.
         beat_init.disconnect(acquire_distributed_beat_lock)

@@ -22,8 +22,8 @@ from worker.telemetry.masking import NO_ARGS
 #: Options of Celery's ``apply_async`` that say how a message travels. A task of ours has one way.
 _ROUTE = ("queue", "exchange", "exchange_type", "routing_key", "serializer", "argsrepr", "kwargsrepr", "declare")
 
-#: Options that hand over a connection: that of a group, which may be another application's, to another Redis.
-_CARRIERS = ("producer", "publisher", "connection")
+#: Options in which a group hands over its connection, which may be another application's, to another Redis.
+_CONNECTIONS = ("producer", "publisher", "connection")
 
 
 def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]
 
     They hold against ``task_routes`` too.
     """
-    kept = {name: value for name, value in options.items() if name not in (*_ROUTE, *_CARRIERS)}
-    ours = {name: options[name] for name in _CARRIERS if _is_ours(options.get(name))}
+    kept = {name: value for name, value in options.items() if name not in (*_ROUTE, *_CONNECTIONS)}
+    ours = {name: options[name] for name in _CONNECTIONS if _is_ours(options.get(name))}
     # An empty exchange, since None would leave the place to what a route says.
     way = {"queue": queue, "exchange": "", "routing_key": queue, "serializer": "json"}
     return {**kept, **ours, **way, "argsrepr": NO_ARGS, "kwargsrepr": shown}
@@ -168,7 +168,7 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
 
 
 def delay_of(request: Any) -> float:
-    """Seconds, by Redis's clock, for which what a delivery begins is still to wait."""
+    """Return the seconds, by Redis's clock, that the task of a delivery has still to wait."""
     from worker.governor import get_governor
 
     if eta := request.get(ETA):

@@ -37,7 +37,7 @@ class Effect(Enum):
 #: job's id is that of its last step, a collection's that of what follows its pages.
 ALSO_REVOKED: list[Callable[[str, str], Effect | None]] = []
 
-#: Who else is asked which of the things that wait, without a message, have stamps that match.
+#: Who else has things that wait without a message. Each is asked which of them have stamps that match.
 ALSO_STAMPED: list[Callable[[Callable[[Mapping[str, Any]], bool]], list[str]]] = []
 
 

@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(32, ge=1, le=256, description="requests that one worker has under way at once")
     together: bool = Field(
-        True, description="calls that wait travel together where the meaning is the same; `off`: each goes alone"
+        True, description="calls that wait share a request where the outcome is the same; `off`: each goes alone"
     )
     result_expires: int = Field(86_400, ge=60, description="seconds for which a task's result is kept")
     failures_kept: int = Field(

@@ -82,7 +82,7 @@ class Step(Task):  # type: ignore[type-arg]
 
     def _checked_run(self, *args: Any, **kwargs: Any) -> Any:
         checked_id(self.name, self.task_id)
-        # A step that waits for a request's budget learns of it by its claim.
+        # A step that waits for a request's budget learns by its claim that it is revoked.
         if self.revocable and not self.request.get(HEADER) and not self.request.is_eager:
             reason = get_governor().revoked(self.task_id)
             if reason is not None:

@@ -71,8 +71,8 @@ ARGV[1], ARGV[2] = tag .. ARGV[1], tag .. ARGV[2]
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
 
-#: Milliseconds that a lease is good for which is claimed with the pop: until a thread has taken the message up and the
-#: next refresh has prolonged it. What a worker that is killed had not begun goes on after so long.
+#: Milliseconds for which a lease that was claimed with the pop holds: until a thread has taken up the message, and the
+#: next refresh has prolonged the lease. If a worker is killed, the tasks that it had not begun go on after that time.
 PREFETCHED_LEASE_MS = int((prefetched_leases.FRESH_S + VISIBILITY_S) * 1000)
 
 OPTIONS = {
@@ -85,7 +85,7 @@ OPTIONS = {
     "unacked_restore_limit": 1_000,
     "visibility_timeout": VISIBILITY_S,
     "socket_keepalive": True,
-    # A connection counts as dead if a pop has no answer for so long: an address that drops packets says nothing.
+    # Seconds without an answer to a pop after which a connection counts as dead: some addresses drop packets silently.
     "health_check_interval": 3,
 }
 

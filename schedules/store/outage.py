@@ -29,10 +29,10 @@ logger = get_logger(__name__)
 
 KEY = f"{PREFIX}store:outage"
 
-#: Time until a step that could not write is retried.
+#: Seconds until a step that could not write is retried.
 RETRY_DELAY_S = 5.0
 
-#: Time after which an outage that nothing confirms is forgotten, and between two log lines about it, in seconds.
+#: Seconds after which an outage that nothing confirms is forgotten. Its log lines are as far apart.
 OUTAGE_TTL_S = 60
 
 

@@ -88,8 +88,8 @@ local function load_bucket(b)
   b.wanted = (tonumber(f[6]) or 0) > now and call('ZCOUNT', key('wanted', b.name), now, '+inf') or 0
 end
 
--- How many ms before its birth this state may lack, 0 unless it is a replica's that was promoted; and by how many the
--- times before are moved.
+-- Of a replica that was promoted: for how many ms before that it may lack what the old primary knew, and by how many ms
+-- the old primary's times are moved to fit the new clock. Both are 0 otherwise.
 local missing, moved = 0, 0
 
 local function born()
@@ -130,7 +130,7 @@ local function unheard(b, ring, n, t, birth)
   return number
 end
 
--- When an answer came that an old primary has stamped, by the clock of the new one: at the latest that it can have been.
+-- When an answer came, by the new primary's clock; if the old primary stamped it, the latest time that is possible.
 local function by_this_clock(entry, birth)
   return (entry < birth or entry > now) and math.min(entry + moved, birth) or entry
 end

@@ -27,8 +27,10 @@ logger = get_logger(__name__)
 #: Least seconds between two steps, and most tasks in one.
 STEP_INTERVAL_S, MAX_ENDS_PER_STEP = 0.004, 32
 
-#: Called when a task has ended, and with a limit that was adopted from Klaviyo's headers.
+#: Called when a task has ended.
 After = Callable[[], None]
+
+#: Called with a limit that was adopted from Klaviyo's headers.
 OnAdopted = Callable[[int], None]
 
 
