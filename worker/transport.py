@@ -45,7 +45,7 @@ from worker.process.state import acknowledged_by_redis, closing, left_behind, wo
 from worker.publishing import published
 from worker.redis.address import PORT, RedisAddress
 from worker.redis.connection import Parser, get_redis
-from worker.redis.nodes import connection_class
+from worker.redis.nodes import connection_class, primary_met
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 from worker.tiers import Line, is_line, is_together
@@ -121,9 +121,16 @@ def together_of(wait: Mapping[str, Any]) -> Together:
 class QoS(stock.QoS):
     """Acknowledgement of messages that were recorded when they were taken."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: By delivery tag: the task, and the primary that the delivery was taken from.
+        self._primaries: dict[str, tuple[str, str]] = {}
+
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a delivery."""
+        """Remember a delivery, and which primary it was taken from."""
         virtual.QoS.append(self, message, delivery_tag)
+        if primary := primary_met(get_settings().redis):
+            self._primaries[delivery_tag] = str(message.headers.get("id") or ""), primary
 
     def ack(self, delivery_tag: str) -> None:
         """Forget a delivery: its task is over. Any thread may call it, even when its channel has long been closed.
@@ -134,9 +141,17 @@ class QoS(stock.QoS):
         """
         if delivery_tag in acknowledged_by_redis:
             acknowledged_by_redis.discard(delivery_tag)
+        elif taken := self._primaries.get(delivery_tag):
+            self._acknowledge_at(*taken, delivery_tag)
         else:
             self.drop([delivery_tag])
+        self._primaries.pop(delivery_tag, None)
         virtual.QoS.ack(self, delivery_tag)
+
+    def _acknowledge_at(self, task_id: str, primary: str, delivery_tag: str) -> None:
+        delivery = Delivery(self.unacked_key, self.unacked_index_key, delivery_tag)
+        if not get_governor().acknowledge(delivery, task_id, primary):
+            logger.info("Task %s ended while another server became the primary: it will be delivered again.", task_id)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """Put back what this worker holds when it stops.

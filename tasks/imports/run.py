@@ -24,7 +24,7 @@ from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected, reject_path
 from tasks.imports.report import Rejects, Report, report
-from tasks.imports.sending import Sender, Stopped, withdraw_parts
+from tasks.imports.sending import Sender, Stopped, require_all, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
@@ -167,12 +167,13 @@ def run_import(
     with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
             _send(wanted, source, plan, sender, rejected, seen)
-            seen.look(at_once=True)
-            while seen.look().settled < seen.run.parts:
+            require_all(seen.look(at_once=True), sender.sent)
+            while seen.run.settled < seen.run.parts:
                 sender.look()
                 if stopped():
                     raise Stopped(f"import {id} was interrupted")
                 time.sleep(PAUSE_S)
+                require_all(seen.look(), sender.sent)
             sender.look()
         except Stopped:
             seen.look(at_once=True)

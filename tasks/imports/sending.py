@@ -38,6 +38,20 @@ class Stopped(KlaviyoError):
     """The import was cancelled, or its process is stopping."""
 
 
+class PartsForgotten(KlaviyoError):
+    """Redis no longer knows parts that it had taken: a replica without them has become the primary."""
+
+    def __init__(self, run: str, missing: int) -> None:
+        super().__init__(run, missing)
+
+    def __str__(self) -> str:
+        run, missing = self.args
+        return (
+            f"Redis has lost {missing:,} of the parts of import {run}, as a failover may do: "
+            f"the same import with --run {run} sends what has not landed"
+        )
+
+
 class AnotherSource(SourceError):
     """A run was resumed with rows that differ from those of the first time."""
 
@@ -144,6 +158,17 @@ def is_worth_retrying(job: Job) -> bool:
     if job.status == "refused":
         return (job.failure or {}).get("type") not in ("BadRequest", "TooLarge", "Conflict")
     return job.status in AGAIN
+
+
+def require_all(run: Run, parts: int) -> None:
+    """Make sure that Redis knows this many parts of a run, at least: those that are split count themselves, too.
+
+    Raises:
+        PartsForgotten: it knows fewer.
+
+    """
+    if run.parts < parts:
+        raise PartsForgotten(run.id, parts - run.parts)
 
 
 def withdraw_parts(run: str) -> int:

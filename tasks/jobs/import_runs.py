@@ -17,6 +17,7 @@ from worker.governor import PREFIX
 from worker.one_per_process import one_per_redis
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
+from worker.redis.replicas import run_confirmed
 
 #: Seconds for which a run is kept after its end.
 KEPT_S = 14 * 86_400
@@ -86,6 +87,15 @@ _TEXTS = (
 _FIELDS = (*_TEXTS, *_NUMBERS)
 
 
+#: KEYS[1]: the prefix of all keys. ARGV: the id of a run, now, and the run's fields with their values.
+BEGIN = """
+local run = KEYS[1] .. 'run:' .. ARGV[1]
+redis.call('HSET', run, unpack(ARGV, 3))
+redis.call('HDEL', run, 'ended', 'reason')
+return redis.call('ZADD', KEYS[1] .. 'runs', 'NX', ARGV[2], ARGV[1])
+"""
+
+
 class Runs:
     """Every import in this Redis."""
 
@@ -93,6 +103,7 @@ class Runs:
         self._client = client
         self._prefix = prefix
         self._clock = clock
+        self._begin = client.register_script(BEGIN)
 
     def _key(self, id: str, of: str = "") -> str:
         return f"{self._prefix}run:{id}{of}"
@@ -107,16 +118,13 @@ class Runs:
 
     @waits_for_redis
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
-        """Enter a run, or continue it, and return it."""
+        """Enter a run, or continue it, and return it once replicas have it, if the settings ask for that."""
         now, key = self.now(), self._key(id)
         fields: Any = {"state": "running", "seen": now}
         if not self._client.hexists(key, "kind"):
             fields |= {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked), "started": now}
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping=fields)
-            pipe.hdel(key, "ended", "reason")
-            pipe.zadd(f"{self._prefix}runs", {id: now}, nx=True)
-            pipe.execute()
+        words = [word for pair in fields.items() for word in pair]
+        run_confirmed(self._client, self._begin, self._prefix, [id, now, *words])
         self._keep(id)
         found = self.run(id)
         assert found is not None

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.soak import sized
 from tests.worker.governing import answer, known, line, publish, ref, released
 from tests.worker.simulation import LEASE, Simulation
-from worker.governor import Governor, operations
+from worker.governor import Governor
+from worker.governor.terms import Delivery
+from worker.redis import replicas
 from worker.redis.connection import NotReplicated
 from worker.tiers import QUEUES, Bucket, Limits, Line
 
@@ -204,13 +206,33 @@ def test_the_same_primary_changes_nothing(governor, client, clock):
     assert client.get("klaviyo:born") == born
 
 
+@pytest.mark.parametrize(
+    ("primary", "sent", "over"),
+    [("second", False, True), ("first", False, False), ("first", True, True)],
+    ids=["taken from this primary", "taken from another", "of a request that must not be repeated"],
+)
+def test_what_has_ended_comes_again_where_its_followers_may_be_lost_with_another_primary(
+    governor, client, primary, sent, over
+):
+    delivery = Delivery("klaviyo:unacked", "klaviyo:unacked_index", "tag")
+    client.hset("klaviyo:unacked", "tag", "a message")
+    client.zadd("klaviyo:unacked_index", {"tag": 1})
+    if sent:
+        client.set("klaviyo:sent:task", 1)
+    governor._call("history", "first")
+    governor._call("history", "second")
+
+    assert governor.acknowledge(delivery, "task", primary) is over
+    assert client.exists("klaviyo:unacked", "klaviyo:unacked_index") == (0 if over else 2)
+
+
 @pytest.mark.parametrize(("slots", "left"), [(0, "nothing was queued"), (4, "a worker has it already")])
 def test_a_task_that_no_replica_confirms_is_taken_back_unless_a_worker_has_it(
     governor, client, monkeypatch, slots, left
 ):
     each = line("1/s 15/m")
     governor.beat("worker", slots, list(QUEUES), 10)
-    monkeypatch.setattr(operations, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
+    monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
     monkeypatch.setitem(client.connection_pool.connection_kwargs, "socket_timeout", 0.05)
 
     with pytest.raises(NotReplicated, match=f"0 of 1 replicas .* {left}"):

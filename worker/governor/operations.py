@@ -10,12 +10,9 @@ import redis
 from worker.governor import under_way
 from worker.governor.script import script_of
 from worker.governor.terms import PREFIX
-from worker.redis.connection import NotReplicated
 from worker.redis.nodes import ToPrimary, at_new_primary
+from worker.redis.replicas import run_confirmed
 from worker.settings import get_settings
-
-#: Part of the time that a client waits for an answer in which replicas have to confirm a write.
-CONFIRMING = 0.8
 
 
 class Operations:
@@ -57,29 +54,7 @@ class Operations:
             NotReplicated: they do not have it in time; the primary does.
 
         """
-        if not (replicas := get_settings().redis_replicas):
-            return self.call(operation, *arguments)
-        sha, pool = self._script(operation).sha, self._client.connection_pool
-        seconds = CONFIRMING * pool.connection_kwargs["socket_timeout"]
-        command = ("EVALSHA", sha, 1, self._prefix, *self._arguments(operation, arguments))
-        connection: Any = pool.get_connection()
-        try:
-            # On one connection: Redis waits for what was last written by whoever asks.
-            confirm = ("WAIT", replicas, int(seconds * 1000))
-            connection.send_packed_command(connection.pack_commands([command, confirm]))
-            answer, confirmed = connection.read_response(), connection.read_response()
-        except redis.exceptions.NoScriptError:
-            connection.disconnect()
-            self._client.script_load(script_of(operation))
-            return self.call_safely(operation, *arguments)
-        except BaseException:
-            connection.disconnect()
-            raise
-        finally:
-            pool.release(connection)
-        if confirmed < replicas:
-            raise NotReplicated(confirmed, replicas, seconds)
-        return answer
+        return run_confirmed(self._client, self._script(operation), self._prefix, self._arguments(operation, arguments))
 
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]

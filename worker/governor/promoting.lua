@@ -20,6 +20,16 @@ function ops.history(id)
   return 1
 end
 
+-- tag id primary unacked unacked_index -> 1 | 0. Acknowledge the delivery of a task that has ended, unless it was taken
+-- from another primary: then what the task has published may be lost, so it is delivered again. A request that must not
+-- be repeated ends its task all the same.
+function ops.acknowledge(tag, id, primary, unacked, index)
+  if call('GET', P .. 'history') ~= primary and call('EXISTS', key('sent', id)) == 0 then return 0 end
+  call('HDEL', unacked, tag)
+  call('ZREM', index, tag)
+  return 1
+end
+
 -- id holder line spec ttl_ms unrepeatable -> 1. A request that a process has under way, or has had a moment ago where
 -- the line is "": what the new primary may not know of it.
 function ops.under_way(id, holder, line, spec, ttl, unrepeatable)

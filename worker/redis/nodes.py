@@ -38,6 +38,11 @@ at_new_primary: list[Callable[[ToPrimary, str], None]] = []
 _met: dict[RedisAddress, str] = {}
 
 
+def primary_met(address: RedisAddress) -> str:
+    """Return the replication id of the primary that this process has met last; empty where no other can take over."""
+    return _met.get(address, "")
+
+
 @lru_cache
 def connection_class(address: RedisAddress) -> type[redis.Connection] | None:
     """Return the class of connections to an address; None if each library's own will do.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from tasks.imports import sending
 from tasks.imports.options import Options
 from tasks.imports.parts import Part
 from tasks.imports.run import Import, run_import
-from tasks.imports.sending import MAX_WAITING_PARTS, AnotherSource, Sender, Stopped, withdraw_parts
+from tasks.imports.sending import MAX_WAITING_PARTS, AnotherSource, PartsForgotten, Sender, Stopped, withdraw_parts
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.import_runs import Run, Runs
@@ -26,6 +27,9 @@ from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import JobOutcome, Ledger
 from tasks.jobs.records import records
 from worker.errors import BadRequest, Forbidden, SourceError
+from worker.redis import replicas
+from worker.redis.connection import NotReplicated
+from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
 
 ACTION = "bulk_import_profiles"
@@ -323,3 +327,31 @@ def test_events_without_a_time_have_that_of_the_first_try_when_a_run_is_taken_up
             run_import(wanted, run="E", rejects=tmp_path / "rejects.csv", stop=lambda: True)
 
     assert at.runs.run("E").asked["options"]["moment"] == "2026-11-24T12:01:00+00:00"  # type: ignore[union-attr]
+
+
+def test_an_import_whose_parts_a_failover_has_lost_is_not_complete(
+    at: Sending, people: Callable[..., Import], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PAUSE_S", 0.0)
+
+    def lose(run: Run) -> None:
+        """As a replica has it that was behind, and is the primary now."""
+        client.hdel(f"klaviyo:run:{run.id}", "parts")
+
+    with pytest.raises(PartsForgotten, match=r"lost 1 of the parts of import P, .* --run P sends what has not landed"):
+        run_import(people("ada@example.com"), run="P", progress=lose)
+
+    found = at.runs.run("P")
+    assert found is not None
+    assert found.state == "failed"
+
+
+@pytest.mark.parametrize("enter", ["run", "part"])
+def test_what_an_import_enters_is_over_only_when_replicas_have_it(
+    at: Sending, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, enter: str
+) -> None:
+    monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
+    monkeypatch.setitem(client.connection_pool.connection_kwargs, "socket_timeout", 0.05)
+
+    with asking_redis_once(), pytest.raises(NotReplicated, match="0 of 1 replicas"):
+        at.send() if enter == "part" else at.runs.begin("S", "profiles", "default", "customers.csv", {})
