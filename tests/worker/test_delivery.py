@@ -100,6 +100,23 @@ def test_what_a_worker_has_taken_is_on_record_until_it_is_acknowledged(worker):
     assert worker.on_record() == (0, 0)
 
 
+def test_what_ends_after_another_server_has_become_the_primary_is_delivered_again(worker, monkeypatch):
+    monkeypatch.setattr(transport, "primary_met", lambda _: "first")
+    worker.governor._call("history", "first")
+    worker.publish("one", "two")
+    worker.take()
+
+    worker.taken[0].ack()
+    assert worker.on_record() == (1, 1)
+    worker.governor._call("history", "second")
+    worker.taken[1].ack()
+    assert worker.on_record() == (1, 1)
+
+    worker.dies()
+    worker.channel.qos.restore_visible()
+    assert worker.take() == ["two"]
+
+
 def test_what_a_dead_worker_held_is_taken_again_once_and_says_that_it_was_before(worker):
     worker.publish("one")
     worker.take()
