@@ -241,6 +241,7 @@ def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_addre
 
 def test_an_account_that_moves_away_from_others_of_its_company_is_told_of(begun, settings):
     settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
+    settings.setattr("cli.moving_account.QUIET_S", 0.1)
     forget()
     begin("stored", "main")
     answered("eu", begun)

@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from worker.errors import KlaviyoError
 from worker.governor import Look, get_governor
+from worker.redis.patience import asking_redis_once
 from worker.telemetry.meters import meters
 
 logger = get_logger(__name__)
@@ -70,9 +71,10 @@ class WorkerMeter:
         self._seconds.labels(action).observe(seconds)
 
     def throttled(self, action: str, line: str) -> None:
-        """Count a 429, and find out whose it is."""
+        """Count a 429, and find out whose it is, unless Redis is away: the task does not wait for that."""
         try:
-            look = get_governor().look_at(line)
+            with asking_redis_once():
+                look = get_governor().look_at(line)
         except redis.RedisError:
             look = None
         self._throttled.labels(action, cause_of_429(look)).inc()
