@@ -207,12 +207,17 @@ def test_the_same_primary_changes_nothing(governor, client, clock):
 
 
 @pytest.mark.parametrize(
-    ("primary", "sent", "over"),
-    [("second", False, True), ("first", False, False), ("first", True, True)],
-    ids=["taken from this primary", "taken from another", "of a request that must not be repeated"],
+    ("primary", "sent", "flushed", "over"),
+    [
+        ("second", False, False, True),
+        ("first", False, False, False),
+        ("first", True, False, True),
+        ("first", False, True, True),
+    ],
+    ids=["from this primary", "from another", "a request that must not be repeated", "somebody has flushed the server"],
 )
 def test_what_has_ended_comes_again_where_its_followers_may_be_lost_with_another_primary(
-    governor, client, primary, sent, over
+    governor, client, primary, sent, flushed, over
 ):
     delivery = Delivery("klaviyo:unacked", "klaviyo:unacked_index", "tag")
     client.hset("klaviyo:unacked", "tag", "a message")
@@ -221,6 +226,8 @@ def test_what_has_ended_comes_again_where_its_followers_may_be_lost_with_another
         client.set("klaviyo:sent:task", 1)
     governor._call("history", "first")
     governor._call("history", "second")
+    if flushed:
+        client.delete("klaviyo:history")
 
     assert governor.acknowledge(delivery, "task", primary) is over
     assert client.exists("klaviyo:unacked", "klaviyo:unacked_index") == (0 if over else 2)

@@ -24,7 +24,8 @@ end
 -- from another primary: then what the task has published may be lost, so it is delivered again. A request that must not
 -- be repeated ends its task all the same.
 function ops.acknowledge(tag, id, primary, unacked, index)
-  if call('GET', P .. 'history') ~= primary and call('EXISTS', key('sent', id)) == 0 then return 0 end
+  local here = call('GET', P .. 'history') -- which has gone if somebody has flushed this server
+  if here and here ~= primary and call('EXISTS', key('sent', id)) == 0 then return 0 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   return 1
