@@ -11,8 +11,10 @@ from typing import NoReturn
 from uuid import uuid4
 
 import fakeredis
+import hypothesis
 import pytest
 import redis
+from hypothesis import HealthCheck
 from sqlalchemy.engine import make_url
 
 from cli.embedded import find_server, server
@@ -35,6 +37,13 @@ from worker.settings import get_settings
 
 #: When this process began to test.
 BEGAN = time.monotonic()
+
+# How long examples take says how busy the machine is, and nothing of the code. What a fixture gives is for all of them:
+# each begins where the last one has ended, and none may depend on that.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def missing(service: str) -> NoReturn:

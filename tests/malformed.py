@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.soak import sized
@@ -23,11 +23,8 @@ OTHERS = st.sampled_from(
 
 Path = tuple[str | int, ...]
 
-#: Each example begins where the last one has ended, and none may depend on that. Fewer are tried where each is written.
-many, several = (
-    settings(max_examples=sized(small, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    for small in (30, 12)
-)
+#: Fewer are tried where each is written.
+many, several = (settings(max_examples=sized(small, 500)) for small in (30, 12))
 
 
 def _paths(value: Any, here: Path = ()) -> Iterator[Path]:

@@ -265,7 +265,15 @@ class Channel(stock.Channel):
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
         pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
         operation, *arguments = take_command(pop, PREFETCHED_LEASE_MS, most, lists, wakes)
-        connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
+        try:
+            connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
+        except self.connection_errors:
+            if working.is_set():
+                raise  # its loop connects anew
+            # A command of remote control awaits answers, and Redis was restarted since the one before: kombu's next
+            # round connects anew.
+            connection.disconnect()
+            self._in_poll = None
 
     def _brpop_read(self, **options: Any) -> bool:
         try:

@@ -175,7 +175,7 @@ def named(text, zone, start, end):
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(40, 1_000), deadline=None)
+@settings(max_examples=sized(40, 1_000))
 @given(st.sampled_from(CHANGES), st.sampled_from(TEXTS), st.integers(-86_400, 86_400))
 def test_after_any_moment_comes_the_next_due_time_never_a_past_one(change, text, seconds):
     zone, day = change
@@ -189,7 +189,7 @@ def test_after_any_moment_comes_the_next_due_time_never_a_past_one(change, text,
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(40, 1_000), deadline=None)
+@settings(max_examples=sized(40, 1_000))
 @given(st.sampled_from(CHANGES), st.sampled_from(TEXTS[:16]), st.integers(-2 * 86_400, 2 * 86_400))
 def test_between_two_runs_there_is_no_more_than_the_entry_says_and_what_clocks_are_put_back(change, text, seconds):
     zone, day = change

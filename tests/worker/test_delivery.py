@@ -100,6 +100,15 @@ def test_what_a_worker_has_taken_is_on_record_until_it_is_acknowledged(worker):
     assert worker.on_record() == (0, 0)
 
 
+def test_answers_to_remote_control_come_though_redis_was_restarted_since_the_command_before(worker):
+    worker.publish("one")
+    polling = worker.channel.client
+    polling.connection = polling.connection_pool.get_connection()
+    worker.client.client_kill_filter(_type="normal", skipme=True)
+
+    assert worker.take() == ["one"]
+
+
 def test_what_ends_after_another_server_has_become_the_primary_is_delivered_again(worker, monkeypatch):
     monkeypatch.setattr(transport, "primary_met", lambda _: "first")
     worker.governor._call("history", "first")

@@ -4,7 +4,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.soak import sized
@@ -104,7 +104,7 @@ class Failover(Simulation):
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(5, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=sized(5, 200))
 @given(
     seed=st.integers(0, 2**32),
     limits=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3),

@@ -1,7 +1,7 @@
 """No more than N requests reach Klaviyo in any of its windows, and with a backlog next to none goes unused."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.soak import SOAK, sized
@@ -19,7 +19,7 @@ def line(name, limits, *extra, account="a"):
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(4, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=sized(4, 200))
 @given(
     seed=st.integers(0, 2**32),
     limits=st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3),

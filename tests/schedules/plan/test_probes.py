@@ -122,7 +122,7 @@ def test_a_list_without_a_time_is_counted_to_its_end_or_reported_as_at_least():
     st.lists(st.integers(0, 100_000), min_size=1, max_size=300),
     st.integers(2, 50),
 )
-@settings(max_examples=sized(25, 500), deadline=None)
+@settings(max_examples=sized(25, 500))
 def test_an_estimate_is_never_less_than_what_was_seen_and_exact_if_all_was_read(times, size):
     times = sorted(map(float, times))
     found = Survey(size)

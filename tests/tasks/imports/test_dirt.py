@@ -137,7 +137,7 @@ def written(rows: list[Dirty], delimiter: str, encoding: str, newline: str, told
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(
     seed=st.integers(0, 2**32),
     delimiter=st.sampled_from(",;\t|"),

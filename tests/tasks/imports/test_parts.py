@@ -89,7 +89,7 @@ TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3) | st.lists(CELL, min_siz
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(30, 500), deadline=None)
+@settings(max_examples=sized(30, 500))
 @given(table=TABLE)
 def test_every_row_is_in_exactly_one_part_or_rejected_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]
@@ -114,7 +114,7 @@ PLAIN = st.sampled_from(
 ) | st.text(st.characters(exclude_characters='"', exclude_categories=["Cs"]), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     table=st.lists(st.lists(PLAIN, min_size=3, max_size=3), min_size=1, max_size=20),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -157,7 +157,7 @@ RECORDS = st.lists(
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(30, 500), deadline=None)
+@settings(max_examples=sized(30, 500))
 @given(records=RECORDS)
 def test_every_record_is_in_exactly_one_part_or_rejected(tmp_path_factory: pytest.TempPathFactory, records: list[Any]):
     made = imported(Path(), "profiles", records, moment=NOW)

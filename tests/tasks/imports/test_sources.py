@@ -239,7 +239,7 @@ def test_lines_are_the_rows_that_a_reader_sees(tmp_path: Path, lines: str):
 QUOTED = st.lists(st.lists(st.text('a,"\n\r ', max_size=4), min_size=2, max_size=2), min_size=1, max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rows=QUOTED, row_end=st.sampled_from(["\n", "\r\n"]))
 def test_rows_in_quotes_are_those_that_a_reader_sees(rows: list[list[str]], row_end: str):
     text = io.StringIO(newline="")
@@ -251,7 +251,7 @@ def test_rows_in_quotes_are_those_that_a_reader_sees(rows: list[list[str]], row_
     assert (grid is None) == any('"' in cell for row in rows for cell in row)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     rows=QUOTED,
     row_end=st.sampled_from(["\n", "\r\n"]),

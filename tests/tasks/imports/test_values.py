@@ -129,7 +129,7 @@ MARKS = st.sampled_from(["", " ", "-", "(", ") ", ".", "/"])
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(300, 5_000), deadline=None)
+@settings(max_examples=sized(300, 5_000))
 @given(digits=DIGITS, country=COUNTRIES, marks=st.lists(MARKS, min_size=3, max_size=3))
 @example(digits="0709876543", country="SE", marks=["", "-", " "])
 @example(digits="7755550154", country="US", marks=["(", ") ", "-"])
@@ -145,7 +145,7 @@ def test_what_is_made_of_a_national_number_quickly_is_what_phonenumbers_makes_of
 
 
 @pytest.mark.soak
-@settings(max_examples=sized(300, 5_000), deadline=None)
+@settings(max_examples=sized(300, 5_000))
 @given(digits=DIGITS, country=COUNTRIES)
 def test_what_is_made_of_an_international_number_quickly_is_what_phonenumbers_makes_of_it(digits: str, country: str):
     code = phonenumbers.country_code_for_region(country)
@@ -228,7 +228,7 @@ def test_day_and_month_are_told_by_evidence_and_never_guessed():
     assert parse_date_or_time("01/02/2024", "month-first") == date(2024, 1, 2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(moment=st.integers(0, 2_000_000_000).map(lambda each: datetime.fromtimestamp(each, UTC).replace(tzinfo=None)))
 def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
     forms = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d %B %Y %H:%M:%S",
@@ -241,7 +241,7 @@ def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
 OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100", ""])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     moment=st.integers(0, 2_000_000_000).map(lambda each: datetime.fromtimestamp(each, UTC).replace(tzinfo=None)),
     offset=OFFSETS,
@@ -306,7 +306,7 @@ def test_a_comma_before_three_digits_is_never_guessed():
     assert parse_amount("1.234", "decimal-comma") == 1234
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cents=st.integers(-(10**9), 10**9))
 def test_every_form_of_an_amount_is_read_as_that_amount(cents: int):
     point = f"{cents / 100:,.2f}"
