@@ -253,10 +253,22 @@ class Channel(stock.Channel):
         connection = self.client.connection
         self._in_poll = connection
         self._brpop_sent_at = time.monotonic()
+        pop = self._pop(queues)
+        try:
+            connection.send_command(*pop)
+        except self.connection_errors:
+            if working.is_set():
+                raise  # its loop connects anew
+            # A command of remote control awaits answers, and Redis was restarted since the one before: kombu's next
+            # round connects anew.
+            connection.disconnect()
+            self._in_poll = None
+
+    def _pop(self, queues: list[str]) -> tuple[Any, ...]:
+        """Return the command that takes messages, or waits until there is something to take."""
         wakes = [f"{PREFIX}wake:{queue}" for queue in queues]
         if self._sleeping:
-            connection.send_command("BRPOP", *wakes, IDLE_S)
-            return
+            return ("BRPOP", *wakes, IDLE_S)
         if not self._script_sha:
             with self.conn_or_acquire() as client:
                 self._script_sha = client.script_load(script_of("take"))
@@ -265,15 +277,7 @@ class Channel(stock.Channel):
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
         pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
         operation, *arguments = take_command(pop, PREFETCHED_LEASE_MS, most, lists, wakes)
-        try:
-            connection.send_command("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
-        except self.connection_errors:
-            if working.is_set():
-                raise  # its loop connects anew
-            # A command of remote control awaits answers, and Redis was restarted since the one before: kombu's next
-            # round connects anew.
-            connection.disconnect()
-            self._in_poll = None
+        return ("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
