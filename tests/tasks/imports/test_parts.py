@@ -82,8 +82,9 @@ def test_the_same_source_makes_the_same_parts(run: Run):
 
 # Nothing is lost.
 
+#: Whatever may be in a cell. A line that begins with © is a footer, and no row.
 CELL = st.sampled_from(["", "a@b.c", "A@B.C", "b@b.c", "bad", "x y", '"', "+4917012345678", "é", "1\n2"]) | st.text(
-    st.characters(exclude_categories=["Cs"]), max_size=5
+    st.characters(exclude_characters="©", exclude_categories=["Cs"]), max_size=5
 )
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3) | st.lists(CELL, min_size=2, max_size=2), max_size=30)
 
