@@ -17,7 +17,7 @@ from worker.governor import PREFIX
 from worker.one_per_process import one_per_redis
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
-from worker.redis.replicas import run_confirmed
+from worker.redis.replicas import run_for_caller
 
 #: Seconds for which a run is kept after its end.
 KEPT_S = 14 * 86_400
@@ -118,13 +118,13 @@ class Runs:
 
     @waits_for_redis
     def begin(self, id: str, kind: str, account: str, source: str, asked: Mapping[str, Any]) -> Run:
-        """Enter a run, or continue it, and return it once replicas have it, if the settings ask for that."""
+        """Enter a run, or continue it, and return it, once `run_for_caller` has written it."""
         now, key = self.now(), self._key(id)
         fields: Any = {"state": "running", "seen": now}
         if not self._client.hexists(key, "kind"):
             fields |= {"kind": kind, "account": account, "source": source, "asked": orjson.dumps(asked), "started": now}
         words = [word for pair in fields.items() for word in pair]
-        run_confirmed(self._client, self._begin, self._prefix, [id, now, *words])
+        run_for_caller(self._client, self._begin, self._prefix, [id, now, *words])
         self._keep(id)
         found = self.run(id)
         assert found is not None

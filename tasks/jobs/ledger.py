@@ -21,7 +21,7 @@ from worker.one_per_process import one_per_redis
 from worker.process.state import working
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
-from worker.redis.replicas import run_confirmed
+from worker.redis.replicas import run_for_caller
 
 SCRIPT = resources.files(__package__).joinpath("ledger.lua").read_text("utf-8")
 
@@ -121,10 +121,6 @@ class Ledger:
     def _call(self, operation: str, *arguments: Any) -> Any:
         return self._script([self._prefix], self._arguments(operation, arguments))
 
-    def _call_safely(self, operation: str, *arguments: Any) -> Any:
-        """Carry out a step of a process that is no worker, whose caller may rely on it from then on."""
-        return run_confirmed(self._client, self._script, self._prefix, self._arguments(operation, arguments))
-
     def _arguments(self, operation: str, arguments: tuple[Any, ...]) -> list[Any]:
         return [operation, self._clock() if self._clock else "", *arguments]
 
@@ -150,9 +146,6 @@ class Ledger:
     ) -> tuple[bool, list[str]]:
         """Enter a job that is to be spawned. Return True if it is new: a known id changes nothing.
 
-        Unless a worker enters it, replicas have it then, if the settings ask for that. (What a worker was doing comes
-        again if another server becomes the primary meanwhile.)
-
         ``cap``: the most in progress, 0 for any number. ``once``: what to check before it is sent again, if that could
         do harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
         """
@@ -161,8 +154,8 @@ class Ledger:
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
             "expires": int(expires * 1000) if expires else b"", "stamps": orjson.dumps(stamps) if stamps else b"",
         }  # fmt: skip
-        call = self._call if working.is_set() else self._call_safely
-        done, released = call("open", id, cap, run, int(working.is_set()), *_flat(fields))
+        arguments = self._arguments("open", (id, cap, run, int(working.is_set()), *_flat(fields)))
+        done, released = run_for_caller(self._client, self._script, self._prefix, arguments)
         return bool(done), _ids(released)
 
     @waits_for_redis

@@ -8,11 +8,24 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
+from worker.process.state import working
 from worker.redis.connection import NotReplicated
 from worker.settings import get_settings
 
 #: Part of the time that a client waits for an answer in which replicas have to confirm a write.
 CONFIRMING_FRACTION = 0.8
+
+
+def run_for_caller(client: redis.Redis, script: Script, key: str, arguments: Sequence[Any]) -> Any:
+    """Run a script whose caller relies on it from then on: in a process that is no worker, replicas have it then.
+
+    A worker is not held up: what it was doing comes again if another server becomes the primary meanwhile.
+
+    Raises:
+        NotReplicated: as `run_confirmed`.
+
+    """
+    return script([key], arguments) if working.is_set() else run_confirmed(client, script, key, arguments)
 
 
 def run_confirmed(client: redis.Redis, script: Script, key: str, arguments: Sequence[Any]) -> Any:

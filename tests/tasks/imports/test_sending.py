@@ -353,5 +353,16 @@ def test_what_an_import_enters_is_over_only_when_replicas_have_it(
     monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
     monkeypatch.setitem(client.connection_pool.connection_kwargs, "socket_timeout", 0.05)
 
+    def entered(number: int) -> None:
+        if enter == "part":
+            at.send(number)
+        else:
+            at.runs.begin(f"S{number}", "profiles", "default", "customers.csv", {})
+
     with asking_redis_once(), pytest.raises(NotReplicated, match="0 of 1 replicas"):
-        at.send() if enter == "part" else at.runs.begin("S", "profiles", "default", "customers.csv", {})
+        entered(1)
+
+    # What a worker enters, for a push, holds up none of its threads.
+    monkeypatch.setattr(replicas, "working", SimpleNamespace(is_set=lambda: True))
+    with asking_redis_once():
+        entered(2)
