@@ -196,7 +196,7 @@ with one_sentence():
 app = Application(
     "klaviyo",
     loader=Loader,
-    amqp="worker.transport:AMQP",
+    amqp="worker.transport:OwnAMQP",
     control="worker.process.control:Control",
     log="worker.telemetry.logs:Logging",
     events=Events,

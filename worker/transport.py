@@ -45,6 +45,7 @@ from worker.process.state import acknowledged_by_redis, closing, left_behind, wo
 from worker.publishing import published
 from worker.redis.address import PORT, RedisAddress
 from worker.redis.connection import Parser, get_redis
+from worker.redis.elsewhere import at
 from worker.redis.nodes import connection_class, primary_met
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
@@ -430,3 +431,13 @@ class AMQP(celery_amqp.AMQP):
     def _retry_publish(self, publish: Any, *args: Any, **kwargs: Any) -> Any:
         """Publish what follows a task: a chord's body, given up, would have failed though all its parts are done."""
         return published(lambda: super(AMQP, self)._retry_publish(publish, *args, **kwargs))
+
+
+class OwnAMQP(AMQP):
+    """That of this process's application, which is asked within blocks of other Redis, too."""
+
+    @property
+    def producer_pool(self) -> Any:
+        """The producers of this process's Redis: Celery keeps those of the first connection that it makes for them."""
+        with at(None):
+            return super().producer_pool

@@ -139,6 +139,11 @@ def test_flower_shows_both_and_speaks_to_the_workers_of_both_until_one_is_away(s
         wanted = {ids[0]: "SUCCESS", ids[1]: "SUCCESS", task.id: "WAITING"}
         until(lambda: known() == wanted, 30, lambda: f"all three tasks: {known()}")
 
+        def workers():
+            return {*page.get("/api/workers", params={"refresh": "1"}).json()}
+
+        # Flower waits for answers for a second, which may be short on a busy machine.
+        until(lambda: workers() == {"w1@test", "eu@test"}, 20, lambda: f"answers of both workers, beside {workers()}")
         assert page.post(f"/api/task/revoke/{task.id}").status_code == 200
         assert task.state == "REVOKED"
         until(

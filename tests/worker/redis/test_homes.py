@@ -63,6 +63,21 @@ def test_many_calls_and_those_on_celerys_way_do_too(two_redis):
     assert waiting(main) == set()
 
 
+def test_remote_control_reaches_each_redis_though_a_task_was_first_sent_elsewhere(two_redis):
+    heard = [node.redis.pubsub(ignore_subscribe_messages=True) for node in two_redis]
+    for each in heard:
+        each.psubscribe("*")
+        each.get_message(timeout=10)
+    with at_home("shop"):
+        app.send_task("klaviyo.anything", queue="klaviyo.l", countdown=60)
+
+    app.control.broadcast("ping")
+
+    assert [each.get_message(timeout=10) is not None for each in heard] == [True, True]
+    for each in heard:
+        each.close()
+
+
 def test_a_result_is_waited_for_where_the_account_lives(two_redis):
     _, eu = two_redis
     result = create_profile.on("shop").delay(email="ada@example.com")
