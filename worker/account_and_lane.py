@@ -23,7 +23,7 @@ from worker.telemetry.traces import carry_context
 from worker.tiers import is_line
 
 #: What every task's name begins with.
-PREFIX = "klaviyo."
+TASK_PREFIX = "klaviyo."
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 
@@ -97,7 +97,7 @@ def lane_of(request: Any) -> Lane:
         InputError: there is no such lane.
 
     """
-    name = str(request.get("task")).removeprefix(PREFIX)
+    name = str(request.get("task")).removeprefix(TASK_PREFIX)
     return lane_named(name, place_of(request).lane or by_priority(_priority(request)) or LANES[0])
 
 
@@ -197,7 +197,7 @@ def placed(part: Mapping[str, Any], place: Place) -> dict[str, Any]:
                 inside[name] = placed(inner, place)
             elif inner:
                 inside[name] = [placed(each, place) for each in inner]
-    if str(part.get("task")).startswith(PREFIX):
+    if str(part.get("task")).startswith(TASK_PREFIX):
         own = place_in(options).inside(place_in(options.get("headers") or {}))
         options.update(own.inside(place).options())
     return {**part, "kwargs": kwargs, "options": options}

@@ -15,7 +15,7 @@ from typing import Any
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
+from worker.account_and_lane import TASK_PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
 from worker.accounts.scopes import learn
 from worker.api.declaration import Declaration
@@ -273,7 +273,7 @@ def together_with(call: Call, request: Any) -> Together:
 
     Nothing where it is not the call's own task that waits, but a step of something larger.
     """
-    name = str(request.get("task")).removeprefix(PREFIX)
+    name = str(request.get("task")).removeprefix(TASK_PREFIX)
     if name not in (call.declaration.name, *call.declaration.names_2024):
         return ALONE
     told = request.get(HEADER)

@@ -15,7 +15,7 @@ from tasks.jobs.next_step import LOST_AFTER_S, go_on
 from tasks.jobs.outcome import errors_by_index, outcome_error, result_data
 from tasks.jobs.records import records
 from tasks.jobs.settle import SettleJob
-from worker.account_and_lane import PREFIX, Place, lane_named
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import Refused
@@ -33,7 +33,7 @@ NO_JOB = "the job that was to carry it is gone: it goes alone"
 class TellCalls(SettleJob):
     """Tell each of the calls that a job has carried what became of it, and settle the job."""
 
-    name = f"{PREFIX}job_tell"
+    name = f"{TASK_PREFIX}job_tell"
 
     def run(self) -> Envelope:
         """End the calls first: as long as they have not ended, the job has something to tell."""

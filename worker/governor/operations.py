@@ -9,7 +9,7 @@ import redis
 
 from worker.governor import under_way
 from worker.governor.script import script_of
-from worker.governor.terms import PREFIX
+from worker.governor.terms import KEY_PREFIX
 from worker.redis.nodes import ToPrimary, at_new_primary
 from worker.redis.replicas import run_confirmed
 from worker.settings import get_settings
@@ -69,7 +69,7 @@ def tell_of_requests(connection: ToPrimary, primary: str) -> None:
             told = under_way.to_tell(None if name == settings.redis_name else name)
             operations += [("under_way", "", *each) for each in told]
     for operation in operations:
-        command = ("EVAL", script_of(operation[0]), 1, PREFIX, *operation)
+        command = ("EVAL", script_of(operation[0]), 1, KEY_PREFIX, *operation)
         connection.send_command(*command, check_health=False)  # type: ignore[no-untyped-call]
         connection.read_response()
 

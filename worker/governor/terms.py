@@ -11,10 +11,11 @@ from worker.pauses import describe, how_to_resume
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
 
-PREFIX = "klaviyo:"
+#: What each of our keys in Redis begins with.
+KEY_PREFIX = "klaviyo:"
 
 #: First line of a foreign script that a full server must take, too (see keys.lua). In a cluster every key has a tag.
-EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{PREFIX}none')\n"
+EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{KEY_PREFIX}none')\n"
 
 #: Instead of a fingerprint: Klaviyo accepts a worker's key, whichever was refused before.
 ANY_KEY = "*"

@@ -11,7 +11,7 @@ from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default as celery_default
 from structlog.contextvars import bound_contextvars
 
-from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
+from worker.account_and_lane import LANES, TASK_PREFIX, Place, place_in, taken
 from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
@@ -68,7 +68,7 @@ def show_parameters(task: Any, kwargs: Mapping[str, Any]) -> str:
     if declaration := getattr(task, "declaration", None):
         return mask_values([name for name in kwargs if name in declaration.parameters])
     kind = kwargs.get("kind")
-    known = isinstance(kind, str) and f"{PREFIX}{kind}" in task.app.tasks
+    known = isinstance(kind, str) and f"{TASK_PREFIX}{kind}" in task.app.tasks
     return f"{{'kind': {kind!r}}}" if known else HIDDEN
 
 

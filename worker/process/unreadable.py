@@ -11,7 +11,7 @@ from celery.exceptions import InvalidTaskError
 from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.message_headers import ACCOUNT, LANE
 from worker.redis.connection import AWAY
 
@@ -85,9 +85,9 @@ def context(message: Any) -> Context:
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """Return what is wrong with the name of a task that we do not have, and what to do."""
-    ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
-    if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
-        return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
+    ours = [each.removeprefix(TASK_PREFIX) for each in known if each.startswith(TASK_PREFIX)]
+    if near := difflib.get_close_matches(name.removeprefix(TASK_PREFIX), ours, n=1):
+        return f"no task has this name; did you mean {TASK_PREFIX + near[0]!r}?"
     return (
         "no task of klaviyo-worker has this name: send another application's task to a queue of its own; "
         "`klaviyo actions` lists ours, each as 'klaviyo.NAME'"

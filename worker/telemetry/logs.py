@@ -22,7 +22,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.typing import EventDict
 
-from worker.account_and_lane import LANES, PREFIX, place_of
+from worker.account_and_lane import LANES, TASK_PREFIX, place_of
 from worker.accounts.lookup import DEFAULT
 from worker.errors import KlaviyoError
 from worker.message_headers import ATTEMPT
@@ -93,7 +93,7 @@ def add_task(_: Any, __: str, event: EventDict) -> EventDict:
     """Add the task that a line is about: the one that Celery names, else the one that this thread carries out."""
     told = getattr(event["_record"], "data", None)
     if isinstance(told, dict) and "id" in told:
-        event["action"], event["task_id"] = str(told.get("name")).removeprefix(PREFIX), told["id"]
+        event["action"], event["task_id"] = str(told.get("name")).removeprefix(TASK_PREFIX), told["id"]
         if "return_value" in told and (summary := current_summary()):
             event["event"] = f"Task {told['name']}[{told['id']}] succeeded in {told['runtime']:.3f} s: {summary}"
     task = get_current_task()
@@ -102,7 +102,7 @@ def add_task(_: Any, __: str, event: EventDict) -> EventDict:
         place = place_of(request)
         about = {
             "account": place.account or DEFAULT,
-            "action": str(task.name).removeprefix(PREFIX),
+            "action": str(task.name).removeprefix(TASK_PREFIX),
             "task_id": request.id,
             "lane": place.lane if place.lane != LANES[0] else None,
             "attempt": request.get(ATTEMPT),

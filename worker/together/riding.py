@@ -34,7 +34,7 @@ from worker.errors import (
     Unavailable,
 )
 from worker.execution import Call, exchange, given_up, lost, tell_adopted
-from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
+from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
 from worker.redis.memory import size_if_large
@@ -54,7 +54,7 @@ QUARTERS = 4
 CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
 
 #: Calls that a job carries have no delivery from the broker.
-NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
+NO_DELIVERY = Delivery(f"{KEY_PREFIX}unacked", f"{KEY_PREFIX}unacked_index", "")
 
 #: What is logged if their messages, or the answer, are not what they should be.
 ODD = "%d calls that were to share a request wait again, and each will be sent by itself."
