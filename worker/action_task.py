@@ -110,10 +110,10 @@ class ActionTask(CheckedTask):
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
         """Carry out the call in this process, as Celery's ``task_always_eager`` does."""
-        told = dict(options.pop("headers", None) or {})
+        headers = dict(options.pop("headers", None) or {})
         options.pop(TOGETHER, None)
-        told.update(taken(options, told).inside(here()).options())
-        return super().apply(args, kwargs, headers=told, **options)
+        headers.update(taken(options, headers).inside(here()).options())
+        return super().apply(args, kwargs, headers=headers, **options)
 
 
 def headers(line: Line, asked: Asked, blindly: bool, together: Together) -> dict[str, Any]:

@@ -38,10 +38,10 @@ from worker.execution import (
     Settle,
     attempt,
     given_up,
+    log_adopted,
     nothing_to_do,
     resolve,
     settle_lease,
-    tell_adopted,
 )
 from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
@@ -135,7 +135,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
-    if claim.state == "told":
+    if claim.state == "decided":
         # It has travelled with others (`worker.together.riding`).
         governor.done(call.task_id)
         return reached(claim.reason)
@@ -221,7 +221,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
+            ending.leave(over, lambda adopted: log_adopted(call, adopted), begin_settle())
 
     return settle
 
@@ -276,9 +276,9 @@ def together_with(call: Call, request: Any) -> Together:
     name = str(request.get("task")).removeprefix(TASK_PREFIX)
     if name not in (call.declaration.name, *call.declaration.names_2024):
         return ALONE
-    told = request.get(HEADER)
-    if isinstance(told, Mapping):
-        return together_of(told)
+    wait = request.get(HEADER)
+    if isinstance(wait, Mapping):
+        return together_of(wait)
     return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 

@@ -23,9 +23,9 @@ def alias_of(name: str) -> str:
 def misspelled(variables: Iterable[str], known: Known) -> list[str]:
     """One sentence for each of these variables that has our prefix and sets nothing.
 
-    It may be another program's, so that it is no error. What is wrong inside a group is one, and told by `Settings`.
+    None is an error, as it may be another program's. A wrong name inside a group is one, which `Settings` raises.
     """
-    told = []
+    sentences = []
     for variable in sorted(variables):
         if not variable.upper().startswith(SETTING_PREFIX):
             continue
@@ -34,8 +34,8 @@ def misspelled(variables: Iterable[str], known: Known) -> list[str]:
         if name.upper() in ELSEWHERE or (head in known and (not nested or known[head] is not None)):
             continue
         near = meant(name, known)
-        told.append(f"{variable} is no setting" + (f"; did you mean {near}?" if near else " of this program."))
-    return told
+        sentences.append(f"{variable} is no setting" + (f"; did you mean {near}?" if near else " of this program."))
+    return sentences
 
 
 def meant(name: str, known: Known) -> str:

@@ -115,8 +115,8 @@ def header(
 
 def together_of(wait: Mapping[str, Any]) -> Together:
     """What a `HEADER` says of how its task travels; whatever is none of ours goes alone."""
-    told = wait.get("together")
-    return (told[0], told[1]) if isinstance(told, list | tuple) and is_together(told) else ALONE
+    pair = wait.get("together")
+    return (pair[0], pair[1]) if isinstance(pair, list | tuple) and is_together(pair) else ALONE
 
 
 class QoS(stock.QoS):
@@ -329,8 +329,8 @@ class Channel(stock.Channel):
         if wait := headers.get(HEADER):
             line = (wait["line"], wait["spec"])
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-            told = (wait["delay"], expires, urgent, together_of(wait))
-            governor.wait(line, wait["lane"], headers["id"], dumps(message), *told)
+            how = (wait["delay"], expires, urgent, together_of(wait))
+            governor.wait(line, wait["lane"], headers["id"], dumps(message), *how)
             return
         list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
         governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)

@@ -105,5 +105,5 @@ def _keys(settings: Settings) -> dict[str, tuple[str, str]]:
     """The fingerprint of each private key of an account that lives here, and its company, empty if unknown."""
     known = get_governor().companies()
     keys = {each.alias: each.fingerprint for each in all_accounts(settings) if each.uses_key}
-    told = {alias: known.get(alias, ("", "")) for alias in keys}
-    return {alias: (key, told[alias][1] if told[alias][0] == key else "") for alias, key in keys.items()}
+    found = {alias: known.get(alias, ("", "")) for alias in keys}
+    return {alias: (key, found[alias][1] if found[alias][0] == key else "") for alias, key in keys.items()}

@@ -44,13 +44,13 @@ def check_message(message: Any) -> None:
     if not isinstance(payload, list | tuple) or len(payload) != 3:
         raise InvalidTaskError("its body does not have three parts")
     args, kwargs, embedded = payload
-    told = embedded or {}
-    if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(told, Mapping)):
+    embedded = embedded or {}
+    if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(embedded, Mapping)):
         raise InvalidTaskError("its arguments are not a list and a mapping")
-    lists = [told.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
+    lists = [embedded.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
     if not all(isinstance(each, list) and all(map(_is_signature, each)) for each in lists):
         raise InvalidTaskError("what follows it is not a signature")
-    if told.get("chord") and not _is_signature(told["chord"]):
+    if embedded.get("chord") and not _is_signature(embedded["chord"]):
         raise InvalidTaskError("its chord is not a signature")
 
 
@@ -75,9 +75,9 @@ def context(message: Any) -> Context:
     inside, waiting = (payload, payload) if isinstance(payload, Mapping) else ({}, {})
     if isinstance(payload, list | tuple) and len(payload) == 3 and isinstance(payload[2], Mapping):
         waiting = payload[2]
-    told = {**inside, **headers}
+    fields = {**inside, **headers}
     names = ("id", "task", "root_id", "parent_id", "group", "group_index")
-    known = {name: told.get(name) for name in names} | {name: waiting.get(name) for name in _WAITING}
+    known = {name: fields.get(name) for name in names} | {name: waiting.get(name) for name in _WAITING}
     if not known["id"] or not isinstance(known["id"], str):
         known["id"] = None
     return Context({**known, "delivery_info": {}})
@@ -113,7 +113,7 @@ def fail(backend: Any, task: Any, error: Exception) -> None:
         raise
     except Exception as odd:
         logger.error(
-            "Task %s has failed, but what waits for it could not be told: it is unreadable (%s).",
+            "Task %s has failed, but what waits for it could not be notified, as it is unreadable (%s).",
             task.id,
             type(odd).__name__,
         )

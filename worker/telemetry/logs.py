@@ -91,11 +91,11 @@ def add_origin(_: Any, __: str, event: EventDict) -> EventDict:
 
 def add_task(_: Any, __: str, event: EventDict) -> EventDict:
     """Add the task that a line is about: the one that Celery names, else the one that this thread carries out."""
-    told = getattr(event["_record"], "data", None)
-    if isinstance(told, dict) and "id" in told:
-        event["action"], event["task_id"] = str(told.get("name")).removeprefix(TASK_PREFIX), told["id"]
-        if "return_value" in told and (summary := current_summary()):
-            event["event"] = f"Task {told['name']}[{told['id']}] succeeded in {told['runtime']:.3f} s: {summary}"
+    data = getattr(event["_record"], "data", None)
+    if isinstance(data, dict) and "id" in data:
+        event["action"], event["task_id"] = str(data.get("name")).removeprefix(TASK_PREFIX), data["id"]
+        if "return_value" in data and (summary := current_summary()):
+            event["event"] = f"Task {data['name']}[{data['id']}] succeeded in {data['runtime']:.3f} s: {summary}"
     task = get_current_task()
     if task is not None and task.request.id:
         request = task.request
