@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tasks.imports import Estimate, Report
 
 #: Seconds between two lines where there is no terminal.
-PLAIN = 10.0
+LINE_INTERVAL_S = 10.0
 
 NO_WORKER = "No worker runs, and nothing is sent until one does (celery -A worker worker, or klaviyo up)."
 
@@ -60,7 +60,7 @@ class Progress(LiveView):
         pace = self.pace(run)
         if self.is_live:
             self.draw(_living(run, pace))
-        elif self._clock() - self._told >= PLAIN:
+        elif self._clock() - self._told >= LINE_INTERVAL_S:
             self._told = self._clock()
             self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
 
