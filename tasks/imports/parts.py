@@ -50,8 +50,8 @@ class Splitter:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._most_items = plan.kind.most_items
-        self._most_bytes = plan.kind.most_bytes - len(plan.before) - len(plan.after)
+        self._most_items = plan.kind.max_items
+        self._most_bytes = plan.kind.max_bytes - len(plan.before) - len(plan.after)
         self._number = 0
         self._empty()
 

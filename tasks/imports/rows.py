@@ -58,7 +58,7 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         return Judged(b"", [], block.rejected, {})
     filled = {name: values for name, values in block.columns.items() if any(values)}
     lines = plan.layout(list(filled)).lines(filled, len(block.numbers), block.verbatim)
-    lines = _fitting(lines, plan.kind.most_item_bytes, block)
+    lines = _fitting(lines, plan.kind.max_item_bytes, block)
     lines, repeated = _new(lines, plan.kind.key, block, stages_of_losers(batch, plan.header))
     return Judged(lines, block.numbers, block.rejected, repeated)
 

@@ -78,7 +78,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
     create = plan.kind
     update = KINDS[create.name.replace("create_", "update_")]
     there = read_existing(READ[create.name], account)
-    new, changed = _Collected(create.action, create.most_items), _Collected(update.action, update.most_items)
+    new, changed = _Collected(create.action, create.max_items), _Collected(update.action, update.max_items)
     document: Any = {}
     number = unchanged = 0
 
