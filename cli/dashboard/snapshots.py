@@ -21,8 +21,8 @@ from worker.redis.homes import ask_each
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two readings of a tab. One that took long is repeated after `PAUSE_FACTOR` times as long: Redis itself works
-#: for a third of that time, and so for less than a hundredth of all.
+#: Seconds between two readings of a tab. After one that took long, the pause is `PAUSE_FACTOR` times as long: Redis
+#: itself works for a third of the reading, and so for less than a hundredth of all the time.
 INTERVAL_S, PAUSE_FACTOR = 2.0, 50
 
 #: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which
