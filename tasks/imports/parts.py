@@ -50,8 +50,8 @@ class Splitter:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._most_items = plan.kind.max_items
-        self._most_bytes = plan.kind.max_bytes - len(plan.before) - len(plan.after)
+        self._max_items = plan.kind.max_items
+        self._max_bytes = plan.kind.max_bytes - len(plan.before) - len(plan.after)
         self._number = 0
         self._empty()
 
@@ -70,8 +70,8 @@ class Splitter:
         ends = [0, *accumulate(len(item) + 1 for item in items)]
         start = 0
         while start < len(items):
-            by_bytes = bisect_right(ends, ends[start] + self._most_bytes - self._bytes) - 1
-            stop = min(by_bytes, start + self._most_items - self._count)
+            by_bytes = bisect_right(ends, ends[start] + self._max_bytes - self._bytes) - 1
+            stop = min(by_bytes, start + self._max_items - self._count)
             if stop <= start and self._count:
                 yield self._part()
                 continue
@@ -85,7 +85,7 @@ class Splitter:
             yield self._part()
 
     def _has_room(self, count: int, lines: bytes) -> bool:
-        return self._bytes + len(lines) + 1 <= self._most_bytes and self._count + count <= self._most_items
+        return self._bytes + len(lines) + 1 <= self._max_bytes and self._count + count <= self._max_items
 
     def _take(self, rows: Sequence[int], lines: bytes) -> None:
         self._pieces += [b"," if self._count else b"", lines.replace(b"\n", b",")]
