@@ -27,13 +27,13 @@ from worker.together.sharing import ONCE, Share, Sharing, hashed
 Marks = Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
 
 #: Bytes that JSON:API puts around a request's records, and around each of them: more than enough.
-AROUND, AROUND_EACH = 20_000, 400
+REQUEST_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES = 20_000, 400
 
 #: Bytes of ids in one address, as they travel: proxies take addresses of eight thousand.
-MOST_ADDRESS = 6_000
+MAX_URL_IDS_BYTES = 6_000
 
 #: Ids in one filter: Klaviyo's `any` takes a hundred values.
-MOST_IDS = 100
+MAX_IDS = 100
 
 #: Ids that stand in a filter as they are.
 PLAIN_ID = re.compile(r"[\w.:$@+-]+", re.ASCII)
@@ -100,13 +100,13 @@ def gathered(
             return None
         told = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
-        size = len(orjson.dumps(found)) + AROUND_EACH * max(len(found), number)
+        size = len(orjson.dumps(found)) + RECORD_OVERHEAD_BYTES * max(len(found), number)
         return Share(hashed(others) if others else nothing, told, number, size)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {**rest(calls[0]), records: [each for call in calls for each in entries(call)]},
         tell=_same,
@@ -120,7 +120,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
 
     A call that asks for what the list does not give goes alone: something included, or a field that only one has.
     """
-    most = min(largest(listing.parameters["page_size"]) or 0, MOST_IDS)
+    most = min(largest(listing.parameters["page_size"]) or 0, MAX_IDS)
     given = {name: frozenset(_words(each.annotation)) for name, each in listing.parameters.items()}
 
     def share(params: Params) -> Share | None:
@@ -141,7 +141,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
         found = [records.get(call["id"]) for call in calls]
         return [None if each is None else _alone(each) for each in found]
 
-    return Sharing(listing, most, MOST_ADDRESS, share, join, tell)
+    return Sharing(listing, most, MAX_URL_IDS_BYTES, share, join, tell)
 
 
 def by_job(
@@ -176,12 +176,12 @@ def by_job(
             return None
         if not told or not single.repeat_of(params).blindly:
             return None
-        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + AROUND_EACH)
+        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {records: [record(call) for call in calls]},
         tell=_same,
