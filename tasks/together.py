@@ -26,13 +26,13 @@ from worker.together.sharing import ONCE, Share, Sharing, hashed
 #: Of a record: pairs of a thing and what the record says of it, as `Share` has them.
 Marks = Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
 
-#: Bytes that JSON:API puts around a request's records, and around each of them: more than enough.
+#: Bytes that JSON:API adds to a request, and to each record in it: more than it ever needs.
 REQUEST_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES = 20_000, 400
 
-#: Bytes of ids in one address, as they travel: proxies take addresses of eight thousand.
+#: The most bytes of ids in one URL, as they travel: proxies accept URLs of 8,000.
 MAX_URL_IDS_BYTES = 6_000
 
-#: Ids in one filter: Klaviyo's `any` takes a hundred values.
+#: The most ids in one filter: Klaviyo's `any` takes 100 values.
 MAX_IDS = 100
 
 #: Ids that stand in a filter as they are.
