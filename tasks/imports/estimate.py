@@ -40,7 +40,7 @@ class Estimate:
 
 
 #: Rejected rows that are listed one by one.
-SHOWN = 20
+MAX_REJECTS_SHOWN = 20
 
 
 def estimate(wanted: Import) -> Estimate:
@@ -60,7 +60,7 @@ def estimate(wanted: Import) -> Estimate:
             checked += 1
             rows += 1
             reasons.add(each.reason, each.row)
-            if len(shown) < SHOWN:
+            if len(shown) < MAX_REJECTS_SHOWN:
                 shown.append(each)
             continue
         unchanged += each.unchanged
