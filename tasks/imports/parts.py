@@ -10,7 +10,7 @@ from itertools import accumulate
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import CHECK, Rejected
 from tasks.imports.rows import judge
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Source
 from tasks.jobs.rows import joined
 
@@ -33,7 +33,7 @@ def split_into_parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
         SourceError: the source turned out not to be what it claims to be.
 
     """
-    seen = Seen()
+    seen = SeenKeys()
     splitter = Splitter(plan)
     for batch in source.batches():
         judged = judge(batch, plan, seen)
