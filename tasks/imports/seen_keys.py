@@ -27,8 +27,8 @@ class SeenKeys:
     """64-bit keys of all rows so far: the first in a set, the latest in a table, the others in a file."""
 
     def __init__(self, max_in_set: int = MAX_KEYS_IN_SET, max_in_table: int = MAX_KEYS_IN_TABLE) -> None:
-        self._in_set = max_in_set
-        self._in_table = max_in_table
+        self._max_in_set = max_in_set
+        self._max_in_table = max_in_table
         self._set: set[int] = set()
         self._table = array("q")
         self._count = 0
@@ -40,7 +40,7 @@ class SeenKeys:
 
     def add(self, keys: Sequence[int]) -> list[int]:
         """Add the keys of further rows, and return the places of those that were there, or are repeated here."""
-        if len(self._set) >= self._in_set:
+        if len(self._set) >= self._max_in_set:
             return self._add_to_table(keys)
         if len(new := set(keys)) == len(keys) and self._set.isdisjoint(new):
             self._set |= new
@@ -48,13 +48,14 @@ class SeenKeys:
         return [place for place, key in enumerate(keys) if self._add_to_set(key)]
 
     def _add_to_set(self, key: int) -> bool:
+        """Return True if the key was there before."""
         if key in self._set:
             return True
         self._set.add(key)
         return False
 
     def _add_to_table(self, keys: Sequence[int]) -> list[int]:
-        if self._count >= self._in_table:
+        if self._count >= self._max_in_table:
             self._write()
         if not self._table:
             self._table = array("q", [FREE]) * TABLE_SLOTS
