@@ -47,7 +47,7 @@ NEXT_STEP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImportRow:
     """An import as it stood at ``now``, a Unix time."""
 
     run: Run
@@ -77,7 +77,7 @@ class Seen:
 
 
 @asking_redis_once()
-def read() -> Reading[Seen]:
+def read() -> Reading[ImportRow]:
     """Read the imports of the last two weeks, newest first.
 
     Raises:
@@ -85,10 +85,10 @@ def read() -> Reading[Seen]:
 
     """
     now = get_runs().now()
-    return Reading([Seen(run, now) for run in get_runs().recent()])
+    return Reading([ImportRow(run, now) for run in get_runs().recent()])
 
 
-def _progress(each: Seen) -> Cell:
+def _progress(each: ImportRow) -> Cell:
     share = 1.0 if each.run.state == "complete" else each.read_share
     if share is None:
         return Cell(f"{each.run.rows:,} rows read")

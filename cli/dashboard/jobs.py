@@ -42,7 +42,7 @@ _PLACE = re.compile(r"/\d+(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class JobRow:
     """A job, the name of the Redis that has it, and how old it was when it was read, in seconds.
 
     ``because``: why it, or records of it, failed.
@@ -55,7 +55,7 @@ class Dated:
 
 
 @asking_redis_once()
-def read() -> Reading[Dated]:
+def read() -> Reading[JobRow]:
     """Read the jobs in progress and those of the last day, newest first.
 
     Raises:
@@ -65,11 +65,11 @@ def read() -> Reading[Dated]:
     now = get_ledger().now()
     found = in_order(read_jobs(DEFAULT_SINCE, MAX_JOBS))
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
-    return Reading([Dated(job, here(), now - job.opened) for job in found], notes)
+    return Reading([JobRow(job, here(), now - job.opened) for job in found], notes)
 
 
 @asking_redis_once()
-def refresh(shown: Sequence[Dated]) -> list[Dated]:
+def refresh(shown: Sequence[JobRow]) -> list[JobRow]:
     """Say of each job that ended badly why it did.
 
     Raises:
@@ -79,7 +79,7 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
     return [_explained(each) if jobs_view.ended_badly(each.job) else each for each in shown]
 
 
-def _explained(each: Dated) -> Dated:
+def _explained(each: JobRow) -> JobRow:
     with at_redis(each.redis):
         # What a sentence explains needs no errors, and these may be many.
         errors = [] if jobs_view.failure_sentence(each.job) else errors_of(each.job)

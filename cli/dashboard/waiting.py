@@ -23,7 +23,7 @@ LANES: tuple[Lane, ...] = get_args(Lane)
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class WaitingRow:
     """A waiting task. ``place`` counts from 1; ``attempts`` are those that it has used up."""
 
     place: int
@@ -42,7 +42,7 @@ class WaitingPage:
 
     limit: Limit
     lane: Lane
-    rows: Sequence[Queued]
+    rows: Sequence[WaitingRow]
     total: int
     page: int
     pauses: Sequence[Pause]
@@ -98,15 +98,15 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
         now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
         found = read_in_order(client, line, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
         used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []
-    rows = [queued(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
+    rows = [waiting_row(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
     return WaitingPage(limit, lane, rows, total, page, pauses)
 
 
-def queued(task: Waiting, now: float, attempts: int) -> Queued:
+def waiting_row(task: Waiting, now: float, attempts: int) -> WaitingRow:
     """Return a row for a task at a moment (Unix time); of its parameters there are the names."""
     told = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
     told = told or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
-    return Queued(
+    return WaitingRow(
         task.place,
         task.id,
         told.action or "-",

@@ -343,7 +343,7 @@ def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_bucke
 
 
 def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
-    row = jobs.Dated(JOB, "main", 250.0)
+    row = jobs.JobRow(JOB, "main", 250.0)
 
     assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
     assert column(jobs.TAB, "Failed", row).text == "12"
