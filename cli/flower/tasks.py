@@ -43,11 +43,11 @@ WAITING = "WAITING"
 #: What Flower's page of tasks shows unless its settings say more.
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
-#: Seconds between two looks at what waits; after a look that took long, the pause is `PAUSE_FACTOR` times as long.
+#: Seconds between two looks at what waits; after a lists that took long, the pause is `PAUSE_FACTOR` times as long.
 INTERVAL_S, PAUSE_FACTOR = 2.0, 20
 
-#: Lines that one look covers, and tasks that it reads at each end of each of their lanes.
-LINES_PER_LOOK, TASKS_PER_END = 200, 1_000
+#: Lines that one lists covers, and tasks that it reads at each end of each of their lanes.
+LINES_PER_READING, TASKS_PER_END = 200, 1_000
 
 #: Tasks that are steps of something larger, whose last step has its id.
 STEP = re.compile(
@@ -116,7 +116,7 @@ class State(flower.events.EventsState):  # type: ignore[misc]
             # What it works for fails too, and is counted.
             self.counter[event["hostname"]]["task-failed"] -= 1
 
-    def show_waiting(self, seen: Seen) -> None:
+    def show_waiting(self, seen: WaitingChanges) -> None:
         """Add rows for the tasks that wait, and end that state for those that no longer do."""
         for id, event in seen.waiting.items():
             known = self.tasks.get(id)
@@ -139,8 +139,8 @@ class State(flower.events.EventsState):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one look has found.
+class WaitingChanges:
+    """What one lists has found.
 
     ``waiting``: for each task that waits, its event if the task is new in its list, else nothing. ``gone``: those that
     no longer wait. ``revoked``: those among them that were revoked. ``turns``: what those that wait are sorted by.
@@ -152,7 +152,7 @@ class Seen:
     turns: dict[str, str] = field(default_factory=dict)
 
 
-class Look:
+class WaitingLists:
     """Looks at what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
 
     def __init__(self) -> None:
@@ -160,8 +160,8 @@ class Look:
         self._by_line: dict[str, dict[str, str]] = {}
         self._next_line = 0
 
-    def read(self, now: float) -> Seen:
-        """Look at the waiting lists, at a moment (Unix time).
+    def read(self, now: float) -> WaitingChanges:
+        """WaitingLists at the waiting lists, at a moment (Unix time).
 
         Raises:
             redis.RedisError: Redis cannot be asked.
@@ -186,14 +186,14 @@ class Look:
                     turns[task.id] = turn(NEVER if held else soonest(task, line, blocked, now), task.place)
         self.notes = {id: note for notes in self._by_line.values() for id, note in notes.items()}
         gone = before - self.notes.keys()
-        return Seen(waiting, gone, _revoked(client, gone), turns)
+        return WaitingChanges(waiting, gone, _revoked(client, gone), turns)
 
     def _turn(self, lines: list[LineBacklog]) -> list[LineBacklog]:
-        """Return the lines of this look. If there are many, the looks take turns."""
+        """Return the lines of this lists. If there are many, the looks take turns."""
         lines.sort(key=lambda each: each.line)
         start = self._next_line if self._next_line < len(lines) else 0
-        self._next_line = start + LINES_PER_LOOK
-        return lines[start : start + LINES_PER_LOOK]
+        self._next_line = start + LINES_PER_READING
+        return lines[start : start + LINES_PER_READING]
 
 
 def _blocked(client: redis.Redis) -> dict[str, float]:
@@ -248,15 +248,15 @@ def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
     return format_task
 
 
-def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look, in a separate thread, at what waits at the current Redis, and show it."""
+def watch(lists: WaitingLists, show: Callable[[WaitingChanges], None]) -> threading.Thread:
+    """WaitingLists, in a separate thread, at what waits at the current Redis, and show it."""
 
     def run() -> None:
         while True:
             began, rest = time.monotonic(), 0.0
             try:
                 with asking_redis_once():
-                    show(look.read(time.time()))
+                    show(lists.read(time.time()))
                 rest = PAUSE_FACTOR * (time.monotonic() - began)
             except redis.RedisError as error:
                 logger.debug("The waiting lists cannot be read (%s); trying again.", error)
