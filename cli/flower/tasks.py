@@ -43,10 +43,10 @@ WAITING = "WAITING"
 #: What Flower's page of tasks shows unless its settings say more.
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
-#: Seconds between two looks at what waits; after a lists that took long, the pause is `PAUSE_FACTOR` times as long.
+#: Seconds between two readings of what waits; after one that took long, the pause is `PAUSE_FACTOR` times as long.
 INTERVAL_S, PAUSE_FACTOR = 2.0, 20
 
-#: Lines that one lists covers, and tasks that it reads at each end of each of their lanes.
+#: Lines that one reading covers, and tasks that it reads at each end of each of their lanes.
 LINES_PER_READING, TASKS_PER_END = 200, 1_000
 
 #: Tasks that are steps of something larger, whose last step has its id.
@@ -82,7 +82,7 @@ class Search(TaskSearchEngine):  # type: ignore[misc]
         return super().search(tasks, query, **how)
 
 
-def turn(moment: float, place: int) -> str:
+def sort_key(moment: float, place: int) -> str:
     """Return what a waiting task is sorted by: when it may go (Unix time), and its place in its list."""
     return f"{moment:014.3f} {place:09}"
 
@@ -140,7 +140,7 @@ class State(flower.events.EventsState):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class WaitingChanges:
-    """What one lists has found.
+    """What one reading has found.
 
     ``waiting``: for each task that waits, its event if the task is new in its list, else nothing. ``gone``: those that
     no longer wait. ``revoked``: those among them that were revoked. ``turns``: what those that wait are sorted by.
@@ -153,7 +153,7 @@ class WaitingChanges:
 
 
 class WaitingLists:
-    """Looks at what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
+    """Reads what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
 
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
@@ -161,7 +161,7 @@ class WaitingLists:
         self._next_line = 0
 
     def read(self, now: float) -> WaitingChanges:
-        """WaitingLists at the waiting lists, at a moment (Unix time).
+        """Read the waiting lists at a moment (Unix time).
 
         Raises:
             redis.RedisError: Redis cannot be asked.
@@ -175,7 +175,7 @@ class WaitingLists:
         before, left = set(self.notes), self._by_line.keys() - {each.line for each in backlog}
         for name in left:
             del self._by_line[name]
-        for line in self._turn(backlog):
+        for line in self._next_lines(backlog):
             notes = self._by_line[line.line] = {}
             held = any(holds(pause, line) for pause in pauses)
             for task in read_waiting(client, line, TASKS_PER_END, before):
@@ -183,13 +183,13 @@ class WaitingLists:
                 if event is not None:
                     waiting[task.id] = event
                     notes[task.id] = explain_wait(task, line, blocked, pauses, now)
-                    turns[task.id] = turn(NEVER if held else soonest(task, line, blocked, now), task.place)
+                    turns[task.id] = sort_key(NEVER if held else soonest(task, line, blocked, now), task.place)
         self.notes = {id: note for notes in self._by_line.values() for id, note in notes.items()}
         gone = before - self.notes.keys()
         return WaitingChanges(waiting, gone, _revoked(client, gone), turns)
 
-    def _turn(self, lines: list[LineBacklog]) -> list[LineBacklog]:
-        """Return the lines of this lists. If there are many, the looks take turns."""
+    def _next_lines(self, lines: list[LineBacklog]) -> list[LineBacklog]:
+        """Return the lines that this reading covers. If there are many, each reading takes the next ones."""
         lines.sort(key=lambda each: each.line)
         start = self._next_line if self._next_line < len(lines) else 0
         self._next_line = start + LINES_PER_READING
@@ -249,7 +249,7 @@ def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
 
 
 def watch(lists: WaitingLists, show: Callable[[WaitingChanges], None]) -> threading.Thread:
-    """WaitingLists, in a separate thread, at what waits at the current Redis, and show it."""
+    """Read, in a separate thread, what waits at the current Redis, again and again, and show it."""
 
     def run() -> None:
         while True:
