@@ -434,7 +434,9 @@ def test_an_import_that_has_ended_is_all_there_whatever_its_size():
 
 
 def test_an_import_shows_no_path():
-    row = imports.ImportRow(replace(RUN, source="/home/ada/customers.csv", rejects="/home/ada/customers.rejects.csv"), AT)
+    row = imports.ImportRow(
+        replace(RUN, source="/home/ada/customers.csv", rejects="/home/ada/customers.rejects.csv"), AT
+    )
 
     assert column(imports.TAB, "Source", row).text == "customers.csv"
     assert column(imports.TAB, "Reject file", row).text == "customers.rejects.csv"
