@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from cli.dashboard.limits import Limit, refresh
-from cli.dashboard.table import PAGE_ROWS, clock_or_date
+from cli.dashboard.table import PAGE_ROWS, clock_or_date, count_pages
 from cli.times import duration
 from cli.waiting import WaitingTask, waiting_task
 from worker.governor import PREFIX, Pause, get_governor
@@ -50,7 +50,7 @@ class WaitingPage:
     @property
     def pages(self) -> int:
         """How many pages there are."""
-        return max(1, -(-self.total // PAGE_ROWS))
+        return count_pages(self.total)
 
     @property
     def counts(self) -> list[tuple[Lane, int]]:
@@ -92,7 +92,7 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
 
     """
     total = count(limit, lane)
-    page = min(page, max(1, -(-total // PAGE_ROWS)))
+    page = min(page, count_pages(total))
     with at_redis(limit.redis):
         governor, client, line = get_governor(), get_redis(), limit.row.name
         now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
