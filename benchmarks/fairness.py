@@ -39,8 +39,8 @@ def jain(numbers: Iterable[int]) -> float:
 
 def answered(door: httpx.Client, since: float, until: float) -> Counter[str]:
     """By account, how many requests the sandbox has answered with success in that span."""
-    told = door.get("/requests", params={"operation": OPERATION}).json()
-    rows = told["requests"] if isinstance(told, dict) else told
+    answer = door.get("/requests", params={"operation": OPERATION}).json()
+    rows = answer["requests"] if isinstance(answer, dict) else answer
     return Counter(row["account"] for row in rows if row["status"] == 200 and since <= row["at"] < until)
 
 

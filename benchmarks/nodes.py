@@ -72,8 +72,8 @@ class Drained:
 
 def busy(client: redis.Redis) -> float:
     """CPU seconds that a server has used."""
-    told: Any = client.info("cpu")
-    return float(told["used_cpu_sys"] + told["used_cpu_user"])
+    used: Any = client.info("cpu")
+    return float(used["used_cpu_sys"] + used["used_cpu_user"])
 
 
 def drain(url: str, replicas: int, base: str, tasks: int) -> Drained:

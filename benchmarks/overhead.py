@@ -79,8 +79,8 @@ def cpu(*processes: psutil.Process) -> float:
 
 def commands(client: redis.Redis) -> int:
     """Commands that a server has carried out."""
-    told: dict[str, dict[str, int]] = client.info("commandstats")
-    return sum(each["calls"] for name, each in told.items() if name != "cmdstat_info")
+    stats: dict[str, dict[str, int]] = client.info("commandstats")
+    return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
 
 
 def drain(contender: Contender, base: str, url: str, client: redis.Redis, tasks: int) -> Drained:

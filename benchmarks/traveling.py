@@ -142,11 +142,11 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
             client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
         )
         assert time.monotonic() < began + COUNTED + 5, "counting took too long"
-        told = door.get("/_sandbox/requests/counts").json()
-        carried = sum(told["by_operation"]["default"].get(kind.carrier, {}).values())
+        counts = door.get("/_sandbox/requests/counts").json()
+        carried = sum(counts["by_operation"]["default"].get(kind.carrier, {}).values())
     client.flushall()
     client.close()
-    return Minute(ended, carried / kind.requests, told["throttled"], spent / ended * 1e6, asked / ended * 1e6)
+    return Minute(ended, carried / kind.requests, counts["throttled"], spent / ended * 1e6, asked / ended * 1e6)
 
 
 def _requests(door: httpx.Client) -> int:

@@ -98,10 +98,10 @@ def gathered(
         found, others = entries(params), rest(params)
         if not found or any(carrier.parameters[name].place == "aside" for name in others):
             return None
-        told = tuple(mark for each in found for mark in marks(each)) if marks else ()
+        found_marks = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
         size = len(orjson.dumps(found)) + RECORD_OVERHEAD_BYTES * max(len(found), number)
-        return Share(hashed(others) if others else nothing, told, number, size)
+        return Share(hashed(others) if others else nothing, found_marks, number, size)
 
     return Sharing(
         carrier=carrier,
@@ -169,14 +169,14 @@ def by_job(
     def share(params: Params) -> Share | None:
         made = record(params)
         if keys is None:
-            told = [(hashed("record", made), "")]
+            own_marks = [(hashed("record", made), "")]
         elif made.keys() <= keys and not any(value is None for value in made.values()):
-            told = list(marks(made))
+            own_marks = list(marks(made))
         else:
             return None
-        if not told or not single.repeat_of(params).blindly:
+        if not own_marks or not single.repeat_of(params).blindly:
             return None
-        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
+        return Share(hashed({}), tuple(own_marks), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
 
     return Sharing(
         carrier=carrier,

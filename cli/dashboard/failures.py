@@ -19,7 +19,7 @@ from worker.redis.patience import asking_redis_once
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
 
-#: Of how many groups it is told whose tasks failed, and from how many of a group's failures that is known.
+#: Of how many groups the accounts are shown, and from how many of a group's failures they are gathered.
 MAX_GROUPS, MAX_READ = 50, 20
 
 
@@ -38,8 +38,8 @@ class GroupRow:
     @property
     def account(self) -> str:
         """Whose tasks failed, as far as that was read."""
-        told = ", ".join(self.accounts)
-        return f"{told}, …" if told and self.count.failures > MAX_READ else told
+        names = ", ".join(self.accounts)
+        return f"{names}, …" if names and self.count.failures > MAX_READ else names
 
 
 def urgency(each: GroupRow) -> tuple[int, int, str]:

@@ -136,7 +136,7 @@ class BadJob:
 
 @dataclass(frozen=True, slots=True)
 class ImportPage:
-    """Everything that may be told of one import: why rows have not landed, and the jobs in which they have not.
+    """What may be shown of one import: why rows have not landed, and the jobs in which they have not.
 
     ``left_out`` of these jobs did not fit.
     """
@@ -166,7 +166,7 @@ def _read_here(id: str) -> ImportPage | None:
 def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequence[Job], now: float) -> ImportPage:
     """Return what an import's page shows: of its source the name, of its rejects where they are and what to do."""
     which = ranges(sorted({row for *_, rows in reasons for row in numbers(rows)}))
-    told: dict[str, Any] = dict(run_facts(run, now)) | {
+    values: dict[str, Any] = dict(run_facts(run, now)) | {
         "source": PurePath(run.source).name,
         "rows that did not land": Text(shortened(which, MAX_SPANS, run.failed), "red"),
         "row numbers": ROW_NUMBERS if which else "",
@@ -179,7 +179,7 @@ def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequenc
     ]
     facts = [
         (f"{name[:1].upper()}{name[1:]}", styled(value) if isinstance(value, Text) else Cell(value))
-        for name, value in told.items()
+        for name, value in values.items()
         if value
     ]
     named = [(reason, count, shortened(rows, MAX_SPANS, count)) for reason, count, rows in reasons]

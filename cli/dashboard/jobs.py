@@ -130,14 +130,16 @@ def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
     """Return why a job failed, or why which of its records did: ``invalid phone number (rows 4, 17-21)``."""
     if sentence := jobs_view.failure_sentence(job):
         return f"{sentence} (rows {shortened(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
-    told = [f"{each.said} ({where(job, each)})" if each.places else each.said for each in reasons_of(job, errors)]
-    more = len(told) - MAX_REASONS
-    return "; ".join(told[:MAX_REASONS]) + (
+    reasons = [
+        f"{each.said} ({describe_places(job, each)})" if each.places else each.said for each in reasons_of(job, errors)
+    ]
+    more = len(reasons) - MAX_REASONS
+    return "; ".join(reasons[:MAX_REASONS]) + (
         f"; and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
     )
 
 
-def where(job: Job, reason: Reason) -> str:
+def describe_places(job: Job, reason: Reason) -> str:
     """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0, from 0``."""
     one, several = ("row", "rows") if job.rows else ("index", "indexes")
     alone = reason.count == 1
@@ -145,7 +147,7 @@ def where(job: Job, reason: Reason) -> str:
     return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}{counted}"
 
 
-def what_to_do(job: Job) -> str:
+def advise(job: Job) -> str:
     """Return what to do with a job that did not begin; empty for any other."""
     if job.status not in jobs_view.NEVER_STARTED or not jobs_view.failure_count(job):
         return ""
@@ -204,7 +206,7 @@ TAB = Tab(
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Everything that may be told of one job; ``left_out`` reasons did not fit.
+    """What may be shown of one job; ``left_out`` reasons did not fit.
 
     ``counted`` says what the places of the records are, and from where they are counted.
     """
@@ -246,7 +248,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Account", job.account),
         ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
-        ("What to do", what_to_do(job)),
+        ("What to do", advise(job)),
         ("Import", Cell(job.run, link=f"imports/{job.run}")),
         ("Rows", jobs_view.row_span(job)),
         (
@@ -260,7 +262,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Opened", f"{clock(job.opened)}, {duration(now - job.opened)} ago"),
         ("Klaviyo took", duration(job.seconds) if job.seconds is not None else ""),
     ]
-    cells = [(name, told if isinstance(told, Cell) else Cell(told)) for name, told in facts]
+    cells = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in facts]
     shown = [
         replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
         for each in reasons[: jobs_view.MAX_ERRORS]

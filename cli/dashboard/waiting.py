@@ -61,7 +61,7 @@ class WaitingPage:
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the bucket."""
         limit = self.limit
-        told = (
+        facts = (
             ("Account", limit.account),
             ("Bucket", limit.bucket),
             ("Tier", limit.row.tier),
@@ -69,7 +69,7 @@ class WaitingPage:
             ("Blocked until", "" if limit.until is None else clock_or_date(limit.until)),
             ("Stands still", " ".join(map(str, self.pauses)) or limit.row.why),
         )
-        return [each for each in told if each[1]]
+        return [each for each in facts if each[1]]
 
 
 def count(limit: Limit, lane: Lane) -> int:
@@ -104,15 +104,15 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
 
 def waiting_row(task: Waiting, now: float, attempts: int) -> WaitingRow:
     """Return a row for a task at a moment (Unix time); of its parameters there are the names."""
-    told = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
-    told = told or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
+    shown = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
+    shown = shown or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
     return WaitingRow(
         task.place,
         task.id,
-        told.action or "-",
+        shown.action or "-",
         task.lane,
-        told.arguments or "-",
-        duration(max(0.0, told.age)),
+        shown.arguments or "-",
+        duration(max(0.0, shown.age)),
         "-" if task.not_before is None else clock_or_date(task.not_before),
         attempts,
     )

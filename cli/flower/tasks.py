@@ -220,10 +220,10 @@ def read_message(task: Waiting, now: float) -> dict[str, Any] | None:
         return None
     if STEP.fullmatch(name) and headers.get("root_id") != task.id:
         return None
-    told = {name: headers.get(name) for name in ("root_id", "parent_id") if headers.get(name)}
+    relations = {name: headers.get(name) for name in ("root_id", "parent_id") if headers.get(name)}
     since = headers[HEADER].get("since") if ours else None
     return {
-        **told,
+        **relations,
         "type": "task-sent", "uuid": task.id, "name": name, "hostname": "waiting", "clock": 1,
         "timestamp": since or now, "local_received": now,
         "args": headers.get("argsrepr") if ours else NO_ARGS,
