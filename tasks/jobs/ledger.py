@@ -261,9 +261,9 @@ class Ledger:
         return bool(self._call("watch", group, token, int(seconds * 1000), int(takeover)))
 
     @waits_for_redis
-    def rest(self, group: str, token: str) -> bool:
+    def stop_watching(self, group: str, token: str) -> bool:
         """Return True if this watcher may stop, because Klaviyo has no job of the group; a new job needs a new one."""
-        return bool(self._call("rest", group, token))
+        return bool(self._call("stop_watching", group, token))
 
     @waits_for_redis
     def now(self) -> float:

@@ -300,9 +300,9 @@ def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
     accepted(ledger, "a")
     opened(ledger, "b")
 
-    assert not ledger.rest(GROUP, "one")
+    assert not ledger.stop_watching(GROUP, "one")
     ledger.end("a", "complete")
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     assert ledger.watch(GROUP, "two", 60)
 
 
@@ -367,9 +367,9 @@ def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger
     accepted(ledger)
     ledger.watch(GROUP, "two", 60, takeover=True)
 
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     ledger.end("job", "complete")
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     assert not ledger.watch(GROUP, "three", 60)
 
 
