@@ -232,7 +232,9 @@ class _Watched:
             path = str(self._rejected.path) if self._rejected.written else ""
             reasons = self._rejected.reasons
             found = reasons.most_frequent()
-            get_runs().note(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
+            get_runs().record_progress(
+                self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts
+            )
             self.run = self._read()
             self._progress(self.run)
         return self.run

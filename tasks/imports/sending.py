@@ -81,7 +81,7 @@ class Sender:
         if self._stop():
             raise Stopped(f"import {self._run.id} was interrupted")
         digest = blake2b(part.body, digest_size=12).hexdigest()
-        if not get_runs().digest(self._run.id, part.number, digest):
+        if not get_runs().is_same_part(self._run.id, part.number, digest):
             first, *others = numbers(part.rows)
             where = f"somewhere in rows {first:,} to {others[-1]:,}" if others else f"in row {first:,}"
             raise AnotherSource(

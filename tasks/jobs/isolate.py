@@ -48,7 +48,11 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
         get_ledger().resend_without(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or points_elsewhere(refused, kind.path) or get_runs().halved(job.run) > MAX_HALVED_PARTS:
+    if (
+        len(listed) < 2
+        or points_elsewhere(refused, kind.path)
+        or get_runs().count_halved_part(job.run) > MAX_HALVED_PARTS
+    ):
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):

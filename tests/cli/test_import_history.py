@@ -28,7 +28,7 @@ class TestImports:
         runs = Runs(fake_redis)
         begun(fake_redis, "old", at=time.time() - 60)
         begun(fake_redis, "new", at=time.time())
-        runs.note("new", "/x.rejects.csv", [], rows=10, checked=2)
+        runs.record_progress("new", "/x.rejects.csv", [], rows=10, checked=2)
 
         told = json.loads(run("imports", "--json").stdout)
         assert [(each["id"], each["rows"], each["failed"]) for each in told] == [("new", 10, 2), ("old", 0, 0)]
@@ -42,7 +42,7 @@ class TestImports:
     def test_one_is_shown_with_its_reject_file_and_every_reason(self, fake_redis):
         begun(fake_redis, path="/data/customers.csv")
         runs = Runs(fake_redis)
-        runs.note("R", "/data/rejects.csv", [("email: is missing", 2)], rows=10, checked=2, read=5, size=10)
+        runs.record_progress("R", "/data/rejects.csv", [("email: is missing", 2)], rows=10, checked=2, read=5, size=10)
         runs.end("R", "complete")
 
         shown = run("imports", "R").stdout
@@ -56,7 +56,7 @@ class TestImports:
     )
     def test_every_row_that_was_read_is_accounted_for(self, fake_redis, kind, again):
         begun(fake_redis, kind=kind)
-        Runs(fake_redis).note("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
+        Runs(fake_redis).record_progress("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
         Runs(fake_redis).end("R", "cancelled")
 
         shown = [line.split() for line in run("imports", "R").stdout.splitlines()]

@@ -64,7 +64,7 @@ def test_the_demo_shows_a_failure_as_it_is(capsys):
 def test_a_source_with_a_name_like_markup_is_listed(fake_redis):
     runs = Runs(fake_redis)
     runs.begin("R", "profiles", "default", OUTSIDE, {"path": None})
-    runs.note("R", f"/rejects/{OUTSIDE}", [(f"email: {OUTSIDE}", 2)], rows=2, checked=2)
+    runs.record_progress("R", f"/rejects/{OUTSIDE}", [(f"email: {OUTSIDE}", 2)], rows=2, checked=2)
 
     assert run("imports").exit_code == 0
     shown = run("imports", "R").stdout
