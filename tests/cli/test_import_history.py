@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.imports.history import SILENT_AFTER_S
-from cli.imports.reimport import going_on, hindrance
+from cli.imports.reimport import running_since, why_not_repeatable
 from tasks.jobs.import_runs import Runs
 from tests.cli.import_runs import begun, seen
 from tests.cli.typed import run
@@ -95,7 +95,7 @@ class TestReimport:
         runs = [seen(id="later", started=500.0, ended=600.0), seen(id="into", started=10.0, ended=450.0),
                 seen(id="before", started=5.0, ended=390.0)]  # fmt: skip
 
-        assert [each.id for each in going_on(runs, 400.0)] == ["into", "later"]
+        assert [each.id for each in running_since(runs, 400.0)] == ["into", "later"]
 
     @pytest.mark.parametrize(
         ("how", "why"),
@@ -111,8 +111,8 @@ class TestReimport:
     def test_a_run_that_cannot_be_imported_again_says_why(self, source, how, why):
         whole = {"state": "complete", "asked": {"path": str(source)}}
 
-        assert hindrance(seen(**whole)) is None
-        assert why in hindrance(seen(**{**whole, **how}))
+        assert why_not_repeatable(seen(**whole)) is None
+        assert why in why_not_repeatable(seen(**{**whole, **how}))
 
     def test_each_file_is_imported_once_more_the_oldest_first(self, fake_redis, source, asked):
         self.complete(fake_redis, "first", source, at=1_000.0)
