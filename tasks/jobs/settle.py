@@ -52,4 +52,4 @@ class SettleJob(Step):
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
 
 
-settle_job: Any = app.register_task(SettleJob())
+settle_job = app.register_task(SettleJob())
