@@ -27,7 +27,7 @@ from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.rows import numbers, ranges, shortened
+from tasks.jobs.rows import format_rows, parse_rows, shorten_rows
 from worker.redis.homes import at_redis, first, here
 from worker.redis.patience import asking_redis_once
 
@@ -111,7 +111,7 @@ def errors_of(job: Job) -> list[dict[str, Any]]:
 
 def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
     """Return the errors of a job's records, those that are alike together; what names a record is left out."""
-    rows = numbers(job.rows)
+    rows = parse_rows(job.rows)
     found: dict[tuple[str, str, str], list[int | None]] = {}
     for each in errors:
         place = each.get("row", each.get("index"))
@@ -121,7 +121,7 @@ def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
         alike = said, str(each.get("code", "-")), _PLACE.sub("/…", str(each.get("pointer", "-")))
         found.setdefault(alike, []).append(place if isinstance(place, int) else None)
     return [
-        Reason(*alike, len(places), ranges(sorted({place for place in places if place is not None})))
+        Reason(*alike, len(places), format_rows(sorted({place for place in places if place is not None})))
         for alike, places in found.items()
     ]
 
@@ -129,7 +129,7 @@ def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
 def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
     """Return why a job failed, or why which of its records did: ``invalid phone number (rows 4, 17-21)``."""
     if sentence := jobs_view.failure_sentence(job):
-        return f"{sentence} (rows {shortened(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
+        return f"{sentence} (rows {shorten_rows(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
     reasons = [
         f"{each.said} ({describe_places(job, each)})" if each.places else each.said for each in reasons_of(job, errors)
     ]
@@ -144,7 +144,7 @@ def describe_places(job: Job, reason: Reason) -> str:
     one, several = ("row", "rows") if job.rows else ("index", "indexes")
     alone = reason.count == 1
     counted = "" if job.rows else ", from 0"
-    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}{counted}"
+    return f"{one if alone else several} {shorten_rows(reason.places, MAX_SPANS, reason.count)}{counted}"
 
 
 def advise(job: Job) -> str:
@@ -240,7 +240,7 @@ def _read_here(id: str) -> JobPage | None:
 def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: str = "") -> JobPage:
     """Return what a job's page shows; ``reject_file`` is that of its import."""
     landed, reasons = jobs_view.landed_count(job), reasons_of(job, errors)
-    which = ranges(sorted({row for each in reasons for row in numbers(each.places)})) if job.rows else ""
+    which = format_rows(sorted({row for each in reasons for row in parse_rows(each.places)})) if job.rows else ""
     facts: list[tuple[str, str | Cell]] = [
         ("Job", job.id),
         ("Klaviyo's id", job.job_id),
@@ -253,7 +253,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Rows", jobs_view.row_span(job)),
         (
             "Rows that did not land",
-            Cell(shortened(which, MAX_SPANS_ON_PAGE, jobs_view.failure_count(job)), "text-danger"),
+            Cell(shorten_rows(which, MAX_SPANS_ON_PAGE, jobs_view.failure_count(job)), "text-danger"),
         ),
         ("Reject file", reject_file),
         ("Records", f"{jobs_view.record_count(job):,}"),
@@ -264,7 +264,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
     ]
     cells = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in facts]
     shown = [
-        replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
+        replace(each, places=shorten_rows(each.places, MAX_SPANS_ON_PAGE, each.count))
         for each in reasons[: jobs_view.MAX_ERRORS]
     ]
     counted = "Row of the source, without its header" if job.rows else "Index, from 0"

@@ -23,7 +23,7 @@ from tasks.imports.rows import judge
 from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Batch, Record, Source, Unreadable
 from tasks.imports.upsert import as_update, differs
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.api.filters import F
 from worker.api.paging import attributes, listed
 
@@ -75,7 +75,7 @@ class PartBuilder:
         yield from map(self._outgoing, self._splitter.rest())
 
     def _outgoing(self, part: Part) -> OutgoingPart:
-        return OutgoingPart(self.kind.action, part, [self._rows.pop(row) for row in numbers(part.rows)])
+        return OutgoingPart(self.kind.action, part, [self._rows.pop(row) for row in parse_rows(part.rows)])
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
 from tasks.imports.run import Import, route_parts
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.accounts.lookup import account
 from worker.action import ACTIONS
 from worker.governor import Look
@@ -67,7 +67,7 @@ def estimate(wanted: Import) -> Estimate:
         rows += each.unchanged
         if each.part is not None:
             requests[each.action] = requests.get(each.action, 0) + 1
-            rows += len(numbers(each.part.rows))
+            rows += len(parse_rows(each.part.rows))
             size += len(each.part.body)
     alias = account(get_settings(), wanted.account).alias
     seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)

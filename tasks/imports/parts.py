@@ -12,7 +12,7 @@ from tasks.imports.rejects import CHECK, Rejected
 from tasks.imports.rows import judge
 from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Source
-from tasks.jobs.rows import joined
+from tasks.jobs.rows import format_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,6 @@ class Splitter:
 
     def _part(self) -> Part:
         self._number += 1
-        part = Part(self._number, b"".join([*self._pieces, self._plan.after]), joined(self._spans))
+        part = Part(self._number, b"".join([*self._pieces, self._plan.after]), format_spans(self._spans))
         self._empty()
         return part

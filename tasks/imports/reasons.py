@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from tasks.jobs.rows import joined
+from tasks.jobs.rows import format_spans
 
 #: The most reasons that are counted apart, so that nonsense cannot fill the memory.
 MAX_REASONS = 100
@@ -48,7 +48,7 @@ class Reasons:
 
     def rows(self, reason: str) -> str:
         """Return which rows one of the `most_frequent` reasons concerns, as far as they are kept: ``1-9,11``."""
-        return joined(sorted(self._spans[reason]))
+        return format_spans(sorted(self._spans[reason]))
 
     def _rows(self, reason: str) -> Iterator[int]:
         return (row for first, last in self._spans[reason] for row in range(first, last + 1))
