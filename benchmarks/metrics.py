@@ -23,8 +23,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import TEXT, Contender, Drained, cpu, drain
-from benchmarks.processes import listening, redis_server
+from benchmarks.overhead import TEXT, Contender, Drained, drain
+from benchmarks.processes import cpu_seconds, listening, redis_server
 from worker.tiers import Bucket, Limits, Line
 
 
@@ -122,10 +122,10 @@ def reading(accounts: int, buckets: int, url: str) -> Table:
     client.close()
     took, busy, text = [], [], b""
     for _ in range(3):
-        before, began = cpu(server), time.monotonic()
+        before, began = cpu_seconds(server), time.monotonic()
         text, _ = collect()
         took.append(time.monotonic() - began)
-        busy.append(cpu(server) - before)
+        busy.append(cpu_seconds(server) - before)
     seconds, redis_s = statistics.median(took), statistics.median(busy)
     series = sum(not each.startswith(b"#") for each in text.splitlines())
     table = Table(title=f"Flower's endpoint: {accounts:,} accounts × {buckets} buckets, all with a backlog")

@@ -28,8 +28,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import TEXT, arrivals, cpu, rate
-from benchmarks.processes import ROOT, listening, process
+from benchmarks.overhead import TEXT, arrivals, rate
+from benchmarks.processes import ROOT, cpu_seconds, listening, process
 from cli.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels
 from tests.ports import free_ports
@@ -92,10 +92,10 @@ def drain(url: str, replicas: int, base: str, tasks: int) -> Drained:
         while int(client.get("bench:ready") or 0) == ready:
             time.sleep(0.02)
         worker = psutil.Process(started.pid)
-        idle = cpu(worker)
+        idle = cpu_seconds(worker)
         found = rate(base, before, tasks)
         time.sleep(0.5)  # the last results
-        spent = cpu(worker) - idle
+        spent = cpu_seconds(worker) - idle
     used = busy(client) - began
     client.close()
     return Drained(found, float(published.stdout), spent / tasks * 1e6, used / tasks * 1e6)

@@ -24,7 +24,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.processes import ROOT, listening, redis_server, workers
+from benchmarks.processes import ROOT, cpu_seconds, listening, redis_server, workers
 
 TEXT = "x" * 400
 
@@ -71,12 +71,6 @@ def rate(base: str, before: int, count: int) -> float:
     return (count * 8 // 10) / (last - first)
 
 
-def cpu(*processes: psutil.Process) -> float:
-    """CPU seconds of processes and their children, user's and system's."""
-    every = [each for process in processes for each in (process, *process.children(recursive=True))]
-    return sum(sum(each.cpu_times()[:2]) for each in every)
-
-
 def commands(client: redis.Redis) -> int:
     """Commands that a server has carried out."""
     stats: dict[str, dict[str, int]] = client.info("commandstats")
@@ -86,17 +80,17 @@ def commands(client: redis.Redis) -> int:
 def drain(contender: Contender, base: str, url: str, client: redis.Redis, tasks: int) -> Drained:
     """Publish a backlog, start one worker, and measure how it drains."""
     server = psutil.Process(int(client.info("server")["process_id"]))
-    before, asked, busy = len(arrivals(base)), commands(client), cpu(server)
+    before, asked, busy = len(arrivals(base)), commands(client), cpu_seconds(server)
     for _ in range(tasks):
         contender.publish(0.0)
     options = ("-Q", contender.queue)
     with workers(1, contender.app, url, *options, KLAVIYO_BASE_URL=base, **contender.environment) as pids:
         worker = psutil.Process(pids[0])
-        started = cpu(worker)
+        started = cpu_seconds(worker)
         found = rate(base, before, tasks)
         time.sleep(0.3)  # the last results
-        spent = cpu(worker) - started
-        used = (commands(client) - asked) / tasks, (cpu(server) - busy) / tasks * 1e6
+        spent = cpu_seconds(worker) - started
+        used = (commands(client) - asked) / tasks, (cpu_seconds(server) - busy) / tasks * 1e6
     return Drained(found, spent / tasks * 1000, *used)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import socket
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import listening, process, redis_server
+from cli.processes import free_port
 from worker.governor import Governor
 from worker.tiers import Bucket, Limits, Line
 
@@ -101,13 +101,6 @@ def publish(count: int) -> None:
 
     for number in range(count):
         create_event.on(lane="bulk").delay(metric="Bought", profile={"email": f"p{number}@example.com"})
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(visitor: httpx.Client) -> None:

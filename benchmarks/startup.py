@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, cpu_seconds
 from cli.embedded import server
 from cli.processes import free_port
 
@@ -72,18 +72,12 @@ def steps_of_up(before: str) -> Iterator[tuple[str, float, float]]:
             for printed in started.stdout or ():
                 for step in [step for step, part in left.items() if part in printed]:
                     del left[step]
-                    yield step, time.perf_counter() - began, _cpu(started.pid)
+                    yield step, time.perf_counter() - began, cpu_seconds(psutil.Process(started.pid))
                 if not left:
                     break
         finally:
             started.send_signal(signal.SIGINT)
             started.communicate(timeout=60)
-
-
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process and its children."""
-    process = psutil.Process(pid)
-    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
 
 
 def main() -> None:

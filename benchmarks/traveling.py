@@ -27,8 +27,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import arrivals, cpu
-from benchmarks.processes import listening, process, redis_server, workers
+from benchmarks.overhead import arrivals
+from benchmarks.processes import cpu_seconds, listening, process, redis_server, workers
 
 QUEUES = "klaviyo.xs,klaviyo.s,klaviyo.m,klaviyo.l,klaviyo.xl"
 
@@ -129,7 +129,7 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
         worker = psutil.Process(pids[0])
         while not _requests(door):
             time.sleep(0.01)
-        began, spent, asked = time.monotonic(), cpu(worker), cpu(server)
+        began, spent, asked = time.monotonic(), cpu_seconds(worker), cpu_seconds(server)
         if together:
             time.sleep(COUNTED)
         else:
@@ -137,7 +137,7 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
             while _requests(door) < kind.limit and time.monotonic() < began + COUNTED - ENDING:
                 time.sleep(0.5)
             time.sleep(ENDING)
-        spent, asked = cpu(worker) - spent, cpu(server) - asked
+        spent, asked = cpu_seconds(worker) - spent, cpu_seconds(server) - asked
         ended = sum(
             client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
         )
