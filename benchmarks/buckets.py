@@ -30,7 +30,7 @@ WORKERS = 4
 LIMITS = Limits.parse("1/s 15/m")
 
 #: Messages that a worker takes at once, and deliveries as a worker records them.
-MOST, RECORD = 8, ("bench:unacked", "bench:unacked_index")
+TASKS_PER_POP, RECORD = 8, ("bench:unacked", "bench:unacked_index")
 
 _pops = itertools.count()
 
@@ -101,7 +101,7 @@ def settled(client: redis.Redis, governor: Governor) -> int:
     count = 0
     while True:
         tag = f"pop-{next(_pops)}"
-        taken = governor.take(Delivery(*RECORD, tag), 60_000, MOST, ["klaviyo.xs"])
+        taken = governor.take(Delivery(*RECORD, tag), 60_000, TASKS_PER_POP, ["klaviyo.xs"])
         if not taken:
             return count
         count += len(taken)

@@ -57,7 +57,7 @@ SINGLE = "a single server"
 CONFIRMED = "Sentinels, KLAVIYO_REDIS_REPLICAS=1"
 
 #: What is asked of all of them beside a single server, and of `.delay()` that waits.
-LEAST_RATIO, MOST_DELAY_MS = 0.95, 2.0
+MIN_RATIO, MAX_DELAY_MS = 0.95, 2.0
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ def shown(found: dict[str, list[Drained]], tasks: int) -> Table:
         )
     ratios = {name: statistics.median(compared(found, lambda run: run.rate, name)) for name in found}
     delay = statistics.median(run.delay_ms for run in found[CONFIRMED])
-    slow = [name for name, ratio in ratios.items() if ratio < LEAST_RATIO]
+    slow = [name for name, ratio in ratios.items() if ratio < MIN_RATIO]
     table.caption = (
-        f"{', '.join(slow) or 'None'} below {LEAST_RATIO} × single; "
-        f".delay() with a replica {'above' if delay > MOST_DELAY_MS else 'within'} {MOST_DELAY_MS:g} ms"
+        f"{', '.join(slow) or 'None'} below {MIN_RATIO} × single; "
+        f".delay() with a replica {'above' if delay > MAX_DELAY_MS else 'within'} {MAX_DELAY_MS:g} ms"
     )
     return table
 

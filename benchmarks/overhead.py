@@ -30,7 +30,7 @@ TEXT = "x" * 400
 
 #: What an action cost Redis at commit 11a8bd0, before claims came with the pop and ends were told together: commands a
 #: task, which are the same everywhere, and CPU as a multiple of the plain task's in the same run.
-BASE_COMMANDS, BASE_CPU = 98.2, 3.1
+EARLIER_COMMANDS_PER_TASK, EARLIER_CPU_RATIO = 98.2, 3.1
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def throughputs(found: Mapping[str, Drained], yardstick: str) -> Table:
             name, f"{each.rate:.0f}", f"{each.rate / plain.rate:.2f}", f"{each.cpu:.2f}", f"{each.cpu / plain.cpu:.2f}",
             *(asked if each.commands else ("-", "-", "-")),
         )  # fmt: skip
-    before = (f"{BASE_COMMANDS}", f"{BASE_CPU * plain.redis_cpu:.0f}", f"{BASE_CPU:.2f}")
+    before = (f"{EARLIER_COMMANDS_PER_TASK}", f"{EARLIER_CPU_RATIO * plain.redis_cpu:.0f}", f"{EARLIER_CPU_RATIO:.2f}")
     table.add_row("action, at commit 11a8bd0", "-", "1.2", "-", "-", *before)
     return table
 

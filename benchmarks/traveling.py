@@ -33,19 +33,19 @@ from benchmarks.processes import cpu_seconds, listening, process, redis_server, 
 QUEUES = "klaviyo.xs,klaviyo.s,klaviyo.m,klaviyo.l,klaviyo.xl"
 
 #: Seconds of a minute after which its calls are counted: what was sent in it has ended by then.
-COUNTED = 59.0
+COUNTED_S = 59.0
 
 #: Seconds after the last request that a minute permits, within which its call has ended.
-ENDING = 2.0
+ENDING_S = 2.0
 
 #: Results that are counted in one round trip.
-COUNTED_AT_ONCE = 5_000
+KEYS_PER_COUNT = 5_000
 
 #: Calls that are published to see how fast that is, and how often.
-PUBLISHED, ROUNDS = 10_000, 5
+CALLS_PER_ROUND, ROUNDS = 10_000, 5
 
 #: Idle calls of each side, after some that load and connect, and the seconds between two.
-IDLE_CALLS, FIRST_CALLS, BETWEEN = 600, 30, 0.03
+IDLE_CALLS, FIRST_CALLS, PAUSE_S = 600, 30, 0.03
 
 
 @dataclass(frozen=True)
@@ -131,17 +131,15 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
             time.sleep(0.01)
         began, spent, asked = time.monotonic(), cpu_seconds(worker), cpu_seconds(server)
         if together:
-            time.sleep(COUNTED)
+            time.sleep(COUNTED_S)
         else:
             # Alone, nothing more happens in the minute once its limit is used up.
-            while _requests(door) < kind.limit and time.monotonic() < began + COUNTED - ENDING:
+            while _requests(door) < kind.limit and time.monotonic() < began + COUNTED_S - ENDING_S:
                 time.sleep(0.5)
-            time.sleep(ENDING)
+            time.sleep(ENDING_S)
         spent, asked = cpu_seconds(worker) - spent, cpu_seconds(server) - asked
-        ended = sum(
-            client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
-        )
-        assert time.monotonic() < began + COUNTED + 5, "counting took too long"
+        ended = sum(client.exists(*keys[start : start + KEYS_PER_COUNT]) for start in range(0, number, KEYS_PER_COUNT))
+        assert time.monotonic() < began + COUNTED_S + 5, "counting took too long"
         counts = door.get("/_sandbox/requests/counts").json()
         carried = sum(counts["by_operation"]["default"].get(kind.carrier, {}).values())
     client.flushall()
@@ -165,7 +163,7 @@ def published() -> dict[str, tuple[float, float]]:
     from tasks.events import create_event
 
     bench.typing = False  # it would take no parameters of an event
-    calls = [order(number) for number in range(PUBLISHED)]
+    calls = [order(number) for number in range(CALLS_PER_ROUND)]
     ways: dict[str, Callable[[Sequence[dict[str, Any]]], object]] = {
         "a plain Celery task, .delay()": lambda some: [bench.delay(**each) for each in some],
         "create_event.delay()": lambda some: [create_event.delay(**each) for each in some],
@@ -174,7 +172,7 @@ def published() -> dict[str, tuple[float, float]]:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
         for name, publish in ways.items():
-            some = calls if publish == create_event.delay_many else calls[: PUBLISHED // 5]
+            some = calls if publish == create_event.delay_many else calls[: CALLS_PER_ROUND // 5]
             began, spent = time.perf_counter(), time.process_time()
             publish(some)
             seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - spent
@@ -204,7 +202,7 @@ def idle() -> dict[str, list[float]]:
             for lines, _ in rng.sample([on, off], 2):
                 lines.write("\n")
                 lines.flush()
-                time.sleep(BETWEEN)
+                time.sleep(PAUSE_S)
         return {name: _waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
 
 
