@@ -37,7 +37,7 @@ def jain(numbers: Iterable[int]) -> float:
     return sum(found) ** 2 / (len(found) * sum(each**2 for each in found) or 1)
 
 
-def answered(door: httpx.Client, since: float, until: float) -> Counter[str]:
+def count_answered(door: httpx.Client, since: float, until: float) -> Counter[str]:
     """By account, how many requests the sandbox has answered with success in that span."""
     answer = door.get("/requests", params={"operation": OPERATION}).json()
     rows = answer["requests"] if isinstance(answer, dict) else answer
@@ -77,7 +77,7 @@ def main() -> None:
                     time.sleep(PAUSE_S)
                     began = time.time()
                     time.sleep(options.seconds)
-                    found.append(answered(door, began, time.time()))
+                    found.append(count_answered(door, began, time.time()))
         door.close()
     table = Table(title=f"{len(names)} accounts with backlogs on {THREADS} threads")
     for column in (

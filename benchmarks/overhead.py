@@ -59,7 +59,7 @@ def arrivals(base: str) -> list[tuple[float, float]]:
     return [(at, asked) for at, asked in httpx.get(f"{base}/arrivals", timeout=30).json()]
 
 
-def rate(base: str, before: int, count: int) -> float:
+def measure_rate(base: str, before: int, count: int) -> float:
     """Requests a second over the middle 80 % of a backlog, once all of it has arrived."""
     until = time.monotonic() + 300
     while len(seen := arrivals(base)[before:]) < count:
@@ -71,7 +71,7 @@ def rate(base: str, before: int, count: int) -> float:
     return (count * 8 // 10) / (last - first)
 
 
-def commands(client: redis.Redis) -> int:
+def count_commands(client: redis.Redis) -> int:
     """Commands that a server has carried out."""
     stats: dict[str, dict[str, int]] = client.info("commandstats")
     return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
@@ -80,31 +80,31 @@ def commands(client: redis.Redis) -> int:
 def drain(contender: Contender, base: str, url: str, client: redis.Redis, tasks: int) -> Drained:
     """Publish a backlog, start one worker, and measure how it drains."""
     server = psutil.Process(int(client.info("server")["process_id"]))
-    before, asked, busy = len(arrivals(base)), commands(client), cpu_seconds(server)
+    before, asked, busy = len(arrivals(base)), count_commands(client), cpu_seconds(server)
     for _ in range(tasks):
         contender.publish(0.0)
     options = ("-Q", contender.queue)
     with workers(1, contender.app, url, *options, KLAVIYO_BASE_URL=base, **contender.environment) as pids:
         worker = psutil.Process(pids[0])
         started = cpu_seconds(worker)
-        found = rate(base, before, tasks)
+        found = measure_rate(base, before, tasks)
         time.sleep(0.3)  # the last results
         spent = cpu_seconds(worker) - started
-        used = (commands(client) - asked) / tasks, (cpu_seconds(server) - busy) / tasks * 1e6
+        used = (count_commands(client) - asked) / tasks, (cpu_seconds(server) - busy) / tasks * 1e6
     return Drained(found, spent / tasks * 1000, *used)
 
 
-def bare(base: str, tasks: int, *how: str) -> Drained:
+def run_bare(base: str, tasks: int, *how: str) -> Drained:
     """The same requests without Celery and Redis."""
     before = len(arrivals(base))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bare", str(tasks), *how],
         cwd=ROOT, env={**os.environ, "KLAVIYO_BASE_URL": base}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return Drained(rate(base, before, tasks), float(done.stdout) / tasks * 1000)
+    return Drained(measure_rate(base, before, tasks), float(done.stdout) / tasks * 1000)
 
 
-def idle(contender: Contender, base: str, url: str) -> list[float]:
+def time_idle_calls(contender: Contender, base: str, url: str) -> list[float]:
     """Milliseconds from a call to its request, where nothing else is to be done."""
     with workers(1, contender.app, url, "-Q", contender.queue, KLAVIYO_BASE_URL=base):
         before = len(arrivals(base))
@@ -144,19 +144,19 @@ def main() -> None:
         for _ in range(options.rounds):
             for each in (stock, ours, *rivals):
                 found.setdefault(each.name, []).append(drain(each, base, url, client, options.tasks))
-            found.setdefault("asyncio loop, no queue", []).append(bare(base, options.tasks))
-            found.setdefault("the same, 32 clients: the limit", []).append(bare(base, options.tasks, "own"))
+            found.setdefault("asyncio loop, no queue", []).append(run_bare(base, options.tasks))
+            found.setdefault("the same, 32 clients: the limit", []).append(run_bare(base, options.tasks, "own"))
         client.close()
-        waits = {each.name: idle(each, base, url) for each in (ours, stock)}
+        waits = {each.name: time_idle_calls(each, base, url) for each in (ours, stock)}
 
     console = Console(width=128)
-    console.print(throughputs({name: _median(drained) for name, drained in found.items()}, stock.name))
+    console.print(throughput_table({name: _median(drained) for name, drained in found.items()}, stock.name))
     if not find_spec("gevent"):
         console.print("gevent is not installed: its pool is left out.")
-    console.print(latencies(waits))
+    console.print(latency_table(waits))
 
 
-def throughputs(found: Mapping[str, Drained], yardstick: str) -> Table:
+def throughput_table(found: Mapping[str, Drained], yardstick: str) -> Table:
     """What each costs, and how often the plain task's that is."""
     table = Table(
         title="One worker, one backlog: an action beside a plain Celery task that posts the same body (medians)"
@@ -177,7 +177,7 @@ def throughputs(found: Mapping[str, Drained], yardstick: str) -> Table:
     return table
 
 
-def latencies(waits: Mapping[str, list[float]]) -> Table:
+def latency_table(waits: Mapping[str, list[float]]) -> Table:
     """How long a call to an idle worker takes to become a request."""
     table = Table(title="Idle: from the call to the request")
     for column in ("", "p50 ms", "p99 ms"):

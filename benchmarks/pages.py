@@ -66,12 +66,12 @@ def main() -> None:
         ):
             wait_for(visitor)
             processes = (server, psutil.Process(flower.pid))
-            redis_alone, flower_alone = used(processes, options.seconds, lambda: time.sleep(PACE_S))
-            first = timed(visitor, "")
+            redis_alone, flower_alone = measure_cpu_shares(processes, options.seconds, lambda: time.sleep(PACE_S))
+            first = time_request(visitor, "")
             asked = itertools.cycle(ASKED)
             times: list[float] = []
-            redis_watched, flower_watched = used(
-                processes, options.seconds, lambda: times.append(paced(visitor, next(asked)))
+            redis_watched, flower_watched = measure_cpu_shares(
+                processes, options.seconds, lambda: times.append(request_in_turn(visitor, next(asked)))
             )
         client.close()
     table = Table(title=f"Limits of {options.accounts:,} accounts × {options.buckets} buckets, a worker draining")
@@ -113,7 +113,7 @@ def wait_for(visitor: httpx.Client) -> None:
             time.sleep(0.1)
 
 
-def timed(visitor: httpx.Client, query: str) -> float:
+def time_request(visitor: httpx.Client, query: str) -> float:
     """Ask for the table of the page; how many seconds that took."""
     began = time.perf_counter()
     answer = visitor.get(f"/klaviyo/limits{query}", params=None if query else {"part": "table"})
@@ -121,14 +121,14 @@ def timed(visitor: httpx.Client, query: str) -> float:
     return time.perf_counter() - began
 
 
-def paced(visitor: httpx.Client, query: str) -> float:
+def request_in_turn(visitor: httpx.Client, query: str) -> float:
     """Ask, then wait for the next visitor's turn."""
-    took = timed(visitor, query)
+    took = time_request(visitor, query)
     time.sleep(max(0.0, PACE_S - took))
     return took
 
 
-def used(processes: Sequence[psutil.Process], seconds: float, work: Callable[[], object]) -> list[float]:
+def measure_cpu_shares(processes: Sequence[psutil.Process], seconds: float, work: Callable[[], object]) -> list[float]:
     """The share of a core that each process used while some work was done again and again for so many seconds."""
     before, began = [sum(each.cpu_times()[:2]) for each in processes], time.monotonic()
     while time.monotonic() < began + seconds:

@@ -109,7 +109,7 @@ class Minute:
     redis: float
 
 
-def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
+def measure_minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     """One side of a comparison."""
     from worker.action import ACTIONS
 
@@ -127,14 +127,14 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     on = "on" if together else "off"
     with workers(1, "benchmarks.measured", url, "-Q", QUEUES, KLAVIYO_BASE_URL=base, KLAVIYO_TOGETHER=on) as pids:
         worker = psutil.Process(pids[0])
-        while not _requests(door):
+        while not _count_requests(door):
             time.sleep(0.01)
         began, spent, asked = time.monotonic(), cpu_seconds(worker), cpu_seconds(server)
         if together:
             time.sleep(COUNTED_S)
         else:
             # Alone, nothing more happens in the minute once its limit is used up.
-            while _requests(door) < kind.limit and time.monotonic() < began + COUNTED_S - ENDING_S:
+            while _count_requests(door) < kind.limit and time.monotonic() < began + COUNTED_S - ENDING_S:
                 time.sleep(0.5)
             time.sleep(ENDING_S)
         spent, asked = cpu_seconds(worker) - spent, cpu_seconds(server) - asked
@@ -147,7 +147,7 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     return Minute(ended, carried / kind.requests, counts["throttled"], spent / ended * 1e6, asked / ended * 1e6)
 
 
-def _requests(door: httpx.Client) -> int:
+def _count_requests(door: httpx.Client) -> int:
     found: int = door.get("/_sandbox/requests/counts").json()["requests"]
     return found
 
@@ -157,7 +157,7 @@ def _ids(door: httpx.Client, type: str) -> list[str]:
     return [json.loads(line)["id"] for line in answer.text.splitlines()]
 
 
-def published() -> dict[str, tuple[float, float]]:
+def measure_publishing() -> dict[str, tuple[float, float]]:
     """Seconds by the clock and of CPU for a call: a plain Celery task's, ours, and ours many at once. In turns."""
     from benchmarks.plain import bench
     from tasks.events import create_event
@@ -182,7 +182,7 @@ def published() -> dict[str, tuple[float, float]]:
 
 
 @contextlib.contextmanager
-def caller(together: str) -> Iterator[tuple[IO[str], str]]:
+def start_caller(together: str) -> Iterator[tuple[IO[str], str]]:
     """An application with a worker, a Redis and a server of its own; what makes it call, and the server's address."""
     with (
         redis_server() as url,
@@ -194,19 +194,19 @@ def caller(together: str) -> Iterator[tuple[IO[str], str]]:
         yield started.stdin, base
 
 
-def idle() -> dict[str, list[float]]:
+def time_idle_calls() -> dict[str, list[float]]:
     """Milliseconds from an idle call to its request, where calls may travel together and where they may not."""
     rng = random.Random(7)
-    with caller("on") as on, caller("off") as off:
+    with start_caller("on") as on, start_caller("off") as off:
         for _ in range(FIRST_CALLS + IDLE_CALLS):
             for lines, _ in rng.sample([on, off], 2):
                 lines.write("\n")
                 lines.flush()
                 time.sleep(PAUSE_S)
-        return {name: _waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
+        return {name: _read_waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
 
 
-def _waits(base: str) -> list[float]:
+def _read_waits(base: str) -> list[float]:
     """Of each call in its order, once all have arrived."""
     until = time.monotonic() + 60
     while len(found := sorted((asked, at) for at, asked in arrivals(base) if asked)) < FIRST_CALLS + IDLE_CALLS:
@@ -215,7 +215,7 @@ def _waits(base: str) -> list[float]:
     return [(at - asked) * 1000 for asked, at in found[FIRST_CALLS:]]
 
 
-def waits(found: Mapping[str, Sequence[float]]) -> Table:
+def wait_table(found: Mapping[str, Sequence[float]]) -> Table:
     """How long idle calls took to become requests."""
     table = Table(title="Idle: from .delay() to the request, ms")
     for column in ("KLAVIYO_TOGETHER", "p50", "on ÷ off", "p99", "on ÷ off"):
@@ -227,7 +227,7 @@ def waits(found: Mapping[str, Sequence[float]]) -> Table:
     return table
 
 
-def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
+def minute_table(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     """The minutes, a row each."""
     table = Table(title="One account, one worker: calls that ended in a full minute, together and alone")
     columns = ("", "together", "alone", "×", "window used", "429s", "worker µs a call", "÷", "Redis µs a call", "÷")
@@ -244,7 +244,7 @@ def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     return table
 
 
-def rates(found: Mapping[str, tuple[float, float]]) -> Table:
+def publishing_table(found: Mapping[str, tuple[float, float]]) -> Table:
     """How fast calls are published, and what one costs the process that does."""
     table = Table(title="Publishing calls: the best round of each")
     for column in ("", "calls/s", "× plain", "CPU µs a call", "plain ÷"):
@@ -265,14 +265,14 @@ def main() -> None:
         os.environ.update(KLAVIYO_REDIS_URL=url, KLAVIYO_BASE_URL=base, KLAVIYO_API_KEY="pk_sandbox_default")
         import tasks.registry  # noqa: F401 (registers the actions)
 
-        publishing, waiting = rates(published()), waits(idle())
+        publishing, waiting = publishing_table(measure_publishing()), wait_table(time_idle_calls())
         for table in (publishing, waiting):
             console.print(table)
         for kind in KINDS:
             if kind.name in options.only.split(","):
-                found[kind.name] = minute(kind, True, base, url), minute(kind, False, base, url)
-                console.print(minutes({kind.name: found[kind.name]}))
-    for table in (publishing, waiting, *([minutes(found)] if found else [])):
+                found[kind.name] = measure_minute(kind, True, base, url), measure_minute(kind, False, base, url)
+                console.print(minute_table({kind.name: found[kind.name]}))
+    for table in (publishing, waiting, *([minute_table(found)] if found else [])):
         console.print(table)
 
 
