@@ -228,7 +228,7 @@ def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
     at.ledger.mark_sending(id, LEASE)
     for _ in range(MAX_HALVED_PARTS):
-        at.runs.halved("R")
+        at.runs.count_halved_part("R")
 
     assert not isolate(at.ledger.job(id), KIND, refused())
 
