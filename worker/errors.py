@@ -86,7 +86,7 @@ class NotConfirmed(KlaviyoError, OperationalError):
     def __str__(self) -> str:
         return (
             f"{self.action}: Redis has not confirmed the task: {self.reason}{'' if self.reason.endswith('?') else '.'} "
-            f"Published again with task_id={self.task_id!r}, both calls are one task."
+            f"Publish it again with task_id={self.task_id!r}: both calls will be one task."
         )
 
 
