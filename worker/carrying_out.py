@@ -19,15 +19,17 @@ from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, toget
 from worker.accounts.lookup import DEFAULT, account
 from worker.accounts.scopes import learn
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, outcome_unknown
+from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
+    SENDER_DIED,
     Answered,
     CredentialsFailed,
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Throttled,
     Unauthorized,
     Unavailable,
@@ -37,7 +39,6 @@ from worker.execution import (
     NoLookupBudget,
     Settle,
     attempt,
-    given_up,
     nothing_to_do,
     resolve,
     settle_lease,
@@ -100,9 +101,7 @@ def claim_lease(call: Call, request: Any, lane: str, governor: Governor, setting
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
         governor.done(call.task_id)
-        name = call.declaration.name
-        lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise outcome_unknown(name, call.account, lost, call.repeat.note)
+        raise OutcomeUnknown(call.declaration.name, call.account, SENDER_DIED, call.repeat.note)
     if claim.roomless and not has_memory():
         # Repeating the request now would waste budget: its result could not be stored.
         governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
@@ -199,7 +198,7 @@ def retry_or_give_up(
     lane = lane_of(request)
     if isinstance(error, Unavailable):
         if attempts + 1 >= settings.max_attempts:
-            return given_up(error, attempts + 1)
+            return error.after(attempts + 1)
         return back_to_wait(call, request, lane, str(error), backoff(attempts, settings), attempt=True)
     if isinstance(error, Unauthorized):
         pause_account(error)

@@ -332,6 +332,10 @@ class Unavailable(KlaviyoError):
         tried = f" after {self.attempts} attempts" if self.attempts else ""
         return f"{self.action} on account {self.account}: {self.reason}{tried}."
 
+    def after(self, attempts: int) -> Unavailable:
+        """Return the same error with the number of attempts that were made."""
+        return Unavailable(self.action, self.account, self.reason, self.sent, attempts)
+
 
 class Malformed(KlaviyoError):
     """An answer of Klaviyo's is not what it is by its documentation; ``reason`` holds nobody's data."""
@@ -343,6 +347,10 @@ class Malformed(KlaviyoError):
 
     def __str__(self) -> str:
         return f"{self.action}: Klaviyo's answer cannot be read: {self.reason}."
+
+
+#: Why the outcome of a request is unknown whose worker left a record that it had begun, and no more.
+SENDER_DIED = "the worker that had sent it died before the answer came"
 
 
 class OutcomeUnknown(KlaviyoError):

@@ -18,7 +18,7 @@ from worker.accounts import tokens
 from worker.accounts.lookup import account
 from worker.accounts.scopes import require_scopes
 from worker.api.declaration import Declaration, Resolved
-from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
+from worker.api.jsonapi import Envelope, Request, interpret, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, backoff, retry_after
@@ -118,7 +118,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
     """Return what a lost answer means for a call."""
     if unavailable.sent and not call.repeat.blindly:
-        return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
+        return OutcomeUnknown(call.declaration.name, call.account, unavailable.reason, call.repeat.note)
     return unavailable
 
 
@@ -246,7 +246,7 @@ def send_in_process(
             continue
         except Unavailable as unavailable:
             if attempts + 1 >= settings.max_attempts:
-                raise given_up(unavailable, attempts + 1) from None
+                raise unavailable.after(attempts + 1) from None
             sleep(backoff(attempts, settings))
             attempts += 1
 
@@ -311,8 +311,3 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
 def nothing_to_do(resolved: Resolved) -> Envelope:
     """Return the result of a call that turned out to need no request."""
     return Envelope(data=None, error=None, successful=True, **resolved.extras)
-
-
-def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
-    """Return the same error with the number of attempts that were made."""
-    return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)

@@ -18,14 +18,16 @@ from tasks.jobs.progress import show_state
 from tasks.jobs.records import counters
 from worker.account_and_lane import lane_of
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, outcome_unknown
+from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, one
 from worker.api.repeat import SAFE
 from worker.app import app
 from worker.carrying_out import Revoked, claim_lease, pause_account, retry_or_give_up
 from worker.errors import (
+    SENDER_DIED,
     BadRequest,
     KlaviyoError,
+    OutcomeUnknown,
     Refused,
     SettingsError,
     Throttled,
@@ -33,7 +35,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, attempt, given_up
+from worker.execution import Call, attempt
 from worker.governor import Expiry, Settlement, get_governor
 from worker.message_headers import HEADER
 from worker.publishing import published
@@ -114,8 +116,7 @@ class Spawn(Step):
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
-            lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.end_job(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.end_job(job, OutcomeUnknown(job.kind, job.account, SENDER_DIED, job.once), "unknown")
         return True
 
     def handle_unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
@@ -126,7 +127,7 @@ class Spawn(Step):
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.end_job(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
+            self.end_job(job, OutcomeUnknown(job.kind, job.account, error.reason, job.once), "unknown")
         self.retry_or_give_up(job, call, error, attempts)
 
     def retry_or_give_up(
@@ -135,7 +136,7 @@ class Spawn(Step):
         """Put this step back to wait: the job has certainly not begun. Give up after the last attempt."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
-            self.end_job(job, given_up(error, attempts + 1), "refused")
+            self.end_job(job, error.after(attempts + 1), "refused")
         get_ledger().allow_resend(job.id)  # before it waits: the next worker must be allowed to send
         raise retry_or_give_up(call, self.request, error, attempts, settings) from None
 

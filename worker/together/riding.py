@@ -33,7 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, exchange, given_up, lost, tell_adopted
+from worker.execution import Call, exchange, lost, tell_adopted
 from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
@@ -265,8 +265,8 @@ def _fate(
         if isinstance(end, OutcomeUnknown):
             return Fate(task_id, "told", outcome(end))
         if attempts >= settings.max_attempts:
-            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent)
-            return Fate(task_id, "told", outcome(given_up(own, attempts)))
+            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent, attempts)
+            return Fate(task_id, "told", outcome(own))
     return Fate(task_id, "wait", part.share, *results.retry(passenger, part.why))
 
 
