@@ -17,7 +17,6 @@ from celery.utils.log import get_logger
 
 from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
-from worker.accounts.scopes import learn
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
@@ -173,7 +172,6 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
-            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()

@@ -16,13 +16,14 @@ from celery.utils.log import get_logger
 
 from worker.accounts import tokens
 from worker.accounts.lookup import account
-from worker.accounts.scopes import require_scopes
+from worker.accounts.scopes import learn, require_scopes
 from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
 from worker.backoff import FIRST_PROBE_S, backoff, retry_after
 from worker.errors import (
+    Forbidden,
     KlaviyoError,
     OutcomeUnknown,
     Paused,
@@ -165,8 +166,10 @@ def exchange(
     except SettingsError:
         end = Settlement(used=False, forget=True)
         raise
-    except Refused:
+    except Refused as refused:
         end = replace(end, forget=True)
+        if isinstance(refused, Forbidden):
+            learn(account(settings, alias), refused, call.declaration.scopes)
         raise
     except Unavailable as unavailable:
         sent = unavailable.sent
