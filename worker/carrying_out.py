@@ -32,6 +32,7 @@ from worker.errors import (
     Throttled,
     Unauthorized,
     Unavailable,
+    given_up,
 )
 from worker.execution import (
     Call,
@@ -196,7 +197,7 @@ def retry_or_give_up(
     lane = lane_of(request)
     if isinstance(error, Unavailable):
         if attempts + 1 >= settings.max_attempts:
-            return error.after(attempts + 1)
+            return given_up(error, attempts + 1)
         return back_to_wait(call, request, lane, str(error), backoff(attempts, settings), attempt=True)
     if isinstance(error, Unauthorized):
         pause_account(error)

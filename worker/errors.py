@@ -332,9 +332,10 @@ class Unavailable(KlaviyoError):
         tried = f" after {self.attempts} attempts" if self.attempts else ""
         return f"{self.action} on account {self.account}: {self.reason}{tried}."
 
-    def after(self, attempts: int) -> Unavailable:
-        """Return the same error with the number of attempts that were made."""
-        return Unavailable(self.action, self.account, self.reason, self.sent, attempts)
+
+def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
+    """Return the same error with the number of attempts that were made."""
+    return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)
 
 
 class Malformed(KlaviyoError):
@@ -349,7 +350,7 @@ class Malformed(KlaviyoError):
         return f"{self.action}: Klaviyo's answer cannot be read: {self.reason}."
 
 
-#: Why the outcome of a request is unknown whose worker left a record that it had begun, and no more.
+#: Why an outcome is unknown where a record is all that is left: of a request that was about to be sent.
 SENDER_DIED = "the worker that had sent it died before the answer came"
 
 

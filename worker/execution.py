@@ -32,6 +32,7 @@ from worker.errors import (
     Throttled,
     TokenPending,
     Unavailable,
+    given_up,
 )
 from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
 from worker.governor.under_way import UnderWay
@@ -249,7 +250,7 @@ def send_in_process(
             continue
         except Unavailable as unavailable:
             if attempts + 1 >= settings.max_attempts:
-                raise unavailable.after(attempts + 1) from None
+                raise given_up(unavailable, attempts + 1) from None
             sleep(backoff(attempts, settings))
             attempts += 1
 

@@ -34,6 +34,7 @@ from worker.errors import (
     TooLarge,
     Unauthorized,
     Unavailable,
+    given_up,
 )
 from worker.execution import Call, attempt
 from worker.governor import Expiry, Settlement, get_governor
@@ -136,7 +137,7 @@ class Spawn(Step):
         """Put this step back to wait: the job has certainly not begun. Give up after the last attempt."""
         settings = get_settings()
         if isinstance(error, Unavailable) and attempts + 1 >= settings.max_attempts:
-            self.end_job(job, error.after(attempts + 1), "refused")
+            self.end_job(job, given_up(error, attempts + 1), "refused")
         get_ledger().allow_resend(job.id)  # before it waits: the next worker must be allowed to send
         raise retry_or_give_up(call, self.request, error, attempts, settings) from None
 
