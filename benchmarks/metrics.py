@@ -109,7 +109,7 @@ def counting(calls: int = 200_000) -> float:
 
 def reading(accounts: int, buckets: int, url: str) -> Table:
     """Read a deployment in which every bucket has a backlog."""
-    from cli.metrics.endpoint import REST, collect
+    from cli.metrics.endpoint import REST_FACTOR, collect
     from worker.governor import get_governor
 
     governor = get_governor()
@@ -131,7 +131,7 @@ def reading(accounts: int, buckets: int, url: str) -> Table:
     table = Table(title=f"Flower's endpoint: {accounts:,} accounts × {buckets} buckets, all with a backlog")
     for column in ("seconds", "Redis CPU s", "of a core, at most", "series", "KB"):
         table.add_column(column, justify="right")
-    share = redis_s / (seconds * (REST + 1))
+    share = redis_s / (seconds * (REST_FACTOR + 1))
     table.add_row(f"{seconds:.2f}", f"{redis_s:.2f}", f"{share:.1%}", f"{series:,}", f"{len(text) / 1024:,.0f}")
     return table
 

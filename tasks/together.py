@@ -27,10 +27,10 @@ from worker.together.sharing import ONCE, Share, Sharing, hashed
 Marks = Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
 
 #: Bytes that JSON:API puts around a request's records, and around each of them: more than enough.
-AROUND, AROUND_EACH = 20_000, 400
+REQUEST_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES = 20_000, 400
 
 #: Bytes of ids in one address, as they travel: proxies take addresses of eight thousand.
-MOST_ADDRESS = 6_000
+MAX_ADDRESS_BYTES = 6_000
 
 #: Ids in one filter: Klaviyo's `any` takes a hundred values.
 MOST_IDS = 100
@@ -100,13 +100,13 @@ def gathered(
             return None
         told = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
-        size = len(orjson.dumps(found)) + AROUND_EACH * max(len(found), number)
+        size = len(orjson.dumps(found)) + RECORD_OVERHEAD_BYTES * max(len(found), number)
         return Share(hashed(others) if others else nothing, told, number, size)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {**rest(calls[0]), records: [each for call in calls for each in entries(call)]},
         distribute=_same,
@@ -141,7 +141,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
         found = [records.get(call["id"]) for call in calls]
         return [None if each is None else _alone(each) for each in found]
 
-    return Sharing(listing, most, MOST_ADDRESS, share, join, distribute)
+    return Sharing(listing, most, MAX_ADDRESS_BYTES, share, join, distribute)
 
 
 def by_job(
@@ -176,12 +176,12 @@ def by_job(
             return None
         if not told or not single.repeat_of(params).blindly:
             return None
-        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + AROUND_EACH)
+        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {records: [record(call) for call in calls]},
         distribute=_same,

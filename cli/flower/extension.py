@@ -35,7 +35,7 @@ from flower.utils.broker import RedisBase
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from cli.flower.tasks import COLUMNS, REST_FACTOR, WAITING, Look, State, make_format, watch
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.one_per_process import one_per_redis
@@ -136,7 +136,7 @@ class Counted:
             began = self._clock()
             if began >= self._due:
                 self._found = count_waiting()
-                self._due = self._clock() + REST * (self._clock() - began)
+                self._due = self._clock() + REST_FACTOR * (self._clock() - began)
             return self._found
 
 

@@ -42,8 +42,8 @@ WAITING = "WAITING"
 #: What Flower's page of tasks shows unless its settings say more.
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
-#: Seconds between two looks at what waits; after a look that took long, the pause is `REST` times as long.
-INTERVAL_S, REST = 2.0, 20
+#: Seconds between two looks at what waits; after a look that took long, the pause is `REST_FACTOR` times as long.
+INTERVAL_S, REST_FACTOR = 2.0, 20
 
 #: Lines that one look covers, and tasks that it reads at each end of each of their lanes.
 LINES_PER_LOOK, TASKS_PER_END = 200, 1_000
@@ -256,7 +256,7 @@ def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
             try:
                 with asking_redis_once():
                     show(look.read(time.time()))
-                rest = REST * (time.monotonic() - began)
+                rest = REST_FACTOR * (time.monotonic() - began)
             except redis.RedisError as error:
                 logger.debug("The waiting lists cannot be read (%s); trying again.", error)
             except Exception:

@@ -15,7 +15,7 @@ from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.looks import SHARED_S, Looks
-from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
+from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST_FACTOR, Snapshot, Snapshots
 from cli.dashboard.table import (
     PAGE_ROWS,
     Query,
@@ -560,7 +560,7 @@ def test_rows_in_an_order_that_was_asked_for_before_are_not_sorted_again():
 def test_a_reading_that_took_long_is_repeated_the_later():
     source = Source()
     source.takes = 7.0
-    due = 7.0 + 7.0 * REST
+    due = 7.0 + 7.0 * REST_FACTOR
 
     seen = source.look(0.0, due - 0.1, due)
 
