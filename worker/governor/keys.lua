@@ -75,8 +75,8 @@ local FALLBACK_MS = 50          -- when a line waits for an answer whose settlin
 local PROBATION_MS = 60000      -- how long after its birth an unknown bucket sends one request before the rest
 local MAX_RESET_ERROR_MS = 1500 -- RateLimit-Reset is whole seconds: how far the window's start may be off
 local MAX_TASKS_PER_TURN = 16   -- of a line, so that lines share the workers' slots
-local RESERVE_FRACTION = 0.05   -- of a window, kept for the lane now in a bucket where that was used …
-local RECENT_MS = 600000        -- … within this time, so that no long read makes a quick call wait for the next window
+local RECENT_MS = 600000        -- a bucket keeps its reserve for the lane now for so long after that was used, so that no
+                                -- long read makes a quick call wait for the next window
 local ONCE_MS = 120000          -- how long a second publishing of a task is known as such
 local SPAN_MS, SPANS = 10000, 6 -- what goes together is counted in so many spans, and the present one
 local WANTED_MARGIN_MS = 2000   -- after the turn of a process that sends a request itself, for it to ask again
