@@ -29,7 +29,7 @@ _OF_A_RECORD = (BadRequest, Conflict, TooLarge)
 
 
 #: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
-REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 _carrying: dict[tuple[str, str, str], str] = {}
 
 
@@ -48,7 +48,7 @@ def traveling(
         return ALONE
     which = sharing.carrier.name, account, share.key
     if (carrying := _carrying.get(which)) is None:
-        if len(_carrying) >= REMEMBERED:
+        if len(_carrying) >= MAX_REMEMBERED:
             _carrying.clear()
         carrying = _carrying[which] = sharing.carrying(account, params)
     return share.encoded(once), carrying
