@@ -37,7 +37,7 @@ from worker.tiers import DEFAULT_QUEUE, QUEUES
 QUIET_S = 2 * CACHED_S
 
 #: Seconds between two counts of what is left.
-LOOK_INTERVAL_S = 0.5
+COUNT_INTERVAL_S = 0.5
 
 #: What is stored of an account besides its grant.
 _KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
@@ -46,7 +46,7 @@ _KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
 
 
-def begin(alias: str, to: str) -> str:
+def begin_move(alias: str, to: str) -> str:
     """Let an account live on another Redis, where its calls wait until it has moved. Return the name of the old one.
 
     Raises:
@@ -67,7 +67,7 @@ def begin(alias: str, to: str) -> str:
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
+        get_governor().pause(_pause_target(alias), getpass.getuser(), _pause_reason(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -77,7 +77,7 @@ def begin(alias: str, to: str) -> str:
 
 def _require_movable(alias: str) -> None:
     for pause in get_governor().paused():
-        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+        if pause.what == _pause_target(alias) or pause.what.startswith(f"action:{alias}:"):
             raise SettingsError(
                 f"the {describe(pause.what)} is paused on {here()}, so what waits there would never end: "
                 f"{resume_command(pause.what)}"
@@ -105,7 +105,7 @@ def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
         quiet_since = None if left else quiet_since or time.monotonic()
         if left:
             yield left
-        time.sleep(LOOK_INTERVAL_S)
+        time.sleep(COUNT_INTERVAL_S)
 
 
 def what_is_left(alias: str) -> Counter[str]:
@@ -156,7 +156,7 @@ def _account(message: bytes) -> str:
         return ""
 
 
-def finish(alias: str, source: str, to: str) -> None:
+def finish_move(alias: str, source: str, to: str) -> None:
     """Carry over what is known of an account's windows, and its failures; let its calls go on at its new Redis."""
     with at_redis(source):
         buckets = _read_buckets(alias)
@@ -175,8 +175,11 @@ def finish(alias: str, source: str, to: str) -> None:
         drop_these([failure.id for _, failure in failures])
     with at_redis(to):
         # A pause that somebody has made meanwhile stays.
-        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
-            get_governor().resume(_what(alias))
+        if any(
+            pause.what == _pause_target(alias) and pause.why == _pause_reason(source)
+            for pause in get_governor().paused()
+        ):
+            get_governor().resume(_pause_target(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
@@ -222,10 +225,10 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
         pipe.execute()
 
 
-def _moving(source: str) -> str:
+def _pause_reason(source: str) -> str:
     """Why what is new waits."""
     return f"it is moving here from {source}"
 
 
-def _what(alias: str) -> str:
+def _pause_target(alias: str) -> str:
     return f"account:{alias}"

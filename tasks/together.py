@@ -26,14 +26,14 @@ from worker.together.sharing import ONCE, Share, Sharing, hashed
 #: Of a record: pairs of a thing and what the record says of it, as `Share` has them.
 Marks = Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
 
-#: Bytes that JSON:API puts around a request's records, and around each of them: more than enough.
+#: Bytes that JSON:API adds to a request, and to each record in it: more than it ever needs.
 REQUEST_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES = 20_000, 400
 
-#: Bytes of ids in one address, as they travel: proxies take addresses of eight thousand.
-MAX_ADDRESS_BYTES = 6_000
+#: The most bytes of ids in one URL, as they travel: proxies accept URLs of 8,000.
+MAX_URL_IDS_BYTES = 6_000
 
-#: Ids in one filter: Klaviyo's `any` takes a hundred values.
-MOST_IDS = 100
+#: The most ids in one filter: Klaviyo's `any` takes 100 values.
+MAX_IDS = 100
 
 #: Ids that stand in a filter as they are.
 PLAIN_ID = re.compile(r"[\w.:$@+-]+", re.ASCII)
@@ -98,10 +98,10 @@ def gathered(
         found, others = entries(params), rest(params)
         if not found or any(carrier.parameters[name].place == "aside" for name in others):
             return None
-        told = tuple(mark for each in found for mark in marks(each)) if marks else ()
+        found_marks = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
         size = len(orjson.dumps(found)) + RECORD_OVERHEAD_BYTES * max(len(found), number)
-        return Share(hashed(others) if others else nothing, told, number, size)
+        return Share(hashed(others) if others else nothing, found_marks, number, size)
 
     return Sharing(
         carrier=carrier,
@@ -120,7 +120,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
 
     A call that asks for what the list does not give goes alone: something included, or a field that only one has.
     """
-    most = min(largest(listing.parameters["page_size"]) or 0, MOST_IDS)
+    most = min(largest(listing.parameters["page_size"]) or 0, MAX_IDS)
     given = {name: frozenset(_words(each.annotation)) for name, each in listing.parameters.items()}
 
     def share(params: Params) -> Share | None:
@@ -141,7 +141,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
         found = [records.get(call["id"]) for call in calls]
         return [None if each is None else _alone(each) for each in found]
 
-    return Sharing(listing, most, MAX_ADDRESS_BYTES, share, join, distribute)
+    return Sharing(listing, most, MAX_URL_IDS_BYTES, share, join, distribute)
 
 
 def by_job(
@@ -169,14 +169,14 @@ def by_job(
     def share(params: Params) -> Share | None:
         made = record(params)
         if keys is None:
-            told = [(hashed("record", made), "")]
+            own_marks = [(hashed("record", made), "")]
         elif made.keys() <= keys and not any(value is None for value in made.values()):
-            told = list(marks(made))
+            own_marks = list(marks(made))
         else:
             return None
-        if not told or not single.repeat_of(params).blindly:
+        if not own_marks or not single.repeat_of(params).blindly:
             return None
-        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
+        return Share(hashed({}), tuple(own_marks), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
 
     return Sharing(
         carrier=carrier,

@@ -17,20 +17,22 @@ from celery.utils.log import get_logger
 
 from worker.account_and_lane import TASK_PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
-from worker.accounts.scopes import learn
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, outcome_unknown
+from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.backoff import backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
+    SENDER_DIED,
     Answered,
     CredentialsFailed,
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Throttled,
     Unauthorized,
     Unavailable,
+    given_up,
 )
 from worker.execution import (
     Call,
@@ -38,7 +40,6 @@ from worker.execution import (
     NoLookupBudget,
     attempt,
     close_lease,
-    given_up,
     log_adopted,
     nothing_to_do,
     resolve,
@@ -111,9 +112,7 @@ def claim_lease(call: Call, request: Any, lane: str, governor: Governor, setting
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
         governor.done(call.task_id)
-        name = call.declaration.name
-        lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise outcome_unknown(name, call.account, lost, call.repeat.note)
+        raise OutcomeUnknown(call.declaration.name, call.account, SENDER_DIED, call.repeat.note)
     if claim.roomless and not has_memory():
         # Repeating the request now would waste budget: its result could not be stored.
         governor.close_lease(call.task_id, RequestEnd(used=False, forget=True), call.holder)
@@ -185,7 +184,6 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
-            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()

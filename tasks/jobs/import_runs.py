@@ -140,7 +140,7 @@ class Runs:
         self._client.hset(self._key(before.id), mapping=fields)
 
     @waits_for_redis
-    def note(
+    def record_progress(
         self,
         id: str,
         rejects: str,
@@ -160,12 +160,12 @@ class Runs:
             self._client.expire(self._key(id, of), KEPT_S)
 
     @waits_for_redis
-    def halved(self, id: str) -> int:
+    def count_halved_part(self, id: str) -> int:
         """Count one more part of a run that is sent in halves. Return how many there are now."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
     @waits_for_redis
-    def digest(self, id: str, part: int, digest: str) -> bool:
+    def is_same_part(self, id: str, part: int, digest: str) -> bool:
         """Return True if a part is the same as when it was first seen; ``digest`` stands for its content."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)

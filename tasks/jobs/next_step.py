@@ -14,7 +14,7 @@ from worker.account_and_lane import TASK_PREFIX
 from worker.app import registered
 from worker.reminders import remind, sees_to
 
-SPAWN, FIND, WATCH, POLL, READ, COLLECT = (
+SPAWN, FIND, WATCH, POLL, READ, SETTLE = (
     f"{TASK_PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from worker.api.document import problem
-from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+from worker.errors import BY_STATUS, Refused, Throttled, Unavailable
 from worker.telemetry.masking import mask_text
 
 if TYPE_CHECKING:
@@ -225,8 +225,3 @@ def outcome(result: AsyncResult[Any] | Envelope | BaseException) -> Envelope:
     if isinstance(result, BaseException):
         return Envelope(data=None, error=str(result), successful=False)
     return Envelope(result)
-
-
-def outcome_unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
-    """The error for a lost response to an action that must not be repeated blindly."""
-    return OutcomeUnknown(action, account, cause.reason, look_at)

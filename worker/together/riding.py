@@ -33,7 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, exchange, given_up, log_adopted, lost
+from worker.execution import Call, exchange, log_adopted, lost
 from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, RequestEnd, Rider, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
@@ -269,8 +269,8 @@ def _fate(
         if isinstance(end, OutcomeUnknown):
             return Fate(task_id, "decided", outcome(end))
         if attempts >= settings.max_attempts:
-            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent)
-            return Fate(task_id, "decided", outcome(given_up(own, attempts)))
+            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent, attempts)
+            return Fate(task_id, "decided", outcome(own))
     return Fate(task_id, "wait", part.share, *results.retry(passenger, part.why))
 
 
